@@ -1,0 +1,1 @@
+"""DeepDream for moving pictures: coherent, fast, with the sound kept."""

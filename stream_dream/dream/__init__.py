@@ -1,0 +1,1 @@
+"""Gradient ascent on images, and what it maximises (TensorFlow)."""

@@ -1,0 +1,41 @@
+"""The exceptions of stream_dream.
+
+Every message says what was given, what was expected and what to do about it, in one line: the
+command line prints it as it is. ``exit_code`` is what the command ends with.
+"""
+
+
+class StreamDreamError(Exception):
+    """Base of everything that stream_dream raises on purpose."""
+
+    exit_code = 1
+
+
+class SettingsError(StreamDreamError, ValueError):
+    """A setting, preset or option that cannot be used."""
+
+    exit_code = 2
+
+
+class NetworkError(StreamDreamError, ValueError):
+    """An unknown network or layer, or weights that do not fit."""
+
+    exit_code = 2
+
+
+class SourceError(StreamDreamError):
+    """A source that cannot be opened or read."""
+
+    exit_code = 2
+
+
+class SinkError(StreamDreamError):
+    """A target that cannot be written.
+
+    ``exit_code`` is 2 where the target was refused before any work was done, else 1.
+    """
+
+    def __init__(self, message: str, *, exit_code: int = 1) -> None:
+        """Take the one-line message and the exit code of the command."""
+        super().__init__(message)
+        self.exit_code = exit_code

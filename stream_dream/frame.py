@@ -1,0 +1,119 @@
+"""What travels through a stream: frames, what is known of their stream, and who handles them.
+
+Images are RGB throughout; ``size`` is (width, height), ``shape`` is (height, width).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image8 = NDArray[np.uint8]
+"""An RGB image, uint8, (height, width, 3)."""
+
+ImageF = NDArray[np.float32]
+"""An RGB image, float32 in [0, 1], (height, width, 3); a residual has the range [-1, 1]."""
+
+Flow = NDArray[np.float32]
+"""Optical flow in pixels, float32, (height, width, 2) with (dx, dy) last."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """What is known of a stream before its first frame is used.
+
+    Attributes:
+        size: (width, height) in stored pixels, upright (any rotation tag is already applied).
+        fps: Constant frame rate at which the frames are delivered.
+        pixel_aspect: Width of a pixel divided by its height; 1 for square pixels.
+        frame_count: Expected number of frames; None where it cannot be known (cameras).
+    """
+
+    size: tuple[int, int]
+    fps: Fraction
+    pixel_aspect: Fraction = Fraction(1)
+    frame_count: int | None = None
+
+    @property
+    def display_size(self) -> tuple[float, float]:
+        """(width, height) in square pixels, as shown on a screen; not rounded."""
+        return self.size[0] * float(self.pixel_aspect), float(self.size[1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a stream.
+
+    Attributes:
+        image: uint8 RGB, (height, width, 3).
+        index: Position in the stream, from 0.
+        time: Seconds since the first frame of the stream.
+        cut: True where a new shot begins with this frame.
+    """
+
+    image: Image8
+    index: int = 0
+    time: float = 0.0
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FrameReport:
+    """What happened to one frame: the single event that every display and log reads.
+
+    Attributes:
+        index: Position of the frame in the stream, from 0.
+        seconds: Seconds spent on this frame, by stage name ("wait", "flow", "ascent", ...).
+        loss: Objective of the dream before its last step (no unit); None where nothing ascended.
+        visible_share: Share of the frame that the previous frame shows too, 0..1.
+        cut: True where a new shot began.
+        dropped: Frames dropped so far to keep up (always 0 when rendering).
+    """
+
+    index: int
+    seconds: dict[str, float]
+    loss: float | None
+    visible_share: float
+    cut: bool = False
+    dropped: int = 0
+
+
+class Source(Protocol):
+    """Delivers the frames of a stream once, in order."""
+
+    @property
+    def info(self) -> StreamInfo:
+        """What is known of the stream."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames. Raises ``SourceError`` where reading fails."""
+
+    def close(self) -> None:
+        """Release the file or device; safe to call twice and during iteration."""
+
+
+class Sink(Protocol):
+    """Takes the frames of a stream and keeps or shows them."""
+
+    def write(self, image: Image8) -> None:
+        """Take the next image, uint8 RGB of the announced size. Raises ``SinkError``."""
+
+    def close(self) -> None:
+        """Complete the output. Raises ``SinkError``; calling it again does nothing."""
+
+    def __enter__(self) -> Self:
+        """Return the sink itself."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Complete the output, or discard it where the block ended with an error."""

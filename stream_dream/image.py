@@ -1,0 +1,61 @@
+"""Conversions and resizing of images (NumPy and OpenCV only)."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_dream.frame import Image8, ImageF
+
+
+def to_float(image: Image8) -> ImageF:
+    """Convert uint8 0..255 to float32 0..1."""
+    return np.multiply(image, np.float32(1 / 255), dtype=np.float32)
+
+
+def to_uint8(image: ImageF) -> Image8:
+    """Convert float32 0..1 to uint8 0..255: clipped, rounded to nearest."""
+    # convertScaleAbs takes the absolute value, so negatives have to be clipped before.
+    return cv2.convertScaleAbs(np.maximum(image, 0), alpha=255).astype(np.uint8, copy=False)
+
+
+def resize(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Resize to (width, height): area means when shrinking, cubic when growing.
+
+    Cubic overshoots by a few percent at hard edges; callers clip where that matters.
+    """
+    height, width = image.shape[:2]
+    if (width, height) == size:
+        return image
+    shrinking = size[0] * size[1] < width * height
+    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
+    return resized.astype(np.float32, copy=False)
+
+
+def fit_size(display_size: tuple[float, float], longer_side: int) -> tuple[int, int]:
+    """Return the largest (width, height) of that shape whose longer side is ``longer_side``.
+
+    Never larger than ``display_size`` itself and never smaller than 1 pixel a side.
+    """
+    width, height = display_size
+    scale = min(1.0, longer_side / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def add_residual(image: Image8, residual: NDArray[np.float32]) -> Image8:
+    """Return ``clip(image + resize(residual))`` at the image's own size.
+
+    Args:
+        image: uint8 RGB, (height, width, 3).
+        residual: What dreaming added, float32 in [-1, 1], of any size; it is resized to the image.
+
+    Returns:
+        uint8 RGB, (height, width, 3). Where the residual is 0 the image comes back exactly.
+    """
+    height, width = image.shape[:2]
+    # Saturating 16-bit integers: a quarter of the time of floats at 1280x720, exact to one level.
+    levels = np.rint(residual * np.float32(255)).astype(np.int16)
+    if levels.shape[:2] != (height, width):
+        levels = cv2.resize(levels, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.int16)
+    return cv2.add(image, levels, dtype=cv2.CV_8U).astype(np.uint8, copy=False)

@@ -1,0 +1,149 @@
+"""Runs the ffmpeg binary of imageio-ffmpeg as a well-behaved child process."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Sequence
+
+import imageio_ffmpeg
+
+from stream_dream.errors import SinkError
+
+PATIENCE = 120.0
+"""Seconds without a sign of life after which ffmpeg is taken for hung and killed."""
+
+_DISK_ERRORS = tuple(
+    os.strerror(code)
+    for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO)
+)
+"""What a user can mend; ffmpeg wraps it into several lines of its own inner workings."""
+
+
+class FFmpeg:
+    """One run of ffmpeg.
+
+    It gets a session of its own, so that Ctrl-C in the terminal reaches only us and we decide
+    what becomes of the file. Its messages are drained by a thread: a full pipe would stop it.
+    """
+
+    def __init__(self, arguments: Sequence[str], *, fed: bool = False) -> None:
+        """Start ffmpeg.
+
+        Args:
+            arguments: Everything behind ``ffmpeg``.
+            fed: True where ``write`` is going to feed its standard input.
+
+        Raises:
+            SinkError: If the binary cannot be started.
+        """
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error"]
+        try:
+            self._process = subprocess.Popen(
+                [*command, *arguments],
+                stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+                restore_signals=False,  # a file-size limit then is an error message, not a signal
+            )
+        except OSError as error:
+            raise SinkError(
+                f"ffmpeg cannot be started: {error}; reinstall imageio-ffmpeg"
+            ) from error
+        self._hung = False
+        self._lines: deque[str] = deque(maxlen=20)
+        self._listener = threading.Thread(target=self._listen, name="ffmpeg-messages", daemon=True)
+        self._listener.start()
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def write(self, data: memoryview) -> None:
+        """Feed bytes to its standard input.
+
+        Raises:
+            SinkError: If ffmpeg ended, or takes nothing for ``PATIENCE`` seconds.
+        """
+        assert self._process.stdin is not None
+        watchdog = threading.Timer(PATIENCE, self._give_up)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            while data:  # an unbuffered pipe may take less than it was given
+                data = data[self._process.stdin.write(data) :]
+        except (BrokenPipeError, ValueError) as error:  # ValueError: closed by an earlier failure
+            self.kill()
+            raise SinkError(self._reason()) from error
+        finally:
+            watchdog.cancel()
+
+    def finish(self, seconds: float = PATIENCE) -> None:
+        """Close its input and wait until it has completed its work; may be called again.
+
+        Raises:
+            SinkError: If it fails or takes longer than ``seconds``.
+        """
+        try:
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._give_up()
+        self.kill()
+        if self._process.returncode != 0:
+            raise SinkError(self._reason())
+
+    def kill(self) -> None:
+        """End it now, if it still runs, and leave neither zombie nor open pipe."""
+        self._process.kill()
+        self._process.wait()
+        self._listener.join()
+        for pipe in (self._process.stdin, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    def _give_up(self) -> None:
+        self._hung = True
+        self._process.kill()
+
+    def _listen(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self._lines.append(line.decode(errors="replace").strip())
+
+    def _reason(self) -> str:
+        """Say in one line why it ended: what a user can mend first, else its first complaint."""
+        if self._hung:
+            return "ffmpeg gave no sign of life for too long and was stopped"
+        for line in self._lines:
+            for problem in _DISK_ERRORS:
+                if problem in line:
+                    return f"ffmpeg: {problem}"
+        if self._process.returncode < 0:
+            return f"ffmpeg was ended by {signal.Signals(-self._process.returncode).name}"
+        if self._lines:
+            return "ffmpeg: " + re.sub(r"^\[[^]]* @ 0x\w+\] ", "", self._lines[0])
+        return f"ffmpeg ended with code {self._process.returncode} and said nothing"
+
+
+def run(arguments: Sequence[str], seconds: float = PATIENCE) -> None:
+    """Run ffmpeg to its end.
+
+    Raises:
+        SinkError: If it fails or takes longer than ``seconds``.
+    """
+    process = FFmpeg(arguments)
+    try:
+        process.finish(seconds)
+    except BaseException:  # Ctrl-C included: it must not outlive us
+        process.kill()
+        raise

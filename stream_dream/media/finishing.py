@@ -1,0 +1,88 @@
+"""Makes the final file from the fragmented MP4 that was encoded first."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+from stream_dream.media.ffmpeg import run
+from stream_dream.media.formats import Format
+from stream_dream.media.sound import Soundtrack, sound_arguments
+
+_GIF_FPS = 50
+"""The fastest that viewers play: they take delays below 2/100 s for 10/100 s."""
+
+
+def finish_film(
+    rough: Path,
+    final: Path,
+    made: Format,
+    *,
+    sound: Soundtrack | None,
+    longest: float | None,
+    seconds: float,
+) -> None:
+    """Copy the picture into its container and add the sound.
+
+    Args:
+        rough: The encoded picture.
+        final: The file to write.
+        made: Its format.
+        sound: The soundtrack; None for none.
+        longest: Seconds behind which the sound is cut; None to leave it whole.
+        seconds: How long ffmpeg may take.
+    """
+    given, taken = sound_arguments(sound, made, longest)
+    start = ["-movflags", "+faststart"] if made.muxer in ("mp4", "mov") else []
+    picture = ["-map", "0:v:0", "-c:v", "copy", "-map_chapters", "-1"]
+    command = ["-i", str(rough), *given, *picture, *taken, *start]
+    run([*command, "-f", made.muxer, "-y", str(final)], seconds)
+
+
+def finish_gif(
+    rough: Path, final: Path, *, size: tuple[int, int], fps: Fraction, seconds: float
+) -> None:
+    """Make a GIF with one palette for all of it.
+
+    Each picture keeps its place to 1/100 s, so delays may alternate (3, 3, 4 at 30 fps) and the
+    duration is kept.
+
+    Args:
+        rough: The pictures, encoded without loss.
+        final: The file to write.
+        size: (width, height) in square pixels.
+        fps: The rate of the pictures; above 50 some are left out.
+        seconds: How long ffmpeg may take for each of two passes.
+    """
+    prepared = _square(size) + (f",fps={_GIF_FPS}" if fps > _GIF_FPS else "")
+    palette = final.with_name(f"{final.name}.png")
+    try:
+        # Two passes: in one, every picture would wait in memory for the palette.
+        generate = ["-vf", f"{prepared},palettegen", "-frames:v", "1", "-update", "1"]
+        run(
+            ["-i", str(rough), *generate, "-c:v", "png", "-f", "image2", "-y", str(palette)],
+            seconds,
+        )
+        use = f"[0:v]{prepared}[x];[x][1:v]paletteuse=dither=sierra2_4a:diff_mode=rectangle"
+        command = ["-i", str(rough), "-i", str(palette), "-lavfi", use, "-loop", "0"]
+        run([*command, "-f", "gif", "-y", str(final)], seconds)
+    finally:
+        palette.unlink(missing_ok=True)
+
+
+def finish_webp(
+    rough: Path, final: Path, *, size: tuple[int, int], crf: int, seconds: float
+) -> None:
+    """Make an animated WebP that loops for ever; ``crf`` 18 becomes its quality 82."""
+    codec = ["-vf", _square(size), "-c:v", "libwebp_anim", "-quality", str(100 - crf)]
+    run(["-i", str(rough), *codec, "-loop", "0", "-f", "webp", "-y", str(final)], seconds)
+
+
+def finish_pictures(rough: Path, folder: Path, *, size: tuple[int, int], seconds: float) -> None:
+    """Write every picture as a PNG of its own into an empty folder."""
+    pattern = str(folder / "x").replace("%", "%%")[:-1] + "%09d.png"
+    run(["-i", str(rough), "-vf", _square(size), "-f", "image2", pattern], seconds)
+
+
+def _square(size: tuple[int, int]) -> str:
+    return f"scale={size[0]}:{size[1]}:flags=lanczos+accurate_rnd,setsar=1"

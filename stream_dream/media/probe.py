@@ -1,0 +1,100 @@
+"""Reads from ``ffmpeg -i`` what OpenCV does not tell: sound, start times, colour tags."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import imageio_ffmpeg
+
+_SECONDS = 20
+"""Far more than reading a header takes; only a hung disk or network mount needs longer."""
+
+_MATRICES = (
+    "bt709|bt470bg|smpte170m|smpte240m|fcc|bt2020nc|bt2020c|ycgco|gbr|"
+    "smpte2085|chroma-derived-nc|chroma-derived-c|ictcp"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a file says of itself.
+
+    Times are in seconds from the file's first time stamp, whichever stream has it.
+
+    Attributes:
+        container: ffmpeg's names of the format, like ``matroska,webm``; empty if unrecognised.
+        duration: Length of the file; None if it does not tell.
+        video: The codec of the first moving picture, like ``h264``; cover art is none.
+        untagged_yuv: True if the picture is YUV and does not say by which matrix.
+        video_start: When the picture starts.
+        video_end: When the picture ends, where the file tells that (Matroska); else None.
+        audio: The codec of the first sound stream, like ``aac``; None if there is none.
+    """
+
+    container: str = ""
+    duration: float | None = None
+    video: str | None = None
+    untagged_yuv: bool = False
+    video_start: float = 0.0
+    video_end: float | None = None
+    audio: str | None = None
+
+
+def probe(path: Path) -> Probe:
+    """Look into a file. What cannot be read at all gives an empty ``Probe``."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-i"]
+    try:
+        result = subprocess.run(
+            [*command, str(path.absolute())], capture_output=True, timeout=_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return Probe()
+    return parse(result.stderr.decode(errors="replace"))
+
+
+def parse(report: str) -> Probe:
+    """Read the report that ``ffmpeg -i`` writes."""
+    head, *streams = re.split(r"^  Stream #0:", report, flags=re.MULTILINE)
+    opened = re.search(r"^Input #0, (\S+), from", head, re.MULTILINE)
+    if opened is None:
+        return Probe()
+    origin = _number(r"^  Duration: .*start: (-?[\d.]+)", head) or 0.0
+    video = next((s for s in streams if ": Video:" in s and "(attached pic)" not in s), "")
+    audio = next((s for s in streams if ": Audio:" in s), "")
+    end = _clock(r"^ +DURATION +: ([\d:.]+)", video)
+    return Probe(
+        container=opened[1],
+        duration=_clock(r"^  Duration: ([\d:.]+)", head),
+        video=_word(r": Video: (\w+)", video),
+        untagged_yuv=bool(re.search(r", (yuv|nv)\w+\b", video)) and not _matrix(video),
+        video_start=max(0.0, (_number(r", start (-?[\d.]+)", video) or 0.0) - origin),
+        video_end=None if end is None else end - origin,
+        audio=_word(r": Audio: (\w+)", audio),
+    )
+
+
+def _matrix(stream: str) -> bool:
+    """Tell whether a stream names its matrix, as in ``yuv420p(tv, bt709, progressive)``."""
+    return bool(re.search(rf", \w+\((?:\w+, )?(?:{_MATRICES})\b", stream))
+
+
+def _word(pattern: str, text: str) -> str | None:
+    found = re.search(pattern, text)
+    return found[1] if found else None
+
+
+def _number(pattern: str, text: str) -> float | None:
+    found = re.search(pattern, text, re.MULTILINE)
+    return float(found[1]) if found else None
+
+
+def _clock(pattern: str, text: str) -> float | None:
+    """Find a time like ``00:01:02.50`` and give it in seconds."""
+    found = re.search(pattern, text, re.MULTILINE)
+    if found is None:
+        return None
+    hours, minutes, seconds = found[1].split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)

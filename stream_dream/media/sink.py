@@ -1,0 +1,237 @@
+"""Writes video files, GIFs and pictures through ffmpeg."""
+
+from __future__ import annotations
+
+import shutil
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from stream_dream.errors import SinkError
+from stream_dream.frame import Image8
+from stream_dream.media import finishing
+from stream_dream.media.ffmpeg import PATIENCE, FFmpeg, run
+from stream_dream.media.formats import encoder_arguments, format_of, square_size
+from stream_dream.media.sound import Soundtrack
+from stream_dream.media.target import (
+    check_target,
+    interrupted_name,
+    place,
+    reserve,
+    reserve_folder,
+)
+
+__all__ = ["Soundtrack", "VideoSink", "check_target"]
+
+
+class VideoSink:
+    """Encodes images to a file, whose name appears only when it is complete.
+
+    Use it in a ``with`` block: leaving it completes the file, an error discards it.
+
+    Attributes:
+        path: The file; a pattern such as ``dream-%05d.png`` starts with ``dream-00001.png``.
+        frames: Images written so far.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        size: tuple[int, int],
+        fps: Fraction,
+        pixel_aspect: Fraction = Fraction(1),
+        crf: int = 18,
+        sound: Soundtrack | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        """Start the encoder.
+
+        Args:
+            path: .mp4, .mov, .mkv, .webm, .gif, .webp or a numbered pattern of .png files.
+            size: (width, height) of the images. Where a film needs even sides, odd ones get one
+                more row or column, which repeats the last one.
+            fps: Frames per second.
+            pixel_aspect: Width of a pixel divided by its height. Films keep it as a tag, the
+                other formats are scaled to square pixels.
+            crf: Quality on x264's scale: 0 (best) to 51.
+            sound: Sound to add when the picture is complete; only films take it.
+            overwrite: True if what exists under this name may be replaced.
+
+        Raises:
+            SinkError: If the target cannot be written or ffmpeg not be started.
+        """
+        check_target(path, overwrite=overwrite)
+        self.path = path
+        self.frames = 0
+        self._format = format_of(path)
+        self._size, self._fps, self._crf = size, fps, crf
+        self._square_size = square_size(size, pixel_aspect)
+        self._sound, self._overwrite = sound, overwrite
+        self._padding = tuple(side % 2 if self._format.film else 0 for side in size)
+        self._closed = False
+        self._rough = reserve(path)
+        coded = (size[0] + self._padding[0], size[1] + self._padding[1])
+        arguments = encoder_arguments(self._format, coded, fps, pixel_aspect, crf)
+        try:
+            self._encoder = FFmpeg([*arguments, "-y", str(self._rough)], fed=True)
+        except SinkError:
+            self._rough.unlink()
+            raise
+
+    def __enter__(self) -> Self:
+        """Return the sink itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Complete the file, or discard it where the block ended with an error."""
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
+
+    def write(self, image: Image8) -> None:
+        """Encode the next image.
+
+        Args:
+            image: uint8 RGB, (height, width, 3).
+
+        Raises:
+            SinkError: If the image has another shape or type, or ffmpeg fails.
+        """
+        expected = (self._size[1], self._size[0], 3)
+        if image.shape != expected or image.dtype != np.uint8:
+            raise SinkError(
+                f"an image is {image.dtype} {image.shape}: {self.path} takes uint8 {expected}"
+            )
+        if self._closed:
+            raise SinkError(f"{self.path} is closed: nothing more can be written")
+        if any(self._padding):
+            right, below = self._padding
+            image = np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge")
+        try:
+            self._encoder.write(np.ascontiguousarray(image).data.cast("B"))
+        except SinkError as error:
+            raise self._failure(error) from error
+        self.frames += 1
+
+    def close(self) -> None:
+        """Complete the file; calling it again does nothing.
+
+        Raises:
+            SinkError: If nothing was written, or ffmpeg or the disk fails.
+        """
+        if self._closed:
+            return
+        if self.frames == 0:
+            self.discard()
+            raise SinkError(f"{self.path} was not made: there was no frame to write")
+        placed = self._complete(self.path, overwrite=self._overwrite, longest=None)
+        if placed != self.path:
+            raise SinkError(f"{self.path} has appeared meanwhile and was kept: see {placed}")
+
+    def keep_partial(self) -> Path | None:
+        """Complete what was written so far, its sound cut to the picture, under another name.
+
+        Returns:
+            The name, such as ``dream.interrupted.mp4``; None if nothing was written.
+
+        Raises:
+            SinkError: If ffmpeg or the disk fails.
+        """
+        if self._closed or self.frames == 0:
+            self.discard()
+            return None
+        return self._complete(
+            interrupted_name(self.path), overwrite=False, longest=float(self.frames / self._fps)
+        )
+
+    def discard(self) -> None:
+        """End ffmpeg and remove what was written; does nothing once the file is complete."""
+        self._closed = True
+        self._encoder.kill()
+        self._rough.unlink(missing_ok=True)
+
+    def _complete(self, path: Path, *, overwrite: bool, longest: float | None) -> Path:
+        """Make the final file and move it to its name."""
+        made = None
+        try:
+            self._encoder.finish(self._patience)
+            made = self._finish(longest)
+            placed = place(made, path, overwrite=overwrite)
+        except (SinkError, OSError) as error:
+            if made is not None:
+                _remove(made)
+            raise self._failure(error) from error
+        self.discard()
+        return placed
+
+    def _finish(self, longest: float | None) -> Path:
+        """Make the final file, under a temporary name still."""
+        pictures = self._format.muxer == "image2"
+        final = reserve_folder(self.path) if pictures else reserve(self.path)
+        size, seconds = self._square_size, self._patience
+        try:
+            if pictures:
+                finishing.finish_pictures(self._rough, final, size=size, seconds=seconds)
+            elif self._format.muxer == "gif":
+                finishing.finish_gif(self._rough, final, size=size, fps=self._fps, seconds=seconds)
+            elif self._format.muxer == "webp":
+                finishing.finish_webp(self._rough, final, size=size, crf=self._crf, seconds=seconds)
+            else:
+                finishing.finish_film(
+                    self._rough,
+                    final,
+                    self._format,
+                    sound=self._sound,
+                    longest=longest,
+                    seconds=seconds,
+                )
+        except BaseException:
+            _remove(final)
+            raise
+        return final
+
+    @property
+    def _patience(self) -> float:
+        """Seconds that a step of completing the file may take: 10 times a GIF's (measured)."""
+        pixels = self._size[0] * self._size[1]
+        return PATIENCE + self.frames * (1 + pixels / 250_000)
+
+    def _failure(self, error: SinkError | OSError) -> SinkError:
+        """Clean up after a failure, keep what can be played, and say so in one line."""
+        self._closed = True
+        self._encoder.kill()
+        reason = error.strerror if isinstance(error, OSError) else error
+        message = f"{self.path} could not be written: {reason}"
+        if _playable(self._rough):
+            kept = interrupted_name(self.path, ".mp4")
+            self._rough.rename(kept)
+            message += f"; the picture up to there is in {kept}"
+        self._rough.unlink(missing_ok=True)
+        return SinkError(message)
+
+
+def _playable(rough: Path) -> bool:
+    """Tell whether at least one frame can be decoded."""
+    try:
+        run(["-i", str(rough), "-frames:v", "1", "-f", "null", "-"])
+    except SinkError:
+        return False
+    return True
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

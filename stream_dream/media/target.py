@@ -1,0 +1,136 @@
+"""The names of what is written: nothing of the user's is ever overwritten by surprise."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from itertools import count
+from pathlib import Path
+
+from stream_dream.errors import SinkError
+from stream_dream.media.formats import FORMATS
+
+_NUMBER = re.compile(r"%0?\d*d")
+
+
+def check_target(path: Path, *, overwrite: bool) -> None:
+    """Refuse, before any work is done, a target that cannot be written.
+
+    Args:
+        path: A file with a known extension, or a pattern such as ``dream-%05d.png``.
+        overwrite: True if what exists may be replaced.
+
+    Raises:
+        SinkError: With ``exit_code`` 2 and the reason.
+    """
+    problem = None
+    suffix = path.suffix.lower()
+    known = ", ".join("%05d.png" if known == ".png" else known for known in FORMATS)
+    if suffix not in FORMATS:
+        problem = f"has no extension that can be written: choose {known}"
+    elif suffix == ".png" and len(_NUMBER.findall(path.name)) != 1:
+        problem = "would be one picture only: number them, as in dream-%05d.png"
+    elif not path.parent.is_dir():
+        problem = f"lies in a folder that does not exist: create {path.parent}"
+    elif path.is_dir():
+        problem = "is a folder: give the name of a file"
+    elif not os.access(path.parent, os.W_OK | os.X_OK):
+        problem = f"lies in a folder that may not be written: choose another than {path.parent}"
+    elif not overwrite and taken(path):
+        problem = "exists already: choose another name or --overwrite"
+    if problem:
+        raise SinkError(f"{path} {problem}", exit_code=2)
+
+
+def taken(path: Path) -> bool:
+    """Tell whether a file, or any file of a numbered pattern, exists."""
+    if not _is_pattern(path):
+        return path.exists()
+    before, after = (re.escape(part) for part in _NUMBER.split(path.name))
+    pattern = re.compile(rf"{before}\d+{after}")
+    return any(pattern.fullmatch(name) for name in os.listdir(path.parent))
+
+
+def free_name(path: Path) -> Path:
+    """Give the path itself or, if it is taken, one with a number: ``dream.2.mp4``."""
+    numbered = (path.with_name(f"{path.stem}.{n}{path.suffix}") for n in count(2))
+    return path if not taken(path) else next(name for name in numbered if not taken(name))
+
+
+def interrupted_name(path: Path, suffix: str | None = None) -> Path:
+    """Give a free name for the part of a work that was done: ``dream.interrupted.mp4``.
+
+    Args:
+        path: The name that the whole was meant for.
+        suffix: Its extension, where it is another than that of ``path``.
+    """
+    stem = _NUMBER.sub("", path.stem) if suffix else path.stem
+    return free_name(path.with_name(f"{stem}.interrupted{suffix or path.suffix}"))
+
+
+def reserve(path: Path) -> Path:
+    """Create a new, empty temporary ``NAME.part`` beside a path.
+
+    What an earlier run has left may be all that remains of a night's work: it is never touched.
+
+    Raises:
+        SinkError: If the folder cannot be written.
+    """
+    while True:
+        part = free_name(path.with_name(f"{path.name}.part"))
+        try:
+            part.touch(exist_ok=False)
+        except FileExistsError:  # another run was quicker
+            continue
+        except OSError as error:
+            raise SinkError(f"{part} cannot be written: {error.strerror}") from error
+        return part
+
+
+def reserve_folder(path: Path) -> Path:
+    """Create a new temporary folder beside a path."""
+    return Path(tempfile.mkdtemp(prefix="frames-", suffix=".part", dir=path.parent))
+
+
+def place(made: Path, path: Path, *, overwrite: bool) -> Path:
+    """Give a finished file, or all files in a folder for a pattern, the final name.
+
+    A file that appeared there meanwhile is kept, and the finished one gets a free name.
+
+    Returns:
+        The name it has got.
+    """
+    if not overwrite:
+        path = free_name(path)
+    if not _is_pattern(path):
+        _move(made, path, overwrite)
+        return path
+    for number, file in enumerate(sorted(made.iterdir()), start=1):
+        _move(file, path.with_name(_numbered(path.name, number)), overwrite)
+    made.rmdir()
+    return path
+
+
+def _move(made: Path, path: Path, overwrite: bool) -> None:
+    with made.open("rb") as file:
+        os.fsync(file.fileno())  # else a power cut can leave the name without the contents
+    if overwrite:
+        made.replace(path)
+        return
+    try:
+        path.hardlink_to(made)  # unlike renaming it never replaces
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        made.rename(path)
+    else:
+        made.unlink()
+
+
+def _numbered(name: str, number: int) -> str:
+    return _NUMBER.sub(lambda found: found[0] % number, name)
+
+
+def _is_pattern(path: Path) -> bool:
+    return path.suffix.lower() == ".png" and _NUMBER.search(path.name) is not None

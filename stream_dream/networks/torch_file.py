@@ -1,0 +1,111 @@
+"""Reading PyTorch checkpoints of the format used before 2020, without PyTorch.
+
+The file is five pickles (magic number, protocol, system info, the state dict, the storage keys)
+followed by the storages: each an int64 element count and the raw little-endian elements. The state
+dict refers to its storages by key, and a tensor is a *strided view* of one: sizes alone do not say
+where its elements lie, and checkpoints converted from TensorFlow are full of transposed views.
+"""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_dream.errors import NetworkError
+
+_MAGIC = 0x1950A86A20F9469CFC6C
+_DTYPES = {"FloatStorage": "<f4", "HalfStorage": "<f2", "DoubleStorage": "<f8", "LongStorage": "<i8"}
+
+
+class _Storage(NamedTuple):
+    key: str
+    dtype: str
+
+
+class _Tensor(NamedTuple):
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def _rebuild_tensor(
+    storage: _Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: object
+) -> _Tensor:
+    return _Tensor(storage, offset, shape, strides)
+
+
+class _Unpickler(pickle.Unpickler):
+    """Resolves the handful of names that a state dict needs and refuses every other."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        known: dict[tuple[str, str], Callable[..., Any]] = {
+            ("collections", "OrderedDict"): OrderedDict,
+            ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
+        }
+        if (module, name) in known:
+            return known[module, name]
+        if module == "torch" and name in _DTYPES:
+            return _DTYPES[name]
+        raise NetworkError(f"a state dict does not contain {module}.{name}: file refused")
+
+    def persistent_load(self, pid: Any) -> _Storage:
+        _, dtype, key, _, _, view = pid
+        if view is not None:
+            raise NetworkError("views of storages are not supported in PyTorch files")
+        return _Storage(key, dtype)
+
+
+def _read_storages(file: BinaryIO, dtypes: dict[str, str]) -> dict[str, NDArray[Any]]:
+    storages = {}
+    for key in _Unpickler(file).load():
+        (count,) = struct.unpack("<q", file.read(8))
+        dtype = np.dtype(dtypes[key])
+        data = file.read(count * dtype.itemsize)
+        if len(data) != count * dtype.itemsize:
+            raise NetworkError(f"the PyTorch file ends within storage {key}: it is truncated")
+        storages[key] = np.frombuffer(data, dtype)
+    return storages
+
+
+def read_torch_file(path: Path) -> dict[str, NDArray[Any]]:
+    """Read a state dict into arrays.
+
+    Args:
+        path: A ``.pth`` file in PyTorch's format before version 1.6.
+
+    Returns:
+        Contiguous arrays by tensor name, in the dtype and shape of the file.
+
+    Raises:
+        NetworkError: The file has another format, is truncated or holds more than tensors.
+    """
+    with path.open("rb") as file:
+        try:
+            if _Unpickler(file).load() != _MAGIC:
+                raise NetworkError(f"{path} is not a PyTorch file of the format before 1.6")
+            for _ in ("protocol version", "system info"):
+                _Unpickler(file).load()
+            tensors: dict[str, _Tensor] = _Unpickler(file).load()
+            storages = _read_storages(file, {t.storage.key: t.storage.dtype for t in tensors.values()})
+        except (pickle.UnpicklingError, EOFError, struct.error) as error:
+            raise NetworkError(f"{path} cannot be read as a PyTorch file: {error}") from error
+    return {name: _view(storages[tensor.storage.key], tensor) for name, tensor in tensors.items()}
+
+
+def _view(storage: NDArray[Any], tensor: _Tensor) -> NDArray[Any]:
+    last = tensor.offset + sum(
+        (size - 1) * stride for size, stride in zip(tensor.shape, tensor.strides, strict=True)
+    )
+    if last >= storage.size:
+        raise NetworkError(f"a tensor of shape {tensor.shape} reaches beyond its storage")
+    strides = [stride * storage.itemsize for stride in tensor.strides]
+    view = np.lib.stride_tricks.as_strided(storage[tensor.offset :], tensor.shape, strides)
+    return np.ascontiguousarray(view).reshape(tensor.shape)

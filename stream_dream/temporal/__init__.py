@@ -1,0 +1,1 @@
+"""What makes a stream of dreams coherent: optical flow, shots, the carried residual."""

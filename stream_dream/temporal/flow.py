@@ -1,0 +1,134 @@
+"""Optical flow, backward warping and the visibility mask.
+
+The flow of a frame always points *from the current frame to the previous one*: what is at ``p`` now
+was at ``p + flow(p)`` before. It is what a backward warp needs: no holes, no splatting.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_dream.frame import Flow, Image8
+
+# Sundaram, Brox and Keutzer (2010), as used by Ruder et al. (2016): a point is visible where going
+# there and back again ends within this share of the way, plus half a squared pixel.
+_CONSISTENCY_SLOPE = 0.01
+_CONSISTENCY_OFFSET = 0.5
+
+
+class Motion(NamedTuple):
+    """How a frame came out of the one before it.
+
+    Attributes:
+        flow: From the current frame to the previous one, float32 (height, width, 2), pixels.
+        visible: 1 where the previous frame shows the same point, else 0; float32 (height, width).
+    """
+
+    flow: Flow
+    visible: NDArray[np.float32]
+
+
+def pixel_grid(shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Return every pixel's own (x, y), float32 of shape (height, width, 2)."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    return np.stack([x, y], axis=-1).astype(np.float32)
+
+
+def warp(
+    image: NDArray[np.float32], flow: Flow, *, interpolation: int = cv2.INTER_LINEAR
+) -> NDArray[np.float32]:
+    """Warp backward: ``out(p) = image(p + flow(p))``.
+
+    Args:
+        image: float32, (height, width) or (height, width, channels).
+        flow: float32, (height, width, 2), pixels.
+        interpolation: One of OpenCV's ``INTER_*`` flags.
+
+    Returns:
+        The warped image, same shape. Points from outside take the nearest edge pixel: the
+        visibility mask says where that happened.
+    """
+    where = pixel_grid(flow.shape[:2]) + flow
+    warped = cv2.remap(image, where, None, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    return warped.astype(np.float32, copy=False)
+
+
+def visibility(forward: Flow, backward: Flow) -> NDArray[np.float32]:
+    """Tell which points of the current frame the previous frame shows too.
+
+    A point is visible where it lies in the previous frame and, going there and back again,
+    ``|f(p) + b(p + f(p))|^2 < 0.01 (|f(p)|^2 + |b(p + f(p))|^2) + 0.5``.
+
+    Args:
+        forward: ``f``, from the current frame to the previous one, (height, width, 2), pixels.
+        backward: ``b``, from the previous frame to the current one, same shape.
+
+    Returns:
+        float32 (height, width) of ones and zeros.
+
+    Source:
+        Ruder, Dosovitskiy and Brox: Artistic style transfer for videos (2016), equation 6.
+    """
+    returned = warp(backward, forward)
+    error = np.square(forward + returned).sum(axis=-1)
+    length = np.square(forward).sum(axis=-1) + np.square(returned).sum(axis=-1)
+    consistent = error < _CONSISTENCY_SLOPE * length + _CONSISTENCY_OFFSET
+    return (consistent & in_frame(forward)).astype(np.float32)
+
+
+def in_frame(flow: Flow) -> NDArray[np.bool_]:
+    """Tell where ``p + flow(p)`` lies within the picture; bool (height, width)."""
+    height, width = flow.shape[:2]
+    where = pixel_grid((height, width)) + flow
+    x, y = where[..., 0], where[..., 1]
+    # Half a pixel of grace: the edge pixels of a static shot must not flicker out of sight.
+    return (x > -0.5) & (y > -0.5) & (x < width - 0.5) & (y < height - 0.5)
+
+
+class FlowEstimator:
+    """Dense flow between neighbouring frames: DIS (Kroeger et al., 2016), both ways.
+
+    Keeps the previous frame, so each is converted once. Call it with every frame, in order.
+    """
+
+    # DIS starts at a scale where its 8-pixel patches still fit; below this it reads past the image.
+    _SMALLEST_SIDE = 32
+
+    def __init__(self) -> None:
+        """Start without a previous frame."""
+        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._previous: Image8 | None = None
+
+    def reset(self, previous: Image8 | None = None) -> None:
+        """Forget the previous frame, or replace it (uint8 RGB)."""
+        self._previous = None if previous is None else _grey(previous)
+
+    def __call__(self, image: Image8) -> Motion | None:
+        """Return the motion that led to this frame; None for the first one.
+
+        Args:
+            image: uint8 RGB, (height, width, 3), as large as the one before.
+        """
+        current, previous = _grey(image), self._previous
+        self._previous = current
+        if previous is None:
+            return None
+        if min(current.shape) < self._SMALLEST_SIDE:
+            return still(current.shape[:2])
+        forward = self._dis.calc(current, previous, None).astype(np.float32, copy=False)
+        backward = self._dis.calc(previous, current, None).astype(np.float32, copy=False)
+        return Motion(forward, visibility(forward, backward))
+
+
+def still(shape: tuple[int, ...]) -> Motion:
+    """Return the motion of a picture that does not move, for (height, width)."""
+    height, width = shape[:2]
+    return Motion(np.zeros((height, width, 2), np.float32), np.ones((height, width), np.float32))
+
+
+def _grey(image: Image8) -> NDArray[np.uint8]:
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
