@@ -39,3 +39,9 @@ class SinkError(StreamDreamError):
         """Take the one-line message and the exit code of the command."""
         super().__init__(message)
         self.exit_code = exit_code
+
+
+class Interrupted(StreamDreamError):
+    """The user stopped a render; the message says what was kept, and where."""
+
+    exit_code = 130

@@ -20,17 +20,14 @@ def to_uint8(image: ImageF) -> Image8:
     return cv2.convertScaleAbs(np.maximum(image, 0), alpha=255).astype(np.uint8, copy=False)
 
 
-def resize(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Resize to (width, height): area means when shrinking, cubic when growing.
-
-    Cubic overshoots by a few percent at hard edges; callers clip where that matters.
-    """
+def resize(image: Image8, size: tuple[int, int]) -> Image8:
+    """Resize to (width, height): area means when shrinking, cubic when growing."""
     height, width = image.shape[:2]
     if (width, height) == size:
         return image
-    shrinking = size[0] * size[1] < width * height
-    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
-    return resized.astype(np.float32, copy=False)
+    growing = size[0] * size[1] > width * height
+    interpolation = cv2.INTER_CUBIC if growing else cv2.INTER_AREA
+    return cv2.resize(image, size, interpolation=interpolation).astype(np.uint8, copy=False)
 
 
 def fit_size(display_size: tuple[float, float], longer_side: int) -> tuple[int, int]:
@@ -57,5 +54,7 @@ def add_residual(image: Image8, residual: NDArray[np.float32]) -> Image8:
     # Saturating 16-bit integers: a quarter of the time of floats at 1280x720, exact to one level.
     levels = np.rint(residual * np.float32(255)).astype(np.int16)
     if levels.shape[:2] != (height, width):
-        levels = cv2.resize(levels, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.int16)
+        growing = height * width > levels.shape[0] * levels.shape[1]
+        interpolation = cv2.INTER_CUBIC if growing else cv2.INTER_AREA
+        levels = cv2.resize(levels, (width, height), interpolation=interpolation).astype(np.int16)
     return cv2.add(image, levels, dtype=cv2.CV_8U).astype(np.uint8, copy=False)

@@ -1,0 +1,112 @@
+"""Threads and bounded queues between the stages of a stream.
+
+Two pieces make every pipeline: ``ahead`` runs what comes before in a thread of its own, ``Behind``
+what comes after. Both keep the order, hold back a stage that is too fast, hand exceptions to the
+caller and end their thread in any case.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+T = TypeVar("T")
+
+_WAIT_SECONDS = 0.1
+
+
+class _End:
+    """Last item of a queue: the stream is over, or failed."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+def ahead(items: Iterable[T], depth: int) -> Iterator[T]:
+    """Yield the items, fetched by a thread that runs up to ``depth`` items ahead.
+
+    An exception of the iterable is raised here, after the items before it. Closing the generator
+    ends the thread, after the item it is working on.
+    """
+    waiting: queue.Queue[T | _End] = queue.Queue(depth)
+    stopped = threading.Event()
+
+    def put(item: T | _End) -> None:
+        while not stopped.is_set():
+            try:
+                waiting.put(item, timeout=_WAIT_SECONDS)
+            except queue.Full:
+                continue
+            return
+
+    def fetch() -> None:
+        error: BaseException | None = None
+        try:
+            for item in items:
+                put(item)
+                if stopped.is_set():
+                    break
+        except BaseException as caught:
+            error = caught
+        put(_End(error))
+
+    thread = threading.Thread(target=fetch, name="ahead", daemon=True)
+    thread.start()
+    try:
+        while not isinstance(item := waiting.get(), _End):
+            yield item
+        if item.error is not None:
+            raise item.error
+    finally:
+        stopped.set()
+        thread.join()
+
+
+class Behind(Generic[T]):
+    """Calls a function with each item, in order, in a thread of its own.
+
+    Use it in a ``with`` block: leaving it waits until every item that was put is done, also where
+    the block ended with an exception (what was dreamed before Ctrl-C is still written).
+    """
+
+    def __init__(self, function: Callable[[T], None], depth: int) -> None:
+        """Start the thread; at most ``depth`` items wait."""
+        self._function = function
+        self._waiting: queue.Queue[T | _End] = queue.Queue(depth)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="behind", daemon=True)
+        self._thread.start()
+
+    def put(self, item: T) -> None:
+        """Hand over an item. Raises what the function raised on an earlier one."""
+        if self._error is not None:
+            raise self._error
+        self._waiting.put(item)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Wait for the rest, end the thread, and raise what the function raised."""
+        self._waiting.put(_End())
+        self._thread.join()
+        if self._error is not None and self._error is not error:
+            raise self._error
+
+    def _work(self) -> None:
+        while not isinstance(item := self._waiting.get(), _End):
+            if self._error is not None:
+                continue
+            try:
+                self._function(item)
+            except BaseException as caught:
+                self._error = caught

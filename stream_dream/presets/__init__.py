@@ -1,0 +1,1 @@
+"""Named looks, one TOML file each."""

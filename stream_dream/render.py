@@ -1,0 +1,171 @@
+"""Renders a video file: frames, sound, duration and shape kept."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from stream_dream.errors import Interrupted
+from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
+from stream_dream.image import resize
+from stream_dream.media.sink import Soundtrack, VideoSink, check_target
+from stream_dream.media.source import VideoSource
+from stream_dream.pipeline import Behind, ahead
+from stream_dream.settings import DreamSettings, OutputSettings
+from stream_dream.temporal.dreamer import Dreamed, Prepared, TemporalDreamer
+from stream_dream.temporal.shots import mark_cuts
+
+# Frames that wait between two stages: enough to even out a slow one, few enough for 4K.
+_DEPTH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class RenderSummary:
+    """What a render did.
+
+    Attributes:
+        target: The file that was made.
+        frames: Number of frames.
+        seconds: Wall time, from opening the source to the finished file.
+        stages: Seconds spent by each stage; stages run beside each other.
+        warning: One line on what of the source could not be read; None if all could.
+    """
+
+    target: Path
+    frames: int
+    seconds: float
+    stages: dict[str, float]
+    warning: str | None
+
+
+def render(
+    source: Path,
+    target: Path,
+    dream: DreamSettings,
+    output: OutputSettings,
+    *,
+    overwrite: bool = False,
+    on_start: Callable[[StreamInfo], None] = lambda info: None,
+    on_report: Callable[[FrameReport], None] = lambda report: None,
+) -> RenderSummary:
+    """Render one file.
+
+    Args:
+        source: A video file.
+        target: Its extension decides on the format.
+        dream: How to dream.
+        output: What to render and how to write it.
+        overwrite: True if an existing target may be replaced.
+        on_start: Called once with what is known of the source, before the first frame.
+        on_report: Called after each frame that was written, in order, from a worker thread.
+
+    Raises:
+        SourceError, SinkError, SettingsError, NetworkError: With one clear line.
+        Interrupted: On Ctrl-C; what was done is kept and the message says where.
+    """
+    begun = time.perf_counter()
+    check_target(target, overwrite=overwrite)
+    with VideoSource(source, start=output.start, end=output.end) as opened:
+        dreamer = _dreamer(dream, opened.info.pixel_aspect)
+        on_start(opened.info)
+        with _sink(target, opened, output, overwrite) as sink:
+            writer = _Writer(sink, output, on_report)
+            try:
+                _run(opened, dreamer, writer, cuts=dream.cuts)
+                sink.close()
+            except KeyboardInterrupt:
+                raise Interrupted(_keep(sink)) from None
+    return RenderSummary(
+        target=target,
+        frames=sink.frames,
+        seconds=time.perf_counter() - begun,
+        stages=dict(writer.stages),
+        warning=opened.shortfall,
+    )
+
+
+class _Writer:
+    """Composes, writes and reports each dreamed frame.
+
+    Attributes:
+        stages: Seconds by stage, summed up.
+    """
+
+    def __init__(
+        self, sink: VideoSink, output: OutputSettings, on_report: Callable[[FrameReport], None]
+    ) -> None:
+        self.stages: Counter[str] = Counter()
+        self._sink = sink
+        self._output = output
+        self._on_report = on_report
+
+    def __call__(self, dreamed: Dreamed) -> None:
+        begun = time.perf_counter()
+        image = dreamed.compose(self._output.size)
+        if self._output.compare:
+            image = _beside(resize(dreamed.frame.image, image.shape[1::-1]), image)
+        composed = time.perf_counter()
+        self._sink.write(image)
+        seconds = dreamed.report.seconds | {
+            "compose": composed - begun,
+            "encode": time.perf_counter() - composed,
+        }
+        self.stages.update(seconds)
+        self._on_report(replace(dreamed.report, seconds=seconds))
+
+
+def _dreamer(dream: DreamSettings, pixel_aspect: Fraction) -> TemporalDreamer:
+    # TensorFlow is imported here and not earlier: a wrong path is reported at once.
+    from stream_dream.dream.ascent import Ascent
+
+    return TemporalDreamer(Ascent(dream), dream, pixel_aspect=pixel_aspect)
+
+
+def _sink(target: Path, source: VideoSource, output: OutputSettings, overwrite: bool) -> VideoSink:
+    width, height = output.size or source.info.size
+    sound = Soundtrack(source.path, source.start, source.end) if output.audio else None
+    return VideoSink(
+        target,
+        size=(width * 2 if output.compare else width, height),
+        fps=source.info.fps,
+        pixel_aspect=source.info.pixel_aspect if output.size is None else Fraction(1),
+        crf=output.crf,
+        sound=sound,
+        overwrite=overwrite,
+    )
+
+
+def _run(source: VideoSource, dreamer: TemporalDreamer, write: _Writer, *, cuts: bool) -> None:
+    """Decode and find motion ahead of the dream, compose and encode behind it."""
+    # One thread a stage is faster than stages that all use every core, and how OpenCV splits the
+    # optical flow among threads shows in the result.
+    cv2.setNumThreads(1)
+
+    def prepared() -> Iterator[Prepared]:
+        frames: Iterator[Frame] = iter(source)
+        for frame in mark_cuts(frames, source.info.fps) if cuts else frames:
+            yield dreamer.prepare(frame)
+
+    with closing(ahead(prepared(), _DEPTH)) as stream, Behind(write, _DEPTH) as writer:
+        for item in stream:
+            writer.put(dreamer.ascend(item))
+
+
+def _keep(sink: VideoSink) -> str:
+    """Keep what was done, and say what and where."""
+    kept = sink.keep_partial()
+    if kept is None:
+        return "interrupted before the first frame: nothing was written"
+    return f"interrupted: the first {sink.frames} frames are in {kept}"
+
+
+def _beside(left: Image8, right: Image8) -> Image8:
+    return np.concatenate([left, right], axis=1)

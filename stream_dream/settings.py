@@ -1,0 +1,202 @@
+"""Every knob, once: name, default, range, unit and help.
+
+Command-line flags, presets and the README's table are derived from these models.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from stream_dream.errors import SettingsError
+
+Schedule = Literal["together", "all", "rotate"]
+GradientNorm = Literal["laplacian", "std", "mean_abs"]
+
+_LAYER = re.compile(r"(?P<name>[^:=]+)(:(?P<channels>\d+(,\d+)*))?(=(?P<weight>[^=]+))?")
+_PRESET_KEYS = ("description", "extends")
+DEFAULT_PRESET = "dogs"
+_M = TypeVar("_M", bound=BaseModel)
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class LayerTarget(_Model):
+    """A layer to be dreamed, written ``NAME[:CHANNEL,...][=WEIGHT]``."""
+
+    name: str
+    weight: float = 1.0
+    channels: tuple[int, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``block10``, ``block10=0.5`` or ``block10:42,57=2``. Raises ``ValueError``."""
+        match = _LAYER.fullmatch(text.strip())
+        if match is None:
+            raise ValueError(f"{text!r} is not NAME[:CHANNEL,...][=WEIGHT], such as block10:42=0.5")
+        try:
+            weight = float(match["weight"] or 1)
+        except ValueError:
+            raise ValueError(f"the weight in {text!r} is not a number") from None
+        channels = tuple(int(channel) for channel in (match["channels"] or "").split(",") if channel)
+        return cls(name=match["name"], weight=weight, channels=channels)
+
+    def __str__(self) -> str:
+        """Return the text that ``parse`` reads."""
+        channels = ":" + ",".join(map(str, self.channels)) if self.channels else ""
+        weight = f"={self.weight:g}" if self.weight != 1 else ""
+        return f"{self.name}{channels}{weight}"
+
+
+def _parse_layer(value: object) -> object:
+    return LayerTarget.parse(value) if isinstance(value, str) else value
+
+
+class DreamSettings(_Model):
+    """How to dream. The defaults are those of the preset ``dogs``."""
+
+    network: str = Field("efficientnet_lite0", description="Network that dreams.")
+    layer: tuple[Annotated[LayerTarget, BeforeValidator(_parse_layer)], ...] = Field(
+        (LayerTarget(name="block10"),),
+        min_length=1,
+        description="Layer to dream, NAME[:CHANNEL,...][=WEIGHT]; give several to mix them.",
+    )
+    octaves: int = Field(3, ge=1, le=12, description="Scales of the image pyramid.")
+    octave_scale: float = Field(
+        1.6, ge=1.05, le=4, description="Size ratio between neighbouring octaves."
+    )
+    steps: int = Field(1, ge=1, le=200, description="Ascent steps per octave and frame.")
+    step_size: float = Field(
+        0.006, ge=0, le=0.2, description="Length of a step, as a share of the brightness range."
+    )
+    jitter: int = Field(
+        16, ge=0, le=512, description="Largest random shift before a gradient, in dream pixels."
+    )
+    persistence: float = Field(
+        0.98, ge=0, le=0.995, description="Share of the last dream that survives a frame."
+    )
+    schedule: Schedule = Field(
+        "together",
+        description="Octaves of a frame: side by side, one after the other, or one a frame.",
+    )
+    gradient_norm: GradientNorm = Field(
+        "laplacian", description="What makes gradients comparable: frequency bands, or the whole."
+    )
+    warm_up: int = Field(
+        12, ge=0, le=200, description="Extra rounds on the first frame of a shot: no slow fade-in."
+    )
+    max_loss: float | None = Field(
+        None, gt=0, description="Loss above which an octave is not dreamed further."
+    )
+    dream_size: int = Field(
+        480, ge=16, le=8192, description="Longer side at which gradients are computed, in pixels."
+    )
+    cuts: bool = Field(True, description="Start afresh at cuts.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Start of the random numbers.")
+
+
+class OutputSettings(_Model):
+    """What to render of a file, and how to write it."""
+
+    start: float | None = Field(None, ge=0, description="Where to begin, in seconds or mm:ss.")
+    end: float | None = Field(None, gt=0, description="Where to stop, in seconds or mm:ss.")
+    size: tuple[int, int] | None = Field(
+        None, description="Size of the output, WIDTHxHEIGHT in pixels; the source's by default."
+    )
+    crf: int = Field(18, ge=0, le=51, description="Quality of the encoding: 0 is best.")
+    audio: bool = Field(True, description="Keep the sound.")
+    compare: bool = Field(False, description="Show source and dream side by side.")
+
+
+class Preset(_Model):
+    """A named look.
+
+    Attributes:
+        name: As used in ``--preset``.
+        description: One line on what it looks like.
+        dream: Its settings.
+    """
+
+    name: str
+    description: str
+    dream: DreamSettings
+
+
+def validated(model: type[_M], values: Mapping[str, Any], *, origin: str = "") -> _M:
+    """Build a settings model, turning what is wrong into one clear line.
+
+    Args:
+        model: The model.
+        values: Its values by field name.
+        origin: Where they came from, put before the message; "" for the command line.
+
+    Raises:
+        SettingsError: A value is out of range, of the wrong type, or unknown.
+    """
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        shown = name if origin else "--" + name.replace("_", "-")
+        if first["type"] == "extra_forbidden":
+            nearest = difflib.get_close_matches(name, model.model_fields, n=1)
+            hint = f": did you mean {nearest[0]}?" if nearest else ""
+            message = f"there is no setting {name!r}{hint}"
+        else:
+            reason = first["msg"].removeprefix("Value error, ")
+            message = f"{shown} cannot be {first['input']!r}: {reason}"
+        raise SettingsError(f"{origin}: {message}" if origin else message) from None
+
+
+def presets() -> list[Preset]:
+    """Return the presets that ship with the package, the default one first."""
+    folder = resources.files("stream_dream.presets")
+    names = sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+    names.sort(key=lambda name: name != DEFAULT_PRESET)
+    return [load_preset(name) for name in names]
+
+
+def load_preset(name: str) -> Preset:
+    """Load a preset by its name, or a user's own TOML file by its path.
+
+    A file holds settings by name, a ``description`` and optionally ``extends = "dogs"``: the preset
+    whose values it starts from.
+
+    Raises:
+        SettingsError: There is no such preset or file, or something in it is wrong.
+    """
+    if name.endswith(".toml"):
+        try:
+            return _read_preset(Path(name).stem, Path(name).read_text(encoding="utf-8"), name)
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"preset {name} cannot be read: {error}") from error
+    file = resources.files("stream_dream.presets") / f"{name}.toml"
+    if not re.fullmatch(r"\w+", name) or not file.is_file():
+        known = ", ".join(preset.name for preset in presets())
+        raise SettingsError(f"there is no preset {name!r}: choose {known}, or a path to a .toml file")
+    return _read_preset(name, file.read_text(encoding="utf-8"), f"preset {name}")
+
+
+def _read_preset(name: str, text: str, origin: str) -> Preset:
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{origin} is not valid TOML: {error}") from None
+    base: dict[str, Any] = {}
+    if "extends" in table:
+        if str(table["extends"]).endswith(".toml"):
+            raise SettingsError(f"{origin}: extends takes the name of a shipped preset")
+        base = load_preset(str(table["extends"])).dream.model_dump()
+    own = {key: value for key, value in table.items() if key not in _PRESET_KEYS}
+    dream = validated(DreamSettings, {**base, **own}, origin=origin)
+    return Preset(name=name, description=str(table.get("description", "")), dream=dream)

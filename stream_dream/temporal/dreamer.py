@@ -1,0 +1,229 @@
+"""The stateful stage that makes a stream of dreams coherent."""
+
+from __future__ import annotations
+
+import json
+import time
+import zipfile
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import cv2
+import numpy as np
+
+from stream_dream.errors import SettingsError
+from stream_dream.frame import Flow, Frame, FrameReport, Image8, ImageF
+from stream_dream.image import add_residual, fit_size, resize, to_float
+from stream_dream.settings import DreamSettings
+from stream_dream.temporal.flow import FlowEstimator, Motion, in_frame, warp
+
+_STATE_VERSION = 1
+
+
+class DreamFunction(Protocol):
+    """Dreams one frame from a given start; ``dream.ascent.Ascent`` is the one that does."""
+
+    def __call__(
+        self, source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
+    ) -> tuple[ImageF, float]:
+        """Return the new residual and the loss, from the source and the carried residual."""
+
+
+class Prepared(NamedTuple):
+    """A frame whose motion is known.
+
+    Attributes:
+        frame: The frame.
+        small: Its image at dream size, uint8 RGB.
+        motion: From this frame to the previous one, at dream size; None where a shot begins.
+        seconds: What finding the motion took.
+    """
+
+    frame: Frame
+    small: Image8
+    motion: Motion | None
+    seconds: float
+
+
+class Dreamed(NamedTuple):
+    """A frame whose residual is known.
+
+    Attributes:
+        frame: The source frame.
+        residual: Dream minus source at dream size, float32 in [-1, 1].
+        report: What happened.
+    """
+
+    frame: Frame
+    residual: ImageF
+    report: FrameReport
+
+    def compose(self, size: tuple[int, int] | None = None) -> Image8:
+        """Return the dream, ``clip(source + residual)``, uint8 RGB.
+
+        Args:
+            size: (width, height) of the result; the source's own by default.
+        """
+        image = self.frame.image if size is None else resize(self.frame.image, size)
+        return add_residual(image, self.residual)
+
+
+class TemporalDreamer:
+    """Dreams frame after frame, each one seeded with the dream of the one before.
+
+    For every frame, at dream size,
+
+        ``carried = persistence * visible * warp(residual)``
+        ``residual = dream(source, carried)``
+
+    and the output is ``clip(source + resize(residual))`` at the source's size. Call it with frames
+    in order; or, to find the motion of a frame while another is dreamed, call ``prepare``,
+    ``ascend`` and ``Dreamed.compose`` from threads of their own: each in order, the result is the
+    same.
+
+    Attributes:
+        report: What happened to the last frame.
+    """
+
+    def __init__(
+        self, dream: DreamFunction, settings: DreamSettings, *, pixel_aspect: Fraction = Fraction(1)
+    ) -> None:
+        """Start without a dream.
+
+        Args:
+            dream: Dreams one frame.
+            settings: ``persistence``, ``dream_size``, ``warm_up`` and ``seed`` are used.
+            pixel_aspect: Shape of the frames' pixels: dreams are grown in square ones.
+        """
+        self.report: FrameReport | None = None
+        self._dream = dream
+        self._settings = settings
+        self._pixel_aspect = float(pixel_aspect)
+        self._estimate = FlowEstimator()
+        self._newest_shape: tuple[int, ...] | None = None
+        self.reset()
+
+    def __call__(self, frame: Frame, flow: Flow | None = None) -> Frame:
+        """Dream a frame.
+
+        Args:
+            frame: The next frame; where its ``cut`` is set, the dream starts afresh.
+            flow: The known flow to the previous frame, float32 (height, width, 2), in pixels of
+                this frame; nothing is estimated then.
+
+        Returns:
+            The dream, at the size of the frame.
+        """
+        dreamed = self.ascend(self.prepare(frame, flow))
+        self.report = dreamed.report
+        return Frame(dreamed.compose(), frame.index, frame.time, frame.cut)
+
+    def reset(self) -> None:
+        """Forget everything: the next frame begins a shot."""
+        self._estimate.reset()
+        self._newest_shape = None
+        self._begin_shot()
+
+    def prepare(self, frame: Frame, flow: Flow | None = None) -> Prepared:
+        """Bring a frame to dream size and find its motion; may run ahead of ``ascend``."""
+        begun = time.perf_counter()
+        height, width = frame.image.shape[:2]
+        display = (width * self._pixel_aspect, float(height))
+        small = resize(frame.image, fit_size(display, self._settings.dream_size))
+        if frame.cut or small.shape != self._newest_shape:
+            self._estimate.reset()
+        began = self._newest_shape is None or frame.cut or small.shape != self._newest_shape
+        self._newest_shape = small.shape
+        if flow is None:
+            motion = self._estimate(small)
+        else:
+            self._estimate.reset(small)
+            motion = None if began else _known_motion(flow, (height, width), small)
+        return Prepared(frame, small, motion, time.perf_counter() - begun)
+
+    def ascend(self, prepared: Prepared) -> Dreamed:
+        """Dream a prepared frame."""
+        begun = time.perf_counter()
+        source = to_float(prepared.small)
+        motion = prepared.motion
+        if motion is None or self._residual is None:
+            self._begin_shot()
+            residual = np.zeros_like(source)
+            for _ in range(self._settings.warm_up):
+                residual, _ = self._step(source, residual)
+        else:
+            residual = _carry(self._residual, motion)
+        self._residual, loss = self._step(source, residual)
+        self._source = prepared.small
+        self._index += 1
+        report = FrameReport(
+            index=prepared.frame.index,
+            seconds={"flow": prepared.seconds, "ascent": time.perf_counter() - begun},
+            loss=loss,
+            visible_share=0.0 if motion is None else float(motion.visible.mean()),
+            cut=prepared.frame.cut,
+        )
+        return Dreamed(prepared.frame, self._residual, report)
+
+    def save(self, path: Path) -> None:
+        """Write the state after the last dreamed frame to one file (NumPy's .npz).
+
+        ``restore`` continues from it with identical frames.
+        """
+        state = {"version": _STATE_VERSION, "index": self._index}
+        state |= {"rng": self._rng.bit_generator.state}
+        arrays = {} if self._residual is None else {"residual": self._residual, "source": self._source}
+        part = path.with_name(path.name + ".part")
+        with part.open("wb") as file:
+            np.savez(file, state=np.array(json.dumps(state)), **arrays)
+        part.replace(path)
+
+    def restore(self, path: Path) -> None:
+        """Continue from a saved state.
+
+        Raises:
+            SettingsError: The file is not a state that ``save`` has written.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+            state = json.loads(str(arrays["state"]))
+            if state["version"] != _STATE_VERSION:
+                raise ValueError(f"its version is {state['version']}, expected {_STATE_VERSION}")
+            self.reset()
+            self._rng.bit_generator.state = state["rng"]
+            self._index = int(state["index"])
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            raise SettingsError(f"{path} is not a saved dream that can be used: {error}") from error
+        if "residual" in arrays:
+            self._residual, self._source = arrays["residual"], arrays["source"]
+            self._estimate.reset(self._source)
+            self._newest_shape = self._source.shape
+
+    def _begin_shot(self) -> None:
+        # Randomness begins anew as well: a shot does not depend on those before it.
+        self._rng = np.random.default_rng(self._settings.seed)
+        self._index = 0
+        self._residual: ImageF | None = None
+        self._source: Image8 | None = None
+
+    def _step(self, source: ImageF, residual: ImageF) -> tuple[ImageF, float]:
+        carried = residual * np.float32(self._settings.persistence)
+        return self._dream(source, carried, index=self._index, rng=self._rng)
+
+
+def _carry(residual: ImageF, motion: Motion) -> ImageF:
+    # Cubic: bilinear blurs a little each frame, and after fifty of them fur is fog.
+    moved = warp(residual, motion.flow, interpolation=cv2.INTER_CUBIC)
+    return np.clip(moved, -1, 1) * motion.visible[..., None]
+
+
+def _known_motion(flow: Flow, shape: tuple[int, int], small: Image8) -> Motion:
+    """Bring a known flow to dream size; what lies in the frame counts as visible."""
+    if flow.shape != (*shape, 2):
+        raise ValueError(f"flow has the shape {flow.shape}, the frame needs {(*shape, 2)}")
+    height, width = small.shape[:2]
+    scale = np.array([width / shape[1], height / shape[0]], np.float32)
+    scaled = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) * scale
+    return Motion(scaled.astype(np.float32), in_frame(scaled).astype(np.float32))
