@@ -11,7 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from stream_dream.dream.normalize import NORMS
-from stream_dream.dream.objective import LayerEnergy, Objective, Sum
+from stream_dream.dream.objective import BORDER, LayerEnergy, Objective, Sum
 from stream_dream.errors import NetworkError
 from stream_dream.frame import ImageF
 from stream_dream.networks.layers import NetworkSpec
@@ -19,6 +19,9 @@ from stream_dream.networks.registry import find
 from stream_dream.settings import DreamSettings
 
 Shape = tuple[int, int]
+
+# Shorter pictures are not halved: the overlap would cost more than a quarter. In strides.
+_HALVED_FROM = 20
 
 
 class Ascended(NamedTuple):
@@ -81,8 +84,8 @@ class Ascent:
         self._settings = settings
         self._objective = objective_of(settings, spec)
         self._model = spec.build(self._objective.layers)
-        # Below this an octave is too small for a few positions of the deepest layer.
-        self._smallest = 2 * max(spec.layer(name).stride for name in self._objective.layers)
+        self._strides = {name: spec.layer(name).stride for name in self._objective.layers}
+        self._stride = max(self._strides.values())
         self._functions: dict[tuple[Shape, tuple[Shape, ...]], tf.types.experimental.ConcreteFunction] = {}
 
     def __call__(
@@ -120,7 +123,7 @@ class Ascent:
 
     def _scheduled(self, shape: Shape, index: int) -> tuple[Shape, ...]:
         settings = self._settings
-        shapes = octave_shapes(shape, settings.octaves, settings.octave_scale, self._smallest)
+        shapes = octave_shapes(shape, settings.octaves, settings.octave_scale, 2 * self._stride)
         if settings.schedule == "rotate":
             return (shapes[index % len(shapes)],)
         return shapes
@@ -194,16 +197,61 @@ class Ascent:
         return image, loss
 
     def _gradient(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return gradient and objective, computed in two halves that run side by side.
+
+        The network's operations are too small for their threads to pay; halves of the picture are
+        not. They overlap by exactly the positions that the objective's border crop leaves out, so
+        that each position counts once and the halves' gradients add up to the whole; what a
+        position near the middle misses of the other half is beyond the core of its receptive field.
+        """
+        axis = int(np.argmax(image.shape[:2]))
+        length = image.shape[axis]
+        if length < _HALVED_FROM * self._stride:
+            return self._whole_gradient(image, axis, (0, 0))
+        middle = length // 2 // self._stride * self._stride
+        begin, end = middle - BORDER * self._stride, middle + BORDER * self._stride
+        first, loss_1 = self._whole_gradient(_slice(image, axis, 0, end), axis, (0, 1))
+        second, loss_2 = self._whole_gradient(_slice(image, axis, begin, length), axis, (1, 0))
+        share_1, share_2 = end / length, (length - begin) / length
+        first, second = share_1 * first, share_2 * second
+        both = _slice(first, axis, begin, end) + _slice(second, axis, 0, end - begin)
+        parts = [
+            _slice(first, axis, 0, begin),
+            both,
+            _slice(second, axis, end - begin, length - begin),
+        ]
+        return tf.concat(parts, axis), share_1 * loss_1 + share_2 * loss_2
+
+    def _whole_gradient(
+        self, image: tf.Tensor, axis: int, inner: tuple[int, int]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(image)
-            loss = self._loss(image)
+            loss = self._loss(image, axis, inner)
         return tape.gradient(loss, image), loss
 
-    def _loss(self, image: tf.Tensor) -> tf.Tensor:
+    def _loss(
+        self, image: tf.Tensor, axis: int = 0, inner: tuple[int, int] = (0, 0)
+    ) -> tf.Tensor:
+        """Return the objective of an image, or of a half of one.
+
+        Args:
+            image: float32 (height, width, 3).
+            axis: The axis along which it was halved.
+            inner: Which ends of this axis are inner ones: there, layers of a smaller stride lose
+                what goes beyond the objective's own border crop.
+        """
         activations = self._model(image[None], training=False)
         if not isinstance(activations, list | tuple):
             activations = [activations]
-        return self._objective(dict(zip(self._objective.layers, activations, strict=True)))
+        cropped = {}
+        for name, act in zip(self._objective.layers, activations, strict=True):
+            extra = BORDER * (self._stride // self._strides[name] - 1)
+            if extra and any(inner):
+                begin, end = extra * inner[0], act.shape[axis + 1] - extra * inner[1]
+                act = _slice(act, axis + 1, begin, end)
+            cropped[name] = act
+        return self._objective(cropped)
 
 
 def objective_of(settings: DreamSettings, spec: NetworkSpec) -> Objective:
@@ -231,3 +279,7 @@ def _resize(image: tf.Tensor, shape: Shape) -> tf.Tensor:
     if tuple(image.shape[:2]) == shape:
         return image
     return tf.image.resize(image, shape, antialias=shape[0] < image.shape[0])
+
+
+def _slice(tensor: tf.Tensor, axis: int, begin: int, end: int) -> tf.Tensor:
+    return tensor[(slice(None),) * axis + (slice(begin, end),)]

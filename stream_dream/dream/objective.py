@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Positions nearer than this to the border of a layer's map do not count: zero padding makes their
 # activations meaningless (Keras' DeepDream example).
-_BORDER = 2
+BORDER = 2
 
 
 class Objective(Protocol):
@@ -67,8 +67,8 @@ class LayerEnergy:
             act = tf.gather(act, list(self.channels), axis=-1)
         size = tf.cast(tf.size(act), act.dtype)
         _, height, width, _ = act.shape
-        if height > 2 * _BORDER and width > 2 * _BORDER:
-            act = act[:, _BORDER:-_BORDER, _BORDER:-_BORDER, :]
+        if height > 2 * BORDER and width > 2 * BORDER:
+            act = act[:, BORDER:-BORDER, BORDER:-BORDER, :]
         return self.weight * tf.reduce_sum(tf.square(act)) / size
 
 
