@@ -1,1 +1,44 @@
 """DeepDream for moving pictures: coherent, fast, with the sound kept."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stream_dream.dream.ascent import Ascent
+    from stream_dream.frame import Frame
+    from stream_dream.media.sink import VideoSink
+    from stream_dream.media.source import VideoSource
+    from stream_dream.render import render
+    from stream_dream.settings import DreamSettings, load_preset
+    from stream_dream.temporal.dreamer import TemporalDreamer
+
+__all__ = [
+    "Ascent",
+    "DreamSettings",
+    "Frame",
+    "TemporalDreamer",
+    "VideoSink",
+    "VideoSource",
+    "load_preset",
+    "render",
+]
+
+_HOMES = {
+    "Ascent": "dream.ascent",
+    "DreamSettings": "settings",
+    "Frame": "frame",
+    "TemporalDreamer": "temporal.dreamer",
+    "VideoSink": "media.sink",
+    "VideoSource": "media.source",
+    "load_preset": "settings",
+    "render": "render",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: TensorFlow and OpenCV take seconds, and --help needs neither."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

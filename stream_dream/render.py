@@ -19,6 +19,7 @@ from stream_dream.image import resize
 from stream_dream.media.sink import Soundtrack, VideoSink, check_target
 from stream_dream.media.source import VideoSource
 from stream_dream.pipeline import Behind, ahead
+from stream_dream.quiet import hushed
 from stream_dream.settings import DreamSettings, OutputSettings
 from stream_dream.temporal.dreamer import Dreamed, Prepared, TemporalDreamer
 from stream_dream.temporal.shots import mark_cuts
@@ -124,7 +125,8 @@ class _Writer:
 
 def _dreamer(dream: DreamSettings, pixel_aspect: Fraction) -> TemporalDreamer:
     # TensorFlow is imported here and not earlier: a wrong path is reported at once.
-    from stream_dream.dream.ascent import Ascent
+    with hushed():
+        from stream_dream.dream.ascent import Ascent
 
     return TemporalDreamer(Ascent(dream), dream, pixel_aspect=pixel_aspect)
 

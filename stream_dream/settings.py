@@ -68,7 +68,8 @@ class DreamSettings(_Model):
     layer: tuple[Annotated[LayerTarget, BeforeValidator(_parse_layer)], ...] = Field(
         (LayerTarget(name="block10"),),
         min_length=1,
-        description="Layer to dream, NAME[:CHANNEL,...][=WEIGHT]; give several to mix them.",
+        description="Layer to dream; give the option several times to mix layers.",
+        json_schema_extra={"metavar": "NAME[:CHANNEL,...][=WEIGHT]"},
     )
     octaves: int = Field(3, ge=1, le=12, description="Scales of the image pyramid.")
     octave_scale: float = Field(
@@ -104,13 +105,44 @@ class DreamSettings(_Model):
     seed: int = Field(0, ge=0, lt=2**63, description="Start of the random numbers.")
 
 
+def _parse_seconds(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        parts = [float(part) for part in value.split(":")]
+    except ValueError:
+        parts = []
+    if not 1 <= len(parts) <= 3:
+        raise ValueError("give seconds, mm:ss or hh:mm:ss")
+    return sum(part * 60**power for power, part in enumerate(reversed(parts)))
+
+
+def _parse_size(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"(\d+)x(\d+)", value)
+    if match is None:
+        raise ValueError("give WIDTHxHEIGHT in pixels, such as 1280x720")
+    return int(match[1]), int(match[2])
+
+
+Seconds = Annotated[float | None, BeforeValidator(_parse_seconds)]
+Side = Annotated[int, Field(ge=1, le=16384)]
+
+
 class OutputSettings(_Model):
     """What to render of a file, and how to write it."""
 
-    start: float | None = Field(None, ge=0, description="Where to begin, in seconds or mm:ss.")
-    end: float | None = Field(None, gt=0, description="Where to stop, in seconds or mm:ss.")
-    size: tuple[int, int] | None = Field(
-        None, description="Size of the output, WIDTHxHEIGHT in pixels; the source's by default."
+    start: Seconds = Field(
+        None, ge=0, description="Where to begin.", json_schema_extra={"metavar": "SECONDS|MM:SS"}
+    )
+    end: Seconds = Field(
+        None, gt=0, description="Where to stop.", json_schema_extra={"metavar": "SECONDS|MM:SS"}
+    )
+    size: Annotated[tuple[Side, Side] | None, BeforeValidator(_parse_size)] = Field(
+        None,
+        description="Size of the output in pixels; the source's where not given.",
+        json_schema_extra={"metavar": "WIDTHxHEIGHT"},
     )
     crf: int = Field(18, ge=0, le=51, description="Quality of the encoding: 0 is best.")
     audio: bool = Field(True, description="Keep the sound.")

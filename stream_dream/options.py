@@ -1,0 +1,94 @@
+"""Command-line options, made from the settings models.
+
+Every option is read as text and checked by its model: one place converts, and one place complains.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import typer
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+
+def bounds(field: FieldInfo) -> str:
+    """Return the range or the choices of a setting as text; "" where it has none."""
+    kind = _kind(field)
+    if get_origin(kind) is Literal:
+        return " | ".join(get_args(kind))
+    limits = dict(_limits(field))
+    low, high = limits.get("ge", limits.get("gt")), limits.get("le")
+    if low is None:
+        return ""
+    if high is None:
+        return f"{'above' if 'gt' in limits else 'from'} {low:g}"
+    return f"{low:g} to {high:g}"
+
+
+def default_text(value: object) -> str:
+    """Return a default as it would be typed."""
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "none" if value is None else str(value)
+
+
+def with_options(*models: type[BaseModel]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command one option for each field of the models.
+
+    The command's function takes them as keyword arguments named like the fields; what was not
+    given is None, the rest is text, a list of texts or a bool.
+    """
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(function, eval_str=True)
+        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        made = [_parameter(name, field) for model in models for name, field in model.model_fields.items()]
+        # typer reads both.
+        function.__signature__ = signature.replace(parameters=own + made)  # type: ignore[attr-defined]
+        function.__annotations__ = {p.name: p.annotation for p in own + made}
+        return function
+
+    return decorate
+
+
+def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
+    flag = "--" + name.replace("_", "-")
+    kind = _kind(field)
+    annotation: Any = str | None
+    if kind is bool:
+        flag, annotation = f"{flag}/--no-{name}", bool | None
+    elif isinstance(field.default, tuple) and Ellipsis in get_args(kind):
+        annotation = list[str] | None
+    notes = "; ".join(text for text in (bounds(field), f"default: {default_text(field.default)}") if text)
+    option = typer.Option(
+        flag, help=f"{field.description} [{notes}]", show_default=False, metavar=_metavar(field)
+    )
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[annotation, option]
+    )
+
+
+def _kind(field: FieldInfo) -> Any:
+    """Return the type of a setting, without ``| None``."""
+    members = [member for member in get_args(field.annotation) if member is not type(None)]
+    optional = type(None) in get_args(field.annotation)
+    return members[0] if optional else field.annotation
+
+
+def _metavar(field: FieldInfo) -> str | None:
+    extra = field.json_schema_extra
+    if isinstance(extra, dict):
+        return str(extra["metavar"])
+    return {int: "INTEGER", float: "NUMBER", bool: None}.get(_kind(field), "NAME")
+
+
+def _limits(field: FieldInfo) -> Iterator[tuple[str, float]]:
+    for limit in field.metadata:
+        for name in ("ge", "gt", "le"):
+            if hasattr(limit, name):
+                yield name, getattr(limit, name)

@@ -1,0 +1,160 @@
+"""What a render shows on the terminal while it works."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from stream_dream.frame import FrameReport, StreamInfo
+
+_LINE_SECONDS = 10.0
+
+
+class Display(Protocol):
+    """Something that follows a render; use it in a ``with`` block."""
+
+    def started(self, info: StreamInfo) -> None:
+        """Take what is known of the source."""
+
+    def advanced(self, report: FrameReport) -> None:
+        """Take the report on one frame."""
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave the terminal as it was."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def started(self, info: StreamInfo) -> None:
+        """Ignore it."""
+
+    def advanced(self, report: FrameReport) -> None:
+        """Ignore it."""
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Do nothing."""
+
+
+class JsonLines(Silent):
+    """Prints each report as one line of JSON on standard output."""
+
+    def advanced(self, report: FrameReport) -> None:
+        """Print it."""
+        sys.stdout.write(json.dumps(asdict(report)) + "\n")
+        sys.stdout.flush()
+
+
+class Lines(Silent):
+    """Prints a line every few seconds: for logs, where a bar would be noise."""
+
+    def __init__(self) -> None:
+        """Start without a frame."""
+        self._total: int | None = None
+        self._begun = self._shown = time.monotonic()
+
+    def started(self, info: StreamInfo) -> None:
+        """Remember the number of frames."""
+        self._total = info.frame_count
+        self._begun = self._shown = time.monotonic()
+
+    def advanced(self, report: FrameReport) -> None:
+        """Print a line if the last one is a while ago."""
+        now = time.monotonic()
+        if now - self._shown < _LINE_SECONDS:
+            return
+        self._shown = now
+        done = report.index + 1
+        total = f" of {self._total}" if self._total else ""
+        sys.stderr.write(f"frame {done}{total}, {done / (now - self._begun):.1f} fps\n")
+        sys.stderr.flush()
+
+
+class Bar:
+    """A progress bar with frame, frame rate, time left and loss."""
+
+    def __init__(self, console: Console) -> None:
+        """Draw on a console."""
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task = self._progress.add_task("preparing the network", total=None, figures="")
+        self._begun: float | None = None
+
+    def started(self, info: StreamInfo) -> None:
+        """Take the number of frames."""
+        self._progress.update(self._task, total=info.frame_count)
+
+    def advanced(self, report: FrameReport) -> None:
+        """Move on by one frame."""
+        now = time.monotonic()
+        if self._begun is None:
+            # The first frame takes long (tracing, warming up) and would spoil the rate.
+            self._begun = now
+        rate = report.index / (now - self._begun) if report.index else 0.0
+        loss = "" if report.loss is None else f"  loss {report.loss:.3g}"
+        self._progress.update(
+            self._task, advance=1, description="dreaming", figures=f"{rate:.1f} fps{loss}"
+        )
+
+    def __enter__(self) -> Self:
+        """Show the bar."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Remove the bar."""
+        self._progress.stop()
+
+
+def display(*, quiet: bool, as_json: bool) -> Display:
+    """Choose what to show."""
+    if as_json:
+        return JsonLines()
+    if quiet:
+        return Silent()
+    console = Console(stderr=True)
+    return Bar(console) if console.is_terminal else Lines()

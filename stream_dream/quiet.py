@@ -1,0 +1,43 @@
+"""Keeps the chatter of TensorFlow, OpenCV and ffmpeg off the screen."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+DEBUG_VARIABLE = "STREAM_DREAM_DEBUG"
+
+
+def debugging() -> bool:
+    """Tell whether the user asked to see everything."""
+    return os.environ.get(DEBUG_VARIABLE) == "1"
+
+
+@contextlib.contextmanager
+def hushed() -> Iterator[None]:
+    """Hold back what is written to file descriptor 2; show it only if the block fails.
+
+    TensorFlow's C++ side writes there while it is imported, before its log level counts. Does
+    nothing when debugging.
+    """
+    if debugging():
+        yield
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    screen = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except Exception:
+            held.seek(0)
+            os.write(screen, held.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(screen, 2)
+            os.close(screen)
