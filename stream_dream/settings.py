@@ -47,7 +47,9 @@ class LayerTarget(_Model):
             weight = float(match["weight"] or 1)
         except ValueError:
             raise ValueError(f"the weight in {text!r} is not a number") from None
-        channels = tuple(int(channel) for channel in (match["channels"] or "").split(",") if channel)
+        channels = tuple(
+            int(channel) for channel in (match["channels"] or "").split(",") if channel
+        )
         return cls(name=match["name"], weight=weight, channels=channels)
 
     def __str__(self) -> str:
@@ -193,7 +195,9 @@ def validated(model: type[_M], values: Mapping[str, Any], *, origin: str = "") -
 def presets() -> list[Preset]:
     """Return the presets that ship with the package, the default one first."""
     folder = resources.files("stream_dream.presets")
-    names = sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+    names = sorted(
+        file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")
+    )
     names.sort(key=lambda name: name != DEFAULT_PRESET)
     return [load_preset(name) for name in names]
 
@@ -215,7 +219,9 @@ def load_preset(name: str) -> Preset:
     file = resources.files("stream_dream.presets") / f"{name}.toml"
     if not re.fullmatch(r"\w+", name) or not file.is_file():
         known = ", ".join(preset.name for preset in presets())
-        raise SettingsError(f"there is no preset {name!r}: choose {known}, or a path to a .toml file")
+        raise SettingsError(
+            f"there is no preset {name!r}: choose {known}, or a path to a .toml file"
+        )
     return _read_preset(name, file.read_text(encoding="utf-8"), f"preset {name}")
 
 

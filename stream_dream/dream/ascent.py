@@ -86,7 +86,9 @@ class Ascent:
         self._model = spec.build(self._objective.layers)
         self._strides = {name: spec.layer(name).stride for name in self._objective.layers}
         self._stride = max(self._strides.values())
-        self._functions: dict[tuple[Shape, tuple[Shape, ...]], tf.types.experimental.ConcreteFunction] = {}
+        self._functions: dict[
+            tuple[Shape, tuple[Shape, ...]], tf.types.experimental.ConcreteFunction
+        ] = {}
 
     def __call__(
         self, source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
@@ -147,7 +149,9 @@ class Ascent:
                 self.traces += 1
                 return self._ascend(source, carried, shapes, shifts, step_size, max_loss)
 
-            self._functions[shape, shapes] = tf.function(ascend, autograph=False).get_concrete_function(
+            self._functions[shape, shapes] = tf.function(
+                ascend, autograph=False
+            ).get_concrete_function(
                 source=image, carried=image, shifts=shifts, step_size=number, max_loss=number
             )
         return self._functions[shape, shapes]
@@ -230,9 +234,7 @@ class Ascent:
             loss = self._loss(image, axis, inner)
         return tape.gradient(loss, image), loss
 
-    def _loss(
-        self, image: tf.Tensor, axis: int = 0, inner: tuple[int, int] = (0, 0)
-    ) -> tf.Tensor:
+    def _loss(self, image: tf.Tensor, axis: int = 0, inner: tuple[int, int] = (0, 0)) -> tf.Tensor:
         """Return the objective of an image, or of a half of one.
 
         Args:

@@ -40,7 +40,8 @@ def by_laplacian(gradient: tf.Tensor) -> tf.Tensor:
         Mordvintsev: DeepDreaming with TensorFlow (2015), "Laplacian pyramid gradient".
     """
     kernel = tf.constant(np.repeat(_BINOMIAL[..., None, None], 3, axis=2), tf.float32)
-    band, bands = gradient[None], []
+    band = gradient[None]
+    bands: list[tf.Tensor] = []
     while len(bands) < _BANDS - 1 and min(band.shape[1:3]) >= 2 * _SMALLEST_SIDE:
         lower = tf.nn.depthwise_conv2d(band, kernel, [1, 2, 2, 1], "SAME")
         bands.append(band - tf.image.resize(lower, band.shape[1:3]))

@@ -127,9 +127,9 @@ def _block(x: keras.KerasTensor, block: Block) -> keras.KerasTensor:
     if block.expansion > 1:
         x = Conv2D(block.channels_in * block.expansion, 1, name=f"{block.name}_expand")(x)
         x = Activation("relu6", name=f"{block.name}_expand_relu6")(x)
-    x = DepthwiseConv2D(
-        block.kernel, block.stride, padding="same", name=f"{block.name}_depthwise"
-    )(x)
+    x = DepthwiseConv2D(block.kernel, block.stride, padding="same", name=f"{block.name}_depthwise")(
+        x
+    )
     x = Activation("relu6", name=f"{block.name}_depthwise_relu6")(x)
     project = f"{block.name}_project" if block.residual else block.name
     x = Conv2D(block.channels, 1, name=project)(x)

@@ -21,7 +21,12 @@ from numpy.typing import NDArray
 from stream_dream.errors import NetworkError
 
 _MAGIC = 0x1950A86A20F9469CFC6C
-_DTYPES = {"FloatStorage": "<f4", "HalfStorage": "<f2", "DoubleStorage": "<f8", "LongStorage": "<i8"}
+_DTYPES = {
+    "FloatStorage": "<f4",
+    "HalfStorage": "<f2",
+    "DoubleStorage": "<f8",
+    "LongStorage": "<i8",
+}
 
 
 class _Storage(NamedTuple):
@@ -94,7 +99,9 @@ def read_torch_file(path: Path) -> dict[str, NDArray[Any]]:
             for _ in ("protocol version", "system info"):
                 _Unpickler(file).load()
             tensors: dict[str, _Tensor] = _Unpickler(file).load()
-            storages = _read_storages(file, {t.storage.key: t.storage.dtype for t in tensors.values()})
+            storages = _read_storages(
+                file, {t.storage.key: t.storage.dtype for t in tensors.values()}
+            )
         except (pickle.UnpicklingError, EOFError, struct.error) as error:
             raise NetworkError(f"{path} cannot be read as a PyTorch file: {error}") from error
     return {name: _view(storages[tensor.storage.key], tensor) for name, tensor in tensors.items()}

@@ -7,7 +7,7 @@ import time
 import zipfile
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -102,6 +102,8 @@ class TemporalDreamer:
         self._pixel_aspect = float(pixel_aspect)
         self._estimate = FlowEstimator()
         self._newest_shape: tuple[int, ...] | None = None
+        self._residual: ImageF | None = None
+        self._source: Image8 | None = None
         self.reset()
 
     def __call__(self, frame: Frame, flow: Flow | None = None) -> Frame:
@@ -154,8 +156,8 @@ class TemporalDreamer:
                 residual, _ = self._step(source, residual)
         else:
             residual = _carry(self._residual, motion)
-        self._residual, loss = self._step(source, residual)
-        self._source = prepared.small
+        residual, loss = self._step(source, residual)
+        self._residual, self._source = residual, prepared.small
         self._index += 1
         report = FrameReport(
             index=prepared.frame.index,
@@ -164,19 +166,26 @@ class TemporalDreamer:
             visible_share=0.0 if motion is None else float(motion.visible.mean()),
             cut=prepared.frame.cut,
         )
-        return Dreamed(prepared.frame, self._residual, report)
+        return Dreamed(prepared.frame, residual, report)
 
     def save(self, path: Path) -> None:
         """Write the state after the last dreamed frame to one file (NumPy's .npz).
 
         ``restore`` continues from it with identical frames.
         """
-        state = {"version": _STATE_VERSION, "index": self._index}
-        state |= {"rng": self._rng.bit_generator.state}
-        arrays = {} if self._residual is None else {"residual": self._residual, "source": self._source}
+        state = json.dumps(
+            {
+                "version": _STATE_VERSION,
+                "index": self._index,
+                "rng": self._rng.bit_generator.state,
+            }
+        )
+        arrays: dict[str, Any] = {"state": np.array(state)}
+        if self._residual is not None and self._source is not None:
+            arrays |= {"residual": self._residual, "source": self._source}
         part = path.with_name(path.name + ".part")
         with part.open("wb") as file:
-            np.savez(file, state=np.array(json.dumps(state)), **arrays)
+            np.savez(file, **arrays)
         part.replace(path)
 
     def restore(self, path: Path) -> None:
@@ -194,7 +203,7 @@ class TemporalDreamer:
             self.reset()
             self._rng.bit_generator.state = state["rng"]
             self._index = int(state["index"])
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise SettingsError(f"{path} is not a saved dream that can be used: {error}") from error
         if "residual" in arrays:
             self._residual, self._source = arrays["residual"], arrays["source"]
@@ -205,8 +214,8 @@ class TemporalDreamer:
         # Randomness begins anew as well: a shot does not depend on those before it.
         self._rng = np.random.default_rng(self._settings.seed)
         self._index = 0
-        self._residual: ImageF | None = None
-        self._source: Image8 | None = None
+        self._residual = None
+        self._source = None
 
     def _step(self, source: ImageF, residual: ImageF) -> tuple[ImageF, float]:
         carried = residual * np.float32(self._settings.persistence)

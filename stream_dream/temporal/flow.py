@@ -53,8 +53,9 @@ def warp(
         visibility mask says where that happened.
     """
     where = pixel_grid(flow.shape[:2]) + flow
-    warped = cv2.remap(image, where, None, interpolation, borderMode=cv2.BORDER_REPLICATE)
-    return warped.astype(np.float32, copy=False)
+    x, y = where[..., 0], where[..., 1]
+    warped = cv2.remap(image, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(warped, np.float32)
 
 
 def visibility(forward: Flow, backward: Flow) -> NDArray[np.float32]:
@@ -77,7 +78,7 @@ def visibility(forward: Flow, backward: Flow) -> NDArray[np.float32]:
     error = np.square(forward + returned).sum(axis=-1)
     length = np.square(forward).sum(axis=-1) + np.square(returned).sum(axis=-1)
     consistent = error < _CONSISTENCY_SLOPE * length + _CONSISTENCY_OFFSET
-    return (consistent & in_frame(forward)).astype(np.float32)
+    return np.asarray(consistent & in_frame(forward), np.float32)
 
 
 def in_frame(flow: Flow) -> NDArray[np.bool_]:
@@ -86,7 +87,8 @@ def in_frame(flow: Flow) -> NDArray[np.bool_]:
     where = pixel_grid((height, width)) + flow
     x, y = where[..., 0], where[..., 1]
     # Half a pixel of grace: the edge pixels of a static shot must not flicker out of sight.
-    return (x > -0.5) & (y > -0.5) & (x < width - 0.5) & (y < height - 0.5)
+    inside = (x > -0.5) & (y > -0.5) & (x < width - 0.5) & (y < height - 0.5)
+    return np.asarray(inside, np.bool_)
 
 
 class FlowEstimator:
@@ -119,8 +121,10 @@ class FlowEstimator:
             return None
         if min(current.shape) < self._SMALLEST_SIDE:
             return still(current.shape[:2])
-        forward = self._dis.calc(current, previous, None).astype(np.float32, copy=False)
-        backward = self._dis.calc(previous, current, None).astype(np.float32, copy=False)
+        # Given a flow, DIS would start from it: zeros are where it starts without one.
+        empty = np.zeros((*current.shape, 2), np.float32)
+        forward = np.asarray(self._dis.calc(current, previous, empty.copy()), np.float32)
+        backward = np.asarray(self._dis.calc(previous, current, empty), np.float32)
         return Motion(forward, visibility(forward, backward))
 
 

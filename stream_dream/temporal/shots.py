@@ -12,7 +12,7 @@ from scenedetect import AdaptiveDetector, FrameTimecode
 
 from stream_dream.frame import Frame
 
-# PySceneDetect's own default: cuts show at this width, and a 4K frame costs no more than a small one.
+# PySceneDetect's own default: cuts show at this width, and 4K costs no more than a small frame.
 _DETECTION_WIDTH = 256
 # A cut stands out against the frames around it: fast camera movement does not.
 _LOOK_AHEAD = 2

@@ -1,0 +1,83 @@
+"""Pictures and clips whose motion is known, and a tiny network that needs no weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage import data, transform
+
+from stream_dream.frame import Frame, Image8
+from stream_dream.networks.layers import Layer, NetworkSpec
+from stream_dream.networks.registry import register
+
+TINY = "tiny"
+
+
+def photo(size: tuple[int, int] = (160, 120)) -> Image8:
+    """Return scikit-image's cat at (width, height)."""
+    scaled = transform.resize(data.chelsea(), (size[1], size[0]), anti_aliasing=True)
+    return np.rint(scaled * 255).astype(np.uint8)
+
+
+def pan(
+    count: int, step: tuple[int, int] = (3, 2), size: tuple[int, int] = (160, 120)
+) -> tuple[list[Frame], NDArray[np.float32]]:
+    """Return frames of a camera that moves by ``step`` pixels (x, y) a frame over a photo.
+
+    Returns:
+        The frames and their exact flow to the frame before, (height, width, 2): what is at ``p``
+        now was at ``p + step`` before.
+    """
+    width, height = size
+    wide = photo((width + step[0] * count, height + step[1] * count))
+    frames = [
+        Frame(
+            np.ascontiguousarray(
+                wide[i * step[1] : i * step[1] + height, i * step[0] : i * step[0] + width]
+            ),
+            i,
+            i / 25,
+        )
+        for i in range(count)
+    ]
+    return frames, np.broadcast_to(np.float32(step), (height, width, 2)).copy()
+
+
+def still(count: int, size: tuple[int, int] = (160, 120)) -> list[Frame]:
+    """Return frames of a photo that does not move."""
+    image = photo(size)
+    return [Frame(image, i, i / 25) for i in range(count)]
+
+
+def passing_square(at: int, size: tuple[int, int] = (320, 240), side: int = 96) -> Image8:
+    """Return a photo with a square of another photo in front of it, ``at`` pixels from the left."""
+    image = photo(size)
+    image[80 : 80 + side, at : at + side] = data.astronaut()[
+        : 2 * side : 2, 130 : 130 + 2 * side : 2
+    ]
+    return image
+
+
+def register_tiny() -> NetworkSpec:
+    """Make a seeded three-layer network known as ``tiny`` and return it."""
+
+    def build(names: Sequence[str]) -> object:
+        import keras
+
+        keras.utils.set_random_seed(7)
+        image = keras.Input((None, None, 3))
+        outputs, x = {}, image
+        for index, channels in enumerate((8, 12, 16)):
+            strides = 2 if index else 1
+            x = keras.layers.Conv2D(
+                channels, 3, strides, padding="same", activation="relu", name=f"conv{index}"
+            )(x)
+            outputs[f"conv{index}"] = x
+        return keras.Model(image, [outputs[name] for name in names])
+
+    layers = (Layer("conv0", 8, 1), Layer("conv1", 12, 2), Layer("conv2", 16, 4))
+    spec = NetworkSpec(TINY, "seeded, for tests", layers, build)  # type: ignore[arg-type]
+    register(spec)
+    return spec

@@ -1,0 +1,110 @@
+"""Gradient ascent on one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import synthetic
+
+from stream_dream.dream.ascent import Ascent, octave_shapes
+from stream_dream.errors import NetworkError
+from stream_dream.frame import ImageF
+from stream_dream.image import to_float
+from stream_dream.settings import DreamSettings
+
+Make = Callable[..., DreamSettings]
+
+
+def ascend(settings: DreamSettings, source: ImageF, *, seed: int = 0) -> tuple[ImageF, float]:
+    rng = np.random.default_rng(seed)
+    return Ascent(settings)(source, np.zeros_like(source), index=0, rng=rng)
+
+
+@pytest.fixture
+def source() -> ImageF:
+    return to_float(synthetic.photo((96, 64)))
+
+
+@pytest.mark.parametrize("schedule", ["together", "all", "rotate"])
+@pytest.mark.parametrize("norm", ["std", "mean_abs", "laplacian"])
+def test_the_objective_rises(tiny: Make, source: ImageF, schedule: str, norm: str) -> None:
+    settings = tiny(steps=5, step_size=0.01, schedule=schedule, gradient_norm=norm)
+    residual, _ = ascend(settings, source)
+    ascent = Ascent(settings)
+    assert ascent.loss(source + residual) > 1.05 * ascent.loss(source)
+
+
+def test_a_negative_weight_suppresses(tiny: Make, source: ImageF) -> None:
+    residual, _ = ascend(tiny(layer=["conv2=-1"], steps=5, step_size=0.01), source)
+    ascent = Ascent(tiny())
+    assert ascent.loss(source + residual) < ascent.loss(source)
+
+
+def test_step_size_zero_changes_nothing(tiny: Make, source: ImageF) -> None:
+    residual, _ = ascend(tiny(step_size=0, steps=3), source)
+    assert not residual.any()
+
+
+def test_the_dream_stays_within_what_can_be_shown(tiny: Make, source: ImageF) -> None:
+    residual, _ = ascend(tiny(step_size=0.2, steps=10), source)
+    dream = source + residual
+    assert dream.min() >= -1e-6
+    assert dream.max() <= 1 + 1e-6
+
+
+def test_max_loss_stops(tiny: Make, source: ImageF) -> None:
+    assert not ascend(tiny(steps=5, max_loss=1e-9), source)[0].any()
+
+
+def test_same_rng_same_dream(tiny: Make, source: ImageF) -> None:
+    first, second = (ascend(tiny(steps=2), source, seed=3)[0] for _ in range(2))
+    other, _ = ascend(tiny(steps=2), source, seed=4)
+    np.testing.assert_array_equal(first, second)
+    assert np.abs(first - other).max() > 1e-3
+
+
+def test_traces_are_bounded(tiny: Make) -> None:
+    rng = np.random.default_rng(0)
+    ascent = Ascent(tiny(octaves=3, schedule="rotate"))
+    sources = [to_float(synthetic.photo(size)) for size in ((96, 64), (80, 60))]
+    for index in range(9):
+        for source in sources:
+            ascent(source, np.zeros_like(source), index=index, rng=rng)
+    assert ascent.traces == 2 * 3
+
+
+def test_halves_give_the_gradient_of_the_whole(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    ascent = Ascent(tiny(layer=["conv1", "conv2=0.5"]))
+    image = to_float(synthetic.photo((192, 96)))
+    halves = ascent.gradient(image)
+    monkeypatch.setattr("stream_dream.dream.ascent._HALVED_FROM", 10**6)
+    whole = Ascent(tiny(layer=["conv1", "conv2=0.5"])).gradient(image)
+    difference = np.abs(halves - whole).max(axis=(0, 2)) / np.abs(whole).max()
+    # A little weight shifts between layers of different stride; near the middle padding shows.
+    assert difference.mean() < 0.05
+    assert np.corrcoef(halves.ravel(), whole.ravel())[0, 1] > 0.99
+
+
+def test_octave_shapes() -> None:
+    assert octave_shapes((575, 1024), 3, 1.2, 1) == ((399, 711), (479, 853), (575, 1024))
+    assert octave_shapes((40, 40), 5, 2, 16) == ((20, 20), (40, 40))
+    assert octave_shapes((1, 1), 3, 2, 16) == ((1, 1),)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (33, 2)])
+def test_tiny_pictures(tiny: Make, size: tuple[int, int]) -> None:
+    source = np.full((size[1], size[0], 3), 0.5, np.float32)
+    residual, _ = ascend(tiny(), source)
+    assert residual.shape == source.shape
+    assert np.isfinite(residual).all()
+
+
+def test_unknown_names_suggest_the_nearest(tiny: Make) -> None:
+    with pytest.raises(NetworkError, match="did you mean conv"):
+        Ascent(tiny(layer=["conf2"]))
+    with pytest.raises(NetworkError, match="no channel 16: choose 0 to 15"):
+        Ascent(tiny(layer=["conv2:16"]))
+    with pytest.raises(NetworkError, match="no network"):
+        Ascent(tiny(network="inception_v9"))

@@ -1,0 +1,162 @@
+"""The stateful stage: coherence, state, known flow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic
+
+from stream_dream.errors import SettingsError
+from stream_dream.frame import Frame, ImageF
+from stream_dream.settings import DreamSettings
+from stream_dream.temporal.dreamer import TemporalDreamer
+from stream_dream.temporal.flow import warp
+
+Make = Callable[..., DreamSettings]
+
+
+def noisy(
+    source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
+) -> tuple[ImageF, float]:
+    """Stand in for the ascent: coarse noise, another one each frame."""
+    coarse = rng.normal(0, 0.05, (source.shape[0] // 4 + 1, source.shape[1] // 4 + 1, 3))
+    noise = np.kron(coarse, np.ones((4, 4, 1)))[: source.shape[0], : source.shape[1]]
+    return np.clip(source + carried + noise, 0, 1).astype(np.float32) - source, float(index)
+
+
+def dreams(dreamer: TemporalDreamer, frames: list[Frame]) -> list[np.ndarray]:
+    return [dreamer(frame).image for frame in frames]
+
+
+def test_the_residual_travels_with_the_picture(tiny: Make) -> None:
+    def only_at_first(
+        source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
+    ) -> tuple[ImageF, float]:
+        if index:
+            return carried, 0.0
+        spot = np.zeros_like(source)
+        spot[60:70, 80:90] = 0.3
+        return spot, 0.0
+
+    frames, _ = synthetic.pan(4, step=(5, 3))
+    dreamer = TemporalDreamer(only_at_first, tiny(persistence=0.99, warm_up=0))
+    dreamed = dreams(dreamer, frames)
+    added = dreamed[3].astype(int).sum(-1) - frames[3].image.astype(int).sum(-1)
+    y, x = np.argwhere(added > 60).mean(axis=0)
+    # The camera moved right and down by three steps, so the spot moved left and up.
+    assert abs(x - (84.5 - 15)) < 1
+    assert abs(y - (64.5 - 9)) < 1
+
+
+def test_flow_makes_dreams_flicker_less(tiny: Make) -> None:
+    frames, flow = synthetic.pan(12)
+
+    def flicker(persistence: float) -> float:
+        out = dreams(TemporalDreamer(noisy, tiny(persistence=persistence)), frames)
+        before, now = (image.astype(np.float32) for image in out[-2:])
+        return float(np.square(now - warp(before, flow))[10:-10, 10:-10].mean())
+
+    # The noise of one frame is the same; without carrying, two independent ones are compared.
+    assert flicker(0.9) < 0.75 * flicker(0)
+
+
+def test_known_flow_replaces_the_estimate(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames, flow = synthetic.pan(3)
+    dreamer = TemporalDreamer(noisy, tiny())
+    dreamer(frames[0], flow)
+    monkeypatch.setattr(dreamer, "_estimate", None)
+    with pytest.raises(AttributeError):
+        dreamer(frames[1], flow)
+
+    estimated, known = (TemporalDreamer(noisy, tiny()) for _ in range(2))
+    for frame in frames:
+        a, b = estimated(frame).image, known(frame, flow).image
+    assert np.abs(a.astype(int) - b)[15:-15, 15:-15].mean() < 3
+
+
+def test_known_flow_of_another_size_is_refused(tiny: Make) -> None:
+    frames, flow = synthetic.pan(2)
+    dreamer = TemporalDreamer(noisy, tiny())
+    dreamer(frames[0])
+    with pytest.raises(ValueError, match="the frame needs"):
+        dreamer(frames[1], flow[:50])
+
+
+def test_a_cut_resets_everything(tiny: Make) -> None:
+    frames, _ = synthetic.pan(6)
+    cut = [Frame(f.image, f.index, f.time, cut=f.index == 3) for f in frames]
+    whole = dreams(TemporalDreamer(noisy, tiny()), cut)
+    alone = dreams(TemporalDreamer(noisy, tiny()), frames[3:])
+    np.testing.assert_array_equal(whole[3:], alone)
+
+
+def test_reset_and_same_seed_give_the_same_frames(tiny: Make) -> None:
+    frames, _ = synthetic.pan(4)
+    dreamer = TemporalDreamer(noisy, tiny())
+    first = dreams(dreamer, frames)
+    dreamer.reset()
+    np.testing.assert_array_equal(dreams(dreamer, frames), first)
+    other = dreams(TemporalDreamer(noisy, tiny(seed=1)), frames)
+    assert np.abs(np.subtract(other, first, dtype=int)).max() > 5
+
+
+def test_a_restored_state_continues_identically(tiny: Make, tmp_path: Path) -> None:
+    frames, _ = synthetic.pan(8)
+    whole = dreams(TemporalDreamer(noisy, tiny()), frames)
+    first = TemporalDreamer(noisy, tiny())
+    dreams(first, frames[:5])
+    first.save(tmp_path / "state.npz")
+    second = TemporalDreamer(noisy, tiny())
+    second.restore(tmp_path / "state.npz")
+    np.testing.assert_array_equal(dreams(second, frames[5:]), whole[5:])
+    assert list(tmp_path.iterdir()) == [tmp_path / "state.npz"]
+
+
+def test_preparing_ahead_changes_nothing(tiny: Make, tmp_path: Path) -> None:
+    frames, _ = synthetic.pan(6)
+    whole = dreams(TemporalDreamer(noisy, tiny()), frames)
+    dreamer = TemporalDreamer(noisy, tiny())
+    prepared = [dreamer.prepare(frame) for frame in frames]
+    composed = [dreamer.ascend(item).compose() for item in prepared[:3]]
+    dreamer.save(tmp_path / "state")  # although three more frames were seen already
+    composed += [dreamer.ascend(item).compose() for item in prepared[3:]]
+    np.testing.assert_array_equal(composed, whole)
+    later = TemporalDreamer(noisy, tiny())
+    later.restore(tmp_path / "state")
+    np.testing.assert_array_equal(dreams(later, frames[3:]), whole[3:])
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip at all", b"PK\x03\x04broken"])
+def test_a_broken_state_is_refused(tiny: Make, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "state"
+    path.write_bytes(content)
+    with pytest.raises(SettingsError, match="not a saved dream"):
+        TemporalDreamer(noisy, tiny()).restore(path)
+
+
+def test_a_frame_of_another_size_begins_a_shot(tiny: Make) -> None:
+    dreamer = TemporalDreamer(noisy, tiny())
+    dreamer(synthetic.still(1)[0])
+    dreamed = dreamer(synthetic.still(1, (100, 60))[0])
+    assert dreamed.image.shape == (60, 100, 3)
+    assert dreamer.report is not None
+    assert dreamer.report.visible_share == 0
+
+
+def test_dreams_grow_in_square_pixels(tiny: Make) -> None:
+    seen = []
+
+    def look(
+        source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
+    ) -> tuple[ImageF, float]:
+        seen.append(source.shape)
+        return carried, 0.0
+
+    settings = tiny(dream_size=80, warm_up=0)
+    dreamer = TemporalDreamer(look, settings, pixel_aspect=Fraction(2))
+    assert dreamer(synthetic.still(1, (100, 100))[0]).image.shape == (100, 100, 3)
+    assert seen == [(40, 80, 3)]

@@ -1,0 +1,68 @@
+"""Optical flow, warping and the visibility mask."""
+
+from __future__ import annotations
+
+import numpy as np
+import synthetic
+
+from stream_dream.temporal.flow import FlowEstimator, in_frame, still, visibility, warp
+
+
+def test_warp_follows_sign_and_order_of_the_flow() -> None:
+    image = np.random.default_rng(0).random((20, 30, 3), dtype=np.float32)
+    flow = np.zeros((20, 30, 2), np.float32)
+    flow[..., 0], flow[..., 1] = 3, -2
+    warped = warp(image, flow)
+    np.testing.assert_allclose(warped[5, 7], image[3, 10], atol=1e-6)
+
+
+def test_zero_flow_is_identity() -> None:
+    image = np.random.default_rng(0).random((20, 30, 3), dtype=np.float32)
+    np.testing.assert_array_equal(warp(image, still((20, 30)).flow), image)
+
+
+def test_estimated_flow_points_to_the_previous_frame() -> None:
+    frames, known = synthetic.pan(2, step=(3, 2))
+    estimate = FlowEstimator()
+    assert estimate(frames[0].image) is None
+    motion = estimate(frames[1].image)
+    assert motion is not None
+    inside = (slice(15, -15), slice(15, -15))
+    assert np.abs(motion.flow[inside] - known[inside]).mean() < 0.3
+    assert motion.visible[inside].mean() > 0.95
+
+
+def test_what_left_and_entered_the_frame_is_not_visible() -> None:
+    flow = np.zeros((40, 60, 2), np.float32)
+    flow[..., 0] = 10
+    seen = in_frame(flow)
+    assert seen[:, :50].all()
+    assert not seen[:, 50:].any()
+    assert not visibility(flow, -flow)[:, 50:].any()
+
+
+def test_disoccluded_ground_is_not_visible() -> None:
+    estimate = FlowEstimator()
+    estimate(synthetic.passing_square(100))
+    motion = estimate(synthetic.passing_square(112))
+    assert motion is not None
+    on_the_square = (slice(90, 160), slice(132, 192))
+    assert np.abs(motion.flow[on_the_square] - (-12, 0)).mean() < 0.3
+    assert motion.visible[on_the_square].mean() > 0.95
+    assert motion.visible[5:60, 10:310].mean() > 0.95
+    assert motion.visible[90:160, 101:111].mean() < 0.4
+
+
+def test_inconsistent_flows_are_not_visible() -> None:
+    there = np.full((20, 20, 2), 2, np.float32)
+    assert visibility(there, -there)[5:15, 5:15].all()
+    assert not visibility(there, there)[5:15, 5:15].any()
+
+
+def test_tiny_pictures_have_a_motion() -> None:
+    estimate = FlowEstimator()
+    image = np.zeros((1, 1, 3), np.uint8)
+    estimate(image)
+    motion = estimate(image)
+    assert motion is not None
+    assert motion.flow.shape == (1, 1, 2)

@@ -1,0 +1,67 @@
+"""Threads and queues: order, exceptions, shutdown."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from stream_dream.pipeline import Behind, ahead
+
+
+def threads() -> set[str]:
+    return {thread.name for thread in threading.enumerate()} & {"ahead", "behind"}
+
+
+def test_order_is_kept() -> None:
+    done: list[int] = []
+    with closing(ahead(range(100), 3)) as items, Behind(done.append, 3) as behind:
+        for item in items:
+            behind.put(item)
+    assert done == list(range(100))
+    assert not threads()
+
+
+def test_an_error_ahead_comes_after_the_items_before_it() -> None:
+    def broken() -> Iterator[int]:
+        yield 1
+        yield 2
+        raise KeyError("three")
+
+    seen: list[int] = []
+    with pytest.raises(KeyError, match="three"):
+        seen.extend(ahead(broken(), 2))
+    assert seen == [1, 2]
+    assert not threads()
+
+
+def test_an_error_behind_reaches_the_caller() -> None:
+    def refuse(item: int) -> None:
+        raise OSError(f"item {item}")
+
+    def run() -> None:
+        with Behind(refuse, 1) as behind:
+            for item in range(10):
+                behind.put(item)
+
+    with pytest.raises(OSError, match="item 0"):
+        run()
+    assert not threads()
+
+
+def test_leaving_early_ends_the_threads_and_finishes_what_was_put() -> None:
+    done: list[int] = []
+
+    def run() -> None:
+        with closing(ahead(range(10**9), 2)) as items, Behind(done.append, 4) as behind:
+            for item in items:
+                behind.put(item)
+                if item == 20:
+                    raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert done == list(range(21))
+    assert not threads()

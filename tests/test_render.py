@@ -1,0 +1,131 @@
+"""File to file, with a tiny network; and once for real."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import synthetic
+
+from stream_dream.errors import Interrupted, SinkError
+from stream_dream.frame import FrameReport
+from stream_dream.media.sink import VideoSink
+from stream_dream.media.source import VideoSource
+from stream_dream.render import render
+from stream_dream.settings import DreamSettings, OutputSettings, validated
+
+Make = Callable[..., DreamSettings]
+DEMO_CLIP = Path(__file__).parents[1] / "scripts" / "demo_clip.mp4"
+
+
+def frames_of(path: Path) -> list[np.ndarray]:
+    with VideoSource(path) as source:
+        return [frame.image for frame in source]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a clip of 12 frames: a pan over a photo."""
+    path = tmp_path_factory.mktemp("clips") / "pan.mp4"
+    frames, _ = synthetic.pan(12)
+    with VideoSink(path, size=(160, 120), fps=25, crf=5) as sink:  # type: ignore[arg-type]
+        for frame in frames:
+            sink.write(frame.image)
+    return path
+
+
+def test_frames_and_reports(tiny: Make, clip: Path, tmp_path: Path) -> None:
+    reports: list[FrameReport] = []
+    target = tmp_path / "dream.mp4"
+    summary = render(clip, target, tiny(), OutputSettings(), on_report=reports.append)
+    assert summary.frames == len(frames_of(target)) == 12
+    assert [report.index for report in reports] == list(range(12))
+    assert reports[0].visible_share == 0
+    assert reports[5].visible_share > 0.8
+    assert set(summary.stages) == {"flow", "ascent", "compose", "encode"}
+    assert summary.warning is None
+
+
+def test_the_result_does_not_depend_on_timing(
+    tiny: Make, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resize = cv2.resize
+
+    def slow(*arguments: object, **named: object) -> object:
+        time.sleep(0.003)
+        return resize(*arguments, **named)  # type: ignore[call-overload]
+
+    render(clip, tmp_path / "a-%02d.png", tiny(), OutputSettings())
+    monkeypatch.setattr(cv2, "resize", slow)
+    render(clip, tmp_path / "b-%02d.png", tiny(), OutputSettings())
+    pairs = [(tmp_path / f"{name}-{n:02d}.png" for name in "ab") for n in range(1, 13)]
+    for a, b in pairs:
+        assert a.read_bytes() == b.read_bytes()
+
+
+def test_step_size_zero_gives_the_source(tiny: Make, clip: Path, tmp_path: Path) -> None:
+    render(clip, tmp_path / "%02d.png", tiny(step_size=0), OutputSettings())
+    written = cv2.cvtColor(cv2.imread(str(tmp_path / "01.png")), cv2.COLOR_BGR2RGB)
+    np.testing.assert_array_equal(written, frames_of(clip)[0])
+
+
+def test_size_compare_and_range(tiny: Make, clip: Path, tmp_path: Path) -> None:
+    output = validated(
+        OutputSettings, {"size": "80x60", "compare": True, "start": 0.2, "end": 0.36}
+    )
+    render(clip, tmp_path / "a.mp4", tiny(), output)
+    frames = frames_of(tmp_path / "a.mp4")
+    assert len(frames) == 4
+    assert frames[0].shape == (60, 160, 3)
+
+
+def test_an_interrupted_render_keeps_what_was_done(tiny: Make, clip: Path, tmp_path: Path) -> None:
+    def stop(report: FrameReport) -> None:
+        if report.index == 5:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Interrupted, match="interrupted: the first") as caught:
+        render(clip, tmp_path / "dream.mp4", tiny(), OutputSettings(), on_report=stop)
+    assert caught.value.exit_code == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["dream.interrupted.mp4"]
+    assert 6 <= len(frames_of(tmp_path / "dream.interrupted.mp4")) <= 12
+
+
+def test_a_failing_encoder_ends_the_render(tiny: Make, clip: Path, tmp_path: Path) -> None:
+    def kill(report: FrameReport) -> None:
+        if report.index == 3:
+            subprocess.run(["pkill", "-KILL", "-f", str(tmp_path)], check=True)
+
+    with pytest.raises(SinkError, match="could not be written"):
+        render(clip, tmp_path / "dream.mp4", tiny(), OutputSettings(), on_report=kill)
+    assert not (tmp_path / "dream.mp4").exists()
+
+
+def test_nothing_is_overwritten(tiny: Make, clip: Path, tmp_path: Path) -> None:
+    target = tmp_path / "dream.mp4"
+    target.write_text("precious")
+    with pytest.raises(SinkError, match="exists already") as caught:
+        render(clip, target, tiny(), OutputSettings())
+    assert caught.value.exit_code == 2
+    assert target.read_text() == "precious"
+
+
+@pytest.mark.real
+def test_the_demo_clip_for_real(tmp_path: Path) -> None:
+    target = tmp_path / "dream.mp4"
+    command = [sys.executable, "-m", "stream_dream", "render", str(DEMO_CLIP), str(target)]
+    command += ["--end", "0.4", "--dream-size", "240", "--warm-up", "4"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert done.stdout.startswith(f"{target}: 10 frames in ")
+    source, dream = frames_of(DEMO_CLIP)[:10], frames_of(target)
+    assert len(dream) == 10
+    assert np.abs(np.subtract(source[9], dream[9], dtype=int)).mean() > 4

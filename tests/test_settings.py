@@ -1,0 +1,106 @@
+"""Settings, presets and what is said about wrong ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stream_dream.errors import SettingsError
+from stream_dream.settings import (
+    DEFAULT_PRESET,
+    DreamSettings,
+    LayerTarget,
+    OutputSettings,
+    load_preset,
+    presets,
+    validated,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("block10", LayerTarget(name="block10")),
+        ("block10=0.5", LayerTarget(name="block10", weight=0.5)),
+        ("block10:42,57=-2", LayerTarget(name="block10", channels=(42, 57), weight=-2)),
+    ],
+)
+def test_layers_are_read_and_written(text: str, target: LayerTarget) -> None:
+    assert LayerTarget.parse(text) == target
+    assert str(target) == text
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"octaves": 0}, "--octaves cannot be 0"),
+        ({"step_size": "nan"}, "--step-size"),
+        ({"persistence": 1}, "--persistence"),
+        ({"layer": ["block10:"]}, "NAME"),
+        ({"layer": ["block10=x"]}, "not a number"),
+        ({"layer": []}, "--layer"),
+        ({"schedule": "sometimes"}, "--schedule"),
+        ({"octavs": 3}, "did you mean octaves"),
+    ],
+)
+def test_wrong_values_are_named(values: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        validated(DreamSettings, values)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("1:30", 90), ("1:00:01.5", 3601.5)])
+def test_times(text: str, seconds: float) -> None:
+    assert validated(OutputSettings, {"start": text}).start == seconds
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"start": "1:2:3:4"}, {"end": "soon"}, {"start": "-3"}, {"size": "axb"}, {"size": "0x9"}],
+)
+def test_wrong_times_and_sizes(values: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="cannot be"):
+        validated(OutputSettings, values)
+
+
+def test_the_shipped_presets() -> None:
+    names = [preset.name for preset in presets()]
+    assert names[0] == DEFAULT_PRESET
+    assert {"dogs", "eyes", "spirals", "stripes", "subtle", "wild"} <= set(names)
+    assert all(preset.description for preset in presets())
+    looks = [preset.dream for preset in presets()]
+    assert len(set(looks)) == len(looks)
+
+
+def test_the_default_preset_is_the_models_defaults() -> None:
+    assert load_preset(DEFAULT_PRESET).dream == DreamSettings.model_construct()
+
+
+def test_a_preset_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('description = "mine"\nextends = "eyes"\nstep_size = 0.002\n')
+    mine, eyes = load_preset(str(path)), load_preset("eyes")
+    assert mine.name == "mine"
+    assert mine.dream == eyes.dream.model_copy(update={"step_size": 0.002})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("octavs = 3", "did you mean octaves"),
+        ("octaves = 300", "octaves cannot be 300"),
+        ("octaves =", "not valid TOML"),
+        ('extends = "nothing"', "no preset 'nothing'"),
+    ],
+)
+def test_a_wrong_preset_names_its_file(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=message):
+        load_preset(str(path))
+
+
+@pytest.mark.parametrize("name", ["nothing", "../dogs", "no_such_file.toml"])
+def test_unknown_presets(name: str) -> None:
+    with pytest.raises(SettingsError, match="preset"):
+        load_preset(name)
