@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from stream_dream.frame import Frame
     from stream_dream.media.sink import VideoSink
     from stream_dream.media.source import VideoSource
-    from stream_dream.render import render
     from stream_dream.settings import DreamSettings, load_preset
     from stream_dream.temporal.dreamer import TemporalDreamer
 
@@ -22,7 +21,6 @@ __all__ = [
     "VideoSink",
     "VideoSource",
     "load_preset",
-    "render",
 ]
 
 _HOMES = {
@@ -33,7 +31,6 @@ _HOMES = {
     "VideoSink": "media.sink",
     "VideoSource": "media.source",
     "load_preset": "settings",
-    "render": "render",
 }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
+import time
 import traceback
 from importlib.metadata import version
 from pathlib import Path
@@ -30,10 +32,12 @@ from stream_dream.settings import (
 if TYPE_CHECKING:
     from stream_dream.render import RenderSummary
 
+# What a second Ctrl-C leaves to clean up in; a busy main thread is not waited for longer.
+_GRACE_SECONDS = 1.0
+
 app = typer.Typer(
     name="stream-dream",
     help="DeepDream for moving pictures: coherent, fast, with the sound kept.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -47,14 +51,16 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _common(
+    context: typer.Context,
     _: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
@@ -74,7 +80,9 @@ def render(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing output.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but errors.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show only warnings and errors.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a report on each frame as a line of JSON.")
     ] = False,
@@ -136,7 +144,7 @@ def networks(
     from stream_dream.networks import registry
 
     if name is None:
-        table = Table("network", "", box=None)
+        table = Table("network", "what it is", box=None)
         for spec in registry.networks():
             table.add_row(spec.name, spec.summary)
     else:
@@ -148,19 +156,23 @@ def networks(
 
 def main() -> NoReturn:
     """Run the command and end the process with its exit code."""
-    signal.signal(signal.SIGTERM, _stop)
+    _Signals()
+    command = typer.main.get_command(app)
     try:
-        sys.exit(app(standalone_mode=False))
+        # Not app(): it turns Ctrl-C and a closed pipe into exit codes of its own.
+        with command.make_context("stream-dream", sys.argv[1:]) as context:
+            command.invoke(context)
+        sys.exit(0)
     except typer.Exit as finished:
         sys.exit(finished.exit_code)
     except typer.TyperException as error:
         _complain(f"error: {' '.join(error.format_message().split())} (see --help)")
         sys.exit(2)
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, typer.Abort, _StopNow):
         _complain("stopped")
         os._exit(130)  # at once: threads that still work are not waited for
     except BrokenPipeError:
-        os._exit(0)  # "stream-dream ... --json | head": nobody listens any more
+        os._exit(1)  # "stream-dream ... --json | head": nobody listens any more
     except StreamDreamError as error:
         _report(error, str(error), error.exit_code)
     except Exception as error:
@@ -188,5 +200,37 @@ def _complain(message: str) -> None:
     typer.echo(f"stream-dream: {message}", err=True)
 
 
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+class _StopNow(BaseException):
+    """A second Ctrl-C: give up at once, and what was done so far with it."""
+
+
+class _Signals:
+    """Answers Ctrl-C and SIGTERM: once to stop in good order, twice to stop at once.
+
+    Python answers a signal only between two calls of its main thread, and a call of TensorFlow may
+    take seconds: two signals in it would count as one. A thread counts them as they arrive.
+    """
+
+    def __init__(self) -> None:
+        self._answered = 0
+        self._twice = False
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._answer)
+        threading.Thread(target=self._count, args=(reader,), daemon=True).start()
+
+    def _answer(self, number: int, frame: FrameType | None) -> NoReturn:
+        # A render answers the first by keeping what was done; the second it does not catch.
+        self._answered += 1
+        raise _StopNow if self._twice or self._answered > 1 else KeyboardInterrupt
+
+    def _count(self, reader: int) -> None:
+        os.read(reader, 1)
+        os.read(reader, 1)
+        self._twice = True
+        time.sleep(_GRACE_SECONDS)
+        _complain("stopped")
+        os._exit(130)

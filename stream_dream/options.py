@@ -65,7 +65,7 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     kind = _kind(field)
     annotation: Any = str | None
     if kind is bool:
-        flag, annotation = f"{flag}/--no-{name}", bool | None
+        flag, annotation = f"{flag}/--no-{flag.removeprefix('--')}", bool | None
     elif isinstance(field.default, tuple) and Ellipsis in get_args(kind):
         annotation = list[str] | None
     notes = "; ".join(
@@ -88,7 +88,7 @@ def _kind(field: FieldInfo) -> Any:
 
 def _metavar(field: FieldInfo) -> str | None:
     extra = field.json_schema_extra
-    if isinstance(extra, dict):
+    if isinstance(extra, dict) and "metavar" in extra:
         return str(extra["metavar"])
     return {int: "INTEGER", float: "NUMBER", bool: None}.get(_kind(field), "NAME")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from dataclasses import asdict
@@ -105,7 +106,7 @@ class Bar:
     """A progress bar with frame, frame rate, time left and loss."""
 
     def __init__(self, console: Console) -> None:
-        """Draw on a console."""
+        """Draw on a console, whose file is closed at the end."""
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -148,6 +149,7 @@ class Bar:
     ) -> None:
         """Remove the bar."""
         self._progress.stop()
+        self._progress.console.file.close()
 
 
 def display(*, quiet: bool, as_json: bool) -> Display:
@@ -156,5 +158,7 @@ def display(*, quiet: bool, as_json: bool) -> Display:
         return JsonLines()
     if quiet:
         return Silent()
-    console = Console(stderr=True)
-    return Bar(console) if console.is_terminal else Lines()
+    if not sys.stderr.isatty():
+        return Lines()
+    # A descriptor of its own: 2 is held back while TensorFlow is imported, and the bar must move.
+    return Bar(Console(file=os.fdopen(os.dup(2), "w", encoding=sys.stderr.encoding)))

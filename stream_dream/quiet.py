@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
@@ -33,6 +34,7 @@ def hushed() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
+            _quiet_loggers()
         except Exception:
             held.seek(0)
             os.write(screen, held.read())
@@ -41,3 +43,10 @@ def hushed() -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(screen, 2)
             os.close(screen)
+
+
+def _quiet_loggers() -> None:
+    for name in ("tensorflow", "absl"):
+        # Only those that exist: absl makes its own kind of logger, and would find a plain one.
+        if name in logging.root.manager.loggerDict:
+            logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,144 +1,388 @@
-"""The command line: options, messages, exit codes."""
+"""The command line: options, precedence, what is printed where, and exit codes."""
 
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+import typer
+from pydantic import BaseModel, Field
 
 from stream_dream import cli
-from stream_dream import render as _render  # noqa: F401  (loaded, so that it can be replaced)
-from stream_dream.errors import Interrupted, NetworkError
-from stream_dream.frame import FrameReport
+from stream_dream.errors import Interrupted, NetworkError, SinkError, StreamDreamError
+from stream_dream.frame import FrameReport, StreamInfo
+from stream_dream.options import with_options
 from stream_dream.render import RenderSummary
-from stream_dream.settings import DreamSettings, OutputSettings, load_preset
+from stream_dream.settings import (
+    DEFAULT_PRESET,
+    DreamSettings,
+    LayerTarget,
+    OutputSettings,
+    load_preset,
+)
 
-Run = Callable[..., int]
+Run = Callable[..., tuple[int, str, str]]
+KNOBS = {**DreamSettings.model_fields, **OutputSettings.model_fields}
+REPORTS = [FrameReport(i, {"ascent": 0.1}, 1.5 if i else None, 0.9) for i in range(2)]
+
+
+class FakeRender:
+    """Stands in for ``render``: remembers what it was asked, reports two frames."""
+
+    def __init__(self) -> None:
+        """Start without an error or a warning to give."""
+        self.asked: dict[str, Any] = {}
+        self.error: BaseException | None = None
+        self.warning: str | None = None
+
+    def __call__(
+        self, source: Path, target: Path, dream: DreamSettings, output: OutputSettings, **rest: Any
+    ) -> RenderSummary:
+        """Take what ``render`` takes."""
+        self.asked = {"source": source, "target": target, "dream": dream, "output": output, **rest}
+        if self.error is not None:
+            raise self.error
+        rest["on_start"](StreamInfo(size=(32, 24), fps=Fraction(25), frame_count=2))
+        for report in REPORTS:
+            rest["on_report"](report)
+        return RenderSummary(target, 2, 0.5, {"flow": 0.1, "ascent": 0.4}, self.warning)
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Return a function that runs the command line and returns its exit code."""
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRender:
+    made = FakeRender()
+    monkeypatch.setattr("stream_dream.render.render", made)
+    return made
 
-    def call(*arguments: str) -> int:
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs the command; it returns exit code, stdout and stderr."""
+    monkeypatch.setattr(cli, "_Signals", lambda: None)
+    monkeypatch.setenv("STREAM_DREAM_DEBUG", "0")  # restored afterwards, whatever --debug does
+
+    def exit_at_once(code: int) -> None:
+        raise SystemExit(code)
+
+    monkeypatch.setattr(os, "_exit", exit_at_once)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["stream-dream", *arguments])
         with pytest.raises(SystemExit) as ended:
             cli.main()
-        return int(ended.value.code or 0)
+        out, err = capfd.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, out, err
 
     return call
 
 
-@pytest.fixture
-def rendered(monkeypatch: pytest.MonkeyPatch) -> list[tuple[DreamSettings, OutputSettings]]:
-    """Replace the render; return the settings that it was called with."""
-    calls: list[tuple[DreamSettings, OutputSettings]] = []
-
-    def fake(source: Path, target: Path, dream: Any, output: Any, **more: Any) -> RenderSummary:
-        calls.append((dream, output))
-        more["on_report"](FrameReport(0, {"ascent": 0.5}, 1.5, 0.0))
-        return RenderSummary(target, 1, 2.0, {"ascent": 0.5}, "in.mp4 is cut short")
-
-    monkeypatch.setattr("stream_dream.render.render", fake)
-    return calls
+def one_line(text: str) -> str:
+    assert text.endswith("\n")
+    assert text.count("\n") == 1, text
+    return text.strip()
 
 
-def test_every_setting_has_its_option(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("render", "--help") == 0
-    shown = capsys.readouterr().out
-    for name, field in (DreamSettings.model_fields | OutputSettings.model_fields).items():
-        assert "--" + name.replace("_", "-") in shown
-        assert field.description is not None
-        assert field.description.split()[0] in shown
-    assert "[1 to 12; default: 3]" in " ".join(shown.split())
+# Options
 
 
-def test_options_win_over_the_preset(run: Run, rendered: Sequence[Any]) -> None:
-    options = "--preset eyes --octaves 2 --layer block5 --layer block6:3=0.5 --no-cuts --end 1:02"
-    assert run("render", "in.mp4", "out.mp4", *options.split()) == 0
-    dream, output = rendered[0]
-    assert dream.octaves == 2
-    assert [str(layer) for layer in dream.layer] == ["block5", "block6:3=0.5"]
-    assert dream.cuts is False
-    assert dream.step_size == load_preset("eyes").dream.step_size
-    assert output.end == 62
-    assert output.audio is True
+@pytest.mark.parametrize("name", KNOBS)
+def test_help_names_every_setting(run: Run, name: str) -> None:
+    code, out, _ = run("render", "--help")
+    assert code == 0
+    words = " ".join(out.split())
+    assert "--" + name.replace("_", "-") in words
+    description = KNOBS[name].description
+    assert description
+    assert description in words
+
+
+def test_the_defaults_that_help_names_are_those_of_the_default_preset() -> None:
+    assert load_preset(DEFAULT_PRESET).dream == DreamSettings()
+
+
+def test_a_new_field_is_a_new_option(capsys: pytest.CaptureFixture[str]) -> None:
+    class Model(BaseModel):
+        wave_length: float = Field(2.5, ge=1, le=9, description="How long.")
+        soft_edges: bool = Field(True, description="Whether soft.")
+        shape: Literal["round", "square"] = Field("round", description="Which.")
+        limit: float | None = Field(None, gt=0, description="How much.")
+
+    taken: dict[str, Any] = {}
+
+    @with_options(Model)
+    def command(**knobs: Any) -> None:
+        taken.update(knobs)
+
+    app = typer.Typer(rich_markup_mode=None)
+    app.command()(command)
+    app(["--wave-length", "3", "--no-soft-edges"], standalone_mode=False)
+    assert taken == {"wave_length": "3", "soft_edges": False, "shape": None, "limit": None}
+    app(["--help"], standalone_mode=False)
+    words = " ".join(capsys.readouterr().out.split())
+    assert "How long. [1 to 9; default: 2.5]" in words
+    assert "--soft-edges / --no-soft-edges" in words
+    assert "Whether soft. [default: on]" in words
+    assert "Which. [round | square; default: round]" in words
+    assert "How much. [above 0; default: none]" in words
+
+
+def test_nothing_given_means_the_default_preset(run: Run, fake: FakeRender) -> None:
+    run("render", "a.mp4", "b.mp4")
+    assert fake.asked["dream"] == load_preset(DEFAULT_PRESET).dream
+    assert fake.asked["output"] == OutputSettings()
+    assert (fake.asked["source"], fake.asked["target"]) == (Path("a.mp4"), Path("b.mp4"))
+    assert fake.asked["overwrite"] is False
+
+
+def test_options_win_over_the_preset_and_the_preset_over_the_defaults(
+    run: Run, fake: FakeRender, tmp_path: Path
+) -> None:
+    preset = tmp_path / "my.toml"
+    preset.write_text('layer = ["block5", "block7"]\noctaves = 5\njitter = 3\ncuts = false\n')
+    run("render", "a.mp4", "b.mp4", "--preset", str(preset), "--octaves", "2")
+    dream = fake.asked["dream"]
+    assert [layer.name for layer in dream.layer] == ["block5", "block7"]
+    assert (dream.octaves, dream.jitter, dream.cuts) == (2, 3, False)
+    assert dream.steps == DreamSettings().steps
+
+
+def test_every_kind_of_option_arrives(run: Run, fake: FakeRender) -> None:
+    options = (
+        "--layer block10:4,5=0.5 --layer block3 --step-size 0.01 --schedule rotate --no-cuts "
+        "--start 1:05 --end 90 --size 640x360 --crf 30 --no-audio --compare --overwrite"
+    )
+    assert run("render", "a.mp4", "b.mp4", *options.split())[0] == 0
+    dream, output = fake.asked["dream"], fake.asked["output"]
+    assert dream.layer == (
+        LayerTarget(name="block10", weight=0.5, channels=(4, 5)),
+        LayerTarget(name="block3"),
+    )
+    assert (dream.step_size, dream.schedule, dream.cuts) == (0.01, "rotate", False)
+    assert (output.start, output.end, output.size) == (65, 90, (640, 360))
+    assert (output.crf, output.audio, output.compare) == (30, False, True)
+    assert fake.asked["overwrite"] is True
+
+
+# What is printed, and where
+
+
+def test_the_last_line_says_what_was_done(run: Run, fake: FakeRender) -> None:
+    code, out, err = run("render", "a.mp4", "b.mp4")
+    assert (code, err) == (0, "")
+    line = one_line(out)
+    for part in ("b.mp4", "2 frames", "0.5 s", "4.0 fps", "flow 0.1 s", "ascent 0.4 s"):
+        assert part in line
+
+
+def test_json_prints_reports_and_nothing_else(run: Run, fake: FakeRender) -> None:
+    code, out, err = run("render", "a.mp4", "b.mp4", "--json")
+    assert (code, err) == (0, "")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["index"] for line in lines] == [0, 1]
+    assert [line["loss"] for line in lines] == [None, 1.5]
+    assert lines[0]["seconds"] == {"ascent": 0.1}
+
+
+def test_quiet_prints_nothing(run: Run, fake: FakeRender) -> None:
+    assert run("render", "a.mp4", "b.mp4", "--quiet") == (0, "", "")
+
+
+@pytest.mark.parametrize("flags", [(), ("--quiet",), ("--json",)])
+def test_a_warning_is_one_line_on_stderr(
+    run: Run, fake: FakeRender, flags: tuple[str, ...]
+) -> None:
+    fake.warning = "a.mp4 ends early"
+    code, _, err = run("render", "a.mp4", "b.mp4", *flags)
+    assert code == 0
+    assert one_line(err) == "stream-dream: warning: a.mp4 ends early"
+
+
+def test_a_terminal_gets_a_bar_that_moves_while_stderr_is_held_back() -> None:
+    code = (
+        "from fractions import Fraction\n"
+        "from stream_dream.frame import FrameReport, StreamInfo\n"
+        "from stream_dream.progress import display\n"
+        "from stream_dream.quiet import hushed\n"
+        "import os, time\n"
+        "with display(quiet=False, as_json=False) as shown:\n"
+        "    with hushed():\n"
+        "        os.write(2, b'chatter')\n"
+        "        shown.started(StreamInfo((4, 4), Fraction(25), frame_count=7))\n"
+        "        shown.advanced(FrameReport(0, {}, 1.25, 1.0))\n"
+        "        time.sleep(0.3)\n"
+        "        os._exit(0)\n"  # before anything is drawn anew
+    )
+    master, slave = pty.openpty()
+    with subprocess.Popen([sys.executable, "-c", code], stdout=slave, stderr=slave) as process:
+        os.close(slave)
+        shown = b""
+        while True:
+            try:
+                data = os.read(master, 4096)
+            except OSError:  # Linux's way of saying that the other end is closed
+                break
+            if not data:
+                break
+            shown += data
+    os.close(master)
+    assert process.returncode == 0
+    assert b"preparing the network" in shown
+    assert b"1/7" in shown
+    assert b"loss 1.25" in shown
+    assert b"chatter" not in shown
+
+
+def test_no_command_prints_help(run: Run) -> None:
+    code, out, err = run()
+    assert (code, err) == (0, "")
+    assert out.startswith("Usage: stream-dream ")
+    assert "render" in out
+
+
+def test_version(run: Run) -> None:
+    code, out, _ = run("--version")
+    assert code == 0
+    assert one_line(out).startswith("stream-dream 0.")
+
+
+def test_presets_are_listed(run: Run) -> None:
+    code, out, _ = run("presets")
+    assert code == 0
+    assert DEFAULT_PRESET in out
+
+
+def test_networks_and_their_layers_are_listed(run: Run) -> None:
+    assert "efficientnet_lite0" in run("networks")[1]
+    row = next(
+        line for line in run("networks", "efficientnet_lite0")[1].splitlines() if "block10" in line
+    )
+    assert row.split()[:3] == ["block10", "112", "16"]
+
+
+# Errors
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("arguments", "message"),
     [
-        (["--octaves", "99"], "--octaves cannot be"),
-        (["--octaves", "many"], "--octaves cannot be"),
+        (["--preset", "nope"], "there is no preset 'nope'"),
+        (["--octaves", "99"], "--octaves"),
+        (["--octaves", "many"], "--octaves"),
+        (["--layer", "block10=x"], "not a number"),
         (["--size", "axb"], "WIDTHxHEIGHT"),
-        (["--start", "noon"], "mm:ss"),
-        (["--preset", "cats"], "no preset 'cats'"),
-        (["--bogus"], "--bogus"),
+        (["--start", "soon"], "mm:ss"),
+        (["--schedule", "sometimes"], "--schedule"),
+        (["--octavs", "3"], "--octavs"),
+        (["--end"], "--end"),
     ],
 )
-def test_wrong_options(
-    run: Run, capsys: pytest.CaptureFixture[str], options: list[str], message: str
+def test_wrong_options_end_in_one_line(
+    run: Run, fake: FakeRender, arguments: list[str], message: str
 ) -> None:
-    assert run("render", "in.mp4", "out.mp4", *options) == 2
-    shown = capsys.readouterr().err
-    assert message in shown
-    assert shown.count("\n") == 1
-    assert shown.startswith("stream-dream: error: ")
+    code, out, err = run("render", "a.mp4", "b.mp4", *arguments)
+    assert (code, out) == (2, "")
+    assert one_line(err).startswith("stream-dream: error: ")
+    assert message in err
+    assert not fake.asked
+
+
+@pytest.mark.parametrize("arguments", [["rendr"], ["render", "a.mp4"], ["networks", "nope"]])
+def test_wrong_commands_end_in_one_line(run: Run, arguments: list[str]) -> None:
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert one_line(err).startswith("stream-dream: error: ")
+
+
+def test_a_typo_in_a_preset_file_is_named(run: Run, fake: FakeRender, tmp_path: Path) -> None:
+    preset = tmp_path / "my.toml"
+    preset.write_text("octavs = 3\n")
+    code, _, err = run("render", "a.mp4", "b.mp4", "--preset", str(preset))
+    assert code == 2
+    assert "did you mean octaves" in one_line(err)
+    assert str(preset) in err
 
 
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (NetworkError("no such layer"), 2),
-        (Interrupted("interrupted: 3 frames"), 130),
-        (MemoryError("too\nlarge"), 1),
+        (NetworkError("no layer 'blok10'"), 2),
+        (SinkError("the disk is full"), 1),
+        (SinkError("b.mp4 exists already", exit_code=2), 2),
+        (Interrupted("the first 3 frames are in b.interrupted.mp4"), 130),
     ],
 )
-def test_errors_take_one_line(
-    run: Run,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    error: Exception,
-    code: int,
+def test_known_errors_end_in_one_line_with_their_exit_code(
+    run: Run, fake: FakeRender, error: StreamDreamError, code: int
 ) -> None:
-    def fail(*_: Any, **__: Any) -> None:
-        raise error
-
-    monkeypatch.setattr("stream_dream.render.render", fail)
-    assert run("render", "in.mp4", "out.mp4") == code
-    shown = capsys.readouterr().err
-    assert shown.count("\n") == 1
-    assert "Traceback" not in shown
-    monkeypatch.setenv("STREAM_DREAM_DEBUG", "0")
-    assert run("render", "in.mp4", "out.mp4", "--debug") == code
-    assert "Traceback" in capsys.readouterr().err
+    fake.error = error
+    assert run("render", "a.mp4", "b.mp4") == (code, "", f"stream-dream: error: {error}\n")
 
 
-def test_what_is_printed(
-    run: Run, rendered: Sequence[Any], capsys: pytest.CaptureFixture[str]
-) -> None:
-    run("render", "in.mp4", "out.mp4")
-    shown = capsys.readouterr()
-    assert shown.out == "out.mp4: 1 frames in 2.0 s, 0.5 fps (side by side: ascent 0.5 s)\n"
-    assert shown.err == "stream-dream: warning: in.mp4 is cut short\n"
-    run("render", "in.mp4", "out.mp4", "--quiet")
-    assert capsys.readouterr().out == ""
-    run("render", "in.mp4", "out.mp4", "--json")
-    report = json.loads(capsys.readouterr().out)
-    assert report["loss"] == 1.5
-    assert report["seconds"] == {"ascent": 0.5}
+def test_an_unknown_error_ends_in_one_line_unless_debugging(run: Run, fake: FakeRender) -> None:
+    fake.error = RuntimeError("two\nlines")
+    code, _, err = run("render", "a.mp4", "b.mp4")
+    assert code == 1
+    assert one_line(err) == ("stream-dream: error: RuntimeError: two lines (--debug shows where)")
+    code, _, err = run("render", "a.mp4", "b.mp4", "--debug")
+    assert code == 1
+    assert "Traceback" in err
+    assert err.endswith("stream-dream: error: RuntimeError: two lines\n")
 
 
-def test_lists(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("presets") == 0
-    assert "spirals" in capsys.readouterr().out
-    assert run("networks") == 0
-    assert "efficientnet_lite0" in capsys.readouterr().out
-    assert run("networks", "efficientnet_lite0") == 0
-    assert "block10" in capsys.readouterr().out
-    assert run("networks", "nothing") == 2
-    assert run("--version") == 0
+def test_ctrl_c_that_nobody_handled_stops_at_once(run: Run, fake: FakeRender) -> None:
+    fake.error = KeyboardInterrupt()
+    assert run("render", "a.mp4", "b.mp4") == (130, "", "stream-dream: stopped\n")
+
+
+def signalled(body: str) -> tuple[int, str]:
+    """Run the command with that body in place of ``render``; return exit code and stderr."""
+    code = (
+        "import hashlib, os, signal, sys, threading, time\n"
+        "import stream_dream.cli, stream_dream.render\n"
+        "def interrupt(*delays):\n"
+        "    for delay in delays:\n"
+        "        time.sleep(delay)\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        f"def render(*_, **__):\n{textwrap.indent(body, '    ')}\n"
+        "stream_dream.render.render = render\n"
+        "sys.argv = ['stream-dream', 'render', 'a.mp4', 'b.mp4']\n"
+        "stream_dream.cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stderr
+
+
+def test_a_second_ctrl_c_is_not_taken_for_the_first() -> None:
+    body = (
+        "try:\n"
+        "    try:\n"
+        "        interrupt(0)\n"
+        "    finally:\n"
+        "        interrupt(0)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('kept', file=sys.stderr)"
+    )
+    assert signalled(body) == (130, "stream-dream: stopped\n")
+
+
+def test_ctrl_c_twice_ends_a_call_that_python_cannot_interrupt() -> None:
+    body = (
+        "threading.Thread(target=interrupt, args=(0.1, 0.1)).start()\n"
+        "hashlib.pbkdf2_hmac('sha256', b'', b'', 2**31 - 1)"
+    )
+    assert signalled(body) == (130, "stream-dream: stopped\n")
+
+
+def test_a_closed_pipe_ends_quietly(run: Run, fake: FakeRender) -> None:
+    fake.error = BrokenPipeError()
+    assert run("render", "a.mp4", "b.mp4", "--json") == (1, "", "")

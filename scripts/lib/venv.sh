@@ -2,33 +2,42 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 venv=${STREAM_DREAM_VENV:-$root/.venv}
+case $venv in
+  /*) ;;
+  *) venv=$PWD/$venv ;;
+esac
 
+# Prints a Python that is new enough and can make a virtual environment.
 find_python() {
   local candidate
   for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
-    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+      2>/dev/null; then
       echo "$candidate"
       return
     fi
   done
-  echo "stream_dream needs Python 3.11 or newer: none was found" >&2
+  echo "stream_dream needs Python 3.11 or newer with its venv module (Debian: apt install" \
+    "python3-venv): none was found" >&2
   exit 1
 }
 
-# install EXTRA: EXTRA is "" or a list of extras in brackets. Runs pip only where pyproject.toml has
-# changed since the last complete installation.
+# What an installation depends on: a project that has moved needs its paths written anew.
+fingerprint() {
+  echo "# $root"
+  cat "$root/pyproject.toml"
+}
+
+# install EXTRA: EXTRA is "" or a list of extras in brackets. Runs pip only where the fingerprint
+# has changed since the last complete installation.
 install() {
-  local stamp="$venv/.installed${1//[^a-z]/-}"
-  cmp -s "$root/pyproject.toml" "$stamp" && return
+  local python stamp="$venv/.installed${1//[^a-z]/-}"
+  fingerprint | cmp -s - "$stamp" && return
   if [ ! -x "$venv/bin/pip" ]; then
-    local python
     python=$(find_python)
-    "$python" -m venv "$venv" || {
-      echo "$python cannot make a virtual environment: install its venv module (Debian: python3-venv)" >&2
-      exit 1
-    }
+    "$python" -m venv "$venv"
   fi
   echo "Installing stream_dream into $venv: this takes a few minutes, once." >&2
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --editable "$root$1"
-  cp "$root/pyproject.toml" "$stamp"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$root$1"
+  fingerprint >"$stamp"
 }

@@ -38,7 +38,7 @@ _RETRIES = 32
 # OpenCV 5.0 converts by a file's colour tags and takes an untagged picture for BT.601 (measured);
 # untagged HD is BT.709 by every player's convention. Undoing the one matrix and applying the other
 # is one matrix again (0.5 ms at 720p, swapping BGR to RGB included), exact to one level but where
-# BT.601 has clipped: the deepest greens and reds, by up to 26 levels.
+# BT.601 has clipped: the deepest greens and reds, by up to 37 levels.
 _BGR601_TO_RGB709 = np.array(
     [
         [-0.01405078, -0.07234922, 1.0864],
