@@ -39,7 +39,7 @@ class VideoSink:
 
     def __init__(
         self,
-        path: Path,
+        path: Path | str,
         *,
         size: tuple[int, int],
         fps: Fraction,
@@ -64,8 +64,8 @@ class VideoSink:
         Raises:
             SinkError: If the target cannot be written or ffmpeg not be started.
         """
+        self.path = path = Path(path)
         check_target(path, overwrite=overwrite)
-        self.path = path
         self.frames = 0
         self._format = format_of(path)
         self._size, self._fps, self._crf = size, fps, crf

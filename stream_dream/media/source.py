@@ -63,7 +63,9 @@ class VideoSource:
         shortfall: After iterating: one line on what could not be read; None if all was.
     """
 
-    def __init__(self, path: Path, *, start: float | None = None, end: float | None = None) -> None:
+    def __init__(
+        self, path: Path | str, *, start: float | None = None, end: float | None = None
+    ) -> None:
         """Open a file and decode its first picture.
 
         Args:
@@ -76,7 +78,7 @@ class VideoSource:
                 between ``start`` and ``end``.
         """
         quiet_decoder()
-        self.path = path
+        self.path = path = Path(path)
         self.shortfall: str | None = None
         self._probe = look_into(path)
         self._lock = threading.Lock()  # OpenCV crashes when released in the middle of a read
