@@ -173,8 +173,11 @@ class Ascent:
             start = tf.clip_by_value(_resize(source + before, shape), 0, 1)
             end, loss = self._climb(start, shifts[octave], step_size, max_loss)
             residual += _resize(end - start, source.shape[:2])
-        # Kept within what can be shown, or it would wind up unseen.
-        return tf.clip_by_value(source + residual, 0, 1) - source, loss
+        # Kept within what can be shown, or it would wind up unseen; and without a change of the
+        # overall colour, which would add up to a drift over hundreds of frames.
+        residual = tf.clip_by_value(source + residual, 0, 1) - source
+        cast = tf.reduce_mean(residual - carried, axis=(0, 1))
+        return tf.clip_by_value(source + residual - cast, 0, 1) - source, loss
 
     def _climb(
         self, image: tf.Tensor, shifts: tf.Tensor, step_size: tf.Tensor, max_loss: tf.Tensor

@@ -46,7 +46,8 @@ def by_laplacian(gradient: tf.Tensor) -> tf.Tensor:
         lower = tf.nn.depthwise_conv2d(band, kernel, [1, 2, 2, 1], "SAME")
         bands.append(band - tf.image.resize(lower, band.shape[1:3]))
         band = lower
-    total = _unit(band)
+    # Without its mean: the overall colour is no shape.
+    total = _unit(band - tf.reduce_mean(band, axis=(1, 2), keepdims=True))
     for band in reversed(bands):
         total = tf.image.resize(total, band.shape[1:3]) + _unit(band)
     return by_std(total[0])
