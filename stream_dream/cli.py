@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from stream_dream.errors import StreamDreamError
+from stream_dream.errors import Interrupted, StreamDreamError
 from stream_dream.options import default_text, with_options
 from stream_dream.quiet import DEBUG_VARIABLE, debugging
 from stream_dream.settings import (
@@ -173,6 +173,9 @@ def main() -> NoReturn:
         os._exit(130)  # at once: threads that still work are not waited for
     except BrokenPipeError:
         os._exit(1)  # "stream-dream ... --json | head": nobody listens any more
+    except Interrupted as stopped:
+        _complain(str(stopped))
+        sys.exit(stopped.exit_code)
     except StreamDreamError as error:
         _report(error, str(error), error.exit_code)
     except Exception as error:

@@ -318,7 +318,6 @@ def test_a_typo_in_a_preset_file_is_named(run: Run, fake: FakeRender, tmp_path: 
         (NetworkError("no layer 'blok10'"), 2),
         (SinkError("the disk is full"), 1),
         (SinkError("b.mp4 exists already", exit_code=2), 2),
-        (Interrupted("the first 3 frames are in b.interrupted.mp4"), 130),
     ],
 )
 def test_known_errors_end_in_one_line_with_their_exit_code(
@@ -386,3 +385,8 @@ def test_ctrl_c_twice_ends_a_call_that_python_cannot_interrupt() -> None:
 def test_a_closed_pipe_ends_quietly(run: Run, fake: FakeRender) -> None:
     fake.error = BrokenPipeError()
     assert run("render", "a.mp4", "b.mp4", "--json") == (1, "", "")
+
+
+def test_an_interruption_is_no_error(run: Run, fake: FakeRender) -> None:
+    fake.error = Interrupted("interrupted: the first 3 frames are in b.interrupted.mp4")
+    assert run("render", "a.mp4", "b.mp4") == (130, "", f"stream-dream: {fake.error}\n")
