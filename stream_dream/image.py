@@ -14,12 +14,6 @@ def to_float(image: Image8) -> ImageF:
     return np.multiply(image, np.float32(1 / 255), dtype=np.float32)
 
 
-def to_uint8(image: ImageF) -> Image8:
-    """Convert float32 0..1 to uint8 0..255: clipped, rounded to nearest."""
-    # convertScaleAbs takes the absolute value, so negatives have to be clipped before.
-    return cv2.convertScaleAbs(np.maximum(image, 0), alpha=255).astype(np.uint8, copy=False)
-
-
 def resize(image: Image8, size: tuple[int, int]) -> Image8:
     """Resize to (width, height): area means when shrinking, cubic when growing."""
     height, width = image.shape[:2]

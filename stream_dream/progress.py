@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import asdict
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from rich.console import Console
 from rich.progress import (
@@ -25,8 +25,8 @@ from stream_dream.frame import FrameReport, StreamInfo
 _LINE_SECONDS = 10.0
 
 
-class Display(Protocol):
-    """Something that follows a render; use it in a ``with`` block."""
+class Display:
+    """Follows a render and shows nothing of it; use it, and what derives from it, in a ``with``."""
 
     def started(self, info: StreamInfo) -> None:
         """Take what is known of the source."""
@@ -36,6 +36,7 @@ class Display(Protocol):
 
     def __enter__(self) -> Self:
         """Begin to show."""
+        return self
 
     def __exit__(
         self,
@@ -46,29 +47,7 @@ class Display(Protocol):
         """Leave the terminal as it was."""
 
 
-class Silent:
-    """Shows nothing."""
-
-    def started(self, info: StreamInfo) -> None:
-        """Ignore it."""
-
-    def advanced(self, report: FrameReport) -> None:
-        """Ignore it."""
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Do nothing."""
-
-
-class JsonLines(Silent):
+class JsonLines(Display):
     """Prints each report as one line of JSON on standard output."""
 
     def advanced(self, report: FrameReport) -> None:
@@ -77,7 +56,7 @@ class JsonLines(Silent):
         sys.stdout.flush()
 
 
-class Lines(Silent):
+class Lines(Display):
     """Prints a line every few seconds: for logs, where a bar would be noise."""
 
     def __init__(self) -> None:
@@ -102,7 +81,7 @@ class Lines(Silent):
         sys.stderr.flush()
 
 
-class Bar:
+class Bar(Display):
     """A progress bar with frame, frame rate, time left and loss."""
 
     def __init__(self, console: Console) -> None:
@@ -157,7 +136,7 @@ def display(*, quiet: bool, as_json: bool) -> Display:
     if as_json:
         return JsonLines()
     if quiet:
-        return Silent()
+        return Display()
     if not sys.stderr.isatty():
         return Lines()
     # A descriptor of its own: 2 is held back while TensorFlow is imported, and the bar must move.

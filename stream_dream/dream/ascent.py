@@ -118,7 +118,7 @@ class Ascent:
 
     def gradient(self, image: ImageF | tf.Tensor) -> tf.Tensor:
         """Return the plain gradient of the objective, same shape as the image."""
-        return self._gradient(tf.convert_to_tensor(image))[0]
+        return self._gradient_in_halves(tf.convert_to_tensor(image))[0]
 
     def _scheduled(self, shape: Shape, index: int) -> tuple[Shape, ...]:
         settings = self._settings
@@ -187,7 +187,7 @@ class Ascent:
 
         def step(count: tf.Tensor, image: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, ...]:
             shift = shifts[count]
-            gradient, loss = self._gradient(tf.roll(image, shift, axis=(0, 1)))
+            gradient, loss = self._gradient_in_halves(tf.roll(image, shift, axis=(0, 1)))
             gradient = tf.roll(normalize(gradient), -shift, axis=(0, 1))
             length = tf.where(loss > max_loss, 0.0, step_size)
             return count + 1, tf.clip_by_value(image + length * gradient, 0, 1), loss
@@ -200,7 +200,7 @@ class Ascent:
         )
         return image, loss
 
-    def _gradient(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _gradient_in_halves(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return gradient and objective, computed in two halves that run side by side.
 
         The network's operations are too small for their threads to pay; halves of the picture are
@@ -211,11 +211,11 @@ class Ascent:
         axis = int(np.argmax(image.shape[:2]))
         length = image.shape[axis]
         if length < _HALVED_FROM * self._stride:
-            return self._whole_gradient(image, axis, (0, 0))
+            return self._gradient_in_one(image, axis, (0, 0))
         middle = length // 2 // self._stride * self._stride
         begin, end = middle - BORDER * self._stride, middle + BORDER * self._stride
-        first, loss_1 = self._whole_gradient(_slice(image, axis, 0, end), axis, (0, 1))
-        second, loss_2 = self._whole_gradient(_slice(image, axis, begin, length), axis, (1, 0))
+        first, loss_1 = self._gradient_in_one(_slice(image, axis, 0, end), axis, (0, 1))
+        second, loss_2 = self._gradient_in_one(_slice(image, axis, begin, length), axis, (1, 0))
         share_1, share_2 = end / length, (length - begin) / length
         first, second = share_1 * first, share_2 * second
         both = _slice(first, axis, begin, end) + _slice(second, axis, 0, end - begin)
@@ -226,7 +226,7 @@ class Ascent:
         ]
         return tf.concat(parts, axis), share_1 * loss_1 + share_2 * loss_2
 
-    def _whole_gradient(
+    def _gradient_in_one(
         self, image: tf.Tensor, axis: int, inner: tuple[int, int]
     ) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:

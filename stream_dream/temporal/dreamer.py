@@ -133,15 +133,15 @@ class TemporalDreamer:
         height, width = frame.image.shape[:2]
         display = (width * self._pixel_aspect, float(height))
         small = resize(frame.image, fit_size(display, self._settings.dream_size))
-        if frame.cut or small.shape != self._newest_shape:
-            self._estimate.reset()
-        began = self._newest_shape is None or frame.cut or small.shape != self._newest_shape
+        begins_shot = frame.cut or small.shape != self._newest_shape
         self._newest_shape = small.shape
+        if begins_shot:
+            self._estimate.reset()
         if flow is None:
             motion = self._estimate(small)
         else:
             self._estimate.reset(small)
-            motion = None if began else _known_motion(flow, (height, width), small)
+            motion = None if begins_shot else _known_motion(flow, (height, width), small)
         return Prepared(frame, small, motion, time.perf_counter() - begun)
 
     def ascend(self, prepared: Prepared) -> Dreamed:
