@@ -26,9 +26,16 @@ NTSC = Fraction(30000, 1001)
 
 def children() -> list[str]:
     """Name the processes that we have started, zombies included."""
-    listed = Path(f"/proc/{os.getpid()}/task")
-    pids = " ".join((task / "children").read_text() for task in listed.iterdir()).split()
-    return [Path(f"/proc/{pid}/comm").read_text().strip() for pid in pids]
+    tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
+    pids = " ".join(_text_of(task / "children") for task in tasks).split()
+    return [_text_of(Path(f"/proc/{pid}/comm")).strip() for pid in pids]
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (FileNotFoundError, ProcessLookupError):  # a thread or process that has just ended
+        return ""
 
 
 @pytest.fixture(autouse=True)
