@@ -50,7 +50,8 @@ def by_laplacian(gradient: tf.Tensor) -> tf.Tensor:
     total = _unit(band - tf.reduce_mean(band, axis=(1, 2), keepdims=True))
     for band in reversed(bands):
         total = tf.image.resize(total, band.shape[1:3]) + _unit(band)
-    return by_std(total[0])
+    # Saturated, or the few spots that respond most would take the whole step.
+    return by_std(tf.tanh(by_std(total[0])))
 
 
 def _unit(band: tf.Tensor) -> tf.Tensor:

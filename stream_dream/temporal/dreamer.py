@@ -19,6 +19,12 @@ from stream_dream.settings import DreamSettings
 from stream_dream.temporal.flow import FlowEstimator, Motion, in_frame, warp
 
 _STATE_VERSION = 1
+# What comes into view starts from the dream that the flow finds in its place, a little weakened:
+# from nothing, a bare trail would follow all that moves.
+_HIDDEN_WEIGHT = np.float32(0.8)
+# How much of a frame's own step waits for the next frame. Half of it makes the picture calmest: the
+# steps of two frames are averaged.
+_HELD_BACK = 0.5
 
 
 class DreamFunction(Protocol):
@@ -51,7 +57,7 @@ class Dreamed(NamedTuple):
 
     Attributes:
         frame: The source frame.
-        residual: Dream minus source at dream size, float32 in [-1, 1].
+        residual: Dream minus source at dream size, as it is shown, float32 in [-1, 1].
         report: What happened.
     """
 
@@ -74,10 +80,11 @@ class TemporalDreamer:
 
     For every frame, at dream size,
 
-        ``carried = persistence * visible * warp(residual)``
+        ``carried = persistence * (visible + 0.8 (1 - visible)) * warp(residual)``
         ``residual = dream(source, carried)``
+        ``shown = residual - persistence / 2 * (residual - carried)``
 
-    and the output is ``clip(source + resize(residual))`` at the source's size. Call it with frames
+    and the output is ``clip(source + resize(shown))`` at the source's size. Call it with frames
     in order; or, to find the motion of a frame while another is dreamed, call ``prepare``,
     ``ascend`` and ``Dreamed.compose`` from threads of their own: each in order, the result is the
     same.
@@ -153,10 +160,13 @@ class TemporalDreamer:
             self._begin_shot()
             residual = np.zeros_like(source)
             for _ in range(self._settings.warm_up):
-                residual, _ = self._step(source, residual)
+                residual, _ = self._dream_on(source, self._persisting(residual))
         else:
             residual = _carry(self._residual, motion)
-        residual, loss = self._step(source, residual)
+        carried = self._persisting(residual)
+        residual, loss = self._dream_on(source, carried)
+        held_back = self._settings.persistence * _HELD_BACK
+        shown = cv2.addWeighted(residual, 1 - held_back, carried, held_back, 0)
         self._residual, self._source = residual, prepared.small
         self._index += 1
         report = FrameReport(
@@ -166,7 +176,7 @@ class TemporalDreamer:
             visible_share=0.0 if motion is None else float(motion.visible.mean()),
             cut=prepared.frame.cut,
         )
-        return Dreamed(prepared.frame, residual, report)
+        return Dreamed(prepared.frame, np.asarray(shown, np.float32), report)
 
     def save(self, path: Path) -> None:
         """Write the state after the last dreamed frame to one file (NumPy's .npz).
@@ -217,15 +227,19 @@ class TemporalDreamer:
         self._residual = None
         self._source = None
 
-    def _step(self, source: ImageF, residual: ImageF) -> tuple[ImageF, float]:
-        carried = residual * np.float32(self._settings.persistence)
+    def _persisting(self, residual: ImageF) -> ImageF:
+        return residual * np.float32(self._settings.persistence)
+
+    def _dream_on(self, source: ImageF, carried: ImageF) -> tuple[ImageF, float]:
         return self._dream(source, carried, index=self._index, rng=self._rng)
 
 
 def _carry(residual: ImageF, motion: Motion) -> ImageF:
     # Cubic: bilinear blurs a little each frame, and after fifty of them fur is fog.
     moved = warp(residual, motion.flow, interpolation=cv2.INTER_CUBIC)
-    return np.clip(moved, -1, 1) * motion.visible[..., None]
+    weight = _HIDDEN_WEIGHT + (1 - _HIDDEN_WEIGHT) * motion.visible
+    # OpenCV multiplies three channels by three equal ones faster than NumPy does by one.
+    return np.asarray(cv2.multiply(moved, cv2.merge([weight] * 3)), np.float32)
 
 
 def _known_motion(flow: Flow, shape: tuple[int, int], small: Image8) -> Motion:
