@@ -7,7 +7,7 @@ was at ``p + flow(p)`` before. It is what a backward warp needs: no holes, no sp
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -21,12 +21,16 @@ _CONSISTENCY_SLOPE = 0.01
 _CONSISTENCY_OFFSET = 0.5
 
 
+Number = TypeVar("Number", np.uint8, np.float32)
+
+
 class Motion(NamedTuple):
     """How a frame came out of the one before it.
 
     Attributes:
         flow: From the current frame to the previous one, float32 (height, width, 2), pixels.
-        visible: 1 where the previous frame shows the same point, else 0; float32 (height, width).
+        visible: 1 where the previous frame shows the same point, 0 where it does not, between
+            around the edges; float32 (height, width).
     """
 
     flow: Flow
@@ -61,7 +65,7 @@ def warp(
     return np.asarray(warped, np.float32)
 
 
-def visibility(forward: Flow, backward: Flow) -> NDArray[np.float32]:
+def visibility(forward: Flow, backward: Flow, *, pixel: float = 1.0) -> NDArray[np.float32]:
     """Tell which points of the current frame the previous frame shows too.
 
     A point is visible where it lies in the previous frame and, going there and back again,
@@ -70,6 +74,8 @@ def visibility(forward: Flow, backward: Flow) -> NDArray[np.float32]:
     Args:
         forward: ``f``, from the current frame to the previous one, (height, width, 2), pixels.
         backward: ``b``, from the previous frame to the current one, same shape.
+        pixel: What the 0.5 is measured in; 0.5 where both flows are of half the picture's size and
+            the tolerance should be that of the whole.
 
     Returns:
         float32 (height, width) of ones and zeros.
@@ -80,7 +86,7 @@ def visibility(forward: Flow, backward: Flow) -> NDArray[np.float32]:
     returned = warp(backward, forward)
     error = _squared_length(forward + returned)
     length = _squared_length(forward) + _squared_length(returned)
-    consistent = error < _CONSISTENCY_SLOPE * length + _CONSISTENCY_OFFSET
+    consistent = error < _CONSISTENCY_SLOPE * length + _CONSISTENCY_OFFSET * pixel**2
     return np.asarray(consistent & in_frame(forward), np.float32)
 
 
@@ -100,7 +106,10 @@ def _squared_length(vectors: Flow) -> NDArray[np.float32]:
 
 
 class FlowEstimator:
-    """Dense flow between neighbouring frames: DIS (Kroeger et al., 2016), both ways.
+    """Dense flow between neighbouring frames: DIS (Kroeger et al., 2016).
+
+    The flow back, which only tells what is visible, is estimated at half the size: a quarter of
+    the time, and the smoother mask dreams calmer (measured).
 
     Keeps the previous frame, so each is converted once. Call it with every frame, in order.
     """
@@ -111,6 +120,9 @@ class FlowEstimator:
     def __init__(self) -> None:
         """Start without a previous frame."""
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        # Three more, as the preset has it, change nothing that a dream would show.
+        self._dis.setVariationalRefinementIterations(2)
+        self._finest_scale = self._dis.getFinestScale()
         self._previous: Image8 | None = None
 
     def reset(self, previous: Image8 | None = None) -> None:
@@ -129,11 +141,20 @@ class FlowEstimator:
             return None
         if min(current.shape) < self._SMALLEST_SIDE:
             return still(current.shape[:2])
+        forward = self._flow(current, previous)
+        if min(current.shape) < 2 * self._SMALLEST_SIDE:
+            return Motion(forward, visibility(forward, self._flow(previous, current)))
+        backward = self._flow(_halved(previous), _halved(current))
+        visible = visibility(_halved(forward) * np.float32(0.5), backward, pixel=0.5)
+        height, width = current.shape
+        return Motion(forward, np.asarray(cv2.resize(visible, (width, height)), np.float32))
+
+    def _flow(self, here: NDArray[np.uint8], there: NDArray[np.uint8]) -> Flow:
+        # Set each time: a small picture makes DIS choose another one and keep it.
+        self._dis.setFinestScale(self._finest_scale)
         # Given a flow, DIS would start from it: zeros are where it starts without one.
-        empty = np.zeros((*current.shape, 2), np.float32)
-        forward = np.asarray(self._dis.calc(current, previous, empty.copy()), np.float32)
-        backward = np.asarray(self._dis.calc(previous, current, empty), np.float32)
-        return Motion(forward, visibility(forward, backward))
+        flow = np.zeros((*here.shape, 2), np.float32)
+        return np.asarray(self._dis.calc(here, there, flow), np.float32)
 
 
 def still(shape: tuple[int, ...]) -> Motion:
@@ -144,3 +165,9 @@ def still(shape: tuple[int, ...]) -> Motion:
 
 def _grey(image: Image8) -> NDArray[np.uint8]:
     return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
+
+
+def _halved(array: NDArray[Number]) -> NDArray[Number]:
+    height, width = array.shape[:2]
+    half = ((width + 1) // 2, (height + 1) // 2)
+    return cv2.resize(array, half, interpolation=cv2.INTER_AREA).astype(array.dtype, copy=False)
