@@ -19,6 +19,12 @@ def resize(image: Image8, size: tuple[int, int]) -> Image8:
     height, width = image.shape[:2]
     if (width, height) == size:
         return image
+    while width >= 2 * size[0] and height >= 2 * size[1] and not (width % 2 or height % 2):
+        # Ten times as fast as other ratios, and means of means are means.
+        width, height = width // 2, height // 2
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(
+            np.uint8, copy=False
+        )
     growing = size[0] * size[1] > width * height
     interpolation = cv2.INTER_CUBIC if growing else cv2.INTER_AREA
     return cv2.resize(image, size, interpolation=interpolation).astype(np.uint8, copy=False)
