@@ -75,14 +75,14 @@ class DreamSettings(_Model):
     )
     octaves: int = Field(2, ge=1, le=12, description="Scales of the image pyramid.")
     octave_scale: float = Field(
-        1.4, ge=1.05, le=4, description="Size ratio between neighbouring octaves."
+        1.3, ge=1.05, le=4, description="Size ratio between neighbouring octaves."
     )
     steps: int = Field(1, ge=1, le=200, description="Ascent steps per octave and frame.")
     step_size: float = Field(
         0.0075, ge=0, le=0.2, description="Length of a step, as a share of the brightness range."
     )
     jitter: int = Field(
-        8, ge=0, le=512, description="Largest random shift before a gradient, in dream pixels."
+        4, ge=0, le=512, description="Largest random shift before a gradient, in dream pixels."
     )
     persistence: float = Field(
         0.98, ge=0, le=0.995, description="Share of the last dream that survives a frame."

@@ -21,9 +21,6 @@ Shape = tuple[int, int]
 
 # Shorter pictures are not halved: the overlap would cost more than a quarter. In strides.
 _HALVED_FROM = 20
-# Side by side, coarser octaves have the time for two gradients while the finest has one: steps of
-# half the length, which climb further and flicker less (measured).
-_COARSE_STEPS = 2
 
 
 class Ascended(NamedTuple):
@@ -105,8 +102,7 @@ class Ascent:
         """
         shapes = self._scheduled(source.shape[:2], index)
         jitter = min(self._settings.jitter, max(source.shape[:2]))
-        steps = self._settings.steps * _COARSE_STEPS
-        shifts = rng.integers(-jitter, jitter + 1, (len(shapes), steps, 2))
+        shifts = rng.integers(-jitter, jitter + 1, (len(shapes), self._settings.steps, 2))
         residual, loss = self._function(source.shape[:2], shapes)(
             source=tf.constant(source),
             carried=tf.constant(carried),
@@ -178,9 +174,7 @@ class Ascent:
         for octave, shape in enumerate(shapes):
             before = carried if together else residual
             start = tf.clip_by_value(_resize(source + before, shape), 0, 1)
-            parts = _COARSE_STEPS if together and octave < len(shapes) - 1 else 1
-            taken = shifts[octave, :: _COARSE_STEPS // parts]
-            end, loss = self._climb(gradient, start, taken, step_size / parts, max_loss)
+            end, loss = self._climb(gradient, start, shifts[octave], step_size, max_loss)
             residual += _resize(end - start, source.shape[:2])
         # Kept within what can be shown, or it would wind up unseen; and without a change of the
         # overall colour, which would add up to a drift over hundreds of frames.
@@ -260,7 +254,7 @@ class Ascent:
             inner: Which ends of this axis are inner ones: there, layers of a smaller stride lose
                 what goes beyond the objective's own border crop.
         """
-        activations = self._model(image[None], training=False)
+        activations = self._model(tf.expand_dims(image, 0), training=False)
         if not isinstance(activations, list | tuple):
             activations = [activations]
         cropped = {}

@@ -51,11 +51,13 @@ def by_laplacian(gradient: tf.Tensor) -> tf.Tensor:
     for band in reversed(bands):
         total = tf.image.resize(total, band.shape[1:3]) + _unit(band)
     # Saturated, or the few spots that respond most would take the whole step.
-    return by_std(tf.tanh(by_std(total[0])))
+    return _unit(tf.tanh(_unit(total[0])))
 
 
 def _unit(band: tf.Tensor) -> tf.Tensor:
-    return band * tf.math.rsqrt(tf.reduce_mean(tf.square(band)) + _EPSILON**2)
+    # Half the sum of squares, in one pass.
+    energy = tf.nn.l2_loss(band) * (2 / np.prod(band.shape))
+    return band * tf.math.rsqrt(energy + _EPSILON**2)
 
 
 NORMS: dict[GradientNorm, Callable[[tf.Tensor], tf.Tensor]] = {
