@@ -16,7 +16,7 @@ from stream_dream.errors import SettingsError
 from stream_dream.frame import Flow, Frame, FrameReport, Image8, ImageF
 from stream_dream.image import add_residual, fit_size, resize, to_float
 from stream_dream.settings import DreamSettings
-from stream_dream.temporal.flow import FlowEstimator, Motion, in_frame, warp
+from stream_dream.temporal.flow import FlowEstimator, Motion, Warp, in_frame
 
 _STATE_VERSION = 1
 # What comes into view starts from the dream that the flow finds in its place, a little weakened:
@@ -36,19 +36,39 @@ class DreamFunction(Protocol):
         """Return the new residual and the loss, from the source and the carried residual."""
 
 
+class Carry:
+    """Moves a residual along with its frame: ``persistence * weight(visible) * warp(residual)``."""
+
+    def __init__(self, motion: Motion, persistence: float) -> None:
+        """Prepare all that does not need the residual."""
+        weight = _HIDDEN_WEIGHT + (1 - _HIDDEN_WEIGHT) * motion.visible
+        # OpenCV multiplies three channels by three equal ones faster than NumPy does by one.
+        self._weight = cv2.merge([weight * np.float32(persistence)] * 3)
+        # Cubic: bilinear blurs a little each frame, and after fifty of them fur is fog.
+        self._warp = Warp(motion.flow, interpolation=cv2.INTER_CUBIC)
+
+    def __call__(self, residual: ImageF) -> ImageF:
+        """Return what is left of the previous frame's residual, in its new place."""
+        return np.asarray(cv2.multiply(self._warp(residual), self._weight), np.float32)
+
+
 class Prepared(NamedTuple):
     """A frame whose motion is known.
 
     Attributes:
         frame: The frame.
         small: Its image at dream size, uint8 RGB.
-        motion: From this frame to the previous one, at dream size; None where a shot begins.
+        source: The same as float32 in [0, 1].
+        carry: Moves the previous residual to this frame; None where a shot begins.
+        visible_share: Share of the frame that the previous frame shows too, 0..1.
         seconds: What finding the motion took.
     """
 
     frame: Frame
     small: Image8
-    motion: Motion | None
+    source: ImageF
+    carry: Carry | None
+    visible_share: float
     seconds: float
 
 
@@ -149,23 +169,29 @@ class TemporalDreamer:
         else:
             self._estimate.reset(small)
             motion = None if begins_shot else _known_motion(flow, (height, width), small)
-        return Prepared(frame, small, motion, time.perf_counter() - begun)
+        return Prepared(
+            frame=frame,
+            small=small,
+            source=to_float(small),
+            carry=None if motion is None else Carry(motion, self._settings.persistence),
+            visible_share=0.0 if motion is None else float(motion.visible.mean()),
+            seconds=time.perf_counter() - begun,
+        )
 
     def ascend(self, prepared: Prepared) -> Dreamed:
         """Dream a prepared frame."""
         begun = time.perf_counter()
-        source = to_float(prepared.small)
-        motion = prepared.motion
-        if motion is None or self._residual is None:
+        source, persistence = prepared.source, self._settings.persistence
+        if prepared.carry is None or self._residual is None:
             self._begin_shot()
-            residual = np.zeros_like(source)
+            carried = np.zeros_like(source)
             for _ in range(self._settings.warm_up):
-                residual, _ = self._dream_on(source, self._persisting(residual))
+                residual, _ = self._dream_on(source, carried)
+                carried = residual * np.float32(persistence)
         else:
-            residual = _carry(self._residual, motion)
-        carried = self._persisting(residual)
+            carried = prepared.carry(self._residual)
         residual, loss = self._dream_on(source, carried)
-        held_back = self._settings.persistence * _HELD_BACK
+        held_back = persistence * _HELD_BACK
         shown = cv2.addWeighted(residual, 1 - held_back, carried, held_back, 0)
         self._residual, self._source = residual, prepared.small
         self._index += 1
@@ -173,7 +199,7 @@ class TemporalDreamer:
             index=prepared.frame.index,
             seconds={"flow": prepared.seconds, "ascent": time.perf_counter() - begun},
             loss=loss,
-            visible_share=0.0 if motion is None else float(motion.visible.mean()),
+            visible_share=prepared.visible_share,
             cut=prepared.frame.cut,
         )
         return Dreamed(prepared.frame, np.asarray(shown, np.float32), report)
@@ -227,19 +253,8 @@ class TemporalDreamer:
         self._residual = None
         self._source = None
 
-    def _persisting(self, residual: ImageF) -> ImageF:
-        return residual * np.float32(self._settings.persistence)
-
     def _dream_on(self, source: ImageF, carried: ImageF) -> tuple[ImageF, float]:
         return self._dream(source, carried, index=self._index, rng=self._rng)
-
-
-def _carry(residual: ImageF, motion: Motion) -> ImageF:
-    # Cubic: bilinear blurs a little each frame, and after fifty of them fur is fog.
-    moved = warp(residual, motion.flow, interpolation=cv2.INTER_CUBIC)
-    weight = _HIDDEN_WEIGHT + (1 - _HIDDEN_WEIGHT) * motion.visible
-    # OpenCV multiplies three channels by three equal ones faster than NumPy does by one.
-    return np.asarray(cv2.multiply(moved, cv2.merge([weight] * 3)), np.float32)
 
 
 def _known_motion(flow: Flow, shape: tuple[int, int], small: Image8) -> Motion:

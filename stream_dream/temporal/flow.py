@@ -46,23 +46,32 @@ def pixel_grid(shape: tuple[int, int]) -> NDArray[np.float32]:
     return grid
 
 
-def warp(
-    image: NDArray[np.float32], flow: Flow, *, interpolation: int = cv2.INTER_LINEAR
-) -> NDArray[np.float32]:
-    """Warp backward: ``out(p) = image(p + flow(p))``.
+class Warp:
+    """A backward warp along one flow, ``out(p) = image(p + flow(p))``, for any number of images.
 
-    Args:
-        image: float32, (height, width) or (height, width, channels).
-        flow: float32, (height, width, 2), pixels.
-        interpolation: One of OpenCV's ``INTER_*`` flags.
-
-    Returns:
-        The warped image, same shape. Points from outside take the nearest edge pixel: the
-        visibility mask says where that happened.
+    Points from outside take the nearest edge pixel: the visibility mask says where that happened.
     """
-    x, y = cv2.split(pixel_grid(flow.shape[:2]) + flow)
-    warped = cv2.remap(image, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(warped, np.float32)
+
+    def __init__(self, flow: Flow, *, interpolation: int = cv2.INTER_LINEAR) -> None:
+        """Prepare a warp.
+
+        Args:
+            flow: float32, (height, width, 2), pixels.
+            interpolation: One of OpenCV's ``INTER_*`` flags.
+        """
+        self._x, self._y = cv2.split(pixel_grid(flow.shape[:2]) + flow)
+        self._interpolation = interpolation
+
+    def __call__(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the warped image; float32, (height, width) or (height, width, channels)."""
+        edge = cv2.BORDER_REPLICATE
+        warped = cv2.remap(image, self._x, self._y, self._interpolation, borderMode=edge)
+        return np.asarray(warped, np.float32)
+
+
+def warp(image: NDArray[np.float32], flow: Flow) -> NDArray[np.float32]:
+    """Warp backward, bilinearly; see ``Warp``."""
+    return Warp(flow)(image)
 
 
 def visibility(forward: Flow, backward: Flow, *, pixel: float = 1.0) -> NDArray[np.float32]:
