@@ -116,9 +116,13 @@ class Ascent:
         """Return the objective of an image, float32 RGB in [0, 1] of any size."""
         return float(self._loss(tf.constant(image)))
 
-    def gradient(self, image: ImageF | tf.Tensor) -> tf.Tensor:
-        """Return the plain gradient of the objective, same shape as the image."""
-        return self._gradient_in_halves(tf.convert_to_tensor(image))[0]
+    def gradients(self, images: Sequence[ImageF | tf.Tensor]) -> list[tf.Tensor]:
+        """Return the plain gradient of the objective for the image of each octave.
+
+        Within a ``tf.function`` they are computed as in the ascent of a frame.
+        """
+        gradient = self._gradient_function(len(images))
+        return [gradient(tf.convert_to_tensor(image))[0] for image in images]
 
     def _scheduled(self, shape: Shape, index: int) -> tuple[Shape, ...]:
         settings = self._settings
@@ -168,8 +172,7 @@ class Ascent:
         ``together`` every octave starts from the same image: they do not wait for each other.
         """
         together = self._settings.schedule == "together"
-        # Octaves side by side fill the cores without the halves' overlap.
-        gradient = self._gradient_of_all if together and shapes[1:] else self._gradient_in_halves
+        gradient = self._gradient_function(len(shapes))
         # Within what can be shown, or the residual would wind up unseen.
         seed = tf.clip_by_value(source + carried, 0, 1)
         image, loss = seed, tf.constant(0.0)
@@ -181,6 +184,13 @@ class Ascent:
         # frames.
         image = _less(image, _mean_colour(image - seed))
         return tf.clip_by_value(image, 0, 1) - source, loss
+
+    def _gradient_function(
+        self, octaves: int
+    ) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+        # Octaves side by side fill the cores without the halves' overlap.
+        side_by_side = self._settings.schedule == "together" and octaves > 1
+        return self._gradient_of_all if side_by_side else self._gradient_in_halves
 
     def _climb(
         self,

@@ -7,9 +7,11 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 
 import imageio_ffmpeg
 
@@ -17,6 +19,8 @@ from stream_dream.errors import SinkError
 
 PATIENCE = 120.0
 """Seconds without a sign of life after which ffmpeg is taken for hung and killed."""
+
+_LOWEST_PRIORITY = 19
 
 _DISK_ERRORS = tuple(
     os.strerror(code)
@@ -57,6 +61,10 @@ class FFmpeg:
             raise SinkError(
                 f"ffmpeg cannot be started: {error}; reinstall imageio-ffmpeg"
             ) from error
+        if fed and sys.platform != "win32":
+            # The dream comes first: an encoder that pushes in makes a frame wait.
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, _LOWEST_PRIORITY)
         self._hung = False
         self._lines: deque[str] = deque(maxlen=20)
         self._listener = threading.Thread(target=self._listen, name="ffmpeg-messages", daemon=True)
