@@ -17,7 +17,7 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -145,11 +145,9 @@ def median_ms(function: Callable[[], object], repeats: int = 20) -> float:
     return statistics.median(seconds) * 1e3
 
 
-def gradient_calls(settings: DreamSettings, shape: tuple[int, int]) -> Callable[[], object]:
-    """Return a function that makes all gradient calls of one step, with nothing around them."""
-    ascent = Ascent(settings)
-    octaves = octave_shapes(shape, settings.octaves, settings.octave_scale, 32)
-    images = [tf.random.uniform((*octave, 3), seed=1) for octave in octaves]
+def gradient_calls(ascent: Ascent, shapes: Sequence[tuple[int, int]]) -> Callable[[], object]:
+    """Return a function that makes a gradient call a shape, as a frame makes them."""
+    images = [tf.random.uniform((*shape, 3), seed=1) for shape in shapes]
     gradients = tf.function(lambda: ascent.gradients(images), autograph=False)
     return lambda: [gradient.numpy() for gradient in gradients()]
 
@@ -157,7 +155,8 @@ def gradient_calls(settings: DreamSettings, shape: tuple[int, int]) -> Callable[
 def overhead() -> Iterator[Row]:
     """Compare the wall time of a render with that of its gradient calls alone."""
     settings = load_preset("dogs").dream
-    calls = gradient_calls(settings, (270, 480))
+    octaves = octave_shapes((270, 480), settings.octaves, settings.octave_scale, 32)
+    calls = gradient_calls(Ascent(settings), octaves)
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder) / "small.mp4"
         run(["-i", str(clip("bigbuckbunny")), "-vf", "scale=480:270", "-c:a", "copy", str(small)])
@@ -200,12 +199,12 @@ def gradient_flops(shape: tuple[int, int], deepest: str) -> float:
 
 def limit() -> Iterator[Row]:
     """Compare a gradient call with a matrix multiply of as many operations."""
-    settings = validated(DreamSettings, {"octaves": 1})
+    ascent = Ascent(load_preset("dogs").dream)
     matrix = np.random.default_rng(0).random((1024, 1024), dtype=np.float32)
     for shape in ((240, 320), (480, 640)):
         multiply = median_ms(lambda: matrix @ matrix, 60) / (2 * 1024**3)
         flops = gradient_flops(shape, "block10")
-        calls = gradient_calls(settings, shape)
+        calls = gradient_calls(ascent, [shape])
         time.sleep(1)  # until the threads of the multiplication have gone to sleep
         gradient = median_ms(calls, 60)
         yield {

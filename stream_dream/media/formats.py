@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-_H264 = ("-c:v", "libx264", "-preset", "veryfast")  # twice as fast as "fast", files 10 % larger
+# Renders of 720p and more wait for it. Against "veryfast": as close to the dream (SSIM), two thirds
+# of the time, files a fifth larger.
+_H264 = ("-c:v", "libx264", "-preset", "superfast")
 _VP9 = (
     "-c:v",
     "libvpx-vp9",
