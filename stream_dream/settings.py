@@ -79,7 +79,7 @@ class DreamSettings(_Model):
     )
     steps: int = Field(1, ge=1, le=200, description="Ascent steps per octave and frame.")
     step_size: float = Field(
-        0.0085, ge=0, le=0.2, description="Length of a step, as a share of the brightness range."
+        0.0095, ge=0, le=0.2, description="Length of a step, as a share of the brightness range."
     )
     jitter: int = Field(
         4, ge=0, le=512, description="Largest random shift before a gradient, in dream pixels."

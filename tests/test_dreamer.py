@@ -13,8 +13,8 @@ import synthetic
 from stream_dream.errors import SettingsError
 from stream_dream.frame import Frame, ImageF
 from stream_dream.settings import DreamSettings
-from stream_dream.temporal.dreamer import TemporalDreamer
-from stream_dream.temporal.flow import warp
+from stream_dream.temporal.dreamer import Carry, TemporalDreamer
+from stream_dream.temporal.flow import Motion, warp
 
 Make = Callable[..., DreamSettings]
 
@@ -160,3 +160,14 @@ def test_dreams_grow_in_square_pixels(tiny: Make) -> None:
     dreamer = TemporalDreamer(look, settings, pixel_aspect=Fraction(2))
     assert dreamer(synthetic.still(1, (100, 100))[0]).image.shape == (100, 100, 3)
     assert seen == [(40, 80, 3)]
+
+
+def test_a_dream_does_not_stay_behind_on_what_covers_it() -> None:
+    flow = np.zeros((8, 12, 2), np.float32)
+    visible, alike = np.ones((8, 12), np.float32), np.ones((8, 12), np.float32)
+    visible[:, 4:] = 0
+    alike[:, 8:] = 0
+    carried = Carry(Motion(flow, visible, alike), persistence=0.5)(np.ones((8, 12, 3), np.float32))
+    np.testing.assert_allclose(carried[:, :4], 0.5)
+    np.testing.assert_allclose(carried[:, 4:8], 0.5 * 0.8, rtol=1e-6)
+    np.testing.assert_allclose(carried[:, 8:], 0.5 * 0.3, rtol=1e-6)

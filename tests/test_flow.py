@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import synthetic
 
-from stream_dream.temporal.flow import FlowEstimator, in_frame, still, visibility, warp
+from stream_dream.temporal.flow import FlowEstimator, in_frame, likeness, still, visibility, warp
 
 
 def test_warp_follows_sign_and_order_of_the_flow() -> None:
@@ -73,6 +73,16 @@ def test_inconsistent_flows_are_not_visible() -> None:
     there = np.full((20, 20, 2), 2, np.float32)
     assert visibility(there, -there)[5:15, 5:15].all()
     assert not visibility(there, there)[5:15, 5:15].any()
+
+
+def test_another_surface_is_not_alike() -> None:
+    before = np.full((40, 60), 100, np.uint8)
+    now = before.copy()
+    now[:, 30:] = 160
+    now[:, :30] += 4  # noise
+    alike = likeness(now, before, np.zeros((40, 60, 2), np.float32))
+    assert alike[:, :20].min() == 1
+    assert alike[:, 40:].max() == 0
 
 
 def test_tiny_pictures_have_a_motion() -> None:

@@ -19,9 +19,11 @@ from stream_dream.settings import DreamSettings
 from stream_dream.temporal.flow import FlowEstimator, Motion, Warp, in_frame
 
 _STATE_VERSION = 1
-# What comes into view starts from the dream that the flow finds in its place, a little weakened:
-# from nothing, a bare trail would follow all that moves.
+# What the previous frame does not show starts from the dream that the flow finds in its place: from
+# nothing, a bare trail would follow all that moves. Where the place looks different the dream there
+# belongs to another thing, and most of it goes.
 _HIDDEN_WEIGHT = np.float32(0.8)
+_UNLIKE_WEIGHT = np.float32(0.3)
 # How much of a frame's own step waits for the next frame. Half of it makes the picture calmest: the
 # steps of two frames are averaged.
 _HELD_BACK = 0.5
@@ -37,11 +39,12 @@ class DreamFunction(Protocol):
 
 
 class Carry:
-    """Moves a residual along with its frame: ``persistence * weight(visible) * warp(residual)``."""
+    """Moves a residual along with its frame: ``persistence * weight * warp(residual)``."""
 
     def __init__(self, motion: Motion, persistence: float) -> None:
         """Prepare all that does not need the residual."""
-        weight = _HIDDEN_WEIGHT + (1 - _HIDDEN_WEIGHT) * motion.visible
+        hidden = _UNLIKE_WEIGHT + (_HIDDEN_WEIGHT - _UNLIKE_WEIGHT) * motion.alike
+        weight = hidden + (1 - hidden) * motion.visible
         # OpenCV multiplies three channels by three equal ones faster than NumPy does by one.
         self._weight = cv2.merge([weight * np.float32(persistence)] * 3)
         # Cubic: bilinear blurs a little each frame, and after fifty of them fur is fog.
@@ -100,14 +103,16 @@ class TemporalDreamer:
 
     For every frame, at dream size,
 
-        ``carried = persistence * (visible + 0.8 (1 - visible)) * warp(residual)``
+        ``carried = persistence * weight * warp(residual)``
         ``residual = dream(source, carried)``
         ``shown = residual - persistence / 2 * (residual - carried)``
 
-    and the output is ``clip(source + resize(shown))`` at the source's size. Call it with frames
-    in order; or, to find the motion of a frame while another is dreamed, call ``prepare``,
-    ``ascend`` and ``Dreamed.compose`` from threads of their own: each in order, the result is the
-    same.
+    where ``weight`` is 1 on what the previous frame shows too and 0.3 to 0.8 elsewhere, more where
+    it looks alike; and the output is ``clip(source + resize(shown))`` at the source's size.
+
+    Call it with frames in order; or, to find the motion of a frame while another is dreamed, call
+    ``prepare``, ``ascend`` and ``Dreamed.compose`` from threads of their own: each in order, the
+    result is the same.
 
     Attributes:
         report: What happened to the last frame.
@@ -264,4 +269,5 @@ def _known_motion(flow: Flow, shape: tuple[int, int], small: Image8) -> Motion:
     height, width = small.shape[:2]
     scale = np.array([width / shape[1], height / shape[0]], np.float32)
     scaled = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) * scale
-    return Motion(scaled.astype(np.float32), in_frame(scaled).astype(np.float32))
+    visible = in_frame(scaled).astype(np.float32)
+    return Motion(scaled.astype(np.float32), visible, alike=visible)

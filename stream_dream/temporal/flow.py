@@ -20,6 +20,9 @@ from stream_dream.frame import Flow, Image8
 _CONSISTENCY_SLOPE = 0.01
 _CONSISTENCY_OFFSET = 0.5
 
+# Differences of grey levels: below the first is noise, above the second another surface.
+_ALIKE, _UNLIKE = 8.0, 26.0
+
 
 Number = TypeVar("Number", np.uint8, np.float32)
 
@@ -31,10 +34,13 @@ class Motion(NamedTuple):
         flow: From the current frame to the previous one, float32 (height, width, 2), pixels.
         visible: 1 where the previous frame shows the same point, 0 where it does not, between
             around the edges; float32 (height, width).
+        alike: 1 where the previous frame looks the same at the place the flow points to, 0 where it
+            does not, and between; float32 (height, width).
     """
 
     flow: Flow
     visible: NDArray[np.float32]
+    alike: NDArray[np.float32]
 
 
 @lru_cache(maxsize=4)
@@ -99,6 +105,23 @@ def visibility(forward: Flow, backward: Flow, *, pixel: float = 1.0) -> NDArray[
     return np.asarray(consistent & in_frame(forward), np.float32)
 
 
+def likeness(now: Image8, before: Image8, flow: Flow) -> NDArray[np.float32]:
+    """Tell how much each point looks like the point it came from.
+
+    Args:
+        now: The current frame, uint8 grey (height, width).
+        before: The previous frame, same shape.
+        flow: From the current frame to the previous one, (height, width, 2), pixels.
+
+    Returns:
+        float32 (height, width): 1 for the same grey level up to noise, 0 for another surface.
+    """
+    difference = np.abs(warp(before.astype(np.float32), flow) - now)
+    difference = np.asarray(cv2.GaussianBlur(difference, (0, 0), 1.5), np.float32)
+    alike = (_UNLIKE - difference) / np.float32(_UNLIKE - _ALIKE)
+    return np.asarray(np.clip(alike, 0, 1), np.float32)
+
+
 def in_frame(flow: Flow) -> NDArray[np.bool_]:
     """Tell where ``p + flow(p)`` lies within the picture; bool (height, width)."""
     height, width = flow.shape[:2]
@@ -118,7 +141,7 @@ class FlowEstimator:
     """Dense flow between neighbouring frames: DIS (Kroeger et al., 2016).
 
     The flow back, which only tells what is visible, is estimated at half the size: a quarter of
-    the time, and the smoother mask dreams calmer (measured).
+    the time, and with the smoother mask the dream is calmer (measured).
 
     Keeps the previous frame, so each is converted once. Call it with every frame, in order.
     """
@@ -150,13 +173,15 @@ class FlowEstimator:
             return None
         if min(current.shape) < self._SMALLEST_SIDE:
             return still(current.shape[:2])
-        forward = self._flow(current, previous)
-        if min(current.shape) < 2 * self._SMALLEST_SIDE:
-            return Motion(forward, visibility(forward, self._flow(previous, current)))
-        backward = self._flow(_halved(previous), _halved(current))
-        visible = visibility(_halved(forward) * np.float32(0.5), backward, pixel=0.5)
-        height, width = current.shape
-        return Motion(forward, np.asarray(cv2.resize(visible, (width, height)), np.float32))
+        forward = flow = self._flow(current, previous)
+        pixel = 1.0
+        if min(current.shape) >= 2 * self._SMALLEST_SIDE:
+            flow, pixel = _halved(forward) * np.float32(0.5), 0.5
+            current, previous = _halved(current), _halved(previous)
+        visible = visibility(flow, self._flow(previous, current), pixel=pixel)
+        alike = likeness(current, previous, flow)
+        size = forward.shape[1::-1]
+        return Motion(forward, _enlarged(visible, size), _enlarged(alike, size))
 
     def _flow(self, here: NDArray[np.uint8], there: NDArray[np.uint8]) -> Flow:
         # Set each time: a small picture makes DIS choose another one and keep it.
@@ -169,7 +194,8 @@ class FlowEstimator:
 def still(shape: tuple[int, ...]) -> Motion:
     """Return the motion of a picture that does not move, for (height, width)."""
     height, width = shape[:2]
-    return Motion(np.zeros((height, width, 2), np.float32), np.ones((height, width), np.float32))
+    everywhere = np.ones((height, width), np.float32)
+    return Motion(np.zeros((height, width, 2), np.float32), everywhere, everywhere)
 
 
 def _grey(image: Image8) -> NDArray[np.uint8]:
@@ -180,3 +206,7 @@ def _halved(array: NDArray[Number]) -> NDArray[Number]:
     height, width = array.shape[:2]
     half = ((width + 1) // 2, (height + 1) // 2)
     return cv2.resize(array, half, interpolation=cv2.INTER_AREA).astype(array.dtype, copy=False)
+
+
+def _enlarged(mask: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    return np.asarray(cv2.resize(mask, size), np.float32)
