@@ -27,8 +27,16 @@ def source() -> ImageF:
     return to_float(synthetic.photo((96, 64)))
 
 
-@pytest.mark.parametrize("schedule", ["together", "all", "rotate"])
-@pytest.mark.parametrize("norm", ["std", "mean_abs", "laplacian"])
+@pytest.mark.parametrize(
+    ("schedule", "norm"),
+    [
+        ("together", "laplacian"),
+        ("together", "std"),
+        ("together", "mean_abs"),
+        ("all", "laplacian"),
+        ("rotate", "std"),
+    ],
+)
 def test_the_objective_rises(tiny: Make, source: ImageF, schedule: str, norm: str) -> None:
     settings = tiny(steps=5, step_size=0.01, schedule=schedule, gradient_norm=norm)
     residual, _ = ascend(settings, source)

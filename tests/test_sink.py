@@ -57,7 +57,7 @@ def noise(seed: int = 0) -> Image8:
     return np.random.default_rng(seed).integers(0, 256, (240, 320, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("count", [1, 2, 31])
+@pytest.mark.parametrize("count", [1, 31])
 @pytest.mark.parametrize("suffix", FILMS)
 def test_films_have_every_frame_at_the_exact_rate(tmp_path: Path, suffix: str, count: int) -> None:
     path = write(tmp_path / f"a.{suffix}", count)
@@ -72,7 +72,7 @@ def test_films_have_every_frame_at_the_exact_rate(tmp_path: Path, suffix: str, c
         assert clips.delays(path) == [1 / NTSC] * (count - 1)
 
 
-@pytest.mark.parametrize("count", [1, 2, 31])
+@pytest.mark.parametrize("count", [1, 31])
 @pytest.mark.parametrize("suffix", ["gif", "webp"])
 def test_animations_keep_frames_and_duration(tmp_path: Path, suffix: str, count: int) -> None:
     path = write(tmp_path / f"a.{suffix}", count)
