@@ -56,5 +56,7 @@ def add_residual(image: Image8, residual: NDArray[np.float32]) -> Image8:
     if levels.shape[:2] != (height, width):
         growing = height * width > levels.shape[0] * levels.shape[1]
         interpolation = cv2.INTER_CUBIC if growing else cv2.INTER_AREA
-        levels = cv2.resize(levels, (width, height), interpolation=interpolation).astype(np.int16)
+        levels = cv2.resize(levels, (width, height), interpolation=interpolation).astype(
+            np.int16, copy=False
+        )
     return cv2.add(image, levels, dtype=cv2.CV_8U).astype(np.uint8, copy=False)
