@@ -55,7 +55,8 @@ def pixel_grid(shape: tuple[int, int]) -> NDArray[np.float32]:
 class Warp:
     """A backward warp along one flow, ``out(p) = image(p + flow(p))``, for any number of images.
 
-    Points from outside take the nearest edge pixel: the visibility mask says where that happened.
+    Beyond its edges the image goes on as in a mirror: where a camera uncovers more of the scene, a
+    dream that only repeats its last row would grow into streaks. The visibility mask says where.
     """
 
     def __init__(self, flow: Flow, *, interpolation: int = cv2.INTER_LINEAR) -> None:
@@ -70,7 +71,7 @@ class Warp:
 
     def __call__(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the warped image; float32, (height, width) or (height, width, channels)."""
-        edge = cv2.BORDER_REPLICATE
+        edge = cv2.BORDER_REFLECT
         warped = cv2.remap(image, self._x, self._y, self._interpolation, borderMode=edge)
         return np.asarray(warped, np.float32)
 
