@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from stream_dream.quiet import hushed
+
 if TYPE_CHECKING:
     from stream_dream.dream.ascent import Ascent
     from stream_dream.frame import Frame
@@ -38,4 +40,5 @@ def __getattr__(name: str) -> Any:
     """Import on first use: TensorFlow and OpenCV take seconds, and --help needs neither."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    with hushed():
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

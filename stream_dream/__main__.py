@@ -1,5 +1,12 @@
 """Runs the command line: ``python -m stream_dream``."""
 
+import signal
+
+# Until the command line is there to answer, Ctrl-C ends the process as it does any other program:
+# without a traceback, and with nothing begun that could be lost.
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 from stream_dream.cli import main
 
 if __name__ == "__main__":

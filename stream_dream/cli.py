@@ -25,6 +25,7 @@ from stream_dream.settings import (
     DreamSettings,
     OutputSettings,
     load_preset,
+    preset_text,
     presets,
     validated,
 )
@@ -125,8 +126,15 @@ def render(
 
 
 @app.command(name="presets")
-def list_presets() -> None:
-    """List the looks."""
+def show_presets(
+    name: Annotated[
+        str | None, typer.Argument(help="Print this one as TOML: a start for a look of your own.")
+    ] = None,
+) -> None:
+    """List the looks, or print one."""
+    if name is not None:
+        typer.echo(preset_text(name), nl=False)
+        return
     table = Table("preset", "what it looks like", "layers", "octaves", "step size", box=None)
     for preset in presets():
         dream = preset.dream
@@ -156,9 +164,9 @@ def networks(
 
 def main() -> NoReturn:
     """Run the command and end the process with its exit code."""
-    _Signals()
     command = typer.main.get_command(app)
     try:
+        _Signals()
         # Not app(): it turns Ctrl-C and a closed pipe into exit codes of its own.
         with command.make_context("stream-dream", sys.argv[1:]) as context:
             command.invoke(context)
@@ -186,8 +194,9 @@ def main() -> NoReturn:
 def _in_one_line(summary: RenderSummary) -> str:
     where = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in summary.stages.items())
     fps = summary.frames / summary.seconds
+    frames = "1 frame" if summary.frames == 1 else f"{summary.frames} frames"
     return (
-        f"{summary.target}: {summary.frames} frames in {summary.seconds:.1f} s, {fps:.1f} fps "
+        f"{summary.target}: {frames} in {summary.seconds:.1f} s, {fps:.1f} fps "
         f"(side by side: {where})"
     )
 
@@ -208,7 +217,7 @@ class _StopNow(BaseException):
 
 
 class _Signals:
-    """Answers Ctrl-C and SIGTERM: once to stop in good order, twice to stop at once.
+    """Answers Ctrl-C, SIGTERM and a closed terminal: once to stop in good order, twice at once.
 
     Python answers a signal only between two calls of its main thread, and a call of TensorFlow may
     take seconds: two signals in it would count as one. A thread counts them as they arrive.
@@ -220,10 +229,12 @@ class _Signals:
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, self._answer)
         threading.Thread(target=self._count, args=(reader,), daemon=True).start()
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            # Ignored: started with nohup, or in the background of a script.
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._answer)
 
     def _answer(self, number: int, frame: FrameType | None) -> NoReturn:
         # A render answers the first by keeping what was done; the second it does not catch.

@@ -51,9 +51,14 @@ class JsonLines(Display):
     """Prints each report as one line of JSON on standard output."""
 
     def advanced(self, report: FrameReport) -> None:
-        """Print it."""
-        sys.stdout.write(json.dumps(asdict(report)) + "\n")
-        sys.stdout.flush()
+        """Print it, for as long as anybody reads: ``| head`` must not cost the film."""
+        try:
+            sys.stdout.write(json.dumps(asdict(report)) + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
 
 
 class Lines(Display):

@@ -18,6 +18,7 @@ from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
 from stream_dream.image import resize
 from stream_dream.media.sink import Soundtrack, VideoSink, check_target
 from stream_dream.media.source import VideoSource
+from stream_dream.media.target import left_over
 from stream_dream.pipeline import Behind, ahead
 from stream_dream.quiet import hushed
 from stream_dream.settings import DreamSettings, OutputSettings
@@ -37,7 +38,8 @@ class RenderSummary:
         frames: Number of frames.
         seconds: Wall time, from opening the source to the finished file.
         stages: Seconds spent by each stage; stages run beside each other.
-        warning: One line on what of the source could not be read; None if all could.
+        warning: One line on what of the source could not be read, or what an earlier sequence of
+            pictures has left; None where there is nothing to say.
     """
 
     target: Path
@@ -73,7 +75,7 @@ def render(
         Interrupted: On Ctrl-C; what was done is kept and the message says where.
     """
     begun = time.perf_counter()
-    check_target(target, overwrite=overwrite)
+    check_target(target, overwrite=overwrite, source=source)
     with VideoSource(source, start=output.start, end=output.end) as opened:
         dreamer = _dreamer(dream, opened.info.pixel_aspect)
         on_start(opened.info)
@@ -89,7 +91,7 @@ def render(
         frames=sink.frames,
         seconds=time.perf_counter() - begun,
         stages=dict(writer.stages),
-        warning=opened.shortfall,
+        warning="; ".join(filter(None, [opened.shortfall, left_over(target, sink.frames)])) or None,
     )
 
 
@@ -166,7 +168,8 @@ def _keep(sink: VideoSink) -> str:
     kept = sink.keep_partial()
     if kept is None:
         return "interrupted before the first frame: nothing was written"
-    return f"interrupted: the first {sink.frames} frames are in {kept}"
+    done = "first frame is" if sink.frames == 1 else f"first {sink.frames} frames are"
+    return f"interrupted: the {done} in {kept}"
 
 
 def _beside(left: Image8, right: Image8) -> Image8:

@@ -6,6 +6,7 @@ Command-line flags, presets and the README's table are derived from these models
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -143,7 +144,7 @@ class OutputSettings(_Model):
     )
     size: Annotated[tuple[Side, Side] | None, BeforeValidator(_parse_size)] = Field(
         None,
-        description="Size of the output in pixels; the source's where not given.",
+        description="Size of the output in pixels, stretched to fit; the source's if not given.",
         json_schema_extra={"metavar": "WIDTHxHEIGHT"},
     )
     crf: int = Field(18, ge=0, le=51, description="Quality of the encoding: 0 is best.")
@@ -202,6 +203,24 @@ def presets() -> list[Preset]:
     return [load_preset(name) for name in names]
 
 
+def preset_text(name: str) -> str:
+    """Return a preset as TOML, every setting with what it means.
+
+    Raises:
+        SettingsError: As ``load_preset``.
+    """
+    preset = load_preset(name)
+    lines = [f"description = {json.dumps(preset.description)}", ""]
+    for key, field in DreamSettings.model_fields.items():
+        value = getattr(preset.dream, key)
+        if isinstance(value, tuple):
+            value = [str(item) for item in value]
+        # JSON's strings, numbers, booleans and lists are TOML's.
+        setting = f"# {key} =" if value is None else f"{key} = {json.dumps(value)}"
+        lines.append(f"{setting}  # {field.description}")
+    return "\n".join(lines) + "\n"
+
+
 def load_preset(name: str) -> Preset:
     """Load a preset by its name, or a user's own TOML file by its path.
 
@@ -236,5 +255,10 @@ def _read_preset(name: str, text: str, origin: str) -> Preset:
             raise SettingsError(f"{origin}: extends takes the name of a shipped preset")
         base = load_preset(str(table["extends"])).dream.model_dump()
     own = {key: value for key, value in table.items() if key not in _PRESET_KEYS}
+    for key, value in own.items():
+        if isinstance(value, dict):
+            raise SettingsError(f"{origin}: a preset has no sections: write settings above [{key}]")
+        if key in OutputSettings.model_fields:
+            raise SettingsError(f"{origin}: {key} is for one render: give it as an option")
     dream = validated(DreamSettings, {**base, **own}, origin=origin)
     return Preset(name=name, description=str(table.get("description", "")), dream=dream)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -380,6 +382,51 @@ def test_ctrl_c_twice_ends_a_call_that_python_cannot_interrupt() -> None:
         "hashlib.pbkdf2_hmac('sha256', b'', b'', 2**31 - 1)"
     )
     assert signalled(body) == (130, "stream-dream: stopped\n")
+
+
+def test_a_closed_terminal_ends_in_good_order() -> None:
+    body = (
+        "try:\n"
+        "    os.kill(os.getpid(), signal.SIGHUP)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('kept', file=sys.stderr)\n"
+        "    raise"
+    )
+    assert signalled(body) == (130, "kept\nstream-dream: stopped\n")
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.1, 0.15, 0.2, 0.3])
+def test_an_early_ctrl_c_shows_no_traceback(seconds: float) -> None:
+    command = [sys.executable, "-m", "stream_dream", "presets"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode in (-signal.SIGINT, 130, 0)
+    assert b"Traceback" not in err
+
+
+def test_reports_that_nobody_reads_any_more_do_not_stop_the_work() -> None:
+    code = (
+        "import os, sys\n"
+        "from stream_dream.frame import FrameReport\n"
+        "from stream_dream.progress import JsonLines\n"
+        "reader, writer = os.pipe()\n"
+        "os.close(reader)\n"
+        "os.dup2(writer, 1)\n"
+        "for index in range(3):\n"
+        "    JsonLines().advanced(FrameReport(index, {}, 1.0, 1.0))\n"
+        "print('done', file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "done\n")
+
+
+def test_a_preset_is_printed(run: Run) -> None:
+    code, out, _ = run("presets", "eyes")
+    assert code == 0
+    assert 'layer = ["block8"]' in out
+    assert run("presets", "nothing")[0] == 2
 
 
 def test_a_closed_pipe_ends_quietly(run: Run, fake: FakeRender) -> None:

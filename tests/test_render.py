@@ -117,6 +117,14 @@ def test_nothing_is_overwritten(tiny: Make, clip: Path, tmp_path: Path) -> None:
     assert target.read_text() == "precious"
 
 
+def test_the_source_is_not_overwritten_either(tiny: Make, clip: Path) -> None:
+    before = clip.read_bytes()
+    with pytest.raises(SinkError, match="is the source itself") as caught:
+        render(clip, clip, tiny(), OutputSettings(), overwrite=True)
+    assert caught.value.exit_code == 2
+    assert clip.read_bytes() == before
+
+
 @pytest.mark.real
 def test_the_demo_clip_for_real(tmp_path: Path) -> None:
     target = tmp_path / "dream.mp4"

@@ -13,6 +13,7 @@ from stream_dream.settings import (
     LayerTarget,
     OutputSettings,
     load_preset,
+    preset_text,
     presets,
     validated,
 )
@@ -91,6 +92,8 @@ def test_a_preset_of_ones_own(tmp_path: Path) -> None:
         ("octaves = 300", "octaves cannot be 300"),
         ("octaves =", "not valid TOML"),
         ('extends = "nothing"', "no preset 'nothing'"),
+        ("[dream]\noctaves = 3", r"above \[dream\]"),
+        ("crf = 20", "crf is for one render"),
     ],
 )
 def test_a_wrong_preset_names_its_file(tmp_path: Path, text: str, message: str) -> None:
@@ -98,6 +101,14 @@ def test_a_wrong_preset_names_its_file(tmp_path: Path, text: str, message: str) 
     path.write_text(text)
     with pytest.raises(SettingsError, match=message):
         load_preset(str(path))
+
+
+def test_a_printed_preset_is_the_preset(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    for preset in presets():
+        path.write_text(preset_text(preset.name))
+        printed = load_preset(str(path))
+        assert (printed.description, printed.dream) == (preset.description, preset.dream)
 
 
 @pytest.mark.parametrize("name", ["nothing", "../dogs", "no_such_file.toml"])

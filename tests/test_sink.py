@@ -19,6 +19,7 @@ from stream_dream.frame import Image8
 from stream_dream.media import ffmpeg
 from stream_dream.media.sink import Soundtrack, VideoSink, check_target
 from stream_dream.media.source import VideoSource
+from stream_dream.media.target import left_over
 
 FILMS = ("mp4", "mov", "mkv", "webm")
 NTSC = Fraction(30000, 1001)
@@ -219,15 +220,38 @@ def test_no_sound_where_there_is_none(tmp_path: Path) -> None:
         ("folder.mp4", "is a folder"),
         ("there.mp4", "exists already"),
         ("there-%02d.png", "exists already"),
+        ("link.mp4", "exists already"),
     ],
 )
 def test_bad_targets_are_refused_first(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "folder.mp4").mkdir()
     (tmp_path / "there.mp4").touch()
     (tmp_path / "there-07.png").touch()
+    (tmp_path / "link.mp4").symlink_to(tmp_path / "nowhere.mp4")
     with pytest.raises(SinkError, match=message) as caught:
         check_target(tmp_path / name, overwrite=False)
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["a-07.png", "a-%02d.png", "link.mp4"])
+def test_the_source_is_never_replaced(tmp_path: Path, name: str) -> None:
+    source = tmp_path / "a-07.png"
+    source.touch()
+    (tmp_path / "link.mp4").symlink_to(source)
+    target = tmp_path / name.replace("07", "%02d")
+    with pytest.raises(SinkError, match="is the source itself"):
+        check_target(target, overwrite=True, source=source)
+    check_target(target, overwrite=True, source=tmp_path / "another.mp4")
+
+
+def test_what_an_earlier_sequence_leaves_is_told(tmp_path: Path) -> None:
+    pattern = tmp_path / "a%d.png"
+    for number in range(1, 6):
+        (tmp_path / f"a{number}.png").touch()
+    assert left_over(pattern, 5) is None
+    assert str(left_over(pattern, 3)).startswith(f"2 other files fit {pattern}")
+    (tmp_path / "a.mp4").touch()
+    assert left_over(tmp_path / "a.mp4", 0) is None
 
 
 def test_overwriting_replaces_only_at_the_end(tmp_path: Path) -> None:

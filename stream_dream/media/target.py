@@ -14,12 +14,13 @@ from stream_dream.media.formats import FORMATS
 _NUMBER = re.compile(r"%0?\d*d")
 
 
-def check_target(path: Path, *, overwrite: bool) -> None:
+def check_target(path: Path, *, overwrite: bool, source: Path | None = None) -> None:
     """Refuse, before any work is done, a target that cannot be written.
 
     Args:
         path: A file with a known extension, or a pattern such as ``dream-%05d.png``.
         overwrite: True if what exists may be replaced.
+        source: What is going to be read; it is never replaced.
 
     Raises:
         SinkError: With ``exit_code`` 2 and the reason.
@@ -37,25 +38,36 @@ def check_target(path: Path, *, overwrite: bool) -> None:
         problem = "is a folder: give the name of a file"
     elif not os.access(path.parent, os.W_OK | os.X_OK):
         problem = f"lies in a folder that may not be written: choose another than {path.parent}"
-    elif not overwrite and taken(path):
+    elif source is not None and any(_same(found, source) for found in existing(path)):
+        problem = "is the source itself: choose another name"
+    elif not overwrite and existing(path):
         problem = "exists already: choose another name or --overwrite"
     if problem:
         raise SinkError(f"{path} {problem}", exit_code=2)
 
 
-def taken(path: Path) -> bool:
-    """Tell whether a file, or any file of a numbered pattern, exists."""
+def existing(path: Path) -> list[Path]:
+    """List what exists under a name: the file, or all files of a numbered pattern."""
     if not _is_pattern(path):
-        return path.exists()
+        return [path] if os.path.lexists(path) else []  # a link to nowhere is in the way too
     before, after = (re.escape(part) for part in _NUMBER.split(path.name))
     pattern = re.compile(rf"{before}\d+{after}")
-    return any(pattern.fullmatch(name) for name in os.listdir(path.parent))
+    names = sorted(name for name in os.listdir(path.parent) if pattern.fullmatch(name))
+    return [path.with_name(name) for name in names]
+
+
+def left_over(path: Path, frames: int) -> str | None:
+    """Say what an earlier, longer sequence has left of a pattern; None if nothing."""
+    others = len(existing(path)) - frames if _is_pattern(path) else 0
+    if others <= 0:
+        return None
+    return f"{others} other files fit {path}: an earlier sequence was longer"
 
 
 def free_name(path: Path) -> Path:
     """Give the path itself or, if it is taken, one with a number: ``dream.2.mp4``."""
     numbered = (path.with_name(f"{path.stem}.{n}{path.suffix}") for n in count(2))
-    return path if not taken(path) else next(name for name in numbered if not taken(name))
+    return path if not existing(path) else next(name for name in numbered if not existing(name))
 
 
 def interrupted_name(path: Path, suffix: str | None = None) -> Path:
@@ -84,7 +96,7 @@ def reserve(path: Path) -> Path:
         except FileExistsError:  # another run was quicker
             continue
         except OSError as error:
-            raise SinkError(f"{part} cannot be written: {error.strerror}") from error
+            raise SinkError(f"{path} cannot be written: {error.strerror}") from error
         return part
 
 
@@ -126,6 +138,13 @@ def _move(made: Path, path: Path, overwrite: bool) -> None:
         made.rename(path)
     else:
         made.unlink()
+
+
+def _same(found: Path, source: Path) -> bool:
+    try:
+        return found.samefile(source)
+    except OSError:  # a link to nowhere, or no such source
+        return False
 
 
 def _numbered(name: str, number: int) -> str:
