@@ -177,8 +177,7 @@ def main() -> NoReturn:
         _complain(f"error: {' '.join(error.format_message().split())} (see --help)")
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort, _StopNow):
-        _complain("stopped")
-        os._exit(130)  # at once: threads that still work are not waited for
+        _stop_at_once()
     except BrokenPipeError:
         os._exit(1)  # "stream-dream ... --json | head": nobody listens any more
     except Interrupted as stopped:
@@ -210,6 +209,14 @@ def _report(error: Exception, message: str, exit_code: int) -> NoReturn:
 
 def _complain(message: str) -> None:
     typer.echo(f"stream-dream: {message}", err=True)
+
+
+def _stop_at_once() -> NoReturn:
+    """End the process; threads that still work are not waited for."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\x1b[?25h")  # the cursor, which a progress bar has hidden
+    _complain("stopped")
+    os._exit(130)
 
 
 class _StopNow(BaseException):
@@ -246,5 +253,4 @@ class _Signals:
         os.read(reader, 1)
         self._twice = True
         time.sleep(_GRACE_SECONDS)
-        _complain("stopped")
-        os._exit(130)
+        _stop_at_once()

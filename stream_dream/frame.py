@@ -69,7 +69,7 @@ class FrameReport:
 
     Attributes:
         index: Position of the frame in the stream, from 0.
-        seconds: Seconds spent on this frame, by stage name ("wait", "flow", "ascent", ...).
+        seconds: Seconds spent on this frame, by stage name ("flow", "ascent", ...).
         loss: Objective of the dream before its last step (no unit); None where nothing ascended.
         visible_share: Share of the frame that the previous frame shows too, 0..1.
         cut: True where a new shot began.

@@ -96,9 +96,19 @@ class Behind(Generic[T]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Wait for the rest, end the thread, and raise what the function raised."""
-        self._waiting.put(_End())
-        self._thread.join()
+        """Wait for the rest, end the thread, and raise what the function raised.
+
+        Ctrl-C in the meantime is raised afterwards: few items are left, and none is given up.
+        """
+        interrupted: KeyboardInterrupt | None = None
+        while self._thread.is_alive():
+            try:
+                self._waiting.put(_End())
+                self._thread.join()
+            except KeyboardInterrupt as caught:
+                interrupted = caught
+        if interrupted is not None and self._error is None:
+            raise interrupted
         if self._error is not None and self._error is not error:
             raise self._error
 

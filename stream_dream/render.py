@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -50,8 +50,8 @@ class RenderSummary:
 
 
 def render(
-    source: Path,
-    target: Path,
+    source: Path | str,
+    target: Path | str,
     dream: DreamSettings,
     output: OutputSettings,
     *,
@@ -75,6 +75,7 @@ def render(
         Interrupted: On Ctrl-C; what was done is kept and the message says where.
     """
     begun = time.perf_counter()
+    source, target = Path(source), Path(target)
     check_target(target, overwrite=overwrite, source=source)
     with VideoSource(source, start=output.start, end=output.end) as opened:
         dreamer = _dreamer(dream, opened.info.pixel_aspect)
@@ -82,7 +83,8 @@ def render(
         with _sink(target, opened, output, overwrite) as sink:
             writer = _Writer(sink, output, on_report)
             try:
-                _run(opened, dreamer, writer, cuts=dream.cuts)
+                with _single_threads():
+                    _run(opened, dreamer, writer, cuts=dream.cuts)
                 sink.close()
             except KeyboardInterrupt:
                 raise Interrupted(_keep(sink)) from None
@@ -149,9 +151,6 @@ def _sink(target: Path, source: VideoSource, output: OutputSettings, overwrite: 
 
 def _run(source: VideoSource, dreamer: TemporalDreamer, write: _Writer, *, cuts: bool) -> None:
     """Decode and find motion ahead of the dream, compose and encode behind it."""
-    # One thread a stage is faster than stages that all use every core, and how OpenCV splits the
-    # optical flow among threads shows in the result.
-    cv2.setNumThreads(1)
 
     def prepared() -> Iterator[Prepared]:
         frames: Iterator[Frame] = iter(source)
@@ -161,6 +160,21 @@ def _run(source: VideoSource, dreamer: TemporalDreamer, write: _Writer, *, cuts:
     with closing(ahead(prepared(), _DEPTH)) as stream, Behind(write, _DEPTH) as writer:
         for item in stream:
             writer.put(dreamer.ascend(item))
+
+
+@contextmanager
+def _single_threads() -> Iterator[None]:
+    """Let OpenCV use one thread a call.
+
+    A thread for each stage is faster than stages that all use every core, and how OpenCV splits the
+    optical flow among threads shows in the result.
+    """
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def _keep(sink: VideoSink) -> str:

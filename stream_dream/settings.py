@@ -36,7 +36,7 @@ class LayerTarget(_Model):
 
     name: str
     weight: float = 1.0
-    channels: tuple[int, ...] = ()
+    channels: tuple[Annotated[int, Field(ge=0)], ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -221,7 +221,7 @@ def preset_text(name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def load_preset(name: str) -> Preset:
+def load_preset(name: str | Path) -> Preset:
     """Load a preset by its name, or a user's own TOML file by its path.
 
     A file holds settings by name, a ``description`` and optionally ``extends = "dogs"``: the preset
@@ -230,6 +230,7 @@ def load_preset(name: str) -> Preset:
     Raises:
         SettingsError: There is no such preset or file, or something in it is wrong.
     """
+    name = str(name)
     if name.endswith(".toml"):
         try:
             return _read_preset(Path(name).stem, Path(name).read_text(encoding="utf-8"), name)
@@ -253,7 +254,10 @@ def _read_preset(name: str, text: str, origin: str) -> Preset:
     if "extends" in table:
         if str(table["extends"]).endswith(".toml"):
             raise SettingsError(f"{origin}: extends takes the name of a shipped preset")
-        base = load_preset(str(table["extends"])).dream.model_dump()
+        try:
+            base = load_preset(str(table["extends"])).dream.model_dump()
+        except SettingsError as error:
+            raise SettingsError(f"{origin}: {error}") from None
     own = {key: value for key, value in table.items() if key not in _PRESET_KEYS}
     for key, value in own.items():
         if isinstance(value, dict):

@@ -43,6 +43,8 @@ def use_half_the_cores() -> None:
     beside the dream (flow, decoding, encoding) finds a place. Does nothing once TensorFlow runs.
     """
     cores = os.cpu_count() or 1
+    if tf.config.threading.get_intra_op_parallelism_threads():
+        return  # somebody has chosen already
     try:
         tf.config.threading.set_intra_op_parallelism_threads(max(1, cores // 2))
         tf.config.threading.set_inter_op_parallelism_threads(max(2, cores))
@@ -228,7 +230,8 @@ class Ascent:
         """
         axis = int(np.argmax(image.shape[:2]))
         length = image.shape[axis]
-        if length < _HALVED_FROM * self._stride:
+        across = min(image.shape[:2])
+        if length < _HALVED_FROM * self._stride or across <= 2 * BORDER * self._stride:
             return self._gradient_of_all(image)
         middle = length // 2 // self._stride * self._stride
         begin, end = middle - BORDER * self._stride, middle + BORDER * self._stride
@@ -269,10 +272,13 @@ class Ascent:
             activations = [activations]
         cropped = {}
         for name, act in zip(self._objective.layers, activations, strict=True):
-            extra = BORDER * (self._stride // self._strides[name] - 1)
-            if extra and any(inner):
-                begin, end = extra * inner[0], act.shape[axis + 1] - extra * inner[1]
-                act = _slice(act, axis + 1, begin, end)
+            finer = self._stride // self._strides[name]
+            if finer > 1 and any(inner):
+                # Masked, not sliced: the objective divides by the size.
+                mask = np.ones(act.shape[axis + 1], np.float32)
+                mask[: BORDER * finer * inner[0]] = 0
+                mask[len(mask) - BORDER * finer * inner[1] :] = 0
+                act *= mask.reshape([-1 if other == axis + 1 else 1 for other in range(4)])
             cropped[name] = act
         return self._objective(cropped)
 

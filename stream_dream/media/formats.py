@@ -38,14 +38,14 @@ class Format:
         codec: Arguments of the encoder.
         film: True for films: they are 4:2:0 with even sides, keep the shape of a pixel and may
             have sound. False for GIF, WebP and PNG: encoded without loss and converted at the end.
-        copied_sound: Codecs of sound that are taken over as they are; None: all.
+        copied_sound: Codecs of sound that are taken over as they are.
         sound_encoder: Arguments of the encoder for any other sound.
     """
 
     muxer: str
     codec: tuple[str, ...] = _LOSSLESS
     film: bool = False
-    copied_sound: frozenset[str] | None = frozenset()
+    copied_sound: frozenset[str] = frozenset()
     sound_encoder: tuple[str, ...] = ()
 
 
@@ -53,12 +53,16 @@ _AAC = ("-c:a", "aac")  # its default is 64 kb/s a channel
 _OPUS = ("-c:a", "libopus", "-af", "aformat=channel_layouts=7.1|5.1|quad|stereo|mono")
 """libopus refuses layouts such as 5.1(side), which is what a film's 5.1 often is."""
 
+_FLAC = ("-c:a", "flac")
+
 _MP4_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
+_MOV_SOUND = _MP4_SOUND | {"pcm_s16le", "pcm_s24le"}
+_MKV_SOUND = _MOV_SOUND | {"opus", "vorbis", "flac", "mp2", "dts", "truehd", "pcm_f32le"}
 
 FORMATS = {
     ".mp4": Format("mp4", _H264, True, _MP4_SOUND, _AAC),
-    ".mov": Format("mov", _H264, True, _MP4_SOUND | {"pcm_s16le", "pcm_s24le"}, _AAC),
-    ".mkv": Format("matroska", _H264, True, None),
+    ".mov": Format("mov", _H264, True, _MOV_SOUND, _AAC),
+    ".mkv": Format("matroska", _H264, True, _MKV_SOUND, _FLAC),
     ".webm": Format("webm", _VP9, True, frozenset({"opus", "vorbis"}), _OPUS),
     ".gif": Format("gif"),
     ".webp": Format("webp"),

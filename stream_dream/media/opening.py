@@ -10,11 +10,12 @@ import cv2
 
 from stream_dream.errors import SourceError
 from stream_dream.media.probe import Probe, probe
+from stream_dream.quiet import debugging
 
 
 def quiet_decoder() -> None:
     """Silence what OpenCV and its FFmpeg write to the terminal, unless STREAM_DREAM_DEBUG=1."""
-    if os.environ.get("STREAM_DREAM_DEBUG") == "1":
+    if debugging():
         return
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET; read at each opening
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

@@ -62,8 +62,14 @@ class VideoSink:
             overwrite: True if what exists under this name may be replaced.
 
         Raises:
-            SinkError: If the target cannot be written or ffmpeg not be started.
+            SinkError: If the target cannot be written, a number is out of range, or ffmpeg cannot
+                be started.
         """
+        if min(size) < 1 or fps <= 0 or not 0 <= crf <= 51:
+            raise SinkError(
+                f"size {size}, fps {fps}, crf {crf}: sides and rate must be above 0, crf 0 to 51",
+                exit_code=2,
+            )
         self.path = path = Path(path)
         check_target(path, overwrite=overwrite)
         self.frames = 0

@@ -52,7 +52,7 @@ def sound_arguments(
     known = [length for length in lengths if length is not None]
     given = ["-ss", f"{start:.6f}"] if start > 0 else []
     given += ["-t", f"{min(known):.6f}"] if known else []
-    copied = made.copied_sound is None or source.audio in made.copied_sound
+    copied = source.audio in made.copied_sound
     codec = ["-c:a", "copy"] if copied else [*made.sound_encoder]
     if copied and start > 0:
         # Else packets from the key frame before it are kept; Matroska would delay the picture.

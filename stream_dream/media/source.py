@@ -50,7 +50,7 @@ _BGR601_TO_RGB709 = np.array(
 
 
 class VideoSource:
-    """Delivers the frames of a video file once, in order.
+    """Delivers the frames of a video file in order, anew each time it is iterated over.
 
     Time stamps decide: where a file's rate varies, pictures are repeated or left out so that each
     appears within one frame of its time. A file of constant rate gives each picture once.
@@ -80,6 +80,7 @@ class VideoSource:
         quiet_decoder()
         self.path = path = Path(path)
         self.shortfall: str | None = None
+        self._fresh = True
         self._probe = look_into(path)
         self._lock = threading.Lock()  # OpenCV crashes when released in the middle of a read
         self._capture = open_capture(path)
@@ -121,6 +122,9 @@ class VideoSource:
         Raises:
             SourceError: If nothing can be read from ``start`` on.
         """
+        if not self._fresh:
+            self._reopen()
+        self._fresh, self.shortfall = False, None
         fps = self.info.fps
         pace = Pace(fps, self.start)
         for image in self._steady(pace):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
 from stream_dream.errors import SinkError
 from stream_dream.media.formats import FORMATS
 
-_NUMBER = re.compile(r"%0?\d*d")
+_NUMBER = re.compile(r"%(?:0\d+)?d")
 
 
 def check_target(path: Path, *, overwrite: bool, source: Path | None = None) -> None:
@@ -82,7 +83,9 @@ def interrupted_name(path: Path, suffix: str | None = None) -> Path:
 
 
 def reserve(path: Path) -> Path:
-    """Create a new, empty temporary ``NAME.part`` beside a path.
+    """Create a new, empty temporary ``NAME.part`` beside a path; its own path is absolute.
+
+    ffmpeg would take a relative ``-x.mp4`` for an option and ``take:2.mp4`` for a protocol.
 
     What an earlier run has left may be all that remains of a night's work: it is never touched.
 
@@ -90,7 +93,7 @@ def reserve(path: Path) -> Path:
         SinkError: If the folder cannot be written.
     """
     while True:
-        part = free_name(path.with_name(f"{path.name}.part"))
+        part = free_name(path.absolute().with_name(f"{path.name}.part"))
         try:
             part.touch(exist_ok=False)
         except FileExistsError:  # another run was quicker
@@ -101,18 +104,30 @@ def reserve(path: Path) -> Path:
 
 
 def reserve_folder(path: Path) -> Path:
-    """Create a new temporary folder beside a path."""
-    return Path(tempfile.mkdtemp(prefix="frames-", suffix=".part", dir=path.parent))
+    """Create a new temporary folder beside a path; its own path is absolute."""
+    return Path(tempfile.mkdtemp(prefix="frames-", suffix=".part", dir=path.parent.absolute()))
 
 
 def place(made: Path, path: Path, *, overwrite: bool) -> Path:
     """Give a finished file, or all files in a folder for a pattern, the final name.
 
-    A file that appeared there meanwhile is kept, and the finished one gets a free name.
+    A file that appeared there meanwhile is kept, and the finished one gets a free name. Ctrl-C is
+    ignored until it is done: the work is complete by then, and half of it placed would be a mess.
 
     Returns:
         The name it has got.
     """
+    # Signals reach only the main thread.
+    with ThreadPoolExecutor(1) as executor:
+        placed = executor.submit(_place, made, path, overwrite)
+        while True:
+            try:
+                return placed.result()
+            except KeyboardInterrupt:
+                continue
+
+
+def _place(made: Path, path: Path, overwrite: bool) -> Path:
     if not overwrite:
         path = free_name(path)
     if not _is_pattern(path):

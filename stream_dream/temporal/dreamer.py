@@ -199,7 +199,6 @@ class TemporalDreamer:
         held_back = persistence * _HELD_BACK
         shown = cv2.addWeighted(residual, 1 - held_back, carried, held_back, 0)
         self._residual, self._source = residual, prepared.small
-        self._index += 1
         report = FrameReport(
             index=prepared.frame.index,
             seconds={"flow": prepared.seconds, "ascent": time.perf_counter() - begun},
@@ -209,11 +208,12 @@ class TemporalDreamer:
         )
         return Dreamed(prepared.frame, np.asarray(shown, np.float32), report)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write the state after the last dreamed frame to one file (NumPy's .npz).
 
-        ``restore`` continues from it with identical frames.
+        ``restore`` continues from it with identical frames, in a dreamer of the same settings.
         """
+        path = Path(path)
         state = json.dumps(
             {
                 "version": _STATE_VERSION,
@@ -229,27 +229,36 @@ class TemporalDreamer:
             np.savez(file, **arrays)
         part.replace(path)
 
-    def restore(self, path: Path) -> None:
+    def restore(self, path: Path | str) -> None:
         """Continue from a saved state.
 
         Raises:
-            SettingsError: The file is not a state that ``save`` has written.
+            SettingsError: The file is not a state that ``save`` has written; the dreamer goes on
+                as if it had not been asked.
         """
+        rng = np.random.default_rng()
+        residual: ImageF | None = None
+        source: Image8 | None = None
         try:
             with np.load(path, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
             state = json.loads(str(arrays["state"]))
             if state["version"] != _STATE_VERSION:
                 raise ValueError(f"its version is {state['version']}, expected {_STATE_VERSION}")
-            self.reset()
-            self._rng.bit_generator.state = state["rng"]
-            self._index = int(state["index"])
+            rng.bit_generator.state = state["rng"]
+            index = int(state["index"])
+            if "residual" in arrays:
+                residual, source = arrays["residual"], arrays["source"]
+                if source.dtype != np.uint8 or source.shape != residual.shape:
+                    raise ValueError("its source and residual do not fit")
         except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise SettingsError(f"{path} is not a saved dream that can be used: {error}") from error
-        if "residual" in arrays:
-            self._residual, self._source = arrays["residual"], arrays["source"]
-            self._estimate.reset(self._source)
-            self._newest_shape = self._source.shape
+        self.reset()
+        self._rng, self._index = rng, index
+        self._residual, self._source = residual, source
+        if source is not None:
+            self._estimate.reset(source)
+            self._newest_shape = source.shape
 
     def _begin_shot(self) -> None:
         # Randomness begins anew as well: a shot does not depend on those before it.
@@ -259,7 +268,9 @@ class TemporalDreamer:
         self._source = None
 
     def _dream_on(self, source: ImageF, carried: ImageF) -> tuple[ImageF, float]:
-        return self._dream(source, carried, index=self._index, rng=self._rng)
+        # Counts the rounds of a warm-up too: a rotating octave goes round in them as well.
+        index, self._index = self._index, self._index + 1
+        return self._dream(source, carried, index=index, rng=self._rng)
 
 
 def _known_motion(flow: Flow, shape: tuple[int, int], small: Image8) -> Motion:
