@@ -95,6 +95,41 @@ def test_halves_give_the_gradient_of_the_whole(tiny: Make, monkeypatch: pytest.M
     assert np.corrcoef(halves.ravel(), whole.ravel())[0, 1] > 0.99
 
 
+def test_layers_keep_their_weight_in_halves(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    ascent = Ascent(tiny(layer=["conv0"], octaves=1))
+    monkeypatch.setattr(ascent, "_stride", 4)  # as if a deeper layer decided on the overlap
+    image = to_float(synthetic.photo((192, 96)))
+    halves = np.asarray(ascent.gradients([image])[0])
+    monkeypatch.setattr("stream_dream.dream.ascent._HALVED_FROM", 10**6)
+    whole = np.asarray(ascent.gradients([image])[0])
+    np.testing.assert_allclose(halves[10:-10, 10:-10], whole[10:-10, 10:-10], rtol=1e-3, atol=1e-9)
+
+
+def test_flat_pictures_are_not_halved(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    ascent = Ascent(tiny())
+    image = to_float(synthetic.photo((192, 16)))
+    halves = np.asarray(ascent.gradients([image])[0])
+    monkeypatch.setattr("stream_dream.dream.ascent._HALVED_FROM", 10**6)
+    np.testing.assert_array_equal(halves, np.asarray(ascent.gradients([image])[0]))
+
+
+def test_jitter_is_undone(tiny: Make, source: ImageF) -> None:
+    class Always:
+        def __init__(self, shift: int) -> None:
+            self._shift = shift
+
+        def integers(self, low: int, high: int, shape: tuple[int, ...]) -> np.ndarray:
+            return np.full(shape, self._shift)
+
+    # By a multiple of the stride: the network sees the same picture elsewhere.
+    ascent = Ascent(tiny(octaves=1, gradient_norm="std"))
+    still, moved = (
+        ascent(source, np.zeros_like(source), index=0, rng=Always(shift))[0][20:-20, 20:-20]  # type: ignore[arg-type]
+        for shift in (0, 8)
+    )
+    assert np.corrcoef(still.ravel(), moved.ravel())[0, 1] > 0.99
+
+
 def test_octave_shapes() -> None:
     assert octave_shapes((575, 1024), 3, 1.2, 1) == ((399, 711), (479, 853), (575, 1024))
     assert octave_shapes((40, 40), 5, 2, 16) == ((20, 20), (40, 40))

@@ -86,6 +86,32 @@ def test_known_flow_of_another_size_is_refused(tiny: Make) -> None:
         dreamer(frames[1], flow[:50])
 
 
+def test_half_of_a_step_is_shown_a_frame_later(tiny: Make) -> None:
+    def add(
+        source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
+    ) -> tuple[ImageF, float]:
+        return carried + np.float32(0.1), 0.0
+
+    frames = synthetic.still(2)
+    dreamer = TemporalDreamer(add, tiny(persistence=0.8, warm_up=0))
+    shown = [dreamer.ascend(dreamer.prepare(frame)).residual[60, 80, 0] for frame in frames]
+    # 0.1 less 0.4 of that step; then 0.8 of the whole 0.1, and again 0.6 of a step.
+    np.testing.assert_allclose(shown, [0.06, 0.14], rtol=1e-3)
+
+
+def test_a_warm_up_goes_round_the_octaves(tiny: Make) -> None:
+    seen: list[int] = []
+
+    def look(
+        source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
+    ) -> tuple[ImageF, float]:
+        seen.append(index)
+        return carried, 0.0
+
+    dreams(TemporalDreamer(look, tiny(warm_up=4)), synthetic.still(3))
+    assert seen == list(range(7))
+
+
 def test_a_cut_resets_everything(tiny: Make) -> None:
     frames, _ = synthetic.pan(6)
     cut = [Frame(f.image, f.index, f.time, cut=f.index == 3) for f in frames]
@@ -134,8 +160,24 @@ def test_preparing_ahead_changes_nothing(tiny: Make, tmp_path: Path) -> None:
 def test_a_broken_state_is_refused(tiny: Make, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "state"
     path.write_bytes(content)
+    frames, _ = synthetic.pan(4)
+    whole = dreams(TemporalDreamer(noisy, tiny()), frames)
+    dreamer = TemporalDreamer(noisy, tiny())
+    dreams(dreamer, frames[:2])
     with pytest.raises(SettingsError, match="not a saved dream"):
-        TemporalDreamer(noisy, tiny()).restore(path)
+        dreamer.restore(path)
+    np.testing.assert_array_equal(dreams(dreamer, frames[2:]), whole[2:])
+
+
+def test_half_a_state_is_refused(tiny: Make, tmp_path: Path) -> None:
+    dreamer = TemporalDreamer(noisy, tiny())
+    dreams(dreamer, synthetic.still(1))
+    dreamer.save(tmp_path / "state")
+    with np.load(tmp_path / "state") as stored:
+        arrays = {name: stored[name] for name in stored.files if name != "source"}
+    np.savez(tmp_path / "half.npz", **arrays)
+    with pytest.raises(SettingsError, match="not a saved dream"):
+        dreamer.restore(str(tmp_path / "half.npz"))
 
 
 def test_a_frame_of_another_size_begins_a_shot(tiny: Make) -> None:

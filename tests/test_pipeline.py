@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -64,4 +66,24 @@ def test_leaving_early_ends_the_threads_and_finishes_what_was_put() -> None:
     with pytest.raises(KeyboardInterrupt):
         run()
     assert done == list(range(21))
+    assert not threads()
+
+
+def test_ctrl_c_while_waiting_for_the_rest_gives_nothing_up() -> None:
+    done: list[int] = []
+
+    def slowly(item: int) -> None:
+        time.sleep(0.05)
+        done.append(item)
+        if item == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    def run() -> None:
+        with Behind(slowly, 5) as behind:
+            for item in range(5):
+                behind.put(item)
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert done == list(range(5))
     assert not threads()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import clips
 import cv2
 import numpy as np
 import pytest
@@ -96,6 +97,58 @@ def test_an_interrupted_render_keeps_what_was_done(tiny: Make, clip: Path, tmp_p
     assert caught.value.exit_code == 130
     assert [path.name for path in tmp_path.iterdir()] == ["dream.interrupted.mp4"]
     assert 6 <= len(frames_of(tmp_path / "dream.interrupted.mp4")) <= 12
+
+
+def test_an_interruption_in_the_last_frames_keeps_them(
+    tiny: Make, clip: Path, tmp_path: Path
+) -> None:
+    def stop(report: FrameReport) -> None:
+        time.sleep(0.04)  # all is dreamed when the first of the last few frames is written
+        if report.index == 8:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Interrupted, match="the first 12 frames are in"):
+        render(clip, tmp_path / "dream.mp4", tiny(), OutputSettings(), on_report=stop)
+    assert len(frames_of(tmp_path / "dream.interrupted.mp4")) == 12
+
+
+def test_sound_shape_quality_and_cuts_reach_the_output(tiny: Make, tmp_path: Path) -> None:
+    source = tmp_path / "source.mp4"
+    scenes = "testsrc2=s=96x64:r=25:d=0.6,setsar=4/3[a];mandelbrot=s=96x64:r=25,trim=end=0.6"
+    graph = f"{scenes},setsar=4/3[b];[a][b]concat"
+    tone = ("-f", "lavfi", "-i", "sine=d=1.2")
+    clips.ffmpeg("-f", "lavfi", "-i", graph, *tone, "-c:a", "aac", source)
+    made = {}
+    for name, settings, output in (
+        ("cuts", tiny(), OutputSettings()),
+        ("whole", tiny(cuts=False), OutputSettings(crf=45, audio=False)),
+    ):
+        reports: list[FrameReport] = []
+        made[name] = tmp_path / f"{name}.mp4"
+        render(source, made[name], settings, output, on_report=reports.append)
+        assert [report.index for report in reports if report.cut] == [15] * (name == "cuts")
+    cuts, whole = (clips.report(made[name]) for name in ("cuts", "whole"))
+    assert "Audio: aac" in cuts
+    assert "Audio" not in whole
+    assert "SAR 4:3" in cuts
+    assert "SAR 4:3" in whole
+    assert made["whole"].stat().st_size < 0.5 * made["cuts"].stat().st_size
+
+
+@pytest.mark.parametrize("name", ["take:2.mp4", "-x.gif", "-%02d.png"])
+def test_any_name_will_do(
+    tiny: Make, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    render(clip, name, tiny(), OutputSettings(end=0.08))
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == ({"-01.png", "-02.png"} if "%" in name else {name})
+
+
+def test_opencv_gets_its_threads_back(tiny: Make, clip: Path, tmp_path: Path) -> None:
+    cv2.setNumThreads(2)
+    render(clip, tmp_path / "a.mp4", tiny(), OutputSettings(end=0.08))
+    assert cv2.getNumThreads() == 2
 
 
 def test_a_failing_encoder_ends_the_render(tiny: Make, clip: Path, tmp_path: Path) -> None:

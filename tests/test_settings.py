@@ -94,6 +94,7 @@ def test_a_preset_of_ones_own(tmp_path: Path) -> None:
         ('extends = "nothing"', "no preset 'nothing'"),
         ("[dream]\noctaves = 3", r"above \[dream\]"),
         ("crf = 20", "crf is for one render"),
+        ('layer = [{name = "block10", channels = [-1]}]', "layer cannot be"),
     ],
 )
 def test_a_wrong_preset_names_its_file(tmp_path: Path, text: str, message: str) -> None:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import clips
 import numpy as np
@@ -183,12 +184,14 @@ def test_longer_sound_is_kept_unless_an_end_is_given(tmp_path: Path, suffix: str
         (("-c:a", "libvorbis"), "webm", "vorbis"),
         (("-c:a", "libmp3lame"), "mkv", "mp3"),
         (("-c:a", "flac"), "webm", "opus"),
+        (("-c:a", "pcm_s8"), "mkv", "flac"),
     ],
 )
 def test_sound_is_copied_where_the_container_takes_it(
     tmp_path: Path, source: tuple[str, str], target: str, codec: str
 ) -> None:
-    clip = clips.make_beep(tmp_path / "beep.mkv", *source)
+    container = "mov" if "pcm_s8" in source else "mkv"  # which Matroska does not take
+    clip = clips.make_beep(tmp_path / f"beep.{container}", *source)
     assert f"Audio: {codec}" in clips.report(identity(clip, tmp_path / f"out.{target}"))
 
 
@@ -220,6 +223,7 @@ def test_no_sound_where_there_is_none(tmp_path: Path) -> None:
         ("folder.mp4", "is a folder"),
         ("there.mp4", "exists already"),
         ("there-%02d.png", "exists already"),
+        ("there-%5d.png", "number them"),
         ("link.mp4", "exists already"),
     ],
 )
@@ -384,4 +388,27 @@ def test_interrupted_work_is_kept_under_another_name(tmp_path: Path, name: str) 
 
 def test_nothing_to_keep(tmp_path: Path) -> None:
     assert VideoSink(tmp_path / "a.mp4", size=(64, 48), fps=NTSC).keep_partial() is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_while_pictures_are_placed_leaves_no_mess(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synchronise = os.fsync
+
+    def interrupted(descriptor: int) -> None:
+        synchronise(descriptor)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    write(tmp_path / "a-%02d.png", 3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"a-{n:02d}.png" for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("wrong", [{"size": (0, 48)}, {"fps": Fraction(0)}, {"crf": 99}])
+def test_numbers_out_of_range(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    numbers: dict[str, Any] = {"size": (64, 48), "fps": NTSC, "crf": 18}
+    with pytest.raises(SinkError, match="above 0") as caught:
+        VideoSink(tmp_path / "a.mp4", **{**numbers, **wrong})
+    assert caught.value.exit_code == 2
     assert not list(tmp_path.iterdir())

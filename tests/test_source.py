@@ -239,3 +239,11 @@ def test_decoder_is_silent_unless_debugging(tmp_path: Path, debug: bool) -> None
     )
     assert result.stdout == b""
     assert bool(result.stderr) == debug
+
+
+def test_each_iteration_starts_anew(tmp_path: Path) -> None:
+    with VideoSource(clips.make(tmp_path / "a.mp4", seconds=0.4)) as source:
+        assert next(iter(source)).index == 0
+        first, second = ([frame.image for frame in source] for _ in range(2))
+    assert len(first) == 10
+    np.testing.assert_array_equal(first, second)
