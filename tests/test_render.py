@@ -45,6 +45,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_frames_and_reports(tiny: Make, clip: Path, tmp_path: Path) -> None:
     reports: list[FrameReport] = []
     target = tmp_path / "dream.mp4"
+    cv2.setNumThreads(2)
     summary = render(clip, target, tiny(), OutputSettings(), on_report=reports.append)
     assert summary.frames == len(frames_of(target)) == 12
     assert [report.index for report in reports] == list(range(12))
@@ -52,6 +53,7 @@ def test_frames_and_reports(tiny: Make, clip: Path, tmp_path: Path) -> None:
     assert reports[5].visible_share > 0.8
     assert set(summary.stages) == {"flow", "ascent", "compose", "encode"}
     assert summary.warning is None
+    assert cv2.getNumThreads() == 2
 
 
 def test_the_result_does_not_depend_on_timing(
@@ -143,12 +145,6 @@ def test_any_name_will_do(
     render(clip, name, tiny(), OutputSettings(end=0.08))
     left = {path.name for path in tmp_path.iterdir()}
     assert left == ({"-01.png", "-02.png"} if "%" in name else {name})
-
-
-def test_opencv_gets_its_threads_back(tiny: Make, clip: Path, tmp_path: Path) -> None:
-    cv2.setNumThreads(2)
-    render(clip, tmp_path / "a.mp4", tiny(), OutputSettings(end=0.08))
-    assert cv2.getNumThreads() == 2
 
 
 def test_a_failing_encoder_ends_the_render(tiny: Make, clip: Path, tmp_path: Path) -> None:
