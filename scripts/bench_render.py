@@ -91,6 +91,7 @@ def warping_error(images: list[Image8], flows: list[tuple[Flow, NDArray[np.float
 
 def coherence() -> Iterator[Row]:
     """Compare the default preset with a full dream on every frame."""
+    strengths: dict[str, list[float]] = {"full": [], "default": []}
     for name in ("bigbuckbunny", "bikes"):
         with VideoSource(clip(name)) as source:
             frames = [
@@ -124,6 +125,7 @@ def coherence() -> Iterator[Row]:
                 "strength": strength,
                 "added_warping_error": warping_error(dreams[way], flows) - own,
             }
+            strengths[way].append(strength)
             yield {"figure": "coherence", "clip": name, "way": way, **figures[way]}
         full, ours = figures["full"], figures["default"]
         yield {
@@ -132,6 +134,13 @@ def coherence() -> Iterator[Row]:
             "way": "full / default",
             **{key: full[key] / ours[key] for key in full},
         }
+    means = {way: statistics.mean(values) for way, values in strengths.items()}
+    yield {
+        "figure": "coherence",
+        "clip": "mean of both",
+        "way": "full / default",
+        "strength": means["full"] / means["default"],
+    }
 
 
 def median_ms(function: Callable[[], object], repeats: int = 20) -> float:
