@@ -107,10 +107,6 @@ def test_help_names_every_setting(run: Run, name: str) -> None:
     assert description in words
 
 
-def test_the_defaults_that_help_names_are_those_of_the_default_preset() -> None:
-    assert load_preset(DEFAULT_PRESET).dream == DreamSettings()
-
-
 def test_a_new_field_is_a_new_option(capsys: pytest.CaptureFixture[str]) -> None:
     class Model(BaseModel):
         wave_length: float = Field(2.5, ge=1, le=9, description="How long.")

@@ -25,9 +25,7 @@ def test_no_drift_over_300_frames() -> None:
         if frame.index >= 100 and frame.index % 20 == 0:
             strengths.append(ascent.loss(to_float(dream)))
     channels = np.array(means) / means[0]
-    assert np.abs(channels - 1).max() < 0.01
-    brightness = np.array(means).mean(axis=1)
-    assert np.abs(brightness / brightness[0] - 1).max() < 0.01
+    assert np.abs(channels - 1).max() < 0.01  # and with them the brightness, their mean
     relative = np.array(strengths) / strengths[0]
     assert relative.min() > 0.8
     assert relative.max() < 1.25
