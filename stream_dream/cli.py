@@ -192,10 +192,9 @@ def main() -> NoReturn:
 
 def _in_one_line(summary: RenderSummary) -> str:
     where = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in summary.stages.items())
-    fps = summary.frames / summary.seconds
     frames = "1 frame" if summary.frames == 1 else f"{summary.frames} frames"
     return (
-        f"{summary.target}: {frames} in {summary.seconds:.1f} s, {fps:.1f} fps "
+        f"{summary.target}: {frames} in {summary.seconds:.1f} s, {summary.fps:.1f} fps once begun "
         f"(side by side: {where})"
     )
 

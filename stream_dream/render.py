@@ -37,6 +37,7 @@ class RenderSummary:
         target: The file that was made.
         frames: Number of frames.
         seconds: Wall time, from opening the source to the finished file.
+        fps: Frames per second between the first and the last; 0 where there is one only.
         stages: Seconds spent by each stage; stages run beside each other.
         warning: One line on what of the source could not be read, or what an earlier sequence of
             pictures has left; None where there is nothing to say.
@@ -45,6 +46,7 @@ class RenderSummary:
     target: Path
     frames: int
     seconds: float
+    fps: float
     stages: dict[str, float]
     warning: str | None
 
@@ -92,6 +94,7 @@ def render(
         target=target,
         frames=sink.frames,
         seconds=time.perf_counter() - begun,
+        fps=writer.fps,
         stages=dict(writer.stages),
         warning="; ".join(filter(None, [opened.shortfall, left_over(target, sink.frames)])) or None,
     )
@@ -102,12 +105,15 @@ class _Writer:
 
     Attributes:
         stages: Seconds by stage, summed up.
+        fps: Frames per second so far, not counting the start.
     """
 
     def __init__(
         self, sink: VideoSink, output: OutputSettings, on_report: Callable[[FrameReport], None]
     ) -> None:
         self.stages: Counter[str] = Counter()
+        self.fps = 0.0
+        self._begun: float | None = None
         self._sink = sink
         self._output = output
         self._on_report = on_report
@@ -124,6 +130,10 @@ class _Writer:
             "encode": time.perf_counter() - composed,
         }
         self.stages.update(seconds)
+        if self._begun is None:
+            self._begun = time.perf_counter()
+        else:
+            self.fps = dreamed.report.index / (time.perf_counter() - self._begun)
         self._on_report(replace(dreamed.report, seconds=seconds))
 
 

@@ -26,6 +26,19 @@ _PRESET_KEYS = ("description", "extends")
 DEFAULT_PRESET = "dogs"
 _M = TypeVar("_M", bound=BaseModel)
 
+# What pydantic finds wrong, in words for those who never heard of it.
+_REASONS = {
+    "greater_than_equal": "give at least {ge}",
+    "greater_than": "give more than {gt}",
+    "less_than_equal": "give at most {le}",
+    "less_than": "give less than {lt}",
+    "int_parsing": "give a whole number",
+    "float_parsing": "give a number",
+    "finite_number": "give a finite number",
+    "literal_error": "give {expected}",
+    "too_short": "give at least one",
+}
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -188,8 +201,15 @@ def validated(model: type[_M], values: Mapping[str, Any], *, origin: str = "") -
             hint = f": did you mean {nearest[0]}?" if nearest else ""
             message = f"there is no setting {name!r}{hint}"
         else:
-            reason = first["msg"].removeprefix("Value error, ")
-            message = f"{shown} cannot be {first['input']!r}: {reason}"
+            given = values.get(name)
+            if (
+                isinstance(given, list)
+                and len(first["loc"]) > 1
+                and isinstance(first["loc"][1], int)
+            ):
+                given = given[first["loc"][1]]
+            reason = _REASONS.get(first["type"], first["msg"].removeprefix("Value error, "))
+            message = f"{shown} cannot be {given!r}: {reason.format_map(first.get('ctx', {}))}"
         raise SettingsError(f"{origin}: {message}" if origin else message) from None
 
 

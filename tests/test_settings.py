@@ -35,7 +35,11 @@ def test_layers_are_read_and_written(text: str, target: LayerTarget) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"octaves": 0}, "--octaves cannot be 0"),
+        ({"octaves": 0}, "--octaves cannot be 0: give at least 1$"),
+        ({"octaves": "2.5"}, "--octaves cannot be '2.5': give a whole number$"),
+        ({"step_size": "nan"}, "--step-size cannot be 'nan': give a finite number$"),
+        ({"schedule": "x"}, "give 'together', 'all' or 'rotate'$"),
+        ({"layer": ["a", "b=nan"]}, "--layer cannot be 'b=nan': give a finite number$"),
         ({"step_size": "nan"}, "--step-size"),
         ({"persistence": 1}, "--persistence"),
         ({"layer": ["block10:"]}, "NAME"),
