@@ -201,15 +201,13 @@ def validated(model: type[_M], values: Mapping[str, Any], *, origin: str = "") -
             hint = f": did you mean {nearest[0]}?" if nearest else ""
             message = f"there is no setting {name!r}{hint}"
         else:
-            given = values.get(name)
-            if (
-                isinstance(given, list)
-                and len(first["loc"]) > 1
-                and isinstance(first["loc"][1], int)
-            ):
-                given = given[first["loc"][1]]
-            reason = _REASONS.get(first["type"], first["msg"].removeprefix("Value error, "))
-            message = f"{shown} cannot be {given!r}: {reason.format_map(first.get('ctx', {}))}"
+            given, inner = values.get(name), first["loc"][1:2]
+            if isinstance(given, list) and inner:
+                given = given[int(inner[0])]
+            known = _REASONS.get(first["type"])
+            own = first["msg"].removeprefix("Value error, ")
+            reason = own if known is None else known.format_map(first.get("ctx", {}))
+            message = f"{shown} cannot be {given!r}: {reason}"
         raise SettingsError(f"{origin}: {message}" if origin else message) from None
 
 
