@@ -77,12 +77,14 @@ class Lines(Display):
     def advanced(self, report: FrameReport) -> None:
         """Print a line if the last one is a while ago."""
         now = time.monotonic()
+        if report.index == 0:
+            self._begun = now  # it takes long and would spoil the rate
         if now - self._shown < _LINE_SECONDS:
             return
         self._shown = now
-        done = report.index + 1
         total = f" of {self._total}" if self._total else ""
-        sys.stderr.write(f"frame {done}{total}, {done / (now - self._begun):.1f} fps\n")
+        rate = report.index / (now - self._begun) if report.index else 0.0
+        sys.stderr.write(f"frame {report.index + 1}{total}, {rate:.1f} fps\n")
         sys.stderr.flush()
 
 
