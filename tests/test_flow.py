@@ -92,3 +92,11 @@ def test_tiny_pictures_have_a_motion() -> None:
     motion = estimate(image)
     assert motion is not None
     assert motion.flow.shape == (1, 1, 2)
+
+
+def test_a_warp_goes_on_beyond_the_edge_as_in_a_mirror() -> None:
+    rows = np.repeat(np.arange(40, dtype=np.float32)[:, None], 30, axis=1)
+    up = np.zeros((40, 30, 2), np.float32)
+    up[..., 1] = -6
+    # No streaks: the rows that come into view are those below the edge, back to front.
+    np.testing.assert_allclose(warp(rows, up)[:, 15], [*range(5, -1, -1), *range(34)], atol=1e-4)
