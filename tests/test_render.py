@@ -106,8 +106,8 @@ def test_an_interruption_in_the_last_frames_keeps_them(
     tiny: Make, clip: Path, tmp_path: Path
 ) -> None:
     def stop(report: FrameReport) -> None:
-        time.sleep(0.04)  # all is dreamed when the first of the last few frames is written
         if report.index == 8:
+            time.sleep(1)  # until all is dreamed, and the last three wait to be written
             signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(Interrupted, match="the first 12 frames are in"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -395,13 +396,26 @@ def test_ctrl_c_while_pictures_are_placed_leaves_no_mess(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synchronise = os.fsync
+    answered = []
 
     def interrupted(descriptor: int) -> None:
+        if not answered:
+            os.kill(os.getpid(), signal.SIGINT)
+            while not answered:  # the main thread is still waiting then
+                time.sleep(0.001)
         synchronise(descriptor)
-        os.kill(os.getpid(), signal.SIGINT)
+
+    def answer(*_: object) -> None:
+        answered.append(True)
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(os, "fsync", interrupted)
-    write(tmp_path / "a-%02d.png", 3)
+    before = signal.signal(signal.SIGINT, answer)
+    try:
+        write(tmp_path / "a-%02d.png", 3)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert answered
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"a-{n:02d}.png" for n in (1, 2, 3)]
 
 

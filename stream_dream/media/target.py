@@ -118,13 +118,14 @@ def place(made: Path, path: Path, *, overwrite: bool) -> Path:
         The name it has got.
     """
     # Signals reach only the main thread.
-    with ThreadPoolExecutor(1) as executor:
-        placed = executor.submit(_place, made, path, overwrite)
-        while True:
-            try:
-                return placed.result()
-            except KeyboardInterrupt:
-                continue
+    executor = ThreadPoolExecutor(1)
+    placed = executor.submit(_place, made, path, overwrite)
+    executor.shutdown(wait=False)  # waiting there could be interrupted again
+    while True:
+        try:
+            return placed.result()
+        except KeyboardInterrupt:
+            continue
 
 
 def _place(made: Path, path: Path, overwrite: bool) -> Path:
