@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from stream_dream.dream.ascent import Ascent, octave_shapes
+from stream_dream.dream.ascent import Ascent
+from stream_dream.dream.octaves import octave_shapes
 from stream_dream.frame import Flow, Frame, FrameReport, Image8
 from stream_dream.image import resize, to_float
 from stream_dream.media.ffmpeg import run

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stream_dream.options import bounds, default_text
+from stream_dream.options import bounds, default_text, flag
 from stream_dream.settings import DreamSettings, OutputSettings
 
 README = Path(__file__).resolve().parents[1] / "README.md"
@@ -18,7 +18,7 @@ def table() -> str:
     lines = ["| option | what | range | default |", "| --- | --- | --- | --- |"]
     for model in (DreamSettings, OutputSettings):
         for name, field in model.model_fields.items():
-            option = "--" + name.replace("_", "-")
+            option = flag(model, name)
             range_ = bounds(field).replace("|", "\\|")
             default = default_text(field.default)
             lines.append(f"| `{option}` | {field.description} | {range_} | {default} |")

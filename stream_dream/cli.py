@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import signal
 import sys
-import threading
-import time
 import traceback
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
+from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
-from stream_dream.errors import Interrupted, StreamDreamError
+from stream_dream.errors import Interrupted, SettingsError, StreamDreamError
 from stream_dream.options import default_text, with_options
 from stream_dream.quiet import DEBUG_VARIABLE, debugging
 from stream_dream.settings import (
     DEFAULT_PRESET,
     DreamSettings,
     OutputSettings,
+    StillSettings,
+    for_stills,
     load_preset,
+    merged,
     preset_text,
     presets,
     validated,
 )
+from stream_dream.signals import Signals, StopNow, stop_at_once
 
 if TYPE_CHECKING:
-    from stream_dream.render import RenderSummary
+    from collections.abc import Sequence
 
-# What a second Ctrl-C leaves to clean up in; a busy main thread is not waited for longer.
-_GRACE_SECONDS = 1.0
+    from stream_dream.networks.layers import NetworkSpec
+    from stream_dream.render import RenderSummary
 
 app = typer.Typer(
     name="stream-dream",
@@ -64,6 +66,16 @@ def _common(
         typer.echo(context.get_help())
 
 
+Preset = Annotated[
+    str, typer.Option(help="A look: a name (see: stream-dream presets) or a .toml file.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings and errors.")]
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Show tracebacks and the libraries' messages.")
+]
+
+
 @app.command()
 @with_options(DreamSettings, OutputSettings)
 def render(
@@ -75,21 +87,13 @@ def render(
             help=".mp4, .mov, .mkv, .webm, .gif, .webp or a pattern like %05d.png.",
         ),
     ],
-    preset: Annotated[
-        str, typer.Option(help="A look: a name (see: stream-dream presets) or a .toml file.")
-    ] = DEFAULT_PRESET,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an existing output.")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Show only warnings and errors.")
-    ] = False,
+    preset: Preset = DEFAULT_PRESET,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a report on each frame as a line of JSON.")
     ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show tracebacks and the libraries' messages.")
-    ] = False,
+    debug: Debug = False,
     **knobs: Any,
 ) -> None:
     """Dream a video file.
@@ -97,18 +101,13 @@ def render(
     Options left out take their value from the preset; the defaults named below are those of the
     preset dogs.
     """
-    if debug:
-        os.environ[DEBUG_VARIABLE] = "1"
-    given = {name: value for name, value in knobs.items() if value is not None}
-    base = load_preset(preset).dream
-    chosen = {name: value for name, value in given.items() if name in DreamSettings.model_fields}
-    dream = validated(DreamSettings, {**base.model_dump(), **chosen})
-    output = validated(OutputSettings, {k: v for k, v in given.items() if k not in chosen})
+    dream, output = _chosen(preset, knobs, OutputSettings, debug=debug)
 
     # OpenCV and TensorFlow are imported here and not earlier: --help answers at once.
     from stream_dream.progress import display
     from stream_dream.render import render as render_file
 
+    _fetch(dream, quiet=quiet)
     with display(quiet=quiet, as_json=as_json) as shown:
         summary = render_file(
             source,
@@ -123,6 +122,94 @@ def render(
         _complain(f"warning: {summary.warning}")
     if not quiet and not as_json:
         typer.echo(_in_one_line(summary))
+
+
+@app.command()
+@with_options(DreamSettings, StillSettings)
+def image(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="INPUT... OUTPUT",
+            help="A picture and the name of its dream, or pictures and folders and a folder.",
+        ),
+    ],
+    preset: Preset = DEFAULT_PRESET,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+    **knobs: Any,
+) -> None:
+    """Dream pictures.
+
+    Options left out take their value from the preset; the defaults named below are those of the
+    preset dogs. Pictures get all the steps of a shot's first frame, and are dreamed at 1024 pixels
+    if nothing else is said.
+    """
+    if len(paths) < 2:
+        raise SettingsError("give the name of the dream as well, or a folder for several")
+    dream, still = _chosen(preset, knobs, StillSettings, debug=debug)
+    dream = for_stills(dream, given=knobs)
+
+    from stream_dream.progress import still_display
+    from stream_dream.stills import dream_stills
+
+    _fetch(dream, quiet=quiet)
+    with still_display(quiet=quiet) as shown:
+        summary = dream_stills(
+            paths[:-1],
+            paths[-1],
+            dream,
+            still,
+            overwrite=overwrite,
+            on_picture=shown.started,
+            on_step=shown.advanced,
+        )
+    for line in summary.failed:
+        _complain(f"warning: {line}")
+    if summary.skipped:
+        count = len(summary.skipped)
+        _complain(f"warning: {count} left as they are, such as {summary.skipped[0]}: --overwrite")
+    if not quiet:
+        done = summary.written[0] if len(summary.written) == 1 else paths[-1]
+        noun = "picture" if len(summary.written) == 1 else "pictures"
+        typer.echo(f"{done}: {len(summary.written)} {noun} in {summary.seconds:.1f} s")
+    if summary.failed:
+        raise typer.Exit(1)
+
+
+_M = TypeVar("_M", bound=BaseModel)
+
+
+def _chosen(
+    preset: str, knobs: dict[str, Any], model: type[_M], *, debug: bool
+) -> tuple[DreamSettings, _M]:
+    """Return the settings that a command line asks for."""
+    if debug:
+        os.environ[DEBUG_VARIABLE] = "1"
+    given = {name: value for name, value in knobs.items() if value is not None}
+    chosen = {name: value for name, value in given.items() if name in DreamSettings.model_fields}
+    dream = merged(load_preset(preset).dream, chosen)
+    return dream, validated(model, {k: v for k, v in given.items() if k not in chosen})
+
+
+def _fetch(dream: DreamSettings, *, quiet: bool) -> None:
+    """Download the network's weights if they are not there yet, before anything is drawn."""
+    if dream.weights is not None:
+        return
+    from stream_dream.networks import registry
+    from stream_dream.progress import download_display
+
+    spec = registry.find(dream.network)
+    if spec.fetch is None:
+        return
+    # Keras shows its own progress, on standard output, which may be a pipe of JSON.
+    with (
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stdout(nowhere if quiet else sys.stderr),
+        download_display(quiet=quiet) as on_progress,
+    ):
+        spec.fetch(on_progress)
 
 
 @app.command(name="presets")
@@ -141,32 +228,90 @@ def show_presets(
         layers = default_text(dream.layer)
         octaves = f"{dream.octaves} x {dream.octave_scale:g}"
         table.add_row(preset.name, preset.description, layers, octaves, f"{dream.step_size:g}")
-    Console().print(table)
+    Console(markup=False).print(table)
 
 
 @app.command()
 def networks(
     name: Annotated[str | None, typer.Argument(help="List the layers of this network.")] = None,
+    parts: Annotated[bool, typer.Option("--all", help="List the parts of layers as well.")] = False,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure how fast each network is on this machine.")
+    ] = False,
+    show: Annotated[
+        str | None,
+        typer.Option(metavar="LAYER", help="Draw what the layer's strongest channels dream."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to draw it: .png, .jpg, .webp, .tif.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The network's weights for --show.")
+    ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """List the networks, or the layers of one."""
     from stream_dream.networks import registry
 
-    if name is None:
-        table = Table("network", "what it is", box=None)
+    if (show or out or weights) and name is None:
+        raise SettingsError("--show needs a network: stream-dream networks NAME --show LAYER")
+    if show is not None and name is not None:
+        _draw_sheet(name, show, out, weights, overwrite=overwrite)
+    elif measure:
+        _measure(registry.networks() if name is None else (registry.find(name),))
+    elif name is None:
+        table = Table("network", "what it is", "weights", "MB", box=None)
         for spec in registry.networks():
-            table.add_row(spec.name, spec.summary)
+            size = f"{spec.megabytes:g}"
+            table.add_row(spec.name, spec.summary, spec.origin, size)
+        Console(markup=False).print(table)
     else:
         table = Table("layer", "channels", "stride", "dreams", box=None)
-        for layer in registry.find(name).layers:
-            table.add_row(layer.name, str(layer.channels), str(layer.stride), layer.dreams)
-    Console().print(table)
+        for layer in registry.find(name).list_layers():
+            if parts or layer.role != "part":
+                table.add_row(layer.name, str(layer.channels), str(layer.stride), layer.dreams)
+        Console(markup=False).print(table)
+
+
+def _measure(specs: Sequence[NetworkSpec]) -> None:
+    """Print how fast networks are, one by one: the largest take minutes."""
+    from stream_dream.networks.registry import find
+    from stream_dream.quiet import hushed
+
+    with hushed():
+        from stream_dream.dream.speed import seconds_per_gradient
+
+    default = seconds_per_gradient(find(DreamSettings().network))
+    typer.echo(f"{'network':22}{'weights':22}{'MB':>6}{'ms':>9}  speed")
+    for spec in specs:
+        seconds = seconds_per_gradient(spec)
+        speed = default / seconds
+        typer.echo(
+            f"{spec.name:22}{spec.origin:22}{spec.megabytes:6g}{seconds * 1e3:9.1f}  {speed:.2g}"
+        )
+
+
+def _draw_sheet(
+    name: str, layer: str, out: Path | None, weights: Path | None, *, overwrite: bool
+) -> None:
+    from stream_dream.media.picture import Picture, check_picture_target, write_picture
+    from stream_dream.quiet import hushed
+
+    target = out or Path(f"{Path(name).stem}-{layer}.png")
+    check_picture_target(target, overwrite=overwrite)
+    dream = validated(DreamSettings, {"network": name, "weights": weights, "layer": [layer]})
+    _fetch(dream, quiet=False)
+    with hushed():
+        from stream_dream.dream.sheet import channel_sheet
+    write_picture(Picture(channel_sheet(dream)), target, overwrite=overwrite)
+    typer.echo(f"{target}: the strongest channels of {layer}, each as it dreams from noise")
 
 
 def main() -> NoReturn:
     """Run the command and end the process with its exit code."""
     command = typer.main.get_command(app)
     try:
-        _Signals()
+        Signals()
         # Not app(): it turns Ctrl-C and a closed pipe into exit codes of its own.
         with command.make_context("stream-dream", sys.argv[1:]) as context:
             command.invoke(context)
@@ -176,8 +321,8 @@ def main() -> NoReturn:
     except typer.TyperException as error:
         _complain(f"error: {' '.join(error.format_message().split())} (see --help)")
         sys.exit(2)
-    except (KeyboardInterrupt, typer.Abort, _StopNow):
-        _stop_at_once()
+    except (KeyboardInterrupt, typer.Abort, StopNow):
+        stop_at_once()
     except BrokenPipeError:
         os._exit(1)  # "stream-dream ... --json | head": nobody listens any more
     except Interrupted as stopped:
@@ -208,48 +353,3 @@ def _report(error: Exception, message: str, exit_code: int) -> NoReturn:
 
 def _complain(message: str) -> None:
     typer.echo(f"stream-dream: {message}", err=True)
-
-
-def _stop_at_once() -> NoReturn:
-    """End the process; threads that still work are not waited for."""
-    if sys.stderr.isatty():
-        sys.stderr.write("\x1b[?25h")  # the cursor, which a progress bar has hidden
-    _complain("stopped")
-    os._exit(130)
-
-
-class _StopNow(BaseException):
-    """A second Ctrl-C: give up at once, and what was done so far with it."""
-
-
-class _Signals:
-    """Answers Ctrl-C, SIGTERM and a closed terminal: once to stop in good order, twice at once.
-
-    Python answers a signal only between two calls of its main thread, and a call of TensorFlow may
-    take seconds: two signals in it would count as one. A thread counts them as they arrive.
-    """
-
-    def __init__(self) -> None:
-        self._answered = 0
-        self._twice = False
-        reader, writer = os.pipe()
-        os.set_blocking(writer, False)
-        signal.set_wakeup_fd(writer)
-        threading.Thread(target=self._count, args=(reader,), daemon=True).start()
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)  # Windows has no SIGHUP
-            # Ignored: started with nohup, or in the background of a script.
-            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, self._answer)
-
-    def _answer(self, number: int, frame: FrameType | None) -> NoReturn:
-        # A render answers the first by keeping what was done; the second it does not catch.
-        self._answered += 1
-        raise _StopNow if self._twice or self._answered > 1 else KeyboardInterrupt
-
-    def _count(self, reader: int) -> None:
-        os.read(reader, 1)
-        os.read(reader, 1)
-        self._twice = True
-        time.sleep(_GRACE_SECONDS)
-        _stop_at_once()

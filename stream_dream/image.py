@@ -30,6 +30,21 @@ def resize(image: Image8, size: tuple[int, int]) -> Image8:
     return cv2.resize(image, size, interpolation=interpolation).astype(np.uint8, copy=False)
 
 
+def resize_float(image: ImageF, shape: tuple[int, int], *, antialias: bool = False) -> ImageF:
+    """Resize a float32 image to (height, width), bilinearly.
+
+    Args:
+        image: float32 (height, width, 3).
+        shape: (height, width) of the result.
+        antialias: True for area means when shrinking.
+    """
+    if image.shape[:2] == shape:
+        return image
+    shrinking = shape[0] < image.shape[0] or shape[1] < image.shape[1]
+    interpolation = cv2.INTER_AREA if antialias and shrinking else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, shape[::-1], interpolation=interpolation), np.float32)
+
+
 def fit_size(display_size: tuple[float, float], longer_side: int) -> tuple[int, int]:
     """Return the largest (width, height) of that shape whose longer side is ``longer_side``.
 

@@ -13,6 +13,8 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from stream_dream.settings import typed_name
+
 
 def bounds(field: FieldInfo) -> str:
     """Return the range or the choices of a setting as text; "" where it has none."""
@@ -31,7 +33,7 @@ def bounds(field: FieldInfo) -> str:
 def default_text(value: object) -> str:
     """Return a default as it would be typed."""
     if isinstance(value, tuple):
-        return " ".join(map(str, value))
+        return " ".join(map(str, value)) or "none"
     if isinstance(value, bool):
         return "on" if value else "off"
     return "none" if value is None else str(value)
@@ -48,7 +50,7 @@ def with_options(*models: type[BaseModel]) -> Callable[[Callable[..., None]], Ca
         signature = inspect.signature(function, eval_str=True)
         own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
         made = [
-            _parameter(name, field)
+            _parameter(model, name, field)
             for model in models
             for name, field in model.model_fields.items()
         ]
@@ -60,19 +62,28 @@ def with_options(*models: type[BaseModel]) -> Callable[[Callable[..., None]], Ca
     return decorate
 
 
-def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
-    flag = "--" + name.replace("_", "-")
+def flag(model: type[BaseModel], name: str) -> str:
+    """Return a field's option."""
+    return "--" + typed_name(model, name).replace("_", "-")
+
+
+def _parameter(model: type[BaseModel], name: str, field: FieldInfo) -> inspect.Parameter:
+    option_name = flag(model, name)
     kind = _kind(field)
     annotation: Any = str | None
     if kind is bool:
-        flag, annotation = f"{flag}/--no-{flag.removeprefix('--')}", bool | None
+        option_name += f"/--no-{option_name.removeprefix('--')}"
+        annotation = bool | None
     elif isinstance(field.default, tuple) and Ellipsis in get_args(kind):
         annotation = list[str] | None
     notes = "; ".join(
         text for text in (bounds(field), f"default: {default_text(field.default)}") if text
     )
     option = typer.Option(
-        flag, help=f"{field.description} [{notes}]", show_default=False, metavar=_metavar(field)
+        option_name,
+        help=f"{field.description} [{notes}]",
+        show_default=False,
+        metavar=_metavar(field),
     )
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[annotation, option]

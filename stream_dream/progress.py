@@ -6,21 +6,29 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
 
 from stream_dream.frame import FrameReport, StreamInfo
+
+if TYPE_CHECKING:
+    from stream_dream.dream.still import StillStep
+    from stream_dream.stills import Job
 
 _LINE_SECONDS = 10.0
 
@@ -146,5 +154,108 @@ def display(*, quiet: bool, as_json: bool) -> Display:
         return Display()
     if not sys.stderr.isatty():
         return Lines()
+    return Bar(_own_console())
+
+
+class StillDisplay:
+    """Follows the dreaming of stills and shows nothing of it; use it in a ``with``."""
+
+    def started(self, job: Job, count: int) -> None:
+        """Take the next picture, and how many there are."""
+
+    def advanced(self, step: StillStep) -> None:
+        """Take one step of the present picture."""
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave the terminal as it was."""
+
+
+class StillBar(StillDisplay):
+    """A progress bar with picture, octave, step and loss."""
+
+    def __init__(self, console: Console) -> None:
+        """Draw on a console, whose file is closed at the end."""
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task = self._progress.add_task("preparing the network", total=None, figures="")
+        self._done = 0
+
+    def started(self, job: Job, count: int) -> None:
+        """Show the next picture."""
+        self._done += 1
+        number = f" ({self._done} of {count})" if count > 1 else ""
+        self._progress.reset(self._task, total=None, description=f"{job.source.name}{number}")
+
+    def advanced(self, step: StillStep) -> None:
+        """Move on by one step; larger octaves take longer."""
+        if step.finished:
+            return
+        height, width = step.image.shape[:2]
+        self._progress.update(
+            self._task,
+            total=step.octaves * step.steps,
+            completed=step.octave * step.steps + step.step + 1,
+            figures=f"octave {step.octave + 1} of {step.octaves}, {width}x{height}, "
+            f"loss {step.loss:.3g}",
+        )
+
+    def __enter__(self) -> Self:
+        """Show the bar."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Remove the bar."""
+        self._progress.stop()
+        self._progress.console.file.close()
+
+
+def still_display(*, quiet: bool) -> StillDisplay:
+    """Choose what to show of stills: a bar on a terminal."""
+    return StillDisplay() if quiet or not sys.stderr.isatty() else StillBar(_own_console())
+
+
+@contextmanager
+def download_display(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Show a download: give what is to be told (file name, bytes so far, bytes in all or 0)."""
+    if quiet:
+        yield lambda name, done, total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(
+        *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
+    ) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def on_progress(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = progress.add_task(f"downloading {name}")
+            progress.update(tasks[name], completed=done, total=total or None)
+
+        yield on_progress
+
+
+def _own_console() -> Console:
     # A descriptor of its own: 2 is held back while TensorFlow is imported, and the bar must move.
-    return Bar(Console(file=os.fdopen(os.dup(2), "w", encoding=sys.stderr.encoding)))
+    return Console(file=os.fdopen(os.dup(2), "w", encoding=sys.stderr.encoding))

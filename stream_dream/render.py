@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from stream_dream.errors import Interrupted
 from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
 from stream_dream.image import resize
+from stream_dream.media.guide import guide_images
 from stream_dream.media.sink import Soundtrack, VideoSink, check_target
 from stream_dream.media.source import VideoSource
 from stream_dream.media.target import left_over
@@ -24,6 +26,10 @@ from stream_dream.quiet import hushed
 from stream_dream.settings import DreamSettings, OutputSettings
 from stream_dream.temporal.dreamer import Dreamed, Prepared, TemporalDreamer
 from stream_dream.temporal.shots import mark_cuts
+
+if TYPE_CHECKING:
+    from stream_dream.dream.ascent import Ascent
+    from stream_dream.dream.composing import Guide
 
 # Frames that wait between two stages: enough to even out a slow one, few enough for 4K.
 _DEPTH = 4
@@ -80,13 +86,15 @@ def render(
     source, target = Path(source), Path(target)
     check_target(target, overwrite=overwrite, source=source)
     with VideoSource(source, start=output.start, end=output.end) as opened:
-        dreamer = _dreamer(dream, opened.info.pixel_aspect)
+        ascent = _ascent(dream)
+        dreamer = TemporalDreamer(ascent, dream, pixel_aspect=opened.info.pixel_aspect)
+        guided = _Guided(ascent.guide, dream.guide)
         on_start(opened.info)
         with _sink(target, opened, output, overwrite) as sink:
             writer = _Writer(sink, output, on_report)
             try:
                 with _single_threads():
-                    _run(opened, dreamer, writer, cuts=dream.cuts)
+                    _run(opened, dreamer, guided, writer, cuts=dream.cuts)
                 sink.close()
             except KeyboardInterrupt:
                 raise Interrupted(_keep(sink)) from None
@@ -137,12 +145,28 @@ class _Writer:
         self._on_report(replace(dreamed.report, seconds=seconds))
 
 
-def _dreamer(dream: DreamSettings, pixel_aspect: Fraction) -> TemporalDreamer:
+class _Guided:
+    """Shows the guide of each frame before the frame is dreamed."""
+
+    def __init__(self, guide: Guide | None, path: Path | None) -> None:
+        self._guide = guide
+        self._images = iter(()) if path is None else guide_images(path)
+        if guide is not None:
+            guide.show(next(self._images))
+
+    def next_frame(self) -> None:
+        """Show the next guide if there is one."""
+        image = next(self._images, None)
+        if self._guide is not None and image is not None:
+            self._guide.show(image)
+
+
+def _ascent(dream: DreamSettings) -> Ascent:
     # TensorFlow is imported here and not earlier: a wrong path is reported at once.
     with hushed():
         from stream_dream.dream.ascent import Ascent
 
-    return TemporalDreamer(Ascent(dream), dream, pixel_aspect=pixel_aspect)
+    return Ascent(dream)
 
 
 def _sink(target: Path, source: VideoSource, output: OutputSettings, overwrite: bool) -> VideoSink:
@@ -159,7 +183,9 @@ def _sink(target: Path, source: VideoSource, output: OutputSettings, overwrite: 
     )
 
 
-def _run(source: VideoSource, dreamer: TemporalDreamer, write: _Writer, *, cuts: bool) -> None:
+def _run(
+    source: VideoSource, dreamer: TemporalDreamer, guided: _Guided, write: _Writer, *, cuts: bool
+) -> None:
     """Decode and find motion ahead of the dream, compose and encode behind it."""
 
     def prepared() -> Iterator[Prepared]:
@@ -170,6 +196,7 @@ def _run(source: VideoSource, dreamer: TemporalDreamer, write: _Writer, *, cuts:
     with closing(ahead(prepared(), _DEPTH)) as stream, Behind(write, _DEPTH) as writer:
         for item in stream:
             writer.put(dreamer.ascend(item))
+            guided.next_frame()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -18,12 +19,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from stream_dream.errors import SettingsError
 
-Schedule = Literal["together", "all", "rotate"]
+Schedule = Literal["together", "all", "rotate", "restore"]
 GradientNorm = Literal["laplacian", "std", "mean_abs"]
 
 _LAYER = re.compile(r"(?P<name>[^:=]+)(:(?P<channels>\d+(,\d+)*))?(=(?P<weight>[^=]+))?")
 _PRESET_KEYS = ("description", "extends")
 DEFAULT_PRESET = "dogs"
+_STILL_SIZE = 1024
 _M = TypeVar("_M", bound=BaseModel)
 
 # What pydantic finds wrong, in words for those who never heard of it.
@@ -41,7 +43,13 @@ _REASONS = {
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        validate_by_name=True,
+        validate_by_alias=True,
+    )
 
 
 class LayerTarget(_Model):
@@ -73,19 +81,68 @@ class LayerTarget(_Model):
         return f"{self.name}{channels}{weight}"
 
 
+class ClassTarget(_Model):
+    """A class of things to be dreamed, written ``NAME[=WEIGHT]`` or ``NUMBER[=WEIGHT]``."""
+
+    name: str
+    weight: float = 1.0
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``tabby cat``, ``281`` or ``tabby cat=-0.5``. Raises ``ValueError``."""
+        name, _, weight = text.partition("=")
+        try:
+            return cls(name=name.strip(), weight=float(weight or 1))
+        except ValueError:
+            raise ValueError(f"the weight in {text!r} is not a number") from None
+
+    def __str__(self) -> str:
+        """Return the text that ``parse`` reads."""
+        return self.name + (f"={self.weight:g}" if self.weight != 1 else "")
+
+
 def _parse_layer(value: object) -> object:
     return LayerTarget.parse(value) if isinstance(value, str) else value
+
+
+def _parse_class(value: object) -> object:
+    return ClassTarget.parse(str(value)) if isinstance(value, str | int) else value
+
+
+Layers = tuple[Annotated[LayerTarget, BeforeValidator(_parse_layer)], ...]
+Classes = tuple[Annotated[ClassTarget, BeforeValidator(_parse_class)], ...]
 
 
 class DreamSettings(_Model):
     """How to dream. The defaults are those of the preset ``dogs``."""
 
-    network: str = Field("efficientnet_lite0", description="Network that dreams.")
-    layer: tuple[Annotated[LayerTarget, BeforeValidator(_parse_layer)], ...] = Field(
-        (LayerTarget(name="block10"),),
-        min_length=1,
-        description="Layer to dream; give the option several times to mix layers.",
+    network: str = Field(
+        "efficientnet_lite0", description="Network that dreams: a name, or a .keras file."
+    )
+    weights: Path | None = Field(
+        None, description="File with the network's weights.", json_schema_extra={"metavar": "FILE"}
+    )
+    layer: Layers = Field(
+        (),
+        description="Layer to dream, several times to mix; if none is given, the network's "
+        "favourite.",
         json_schema_extra={"metavar": "NAME[:CHANNEL,...][=WEIGHT]"},
+    )
+    classes: Classes = Field(
+        (),
+        alias="class",
+        description="Class of things to dream instead, or beside the layers that are given.",
+        json_schema_extra={"metavar": "NAME|NUMBER[=WEIGHT]"},
+    )
+    guide: Path | None = Field(
+        None,
+        description="Picture or clip whose features the layers grow.",
+        json_schema_extra={"metavar": "FILE"},
+    )
+    guide_layer: Layers = Field(
+        (),
+        description="Layer that the guide takes over; all that are dreamed if none is given.",
+        json_schema_extra={"metavar": "NAME[=WEIGHT]"},
     )
     octaves: int = Field(2, ge=1, le=12, description="Scales of the image pyramid.")
     octave_scale: float = Field(
@@ -103,13 +160,20 @@ class DreamSettings(_Model):
     )
     schedule: Schedule = Field(
         "together",
-        description="Octaves of a frame: side by side, one after the other, or one a frame.",
+        description="Octaves of a frame: side by side, one after the other, one a frame, or one "
+        "after the other on an enlarged picture whose lost detail is restored.",
     )
     gradient_norm: GradientNorm = Field(
         "laplacian", description="What makes gradients comparable: frequency bands, or the whole."
     )
     warm_up: int = Field(
         12, ge=0, le=200, description="Extra rounds on the first frame of a shot: no slow fade-in."
+    )
+    tile: int | None = Field(
+        None,
+        ge=16,
+        le=8192,
+        description="Side of the tiles that a still is dreamed in, in pixels; 1024 above 2048.",
     )
     max_loss: float | None = Field(
         None, gt=0, description="Loss above which an octave is not dreamed further."
@@ -165,6 +229,22 @@ class OutputSettings(_Model):
     compare: bool = Field(False, description="Show source and dream side by side.")
 
 
+class StillSettings(_Model):
+    """How to write dreamed pictures."""
+
+    quality: int = Field(95, ge=1, le=100, description="Quality of .jpg and .webp: 100 is best.")
+    progress_dir: Path | None = Field(
+        None,
+        description="Folder that gets the picture after each octave.",
+        json_schema_extra={"metavar": "FOLDER"},
+    )
+    out: Path | None = Field(
+        None,
+        description="Film or GIF that shows the dream emerging.",
+        json_schema_extra={"metavar": "FILE"},
+    )
+
+
 class Preset(_Model):
     """A named look.
 
@@ -190,25 +270,69 @@ def validated(model: type[_M], values: Mapping[str, Any], *, origin: str = "") -
     Raises:
         SettingsError: A value is out of range, of the wrong type, or unknown.
     """
+    # Under the names that users know.
+    values = {typed_name(model, key): value for key, value in values.items()}
     try:
-        return model.model_validate(dict(values))
+        return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else ""
         shown = name if origin else "--" + name.replace("_", "-")
         if first["type"] == "extra_forbidden":
-            nearest = difflib.get_close_matches(name, model.model_fields, n=1)
+            known = [typed_name(model, key) for key in model.model_fields]
+            nearest = difflib.get_close_matches(name, known, n=1)
             hint = f": did you mean {nearest[0]}?" if nearest else ""
             message = f"there is no setting {name!r}{hint}"
         else:
             given, inner = values.get(name), first["loc"][1:2]
             if isinstance(given, list) and inner:
                 given = given[int(inner[0])]
-            known = _REASONS.get(first["type"])
+            plain = _REASONS.get(first["type"])
             own = first["msg"].removeprefix("Value error, ")
-            reason = own if known is None else known.format_map(first.get("ctx", {}))
+            reason = own if plain is None else plain.format_map(first.get("ctx", {}))
             message = f"{shown} cannot be {given!r}: {reason}"
         raise SettingsError(f"{origin}: {message}" if origin else message) from None
+
+
+def typed_name(model: type[BaseModel], field: str) -> str:
+    """Return the name under which users know a field: ``class`` for ``classes``."""
+    known = model.model_fields.get(field)
+    return (known and known.alias) or field
+
+
+def merged(base: DreamSettings, changes: Mapping[str, Any], *, origin: str = "") -> DreamSettings:
+    """Change some settings.
+
+    Layers of one network mean nothing to another, and who asks for a class wants that class: with
+    another network, a class or layers for a guide, the layers of ``base`` go unless others come.
+
+    Raises:
+        SettingsError: As ``validated``.
+    """
+    by_name = {typed_name(DreamSettings, name): name for name in DreamSettings.model_fields}
+    changes = {by_name.get(key, key): value for key, value in changes.items()}
+    values = base.model_dump()
+    if changes.get("network", base.network) != base.network:
+        values |= {"layer": (), "classes": (), "guide_layer": (), "weights": None}
+    if {"classes", "guide_layer"} & changes.keys():
+        values["layer"] = ()
+    return validated(DreamSettings, {**values, **changes}, origin=origin)
+
+
+def for_stills(dream: DreamSettings, *, given: Mapping[str, object]) -> DreamSettings:
+    """Turn the settings of a film into those of a still, which has time for finer detail.
+
+    Dreams are computed at 1024 pixels instead of the usual 480, with as many more octaves, so that
+    shapes stay as large in the picture. What is ``given``, or not the usual, stays.
+    """
+    usual = DreamSettings.model_fields["dream_size"].default
+    if given.get("dream_size") is not None or dream.dream_size != usual:
+        return dream
+    values: dict[str, object] = {"dream_size": _STILL_SIZE}
+    if given.get("octaves") is None:
+        more = math.log(_STILL_SIZE / usual, dream.octave_scale)
+        values["octaves"] = min(12, dream.octaves + round(more))
+    return dream.model_copy(update=values)
 
 
 def presets() -> list[Preset]:
@@ -233,8 +357,9 @@ def preset_text(name: str) -> str:
         value = getattr(preset.dream, key)
         if isinstance(value, tuple):
             value = [str(item) for item in value]
+        key = typed_name(DreamSettings, key)
         # JSON's strings, numbers, booleans and lists are TOML's.
-        setting = f"# {key} =" if value is None else f"{key} = {json.dumps(value)}"
+        setting = f"# {key} =" if value is None else f"{key} = {json.dumps(value, default=str)}"
         lines.append(f"{setting}  # {field.description}")
     return "\n".join(lines) + "\n"
 
@@ -268,19 +393,19 @@ def _read_preset(name: str, text: str, origin: str) -> Preset:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{origin} is not valid TOML: {error}") from None
-    base: dict[str, Any] = {}
+    base = DreamSettings()
     if "extends" in table:
         if str(table["extends"]).endswith(".toml"):
             raise SettingsError(f"{origin}: extends takes the name of a shipped preset")
         try:
-            base = load_preset(str(table["extends"])).dream.model_dump()
+            base = load_preset(str(table["extends"])).dream
         except SettingsError as error:
             raise SettingsError(f"{origin}: {error}") from None
     own = {key: value for key, value in table.items() if key not in _PRESET_KEYS}
     for key, value in own.items():
         if isinstance(value, dict):
             raise SettingsError(f"{origin}: a preset has no sections: write settings above [{key}]")
-        if key in OutputSettings.model_fields:
+        if key in {**OutputSettings.model_fields, **StillSettings.model_fields}:
             raise SettingsError(f"{origin}: {key} is for one render: give it as an option")
-    dream = validated(DreamSettings, {**base, **own}, origin=origin)
+    dream = merged(base, own, origin=origin)
     return Preset(name=name, description=str(table.get("description", "")), dream=dream)

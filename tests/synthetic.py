@@ -63,7 +63,7 @@ def passing_square(at: int, size: tuple[int, int] = (320, 240), side: int = 96) 
 def register_tiny() -> NetworkSpec:
     """Make a seeded three-layer network known as ``tiny`` and return it."""
 
-    def build(names: Sequence[str]) -> object:
+    def build(names: Sequence[str], *, weights: object = None, fold: bool = True) -> object:
         import keras
 
         keras.utils.set_random_seed(7)
@@ -78,6 +78,14 @@ def register_tiny() -> NetworkSpec:
         return keras.Model(image, [outputs[name] for name in names])
 
     layers = (Layer("conv0", 8, 1), Layer("conv1", 12, 2), Layer("conv2", 16, 4))
-    spec = NetworkSpec(TINY, "seeded, for tests", layers, build)  # type: ignore[arg-type]
+    spec = NetworkSpec(
+        name=TINY,
+        summary="seeded, for tests",
+        origin="embedded",
+        megabytes=0,
+        favourites=("conv2",),
+        list_layers=lambda: layers,
+        build=build,  # type: ignore[arg-type]
+    )
     register(spec)
     return spec

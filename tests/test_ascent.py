@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import synthetic
 
-from stream_dream.dream.ascent import Ascent, octave_shapes
+from stream_dream.dream.ascent import Ascent
+from stream_dream.dream.octaves import octave_shapes
 from stream_dream.errors import NetworkError
 from stream_dream.frame import ImageF
 from stream_dream.image import to_float
@@ -87,7 +88,7 @@ def test_halves_give_the_gradient_of_the_whole(tiny: Make, monkeypatch: pytest.M
     ascent = Ascent(tiny(layer=["conv1", "conv2=0.5"]))
     image = to_float(synthetic.photo((192, 96)))
     halves = np.asarray(ascent.gradients([image])[0])
-    monkeypatch.setattr("stream_dream.dream.ascent._HALVED_FROM", 10**6)
+    monkeypatch.setattr("stream_dream.dream.gradient._HALVED_FROM", 10**6)
     whole = np.asarray(ascent.gradients([image])[0])
     difference = np.abs(halves - whole).max(axis=(0, 2)) / np.abs(whole).max()
     # A little weight shifts between layers of different stride; near the middle padding shows.
@@ -97,10 +98,12 @@ def test_halves_give_the_gradient_of_the_whole(tiny: Make, monkeypatch: pytest.M
 
 def test_layers_keep_their_weight_in_halves(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     ascent = Ascent(tiny(layer=["conv0"], octaves=1))
-    monkeypatch.setattr(ascent, "_stride", 4)  # as if a deeper layer decided on the overlap
+    monkeypatch.setattr(
+        ascent._gradient, "stride", 4
+    )  # as if a deeper layer decided on the overlap
     image = to_float(synthetic.photo((192, 96)))
     halves = np.asarray(ascent.gradients([image])[0])
-    monkeypatch.setattr("stream_dream.dream.ascent._HALVED_FROM", 10**6)
+    monkeypatch.setattr("stream_dream.dream.gradient._HALVED_FROM", 10**6)
     whole = np.asarray(ascent.gradients([image])[0])
     np.testing.assert_allclose(halves[10:-10, 10:-10], whole[10:-10, 10:-10], rtol=1e-3, atol=1e-9)
 
@@ -109,7 +112,7 @@ def test_flat_pictures_are_not_halved(tiny: Make, monkeypatch: pytest.MonkeyPatc
     ascent = Ascent(tiny())
     image = to_float(synthetic.photo((192, 16)))
     halves = np.asarray(ascent.gradients([image])[0])
-    monkeypatch.setattr("stream_dream.dream.ascent._HALVED_FROM", 10**6)
+    monkeypatch.setattr("stream_dream.dream.gradient._HALVED_FROM", 10**6)
     np.testing.assert_array_equal(halves, np.asarray(ascent.gradients([image])[0]))
 
 

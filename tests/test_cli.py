@@ -29,6 +29,7 @@ from stream_dream.settings import (
     LayerTarget,
     OutputSettings,
     load_preset,
+    typed_name,
 )
 
 Run = Callable[..., tuple[int, str, str]]
@@ -68,7 +69,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRender:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
     """Return a function that runs the command; it returns exit code, stdout and stderr."""
-    monkeypatch.setattr(cli, "_Signals", lambda: None)
+    monkeypatch.setattr(cli, "Signals", lambda: None)
     monkeypatch.setenv("STREAM_DREAM_DEBUG", "0")  # restored afterwards, whatever --debug does
 
     def exit_at_once(code: int) -> None:
@@ -101,7 +102,7 @@ def test_help_names_every_setting(run: Run, name: str) -> None:
     code, out, _ = run("render", "--help")
     assert code == 0
     words = " ".join(out.split())
-    assert "--" + name.replace("_", "-") in words
+    assert "--" + typed_name(DreamSettings, name).replace("_", "-") in words
     description = KNOBS[name].description
     assert description
     assert description in words

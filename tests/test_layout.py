@@ -15,7 +15,7 @@ FLOORS = (
     ("__main__",),
     ("cli",),
     ("progress", "options"),
-    ("render",),
+    ("render", "stills"),
     ("pipeline",),
     ("temporal",),
     ("dream",),
@@ -25,7 +25,7 @@ FLOORS = (
     ("frame",),
     ("settings",),
     ("presets",),
-    ("quiet",),
+    ("quiet", "signals"),
     ("errors",),
 )
 LEVEL = {name: level for level, floor in enumerate(FLOORS) for name in floor}

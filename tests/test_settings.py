@@ -13,6 +13,7 @@ from stream_dream.settings import (
     LayerTarget,
     OutputSettings,
     load_preset,
+    merged,
     preset_text,
     presets,
     validated,
@@ -38,12 +39,12 @@ def test_layers_are_read_and_written(text: str, target: LayerTarget) -> None:
         ({"octaves": 0}, "--octaves cannot be 0: give at least 1$"),
         ({"octaves": "2.5"}, "--octaves cannot be '2.5': give a whole number$"),
         ({"step_size": "nan"}, "--step-size cannot be 'nan': give a finite number$"),
-        ({"schedule": "x"}, "give 'together', 'all' or 'rotate'$"),
+        ({"schedule": "x"}, "give 'together', 'all', 'rotate' or 'restore'$"),
         ({"layer": ["a", "b=nan"]}, "--layer cannot be 'b=nan': give a finite number$"),
         ({"persistence": 1}, "--persistence"),
         ({"layer": ["block10:{}"]}, "NAME"),
         ({"layer": ["block10=x"]}, "not a number"),
-        ({"layer": []}, "--layer"),
+        ({"class": ["cat=x"]}, "--class cannot be 'cat=x': the weight in 'cat=x' is not a number"),
         ({"octavs": 3}, "did you mean octaves"),
     ],
 )
@@ -76,7 +77,7 @@ def test_the_shipped_presets() -> None:
 
 
 def test_the_default_preset_is_the_models_defaults() -> None:
-    assert load_preset(DEFAULT_PRESET).dream == DreamSettings.model_construct()
+    assert load_preset(DEFAULT_PRESET).dream == merged(DreamSettings(), {"layer": ["block10"]})
 
 
 def test_a_preset_of_ones_own(tmp_path: Path) -> None:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from stream_dream.dream.normalize import NORMS
-from stream_dream.dream.objective import BORDER, LayerEnergy, Objective, Sum
-from stream_dream.errors import NetworkError
+from stream_dream.dream.climbing import GradientFunction, climb
+from stream_dream.dream.composing import compose
+from stream_dream.dream.octaves import Shape, workable_shapes
 from stream_dream.frame import ImageF
-from stream_dream.networks.layers import NetworkSpec
-from stream_dream.networks.registry import find
 from stream_dream.settings import DreamSettings
 
-Shape = tuple[int, int]
-
-# Shorter pictures are not halved: the overlap would cost more than a quarter. In strides.
-_HALVED_FROM = 20
+# From the number of an octave and its image to the image and its loss.
+Climb = Callable[[int, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+# Traces of as many sizes are kept: each holds on to memory, and an installation runs for days.
+TRACES_KEPT = 32
 
 
 class Ascended(NamedTuple):
@@ -53,16 +52,6 @@ def use_half_the_cores() -> None:
         return
 
 
-def octave_shapes(shape: Shape, octaves: int, scale: float, smallest: int) -> tuple[Shape, ...]:
-    """Return the (height, width) of the octaves, small to large; the last one is ``shape``.
-
-    Octaves with a side below ``smallest`` pixels are left out, but never the last one.
-    """
-    factors = (scale**-level for level in range(octaves - 1, -1, -1))
-    shapes = [(max(1, round(shape[0] * f)), max(1, round(shape[1] * f))) for f in factors]
-    return (*(small for small in shapes[:-1] if min(small) >= smallest), shapes[-1])
-
-
 class Ascent:
     """Dreams one frame: makes its residual grow by gradient ascent.
 
@@ -80,16 +69,10 @@ class Ascent:
             NetworkError: There is no such network, layer or channel.
         """
         use_half_the_cores()
-        spec = find(settings.network)
         self.traces = 0
         self._settings = settings
-        self._objective = objective_of(settings, spec)
-        self._model = spec.build(self._objective.layers)
-        self._strides = {name: spec.layer(name).stride for name in self._objective.layers}
-        self._stride = max(self._strides.values())
-        self._functions: dict[
-            tuple[Shape, tuple[Shape, ...]], tf.types.experimental.ConcreteFunction
-        ] = {}
+        self._gradient, self.guide = compose(settings)
+        self._function = lru_cache(TRACES_KEPT)(self._trace)
 
     def __call__(
         self, source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
@@ -116,7 +99,7 @@ class Ascent:
 
     def loss(self, image: ImageF) -> float:
         """Return the objective of an image, float32 RGB in [0, 1] of any size."""
-        return float(self._loss(tf.constant(image)))
+        return float(self._gradient.loss(tf.constant(image)))
 
     def gradients(self, images: Sequence[ImageF | tf.Tensor]) -> list[tf.Tensor]:
         """Return the plain gradient of the objective for the image of each octave.
@@ -128,36 +111,38 @@ class Ascent:
 
     def _scheduled(self, shape: Shape, index: int) -> tuple[Shape, ...]:
         settings = self._settings
-        shapes = octave_shapes(shape, settings.octaves, settings.octave_scale, 2 * self._stride)
+        shapes = workable_shapes(
+            shape,
+            settings.octaves,
+            settings.octave_scale,
+            stride=self._gradient.stride,
+            smallest=self._gradient.smallest,
+        )
         if settings.schedule == "rotate":
             return (shapes[index % len(shapes)],)
         return shapes
 
-    def _function(
+    def _trace(
         self, shape: Shape, shapes: tuple[Shape, ...]
     ) -> tf.types.experimental.ConcreteFunction:
-        """Return the ascent traced for these sizes."""
-        if (shape, shapes) not in self._functions:
-            image = tf.TensorSpec((*shape, 3), tf.float32)
-            number = tf.TensorSpec((), tf.float32)
-            shifts = tf.TensorSpec((len(shapes), None, 2), tf.int32)
+        """Return the ascent for these sizes."""
+        image = tf.TensorSpec((*shape, 3), tf.float32)
+        number = tf.TensorSpec((), tf.float32)
+        shifts = tf.TensorSpec((len(shapes), None, 2), tf.int32)
 
-            def ascend(
-                source: tf.Tensor,
-                carried: tf.Tensor,
-                shifts: tf.Tensor,
-                step_size: tf.Tensor,
-                max_loss: tf.Tensor,
-            ) -> tuple[tf.Tensor, tf.Tensor]:
-                self.traces += 1
-                return self._ascend(source, carried, shapes, shifts, step_size, max_loss)
+        def ascend(
+            source: tf.Tensor,
+            carried: tf.Tensor,
+            shifts: tf.Tensor,
+            step_size: tf.Tensor,
+            max_loss: tf.Tensor,
+        ) -> tuple[tf.Tensor, tf.Tensor]:
+            self.traces += 1
+            return self._ascend(source, carried, shapes, shifts, step_size, max_loss)
 
-            self._functions[shape, shapes] = tf.function(
-                ascend, autograph=False
-            ).get_concrete_function(
-                source=image, carried=image, shifts=shifts, step_size=number, max_loss=number
-            )
-        return self._functions[shape, shapes]
+        return tf.function(ascend, autograph=False).get_concrete_function(
+            source=image, carried=image, shifts=shifts, step_size=number, max_loss=number
+        )
 
     def _ascend(
         self,
@@ -168,139 +153,75 @@ class Ascent:
         step_size: tf.Tensor,
         max_loss: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Add what each octave's ascent changes to the full-size image.
+        """Let the octaves ascend from ``clip(source + carried)``.
 
-        Upsampling the change instead of the picture keeps the source crisp. With schedule
-        ``together`` every octave starts from the same image: they do not wait for each other.
+        Returns:
+            The residual, as shown: no more than what stays in [0, 1]; and the loss.
         """
-        together = self._settings.schedule == "together"
         gradient = self._gradient_function(len(shapes))
+        norm = self._settings.gradient_norm
+        restoring = self._settings.schedule == "restore"
+
+        def climb_octave(octave: int, start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return climb(
+                gradient,
+                start,
+                shifts[octave],
+                step_size,
+                max_loss,
+                norm=norm,
+                clipped=not restoring,
+            )
+
         # Within what can be shown, or the residual would wind up unseen.
         seed = tf.clip_by_value(source + carried, 0, 1)
-        image, loss = seed, tf.constant(0.0)
-        for octave, shape in enumerate(shapes):
-            start = _resize(seed if together else tf.clip_by_value(image, 0, 1), shape)
-            end, loss = self._climb(gradient, start, shifts[octave], step_size, max_loss)
-            image += _resize(end - start, source.shape[:2])
-        # Without a change of the overall colour, which would add up to a drift over hundreds of
-        # frames.
-        image = _less(image, _mean_colour(image - seed))
+        if restoring:
+            image, loss = _restoring(climb_octave, seed, shapes)
+        else:
+            together = self._settings.schedule == "together"
+            image, loss = _adding_up(climb_octave, seed, shapes, together=together)
+            # Without a change of the overall colour, which would add up to a drift over hundreds
+            # of frames.
+            image = _less(image, _mean_colour(image - seed))
         return tf.clip_by_value(image, 0, 1) - source, loss
 
-    def _gradient_function(
-        self, octaves: int
-    ) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    def _gradient_function(self, octaves: int) -> GradientFunction:
         # Octaves side by side fill the cores without the halves' overlap.
         side_by_side = self._settings.schedule == "together" and octaves > 1
-        return self._gradient_of_all if side_by_side else self._gradient_in_halves
-
-    def _climb(
-        self,
-        gradient_of: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
-        image: tf.Tensor,
-        shifts: tf.Tensor,
-        step_size: tf.Tensor,
-        max_loss: tf.Tensor,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Take the steps of one octave; each is left out once the loss exceeds ``max_loss``."""
-        normalize = NORMS[self._settings.gradient_norm]
-
-        def step(count: tf.Tensor, image: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            shift = shifts[count]
-            gradient, loss = gradient_of(tf.roll(image, shift, axis=(0, 1)))
-            gradient = tf.roll(normalize(gradient), -shift, axis=(0, 1))
-            length = tf.where(loss > max_loss, 0.0, step_size)
-            return count + 1, tf.clip_by_value(image + length * gradient, 0, 1), loss
-
-        _, image, loss = tf.while_loop(
-            lambda count, image, loss: count < tf.shape(shifts)[0],
-            step,
-            (tf.constant(0), image, tf.constant(0.0)),
-            parallel_iterations=1,
-        )
-        return image, loss
-
-    def _gradient_in_halves(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return gradient and objective, computed in two halves that run side by side.
-
-        The network's operations are too small for their threads to pay; halves of the picture are
-        not. They overlap by exactly the positions that the objective's border crop leaves out, so
-        that each position counts once and the halves' gradients add up to the whole; what a
-        position near the middle misses of the other half is beyond the core of its receptive field.
-        """
-        axis = int(np.argmax(image.shape[:2]))
-        length = image.shape[axis]
-        across = min(image.shape[:2])
-        if length < _HALVED_FROM * self._stride or across <= 2 * BORDER * self._stride:
-            return self._gradient_of_all(image)
-        middle = length // 2 // self._stride * self._stride
-        begin, end = middle - BORDER * self._stride, middle + BORDER * self._stride
-        first, loss_1 = self._gradient_of_part(_slice(image, axis, 0, end), axis, (0, 1))
-        second, loss_2 = self._gradient_of_part(_slice(image, axis, begin, length), axis, (1, 0))
-        share_1, share_2 = end / length, (length - begin) / length
-        first, second = share_1 * first, share_2 * second
-        both = _slice(first, axis, begin, end) + _slice(second, axis, 0, end - begin)
-        parts = [
-            _slice(first, axis, 0, begin),
-            both,
-            _slice(second, axis, end - begin, length - begin),
-        ]
-        return tf.concat(parts, axis), share_1 * loss_1 + share_2 * loss_2
-
-    def _gradient_of_all(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._gradient_of_part(image, 0, (0, 0))
-
-    def _gradient_of_part(
-        self, image: tf.Tensor, axis: int, inner: tuple[int, int]
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        with tf.GradientTape() as tape:
-            tape.watch(image)
-            loss = self._loss(image, axis, inner)
-        return tape.gradient(loss, image), loss
-
-    def _loss(self, image: tf.Tensor, axis: int = 0, inner: tuple[int, int] = (0, 0)) -> tf.Tensor:
-        """Return the objective of an image, or of a half of one.
-
-        Args:
-            image: float32 (height, width, 3).
-            axis: The axis along which it was halved.
-            inner: Which ends of this axis are inner ones: there, layers of a smaller stride lose
-                what goes beyond the objective's own border crop.
-        """
-        activations = self._model(tf.expand_dims(image, 0), training=False)
-        if not isinstance(activations, list | tuple):
-            activations = [activations]
-        cropped = {}
-        for name, act in zip(self._objective.layers, activations, strict=True):
-            finer = self._stride // self._strides[name]
-            if finer > 1 and any(inner):
-                # Masked, not sliced: the objective divides by the size.
-                mask = np.ones(act.shape[axis + 1], np.float32)
-                mask[: BORDER * finer * inner[0]] = 0
-                mask[len(mask) - BORDER * finer * inner[1] :] = 0
-                act *= mask.reshape([-1 if other == axis + 1 else 1 for other in range(4)])
-            cropped[name] = act
-        return self._objective(cropped)
+        return self._gradient.whole if side_by_side else self._gradient.in_halves
 
 
-def objective_of(settings: DreamSettings, spec: NetworkSpec) -> Objective:
-    """Return what the settings want maximised.
+def _adding_up(
+    climb_octave: Climb, seed: tf.Tensor, shapes: tuple[Shape, ...], *, together: bool
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Add what each octave's ascent changes to the full-size image.
 
-    Raises:
-        NetworkError: The network has no such layer or channel.
+    Upsampling the change instead of the picture keeps the source crisp. With ``together`` every
+    octave starts from the same image: they do not wait for each other.
     """
-    for target in settings.layer:
-        channels = spec.layer(target.name).channels
-        beyond = [channel for channel in target.channels if channel >= channels]
-        if beyond:
-            raise NetworkError(
-                f"layer {target.name} of {spec.name} has no channel {beyond[0]}: "
-                f"choose 0 to {channels - 1}"
-            )
-    terms: Sequence[Objective] = [
-        LayerEnergy(target.name, target.weight, target.channels) for target in settings.layer
-    ]
-    return terms[0] if len(terms) == 1 else Sum(terms)
+    image, loss = seed, tf.constant(0.0)
+    for octave, shape in enumerate(shapes):
+        start = _resize(seed if together else tf.clip_by_value(image, 0, 1), shape)
+        end, loss = climb_octave(octave, start)
+        image += _resize(end - start, seed.shape[:2])
+    return image, loss
+
+
+def _restoring(
+    climb_octave: Climb, seed: tf.Tensor, shapes: tuple[Shape, ...]
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Enlarge the picture from octave to octave, and restore the detail that this has lost.
+
+    The lost detail is the original at the octave's size less the smaller original scaled up to it;
+    it is added after the octave's ascent (Keras' DeepDream notebook).
+    """
+    original = image = tf.image.resize(seed, shapes[0])
+    loss = tf.constant(0.0)
+    for octave, shape in enumerate(shapes):
+        image, loss = climb_octave(octave, tf.image.resize(image, shape))
+        smaller, original = original, tf.image.resize(seed, shape)
+        image += original - tf.image.resize(smaller, shape)
+    return tf.image.resize(image, seed.shape[:2]), loss
 
 
 def _resize(image: tf.Tensor, shape: Shape) -> tf.Tensor:
@@ -308,10 +229,6 @@ def _resize(image: tf.Tensor, shape: Shape) -> tf.Tensor:
     if tuple(image.shape[:2]) == shape:
         return image
     return tf.image.resize(image, shape, antialias=shape[0] < image.shape[0])
-
-
-def _slice(tensor: tf.Tensor, axis: int, begin: int, end: int) -> tf.Tensor:
-    return tensor[(slice(None),) * axis + (slice(begin, end),)]
 
 
 # Both are twice to four times as fast as their one-line forms: TensorFlow is slow along a last axis

