@@ -6,7 +6,6 @@ import bisect
 import itertools
 import math
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import keras
@@ -22,7 +21,7 @@ Shape = tuple[int, int]
 # A number of pixels or positions: known when it is traced, or not before it is run.
 Length: TypeAlias = "int | tf.Tensor"
 # Where the positions that count begin and end, in pixels; None: at the picture's border.
-Span: TypeAlias = "tuple[Length | None, Length | None]"
+Span = tuple[int | None, int | None]
 
 _EVERYTHING: tuple[Span, Span] = ((None, None), (None, None))
 _ANY_IMAGE = tf.TensorSpec((None, None, 3), tf.float32)
@@ -39,6 +38,7 @@ class Gradient:
         stride: Image pixels per step of the coarsest map in use.
         smallest: Length of the shortest side that the network takes, in pixels.
         granularity: The sides that the network takes are multiples of this, in pixels.
+        of_any_size: ``whole``, traced once for pictures of all sizes.
     """
 
     def __init__(
@@ -55,7 +55,10 @@ class Gradient:
         self._objective = objective
         self._strides = strides
         self.smallest = self._find_smallest()
-        self._traced = lru_cache(self._trace)
+        # Traced once for pictures of all sizes.
+        self.of_any_size: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]] = tf.function(
+            self.whole, autograph=False, input_signature=[_ANY_IMAGE]
+        )
         numbers = tf.TensorSpec((4,), tf.float32)
         self._traced_tile = tf.function(
             self._of_tile, autograph=False, input_signature=[_ANY_IMAGE, numbers, numbers]
@@ -78,32 +81,11 @@ class Gradient:
         the other half is beyond the core of its receptive field. Pictures too small for it are
         computed whole.
         """
-        axis = self._halved_axis(image.shape[:2])
-        return self.whole(image) if axis is None else self._halved(image, axis)
-
-    def of_any_size(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the same, traced once for pictures of all sizes; not within a ``tf.function``."""
-        return self._traced(self._halved_axis(image.shape[:2]))(image)
-
-    def _trace(self, axis: int | None) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-        def gradient(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return self.whole(image) if axis is None else self._halved(image, axis)
-
-        traced: Callable[..., tuple[tf.Tensor, tf.Tensor]] = tf.function(
-            gradient, autograph=False, input_signature=[_ANY_IMAGE]
-        )
-        return traced
-
-    def _halved_axis(self, shape: Shape) -> int | None:
-        """Return the axis along which a picture is halved; None where it is not."""
-        axis = int(np.argmax(shape))
-        too_short = shape[axis] < _HALVED_FROM * self.stride
-        too_flat = min(shape) <= 2 * BORDER * self.stride
-        return None if too_short or too_flat or self.granularity > 1 else axis
-
-    def _halved(self, image: tf.Tensor, axis: int) -> tuple[tf.Tensor, tf.Tensor]:
-        length = image.shape[axis] or tf.shape(image)[axis]
+        axis = int(np.argmax(image.shape[:2]))
+        length, across = image.shape[axis], min(image.shape[:2])
         overlap = BORDER * self.stride
+        if length < _HALVED_FROM * self.stride or across <= 2 * overlap or self.granularity > 1:
+            return self.whole(image)
         middle = length // 2 // self.stride * self.stride
         begin, end = middle - overlap, middle + overlap
         ends: list[Span] = [(None, None), (None, None)]
@@ -113,7 +95,6 @@ class Gradient:
             gradient, loss = self._of_part(_slice(image, axis, first, last), (ends[0], ends[1]))
             # A half's own number of positions; the whole's is what counts.
             share = (last - first) / length
-            share = tf.cast(share, tf.float32)
             parts.append((share * gradient, share * loss))
         (first_part, loss_1), (second_part, loss_2) = parts
         joined = [
@@ -316,8 +297,8 @@ def _counted(maps: _Maps, spans: tuple[Span, Span]) -> tuple[tf.Tensor, tf.Tenso
     for axis, (begin, end) in enumerate(spans):
         count, centres = maps.shape[axis], _centres(maps, axis)
         number = tf.range(count)
-        after = number >= border if begin is None else centres >= tf.cast(begin, tf.float32)
-        before = number < count - border if end is None else centres < tf.cast(end, tf.float32)
+        after = number >= border if begin is None else centres >= float(begin)
+        before = number < count - border if end is None else centres < float(end)
         masks.append(tf.cast(after & before, tf.float32))
     positions = tf.cast(maps.shape[0] * maps.shape[1], tf.float32)
     return masks[0][:, None, None] * masks[1][:, None], positions
@@ -344,5 +325,5 @@ def _counted_in_tile(
     return masks[0][:, None, None] * masks[1][:, None], totals[0] * totals[1]
 
 
-def _slice(tensor: tf.Tensor, axis: int, begin: Length, end: Length) -> tf.Tensor:
+def _slice(tensor: tf.Tensor, axis: int, begin: int, end: int) -> tf.Tensor:
     return tensor[(slice(None),) * axis + (slice(begin, end),)]

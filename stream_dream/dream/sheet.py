@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from stream_dream.dream.ascent import use_half_the_cores
 from stream_dream.dream.climbing import climb
+from stream_dream.dream.cores import use_cores
 from stream_dream.dream.gradient import Gradient
 from stream_dream.dream.objective import LayerEnergy, Objective, Seen
 from stream_dream.frame import Image8, ImageF
@@ -57,7 +57,7 @@ def channel_sheet(settings: DreamSettings) -> Image8:
     Raises:
         NetworkError: There is no such network or layer.
     """
-    use_half_the_cores()
+    use_cores(share=1)
     spec = find(settings.network)
     layer = spec.layer(settings.layer[0].name)
     model = spec.build([layer.name], weights=settings.weights or "pretrained")

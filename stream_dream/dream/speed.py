@@ -8,8 +8,8 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from stream_dream.dream.ascent import use_half_the_cores
 from stream_dream.dream.composing import wanted_layers
+from stream_dream.dream.cores import use_cores
 from stream_dream.dream.gradient import Gradient
 from stream_dream.dream.objective import LayerEnergy, Sum
 from stream_dream.networks.layers import NetworkSpec
@@ -40,7 +40,7 @@ def seconds_per_gradient(
     Returns:
         The median of a few calls, in seconds.
     """
-    use_half_the_cores()
+    use_cores(share=0.5)
     gradient = tf.function(random_gradient(spec, fold=fold).in_halves, autograph=False)
     pixels = np.random.default_rng(0).random((size[1], size[0], 3), np.float32)
     image = tf.constant(pixels)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
-from stream_dream.dream.ascent import use_half_the_cores
 from stream_dream.dream.composing import compose
+from stream_dream.dream.cores import use_cores
 from stream_dream.dream.normalize import NORMS
 from stream_dream.dream.octaves import Shape, workable_shapes
 from stream_dream.frame import Image8, ImageF
@@ -31,7 +32,8 @@ class StillStep:
         step: Number of the step in it, from 0.
         steps: How many there are.
         loss: Objective before the step.
-        image: The picture as it stands, at the octave's size: float32 (height, width, 3).
+        image: The picture as it stands, at the octave's size: float32 (height, width, 3). The next
+            step changes it: copy what is to be kept.
         finished: True where the octave is complete.
     """
 
@@ -59,7 +61,7 @@ class StillDreamer:
             NetworkError: There is no such network, layer, channel or class.
             SettingsError: The settings contradict each other.
         """
-        use_half_the_cores()
+        use_cores(share=1)
         self._settings = settings
         self._gradient, self.guide = compose(settings)
 
@@ -96,36 +98,47 @@ class StillDreamer:
 
     def _restoring(self, source: ImageF, rng: np.random.Generator) -> Iterator[StillStep]:
         shapes = self._shapes(source.shape[:2])
-        image = original = resize_float(source, shapes[0])
+        original = resize_float(source, shapes[0])
+        image = original.copy()
         for octave, shape in enumerate(shapes):
             image = resize_float(image, shape)
             for step in self._climb(image, octave, len(shapes), rng, clipped=False):
-                image = step.image
                 yield step
             smaller, original = original, resize_float(source, shape)
-            image = image + original - resize_float(smaller, shape)
+            image += original
+            image -= resize_float(smaller, shape)
             if octave == len(shapes) - 1:
                 image = resize_float(image, source.shape[:2])
             yield _finished(step, image)
 
     def _adding_up(self, source: ImageF, rng: np.random.Generator) -> Iterator[StillStep]:
         shapes = self._shapes(source.shape[:2])
-        image = source
+        # In place wherever it can be: a photo of 24 megapixels is 288 MB here.
+        image = source.copy()
         for octave, shape in enumerate(shapes):
-            start = end = resize_float(np.clip(image, 0, 1), shape, antialias=True)
-            for step in self._climb(start, octave, len(shapes), rng, clipped=True):
-                end = step.image
+            start = resize_float(np.clip(image, 0, 1), shape, antialias=True)
+            change = start.copy()
+            for step in self._climb(change, octave, len(shapes), rng, clipped=True):
                 yield step
-            image = image + resize_float(end - start, source.shape[:2])
+            change -= start
+            image += resize_float(change, source.shape[:2])
             if octave == len(shapes) - 1:
                 # As in the ascent on frames: the overall colour is no shape.
-                image -= (image - source).mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
+                image -= _mean_colour(image) - _mean_colour(source)
             yield _finished(step, image)
 
     def _climb(
         self, image: ImageF, octave: int, octaves: int, rng: np.random.Generator, *, clipped: bool
     ) -> Iterator[StillStep]:
-        """Take the steps of one octave, up to the one at which the loss exceeds ``max_loss``."""
+        """Take the steps of one octave, up to the one at which the loss exceeds ``max_loss``.
+
+        Args:
+            image: Where the octave starts; it is changed in place.
+            octave: Number of the octave.
+            octaves: How many there are.
+            rng: Gives the jitter.
+            clipped: True to keep the image in [0, 1].
+        """
         settings = self._settings
         # What the first frame of a shot gets in rounds, a still gets in one go.
         steps = settings.steps * (1 + settings.warm_up)
@@ -133,8 +146,7 @@ class StillDreamer:
         for step in range(steps):
             gradient, loss = self._gradient_of(image, rng)
             if loss <= limit:
-                direction = NORMS[settings.gradient_norm](tf.constant(gradient)).numpy()
-                image = image + np.float32(settings.step_size) * direction
+                image += self._step_along(gradient)
                 if clipped:
                     np.clip(image, 0, 1, out=image)
             yield StillStep(octave, octaves, step, steps, loss, image, finished=False)
@@ -151,6 +163,21 @@ class StillDreamer:
         rolled = tf.constant(np.roll(image, shift, axis=(0, 1)))
         gradient, loss = self._gradient.of_any_size(rolled)
         return np.roll(gradient.numpy(), -shift, axis=(0, 1)), float(loss)
+
+    def _step_along(self, gradient: ImageF) -> ImageF:
+        """Return the step: the gradient normalised, times the step size."""
+        normalize = NORMS[self._settings.gradient_norm]
+        if max(gradient.shape[:2]) > _TILED_ABOVE:
+            # A graph lets go of each array as soon as it can.
+            normalize = tf.function(normalize, autograph=False)
+        step = normalize(tf.constant(gradient)) * self._settings.step_size
+        moved: ImageF = np.asarray(step, np.float32)
+        return moved
+
+
+def _mean_colour(image: ImageF) -> NDArray[np.float32]:
+    mean: NDArray[np.float32] = image.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
+    return mean
 
 
 def _finished(step: StillStep, image: ImageF) -> StillStep:

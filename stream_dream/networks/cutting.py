@@ -226,7 +226,7 @@ def _fold(convolution: Any, batch_norm: BatchNormalization) -> list[Any]:
     """
 
     def value(variable: Any, default: float) -> Any:
-        return default if variable is None else np.asarray(variable, np.float64)
+        return default if variable is None else variable.numpy().astype(np.float64)
 
     mean, variance = value(batch_norm.moving_mean, 0), value(batch_norm.moving_variance, 1)
     scale = value(batch_norm.gamma, 1) / np.sqrt(variance + batch_norm.epsilon)

@@ -77,6 +77,8 @@ def saved_layers(model: keras.Model, path: Path) -> list[SavedLayer]:
         model: Decides how ``.weights.h5`` is read, which names no layers but counts classes.
         path: The file.
     """
+    if not path.is_file():
+        raise NetworkError(f"weights file {path} does not exist")
     if path.suffix not in READABLE:
         raise NetworkError(f"{path} is no weights file of Keras: give .weights.h5, .h5 or .keras")
     if path.suffix == ".keras":
@@ -91,8 +93,7 @@ def saved_layers(model: keras.Model, path: Path) -> list[SavedLayer]:
                 return _legacy(root)
             return _counted(file, model)
     except (OSError, KeyError, RuntimeError, AttributeError) as error:
-        problem = "does not exist" if not path.exists() else f"cannot be read: {error}"
-        raise NetworkError(f"weights file {path} {problem}") from error
+        raise NetworkError(f"weights file {path} cannot be read: {error}") from error
 
 
 def _legacy(root: Any) -> list[SavedLayer]:

@@ -1,0 +1,88 @@
+"""Gradients of parts against the gradient of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import synthetic
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from stream_dream.dream.composing import compose
+from stream_dream.dream.gradient import Gradient
+from stream_dream.errors import SettingsError
+from stream_dream.frame import ImageF
+from stream_dream.image import to_float
+from stream_dream.settings import DreamSettings
+
+Make = Callable[..., DreamSettings]
+
+TILE = 96
+
+
+@pytest.fixture
+def gradient(tiny: Make) -> Gradient:
+    return compose(tiny(layer=["conv1", "conv2=0.5"])).gradient
+
+
+@pytest.fixture
+def image() -> ImageF:
+    return to_float(synthetic.photo((400, 320)))
+
+
+class FirstGrid:
+    """Places the grid of tiles at the first place that there is."""
+
+    def integers(self, low: int, high: int) -> int:
+        """Return the grid's first line, or no jitter."""
+        return high - 1 if low else low
+
+
+def test_tiles_give_the_gradient_of_the_whole(gradient: Gradient, image: ImageF) -> None:
+    whole, loss = gradient.whole(tf.constant(image))
+    tiled, tiled_loss = gradient.in_tiles(image, TILE, FirstGrid())  # type: ignore[arg-type]
+    # Each position counts in one tile, with nearly all that it sees.
+    assert tiled_loss == pytest.approx(float(loss), rel=0.01)
+    difference = np.abs(tiled - whole.numpy()).max(axis=2)
+    core = TILE - 4 * gradient.stride
+    away = np.ones(image.shape[:2], bool)
+    for axis, length in enumerate(image.shape[:2]):
+        near = [edge for edge in range(core, length, core)]
+        for edge in near:
+            np.moveaxis(away, axis, 0)[edge - 16 : edge + 16] = False
+    assert away.mean() > 0.2
+    assert difference[away].max() < 1e-4 * np.abs(whole).max()
+    assert difference[~away].max() < np.abs(whole).max()
+
+
+def test_the_mean_over_grids_is_even(gradient: Gradient, image: ImageF) -> None:
+    rng = np.random.default_rng(0)
+    whole = gradient.whole(tf.constant(image))[0].numpy()
+    mean = np.mean([gradient.in_tiles(image, TILE, rng)[0] for _ in range(12)], axis=0)
+    assert np.corrcoef(mean.ravel(), whole.ravel())[0, 1] > 0.99
+    # No row and no column of tiles stands out: on average each is as strong as in the whole.
+    for axes in ((1, 2), (0, 2)):
+        found, expected = (np.abs(part).mean(axis=axes)[16:-16] for part in (mean, whole))
+        inner = np.convolve(found / expected, np.ones(8) / 8, "valid")
+        assert inner.min() > 0.9
+        assert inner.max() < 1.1
+
+
+def test_one_trace_is_enough_for_all_sizes(gradient: Gradient) -> None:
+    def spread(values: NDArray[np.float32]) -> float:
+        return float(np.abs(values).max())
+
+    for size in ((64, 48), (50, 70), (33, 20)):
+        picture = tf.constant(to_float(synthetic.photo(size)))
+        expected, loss = gradient.whole(picture)
+        found, found_loss = gradient.of_any_size(picture)
+        assert spread(found - expected) < 1e-4 * spread(expected)
+        assert float(found_loss) == pytest.approx(float(loss), rel=1e-4)
+    assert gradient.of_any_size.experimental_get_tracing_count() == 1
+
+
+def test_tiles_that_are_too_small_are_refused(gradient: Gradient, image: ImageF) -> None:
+    with pytest.raises(SettingsError, match=r"too small for the layers in use: give at least 20$"):
+        gradient.in_tiles(image, 16, np.random.default_rng(0))
