@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import warnings
 from collections import Counter
@@ -165,13 +166,12 @@ def _number(model: keras.Model) -> None:
 
 
 def _where_to_get(application: Application, problem: str) -> str:
-    import keras
-
-    found = re.search(r"https?://\S+?(?=[\s:]|$)(?!//)", problem)
-    address = found[0] if found else "its weights from Keras"
-    folder = Path(keras.config.keras_home()) / "models"
+    found = re.search(r"https?://\S+", problem)
+    address = found[0].rstrip(":,") if found else "them from Keras"
+    reason = problem.splitlines()[0].rpartition(" -- ")[2]
+    folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
     return (
-        f"the weights of {application.name} cannot be downloaded ({problem.splitlines()[0]}): "
+        f"the weights of {application.name} cannot be downloaded ({reason}): "
         f"fetch {address} and put it into {folder}, or give it with --weights FILE"
     )
 

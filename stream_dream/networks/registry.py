@@ -12,7 +12,7 @@ from stream_dream.errors import NetworkError
 from stream_dream.networks import (
     applications,
     efficientnet_lite,
-    # inception_v1,
+    inception_v1,
     lite_checkpoint,
     own_model,
 )
@@ -119,6 +119,6 @@ _EXTRA = "stream-dream[lite]"
 register(_lite(LITE0, "EfficientNet-Lite0, ImageNet", "embedded", 10, _LITE0_DREAMS))
 register(_lite(LITE1, "EfficientNet-Lite1, ImageNet", _EXTRA, 22, {}))
 register(_lite(LITE2, "EfficientNet-Lite2, ImageNet", _EXTRA, 25, {}))
-# INC
+register(inception_v1.spec())
 for _application in applications.specs():
     register(_application)

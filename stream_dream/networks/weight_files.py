@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -86,12 +87,22 @@ def saved_layers(model: keras.Model, path: Path) -> list[SavedLayer]:
 
         layers = open_model(path).layers
         return [SavedLayer(layer.name, layer.get_weights()) for layer in layers if layer.weights]
+    with _opened(path) as file:
+        root = file.get("model_weights", file)
+        return _legacy(root) if "layer_names" in root.attrs else _counted(file, model)
+
+
+def read_legacy(path: Path) -> list[SavedLayer]:
+    """Read a ``.h5`` file of Keras 1 or 2: weights or a whole model."""
+    with _opened(path) as file:
+        return _legacy(file.get("model_weights", file))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with h5py.File(path, "r") as file:
-            root = file.get("model_weights", file)
-            if "layer_names" in root.attrs:
-                return _legacy(root)
-            return _counted(file, model)
+            yield file
     except (OSError, KeyError, RuntimeError, AttributeError) as error:
         raise NetworkError(f"weights file {path} cannot be read: {error}") from error
 

@@ -1,0 +1,114 @@
+"""The files in which InceptionV1's weights are about: Keras' and TF-Slim's."""
+
+from __future__ import annotations
+
+import re
+import tarfile
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_dream.errors import NetworkError
+
+if TYPE_CHECKING:
+    from stream_dream.networks.inception_v1 import Part
+
+Arrays = Mapping[str, list[NDArray[np.float32]]]
+
+_HDF5 = b"\x89HDF"
+_GZIP = b"\x1f\x8b"
+_CHECKPOINT = "inception_v1.ckpt"
+# TF-Slim counts a class 0 for the background in front of ImageNet's.
+_BACKGROUND = 1
+_PART = re.compile(r"(?P<block>Mixed_\w\w)_Branch_(?P<branch>\d)_(?P<step>[ab])_(?P<kind>\dx\d)")
+
+
+def read_weights(path: Path, parts: Iterable[Part]) -> Arrays:
+    """Read weights by layer name, in the order in which Keras wants them.
+
+    Args:
+        path: Keras' ``.h5`` file, TF-Slim's checkpoint, or the ``.tar.gz`` that it comes in.
+        parts: The network's convolutions.
+
+    Returns:
+        ``PART_conv``: [kernel]; ``PART_bn``: [beta, moving mean, moving variance]; ``Logits``:
+        [kernel, bias] for 1000 classes, if the file has them.
+
+    Raises:
+        NetworkError: It is none of these, or cannot be read.
+    """
+    index = path.with_name(path.name + ".index")
+    if not path.is_file() and not index.is_file():
+        raise NetworkError(f"weights file {path} does not exist")
+    start = path.read_bytes()[:4] if path.is_file() else b""
+    if start == _HDF5:
+        return _read_keras(path)
+    if start[:2] != _GZIP:
+        return _read_checkpoint(path, parts)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with tarfile.open(path) as archive:
+                member = next(member for member in archive if Path(member.name).name == _CHECKPOINT)
+                archive.extract(member, folder, filter="data")
+        except (OSError, EOFError, tarfile.TarError, StopIteration) as error:
+            raise NetworkError(
+                f"{path} cannot be read as the archive of {_CHECKPOINT}: "
+                f"{str(error) or 'it is not in it'}"
+            ) from error
+        return _read_checkpoint(Path(folder) / member.name, parts, shown=path)
+
+
+def _read_keras(path: Path) -> Arrays:
+    from stream_dream.networks.weight_files import read_legacy
+
+    return {layer.name: layer.values for layer in read_legacy(path)}
+
+
+def _read_checkpoint(path: Path, parts: Iterable[Part], shown: Path | None = None) -> Arrays:
+    import tensorflow as tf
+
+    if path.suffix == ".index":
+        path = path.with_suffix("")
+    try:
+        reader = tf.train.load_checkpoint(str(path))
+        known = reader.get_variable_to_shape_map()
+
+        def read(name: str) -> list[Any]:
+            return [reader.get_tensor(name)] if name in known else []
+
+        arrays: dict[str, list[NDArray[np.float32]]] = {}
+        for part in parts:
+            theirs = slim_name(part.name)
+            norm = [f"{theirs}/BatchNorm/{kind}" for kind in ("beta", "moving_mean")]
+            norm.append(f"{theirs}/BatchNorm/moving_variance")
+            arrays[f"{part.name}_conv"] = read(f"{theirs}/weights")
+            arrays[f"{part.name}_bn"] = [value for name in norm for value in read(name)]
+        logits = "InceptionV1/Logits/Conv2d_0c_1x1"
+        if f"{logits}/weights" in known:
+            arrays["Logits"] = [
+                reader.get_tensor(f"{logits}/{kind}")[..., _BACKGROUND:]
+                for kind in ("weights", "biases")
+            ]
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise NetworkError(
+            f"{shown or path} is neither Keras' .h5 file of inception_v1 nor TF-Slim's checkpoint: "
+            f"{reason}"
+        ) from error
+    return arrays
+
+
+def slim_name(part: str) -> str:
+    """Return what TF-Slim calls a convolution."""
+    found = _PART.fullmatch(part)
+    if found is None:
+        return f"InceptionV1/{part}"
+    block, branch, step, kind = found.group("block", "branch", "step", "kind")
+    name = f"Conv2d_0{step}_{kind}"
+    if (block, branch, step) == ("Mixed_5b", "2", "b"):
+        name = "Conv2d_0a_3x3"  # a typo of theirs, kept for ever by their checkpoint
+    return f"InceptionV1/{block}/Branch_{branch}/{name}"
