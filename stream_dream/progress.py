@@ -243,17 +243,22 @@ def download_display(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]
         yield lambda name, done, total: None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(
+    progress = Progress(
         *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
-    ) as progress:
-        tasks: dict[str, TaskID] = {}
+    )
+    tasks: dict[str, TaskID] = {}
 
-        def on_progress(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = progress.add_task(f"downloading {name}")
-            progress.update(tasks[name], completed=done, total=total or None)
+    def on_progress(name: str, done: int, total: int) -> None:
+        if name not in tasks:
+            progress.start()
+            tasks[name] = progress.add_task(f"downloading {name}")
+        progress.update(tasks[name], completed=done, total=total or None)
 
+    try:
         yield on_progress
+    finally:
+        if tasks:
+            progress.stop()
 
 
 def _own_console() -> Console:

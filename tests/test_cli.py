@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -15,12 +16,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+import synthetic
 import typer
 from pydantic import BaseModel, Field
 
 from stream_dream import cli
 from stream_dream.errors import Interrupted, NetworkError, SinkError, StreamDreamError
 from stream_dream.frame import FrameReport, StreamInfo
+from stream_dream.media.picture import Picture, read_picture, write_picture
 from stream_dream.options import with_options
 from stream_dream.render import RenderSummary
 from stream_dream.settings import (
@@ -436,3 +439,99 @@ def test_a_closed_pipe_ends_quietly(run: Run, fake: FakeRender) -> None:
 def test_an_interruption_is_no_error(run: Run, fake: FakeRender) -> None:
     fake.error = Interrupted("interrupted: the first 3 frames are in b.interrupted.mp4")
     assert run("render", "a.mp4", "b.mp4") == (130, "", f"stream-dream: {fake.error}\n")
+
+
+# Pictures and networks
+
+
+def test_image_dreams_with_the_settings_of_a_still(run: Run, tmp_path: Path) -> None:
+    synthetic.register_tiny()
+    write_picture(Picture(synthetic.photo((60, 40))), tmp_path / "in.png")
+    tiny = ("--network", "tiny", "--warm-up", "0", "--octaves", "2")
+    code, out, err = run("image", str(tmp_path / "in.png"), str(tmp_path / "out.jpg"), *tiny)
+    assert (code, err) == (0, "")
+    assert re.fullmatch(r"\S+out.jpg: 1 picture in [\d.]+ s", one_line(out))
+    (tmp_path / "bad.png").write_text("nothing")
+    inputs = [str(tmp_path / name) for name in ("in.png", "bad.png")]
+    code, out, err = run("image", *inputs, str(tmp_path / "new"), *tiny)
+    assert code == 1
+    assert "bad.png is not a picture" in one_line(err)
+    assert one_line(out).startswith(f"{tmp_path / 'new' / 'in.png'}: 1 picture")
+    code, out, err = run("image", *inputs, str(tmp_path / "new"), *tiny, "--quiet")
+    assert (code, out) == (1, "")
+    assert "1 left as they are" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("in.png",), "give the name of the dream as well"),
+        (("no.png", "out.png"), "no.png cannot be opened"),
+        (("in.png", "out.gif"), "--out"),
+        (("in.png", "out.png", "--layer", "conf2"), "did you mean conv2"),
+        (("in.png", "out.png", "--weights", "none.h5"), "none.h5"),
+        (("in.png", "out.png", "--network", "none.keras"), "no model file none.keras"),
+        (("in.png", "out.png", "--guide", "none.png"), "none.png cannot be opened"),
+        (("in.png", "out.png", "--class", "unicorm"), "no ImageNet class 'unicorm'"),
+    ],
+)
+def test_image_refuses_in_one_line(
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    synthetic.register_tiny()
+    monkeypatch.chdir(tmp_path)
+    write_picture(Picture(synthetic.photo((60, 40))), tmp_path / "in.png")
+    network = () if {"--network", "--weights"} & set(arguments) else ("--network", "tiny")
+    code, out, err = run("image", *arguments, *network)
+    assert (code, out) == (2, "")
+    assert message in one_line(err)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.png"]
+
+
+def test_networks_are_listed_with_where_they_come_from(run: Run) -> None:
+    code, out, _ = run("networks")
+    assert code == 0
+    rows = {line.split()[0]: line for line in out.splitlines() if line.strip()}
+    assert "embedded" in rows["efficientnet_lite0"]
+    assert "stream-dream[lite]" in rows["efficientnet_lite1"]
+    assert "download" in rows["inception_v1"]
+    assert "download" in rows["vgg16"]
+
+
+def test_layers_are_listed_without_their_parts(run: Run) -> None:
+    code, short, _ = run("networks", "vgg16")
+    assert code == 0
+    assert "block5_conv3" in short
+    _, out, _ = run("networks", "inception_v1")
+    _, all_parts, _ = run("networks", "inception_v1", "--all")
+    assert "Mixed_4c_Concatenated" in out
+    assert "Conv2d_1a_7x7_bn" not in out
+    assert "Conv2d_1a_7x7_bn" in all_parts
+
+
+def test_a_contact_sheet(run: Run, tmp_path: Path) -> None:
+    synthetic.register_tiny()
+    sheet = tmp_path / "sheet.png"
+    code, out, _ = run("networks", "tiny", "--show", "conv1", "--out", str(sheet))
+    assert code == 0
+    assert "sheet.png" in one_line(out)
+    image = read_picture(sheet).image
+    assert image.shape == (2 * 182 + 4, 8 * 164 + 4, 3)  # 12 channels in rows of 8
+    assert image[4:164, 4:164].std() > 10
+    code, _, err = run("networks", "tiny", "--show", "conv1", "--out", str(sheet))
+    assert (code, "exists already" in one_line(err)) == (2, True)
+    code, _, err = run("networks", "--show", "conv1")
+    assert (code, "--show needs a network" in one_line(err)) == (2, True)
+
+
+def test_speed_is_measured(run: Run) -> None:
+    synthetic.register_tiny()
+    code, out, _ = run("networks", "tiny", "--measure")
+    assert code == 0
+    header, row = out.splitlines()
+    assert header.split() == ["network", "weights", "MB", "ms", "speed"]
+    assert float(row.split()[-1]) > 0

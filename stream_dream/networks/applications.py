@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stream_dream.errors import NetworkError
 from stream_dream.networks.layers import CLASSES, Layer, NetworkSpec, Weights, snake_case
+from stream_dream.networks.quiet_keras import import_keras
 
 if TYPE_CHECKING:
     import keras
@@ -107,6 +108,7 @@ def _spec(application: Application) -> NetworkSpec:
 
 @cache
 def _list_layers(application: Application) -> tuple[Layer, ...]:
+    import_keras()
     from stream_dream.networks.cutting import describe
 
     return describe(_open(application, None, top=False))
@@ -119,6 +121,7 @@ def _build(
     weights: Weights = "pretrained",
     fold: bool = True,
 ) -> keras.Model:
+    import_keras()
     from stream_dream.networks.cutting import cut
     from stream_dream.networks.weight_files import load_weights
 
@@ -136,8 +139,7 @@ def _fetch(application: Application, on_progress: Callable[[str, int, int], None
 
 def _open(application: Application, weights: str | None, *, top: bool) -> keras.Model:
     """Build a network of Keras, for pictures of any size or, with its classifier, of its own."""
-    import keras
-
+    keras = import_keras()
     side = _BUILT_FOR.get(application.name)
     shape = {} if top else {"input_shape": (side, side, 3)}
     function = getattr(keras.applications, application.function)

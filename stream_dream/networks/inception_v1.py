@@ -15,6 +15,7 @@ from stream_dream.errors import NetworkError
 from stream_dream.networks.download import Source, fetch
 from stream_dream.networks.inception_v1_files import Arrays, read_weights
 from stream_dream.networks.layers import CLASSES, Layer, NetworkSpec, Weights
+from stream_dream.networks.quiet_keras import import_keras
 
 if TYPE_CHECKING:
     import keras
@@ -114,6 +115,7 @@ def spec() -> NetworkSpec:
 
 @cache
 def _list_layers() -> tuple[Layer, ...]:
+    import_keras()
     from stream_dream.networks.cutting import describe
 
     return describe(network())
@@ -122,6 +124,7 @@ def _list_layers() -> tuple[Layer, ...]:
 def _build(
     names: Sequence[str], *, weights: Weights = "pretrained", fold: bool = True
 ) -> keras.Model:
+    import_keras()
     from stream_dream.networks.cutting import cut
 
     model = network(classifier=CLASSES in names)
@@ -148,8 +151,7 @@ def network(*, classifier: bool = False) -> keras.Model:
     Returns:
         A Keras model of RGB in [-1, 1], (batch, height, width, 3) of any size.
     """
-    import keras
-
+    keras = import_keras()
     image = keras.Input((None, None, 3), name="image")
     x = _convolution(image, _STEM[0])
     x = _pool(x, "MaxPool_2a_3x3", 3, 2)

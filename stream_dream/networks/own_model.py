@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream_dream.errors import NetworkError
 from stream_dream.networks.layers import Layer, NetworkSpec, Weights
+from stream_dream.networks.quiet_keras import import_keras
 
 if TYPE_CHECKING:
     import keras
@@ -36,6 +37,7 @@ def spec_of(path: Path) -> NetworkSpec:
     def build(
         names: Sequence[str], *, weights: Weights = "pretrained", fold: bool = True
     ) -> keras.Model:
+        import_keras()
         from stream_dream.networks.cutting import cut
         from stream_dream.networks.weight_files import load_weights
 
@@ -46,6 +48,7 @@ def spec_of(path: Path) -> NetworkSpec:
 
     @cache
     def list_layers() -> tuple[Layer, ...]:
+        import_keras()
         from stream_dream.networks.cutting import describe
 
         return describe(open_model(path))
@@ -82,8 +85,7 @@ def open_model(path: Path) -> keras.Model:
                 f"{path} is refused: its layer {called!r} is a {name}, which may run code of its "
                 "own; rebuild the model with Keras' own layers"
             )
-    import keras
-
+    keras = import_keras()
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever its layers do

@@ -1,0 +1,221 @@
+"""Pictures in, dreams out: names, batches, what is kept and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic
+from skimage import data
+
+from stream_dream.dream.ascent import Ascent
+from stream_dream.errors import Interrupted, SettingsError, SinkError, SourceError
+from stream_dream.image import to_float
+from stream_dream.media.picture import Picture, read_picture, write_picture
+from stream_dream.media.source import VideoSource
+from stream_dream.networks.layers import CLASSES
+from stream_dream.networks.registry import find
+from stream_dream.settings import (
+    DreamSettings,
+    StillSettings,
+    for_stills,
+    load_preset,
+    merged,
+    validated,
+)
+from stream_dream.stills import Job, StillsSummary, dream_stills, plan
+
+Make = Callable[..., DreamSettings]
+Dream = Callable[..., StillsSummary]
+
+
+@pytest.fixture
+def dream(tiny: Make) -> Dream:
+    """Return a function that dreams files with the tiny network."""
+
+    def call(*paths: Path, still: dict[str, object] | None = None, **rest: object) -> StillsSummary:
+        writing = validated(StillSettings, still or {})
+        settings = tiny(octaves=2, warm_up=0, steps=2)
+        return dream_stills(paths[:-1], paths[-1], settings, writing, **rest)  # type: ignore[arg-type]
+
+    return call
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    return write_picture(Picture(synthetic.photo((60, 40))), tmp_path / "photo.png")
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_one_picture(dream: Dream, photo: Path, tmp_path: Path) -> None:
+    summary = dream(photo, tmp_path / "dream.webp")
+    assert summary.written == [tmp_path / "dream.webp"]
+    assert read_picture(tmp_path / "dream.webp").image.shape == (40, 60, 3)
+    assert names(tmp_path) == ["dream.webp", "photo.png"]
+
+
+def test_alpha_and_profile_are_kept(dream: Dream, tmp_path: Path) -> None:
+    from PIL import ImageCms
+
+    alpha = np.zeros((40, 60), np.uint8)
+    alpha[:, 30:] = 200
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image = synthetic.photo((60, 40))
+    write_picture(Picture(image, alpha, profile), tmp_path / "in.png")
+    dream(tmp_path / "in.png", tmp_path / "out.png")
+    found = read_picture(tmp_path / "out.png")
+    np.testing.assert_array_equal(found.alpha, alpha)
+    assert found.icc_profile == profile
+    np.testing.assert_array_equal(found.image[:, :30], image[:, :30])
+    assert (found.image[:, 30:] != image[:, 30:]).any()
+
+
+def test_progress_and_the_emerging_dream(dream: Dream, photo: Path, tmp_path: Path) -> None:
+    still = {"progress_dir": tmp_path / "octaves", "out": tmp_path / "emerging.gif"}
+    dream(photo, tmp_path / "dream.png", still=still)
+    assert names(tmp_path / "octaves") == ["photo-octave-01.png", "photo-octave-02.png"]
+    last = read_picture(tmp_path / "octaves" / "photo-octave-02.png").image.astype(int)
+    assert np.abs(last - read_picture(tmp_path / "dream.png").image).max() <= 1
+    with VideoSource(tmp_path / "emerging.gif") as film:
+        frames = [frame.image.astype(int) for frame in film]
+    assert len(frames) == 1 + 2 * 2 + 15
+    changes = [np.abs(frame - frames[0]).mean() for frame in frames]
+    assert changes[0] == 0 < changes[2] < changes[-1]
+
+
+def test_a_folder_is_dreamed_into_a_folder(dream: Dream, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("b.png", "a.JPG", "c.bmp"):
+        write = write_picture if not name.endswith("bmp") else None
+        picture = Picture(synthetic.photo((40 if name == "b.png" else 60, 40)))
+        if write:
+            write(picture, photos / name)
+        else:
+            from PIL import Image
+
+            Image.fromarray(picture.image).save(photos / name)
+    (photos / "notes.txt").write_text("not a picture")
+    (photos / "bad.png").write_text("not a picture either")
+    told: list[tuple[Job, int]] = []
+    summary = dream(photos, tmp_path / "new" / "dreams", on_picture=lambda *job: told.append(job))
+    assert names(tmp_path / "new" / "dreams") == ["a.JPG", "b.png", "c.png"]
+    assert [count for _, count in told] == [4] * 3
+    assert len(summary.failed) == 1
+    assert "bad.png" in summary.failed[0]
+
+    before = (tmp_path / "new" / "dreams" / "b.png").stat().st_mtime_ns
+    summary = dream(photos, tmp_path / "new" / "dreams")
+    assert len(summary.skipped) == 3
+    assert not summary.written
+    assert (tmp_path / "new" / "dreams" / "b.png").stat().st_mtime_ns == before
+    assert len(dream(photos, tmp_path / "new" / "dreams", overwrite=True).written) == 3
+
+
+def test_what_becomes_what(photo: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    assert plan([photo], other) == [Job(photo, other / "photo.png")]
+    assert plan([photo], tmp_path / "x.jpg") == [Job(photo, tmp_path / "x.jpg")]
+    with pytest.raises(SourceError, match="holds no pictures"):
+        plan([other], tmp_path / "new")
+    with pytest.raises(SinkError, match="several pictures cannot become"):
+        plan([photo, photo], tmp_path / "x.jpg")
+    with pytest.raises(SourceError, match="would both become"):
+        plan([photo, photo], tmp_path / "new")
+
+
+def test_nothing_is_lost(dream: Dream, photo: Path, tmp_path: Path) -> None:
+    before = photo.read_bytes()
+    with pytest.raises(SinkError, match="is one of the sources"):
+        dream(photo, photo, overwrite=True)
+    (tmp_path / "dream.png").write_text("precious")
+    with pytest.raises(SinkError, match="exists already"):
+        dream(photo, tmp_path / "dream.png")
+    with pytest.raises(SinkError, match="are for one picture"):
+        dream(tmp_path, tmp_path / "new", still={"out": tmp_path / "x.gif"})
+    with pytest.raises(SinkError, match="exists already"):
+        dream(photo, tmp_path / "new.png", still={"out": _existing(tmp_path / "x.gif")})
+    assert (tmp_path / "dream.png").read_text() == "precious"
+    assert photo.read_bytes() == before
+
+
+def _existing(path: Path) -> Path:
+    path.write_text("precious")
+    return path
+
+
+@pytest.mark.parametrize("after", [0, 3])
+def test_ctrl_c_keeps_what_there_is(dream: Dream, photo: Path, tmp_path: Path, after: int) -> None:
+    steps = []
+
+    def interrupt(step: object) -> None:
+        steps.append(step)
+        if len(steps) > after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match=r"as far as it came is in \S+dream.interrupted.png"):
+        dream(photo, tmp_path / "dream.png", on_step=interrupt)
+    kept = read_picture(tmp_path / "dream.interrupted.png").image
+    assert kept.shape == (40, 60, 3)
+    assert names(tmp_path) == ["dream.interrupted.png", "photo.png"]
+
+
+def test_stills_are_dreamed_larger_than_films() -> None:
+    look = load_preset("dogs").dream
+    still = for_stills(look, given={})
+    assert still.dream_size == 1024
+    # The smallest octave is about as small as a film's.
+    film, picture = (d.dream_size / d.octave_scale ** (d.octaves - 1) for d in (look, still))
+    assert 0.8 < picture / film < 1.25
+    assert for_stills(look, given={"octaves": 3}).octaves == look.octaves
+    assert for_stills(look, given={"dream_size": 480}) == look
+    assert for_stills(load_preset("notebook").dream, given={}) == load_preset("notebook").dream
+
+
+def test_a_guide_needs_whole_layers_and_a_picture(photo: Path, tiny: Make) -> None:
+    with pytest.raises(SettingsError, match="leave out the channels"):
+        Ascent(tiny(layer=["conv2:3"], guide=photo))
+    with pytest.raises(SettingsError, match="needs a picture"):
+        Ascent(tiny(guide_layer=["conv2"]))
+
+
+@pytest.mark.real
+def test_a_guided_dream_comes_nearer_to_its_guide(tmp_path: Path) -> None:
+    guide, other = data.chelsea()[:, 60:360], data.coffee()[:300, 100:400]
+    write_picture(Picture(np.ascontiguousarray(guide)), tmp_path / "guide.png")
+    write_picture(Picture(np.ascontiguousarray(other)), tmp_path / "in.png")
+    look = merged(load_preset("dogs").dream, {"guide": tmp_path / "guide.png", "warm_up": 6})
+    dream_stills([tmp_path / "in.png"], tmp_path / "out.png", look, StillSettings())
+    judge = Ascent(look)
+    assert judge.guide is not None
+    judge.guide.show(np.ascontiguousarray(guide))
+    source, dreamed = (read_picture(tmp_path / name).image for name in ("in.png", "out.png"))
+    assert judge.loss(to_float(dreamed)) > 1.5 * judge.loss(to_float(source))
+    plain = merged(load_preset("dogs").dream, {"warm_up": 6})
+    dream_stills([tmp_path / "in.png"], tmp_path / "plain.png", plain, StillSettings())
+    unguided = read_picture(tmp_path / "plain.png").image
+    assert judge.loss(to_float(dreamed)) > judge.loss(to_float(unguided))
+
+
+@pytest.mark.real
+def test_a_dream_of_a_class_is_classified_as_it(tmp_path: Path) -> None:
+    image = np.ascontiguousarray(data.coffee()[:320, 100:420])
+    write_picture(Picture(image), tmp_path / "in.png")
+    look = merged(load_preset("dogs").dream, {"class": ["lorikeet"]})
+    assert look.layer == ()
+    dream_stills([tmp_path / "in.png"], tmp_path / "out.png", look, StillSettings())
+
+    def best(path: Path) -> int:
+        scores = find("efficientnet_lite0").build([CLASSES])(
+            to_float(read_picture(path).image)[None]
+        )
+        return int(np.asarray(scores).mean(axis=(0, 1, 2)).argmax())
+
+    assert best(tmp_path / "in.png") != 90
+    assert best(tmp_path / "out.png") == 90
