@@ -9,6 +9,7 @@ from stream_dream.quiet import hushed
 
 if TYPE_CHECKING:
     from stream_dream.dream.ascent import Ascent
+    from stream_dream.dream.still import StillDreamer
     from stream_dream.frame import Frame
     from stream_dream.media.sink import VideoSink
     from stream_dream.media.source import VideoSource
@@ -19,6 +20,7 @@ __all__ = [
     "Ascent",
     "DreamSettings",
     "Frame",
+    "StillDreamer",
     "TemporalDreamer",
     "VideoSink",
     "VideoSource",
@@ -29,6 +31,7 @@ _HOMES = {
     "Ascent": "dream.ascent",
     "DreamSettings": "settings",
     "Frame": "frame",
+    "StillDreamer": "dream.still",
     "TemporalDreamer": "temporal.dreamer",
     "VideoSink": "media.sink",
     "VideoSource": "media.source",

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from stream_dream.networks.layers import NetworkSpec
     from stream_dream.render import RenderSummary
 
+# Of the picture whose gradient is measured.
+_MEASURED_SIZE = (320, 240)
+
 app = typer.Typer(
     name="stream-dream",
     help="DeepDream for moving pictures: coherent, fast, with the sound kept.",
@@ -279,16 +282,14 @@ def _measure(specs: Sequence[NetworkSpec]) -> None:
     from stream_dream.quiet import hushed
 
     with hushed():
-        from stream_dream.dream.speed import seconds_per_gradient
+        from stream_dream.dream.speed import gradient_call, seconds_per_call
 
-    default = seconds_per_gradient(find(DreamSettings().network))
+    default = gradient_call(find(DreamSettings().network), _MEASURED_SIZE)
     typer.echo(f"{'network':22}{'weights':22}{'MB':>6}{'ms':>9}  speed")
     for spec in specs:
-        seconds = seconds_per_gradient(spec)
-        speed = default / seconds
-        typer.echo(
-            f"{spec.name:22}{spec.origin:22}{spec.megabytes:6g}{seconds * 1e3:9.1f}  {speed:.2g}"
-        )
+        usual, seconds = seconds_per_call(default, gradient_call(spec, _MEASURED_SIZE))
+        ms, speed = seconds * 1e3, usual / seconds
+        typer.echo(f"{spec.name:22}{spec.origin:22}{spec.megabytes:6g}{ms:9.1f}  {speed:.2g}")
 
 
 def _draw_sheet(

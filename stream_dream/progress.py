@@ -27,7 +27,7 @@ from rich.progress import (
 from stream_dream.frame import FrameReport, StreamInfo
 
 if TYPE_CHECKING:
-    from stream_dream.dream.still import StillStep
+    from stream_dream.dream.walk import Step
     from stream_dream.stills import Job
 
 _LINE_SECONDS = 10.0
@@ -163,7 +163,7 @@ class StillDisplay:
     def started(self, job: Job, count: int) -> None:
         """Take the next picture, and how many there are."""
 
-    def advanced(self, step: StillStep) -> None:
+    def advanced(self, step: Step) -> None:
         """Take one step of the present picture."""
 
     def __enter__(self) -> Self:
@@ -202,7 +202,7 @@ class StillBar(StillDisplay):
         number = f" ({self._done} of {count})" if count > 1 else ""
         self._progress.reset(self._task, total=None, description=f"{job.source.name}{number}")
 
-    def advanced(self, step: StillStep) -> None:
+    def advanced(self, step: Step) -> None:
         """Move on by one step; larger octaves take longer."""
         if step.finished:
             return

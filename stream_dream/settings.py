@@ -173,7 +173,8 @@ class DreamSettings(_Model):
         None,
         ge=16,
         le=8192,
-        description="Side of the tiles that a still is dreamed in, in pixels; 1024 above 2048.",
+        description="Side of the tiles that gradients are computed in, in pixels, to save memory; "
+        "where it is not given, 1024 for dreams above 2048.",
     )
     max_loss: float | None = Field(
         None, gt=0, description="Loss above which an octave is not dreamed further."

@@ -32,7 +32,8 @@ from stream_dream.quiet import hushed
 from stream_dream.settings import DreamSettings, StillSettings
 
 if TYPE_CHECKING:
-    from stream_dream.dream.still import StillDreamer, StillStep
+    from stream_dream.dream.still import StillDreamer
+from stream_dream.dream.walk import Step
 
 # The emerging dream: small enough to post, slow enough to watch, the end held for a while.
 _EMERGING_SIDE = 640
@@ -111,7 +112,7 @@ def dream_stills(
     *,
     overwrite: bool = False,
     on_picture: Callable[[Job, int], None] = lambda job, count: None,
-    on_step: Callable[[StillStep], None] = lambda step: None,
+    on_step: Callable[[Step], None] = lambda step: None,
 ) -> StillsSummary:
     """Dream one or many pictures.
 
@@ -178,7 +179,7 @@ class _Worker:
         dream: DreamSettings,
         still: StillSettings,
         overwrite: bool,
-        on_step: Callable[[StillStep], None],
+        on_step: Callable[[Step], None],
     ) -> None:
         self._settings = dream
         self._still = still
@@ -195,7 +196,7 @@ class _Worker:
         octaves = _OctaveFiles(self._still.progress_dir, job.source, self._overwrite)
         with _emerging(self._still.out, source, self._settings, self._overwrite) as emerging:
 
-            def follow(step: StillStep) -> None:
+            def follow(step: Step) -> None:
                 self._newest = step.image
                 self._on_step(step)
                 octaves(step)
@@ -258,7 +259,7 @@ class _OctaveFiles:
         if folder is not None:
             _make_folder(folder)
 
-    def __call__(self, step: StillStep) -> None:
+    def __call__(self, step: Step) -> None:
         if self._folder is None or not step.finished:
             return
         path = self._folder / f"{self._stem}-octave-{step.octave + 1:02}.png"
@@ -278,7 +279,7 @@ class _Emerging:
         )
         self._sink.write(resize(source, self._size))
 
-    def __call__(self, step: StillStep) -> None:
+    def __call__(self, step: Step) -> None:
         if not step.finished:
             self._count += 1
             if self._count % self._every == 0:

@@ -10,6 +10,7 @@ import synthetic
 
 from stream_dream.dream.ascent import Ascent
 from stream_dream.dream.octaves import octave_shapes
+from stream_dream.dream.still import StillDreamer
 from stream_dream.errors import NetworkError
 from stream_dream.frame import ImageF
 from stream_dream.image import to_float
@@ -154,3 +155,38 @@ def test_unknown_names_suggest_the_nearest(tiny: Make) -> None:
         Ascent(tiny(layer=["conv2:16"]))
     with pytest.raises(NetworkError, match="no network"):
         Ascent(tiny(network="inception_v9"))
+
+
+@pytest.mark.parametrize("schedule", ["together", "rotate", "restore"])
+def test_frames_can_be_dreamed_in_tiles(tiny: Make, schedule: str) -> None:
+    source = to_float(synthetic.photo((200, 150)))
+    whole, tiled = (
+        ascend(tiny(steps=3, step_size=0.01, schedule=schedule, tile=tile), source)[0]
+        for tile in (None, 96)
+    )
+    # Octaves that do not see each other dream a little differently from those that do.
+    assert np.corrcoef(whole.ravel(), tiled.ravel())[0, 1] > 0.6
+    assert 0.7 < np.abs(tiled).mean() / np.abs(whole).mean() < 1.4
+
+
+def test_a_guide_decides_what_grows(tiny: Make, source: ImageF) -> None:
+    residuals = []
+    for guide in (synthetic.photo((64, 48)), synthetic.photo((64, 48))[::-1, :, ::-1]):
+        ascent = Ascent(tiny(guide="any.png", steps=4, step_size=0.01))
+        assert ascent.guide is not None
+        ascent.guide.show(np.ascontiguousarray(guide))
+        before = ascent.loss(source)
+        rng = np.random.default_rng(0)
+        residuals.append(ascent(source, np.zeros_like(source), index=0, rng=rng)[0])
+        assert ascent.loss(source + residuals[-1]) > before
+    assert np.corrcoef(residuals[0].ravel(), residuals[1].ravel())[0, 1] < 0.95
+
+
+def test_restoring_on_frames_is_the_stills_algorithm(tiny: Make) -> None:
+    settings = tiny(
+        schedule="restore", steps=3, octaves=3, gradient_norm="mean_abs", jitter=0, warm_up=0
+    )
+    image = synthetic.photo((76, 60))  # too small to be halved
+    residual, _ = ascend(settings, to_float(image))
+    still = StillDreamer(settings)(image)
+    assert np.abs(still / 255 - (to_float(image) + residual)).max() < 1.01 / 255

@@ -11,7 +11,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from stream_dream.dream.octaves import octave_shapes
-from stream_dream.dream.still import StillDreamer, StillStep
+from stream_dream.dream.still import StillDreamer
+from stream_dream.dream.walk import Step
 from stream_dream.image import to_float
 from stream_dream.networks.registry import find
 from stream_dream.settings import DreamSettings, load_preset
@@ -123,7 +124,7 @@ def test_step_size_zero_changes_nothing(tiny: Make, schedule: str) -> None:
 
 
 def test_every_step_is_told(tiny: Make) -> None:
-    steps: list[StillStep] = []
+    steps: list[Step] = []
     settings = tiny(octaves=2, octave_scale=1.5, steps=2, warm_up=1, schedule="all")
     StillDreamer(settings)(synthetic.photo((96, 66)), steps.append)
     expected = [(0, 0), (0, 1), (0, 2), (0, 3), (0, 3), (1, 0), (1, 1), (1, 2), (1, 3), (1, 3)]

@@ -13,6 +13,7 @@ from stream_dream.dream.climbing import GradientFunction, climb
 from stream_dream.dream.composing import compose
 from stream_dream.dream.cores import use_cores
 from stream_dream.dream.octaves import Shape, workable_shapes
+from stream_dream.dream.walk import Walk, tile_of
 from stream_dream.frame import ImageF
 from stream_dream.settings import DreamSettings
 
@@ -42,6 +43,7 @@ class Ascent:
 
     Attributes:
         traces: How many times TensorFlow has traced the ascent.
+        guide: What guides the dream, to be shown a picture before the first frame; None without.
     """
 
     def __init__(self, settings: DreamSettings) -> None:
@@ -55,6 +57,7 @@ class Ascent:
         self.traces = 0
         self._settings = settings
         self._gradient, self.guide = compose(settings)
+        self._walk = Walk(settings, self._gradient)
         self._function = lru_cache(TRACES_KEPT)(self._trace)
 
     def __call__(
@@ -69,6 +72,8 @@ class Ascent:
             rng: Gives the jitter.
         """
         shapes = self._scheduled(source.shape[:2], index)
+        if tile_of(self._settings, source.shape[:2]) is not None:
+            return self._walked(source, carried, shapes, rng)
         jitter = min(self._settings.jitter, max(source.shape[:2]))
         shifts = rng.integers(-jitter, jitter + 1, (len(shapes), self._settings.steps, 2))
         residual, loss = self._function(source.shape[:2], shapes)(
@@ -91,6 +96,20 @@ class Ascent:
         """
         gradient = self._gradient_function(len(images))
         return [gradient(tf.convert_to_tensor(image))[0] for image in images]
+
+    def _walked(
+        self,
+        source: ImageF,
+        carried: ImageF,
+        shapes: tuple[Shape, ...],
+        rng: np.random.Generator,
+    ) -> Ascended:
+        """Ascend in tiles: one TensorFlow call for all of it would need all the memory at once."""
+        loss, seed = 0.0, np.clip(source + carried, 0, 1)
+        image = seed
+        for step in self._walk(seed, shapes, self._settings.steps, rng):
+            image, loss = step.image, step.loss
+        return Ascended(np.clip(image, 0, 1) - source, loss)
 
     def _scheduled(self, shape: Shape, index: int) -> tuple[Shape, ...]:
         settings = self._settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -15,7 +16,7 @@ from stream_dream.dream.objective import LayerEnergy, Sum
 from stream_dream.networks.layers import NetworkSpec
 from stream_dream.settings import DreamSettings
 
-_REPEATS = 5
+_FEWEST = 3
 
 
 def random_gradient(spec: NetworkSpec, *, fold: bool = True) -> Gradient:
@@ -27,27 +28,43 @@ def random_gradient(spec: NetworkSpec, *, fold: bool = True) -> Gradient:
     return Gradient(model, objective, strides, spec.granularity)
 
 
-def seconds_per_gradient(
-    spec: NetworkSpec, size: tuple[int, int] = (320, 240), *, fold: bool = True
-) -> float:
-    """Measure one gradient of a network's favourite layers.
+def gradient_call(
+    spec: NetworkSpec, size: tuple[int, int], *, fold: bool = True
+) -> Callable[[], object]:
+    """Return a function that computes one gradient of a network's favourite layers.
 
     Args:
         spec: The network; its weights are not needed.
         size: (width, height) of the picture.
         fold: False keeps batch norms.
-
-    Returns:
-        The median of a few calls, in seconds.
     """
     use_cores(share=0.5)
     gradient = tf.function(random_gradient(spec, fold=fold).in_halves, autograph=False)
     pixels = np.random.default_rng(0).random((size[1], size[0], 3), np.float32)
     image = tf.constant(pixels)
-    gradient(image)
-    seconds = []
-    for _ in range(_REPEATS):
-        begun = time.perf_counter()
-        gradient(image)[0].numpy()
-        seconds.append(time.perf_counter() - begun)
-    return statistics.median(seconds)
+    return lambda: gradient(image)[0].numpy()
+
+
+def seconds_per_call(*calls: Callable[[], object], patience: float = 3.0) -> list[float]:
+    """Measure calls in turns, so that all meet the same noise of the machine.
+
+    Args:
+        calls: What is compared.
+        patience: Seconds for all of it, if they are enough for three turns.
+
+    Returns:
+        The median seconds of each.
+    """
+    for call in calls:
+        call()
+        call()
+    seconds: list[list[float]] = []
+    begun = time.perf_counter()
+    while len(seconds) < _FEWEST or time.perf_counter() - begun < patience:
+        turn = []
+        for call in calls:
+            before = time.perf_counter()
+            call()
+            turn.append(time.perf_counter() - before)
+        seconds.append(turn)
+    return [statistics.median(column) for column in zip(*seconds, strict=True)]

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""Measure how fast networks dream, how near that is to the machine's limit, and what folding gains.
+
+For each network, with random weights and its favourite layers: seconds per gradient at 320x240 and
+640x480, the ratio to a float32 matrix multiply of as many operations (forward, and as many
+backward), and the time with batch norms kept over the time with batch norms folded. Prints one JSON
+object a line, then the table of the README. Quote ratios, not milliseconds.
+
+    python scripts/bench_networks.py               # the usual networks, about ten minutes
+    python scripts/bench_networks.py vgg16 xception
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from stream_dream.dream.speed import gradient_call, random_gradient, seconds_per_call
+from stream_dream.networks.layers import NetworkSpec
+from stream_dream.networks.registry import find
+
+USUAL = (
+    *("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "inception_v1"),
+    *("inception_v3", "vgg16", "vgg19", "resnet50", "resnet50v2", "mobilenet_v2"),
+    *("densenet121", "xception", "efficientnet_v2b0"),
+)
+SIZES = ((320, 240), (640, 480))
+MATRIX = 1024
+
+
+def multiply_seconds() -> float:
+    """Return the seconds that one operation of a matrix multiply takes."""
+    matrix = np.random.default_rng(0).random((MATRIX, MATRIX), dtype=np.float32)
+    seconds = []
+    for _ in range(30):
+        begun = time.perf_counter()
+        matrix @ matrix
+        seconds.append(time.perf_counter() - begun)
+    return statistics.median(seconds) / (2 * MATRIX**3)
+
+
+def operations(spec: NetworkSpec, size: tuple[int, int]) -> float:
+    """Count the floating-point operations of one gradient: forward, and as many backward."""
+    gradient = random_gradient(spec)
+    image = tf.TensorSpec((size[1], size[0], 3), tf.float32)
+    graph = tf.function(gradient.loss, autograph=False).get_concrete_function(image).graph
+    profiler = tf.compat.v1.profiler
+    options = {**profiler.ProfileOptionBuilder.float_operation(), "output": "none"}
+    return 2.0 * profiler.profile(graph, options=options).total_float_ops
+
+
+def measure(spec: NetworkSpec) -> dict[str, Any]:
+    """Measure one network."""
+    row: dict[str, Any] = {"network": spec.name}
+    for size in SIZES:
+        name = f"{size[0]}x{size[1]}"
+        count = operations(spec, size)
+        limit = multiply_seconds() * count
+        calls = [gradient_call(spec, size, fold=fold) for fold in (True, False)]
+        time.sleep(1)  # until the threads of the multiplication have gone to sleep
+        folded, kept = seconds_per_call(*calls)
+        row |= {f"gflop_{name}": count / 1e9, f"ms_{name}": folded * 1e3}
+        row |= {f"ratio_{name}": folded / limit, f"gain_{name}": kept / folded}
+    return row
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("networks", nargs="*", metavar="NETWORK", default=USUAL)
+    specs = [find(name) for name in parser.parse_args().networks]
+    rows = []
+    for spec in specs:
+        rows.append(measure(spec))
+        print(json.dumps(rows[-1]), flush=True)
+    sizes = [f"{width}x{height}" for width, height in SIZES]
+    print("\n| network | GFLOP | ms | times the limit | gain of folding |")
+    print("| --- | --- | --- | --- | --- |")
+    for row in rows:
+        columns = [
+            ", ".join(f"{row[f'{key}_{size}']:{form}}" for size in sizes)
+            for key, form in (("gflop", ".3g"), ("ms", ".0f"), ("ratio", ".1f"), ("gain", ".2f"))
+        ]
+        print(f"| {row['network']} | {' | '.join(columns)} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""Octave after octave from Python: in bounded memory, with a look at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from stream_dream.dream.gradient import Gradient
+from stream_dream.dream.normalize import NORMS
+from stream_dream.dream.octaves import Shape
+from stream_dream.frame import ImageF
+from stream_dream.image import resize_float
+from stream_dream.settings import DreamSettings
+
+# A picture with a longer side is dreamed in tiles: whole, it would need more than 8 GiB.
+_TILED_ABOVE = 2048
+_TILE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of an ascent.
+
+    Attributes:
+        octave: Number of the octave, from 0.
+        octaves: How many there are.
+        step: Number of the step in it, from 0.
+        steps: How many there are.
+        loss: Objective before the step.
+        image: The picture as it stands, at the octave's size: float32 (height, width, 3). The next
+            step changes it: copy what is to be kept.
+        finished: True where the octave is complete.
+    """
+
+    octave: int
+    octaves: int
+    step: int
+    steps: int
+    loss: float
+    image: ImageF
+    finished: bool
+
+
+def tile_of(settings: DreamSettings, shape: Shape) -> int | None:
+    """Return the side of the tiles that a picture is dreamed in; None where it is dreamed whole."""
+    tile = settings.tile or (_TILE if max(shape) > _TILED_ABOVE else None)
+    return tile if tile is not None and max(shape) > tile else None
+
+
+class Walk:
+    """Ascends from a picture, through all of its octaves.
+
+    With schedule ``restore`` this is the Keras notebook's algorithm: the picture is enlarged from
+    octave to octave, and after each the detail is added that the smaller original had lost. With
+    all others each octave's change is scaled up and added to the picture, as in Google's notebook.
+    """
+
+    def __init__(self, settings: DreamSettings, gradient: Gradient) -> None:
+        """Take how to ascend, and along what."""
+        self._settings = settings
+        self._gradient = gradient
+
+    def __call__(
+        self, seed: ImageF, shapes: Sequence[Shape], steps: int, rng: np.random.Generator
+    ) -> Iterator[Step]:
+        """Yield every step, and every finished octave; the last one has the size of the seed.
+
+        Args:
+            seed: Where to start, float32 (height, width, 3) in [0, 1].
+            shapes: (height, width) of the octaves, small to large.
+            steps: How many each octave gets.
+            rng: Gives the jitter, and where tiles lie.
+        """
+        restoring = self._settings.schedule == "restore"
+        return (self._restoring if restoring else self._adding_up)(seed, shapes, steps, rng)
+
+    def _restoring(
+        self, seed: ImageF, shapes: Sequence[Shape], steps: int, rng: np.random.Generator
+    ) -> Iterator[Step]:
+        original = resize_float(seed, shapes[0])
+        image = original.copy()
+        for octave, shape in enumerate(shapes):
+            image = resize_float(image, shape)
+            loss = 0.0
+            for step, loss in self._climb(image, steps, rng, clipped=False):
+                yield Step(octave, len(shapes), step, steps, loss, image, finished=False)
+            smaller, original = original, resize_float(seed, shape)
+            image += original
+            image -= resize_float(smaller, shape)
+            if octave == len(shapes) - 1:
+                image = resize_float(image, seed.shape[:2])
+            yield Step(octave, len(shapes), steps - 1, steps, loss, image, finished=True)
+
+    def _adding_up(
+        self, seed: ImageF, shapes: Sequence[Shape], steps: int, rng: np.random.Generator
+    ) -> Iterator[Step]:
+        # In place wherever it can be: a photo of 24 megapixels is 288 MB here.
+        image = seed.copy()
+        for octave, shape in enumerate(shapes):
+            start = resize_float(np.clip(image, 0, 1), shape, antialias=True)
+            change = start.copy()
+            loss = 0.0
+            for step, loss in self._climb(change, steps, rng, clipped=True):
+                yield Step(octave, len(shapes), step, steps, loss, change, finished=False)
+            change -= start
+            image += resize_float(change, seed.shape[:2])
+            if octave == len(shapes) - 1:
+                # As in the ascent on frames: the overall colour is no shape.
+                image -= _mean_colour(image) - _mean_colour(seed)
+            yield Step(octave, len(shapes), steps - 1, steps, loss, image, finished=True)
+
+    def _climb(
+        self, image: ImageF, steps: int, rng: np.random.Generator, *, clipped: bool
+    ) -> Iterator[tuple[int, float]]:
+        """Take the steps of one octave, up to the one at which the loss exceeds ``max_loss``.
+
+        Args:
+            image: Where the octave starts; it is changed in place.
+            steps: How many.
+            rng: Gives the jitter.
+            clipped: True to keep the image in [0, 1].
+
+        Yields:
+            Number of the step, and the loss before it.
+        """
+        limit = self._settings.max_loss or np.inf
+        for step in range(steps):
+            gradient, loss = self._gradient_of(image, rng)
+            if loss <= limit:
+                image += self._step_along(gradient)
+                if clipped:
+                    np.clip(image, 0, 1, out=image)
+            yield step, loss
+            if loss > limit:
+                return
+
+    def _gradient_of(self, image: ImageF, rng: np.random.Generator) -> tuple[ImageF, float]:
+        jitter = min(self._settings.jitter, max(image.shape[:2]))
+        tile = tile_of(self._settings, image.shape[:2])
+        if tile is not None:
+            return self._gradient.in_tiles(image, tile, rng, jitter)
+        shift = rng.integers(-jitter, jitter + 1, 2)
+        rolled = tf.constant(np.roll(image, shift, axis=(0, 1)))
+        gradient, loss = self._gradient.of_any_size(rolled)
+        return np.roll(gradient.numpy(), -shift, axis=(0, 1)), float(loss)
+
+    def _step_along(self, gradient: ImageF) -> ImageF:
+        """Return the step: the gradient normalised, times the step size."""
+        normalize = NORMS[self._settings.gradient_norm]
+        if max(gradient.shape[:2]) > _TILED_ABOVE:
+            # A graph lets go of each array as soon as it can.
+            normalize = tf.function(normalize, autograph=False)
+        step = normalize(tf.constant(gradient)) * self._settings.step_size
+        moved: ImageF = np.asarray(step, np.float32)
+        return moved
+
+
+def _mean_colour(image: ImageF) -> NDArray[np.float32]:
+    mean: NDArray[np.float32] = image.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
+    return mean
