@@ -33,7 +33,7 @@ from stream_dream.settings import DreamSettings, StillSettings
 
 if TYPE_CHECKING:
     from stream_dream.dream.still import StillDreamer
-from stream_dream.dream.walk import Step
+    from stream_dream.dream.walk import Step
 
 # The emerging dream: small enough to post, slow enough to watch, the end held for a while.
 _EMERGING_SIDE = 640

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import stream_dream
 
 PACKAGE = Path(stream_dream.__file__).parent
@@ -71,3 +73,9 @@ def test_help_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "--octave-scale" in done.stdout
+
+
+@pytest.mark.parametrize("module", ["stills", "render", "progress", "networks.registry"])
+def test_tensorflow_is_imported_only_when_dreaming_starts(module: str) -> None:
+    code = f"import sys, stream_dream.{module}; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
