@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 import synthetic
 
+from stream_dream.dream.composing import Guide
 from stream_dream.errors import Interrupted, SinkError
 from stream_dream.frame import FrameReport
+from stream_dream.media.picture import Picture, write_picture
 from stream_dream.media.sink import VideoSink
 from stream_dream.media.source import VideoSource
 from stream_dream.render import render
@@ -187,3 +189,29 @@ def test_the_demo_clip_for_real(tmp_path: Path) -> None:
     source, dream = frames_of(DEMO_CLIP)[:10], frames_of(target)
     assert len(dream) == 10
     assert np.abs(np.subtract(source[9], dream[9], dtype=int)).mean() > 4
+
+
+@pytest.mark.parametrize("guide", ["clip", "picture"])
+def test_a_clip_guides_frame_by_frame(
+    tiny: Make, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, guide: str
+) -> None:
+    path = tmp_path / ("guide.mkv" if guide == "clip" else "guide.png")
+    if guide == "clip":
+        with VideoSink(path, size=(64, 48), fps=25, crf=0) as sink:  # type: ignore[arg-type]
+            for level in (0, 60, 120, 180, 240):
+                sink.write(np.full((48, 64, 3), level, np.uint8))
+    else:
+        write_picture(Picture(synthetic.photo((64, 48))), path)
+    shown: list[int] = []
+    show = Guide.show
+
+    def remember(self: Guide, image: np.ndarray) -> None:
+        shown.append(round(float(image.mean()) / 60))
+        show(self, image)
+
+    monkeypatch.setattr(Guide, "show", remember)
+    render(clip, tmp_path / "dream.mp4", tiny(guide=path), OutputSettings())
+    if guide == "clip":
+        assert shown[:12] == [0, 1, 2, 3, 4] * 2 + [0, 1]
+    else:
+        assert len(shown) == 1

@@ -41,6 +41,7 @@ _LITE0_DREAMS = {
     "block13": "birds",
     "block14": "plumage",
     "block15": "ornaments",
+    "head": "tufts",
 }
 
 _SPECS: dict[str, NetworkSpec] = {}
