@@ -36,8 +36,9 @@ from stream_dream.image import resize, to_float
 from stream_dream.media.ffmpeg import run
 from stream_dream.media.source import VideoSource
 from stream_dream.networks.efficientnet_lite import blocks
+from stream_dream.presets import load_preset
 from stream_dream.render import render
-from stream_dream.settings import DreamSettings, OutputSettings, load_preset, validated
+from stream_dream.settings import DreamSettings, OutputSettings, validated
 from stream_dream.temporal.dreamer import TemporalDreamer
 from stream_dream.temporal.flow import visibility, warp
 

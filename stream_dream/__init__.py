@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from stream_dream.frame import Frame
     from stream_dream.media.sink import VideoSink
     from stream_dream.media.source import VideoSource
-    from stream_dream.settings import DreamSettings, load_preset
+    from stream_dream.presets import load_preset
+    from stream_dream.settings import DreamSettings
     from stream_dream.temporal.dreamer import TemporalDreamer
 
 __all__ = [
@@ -35,7 +36,7 @@ _HOMES = {
     "TemporalDreamer": "temporal.dreamer",
     "VideoSink": "media.sink",
     "VideoSource": "media.source",
-    "load_preset": "settings",
+    "load_preset": "presets",
 }
 
 

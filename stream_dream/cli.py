@@ -17,17 +17,14 @@ from rich.table import Table
 
 from stream_dream.errors import Interrupted, SettingsError, StreamDreamError
 from stream_dream.options import default_text, with_options
+from stream_dream.presets import DEFAULT_PRESET, load_preset, preset_text, presets
 from stream_dream.quiet import DEBUG_VARIABLE, debugging
 from stream_dream.settings import (
-    DEFAULT_PRESET,
     DreamSettings,
     OutputSettings,
     StillSettings,
     for_stills,
-    load_preset,
     merged,
-    preset_text,
-    presets,
     validated,
 )
 from stream_dream.signals import Signals, StopNow, stop_at_once

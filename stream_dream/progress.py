@@ -33,14 +33,8 @@ if TYPE_CHECKING:
 _LINE_SECONDS = 10.0
 
 
-class Display:
-    """Follows a render and shows nothing of it; use it, and what derives from it, in a ``with``."""
-
-    def started(self, info: StreamInfo) -> None:
-        """Take what is known of the source."""
-
-    def advanced(self, report: FrameReport) -> None:
-        """Take the report on one frame."""
+class _Shown:
+    """What is shown for as long as a ``with`` block lasts: nothing."""
 
     def __enter__(self) -> Self:
         """Begin to show."""
@@ -53,6 +47,16 @@ class Display:
         traceback: TracebackType | None,
     ) -> None:
         """Leave the terminal as it was."""
+
+
+class Display(_Shown):
+    """Follows a render and shows nothing of it; use it, and what derives from it, in a ``with``."""
+
+    def started(self, info: StreamInfo) -> None:
+        """Take what is known of the source."""
+
+    def advanced(self, report: FrameReport) -> None:
+        """Take the report on one frame."""
 
 
 class JsonLines(Display):
@@ -96,7 +100,28 @@ class Lines(Display):
         sys.stderr.flush()
 
 
-class Bar(Display):
+class _Drawn(_Shown):
+    """A bar on a console, whose file is closed at the end."""
+
+    _progress: Progress
+
+    def __enter__(self) -> Self:
+        """Show the bar."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Remove the bar."""
+        self._progress.stop()
+        self._progress.console.file.close()
+
+
+class Bar(_Drawn, Display):
     """A progress bar with frame, frame rate, time left and loss."""
 
     def __init__(self, console: Console) -> None:
@@ -130,21 +155,6 @@ class Bar(Display):
             self._task, advance=1, description="dreaming", figures=f"{rate:.1f} fps{loss}"
         )
 
-    def __enter__(self) -> Self:
-        """Show the bar."""
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Remove the bar."""
-        self._progress.stop()
-        self._progress.console.file.close()
-
 
 def display(*, quiet: bool, as_json: bool) -> Display:
     """Choose what to show."""
@@ -157,7 +167,7 @@ def display(*, quiet: bool, as_json: bool) -> Display:
     return Bar(_own_console())
 
 
-class StillDisplay:
+class StillDisplay(_Shown):
     """Follows the dreaming of stills and shows nothing of it; use it in a ``with``."""
 
     def started(self, job: Job, count: int) -> None:
@@ -166,20 +176,8 @@ class StillDisplay:
     def advanced(self, step: Step) -> None:
         """Take one step of the present picture."""
 
-    def __enter__(self) -> Self:
-        """Begin to show."""
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Leave the terminal as it was."""
-
-
-class StillBar(StillDisplay):
+class StillBar(_Drawn, StillDisplay):
     """A progress bar with picture, octave, step and loss."""
 
     def __init__(self, console: Console) -> None:
@@ -214,21 +212,6 @@ class StillBar(StillDisplay):
             figures=f"octave {step.octave + 1} of {step.octaves}, {width}x{height}, "
             f"loss {step.loss:.3g}",
         )
-
-    def __enter__(self) -> Self:
-        """Show the bar."""
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Remove the bar."""
-        self._progress.stop()
-        self._progress.console.file.close()
 
 
 def still_display(*, quiet: bool) -> StillDisplay:

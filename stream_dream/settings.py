@@ -6,12 +6,9 @@ Command-line flags, presets and the README's table are derived from these models
 from __future__ import annotations
 
 import difflib
-import json
 import math
 import re
-import tomllib
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -23,8 +20,6 @@ Schedule = Literal["together", "all", "rotate", "restore"]
 GradientNorm = Literal["laplacian", "std", "mean_abs"]
 
 _LAYER = re.compile(r"(?P<name>[^:=]+)(:(?P<channels>\d+(,\d+)*))?(=(?P<weight>[^=]+))?")
-_PRESET_KEYS = ("description", "extends")
-DEFAULT_PRESET = "dogs"
 _STILL_SIZE = 1024
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -246,20 +241,6 @@ class StillSettings(_Model):
     )
 
 
-class Preset(_Model):
-    """A named look.
-
-    Attributes:
-        name: As used in ``--preset``.
-        description: One line on what it looks like.
-        dream: Its settings.
-    """
-
-    name: str
-    description: str
-    dream: DreamSettings
-
-
 def validated(model: type[_M], values: Mapping[str, Any], *, origin: str = "") -> _M:
     """Build a settings model, turning what is wrong into one clear line.
 
@@ -334,79 +315,3 @@ def for_stills(dream: DreamSettings, *, given: Mapping[str, object]) -> DreamSet
         more = math.log(_STILL_SIZE / usual, dream.octave_scale)
         values["octaves"] = min(12, dream.octaves + round(more))
     return dream.model_copy(update=values)
-
-
-def presets() -> list[Preset]:
-    """Return the presets that ship with the package, the default one first."""
-    folder = resources.files("stream_dream.presets")
-    names = sorted(
-        file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")
-    )
-    names.sort(key=lambda name: name != DEFAULT_PRESET)
-    return [load_preset(name) for name in names]
-
-
-def preset_text(name: str) -> str:
-    """Return a preset as TOML, every setting with what it means.
-
-    Raises:
-        SettingsError: As ``load_preset``.
-    """
-    preset = load_preset(name)
-    lines = [f"description = {json.dumps(preset.description)}", ""]
-    for key, field in DreamSettings.model_fields.items():
-        value = getattr(preset.dream, key)
-        if isinstance(value, tuple):
-            value = [str(item) for item in value]
-        key = typed_name(DreamSettings, key)
-        # JSON's strings, numbers, booleans and lists are TOML's.
-        setting = f"# {key} =" if value is None else f"{key} = {json.dumps(value, default=str)}"
-        lines.append(f"{setting}  # {field.description}")
-    return "\n".join(lines) + "\n"
-
-
-def load_preset(name: str | Path) -> Preset:
-    """Load a preset by its name, or a user's own TOML file by its path.
-
-    A file holds settings by name, a ``description`` and optionally ``extends = "dogs"``: the preset
-    whose values it starts from.
-
-    Raises:
-        SettingsError: There is no such preset or file, or something in it is wrong.
-    """
-    name = str(name)
-    if name.endswith(".toml"):
-        try:
-            return _read_preset(Path(name).stem, Path(name).read_text(encoding="utf-8"), name)
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"preset {name} cannot be read: {error}") from error
-    file = resources.files("stream_dream.presets") / f"{name}.toml"
-    if not re.fullmatch(r"\w+", name) or not file.is_file():
-        known = ", ".join(preset.name for preset in presets())
-        raise SettingsError(
-            f"there is no preset {name!r}: choose {known}, or a path to a .toml file"
-        )
-    return _read_preset(name, file.read_text(encoding="utf-8"), f"preset {name}")
-
-
-def _read_preset(name: str, text: str, origin: str) -> Preset:
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{origin} is not valid TOML: {error}") from None
-    base = DreamSettings()
-    if "extends" in table:
-        if str(table["extends"]).endswith(".toml"):
-            raise SettingsError(f"{origin}: extends takes the name of a shipped preset")
-        try:
-            base = load_preset(str(table["extends"])).dream
-        except SettingsError as error:
-            raise SettingsError(f"{origin}: {error}") from None
-    own = {key: value for key, value in table.items() if key not in _PRESET_KEYS}
-    for key, value in own.items():
-        if isinstance(value, dict):
-            raise SettingsError(f"{origin}: a preset has no sections: write settings above [{key}]")
-        if key in {**OutputSettings.model_fields, **StillSettings.model_fields}:
-            raise SettingsError(f"{origin}: {key} is for one render: give it as an option")
-    dream = merged(base, own, origin=origin)
-    return Preset(name=name, description=str(table.get("description", "")), dream=dream)

@@ -25,15 +25,9 @@ from stream_dream.errors import Interrupted, NetworkError, SinkError, StreamDrea
 from stream_dream.frame import FrameReport, StreamInfo
 from stream_dream.media.picture import Picture, read_picture, write_picture
 from stream_dream.options import with_options
+from stream_dream.presets import DEFAULT_PRESET, load_preset
 from stream_dream.render import RenderSummary
-from stream_dream.settings import (
-    DEFAULT_PRESET,
-    DreamSettings,
-    LayerTarget,
-    OutputSettings,
-    load_preset,
-    typed_name,
-)
+from stream_dream.settings import DreamSettings, LayerTarget, OutputSettings, typed_name
 
 Run = Callable[..., tuple[int, str, str]]
 KNOBS = {**DreamSettings.model_fields, **OutputSettings.model_fields}

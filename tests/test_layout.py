@@ -25,8 +25,8 @@ FLOORS = (
     ("media",),
     ("image",),
     ("frame",),
-    ("settings",),
     ("presets",),
+    ("settings",),
     ("quiet", "signals"),
     ("errors",),
 )

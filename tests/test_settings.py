@@ -7,17 +7,8 @@ from pathlib import Path
 import pytest
 
 from stream_dream.errors import SettingsError
-from stream_dream.settings import (
-    DEFAULT_PRESET,
-    DreamSettings,
-    LayerTarget,
-    OutputSettings,
-    load_preset,
-    merged,
-    preset_text,
-    presets,
-    validated,
-)
+from stream_dream.presets import DEFAULT_PRESET, load_preset, preset_text, presets
+from stream_dream.settings import DreamSettings, LayerTarget, OutputSettings, merged, validated
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from stream_dream.dream.still import StillDreamer
 from stream_dream.dream.walk import Step
 from stream_dream.image import to_float
 from stream_dream.networks.registry import find
-from stream_dream.settings import DreamSettings, load_preset
+from stream_dream.presets import load_preset
+from stream_dream.settings import DreamSettings
 
 Make = Callable[..., DreamSettings]
 F32 = NDArray[np.float32]

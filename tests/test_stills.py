@@ -17,14 +17,8 @@ from stream_dream.media.picture import Picture, read_picture, write_picture
 from stream_dream.media.source import VideoSource
 from stream_dream.networks.layers import CLASSES
 from stream_dream.networks.registry import find
-from stream_dream.settings import (
-    DreamSettings,
-    StillSettings,
-    for_stills,
-    load_preset,
-    merged,
-    validated,
-)
+from stream_dream.presets import load_preset
+from stream_dream.settings import DreamSettings, StillSettings, for_stills, merged, validated
 from stream_dream.stills import Job, StillsSummary, dream_stills, plan
 
 Make = Callable[..., DreamSettings]

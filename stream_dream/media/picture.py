@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 from stream_dream.errors import SinkError, SourceError
 from stream_dream.frame import Image8
 from stream_dream.media.formats import FORMATS
-from stream_dream.media.target import existing, is_pattern, place, reserve, same_file
+from stream_dream.media.target import (
+    existing,
+    folder_problem,
+    is_pattern,
+    place,
+    reserve,
+    same_file,
+)
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -135,15 +142,9 @@ def check_picture_target(path: Path, *, overwrite: bool, sources: Iterable[Path]
     Raises:
         SinkError: With ``exit_code`` 2 and the reason.
     """
-    problem = _name_problem(path)
+    problem = _name_problem(path) or folder_problem(path)
     if problem:
         pass
-    elif not os.path.isdir(path.parent):
-        problem = f"lies in a folder that does not exist: create {path.parent}"
-    elif os.path.isdir(path):
-        problem = "is a folder: give the name of a file"
-    elif not os.access(path.parent, os.W_OK | os.X_OK):
-        problem = f"lies in a folder that may not be written: choose another than {path.parent}"
     elif any(same_file(path, source) for source in sources):
         problem = "is one of the sources: choose another name"
     elif not overwrite and existing(path):

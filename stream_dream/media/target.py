@@ -33,18 +33,25 @@ def check_target(path: Path, *, overwrite: bool, source: Path | None = None) -> 
         problem = f"has no extension that can be written: choose {known}"
     elif suffix == ".png" and len(_NUMBER.findall(path.name)) != 1:
         problem = "would be one picture only: number them, as in dream-%05d.png"
-    elif not path.parent.is_dir():
-        problem = f"lies in a folder that does not exist: create {path.parent}"
-    elif path.is_dir():
-        problem = "is a folder: give the name of a file"
-    elif not os.access(path.parent, os.W_OK | os.X_OK):
-        problem = f"lies in a folder that may not be written: choose another than {path.parent}"
+    elif folder_problem(path) is not None:
+        problem = folder_problem(path)
     elif source is not None and any(same_file(found, source) for found in existing(path)):
         problem = "is the source itself: choose another name"
     elif not overwrite and existing(path):
         problem = "exists already: choose another name or --overwrite"
     if problem:
         raise SinkError(f"{path} {problem}", exit_code=2)
+
+
+def folder_problem(path: Path) -> str | None:
+    """Say why nothing can be written under a name, whatever its format; None if it can."""
+    if not os.path.isdir(path.parent):
+        return f"lies in a folder that does not exist: create {path.parent}"
+    if os.path.isdir(path):
+        return "is a folder: give the name of a file"
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        return f"lies in a folder that may not be written: choose another than {path.parent}"
+    return None
 
 
 def existing(path: Path) -> list[Path]:
