@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import traceback
@@ -16,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stream_dream.errors import Interrupted, SettingsError, StreamDreamError
+from stream_dream.network_command import Overwrite, networks
 from stream_dream.options import default_text, with_options
 from stream_dream.presets import DEFAULT_PRESET, load_preset, preset_text, presets
 from stream_dream.quiet import DEBUG_VARIABLE, debugging
@@ -30,13 +30,7 @@ from stream_dream.settings import (
 from stream_dream.signals import Signals, StopNow, stop_at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from stream_dream.networks.layers import NetworkSpec
     from stream_dream.render import RenderSummary
-
-# Of the picture whose gradient is measured.
-_MEASURED_SIZE = (320, 240)
 
 app = typer.Typer(
     name="stream-dream",
@@ -69,7 +63,6 @@ def _common(
 Preset = Annotated[
     str, typer.Option(help="A look: a name (see: stream-dream presets) or a .toml file.")
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings and errors.")]
 Debug = Annotated[
     bool, typer.Option("--debug", help="Show tracebacks and the libraries' messages.")
@@ -104,10 +97,10 @@ def render(
     dream, output = _chosen(preset, knobs, OutputSettings, debug=debug)
 
     # OpenCV and TensorFlow are imported here and not earlier: --help answers at once.
-    from stream_dream.progress import display
+    from stream_dream.progress import display, fetch_weights
     from stream_dream.render import render as render_file
 
-    _fetch(dream, quiet=quiet)
+    fetch_weights(dream, quiet=quiet)
     with display(quiet=quiet, as_json=as_json) as shown:
         summary = render_file(
             source,
@@ -151,10 +144,10 @@ def image(
     dream, still = _chosen(preset, knobs, StillSettings, debug=debug)
     dream = for_stills(dream, given=knobs)
 
-    from stream_dream.progress import still_display
+    from stream_dream.progress import fetch_weights, still_display
     from stream_dream.stills import dream_stills
 
-    _fetch(dream, quiet=quiet)
+    fetch_weights(dream, quiet=quiet)
     with still_display(quiet=quiet) as shown:
         summary = dream_stills(
             paths[:-1],
@@ -193,25 +186,6 @@ def _chosen(
     return dream, validated(model, {k: v for k, v in given.items() if k not in chosen})
 
 
-def _fetch(dream: DreamSettings, *, quiet: bool) -> None:
-    """Download the network's weights if they are not there yet, before anything is drawn."""
-    if dream.weights is not None:
-        return
-    from stream_dream.networks import registry
-    from stream_dream.progress import download_display
-
-    spec = registry.find(dream.network)
-    if spec.fetch is None:
-        return
-    # Keras shows its own progress, on standard output, which may be a pipe of JSON.
-    with (
-        open(os.devnull, "w") as nowhere,
-        contextlib.redirect_stdout(nowhere if quiet else sys.stderr),
-        download_display(quiet=quiet) as on_progress,
-    ):
-        spec.fetch(on_progress)
-
-
 @app.command(name="presets")
 def show_presets(
     name: Annotated[
@@ -231,78 +205,7 @@ def show_presets(
     Console(markup=False).print(table)
 
 
-@app.command()
-def networks(
-    name: Annotated[str | None, typer.Argument(help="List the layers of this network.")] = None,
-    parts: Annotated[bool, typer.Option("--all", help="List the parts of layers as well.")] = False,
-    measure: Annotated[
-        bool, typer.Option("--measure", help="Measure how fast each network is on this machine.")
-    ] = False,
-    show: Annotated[
-        str | None,
-        typer.Option(metavar="LAYER", help="Draw what the layer's strongest channels dream."),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to draw it: .png, .jpg, .webp, .tif.")
-    ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The network's weights for --show.")
-    ] = None,
-    overwrite: Overwrite = False,
-) -> None:
-    """List the networks, or the layers of one."""
-    from stream_dream.networks import registry
-
-    if (show or out or weights) and name is None:
-        raise SettingsError("--show needs a network: stream-dream networks NAME --show LAYER")
-    if show is not None and name is not None:
-        _draw_sheet(name, show, out, weights, overwrite=overwrite)
-    elif measure:
-        _measure(registry.networks() if name is None else (registry.find(name),))
-    elif name is None:
-        table = Table("network", "what it is", "weights", "MB", box=None)
-        for spec in registry.networks():
-            size = f"{spec.megabytes:g}"
-            table.add_row(spec.name, spec.summary, spec.origin, size)
-        Console(markup=False).print(table)
-    else:
-        table = Table("layer", "channels", "stride", "dreams", box=None)
-        for layer in registry.find(name).list_layers():
-            if parts or layer.role != "part":
-                table.add_row(layer.name, str(layer.channels), str(layer.stride), layer.dreams)
-        Console(markup=False).print(table)
-
-
-def _measure(specs: Sequence[NetworkSpec]) -> None:
-    """Print how fast networks are, one by one: the largest take minutes."""
-    from stream_dream.networks.registry import find
-    from stream_dream.quiet import hushed
-
-    with hushed():
-        from stream_dream.dream.speed import gradient_call, seconds_per_call
-
-    default = gradient_call(find(DreamSettings().network), _MEASURED_SIZE)
-    typer.echo(f"{'network':22}{'weights':22}{'MB':>6}{'ms':>9}  speed")
-    for spec in specs:
-        usual, seconds = seconds_per_call(default, gradient_call(spec, _MEASURED_SIZE))
-        ms, speed = seconds * 1e3, usual / seconds
-        typer.echo(f"{spec.name:22}{spec.origin:22}{spec.megabytes:6g}{ms:9.1f}  {speed:.2g}")
-
-
-def _draw_sheet(
-    name: str, layer: str, out: Path | None, weights: Path | None, *, overwrite: bool
-) -> None:
-    from stream_dream.media.picture import Picture, check_picture_target, write_picture
-    from stream_dream.quiet import hushed
-
-    target = out or Path(f"{Path(name).stem}-{layer}.png")
-    check_picture_target(target, overwrite=overwrite)
-    dream = validated(DreamSettings, {"network": name, "weights": weights, "layer": [layer]})
-    _fetch(dream, quiet=False)
-    with hushed():
-        from stream_dream.dream.sheet import channel_sheet
-    write_picture(Picture(channel_sheet(dream)), target, overwrite=overwrite)
-    typer.echo(f"{target}: the strongest channels of {layer}, each as it dreams from noise")
+app.command()(networks)
 
 
 def main() -> NoReturn:

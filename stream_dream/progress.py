@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -25,6 +25,7 @@ from rich.progress import (
 )
 
 from stream_dream.frame import FrameReport, StreamInfo
+from stream_dream.settings import DreamSettings
 
 if TYPE_CHECKING:
     from stream_dream.dream.walk import Step
@@ -219,8 +220,26 @@ def still_display(*, quiet: bool) -> StillDisplay:
     return StillDisplay() if quiet or not sys.stderr.isatty() else StillBar(_own_console())
 
 
+def fetch_weights(dream: DreamSettings, *, quiet: bool) -> None:
+    """Download the network's weights if they are not there yet, before anything is drawn."""
+    if dream.weights is not None:
+        return
+    from stream_dream.networks import registry
+
+    spec = registry.find(dream.network)
+    if spec.fetch is None:
+        return
+    # Keras shows its own progress, on standard output, which may be a pipe of JSON.
+    with (
+        open(os.devnull, "w") as nowhere,
+        redirect_stdout(nowhere if quiet else sys.stderr),
+        _download_display(quiet=quiet) as on_progress,
+    ):
+        spec.fetch(on_progress)
+
+
 @contextmanager
-def download_display(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+def _download_display(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     """Show a download: give what is to be told (file name, bytes so far, bytes in all or 0)."""
     if quiet:
         yield lambda name, done, total: None

@@ -17,15 +17,8 @@ from stream_dream.errors import Interrupted, SinkError, SourceError
 from stream_dream.frame import Image8, ImageF
 from stream_dream.image import fit_size, resize
 from stream_dream.media.guide import guide_images
-from stream_dream.media.picture import (
-    PICTURE_FORMATS,
-    READABLE_PICTURES,
-    Picture,
-    check_picture_target,
-    read_picture,
-    visible_image,
-    write_picture,
-)
+from stream_dream.media.picture import READABLE_PICTURES, Picture, read_picture, visible_image
+from stream_dream.media.picture_sink import PICTURE_FORMATS, check_picture_target, write_picture
 from stream_dream.media.sink import VideoSink, check_target
 from stream_dream.media.target import existing, interrupted_name
 from stream_dream.quiet import hushed

@@ -23,7 +23,8 @@ from pydantic import BaseModel, Field
 from stream_dream import cli
 from stream_dream.errors import Interrupted, NetworkError, SinkError, StreamDreamError
 from stream_dream.frame import FrameReport, StreamInfo
-from stream_dream.media.picture import Picture, read_picture, write_picture
+from stream_dream.media.picture import Picture, read_picture
+from stream_dream.media.picture_sink import write_picture
 from stream_dream.options import with_options
 from stream_dream.presets import DEFAULT_PRESET, load_preset
 from stream_dream.render import RenderSummary

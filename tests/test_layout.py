@@ -16,6 +16,7 @@ PACKAGE = Path(stream_dream.__file__).parent
 FLOORS = (
     ("__main__",),
     ("cli",),
+    ("network_command",),
     ("progress", "options"),
     ("render", "stills"),
     ("pipeline",),

@@ -17,14 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, JpegImagePlugin
 
 from stream_dream.errors import SinkError, SourceError
-from stream_dream.media.picture import (
+from stream_dream.media.picture import READABLE_PICTURES, Picture, read_picture, visible_image
+from stream_dream.media.picture_sink import (
     PICTURE_FORMATS,
-    READABLE_PICTURES,
-    Picture,
     check_picture_size,
     check_picture_target,
-    read_picture,
-    visible_image,
     write_picture,
 )
 

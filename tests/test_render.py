@@ -18,7 +18,8 @@ import synthetic
 from stream_dream.dream.composing import Guide
 from stream_dream.errors import Interrupted, SinkError
 from stream_dream.frame import FrameReport
-from stream_dream.media.picture import Picture, write_picture
+from stream_dream.media.picture import Picture
+from stream_dream.media.picture_sink import write_picture
 from stream_dream.media.sink import VideoSink
 from stream_dream.media.source import VideoSource
 from stream_dream.render import render

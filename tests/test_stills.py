@@ -13,7 +13,8 @@ from skimage import data
 from stream_dream.dream.ascent import Ascent
 from stream_dream.errors import Interrupted, SettingsError, SinkError, SourceError
 from stream_dream.image import to_float
-from stream_dream.media.picture import Picture, read_picture, write_picture
+from stream_dream.media.picture import Picture, read_picture
+from stream_dream.media.picture_sink import write_picture
 from stream_dream.media.source import VideoSource
 from stream_dream.networks.layers import CLASSES
 from stream_dream.networks.registry import find

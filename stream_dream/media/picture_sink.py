@@ -1,0 +1,172 @@
+"""Writes still pictures through Pillow: a name appears when the picture is complete."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from stream_dream.errors import SinkError
+from stream_dream.media.formats import FORMATS
+from stream_dream.media.picture import Picture, over
+from stream_dream.media.target import (
+    existing,
+    folder_problem,
+    is_pattern,
+    place,
+    reserve,
+    same_file,
+)
+
+_WHITE = (255.0, 255.0, 255.0)
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFormat:
+    """How a kind of picture is written.
+
+    Attributes:
+        name: Pillow's name.
+        longest_side: Pixels a side may have; None where there is no limit to care about.
+        alpha: True where transparency can be kept.
+        lossy: True where a quality is chosen.
+        options: Pillow's other options.
+    """
+
+    name: str
+    longest_side: int | None = None
+    alpha: bool = True
+    lossy: bool = False
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+_JPEG = PictureFormat("JPEG", 65500, alpha=False, lossy=True, options={"subsampling": "4:4:4"})
+_TIFF = PictureFormat("TIFF", options={"compression": "tiff_deflate"})
+
+PICTURE_FORMATS: Mapping[str, PictureFormat] = {
+    ".jpg": _JPEG,
+    ".jpeg": _JPEG,
+    ".png": PictureFormat("PNG", options={"compress_level": 6}),
+    ".webp": PictureFormat("WEBP", 16383, lossy=True, options={"method": 4}),
+    ".tif": _TIFF,
+    ".tiff": _TIFF,
+}
+"""What can be written, by extension in small letters."""
+
+
+def check_picture_target(path: Path, *, overwrite: bool, sources: Iterable[Path] = ()) -> None:
+    """Refuse, before any work is done, a target that cannot be written.
+
+    Args:
+        path: A file with an extension in ``PICTURE_FORMATS``.
+        overwrite: True if what exists may be replaced.
+        sources: What is going to be read; it is never replaced.
+
+    Raises:
+        SinkError: With ``exit_code`` 2 and the reason.
+    """
+    problem = _name_problem(path) or folder_problem(path)
+    if problem:
+        pass
+    elif any(same_file(path, source) for source in sources):
+        problem = "is one of the sources: choose another name"
+    elif not overwrite and existing(path):
+        problem = "exists already: choose another name or --overwrite"
+    if problem:
+        raise SinkError(f"{path} {problem}", exit_code=2)
+
+
+def check_picture_size(path: Path, size: tuple[int, int]) -> None:
+    """Refuse a (width, height) in pixels that the format of a name cannot hold.
+
+    Raises:
+        SinkError: With ``exit_code`` 2, also where the extension is none of ``PICTURE_FORMATS``.
+    """
+    problem = _name_problem(path)
+    if problem:
+        raise SinkError(f"{path} {problem}", exit_code=2)
+    limit = PICTURE_FORMATS[path.suffix.lower()].longest_side
+    if limit is not None and max(size) > limit:
+        raise SinkError(
+            f"{path} would have {size[0]}x{size[1]} pixels, its format holds {limit} a side: "
+            "choose .png or .tif",
+            exit_code=2,
+        )
+
+
+def write_picture(
+    picture: Picture, path: Path | str, *, overwrite: bool = False, quality: int = 95
+) -> Path:
+    """Write a picture in the format of its extension; the name appears when it is complete.
+
+    Alpha is kept; where the format has none, white shows through.
+
+    Args:
+        picture: What to write.
+        path: A file with an extension in ``PICTURE_FORMATS``.
+        overwrite: True if what exists under this name may be replaced. Otherwise it is kept, and
+            the picture gets a free name.
+        quality: Of JPEG and WebP: 1 to 100 (best).
+
+    Returns:
+        The name it has got.
+
+    Raises:
+        SinkError: With ``exit_code`` 2 if the name, the picture or the quality cannot be used,
+            else because the disk or the encoder failed.
+    """
+    path = Path(path)
+    if not 1 <= quality <= 100:
+        raise SinkError(f"quality is {quality}: choose 1 to 100", exit_code=2)
+    _check_pixels(picture, path)
+    height, width = picture.image.shape[:2]
+    check_picture_size(path, (width, height))
+    part = reserve(path)
+    try:
+        part.write_bytes(_encoded(picture, PICTURE_FORMATS[path.suffix.lower()], quality))
+        return place(part, path, overwrite=overwrite)
+    except BaseException as error:
+        part.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            reason = error.strerror or error
+            raise SinkError(f"{path} could not be written: {reason}") from error
+        raise
+
+
+def _name_problem(path: Path) -> str | None:
+    """Say why no picture can have that name; None if it can."""
+    suffix, known = path.suffix.lower(), ", ".join(PICTURE_FORMATS)
+    if suffix in PICTURE_FORMATS:
+        return "would be a numbered sequence: leave out the %" if is_pattern(path) else None
+    if suffix in FORMATS:
+        return f"would be a film: choose {known}, or --out, which shows the dream emerging"
+    return f"has no extension that can be written: choose {known}"
+
+
+def _check_pixels(picture: Picture, path: Path) -> None:
+    image, alpha = picture.image, picture.alpha
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        problem = f"an image is {image.dtype} {image.shape}: {path} takes uint8 (height, width, 3)"
+    elif alpha is not None and (alpha.dtype != np.uint8 or alpha.shape != image.shape[:2]):
+        problem = f"alpha is {alpha.dtype} {alpha.shape}: {path} takes uint8 {image.shape[:2]}"
+    else:
+        return
+    raise SinkError(problem, exit_code=2)
+
+
+def _encoded(picture: Picture, made: PictureFormat, quality: int) -> memoryview:
+    """Encode in memory: Pillow hides why it failed where it writes to a disk."""
+    from PIL import Image
+
+    image, alpha = picture.image, picture.alpha
+    if alpha is not None:
+        image = np.dstack([image, alpha]) if made.alpha else over(image, alpha, _WHITE)
+    options = {**made.options, "icc_profile": picture.icc_profile}
+    if made.lossy:
+        options["quality"] = quality
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, made.name, **options)
+    return buffer.getbuffer()

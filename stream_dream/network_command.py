@@ -1,0 +1,97 @@
+"""The command ``stream-dream networks``: lists, measures and draws them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from stream_dream.errors import SettingsError
+from stream_dream.quiet import hushed
+from stream_dream.settings import DreamSettings, validated
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stream_dream.networks.layers import NetworkSpec
+
+# Of the picture whose gradient is measured.
+_MEASURED_SIZE = (320, 240)
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
+
+
+def networks(
+    name: Annotated[str | None, typer.Argument(help="List the layers of this network.")] = None,
+    parts: Annotated[bool, typer.Option("--all", help="List the parts of layers as well.")] = False,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure how fast each network is on this machine.")
+    ] = False,
+    show: Annotated[
+        str | None,
+        typer.Option(metavar="LAYER", help="Draw what the layer's strongest channels dream."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to draw it: .png, .jpg, .webp, .tif.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The network's weights for --show.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """List the networks, or the layers of one."""
+    from stream_dream.networks import registry
+
+    if (show or out or weights) and name is None:
+        raise SettingsError("--show needs a network: stream-dream networks NAME --show LAYER")
+    if show is not None and name is not None:
+        _draw_sheet(name, show, out, weights, overwrite=overwrite)
+    elif measure:
+        _measure(registry.networks() if name is None else (registry.find(name),))
+    elif name is None:
+        table = Table("network", "what it is", "weights", "MB", box=None)
+        for spec in registry.networks():
+            size = f"{spec.megabytes:g}"
+            table.add_row(spec.name, spec.summary, spec.origin, size)
+        Console(markup=False).print(table)
+    else:
+        table = Table("layer", "channels", "stride", "dreams", box=None)
+        for layer in registry.find(name).list_layers():
+            if parts or layer.role != "part":
+                table.add_row(layer.name, str(layer.channels), str(layer.stride), layer.dreams)
+        Console(markup=False).print(table)
+
+
+def _measure(specs: Sequence[NetworkSpec]) -> None:
+    """Print how fast networks are, one by one: the largest take minutes."""
+    from stream_dream.networks.registry import find
+
+    with hushed():
+        from stream_dream.dream.speed import gradient_call, seconds_per_call
+
+    default = gradient_call(find(DreamSettings().network), _MEASURED_SIZE)
+    typer.echo(f"{'network':22}{'weights':22}{'MB':>6}{'ms':>9}  speed")
+    for spec in specs:
+        usual, seconds = seconds_per_call(default, gradient_call(spec, _MEASURED_SIZE))
+        ms, speed = seconds * 1e3, usual / seconds
+        typer.echo(f"{spec.name:22}{spec.origin:22}{spec.megabytes:6g}{ms:9.1f}  {speed:.2g}")
+
+
+def _draw_sheet(
+    name: str, layer: str, out: Path | None, weights: Path | None, *, overwrite: bool
+) -> None:
+    from stream_dream.media.picture import Picture
+    from stream_dream.media.picture_sink import check_picture_target, write_picture
+    from stream_dream.progress import fetch_weights
+
+    target = out or Path(f"{Path(name).stem}-{layer}.png")
+    check_picture_target(target, overwrite=overwrite)
+    dream = validated(DreamSettings, {"network": name, "weights": weights, "layer": [layer]})
+    fetch_weights(dream, quiet=False)
+    with hushed():
+        from stream_dream.dream.sheet import channel_sheet
+    write_picture(Picture(channel_sheet(dream)), target, overwrite=overwrite)
+    typer.echo(f"{target}: the strongest channels of {layer}, each as it dreams from noise")
