@@ -508,6 +508,7 @@ def test_layers_are_listed_without_their_parts(run: Run) -> None:
     assert "Conv2d_1a_7x7_bn" in all_parts
 
 
+@pytest.mark.real
 def test_a_contact_sheet(run: Run, tmp_path: Path) -> None:
     synthetic.register_tiny()
     sheet = tmp_path / "sheet.png"
@@ -523,6 +524,7 @@ def test_a_contact_sheet(run: Run, tmp_path: Path) -> None:
     assert (code, "--show needs a network" in one_line(err)) == (2, True)
 
 
+@pytest.mark.real
 def test_speed_is_measured(run: Run) -> None:
     synthetic.register_tiny()
     code, out, _ = run("networks", "tiny", "--measure")

@@ -155,6 +155,7 @@ def test_keras_file(
     check(tmp_path / "notop.h5", expected)
 
 
+@pytest.mark.real
 def test_checkpoint_of_slim_and_its_archive(
     tmp_path: Path, arrays: Arrays, expected: list[NDArray[np.float32]]
 ) -> None:
@@ -165,6 +166,7 @@ def test_checkpoint_of_slim_and_its_archive(
     check(tmp_path / "inception_v1_2016_08_28.tar.gz", expected)
 
 
+@pytest.mark.real
 def test_classes_of_slim_begin_behind_the_background(tmp_path: Path, arrays: Arrays) -> None:
     write_slim(tmp_path / "inception_v1.ckpt", arrays)
     spec = find("inception_v1")

@@ -127,10 +127,13 @@ def _build(
     import_keras()
     from stream_dream.networks.cutting import cut
 
-    model = network(classifier=CLASSES in names)
-    if weights != "random":
+    if weights == "random":
+        model = network(classifier=CLASSES in names)
+    else:
         path = weights if isinstance(weights, Path) else fetch(NAME, SOURCES)
-        assign(model, read_weights(path, parts()), path)
+        arrays = read_weights(path, parts())
+        model = network(classifier=CLASSES in names)
+        assign(model, arrays, path)
     names = ["Logits" if name == CLASSES else name for name in names]
     return cut(model, names, prepare=_prepare, fold=fold)
 
