@@ -15,7 +15,7 @@ import numpy as np
 
 from stream_dream.errors import Interrupted, SinkError, SourceError
 from stream_dream.frame import Image8, ImageF
-from stream_dream.image import fit_size, resize
+from stream_dream.image import add_residual, fit_size, resize, to_float
 from stream_dream.media.guide import guide_images
 from stream_dream.media.picture import READABLE_PICTURES, Picture, read_picture, visible_image
 from stream_dream.media.picture_sink import PICTURE_FORMATS, check_picture_target, write_picture
@@ -199,24 +199,25 @@ class _Worker:
             dream = self._dreamer(source, follow)
             if emerging is not None:
                 emerging.hold(dream)
-        return self._write(dream, source, picture, job.target)
+        return self._write(dream, picture, job.target)
 
     def keep(self, job: Job, picture: Picture | None, summary: StillsSummary) -> str:
         """Keep what there is of an interrupted picture, and say what and where."""
         others = f"; {len(summary.written)} are done" if summary.written else ""
         if self._newest is None or picture is None:
             return f"interrupted before the first step of {job.source}: nothing was written{others}"
-        height, width = picture.image.shape[:2]
-        grown = resize(_to_8_bits(self._newest), (width, height))
+        source = visible_image(picture)
+        height, width = self._newest.shape[:2]
+        # What was dreamed at a small octave is laid over the whole picture, with its detail.
+        grown = np.clip(self._newest, 0, 1) - to_float(resize(source, (width, height)))
         kept = self._write(
-            grown, visible_image(picture), picture, interrupted_name(job.target), overwrite=False
+            add_residual(source, grown), picture, interrupted_name(job.target), overwrite=False
         )
         return f"interrupted: {job.source} as far as it came is in {kept}{others}"
 
     def _write(
         self,
         dream: Image8,
-        source: Image8,
         picture: Picture,
         target: Path,
         *,

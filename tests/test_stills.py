@@ -161,6 +161,19 @@ def test_ctrl_c_keeps_what_there_is(dream: Dream, photo: Path, tmp_path: Path, a
     assert names(tmp_path) == ["dream.interrupted.png", "photo.png"]
 
 
+def test_an_interrupted_picture_keeps_its_detail(photo: Path, tmp_path: Path, tiny: Make) -> None:
+    def interrupt(step: object) -> None:
+        raise KeyboardInterrupt
+
+    motionless = tiny(step_size=0, dream_size=24)
+    with pytest.raises(Interrupted):
+        dream_stills(
+            [photo], tmp_path / "dream.png", motionless, StillSettings(), on_step=interrupt
+        )
+    kept = read_picture(tmp_path / "dream.interrupted.png").image
+    np.testing.assert_array_equal(kept, read_picture(photo).image)
+
+
 def test_stills_are_dreamed_larger_than_films() -> None:
     look = load_preset("dogs").dream
     still = for_stills(look, given={})

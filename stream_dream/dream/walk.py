@@ -63,6 +63,9 @@ class Walk:
         """Take how to ascend, and along what."""
         self._settings = settings
         self._gradient = gradient
+        self._normalize = NORMS[settings.gradient_norm]
+        # A graph lets go of each array as soon as it can.
+        self._normalize_large = tf.function(self._normalize, autograph=False)
 
     def __call__(
         self, seed: ImageF, shapes: Sequence[Shape], steps: int, rng: np.random.Generator
@@ -150,10 +153,8 @@ class Walk:
 
     def _step_along(self, gradient: ImageF) -> ImageF:
         """Return the step: the gradient normalised, times the step size."""
-        normalize = NORMS[self._settings.gradient_norm]
-        if max(gradient.shape[:2]) > _TILED_ABOVE:
-            # A graph lets go of each array as soon as it can.
-            normalize = tf.function(normalize, autograph=False)
+        large = max(gradient.shape[:2]) > _TILED_ABOVE
+        normalize = self._normalize_large if large else self._normalize
         step = normalize(tf.constant(gradient)) * self._settings.step_size
         moved: ImageF = np.asarray(step, np.float32)
         return moved
