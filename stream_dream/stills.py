@@ -15,7 +15,7 @@ import numpy as np
 
 from stream_dream.errors import Interrupted, SinkError, SourceError
 from stream_dream.frame import Image8, ImageF
-from stream_dream.image import add_residual, fit_size, resize, to_float
+from stream_dream.image import add_residual, fit_size, resize
 from stream_dream.media.guide import guide_images
 from stream_dream.media.picture import READABLE_PICTURES, Picture, read_picture, visible_image
 from stream_dream.media.picture_sink import PICTURE_FORMATS, check_picture_target, write_picture
@@ -179,7 +179,7 @@ class _Worker:
         self._overwrite = overwrite
         self._on_step = on_step
         self._dreamer: StillDreamer | None = None
-        self._newest: ImageF | None = None
+        self._newest: Step | None = None
 
     def __call__(self, job: Job, picture: Picture) -> Path:
         self._newest = None
@@ -190,7 +190,7 @@ class _Worker:
         with _emerging(self._still.out, source, self._settings, self._overwrite) as emerging:
 
             def follow(step: Step) -> None:
-                self._newest = step.image
+                self._newest = step
                 self._on_step(step)
                 octaves(step)
                 if emerging is not None:
@@ -207,9 +207,8 @@ class _Worker:
         if self._newest is None or picture is None:
             return f"interrupted before the first step of {job.source}: nothing was written{others}"
         source = visible_image(picture)
-        height, width = self._newest.shape[:2]
         # What was dreamed at a small octave is laid over the whole picture, with its detail.
-        grown = np.clip(self._newest, 0, 1) - to_float(resize(source, (width, height)))
+        grown = np.clip(self._newest.image, 0, 1) - self._newest.original
         kept = self._write(
             add_residual(source, grown), picture, interrupted_name(job.target), overwrite=False
         )

@@ -31,8 +31,9 @@ class Step:
         step: Number of the step in it, from 0.
         steps: How many there are.
         loss: Objective before the step.
-        image: The picture as it stands, at the octave's size: float32 (height, width, 3). The next
+        image: The picture as it stands, up to its full size: float32 (height, width, 3). The next
             step changes it: copy what is to be kept.
+        original: What it would be by now if nothing had been dreamed, of the same size.
         finished: True where the octave is complete.
     """
 
@@ -42,6 +43,7 @@ class Step:
     steps: int
     loss: float
     image: ImageF
+    original: ImageF
     finished: bool
 
 
@@ -87,16 +89,16 @@ class Walk:
         original = resize_float(seed, shapes[0])
         image = original.copy()
         for octave, shape in enumerate(shapes):
-            image = resize_float(image, shape)
+            image, enlarged = resize_float(image, shape), resize_float(original, shape)
             loss = 0.0
             for step, loss in self._climb(image, steps, rng, clipped=False):
-                yield Step(octave, len(shapes), step, steps, loss, image, finished=False)
-            smaller, original = original, resize_float(seed, shape)
+                yield Step(octave, len(shapes), step, steps, loss, image, enlarged, finished=False)
+            original = resize_float(seed, shape)
             image += original
-            image -= resize_float(smaller, shape)
+            image -= enlarged
             if octave == len(shapes) - 1:
-                image = resize_float(image, seed.shape[:2])
-            yield Step(octave, len(shapes), steps - 1, steps, loss, image, finished=True)
+                image, original = resize_float(image, seed.shape[:2]), seed
+            yield Step(octave, len(shapes), steps - 1, steps, loss, image, original, finished=True)
 
     def _adding_up(
         self, seed: ImageF, shapes: Sequence[Shape], steps: int, rng: np.random.Generator
@@ -106,15 +108,16 @@ class Walk:
         for octave, shape in enumerate(shapes):
             start = resize_float(np.clip(image, 0, 1), shape, antialias=True)
             change = start.copy()
+            original = resize_float(seed, shape, antialias=True)
             loss = 0.0
             for step, loss in self._climb(change, steps, rng, clipped=True):
-                yield Step(octave, len(shapes), step, steps, loss, change, finished=False)
+                yield Step(octave, len(shapes), step, steps, loss, change, original, finished=False)
             change -= start
             image += resize_float(change, seed.shape[:2])
             if octave == len(shapes) - 1:
                 # As in the ascent on frames: the overall colour is no shape.
                 image -= _mean_colour(image) - _mean_colour(seed)
-            yield Step(octave, len(shapes), steps - 1, steps, loss, image, finished=True)
+            yield Step(octave, len(shapes), steps - 1, steps, loss, image, seed, finished=True)
 
     def _climb(
         self, image: ImageF, steps: int, rng: np.random.Generator, *, clipped: bool
