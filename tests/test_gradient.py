@@ -57,6 +57,7 @@ def test_tiles_give_the_gradient_of_the_whole(gradient: Gradient, image: ImageF)
     assert difference[~away].max() < np.abs(whole).max()
 
 
+@pytest.mark.real
 def test_the_mean_over_grids_is_even(gradient: Gradient, image: ImageF) -> None:
     rng = np.random.default_rng(0)
     whole = gradient.whole(tf.constant(image))[0].numpy()

@@ -147,7 +147,10 @@ def test_convolutions_are_as_many_as_in_the_paper() -> None:
     assert count == 5_607_184  # as TF-Slim's own test of inception_v1_base counts
 
 
-@pytest.mark.parametrize(("as_bytes", "inside"), [(True, ""), (False, "model_weights")])
+@pytest.mark.parametrize(
+    ("as_bytes", "inside"),
+    [(True, ""), pytest.param(False, "model_weights", marks=pytest.mark.real)],
+)
 def test_keras_file(
     tmp_path: Path, arrays: Arrays, expected: list[NDArray[np.float32]], as_bytes: bool, inside: str
 ) -> None:

@@ -143,6 +143,7 @@ def test_a_large_source_keeps_its_detail(tiny: Make) -> None:
     assert np.corrcoef((dream.astype(int) - np.roll(dream, 1, 1)).ravel(), fine.ravel())[0, 1] > 0.8
 
 
+@pytest.mark.real
 def test_tiles_dream_much_the_same(tiny: Make) -> None:
     image = synthetic.photo((320, 240))
     whole, tiled = (
