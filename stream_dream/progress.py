@@ -18,6 +18,7 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TaskID,
     TextColumn,
@@ -104,7 +105,19 @@ class Lines(Display):
 class _Drawn(_Shown):
     """A bar on a console, whose file is closed at the end."""
 
-    _progress: Progress
+    def __init__(self, console: Console, *columns: ProgressColumn) -> None:
+        """Draw on a console; the columns stand between the bar and the figures."""
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            *columns,
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task = self._progress.add_task("preparing the network", total=None, figures="")
 
     def __enter__(self) -> Self:
         """Show the bar."""
@@ -126,18 +139,8 @@ class Bar(_Drawn, Display):
     """A progress bar with frame, frame rate, time left and loss."""
 
     def __init__(self, console: Console) -> None:
-        """Draw on a console, whose file is closed at the end."""
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[figures]}"),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-        )
-        self._task = self._progress.add_task("preparing the network", total=None, figures="")
+        """Draw on a console."""
+        super().__init__(console, MofNCompleteColumn())
         self._begun: float | None = None
 
     def started(self, info: StreamInfo) -> None:
@@ -182,17 +185,8 @@ class StillBar(_Drawn, StillDisplay):
     """A progress bar with picture, octave, step and loss."""
 
     def __init__(self, console: Console) -> None:
-        """Draw on a console, whose file is closed at the end."""
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[figures]}"),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-        )
-        self._task = self._progress.add_task("preparing the network", total=None, figures="")
+        """Draw on a console."""
+        super().__init__(console)
         self._done = 0
 
     def started(self, job: Job, count: int) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -198,7 +197,7 @@ class _Worker:
 
             dream = self._dreamer(source, follow)
             if emerging is not None:
-                emerging.hold(dream)
+                emerging.show(dream, frames=_HELD_FRAMES)
         return self._write(dream, picture, job.target)
 
     def keep(self, job: Job, picture: Picture | None, summary: StillsSummary) -> str:
@@ -262,46 +261,38 @@ class _OctaveFiles:
 class _Emerging:
     """Films the dream while it emerges."""
 
-    def __init__(self, path: Path, source: Image8, steps: int, overwrite: bool) -> None:
-        height, width = source.shape[:2]
-        self._size = fit_size((width, height), _EMERGING_SIDE)
+    def __init__(self, sink: VideoSink, size: tuple[int, int], steps: int) -> None:
+        self._sink = sink
+        self._size = size
         self._every = max(1, steps // _EMERGING_FRAMES)
         self._count = 0
-        self._sink = VideoSink(
-            path, size=self._size, fps=Fraction(_EMERGING_FPS), overwrite=overwrite
-        )
-        self._sink.write(resize(source, self._size))
 
     def __call__(self, step: Step) -> None:
         if not step.finished:
             self._count += 1
             if self._count % self._every == 0:
-                self._sink.write(resize(_to_8_bits(step.image), self._size))
+                self.show(_to_8_bits(step.image))
 
-    def hold(self, dream: Image8) -> None:
-        """Show the finished dream for a while."""
-        for _ in range(_HELD_FRAMES):
-            self._sink.write(resize(dream, self._size))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._sink.__exit__(kind, error, traceback)
+    def show(self, image: Image8, frames: int = 1) -> None:
+        """Show a picture for so many frames."""
+        for _ in range(frames):
+            self._sink.write(resize(image, self._size))
 
 
+@contextmanager
 def _emerging(
     path: Path | None, source: Image8, dream: DreamSettings, overwrite: bool
-) -> AbstractContextManager[_Emerging | None]:
+) -> Iterator[_Emerging | None]:
     if path is None:
-        return nullcontext()
+        yield None
+        return
+    height, width = source.shape[:2]
+    size = fit_size((width, height), _EMERGING_SIDE)
     steps = dream.octaves * dream.steps * (1 + dream.warm_up)
-    return _Emerging(path, source, steps, overwrite)
+    with VideoSink(path, size=size, fps=Fraction(_EMERGING_FPS), overwrite=overwrite) as sink:
+        emerging = _Emerging(sink, size, steps)
+        emerging.show(source)
+        yield emerging
 
 
 def _to_8_bits(image: ImageF) -> Image8:
