@@ -127,16 +127,16 @@ def dream_stills(
     jobs = plan(inputs, output)
     summary = StillsSummary()
     many = len(jobs) > 1 or jobs[0].target != output
+    if len(jobs) > 1 and (still.out or still.progress_dir):
+        raise SinkError("--out and --progress-dir are for one picture", exit_code=2)
     if many:
         _make_folder(output)
         if not overwrite:
             summary.skipped = [job.target for job in jobs if existing(job.target)]
             jobs = [job for job in jobs if job.target not in summary.skipped]
-        if still.out or still.progress_dir:
-            raise SinkError("--out and --progress-dir are for one picture", exit_code=2)
     for job in jobs:
         check_picture_target(job.target, overwrite=overwrite, sources=[job.source])
-    if still.out is not None:
+    if still.out is not None and jobs:
         check_target(still.out, overwrite=overwrite, source=jobs[0].source)
     worker = _Worker(dream, still, overwrite, on_step)
     for job in jobs:

@@ -222,6 +222,89 @@ def test_models_that_bring_code_are_refused(tmp_path: Path) -> None:
         open_model(tmp_path / "module.keras")
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"class_name": "layers.Lambda", "module": "keras"},
+        {"class_name": "layers.TFSMLayer", "module": "keras"},
+        {"class_name": "TFSMLayer", "module": "keras.src.export.tfsm_layer"},
+        {"class_name": "StringLookup"},
+        {"class_name": "get_file", "module": "keras.utils"},
+        {"class_name": "load_model", "module": "keras.src.saving.saving_api"},
+        {"registered_name": "mine>Conv2D"},
+        {"class_name": "Conv2D", "module": "keras.layers.../os"},
+        {"class_name": ["Conv2D"]},
+    ],
+)
+def test_disguises_are_seen_through(tmp_path: Path, changes: dict[str, object]) -> None:
+    spoiled(tmp_path / "disguised.keras", lambda layer: layer.update(changes))
+    with pytest.raises(NetworkError, match=r"layer 'first' is a .* may run code"):
+        open_model(tmp_path / "disguised.keras")
+
+
+def test_models_of_ordinary_blocks_are_taken(tmp_path: Path) -> None:
+    image = keras.Input((32, 32, 3))
+    x = layers.Conv2D(
+        4,
+        3,
+        padding="same",
+        kernel_initializer=keras.initializers.HeNormal(),
+        kernel_regularizer=keras.regularizers.L2(1e-4),
+        kernel_constraint=keras.constraints.MaxNorm(),
+        dtype=keras.DTypePolicy("mixed_float16"),
+    )(image)
+    x = keras.ops.relu(x) + x[:, ::-1]
+    model = keras.Model(image, x)
+    model.compile(optimizer="adam", loss=lambda a, b: a)
+    model.save(tmp_path / "mine.keras")
+    assert open_model(tmp_path / "mine.keras").output_shape == (None, 32, 32, 4)
+
+
+@pytest.mark.parametrize("data", [b"PK\3\4", b"[" * 99999, b'{"class_name": "Conv2D"}', b"\xff"])
+def test_broken_models_are_refused_in_one_line(tmp_path: Path, data: bytes) -> None:
+    with zipfile.ZipFile(tmp_path / "broken.keras", "w") as archive:
+        archive.writestr("config.json", data)
+    for path, content in (("plain.keras", data), ("plain.h5", data), ("broken.keras", None)):
+        if content is not None:
+            (tmp_path / path).write_bytes(content)
+        with pytest.raises(NetworkError, match=path) as caught:
+            open_model(tmp_path / path)
+        assert "\n" not in str(caught.value)
+
+
+def test_what_else_reads_a_convolution_keeps_its_batch_norm() -> None:
+    image = keras.Input((None, None, 3))
+    x = layers.Conv2D(4, 1)(image)
+    both = layers.Add(name="sum")([layers.BatchNormalization()(x), x])
+    trained = layers.BatchNormalization(name="live")(layers.Conv2D(4, 1)(both), training=True)
+    for name, output in (("sum", both), ("live", trained)):
+        model = randomize(keras.Model(image, output))
+        kept, folded = (
+            np.asarray(cut(model, [name], fold=fold)(PICTURE)) for fold in (False, True)
+        )
+        np.testing.assert_allclose(folded, kept, atol=1e-5)
+
+
+def test_a_layer_that_reads_by_keyword_is_a_reader() -> None:
+    image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 1)(image)
+    attention = layers.MultiHeadAttention(1, 4, attention_axes=(1, 2), name="attention")
+    model = randomize(keras.Model(image, attention(query=layers.BatchNormalization()(x), value=x)))
+    kept, folded = (
+        np.asarray(cut(model, ["attention"], fold=fold)(PICTURE[:, :8, :8]))
+        for fold in (False, True)
+    )
+    np.testing.assert_allclose(folded, kept, atol=1e-5)
+
+
+def test_a_model_that_centres_its_input_gets_no_levels(tmp_path: Path) -> None:
+    image = keras.Input((None, None, 3))
+    x = layers.Rescaling(2.0, -1.0)(image)
+    keras.Model(image, layers.Activation("linear", name="same")(x)).save(tmp_path / "mine.keras")
+    found = find(str(tmp_path / "mine.keras")).build(["same"])(PICTURE)
+    np.testing.assert_allclose(found, 2 * PICTURE - 1, atol=1e-5)
+
+
 def test_models_of_other_things_than_pictures_are_refused(tmp_path: Path) -> None:
     numbers = keras.Input((7,))
     keras.Model(numbers, layers.Dense(2)(numbers)).save(tmp_path / "numbers.keras")

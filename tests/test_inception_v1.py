@@ -206,6 +206,18 @@ def test_other_files_are_refused(tmp_path: Path, data: bytes) -> None:
         find("inception_v1").build(["Mixed_4c_Concatenated"], weights=tmp_path / "none")
 
 
+def test_archives_are_read_without_leaving_the_folder(tmp_path: Path) -> None:
+    for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE):
+        with tarfile.open(tmp_path / "linked.tar.gz", "w:gz") as archive:
+            link = tarfile.TarInfo("inception_v1.ckpt")
+            link.type, link.linkname = kind, "/etc/hostname"
+            archive.addfile(link)
+        with pytest.raises(NetworkError, match="it is not in it$"):
+            find("inception_v1").build(
+                ["Mixed_3b_Concatenated"], weights=tmp_path / "linked.tar.gz"
+            )
+
+
 def test_sources_are_the_published_ones() -> None:
     keras_file, archive = inception_v1.SOURCES
     assert keras_file.known_hash == "md5:6fa8ecdc5f6c402a59909437f0f5c975"

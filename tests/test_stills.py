@@ -10,9 +10,11 @@ import pytest
 import synthetic
 from skimage import data
 
+from stream_dream.dream import walk
 from stream_dream.dream.ascent import Ascent
 from stream_dream.errors import Interrupted, SettingsError, SinkError, SourceError
-from stream_dream.image import to_float
+from stream_dream.frame import ImageF
+from stream_dream.image import resize_float, to_float
 from stream_dream.media.picture import Picture, read_picture
 from stream_dream.media.picture_sink import write_picture
 from stream_dream.media.source import VideoSource
@@ -172,6 +174,35 @@ def test_an_interrupted_picture_keeps_its_detail(photo: Path, tmp_path: Path, ti
         )
     kept = read_picture(tmp_path / "dream.interrupted.png").image
     np.testing.assert_array_equal(kept, read_picture(photo).image)
+
+
+@pytest.mark.parametrize("schedule", ["all", "restore"])
+def test_ctrl_c_between_two_steps_keeps_the_picture(
+    photo: Path, tmp_path: Path, tiny: Make, monkeypatch: pytest.MonkeyPatch, schedule: str
+) -> None:
+    interrupted = 0
+    for count in range(1, 30):
+        calls = iter(range(count))
+
+        def resize(image: ImageF, shape: tuple[int, int], **rest: bool) -> ImageF:
+            if next(calls, None) is None:  # noqa: B023 - it is used up before the next one
+                raise KeyboardInterrupt
+            return resize_float(image, shape, **rest)
+
+        monkeypatch.setattr(walk, "resize_float", resize)
+        target = tmp_path / f"{count}.png"
+        try:
+            dream_stills(
+                [photo], target, tiny(step_size=0, schedule=schedule, octaves=3), StillSettings()
+            )
+            break
+        except Interrupted:
+            kept = tmp_path / f"{count}.interrupted.png"
+            if kept.exists():
+                interrupted += 1
+                difference = read_picture(kept).image.astype(int) - read_picture(photo).image
+                assert np.abs(difference).max() <= 1
+    assert interrupted >= 2
 
 
 def test_stills_are_dreamed_larger_than_films() -> None:

@@ -64,7 +64,7 @@ class Guide:
         activations = self._model(shown[None], training=False)
         for name, act in zip(self._layers, _listed(activations), strict=True):
             if name in self._features:
-                found = tf.reshape(act, (-1, act.shape[-1])).numpy()
+                found = tf.reshape(tf.cast(act, tf.float32), (-1, act.shape[-1])).numpy()
                 kept = np.linspace(0, len(found) - 1, min(len(found), _MOST_FEATURES)).astype(int)
                 self._features[name].assign(found[kept])
 

@@ -182,7 +182,8 @@ class Gradient:
             if 0 in act.shape:
                 raise NetworkError(f"a picture of {image.shape[:2]} is too small for {name}")
             maps = Maps(size_of(act[0]), size_of(padded), self._strides[name])
-            seen[name] = Seen(act, *counted(maps))
+            # Networks of half precision would lose small sums.
+            seen[name] = Seen(tf.cast(act, tf.float32), *counted(maps))
         return self._objective(seen)
 
     def _padded(self, image: tf.Tensor) -> tf.Tensor:

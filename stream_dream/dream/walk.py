@@ -94,8 +94,8 @@ class Walk:
             for step, loss in self._climb(image, steps, rng, clipped=False):
                 yield Step(octave, len(shapes), step, steps, loss, image, enlarged, finished=False)
             original = resize_float(seed, shape)
+            image = image - enlarged  # not in place: the step before still shows the old one
             image += original
-            image -= enlarged
             if octave == len(shapes) - 1:
                 image, original = resize_float(image, seed.shape[:2]), seed
             yield Step(octave, len(shapes), steps - 1, steps, loss, image, original, finished=True)
@@ -112,8 +112,8 @@ class Walk:
             loss = 0.0
             for step, loss in self._climb(change, steps, rng, clipped=True):
                 yield Step(octave, len(shapes), step, steps, loss, change, original, finished=False)
-            change -= start
-            image += resize_float(change, seed.shape[:2])
+            grown = change - start  # not in place: the step before still shows the change
+            image += resize_float(grown, seed.shape[:2])
             if octave == len(shapes) - 1:
                 # As in the ascent on frames: the overall colour is no shape.
                 image -= _mean_colour(image) - _mean_colour(seed)

@@ -51,6 +51,7 @@ class _Call(NamedTuple):
     layer: Any
     inputs: tuple[int, ...]
     output: Any
+    training: bool
 
 
 def _calls(model: keras.Model, shape: tuple[int | None, ...]) -> tuple[Any, list[_Call]]:
@@ -59,8 +60,9 @@ def _calls(model: keras.Model, shape: tuple[int | None, ...]) -> tuple[Any, list
 
     def record(layer: Any, *args: Any, **kwargs: Any) -> Any:
         output = layer(*args, **kwargs)
-        inputs = tuple(id(tensor) for tensor in keras.tree.flatten(args) if _is_tensor(tensor))
-        calls.append(_Call(layer, inputs, output))
+        given = keras.tree.flatten((args, kwargs))
+        inputs = tuple(id(tensor) for tensor in given if _is_tensor(tensor))
+        calls.append(_Call(layer, inputs, output, bool(kwargs.get("training"))))
         return output
 
     image = keras.Input(shape)
@@ -84,7 +86,9 @@ def _walk(model: keras.Model, image: Any, make: Any, call: Any, start: Any = Non
 
     def call_from_start(layer: Any, *args: Any, **kwargs: Any) -> Any:
         if start is not None:
-            args = keras.tree.map_structure(lambda x: start if x is image else x, args)
+            args, kwargs = keras.tree.map_structure(
+                lambda x: start if x is image else x, (args, kwargs)
+            )
         return call(layer, *args, **kwargs)
 
     graph = keras.Model(model.inputs, model.outputs)
@@ -95,7 +99,7 @@ def _walk(model: keras.Model, image: Any, make: Any, call: Any, start: Any = Non
 
 
 def describe(model: keras.Model) -> tuple[ours.Layer, ...]:
-    """List the layers that have a map of positions, with channels and stride.
+    """List the layers that have a map of positions, as fine as the image at most.
 
     Args:
         model: A network.
@@ -107,7 +111,8 @@ def describe(model: keras.Model) -> tuple[ours.Layer, ...]:
         if isinstance(one.layer, Layer) and len(before) == 4 and before[1] != after[1]:
             stride = round(_PROBE / (after[1] - before[1]))
             role = _role(one.layer)
-            listed.append(ours.Layer(one.layer.name, int(before[3]), stride, role=role))
+            if stride > 0:  # maps finer than the image have none
+                listed.append(ours.Layer(one.layer.name, int(before[3]), stride, role=role))
     return tuple(listed)
 
 
@@ -144,6 +149,8 @@ def cut(
     """
     image, calls = _calls(model, model.input_shape[1:])
     by_name = {call.layer.name: call.output for call in calls}
+    if CLASSES in names and len(model.outputs) > 1:
+        raise NetworkError(f"{model.name} has {len(model.outputs)} outputs: no classifier is meant")
     ends = [calls[-1].output if name == CLASSES else by_name[name] for name in names]
     surgeon = _Surgeon(
         folded=_foldable(calls, set(names)) if fold else {},
@@ -208,6 +215,7 @@ def _foldable(calls: Sequence[_Call], wanted: set[str]) -> dict[str, BatchNormal
         before = makers.get(call.inputs[0]) if len(call.inputs) == 1 else None
         if (
             isinstance(call.layer, BatchNormalization)
+            and not call.training
             and isinstance(before, _CONVOLUTIONS)
             and call.layer.axis in (-1, 3)
             and before.activation is keras.activations.linear

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
+import shutil
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,16 +53,21 @@ def read_weights(path: Path, parts: Iterable[Part]) -> Arrays:
     if start[:2] != _GZIP:
         return _read_checkpoint(path, parts)
     with tempfile.TemporaryDirectory() as folder:
+        inside = Path(folder) / _CHECKPOINT
         try:
-            with tarfile.open(path) as archive:
-                member = next(member for member in archive if Path(member.name).name == _CHECKPOINT)
-                archive.extract(member, folder, filter="data")
-        except (OSError, EOFError, tarfile.TarError, StopIteration) as error:
+            with tarfile.open(path) as archive, inside.open("wb") as out:
+                member = next(
+                    member
+                    for member in archive
+                    if member.isfile() and Path(member.name).name == _CHECKPOINT
+                )
+                shutil.copyfileobj(archive.extractfile(member) or io.BytesIO(), out)
+        except (OSError, EOFError, tarfile.TarError, zlib.error, StopIteration) as error:
+            reason = "it is not in it" if isinstance(error, StopIteration) else _first_line(error)
             raise NetworkError(
-                f"{path} cannot be read as the archive of {_CHECKPOINT}: "
-                f"{str(error) or 'it is not in it'}"
+                f"{path} cannot be read as the archive of {_CHECKPOINT}, delete it: {reason}"
             ) from error
-        return _read_checkpoint(Path(folder) / member.name, parts, shown=path)
+        return _read_checkpoint(inside, parts, shown=path)
 
 
 def _read_keras(path: Path) -> Arrays:
@@ -94,10 +102,9 @@ def _read_checkpoint(path: Path, parts: Iterable[Part], shown: Path | None = Non
                 for kind in ("weights", "biases")
             ]
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise NetworkError(
             f"{shown or path} is neither Keras' .h5 file of inception_v1 nor TF-Slim's checkpoint: "
-            f"{reason}"
+            f"{_first_line(error)}"
         ) from error
     return arrays
 
@@ -112,3 +119,7 @@ def slim_name(part: str) -> str:
     if (block, branch, step) == ("Mixed_5b", "2", "b"):
         name = "Conv2d_0a_3x3"  # a typo of theirs, kept for ever by their checkpoint
     return f"InceptionV1/{block}/Branch_{branch}/{name}"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from stream_dream.errors import NetworkError
 from stream_dream.networks.layers import Layer, NetworkSpec, Weights
+from stream_dream.networks.model_safety import refuse_code
 from stream_dream.networks.quiet_keras import import_keras
 
 if TYPE_CHECKING:
     import keras
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
-# They run code, or read other files, that come with the model.
-_UNSAFE = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
+# Factors below this bring 0..255 to about 1; those above it expect 0..1 already.
+_LEVELS_BELOW = 1 / 32
 
 
 def spec_of(path: Path) -> NetworkSpec:
@@ -76,15 +79,7 @@ def open_model(path: Path) -> keras.Model:
     Raises:
         NetworkError: It cannot be read, brings code, or is no network of images.
     """
-    for layer in _layers_of(_config(path)):
-        name, module = layer.get("class_name"), str(layer.get("module") or "keras")
-        if name in _UNSAFE or module.split(".")[0] != "keras":
-            inner = layer.get("config")
-            called = inner.get("name", "?") if isinstance(inner, dict) else "?"
-            raise NetworkError(
-                f"{path} is refused: its layer {called!r} is a {name}, which may run code of its "
-                "own; rebuild the model with Keras' own layers"
-            )
+    refuse_code(_config(path), path)
     keras = import_keras()
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
@@ -115,30 +110,26 @@ def _config(path: Path) -> Any:
                     f"{path} holds weights only: name the network and give it with --weights"
                 )
             return json.loads(file.attrs["model_config"])
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except NetworkError:
+        raise
+    except Exception as error:  # zip, HDF5 and JSON fail in a dozen ways where bytes are wrong
         raise NetworkError(f"{path} is not a Keras model: {_first_line(error)}") from error
-
-
-def _layers_of(config: Any) -> Iterator[dict[str, Any]]:
-    """Yield all that has a class in a configuration, however deep."""
-    if isinstance(config, dict):
-        if "class_name" in config:
-            yield config
-        for value in config.values():
-            yield from _layers_of(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from _layers_of(value)
 
 
 def _preparation(model: keras.Model) -> Any:
     """Return what brings an image in [0, 1] to what the model expects."""
     import keras
 
-    scales = (keras.layers.Rescaling, keras.layers.Normalization)
-    # A model that scales its input itself was trained on 0..255, as Keras' own are.
-    if any(isinstance(layer, scales) for layer in model.layers[:4]):
-        return keras.layers.Rescaling(255.0)
+    # A model that scales levels itself was trained on 0..255, as Keras' own are.
+    for layer in model.layers[:4]:
+        if isinstance(layer, keras.layers.Rescaling):
+            if np.max(np.abs(layer.scale)) < _LEVELS_BELOW:
+                return keras.layers.Rescaling(255.0)
+            break
+        if isinstance(layer, keras.layers.Normalization):
+            if np.max(np.abs(layer.mean)) > 1:
+                return keras.layers.Rescaling(255.0)
+            break
     return lambda image: image
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -89,7 +90,8 @@ def saved_layers(model: keras.Model, path: Path) -> list[SavedLayer]:
         return [SavedLayer(layer.name, layer.get_weights()) for layer in layers if layer.weights]
     with _opened(path) as file:
         root = file.get("model_weights", file)
-        return _legacy(root) if "layer_names" in root.attrs else _counted(file, model)
+        named = {"layer_names", "layer_names0"} & set(root.attrs)
+        return _legacy(root) if named else _counted(file, model)
 
 
 def read_legacy(path: Path) -> list[SavedLayer]:
@@ -103,17 +105,20 @@ def _opened(path: Path) -> Iterator[Any]:
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except (OSError, KeyError, RuntimeError, AttributeError) as error:
-        raise NetworkError(f"weights file {path} cannot be read: {error}") from error
+    except NetworkError:
+        raise
+    except Exception as error:  # HDF5 fails in a dozen ways where bytes are wrong
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise NetworkError(f"weights file {path} cannot be read: {reason}") from error
 
 
 def _legacy(root: Any) -> list[SavedLayer]:
     """Read the format of Keras 1 and 2."""
     layers = []
-    for name in _texts(root.attrs["layer_names"]):
-        weights = _texts(root[name].attrs["weight_names"])
+    for name in _texts(root, "layer_names"):
+        weights = _texts(root[name], "weight_names")
         if weights:
-            layers.append(SavedLayer(name, [np.asarray(root[name][key]) for key in weights]))
+            layers.append(SavedLayer(name, [_numbers(root[name][key]) for key in weights]))
     return layers
 
 
@@ -127,10 +132,21 @@ def _counted(file: Any, model: keras.Model) -> list[SavedLayer]:
         counts[kind] += 1
         stored = file["layers"].get(key, {}).get("vars", {})
         if layer.weights:
-            values = [np.asarray(stored[index]) for index in sorted(stored, key=int)]
+            values = [_numbers(stored[index]) for index in sorted(stored, key=int)]
             layers.append(SavedLayer(layer.name, values))
     return layers
 
 
-def _texts(values: Any) -> list[str]:
+def _texts(group: Any, attribute: str) -> list[str]:
+    """Read a list of names; Keras parts what is longer than 64 KB: ``layer_names0`` and so on."""
+    parted = (f"{attribute}{number}" for number in count())
+    keys = [attribute, *takewhile(lambda key: key in group.attrs, parted)]
+    values = [value for key in keys for value in group.attrs.get(key, ())]
     return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
+
+
+def _numbers(stored: Any) -> NDArray[Any]:
+    values = np.asarray(stored)
+    if values.dtype.kind not in "fiu":
+        raise ValueError(f"{stored.name} holds no numbers")
+    return values
