@@ -47,6 +47,8 @@ def networks(
 
     if (show or out or weights) and name is None:
         raise SettingsError("--show needs a network: stream-dream networks NAME --show LAYER")
+    if show is None and (out or weights):
+        raise SettingsError("--out and --weights belong to --show LAYER: name the layer to draw")
     if show is not None and name is not None:
         _draw_sheet(name, show, out, weights, overwrite=overwrite)
     elif measure:
@@ -87,6 +89,8 @@ def _draw_sheet(
     from stream_dream.media.picture_sink import check_picture_target, write_picture
     from stream_dream.progress import fetch_weights
 
+    if ":" in layer or "=" in layer:
+        raise SettingsError(f"--show takes the name of a layer alone, it got {layer!r}")
     target = out or Path(f"{Path(name).stem}-{layer}.png")
     check_picture_target(target, overwrite=overwrite)
     dream = validated(DreamSettings, {"network": name, "weights": weights, "layer": [layer]})

@@ -197,7 +197,7 @@ class _Worker:
 
             dream = self._dreamer(source, follow)
             if emerging is not None:
-                emerging.show(dream, frames=_HELD_FRAMES)
+                emerging.hold(dream)
         return self._write(dream, picture, job.target)
 
     def keep(self, job: Job, picture: Picture | None, summary: StillsSummary) -> str:
@@ -205,12 +205,8 @@ class _Worker:
         others = f"; {len(summary.written)} are done" if summary.written else ""
         if self._newest is None or picture is None:
             return f"interrupted before the first step of {job.source}: nothing was written{others}"
-        source = visible_image(picture)
-        # What was dreamed at a small octave is laid over the whole picture, with its detail.
-        grown = np.clip(self._newest.image, 0, 1) - self._newest.original
-        kept = self._write(
-            add_residual(source, grown), picture, interrupted_name(job.target), overwrite=False
-        )
+        grown = _laid_over(visible_image(picture), self._newest)
+        kept = self._write(grown, picture, interrupted_name(job.target), overwrite=False)
         return f"interrupted: {job.source} as far as it came is in {kept}{others}"
 
     def _write(
@@ -261,9 +257,9 @@ class _OctaveFiles:
 class _Emerging:
     """Films the dream while it emerges."""
 
-    def __init__(self, sink: VideoSink, size: tuple[int, int], steps: int) -> None:
+    def __init__(self, sink: VideoSink, source: Image8, steps: int) -> None:
         self._sink = sink
-        self._size = size
+        self._source = source
         self._every = max(1, steps // _EMERGING_FRAMES)
         self._count = 0
 
@@ -271,12 +267,13 @@ class _Emerging:
         if not step.finished:
             self._count += 1
             if self._count % self._every == 0:
-                self.show(_to_8_bits(step.image))
+                self._sink.write(_laid_over(self._source, step))
 
-    def show(self, image: Image8, frames: int = 1) -> None:
-        """Show a picture for so many frames."""
-        for _ in range(frames):
-            self._sink.write(resize(image, self._size))
+    def hold(self, dream: Image8) -> None:
+        """Show the finished dream for a while."""
+        height, width = self._source.shape[:2]
+        for _ in range(_HELD_FRAMES):
+            self._sink.write(resize(dream, (width, height)))
 
 
 @contextmanager
@@ -290,9 +287,14 @@ def _emerging(
     size = fit_size((width, height), _EMERGING_SIDE)
     steps = dream.octaves * dream.steps * (1 + dream.warm_up)
     with VideoSink(path, size=size, fps=Fraction(_EMERGING_FPS), overwrite=overwrite) as sink:
-        emerging = _Emerging(sink, size, steps)
-        emerging.show(source)
-        yield emerging
+        small = resize(source, size)
+        sink.write(small)
+        yield _Emerging(sink, small, steps)
+
+
+def _laid_over(source: Image8, step: Step) -> Image8:
+    """Lay what has been dreamed so far, at whatever octave, over the source with all its detail."""
+    return add_residual(source, np.clip(step.image, 0, 1) - np.clip(step.original, 0, 1))
 
 
 def _to_8_bits(image: ImageF) -> Image8:

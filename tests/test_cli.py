@@ -520,6 +520,10 @@ def test_a_contact_sheet(run: Run, tmp_path: Path) -> None:
     assert image[4:164, 4:164].std() > 10
     code, _, err = run("networks", "tiny", "--show", "conv1", "--out", str(sheet))
     assert (code, "exists already" in one_line(err)) == (2, True)
+    code, _, err = run("networks", "tiny", "--show", "conv1:3", "--out", str(tmp_path / "b.png"))
+    assert (code, "the name of a layer alone" in one_line(err)) == (2, True)
+    code, _, err = run("networks", "tiny", "--out", str(tmp_path / "b.png"))
+    assert (code, "belong to --show" in one_line(err)) == (2, True)
     code, _, err = run("networks", "--show", "conv1")
     assert (code, "--show needs a network" in one_line(err)) == (2, True)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 
+import keras
 import numpy as np
 import pytest
 import synthetic
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from stream_dream.dream.composing import compose
 from stream_dream.dream.gradient import Gradient
+from stream_dream.dream.objective import Seen
 from stream_dream.errors import SettingsError
 from stream_dream.frame import ImageF
 from stream_dream.image import to_float
@@ -69,6 +72,61 @@ def test_the_mean_over_grids_is_even(gradient: Gradient, image: ImageF) -> None:
         inner = np.convolve(found / expected, np.ones(8) / 8, "valid")
         assert inner.min() > 0.9
         assert inner.max() < 1.1
+
+
+class Share:
+    """What share of the positions counts, border crop and all."""
+
+    layers = ("map",)
+
+    def __call__(self, seen: Mapping[str, Seen]) -> tf.Tensor:
+        """Return the share, with the activations in it so that there is a gradient."""
+        act, counted, positions = seen["map"]
+        return tf.reduce_sum(tf.ones_like(act[0, ..., :1]) * counted + 0 * act[0]) / positions
+
+
+def counting(*convolutions: tuple[int, int], padding: str) -> Gradient:
+    """Build a network of (kernel, stride) whose objective counts positions."""
+    image = x = keras.Input((None, None, 3))
+    for kernel, stride in convolutions:
+        x = keras.layers.Conv2D(1, kernel, stride, padding=padding)(x)
+    total = math.prod(stride for _, stride in convolutions)
+    return Gradient(keras.Model(image, x), Share(), {"map": total})
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize(
+    ("convolutions", "size", "tile"),
+    [
+        (((3, 2), (3, 1), (3, 1), (3, 1)), (120, 96), 64),
+        (((5, 1), (5, 1), (5, 1)), (100, 70), 48),
+        (((7, 2), (3, 2), (3, 2)), (240, 200), 128),
+        (((3, 2), (3, 2), (3, 2)), (300, 24), 96),
+    ],
+)
+def test_each_position_counts_once(
+    convolutions: tuple[tuple[int, int], ...], size: tuple[int, int], tile: int, padding: str
+) -> None:
+    gradient = counting(*convolutions, padding=padding)
+    image = np.zeros((size[1], size[0], 3), np.float32)
+    _, whole = gradient.whole(tf.constant(image))
+    _, halves = gradient.in_halves(tf.constant(image))
+    assert float(halves) == pytest.approx(float(whole), rel=1e-5)
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        _, tiles = gradient.in_tiles(image, tile, rng)
+        assert tiles == pytest.approx(float(whole), rel=1e-5)
+
+
+@pytest.mark.parametrize("size", [(300, 17), (17, 300), (131, 99)])
+def test_each_position_counts_once_at_odd_sizes(size: tuple[int, int]) -> None:
+    gradient = counting((3, 2), (3, 2), (3, 2), padding="same")
+    image = np.zeros((*size, 3), np.float32)
+    _, whole = gradient.whole(tf.constant(image))
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        _, tiles = gradient.in_tiles(image, 64, rng)
+        assert tiles == pytest.approx(float(whole), rel=1e-5)
 
 
 def test_one_trace_is_enough_for_all_sizes(gradient: Gradient) -> None:

@@ -212,7 +212,7 @@ def test_archives_are_read_without_leaving_the_folder(tmp_path: Path) -> None:
             link = tarfile.TarInfo("inception_v1.ckpt")
             link.type, link.linkname = kind, "/etc/hostname"
             archive.addfile(link)
-        with pytest.raises(NetworkError, match="it is not in it$"):
+        with pytest.raises(NetworkError, match=r"it is not in it$"):
             find("inception_v1").build(
                 ["Mixed_3b_Concatenated"], weights=tmp_path / "linked.tar.gz"
             )

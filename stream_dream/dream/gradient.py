@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import contextlib
 import itertools
 import math
 from collections.abc import Callable, Mapping
@@ -31,6 +32,7 @@ _ANY_IMAGE = tf.TensorSpec((None, None, 3), tf.float32)
 _HALVED_FROM = 20
 # No network in use needs larger pictures than this.
 _LARGEST_MINIMUM = 512
+_GRANULARITIES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 class Gradient:
@@ -48,15 +50,29 @@ class Gradient:
         model: keras.Model,
         objective: Objective,
         strides: Mapping[str, int],
-        granularity: int = 1,
+        granularity: int | None = 1,
     ) -> None:
-        """Take a network from images to the layers of the objective, in their order."""
+        """Take a network from images to the layers of the objective, in their order.
+
+        Args:
+            model: The network.
+            objective: What is maximised.
+            strides: Image pixels per step of each map.
+            granularity: What sides are multiples of; None to find it out.
+
+        Raises:
+            NetworkError: It takes no pictures of any size.
+        """
         self.stride = max(strides.values())
-        self.granularity = granularity
         self._model = model
         self._objective = objective
         self._strides = strides
+        self.granularity = granularity or self._find_granularity()
         self.smallest = self._find_smallest()
+        self._lost = self._find_lost()
+        # Parts overlap by the border crop and what the network loses at borders, in whole strides.
+        reach = max((lost / 2 + BORDER) * strides[name] for name, lost in self._lost.items())
+        self._overlap = math.ceil(reach / self.stride) * self.stride
         # Traced once for pictures of all sizes.
         self.of_any_size: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]] = tf.function(
             self.whole, autograph=False, input_signature=[_ANY_IMAGE]
@@ -85,7 +101,7 @@ class Gradient:
         """
         axis = int(np.argmax(image.shape[:2]))
         length, across = image.shape[axis], min(image.shape[:2])
-        overlap = BORDER * self.stride
+        overlap = self._overlap
         if length < _HALVED_FROM * self.stride or across <= 2 * overlap or self.granularity > 1:
             return self.whole(image)
         middle = length // 2 // self.stride * self.stride
@@ -94,10 +110,8 @@ class Gradient:
         parts = []
         for first, last, own in ((0, end, (None, middle)), (begin, length, (middle - begin, None))):
             ends[axis] = own
-            gradient, loss = self._of_part(_slice(image, axis, first, last), (ends[0], ends[1]))
-            # A half's own number of positions; the whole's is what counts.
-            share = (last - first) / length
-            parts.append((share * gradient, share * loss))
+            half, spans = _slice(image, axis, first, last), (ends[0], ends[1])
+            parts.append(self._of_part(half, spans, (image.shape[0], image.shape[1])))
         (first_part, loss_1), (second_part, loss_2) = parts
         joined = [
             _slice(first_part, axis, 0, begin),
@@ -141,16 +155,18 @@ class Gradient:
         self, length: int, tile: int, jitter: int, rng: np.random.Generator
     ) -> list[Stretch]:
         unit = math.lcm(self.stride, self.granularity)
-        least = max((2 * BORDER + 1) * self.stride, -(-self.smallest // unit) * unit)
+        smallest = -(-self.smallest // unit) * unit
+        least = max(2 * self._overlap + self.stride, smallest)
         if tile < least:
             raise SettingsError(
                 f"tiles of {tile} pixels are too small for the layers in use: give at least {least}"
             )
         origin = -int(rng.integers(0, 2 * jitter + 1))
         length -= origin
-        side = min(tile // unit, -(-length // unit)) * unit
-        first = int(rng.integers(1, max(1, side // self.stride - 2 * BORDER) + 1)) * self.stride
-        return part_axis(length, side, first, origin=origin, overlap=BORDER * self.stride)
+        side = max(smallest, min(tile // unit, -(-length // unit)) * unit)
+        core = max(1, (side - 2 * self._overlap) // self.stride)
+        first = int(rng.integers(1, core + 1)) * self.stride
+        return part_axis(length, side, first, origin=origin, overlap=self._overlap)
 
     def _of_tile(
         self, image: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor
@@ -160,10 +176,15 @@ class Gradient:
             loss = self._loss(image, lambda maps: counted_in_tile(maps, rows, columns))
         return tape.gradient(loss, image), loss
 
-    def _of_part(self, image: tf.Tensor, spans: tuple[Span, Span]) -> tuple[tf.Tensor, tf.Tensor]:
+    def _of_part(
+        self,
+        image: tf.Tensor,
+        spans: tuple[Span, Span],
+        whole: tuple[int, int] | None = None,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(image)
-            loss = self._loss(image, lambda maps: counted(maps, spans))
+            loss = self._loss(image, lambda maps: counted(maps, spans, whole))
         return tape.gradient(loss, image), loss
 
     def _loss(self, image: tf.Tensor, counted: Callable[[Maps], tuple[Any, Any]]) -> tf.Tensor:
@@ -181,7 +202,8 @@ class Gradient:
         for name, act in zip(self._objective.layers, activations, strict=True):
             if 0 in act.shape:
                 raise NetworkError(f"a picture of {image.shape[:2]} is too small for {name}")
-            maps = Maps(size_of(act[0]), size_of(padded), self._strides[name])
+            stride, lost = self._strides[name], self._lost[name]
+            maps = Maps(size_of(act[0]), size_of(padded), stride, lost)
             # Networks of half precision would lose small sums.
             seen[name] = Seen(tf.cast(act, tf.float32), *counted(maps))
         return self._objective(seen)
@@ -193,21 +215,49 @@ class Gradient:
         beyond = -tf.shape(image)[:2] % self.granularity
         return tf.pad(image, [[0, beyond[0]], [0, beyond[1]], [0, 0]], "SYMMETRIC")
 
+    def _find_granularity(self) -> int:
+        """Find what sides must be multiples of: networks that go back to finer maps have such."""
+        for granularity in _GRANULARITIES:
+            # Odd multiples, large enough for networks that do not pad.
+            multiple = granularity * (_LARGEST_MINIMUM // granularity + 1 | 1)
+            image = tf.TensorSpec((1, multiple, multiple + 2 * granularity, 3), tf.float32)
+            # Keras' own symbolic calls join maps of any sizes.
+            with contextlib.suppress(ValueError, tf.errors.OpError):
+                tf.function(self._model, autograph=False).get_concrete_function(image)
+                return granularity
+        raise NetworkError(
+            f"{self._model.name} cannot be dreamed: it does not take pictures of all sizes"
+        )
+
     def _find_smallest(self) -> int:
         """Find the shortest side for which no map is empty: networks that do not pad have one."""
 
         def works(side: int) -> bool:
-            try:
-                shapes = self._model.compute_output_shape((1, side, side, 3))
-            except ValueError:
-                return False
-            shapes = shapes if isinstance(shapes, list) else [shapes]
-            return all(min(shape[1:3]) > 0 for shape in shapes)
+            return self._maps_of(side, side) is not None
 
         sides = range(1, _LARGEST_MINIMUM // self.granularity + 1)
         if works(self.granularity):
             return self.granularity
         return self.granularity * sides[bisect.bisect_left(sides, True, key=works)]
+
+    def _find_lost(self) -> dict[str, int]:
+        """Find by how many positions each map is smaller than a network that pads would make it."""
+        unit = math.lcm(self.granularity, *self._strides.values())
+        side = -(-_LARGEST_MINIMUM // unit) * unit
+        maps = self._maps_of(side, side) or []
+        sides = zip(self._objective.layers, maps, strict=False)
+        lost = {name: side // self._strides[name] - shape[0] for name, shape in sides}
+        return {name: max(0, lost.get(name, 0)) for name in self._objective.layers}
+
+    def _maps_of(self, height: int, width: int) -> list[tuple[int, int]] | None:
+        """Return (height, width) of all maps of a picture; None if it is too small or unfit."""
+        try:
+            shapes = self._model.compute_output_shape((1, height, width, 3))
+        except ValueError:
+            return None
+        shapes = shapes if isinstance(shapes, list) else [shapes]
+        maps = [(int(shape[1]), int(shape[2])) for shape in shapes]
+        return maps if all(min(shape) > 0 for shape in maps) else None
 
 
 def _slice(tensor: tf.Tensor, axis: int, begin: int, end: int) -> tf.Tensor:

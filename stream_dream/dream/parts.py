@@ -19,11 +19,20 @@ EVERYTHING: tuple[Span, Span] = ((None, None), (None, None))
 
 
 class Maps(NamedTuple):
-    """A layer's map: its size, the size of the image that it is a map of, and its stride."""
+    """A layer's map.
+
+    Attributes:
+        shape: Its (height, width).
+        image: (height, width) of the image that it is a map of, in pixels.
+        stride: Pixels per position.
+        lost: By how many positions a side is shorter than its pixels by the stride: networks that
+            do not pad lose some at the borders.
+    """
 
     shape: tuple[Length, Length]
     image: tuple[Length, Length]
     stride: int
+    lost: int
 
 
 class Stretch(NamedTuple):
@@ -82,11 +91,13 @@ def part_axis(length: int, side: int, first: int, *, origin: int, overlap: int) 
         origin: Where the network's lattice begins, in pixels of the picture; 0 or less.
         overlap: How far tiles reach into their neighbours.
     """
+    if side >= length:
+        return [Stretch(0, 0, side, length, origin, side)]
     core = max(side - 2 * overlap, first)
     stretches, own, end = [], 0, first
     while own < length:
-        begin = max(0, end - core - overlap)
-        stretches.append(Stretch(begin, own, min(end, length), length, origin, side))
+        begin = max(0, own - overlap)
+        stretches.append(Stretch(begin, own, end, length, origin, side))
         own, end = end, end + core
     return stretches
 
@@ -104,15 +115,18 @@ def _centres(maps: Maps, axis: int) -> tf.Tensor:
     return first + float(maps.stride) * tf.range(count, dtype=tf.float32)
 
 
-def counted(maps: Maps, spans: tuple[Span, Span]) -> tuple[tf.Tensor, tf.Tensor]:
+def counted(
+    maps: Maps, spans: tuple[Span, Span], whole: tuple[int, int] | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Return which positions of an image, or of a half of one, count.
 
     Args:
         maps: The map.
         spans: Rows and columns that count: all but the border crop where an end is None.
+        whole: (height, width) of the image that it is a half of, in pixels.
 
     Returns:
-        The mask (height, width, 1) and the number of positions of the half, or image.
+        The mask (height, width, 1) and the number of positions of the whole image.
     """
     border = tf.where(tf.minimum(*maps.shape) > 2 * BORDER, BORDER, 0)
     masks = []
@@ -122,7 +136,10 @@ def counted(maps: Maps, spans: tuple[Span, Span]) -> tuple[tf.Tensor, tf.Tensor]
         after = number >= border if begin is None else centres >= float(begin)
         before = number < count - border if end is None else centres < float(end)
         masks.append(tf.cast(after & before, tf.float32))
-    positions = tf.cast(maps.shape[0] * maps.shape[1], tf.float32)
+    rows, columns = (
+        maps.shape if whole is None else (-(-side // maps.stride) - maps.lost for side in whole)
+    )
+    positions = tf.cast(rows * columns, tf.float32)
     return masks[0][:, None, None] * masks[1][:, None], positions
 
 
@@ -134,12 +151,13 @@ def counted_in_tile(maps: Maps, rows: tf.Tensor, columns: tf.Tensor) -> tuple[tf
         rows: ``Stretch.numbers`` of the tile's rows.
         columns: The same of its columns.
     """
-    totals = [tf.math.ceil(numbers[3] / maps.stride) for numbers in (rows, columns)]
+    lost = float(maps.lost)
+    totals = [tf.math.ceil(numbers[3] / maps.stride) - lost for numbers in (rows, columns)]
     border = tf.where(tf.minimum(*totals) > 2 * BORDER, float(BORDER), 0.0)
     masks = []
     for axis, (numbers, total) in enumerate(zip((rows, columns), totals, strict=True)):
-        begin = tf.maximum(numbers[1], border * maps.stride)
-        end = tf.minimum(numbers[2], (total - border) * maps.stride)
+        begin = tf.maximum(numbers[1], (lost / 2 + border) * maps.stride)
+        end = tf.minimum(numbers[2], (lost / 2 + total - border) * maps.stride)
         centres = numbers[0] + _centres(maps, axis)
         masks.append(tf.cast((centres >= begin) & (centres < end), tf.float32))
     return masks[0][:, None, None] * masks[1][:, None], totals[0] * totals[1]

@@ -85,6 +85,7 @@ def _walk(model: keras.Model, image: Any, make: Any, call: Any, start: Any = Non
     """
 
     def call_from_start(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        layer = _of_any_size(layer)
         if start is not None:
             args, kwargs = keras.tree.map_structure(
                 lambda x: start if x is image else x, (args, kwargs)
@@ -98,13 +99,41 @@ def _walk(model: keras.Model, image: Any, make: Any, call: Any, start: Any = Non
     return list(walked.outputs)
 
 
+def _of_any_size(layer: Any) -> Any:
+    """Return a layer, free of the size of the pictures it was built for if it is a network."""
+    if not isinstance(layer, keras.Model) or len(layer.inputs) != 1:
+        return layer
+    shape = layer.inputs[0].shape
+    if len(shape) != 4 or None in shape[1:3]:
+        return layer
+    anything = keras.Input((None, None, shape[-1]))
+    try:
+        outputs = _walk(layer, anything, lambda part: part, lambda part, *a, **k: part(*a, **k))
+    except (ValueError, TypeError):  # such as a classifier
+        return layer
+    return keras.Model(anything, outputs if len(outputs) > 1 else outputs[0], name=layer.name)
+
+
+def _maps(model: keras.Model) -> keras.Model:
+    """Return the part of a network that leads to maps of positions: all but a classifier."""
+    image, calls = _calls(model, model.input_shape[1:])
+    shapes = [tuple(getattr(call.output, "shape", ())) for call in calls]
+    ends = [
+        call.output
+        for call, shape in zip(calls, shapes, strict=True)
+        if len(shape) == 4 and shape[1:3] != (1, 1)
+    ]
+    return keras.Model(image, ends) if ends else model
+
+
 def describe(model: keras.Model) -> tuple[ours.Layer, ...]:
     """List the layers that have a map of positions, as fine as the image at most.
 
     Args:
         model: A network.
     """
-    (_, small), (_, large) = (_calls(model, (side, side, 3)) for side in (_PROBE, 2 * _PROBE))
+    maps = _maps(model)
+    (_, small), (_, large) = (_calls(maps, (side, side, 3)) for side in (_PROBE, 2 * _PROBE))
     listed = []
     for one, two in zip(small, large, strict=True):
         before, after = (tuple(getattr(call.output, "shape", ())) for call in (one, two))

@@ -80,7 +80,8 @@ class NetworkSpec:
             the last block of stride 16: heads and eyes live there in all these networks.
         list_layers: Lists its layers, from the image upward; needs no weights.
         build: Builds it.
-        granularity: The sides of the pictures that it takes are multiples of this, in pixels.
+        granularity: The sides of the pictures that it takes are multiples of this, in pixels; None
+            where nobody knows before it is built.
         fetch: Downloads the weights if they are not there yet; given a function that is told
             (file name, bytes so far, bytes in all or 0).
     """
@@ -92,7 +93,7 @@ class NetworkSpec:
     favourites: tuple[str, ...]
     list_layers: Callable[[], tuple[Layer, ...]]
     build: Builder
-    granularity: int = 1
+    granularity: int | None = 1
     fetch: Callable[[Callable[[str, int, int], None]], object] | None = None
 
     def default_layers(self) -> tuple[str, ...]:

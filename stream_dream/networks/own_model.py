@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SUFFIXES = (".keras", ".h5", ".hdf5")
 # Factors below this bring 0..255 to about 1; those above it expect 0..1 already.
 _LEVELS_BELOW = 1 / 32
+# The layer that makes levels of an image; a model's own may be called anything.
+_LEVELS = "stream_dream_levels"
 
 
 def spec_of(path: Path) -> NetworkSpec:
@@ -40,13 +42,14 @@ def spec_of(path: Path) -> NetworkSpec:
     def build(
         names: Sequence[str], *, weights: Weights = "pretrained", fold: bool = True
     ) -> keras.Model:
-        import_keras()
+        keras = import_keras()
         from stream_dream.networks.cutting import cut
         from stream_dream.networks.weight_files import load_weights
 
         model = open_model(path)
         if isinstance(weights, Path):
             load_weights(model, weights)
+        model = keras.Model(model.inputs, model.outputs, name=path.name)
         return cut(model, names, prepare=_preparation(model), fold=fold)
 
     @cache
@@ -54,7 +57,14 @@ def spec_of(path: Path) -> NetworkSpec:
         import_keras()
         from stream_dream.networks.cutting import describe
 
-        return describe(open_model(path))
+        model = open_model(path)
+        try:
+            return describe(model)
+        except (ValueError, TypeError) as error:
+            raise NetworkError(
+                f"{path} cannot be dreamed: it takes pictures of one size only "
+                f"({_first_line(error)})"
+            ) from error
 
     return NetworkSpec(
         name=str(path),
@@ -64,6 +74,7 @@ def spec_of(path: Path) -> NetworkSpec:
         favourites=(),
         list_layers=list_layers,
         build=build,
+        granularity=None,
     )
 
 
@@ -124,11 +135,11 @@ def _preparation(model: keras.Model) -> Any:
     for layer in model.layers[:4]:
         if isinstance(layer, keras.layers.Rescaling):
             if np.max(np.abs(layer.scale)) < _LEVELS_BELOW:
-                return keras.layers.Rescaling(255.0)
+                return keras.layers.Rescaling(255.0, name=_LEVELS)
             break
         if isinstance(layer, keras.layers.Normalization):
             if np.max(np.abs(layer.mean)) > 1:
-                return keras.layers.Rescaling(255.0)
+                return keras.layers.Rescaling(255.0, name=_LEVELS)
             break
     return lambda image: image
 
