@@ -160,6 +160,9 @@ def image(
         )
     for line in summary.failed:
         _complain(f"warning: {line}")
+    if summary.left_out:
+        count, first = len(summary.left_out), summary.left_out[0]
+        _complain(f"warning: {count} left out that are no pictures by their names, such as {first}")
     if summary.skipped:
         count = len(summary.skipped)
         _complain(f"warning: {count} left as they are, such as {summary.skipped[0]}: --overwrite")

@@ -23,6 +23,12 @@ class NetworkError(StreamDreamError, ValueError):
     exit_code = 2
 
 
+class DownloadError(NetworkError):
+    """Weights that cannot be fetched now."""
+
+    exit_code = 1
+
+
 class SourceError(StreamDreamError):
     """A source that cannot be opened or read."""
 

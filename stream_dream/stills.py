@@ -49,12 +49,14 @@ class StillsSummary:
         written: The dreams, under the names that they have got.
         skipped: Targets that existed already.
         failed: One line for each picture that could not be dreamed.
+        left_out: What else is in the folders: films, texts and the like.
         seconds: Wall time.
     """
 
     written: list[Path] = field(default_factory=list)
     skipped: list[Path] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    left_out: list[Path] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -63,14 +65,14 @@ def plan(inputs: Sequence[Path], output: Path) -> list[Job]:
 
     Args:
         inputs: Pictures and folders of pictures.
-        output: A picture for one picture, else a folder.
+        output: A picture for one picture, else a folder; what has no extension is one.
 
     Raises:
         SourceError: A folder has no pictures, or two pictures would become one.
         SinkError: Several pictures cannot become one file.
     """
     single = len(inputs) == 1 and not inputs[0].is_dir()
-    if single and not output.is_dir():
+    if single and output.suffix and not output.is_dir():
         return [Job(inputs[0], output)]
     if output.suffix.lower() in PICTURE_FORMATS or output.is_file():
         raise SinkError(f"several pictures cannot become {output}: give a folder", exit_code=2)
@@ -94,6 +96,18 @@ def _pictures(given: Path) -> list[Path]:
     if not found:
         raise SourceError(f"{given} holds no pictures ({', '.join(READABLE_PICTURES)})")
     return sorted(found)
+
+
+def _others(given: Path) -> list[Path]:
+    """Return the files of a folder that are no pictures, but for hidden ones."""
+    if not given.is_dir():
+        return []
+    files = [path for path in sorted(given.iterdir()) if path.is_file()]
+    return [
+        path
+        for path in files
+        if path.suffix.lower() not in READABLE_PICTURES and not path.name.startswith(".")
+    ]
 
 
 def dream_stills(
@@ -125,7 +139,7 @@ def dream_stills(
     """
     begun = time.perf_counter()
     jobs = plan(inputs, output)
-    summary = StillsSummary()
+    summary = StillsSummary(left_out=[other for given in inputs for other in _others(given)])
     many = len(jobs) > 1 or jobs[0].target != output
     if len(jobs) > 1 and (still.out or still.progress_dir):
         raise SinkError("--out and --progress-dir are for one picture", exit_code=2)
@@ -145,8 +159,10 @@ def dream_stills(
             picture = read_picture(job.source)
             on_picture(job, len(jobs))
             summary.written.append(worker(job, picture))
-        except KeyboardInterrupt:
-            raise Interrupted(worker.keep(job, picture, summary)) from None
+        except KeyboardInterrupt as stop:
+            notes = getattr(stop, "__notes__", [])
+            said = [worker.keep(job, picture, summary), *notes]
+            raise Interrupted("; ".join(said)) from None
         except (SourceError, SinkError) as error:
             if not many:
                 raise
@@ -289,7 +305,13 @@ def _emerging(
     with VideoSink(path, size=size, fps=Fraction(_EMERGING_FPS), overwrite=overwrite) as sink:
         small = resize(source, size)
         sink.write(small)
-        yield _Emerging(sink, small, steps)
+        try:
+            yield _Emerging(sink, small, steps)
+        except KeyboardInterrupt as stop:
+            kept = sink.keep_partial()
+            if kept is not None:
+                stop.add_note(f"the film of it is in {kept}")
+            raise
 
 
 def _laid_over(source: Image8, step: Step) -> Image8:

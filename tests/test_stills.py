@@ -163,6 +163,34 @@ def test_ctrl_c_keeps_what_there_is(dream: Dream, photo: Path, tmp_path: Path, a
     assert names(tmp_path) == ["dream.interrupted.png", "photo.png"]
 
 
+def test_an_interrupted_picture_keeps_its_film(dream: Dream, photo: Path, tmp_path: Path) -> None:
+    steps = []
+
+    def interrupt(step: object) -> None:
+        steps.append(step)
+        if len(steps) > 2:
+            raise KeyboardInterrupt
+
+    film = {"out": tmp_path / "film.gif"}
+    with pytest.raises(Interrupted, match=r"film of it is in \S+film.interrupted.gif"):
+        dream(photo, tmp_path / "dream.png", still=film, on_step=interrupt)
+    with VideoSource(tmp_path / "film.interrupted.gif") as kept:
+        assert len(list(kept)) == 3
+
+
+def test_a_film_shows_the_picture_with_its_detail(photo: Path, tmp_path: Path, tiny: Make) -> None:
+    film = validated(StillSettings, {"out": tmp_path / "film.gif"})
+    dream_stills([photo], tmp_path / "dream.png", tiny(step_size=0, dream_size=24), film)
+    with VideoSource(tmp_path / "film.gif") as frames:
+        images = [frame.image.astype(int) for frame in frames]
+    assert max(np.abs(image - images[0]).max() for image in images) == 0
+
+
+def test_weights_of_nothing_are_refused(tiny: Make) -> None:
+    with pytest.raises(SettingsError, match="all weights are 0"):
+        Ascent(tiny(layer=["conv2=0", "conv1=0"]))
+
+
 def test_an_interrupted_picture_keeps_its_detail(photo: Path, tmp_path: Path, tiny: Make) -> None:
     def interrupt(step: object) -> None:
         raise KeyboardInterrupt

@@ -126,6 +126,9 @@ def wanted_layers(settings: DreamSettings, spec: NetworkSpec) -> Wanted:
     energies, guided = dreamed, settings.guide_layer
     if settings.guide is not None and not guided:
         energies, guided = (), dreamed or tuple(map(LayerTarget.parse, spec.default_layers()))
+    weights = [target.weight for target in (*energies, *guided)]
+    if not any(weights) and not any(target.weight for target in settings.classes):
+        raise SettingsError("all weights are 0, nothing would be dreamed: give one that is not")
     if settings.guide is None and guided:
         raise SettingsError("--guide-layer needs a picture or clip: give it with --guide")
     for target in guided:

@@ -12,7 +12,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from stream_dream.errors import NetworkError
+from stream_dream.errors import DownloadError
 from stream_dream.networks.layers import CLASSES, Layer, NetworkSpec, Weights, snake_case
 from stream_dream.networks.quiet_keras import import_keras
 
@@ -152,7 +152,7 @@ def _open(application: Application, weights: str | None, *, top: bool) -> keras.
         # Keras raises a bare Exception where a download fails.
         if weights is None:
             raise
-        raise NetworkError(_where_to_get(application, str(error))) from error
+        raise DownloadError(_where_to_get(application, str(error))) from error
     _number(model)
     return model
 

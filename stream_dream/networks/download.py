@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from stream_dream.errors import NetworkError
+from stream_dream.errors import DownloadError, NetworkError
 
 Progress = Callable[[str, int, int], None]
 
@@ -67,7 +67,7 @@ def fetch(network: str, sources: Sequence[Source], on_progress: Progress | None 
                     "folder with STREAM_DREAM_CACHE"
                 ) from error
             problems.append(f"{source.url} ({_reason(error)})")
-    raise NetworkError(
+    raise DownloadError(
         f"the weights of {network} cannot be downloaded: fetch {' or '.join(problems)} and put it "
         f"into {folder}, or give it with --weights FILE"
     )
