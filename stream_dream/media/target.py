@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import Future
 from itertools import count
 from pathlib import Path
 
@@ -124,12 +125,22 @@ def place(made: Path, path: Path, *, overwrite: bool) -> Path:
     Returns:
         The name it has got.
     """
-    # Signals reach only the main thread.
-    executor = ThreadPoolExecutor(1)
-    placed = executor.submit(_place, made, path, overwrite)
-    executor.shutdown(wait=False)  # waiting there could be interrupted again
+    claim, placed = threading.Lock(), Future[Path]()
+
+    def settle() -> None:
+        if not claim.acquire(blocking=False):
+            return
+        try:
+            placed.set_result(_place(made, path, overwrite))
+        except BaseException as error:
+            placed.set_exception(error)
+
     while True:
         try:
+            # Signals reach only the main thread. One that comes while the thread starts makes a
+            # second start: what was claimed is done once.
+            if not claim.locked():
+                threading.Thread(target=settle).start()
             return placed.result()
         except KeyboardInterrupt:
             continue
