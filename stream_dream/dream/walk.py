@@ -112,7 +112,8 @@ class Walk:
             loss = 0.0
             for step, loss in self._climb(change, steps, rng, clipped=True):
                 yield Step(octave, len(shapes), step, steps, loss, change, original, finished=False)
-            grown = change - start  # not in place: the step before still shows the change
+            # Not into the change: the step before still shows it.
+            grown = np.subtract(change, start, out=start)
             image += resize_float(grown, seed.shape[:2])
             if octave == len(shapes) - 1:
                 # As in the ascent on frames: the overall colour is no shape.
