@@ -51,3 +51,8 @@ class Interrupted(StreamDreamError):
     """The user stopped a render; the message says what was kept, and where."""
 
     exit_code = 130
+
+
+def first_line(error: BaseException) -> str:
+    """Return what a library's exception says, short enough for a message of one line."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

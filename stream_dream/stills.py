@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from stream_dream.emerging import OctaveFiles, filmed, laid_over, make_folder
 from stream_dream.errors import Interrupted, SinkError, SourceError
-from stream_dream.frame import Image8, ImageF
-from stream_dream.image import add_residual, fit_size, resize
+from stream_dream.frame import Image8
 from stream_dream.media.guide import guide_images
 from stream_dream.media.picture import READABLE_PICTURES, Picture, read_picture, visible_image
 from stream_dream.media.picture_sink import PICTURE_FORMATS, check_picture_target, write_picture
-from stream_dream.media.sink import VideoSink, check_target
+from stream_dream.media.sink import check_target
 from stream_dream.media.target import existing, interrupted_name
 from stream_dream.quiet import hushed
 from stream_dream.settings import DreamSettings, StillSettings
@@ -26,12 +24,6 @@ from stream_dream.settings import DreamSettings, StillSettings
 if TYPE_CHECKING:
     from stream_dream.dream.still import StillDreamer
     from stream_dream.dream.walk import Step
-
-# The emerging dream: small enough to post, slow enough to watch, the end held for a while.
-_EMERGING_SIDE = 640
-_EMERGING_FPS = 10
-_EMERGING_FRAMES = 100
-_HELD_FRAMES = 15
 
 
 class Job(NamedTuple):
@@ -144,7 +136,7 @@ def dream_stills(
     if len(jobs) > 1 and (still.out or still.progress_dir):
         raise SinkError("--out and --progress-dir are for one picture", exit_code=2)
     if many:
-        _make_folder(output)
+        make_folder(output)
         if not overwrite:
             summary.skipped = [job.target for job in jobs if existing(job.target)]
             jobs = [job for job in jobs if job.target not in summary.skipped]
@@ -171,14 +163,6 @@ def dream_stills(
     return summary
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        problem = f"folder {folder} cannot be made: {error.strerror}"
-        raise SinkError(problem, exit_code=2) from error
-
-
 class _Worker:
     """Dreams picture after picture; the network is built for the first."""
 
@@ -201,19 +185,19 @@ class _Worker:
         if self._dreamer is None:
             self._dreamer = _dreamer(self._settings)
         source = visible_image(picture)
-        octaves = _OctaveFiles(self._still.progress_dir, job.source, self._overwrite)
-        with _emerging(self._still.out, source, self._settings, self._overwrite) as emerging:
+        octaves = OctaveFiles(self._still.progress_dir, job.source, self._overwrite)
+        with filmed(self._still.out, source, self._settings, self._overwrite) as film:
 
             def follow(step: Step) -> None:
                 self._newest = step
                 self._on_step(step)
                 octaves(step)
-                if emerging is not None:
-                    emerging(step)
+                if film is not None:
+                    film(step)
 
             dream = self._dreamer(source, follow)
-            if emerging is not None:
-                emerging.hold(dream)
+            if film is not None:
+                film.hold(dream)
         return self._write(dream, picture, job.target)
 
     def keep(self, job: Job, picture: Picture | None, summary: StillsSummary) -> str:
@@ -221,7 +205,7 @@ class _Worker:
         others = f"; {len(summary.written)} are done" if summary.written else ""
         if self._newest is None or picture is None:
             return f"interrupted before the first step of {job.source}: nothing was written{others}"
-        grown = _laid_over(visible_image(picture), self._newest)
+        grown = laid_over(visible_image(picture), self._newest)
         kept = self._write(grown, picture, interrupted_name(job.target), overwrite=False)
         return f"interrupted: {job.source} as far as it came is in {kept}{others}"
 
@@ -253,71 +237,3 @@ def _dreamer(settings: DreamSettings) -> StillDreamer:
     if dreamer.guide is not None and settings.guide is not None:
         dreamer.guide.show(next(guide_images(settings.guide)))
     return dreamer
-
-
-class _OctaveFiles:
-    """Writes the picture as it stands after each octave."""
-
-    def __init__(self, folder: Path | None, source: Path, overwrite: bool) -> None:
-        self._folder, self._stem, self._overwrite = folder, source.stem, overwrite
-        if folder is not None:
-            _make_folder(folder)
-
-    def __call__(self, step: Step) -> None:
-        if self._folder is None or not step.finished:
-            return
-        path = self._folder / f"{self._stem}-octave-{step.octave + 1:02}.png"
-        write_picture(Picture(_to_8_bits(step.image)), path, overwrite=self._overwrite)
-
-
-class _Emerging:
-    """Films the dream while it emerges."""
-
-    def __init__(self, sink: VideoSink, source: Image8, steps: int) -> None:
-        self._sink = sink
-        self._source = source
-        self._every = max(1, steps // _EMERGING_FRAMES)
-        self._count = 0
-
-    def __call__(self, step: Step) -> None:
-        if not step.finished:
-            self._count += 1
-            if self._count % self._every == 0:
-                self._sink.write(_laid_over(self._source, step))
-
-    def hold(self, dream: Image8) -> None:
-        """Show the finished dream for a while."""
-        height, width = self._source.shape[:2]
-        for _ in range(_HELD_FRAMES):
-            self._sink.write(resize(dream, (width, height)))
-
-
-@contextmanager
-def _emerging(
-    path: Path | None, source: Image8, dream: DreamSettings, overwrite: bool
-) -> Iterator[_Emerging | None]:
-    if path is None:
-        yield None
-        return
-    height, width = source.shape[:2]
-    size = fit_size((width, height), _EMERGING_SIDE)
-    steps = dream.octaves * dream.steps * (1 + dream.warm_up)
-    with VideoSink(path, size=size, fps=Fraction(_EMERGING_FPS), overwrite=overwrite) as sink:
-        small = resize(source, size)
-        sink.write(small)
-        try:
-            yield _Emerging(sink, small, steps)
-        except KeyboardInterrupt as stop:
-            kept = sink.keep_partial()
-            if kept is not None:
-                stop.add_note(f"the film of it is in {kept}")
-            raise
-
-
-def _laid_over(source: Image8, step: Step) -> Image8:
-    """Lay what has been dreamed so far, at whatever octave, over the source with all its detail."""
-    return add_residual(source, np.clip(step.image, 0, 1) - np.clip(step.original, 0, 1))
-
-
-def _to_8_bits(image: ImageF) -> Image8:
-    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)

@@ -19,6 +19,7 @@ FLOORS = (
     ("network_command",),
     ("progress", "options"),
     ("render", "stills"),
+    ("emerging",),
     ("pipeline",),
     ("temporal",),
     ("dream",),

@@ -26,7 +26,7 @@ from keras.layers import (
     SeparableConv2D,
 )
 
-from stream_dream.errors import NetworkError
+from stream_dream.errors import NetworkError, first_line
 from stream_dream.networks import layers as ours
 from stream_dream.networks.layers import CLASSES
 
@@ -192,7 +192,7 @@ def cut(
     except (ValueError, TypeError) as error:
         raise NetworkError(
             f"{model.name} cannot be dreamed at {', '.join(names)}: what leads there takes "
-            f"pictures of one size only ({str(error).splitlines()[0]})"
+            f"pictures of one size only ({first_line(error)})"
         ) from error
     surgeon.assign()
     part = keras.Model(anything, outputs, name=model.name)

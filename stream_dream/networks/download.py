@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from stream_dream.errors import DownloadError, NetworkError
+from stream_dream.errors import DownloadError, NetworkError, first_line
 
 Progress = Callable[[str, int, int], None]
 
@@ -131,4 +131,4 @@ def _reason(error: BaseException) -> str:
         return "broke off"
     if isinstance(error, ValueError) and "hash" in str(error):
         return "delivers another file than expected, deleted again"
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return first_line(error)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_dream.errors import NetworkError
+from stream_dream.errors import NetworkError, first_line
 
 if TYPE_CHECKING:
     from stream_dream.networks.inception_v1 import Part
@@ -63,7 +63,7 @@ def read_weights(path: Path, parts: Iterable[Part]) -> Arrays:
                 )
                 shutil.copyfileobj(archive.extractfile(member) or io.BytesIO(), out)
         except (OSError, EOFError, tarfile.TarError, zlib.error, StopIteration) as error:
-            reason = "it is not in it" if isinstance(error, StopIteration) else _first_line(error)
+            reason = "it is not in it" if isinstance(error, StopIteration) else first_line(error)
             raise NetworkError(
                 f"{path} cannot be read as the archive of {_CHECKPOINT}, delete it: {reason}"
             ) from error
@@ -104,7 +104,7 @@ def _read_checkpoint(path: Path, parts: Iterable[Part], shown: Path | None = Non
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
         raise NetworkError(
             f"{shown or path} is neither Keras' .h5 file of inception_v1 nor TF-Slim's checkpoint: "
-            f"{_first_line(error)}"
+            f"{first_line(error)}"
         ) from error
     return arrays
 
@@ -119,7 +119,3 @@ def slim_name(part: str) -> str:
     if (block, branch, step) == ("Mixed_5b", "2", "b"):
         name = "Conv2d_0a_3x3"  # a typo of theirs, kept for ever by their checkpoint
     return f"InceptionV1/{block}/Branch_{branch}/{name}"
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stream_dream.errors import NetworkError
+from stream_dream.errors import NetworkError, first_line
 from stream_dream.networks.layers import Layer, NetworkSpec, Weights
 from stream_dream.networks.model_safety import refuse_code
 from stream_dream.networks.quiet_keras import import_keras
@@ -63,7 +63,7 @@ def spec_of(path: Path) -> NetworkSpec:
         except (ValueError, TypeError) as error:
             raise NetworkError(
                 f"{path} cannot be dreamed: it takes pictures of one size only "
-                f"({_first_line(error)})"
+                f"({first_line(error)})"
             ) from error
 
     return NetworkSpec(
@@ -95,7 +95,7 @@ def open_model(path: Path) -> keras.Model:
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever its layers do
-        raise NetworkError(f"{path} cannot be opened by Keras: {_first_line(error)}") from error
+        raise NetworkError(f"{path} cannot be opened by Keras: {first_line(error)}") from error
     if isinstance(model, keras.Sequential) and model.built:
         model = keras.Model(model.inputs, model.outputs, name=model.name)
     shapes = [tuple(tensor.shape) for tensor in getattr(model, "inputs", None) or []]
@@ -124,7 +124,7 @@ def _config(path: Path) -> Any:
     except NetworkError:
         raise
     except Exception as error:  # zip, HDF5 and JSON fail in a dozen ways where bytes are wrong
-        raise NetworkError(f"{path} is not a Keras model: {_first_line(error)}") from error
+        raise NetworkError(f"{path} is not a Keras model: {first_line(error)}") from error
 
 
 def _preparation(model: keras.Model) -> Any:
@@ -142,7 +142,3 @@ def _preparation(model: keras.Model) -> Any:
                 return keras.layers.Rescaling(255.0, name=_LEVELS)
             break
     return lambda image: image
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

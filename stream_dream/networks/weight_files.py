@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_dream.errors import NetworkError
+from stream_dream.errors import NetworkError, first_line
 from stream_dream.networks.layers import snake_case
 
 READABLE = (".h5", ".hdf5", ".keras")
@@ -108,8 +108,7 @@ def _opened(path: Path) -> Iterator[Any]:
     except NetworkError:
         raise
     except Exception as error:  # HDF5 fails in a dozen ways where bytes are wrong
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise NetworkError(f"weights file {path} cannot be read: {reason}") from error
+        raise NetworkError(f"weights file {path} cannot be read: {first_line(error)}") from error
 
 
 def _legacy(root: Any) -> list[SavedLayer]:

@@ -1,0 +1,114 @@
+"""Shows a still while its dream emerges: as a film, and as a picture after each octave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stream_dream.errors import SinkError
+from stream_dream.frame import Image8, ImageF
+from stream_dream.image import add_residual, fit_size, resize
+from stream_dream.media.picture import Picture
+from stream_dream.media.picture_sink import write_picture
+from stream_dream.media.sink import VideoSink
+from stream_dream.settings import DreamSettings
+
+if TYPE_CHECKING:
+    from stream_dream.dream.walk import Step
+
+# The emerging dream: small enough to post, slow enough to watch, the end held for a while.
+_EMERGING_SIDE = 640
+_EMERGING_FPS = 10
+_EMERGING_FRAMES = 100
+_HELD_FRAMES = 15
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that may be there already.
+
+    Raises:
+        SinkError: It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"folder {folder} cannot be made: {error.strerror}"
+        raise SinkError(problem, exit_code=2) from error
+
+
+class OctaveFiles:
+    """Writes the picture as it stands after each octave."""
+
+    def __init__(self, folder: Path | None, source: Path, overwrite: bool) -> None:
+        """Take the folder, which is made (None: nothing is written), and the picture's name."""
+        self._folder, self._stem, self._overwrite = folder, source.stem, overwrite
+        if folder is not None:
+            make_folder(folder)
+
+    def __call__(self, step: Step) -> None:
+        """Write the picture if the octave is finished."""
+        if self._folder is None or not step.finished:
+            return
+        path = self._folder / f"{self._stem}-octave-{step.octave + 1:02}.png"
+        write_picture(Picture(_to_8_bits(step.image)), path, overwrite=self._overwrite)
+
+
+class Emerging:
+    """Films the dream while it emerges."""
+
+    def __init__(self, sink: VideoSink, source: Image8, steps: int) -> None:
+        """Take where to film, the source at the film's size, and how many steps there will be."""
+        self._sink = sink
+        self._source = source
+        self._every = max(1, steps // _EMERGING_FRAMES)
+        self._count = 0
+
+    def __call__(self, step: Step) -> None:
+        """Film a step, or leave it out where there are many."""
+        if not step.finished:
+            self._count += 1
+            if self._count % self._every == 0:
+                self._sink.write(laid_over(self._source, step))
+
+    def hold(self, dream: Image8) -> None:
+        """Show the finished dream for a while."""
+        height, width = self._source.shape[:2]
+        for _ in range(_HELD_FRAMES):
+            self._sink.write(resize(dream, (width, height)))
+
+
+@contextmanager
+def filmed(
+    path: Path | None, source: Image8, dream: DreamSettings, overwrite: bool
+) -> Iterator[Emerging | None]:
+    """Film a dream, if there is a path to film it to; Ctrl-C keeps what was filmed."""
+    if path is None:
+        yield None
+        return
+    height, width = source.shape[:2]
+    size = fit_size((width, height), _EMERGING_SIDE)
+    steps = dream.octaves * dream.steps * (1 + dream.warm_up)
+    with VideoSink(path, size=size, fps=Fraction(_EMERGING_FPS), overwrite=overwrite) as sink:
+        small = resize(source, size)
+        sink.write(small)
+        try:
+            yield Emerging(sink, small, steps)
+        except KeyboardInterrupt as stop:
+            kept = sink.keep_partial()
+            if kept is not None:
+                stop.add_note(f"the film of it is in {kept}")
+            raise
+
+
+def laid_over(source: Image8, step: Step) -> Image8:
+    """Lay what has been dreamed so far, at whatever octave, over the source with all its detail."""
+    return add_residual(source, np.clip(step.image, 0, 1) - np.clip(step.original, 0, 1))
+
+
+def _to_8_bits(image: ImageF) -> Image8:
+    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
