@@ -7,26 +7,28 @@ import sys
 import traceback
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
 from stream_dream.errors import Interrupted, SettingsError, StreamDreamError
-from stream_dream.network_command import Overwrite, networks
-from stream_dream.options import default_text, with_options
-from stream_dream.presets import DEFAULT_PRESET, load_preset, preset_text, presets
-from stream_dream.quiet import DEBUG_VARIABLE, debugging
-from stream_dream.settings import (
-    DreamSettings,
-    OutputSettings,
-    StillSettings,
-    for_stills,
-    merged,
-    validated,
+from stream_dream.loop_command import loop
+from stream_dream.network_command import networks
+from stream_dream.options import (
+    Debug,
+    Overwrite,
+    Preset,
+    Quiet,
+    chosen,
+    complain,
+    default_text,
+    with_options,
 )
+from stream_dream.presets import DEFAULT_PRESET, preset_text, presets
+from stream_dream.quiet import debugging
+from stream_dream.settings import DreamSettings, OutputSettings, StillSettings, for_stills
 from stream_dream.signals import Signals, StopNow, stop_at_once
 
 if TYPE_CHECKING:
@@ -60,15 +62,6 @@ def _common(
         typer.echo(context.get_help())
 
 
-Preset = Annotated[
-    str, typer.Option(help="A look: a name (see: stream-dream presets) or a .toml file.")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings and errors.")]
-Debug = Annotated[
-    bool, typer.Option("--debug", help="Show tracebacks and the libraries' messages.")
-]
-
-
 @app.command()
 @with_options(DreamSettings, OutputSettings)
 def render(
@@ -94,7 +87,7 @@ def render(
     Options left out take their value from the preset; the defaults named below are those of the
     preset dogs.
     """
-    dream, output = _chosen(preset, knobs, OutputSettings, debug=debug)
+    dream, output = chosen(preset, knobs, OutputSettings, debug=debug)
 
     # OpenCV and TensorFlow are imported here and not earlier: --help answers at once.
     from stream_dream.progress import display, fetch_weights
@@ -112,7 +105,7 @@ def render(
             on_report=shown.advanced,
         )
     if summary.warning is not None:
-        _complain(f"warning: {summary.warning}")
+        complain(f"warning: {summary.warning}")
     if not quiet and not as_json:
         typer.echo(_in_one_line(summary))
 
@@ -141,7 +134,7 @@ def image(
     """
     if len(paths) < 2:
         raise SettingsError("give the name of the dream as well, or a folder for several")
-    dream, still = _chosen(preset, knobs, StillSettings, debug=debug)
+    dream, still = chosen(preset, knobs, StillSettings, debug=debug)
     dream = for_stills(dream, given=knobs)
 
     from stream_dream.progress import fetch_weights, still_display
@@ -159,34 +152,19 @@ def image(
             on_step=shown.advanced,
         )
     for line in summary.failed:
-        _complain(f"warning: {line}")
+        complain(f"warning: {line}")
     if summary.left_out:
         count, first = len(summary.left_out), summary.left_out[0]
-        _complain(f"warning: {count} left out that are no pictures by their names, such as {first}")
+        complain(f"warning: {count} left out that are no pictures by their names, such as {first}")
     if summary.skipped:
         count = len(summary.skipped)
-        _complain(f"warning: {count} left as they are, such as {summary.skipped[0]}: --overwrite")
+        complain(f"warning: {count} left as they are, such as {summary.skipped[0]}: --overwrite")
     if not quiet:
         done = summary.written[0] if len(summary.written) == 1 else paths[-1]
         noun = "picture" if len(summary.written) == 1 else "pictures"
         typer.echo(f"{done}: {len(summary.written)} {noun} in {summary.seconds:.1f} s")
     if summary.failed:
         raise typer.Exit(1)
-
-
-_M = TypeVar("_M", bound=BaseModel)
-
-
-def _chosen(
-    preset: str, knobs: dict[str, Any], model: type[_M], *, debug: bool
-) -> tuple[DreamSettings, _M]:
-    """Return the settings that a command line asks for."""
-    if debug:
-        os.environ[DEBUG_VARIABLE] = "1"
-    given = {name: value for name, value in knobs.items() if value is not None}
-    chosen = {name: value for name, value in given.items() if name in DreamSettings.model_fields}
-    dream = merged(load_preset(preset).dream, chosen)
-    return dream, validated(model, {k: v for k, v in given.items() if k not in chosen})
 
 
 @app.command(name="presets")
@@ -208,6 +186,7 @@ def show_presets(
     Console(markup=False).print(table)
 
 
+app.command()(loop)
 app.command()(networks)
 
 
@@ -223,14 +202,14 @@ def main() -> NoReturn:
     except typer.Exit as finished:
         sys.exit(finished.exit_code)
     except typer.TyperException as error:
-        _complain(f"error: {' '.join(error.format_message().split())} (see --help)")
+        complain(f"error: {' '.join(error.format_message().split())} (see --help)")
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort, StopNow):
         stop_at_once()
     except BrokenPipeError:
         os._exit(1)  # "stream-dream ... --json | head": nobody listens any more
     except Interrupted as stopped:
-        _complain(str(stopped))
+        complain(str(stopped))
         sys.exit(stopped.exit_code)
     except StreamDreamError as error:
         _report(error, str(error), error.exit_code)
@@ -251,9 +230,5 @@ def _in_one_line(summary: RenderSummary) -> str:
 def _report(error: Exception, message: str, exit_code: int) -> NoReturn:
     if debugging():
         traceback.print_exception(error)
-    _complain(f"error: {' '.join(message.split())}")
+    complain(f"error: {' '.join(message.split())}")
     sys.exit(exit_code)
-
-
-def _complain(message: str) -> None:
-    typer.echo(f"stream-dream: {message}", err=True)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stream_dream.errors import SettingsError
+from stream_dream.options import Overwrite
 from stream_dream.quiet import hushed
 from stream_dream.settings import DreamSettings, validated
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 # Of the picture whose gradient is measured.
 _MEASURED_SIZE = (320, 240)
-
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
 
 
 def networks(

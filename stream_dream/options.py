@@ -6,14 +6,27 @@ Every option is read as text and checked by its model: one place converts, and o
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from typing import Annotated, Any, Literal, get_args, get_origin
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from stream_dream.settings import typed_name
+from stream_dream.presets import load_preset
+from stream_dream.quiet import DEBUG_VARIABLE
+from stream_dream.settings import DreamSettings, merged, typed_name, validated
+
+Preset = Annotated[
+    str, typer.Option(help="A look: a name (see: stream-dream presets) or a .toml file.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings and errors.")]
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Show tracebacks and the libraries' messages.")
+]
+_M = TypeVar("_M", bound=BaseModel)
 
 
 def bounds(field: FieldInfo) -> str:
@@ -60,6 +73,33 @@ def with_options(*models: type[BaseModel]) -> Callable[[Callable[..., None]], Ca
         return function
 
     return decorate
+
+
+def chosen(
+    preset: str, knobs: Mapping[str, Any], model: type[_M], *, debug: bool
+) -> tuple[DreamSettings, _M]:
+    """Return the settings that a command line asks for, and obey ``--debug`` from here on.
+
+    Args:
+        preset: Name or file of the look that the options change.
+        knobs: What ``with_options`` hands over.
+        model: The settings that are not the dream's.
+        debug: True to show tracebacks and the libraries' messages.
+
+    Raises:
+        SettingsError: There is no such preset, or an option cannot be used.
+    """
+    if debug:
+        os.environ[DEBUG_VARIABLE] = "1"
+    given = {name: value for name, value in knobs.items() if value is not None}
+    dreamed = {name: value for name, value in given.items() if name in DreamSettings.model_fields}
+    dream = merged(load_preset(preset).dream, dreamed)
+    return dream, validated(model, {k: v for k, v in given.items() if k not in dreamed})
+
+
+def complain(message: str) -> None:
+    """Print a line on standard error."""
+    typer.echo(f"stream-dream: {message}", err=True)
 
 
 def flag(model: type[BaseModel], name: str) -> str:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Generic, Self, TypeVar
+
+import cv2
 
 T = TypeVar("T")
 
@@ -120,3 +123,18 @@ class Behind(Generic[T]):
                 self._function(item)
             except BaseException as caught:
                 self._error = caught
+
+
+@contextmanager
+def single_threads() -> Iterator[None]:
+    """Let OpenCV use one thread a call.
+
+    A thread for each stage is faster than stages that all use every core, and how OpenCV splits the
+    optical flow among threads shows in the result.
+    """
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)

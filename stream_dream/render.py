@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from stream_dream.errors import Interrupted
@@ -21,7 +20,7 @@ from stream_dream.media.guide import guide_images
 from stream_dream.media.sink import Soundtrack, VideoSink, check_target
 from stream_dream.media.source import VideoSource
 from stream_dream.media.target import left_over
-from stream_dream.pipeline import Behind, ahead
+from stream_dream.pipeline import Behind, ahead, single_threads
 from stream_dream.quiet import hushed
 from stream_dream.settings import DreamSettings, OutputSettings
 from stream_dream.temporal.dreamer import Dreamed, Prepared, TemporalDreamer
@@ -93,7 +92,7 @@ def render(
         with _sink(target, opened, output, overwrite) as sink:
             writer = _Writer(sink, output, on_report)
             try:
-                with _single_threads():
+                with single_threads():
                     _run(opened, dreamer, guided, writer, cuts=dream.cuts)
                 sink.close()
             except KeyboardInterrupt:
@@ -197,21 +196,6 @@ def _run(
         for item in stream:
             writer.put(dreamer.ascend(item))
             guided.next_frame()
-
-
-@contextmanager
-def _single_threads() -> Iterator[None]:
-    """Let OpenCV use one thread a call.
-
-    A thread for each stage is faster than stages that all use every core, and how OpenCV splits the
-    optical flow among threads shows in the result.
-    """
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)
 
 
 def _keep(sink: VideoSink) -> str:

@@ -9,6 +9,7 @@ import difflib
 import math
 import re
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -18,6 +19,8 @@ from stream_dream.errors import SettingsError
 
 Schedule = Literal["together", "all", "rotate", "restore"]
 GradientNorm = Literal["laplacian", "std", "mean_abs"]
+CameraMotion = Literal["breathe", "sway", "turn", "zoom", "still"]
+Dither = Literal["bayer", "sierra", "none"]
 
 _LAYER = re.compile(r"(?P<name>[^:=]+)(:(?P<channels>\d+(,\d+)*))?(=(?P<weight>[^=]+))?")
 _STILL_SIZE = 1024
@@ -206,8 +209,11 @@ Seconds = Annotated[float | None, BeforeValidator(_parse_seconds)]
 Side = Annotated[int, Field(ge=1, le=16384)]
 
 
-class OutputSettings(_Model):
-    """What to render of a file, and how to write it."""
+CRF = Field(18, ge=0, le=51, description="Quality of films and WebP: 0 is best.")
+
+
+class _Excerpt(_Model):
+    """What to take of a file."""
 
     start: Seconds = Field(
         None, ge=0, description="Where to begin.", json_schema_extra={"metavar": "SECONDS|MM:SS"}
@@ -215,14 +221,111 @@ class OutputSettings(_Model):
     end: Seconds = Field(
         None, gt=0, description="Where to stop.", json_schema_extra={"metavar": "SECONDS|MM:SS"}
     )
+
+
+class OutputSettings(_Excerpt):
+    """What to render of a file, and how to write it."""
+
     size: Annotated[tuple[Side, Side] | None, BeforeValidator(_parse_size)] = Field(
         None,
         description="Size of the output in pixels, stretched to fit; the source's if not given.",
         json_schema_extra={"metavar": "WIDTHxHEIGHT"},
     )
-    crf: int = Field(18, ge=0, le=51, description="Quality of the encoding: 0 is best.")
+    crf: int = CRF
     audio: bool = Field(True, description="Keep the sound.")
     compare: bool = Field(False, description="Show source and dream side by side.")
+
+
+def _parse_list(value: object) -> object:
+    return tuple(value.split(",")) if isinstance(value, str) else value
+
+
+def _parse_group(value: object) -> object:
+    """Read ``block10+block5=0.5``: layers that are dreamed at the same time."""
+    return tuple(value.split("+")) if isinstance(value, str) else value
+
+
+def _parse_fraction(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return Fraction(value).limit_denominator(1001)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError("give frames per second, such as 25 or 30000/1001") from None
+
+
+def _parse_bytes(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kMG]?)(i?)B?", value, re.IGNORECASE)
+    if match is None:
+        raise ValueError("give a size such as 8MB, 500kB or 8MiB")
+    power = " kmg".index(match[2].lower() or " ")
+    return int(float(match[1]) * (1024 if match[3] else 1000) ** power)
+
+
+Group = Annotated[Layers, BeforeValidator(_parse_group)]
+Rate = Annotated[Fraction, Field(gt=0, le=240), BeforeValidator(_parse_fraction)]
+Bytes = Annotated[int, Field(ge=1000), BeforeValidator(_parse_bytes)]
+
+
+class LoopSettings(_Excerpt):
+    """What a loop is made of, and how to write it."""
+
+    motion: CameraMotion = Field(
+        "breathe",
+        description="Of a picture: closer and back, along an ellipse, once around, closer without "
+        "end, or nothing but the dream.",
+    )
+    strength_of_motion: float = Field(
+        1.0, gt=0, le=5, description="How far the camera goes; whole turns for the motion turn."
+    )
+    reverse: bool = Field(False, description="Go the other way: zoom out, turn to the left.")
+    frames: int = Field(48, ge=2, le=3000, description="Frames of a picture's loop.")
+    fps: Rate = Field(
+        Fraction(25),
+        description="Frames per second of a picture's loop; a clip keeps its own.",
+        json_schema_extra={"metavar": "NUMBER"},
+    )
+    min_seconds: float = Field(
+        1.0, gt=0, le=600, description="Least length of the loop that is found in a clip."
+    )
+    max_seconds: float = Field(
+        10.0, gt=0, le=600, description="Greatest length of the loop that is found in a clip."
+    )
+    crossfade: float = Field(
+        0.5, ge=0, le=60, description="Seconds in which a clip's end fades into its beginning."
+    )
+    bounce: bool = Field(False, description="Play a clip forwards and then backwards instead.")
+    presets: Annotated[tuple[str, ...], BeforeValidator(_parse_list)] = Field(
+        (),
+        description="Looks that the loop passes through and returns to.",
+        json_schema_extra={"metavar": "NAME,NAME,..."},
+    )
+    morph_layer: tuple[Group, ...] = Field(
+        (),
+        description="Layers that the loop passes through and returns to, several times.",
+        json_schema_extra={"metavar": "LAYER[+LAYER...]"},
+    )
+    longer_side: int | None = Field(
+        None,
+        ge=1,
+        le=8192,
+        description="Longer side of the loop in pixels, the source's at the most; where it is not "
+        "given, 480 for .gif, .webp and .apng, else 1280.",
+    )
+    crf: int = CRF
+    repeat: int = Field(1, ge=1, le=10000, description="Turns that a film shows.")
+    poster: bool = Field(False, description="Write the first frame beside it, as .png.")
+    dither: Dither = Field(
+        "bayer", description="How a GIF mixes colours: a pattern, error diffusion, or not."
+    )
+    colors: int = Field(256, ge=4, le=256, description="Colours of a GIF.")
+    max_size: Bytes | None = Field(
+        None,
+        description="Largest file: colours, quality and then size are given up until it fits.",
+        json_schema_extra={"metavar": "8MB"},
+    )
 
 
 class StillSettings(_Model):

@@ -16,10 +16,10 @@ PACKAGE = Path(stream_dream.__file__).parent
 FLOORS = (
     ("__main__",),
     ("cli",),
-    ("network_command",),
+    ("network_command", "loop_command"),
     ("progress", "options"),
-    ("render", "stills"),
-    ("emerging",),
+    ("render", "stills", "loop"),
+    ("emerging", "cycle", "stations"),
     ("pipeline",),
     ("temporal",),
     ("dream",),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
 from stream_dream.media.ffmpeg import run
+from stream_dream.media.fitting import Compression
 from stream_dream.media.formats import Format
 from stream_dream.media.sound import Soundtrack, sound_arguments
 
@@ -20,9 +22,10 @@ def finish_film(
     *,
     sound: Soundtrack | None,
     longest: float | None,
+    picture: Sequence[str] = ("-c:v", "copy"),
     seconds: float,
 ) -> None:
-    """Copy the picture into its container and add the sound.
+    """Bring the picture into its container and add the sound.
 
     Args:
         rough: The encoded picture.
@@ -30,19 +33,31 @@ def finish_film(
         made: Its format.
         sound: The soundtrack; None for none.
         longest: Seconds behind which the sound is cut; None to leave it whole.
+        picture: What becomes of the picture: arguments of ffmpeg.
         seconds: How long ffmpeg may take.
     """
     given, taken = sound_arguments(sound, made, longest)
     start = ["-movflags", "+faststart"] if made.muxer in ("mp4", "mov") else []
-    picture = ["-map", "0:v:0", "-c:v", "copy", "-map_chapters", "-1"]
-    command = ["-i", str(rough), *given, *picture, *taken, *start]
+    mapped = ["-map", "0:v:0", *picture, "-map_chapters", "-1"]
+    command = ["-i", str(rough), *given, *mapped, *taken, *start]
     run([*command, "-f", made.muxer, "-y", str(final)], seconds)
 
 
+# The fixed pattern stands still where nothing moves, and its files are a tenth smaller than those
+# of error diffusion.
+_DITHERS = {"bayer": "bayer:bayer_scale=3", "sierra": "sierra2_4a", "none": "none"}
+
+
 def finish_gif(
-    rough: Path, final: Path, *, size: tuple[int, int], fps: Fraction, seconds: float
+    rough: Path,
+    final: Path,
+    *,
+    size: tuple[int, int],
+    fps: Fraction,
+    compression: Compression,
+    seconds: float,
 ) -> None:
-    """Make a GIF with one palette for all of it.
+    """Make a GIF with one palette for all of it, which loops for ever.
 
     Each picture keeps its place to 1/100 s, so delays may alternate (3, 3, 4 at 30 fps) and the
     duration is kept.
@@ -52,18 +67,21 @@ def finish_gif(
         final: The file to write.
         size: (width, height) in square pixels.
         fps: The rate of the pictures; above 50 some are left out.
+        compression: Its colours, and how they are mixed.
         seconds: How long ffmpeg may take for each of two passes.
     """
     prepared = _square(size) + (f",fps={_GIF_FPS}" if fps > _GIF_FPS else "")
     palette = final.with_name(f"{final.name}.png")
     try:
         # Two passes: in one, every picture would wait in memory for the palette.
-        generate = ["-vf", f"{prepared},palettegen", "-frames:v", "1", "-update", "1"]
+        colors = f"palettegen=max_colors={compression.colors}"
+        generate = ["-vf", f"{prepared},{colors}", "-frames:v", "1", "-update", "1"]
         run(
             ["-i", str(rough), *generate, "-c:v", "png", "-f", "image2", "-y", str(palette)],
             seconds,
         )
-        use = f"[0:v]{prepared}[x];[x][1:v]paletteuse=dither=sierra2_4a:diff_mode=rectangle"
+        dither = _DITHERS[compression.dither]
+        use = f"[0:v]{prepared}[x];[x][1:v]paletteuse=dither={dither}:diff_mode=rectangle"
         command = ["-i", str(rough), "-i", str(palette), "-lavfi", use, "-loop", "0"]
         run([*command, "-f", "gif", "-y", str(final)], seconds)
     finally:
@@ -76,6 +94,12 @@ def finish_webp(
     """Make an animated WebP that loops for ever; ``crf`` 18 becomes its quality 82."""
     codec = ["-vf", _square(size), "-c:v", "libwebp_anim", "-quality", str(100 - crf)]
     run(["-i", str(rough), *codec, "-loop", "0", "-f", "webp", "-y", str(final)], seconds)
+
+
+def finish_apng(rough: Path, final: Path, *, size: tuple[int, int], seconds: float) -> None:
+    """Make an animated PNG that loops for ever."""
+    codec = ["-vf", _square(size), "-c:v", "apng", "-pred", "mixed", "-plays", "0"]
+    run(["-i", str(rough), *codec, "-f", "apng", "-y", str(final)], seconds)
 
 
 def finish_pictures(rough: Path, folder: Path, *, size: tuple[int, int], seconds: float) -> None:

@@ -66,6 +66,7 @@ FORMATS = {
     ".webm": Format("webm", _VP9, True, frozenset({"opus", "vorbis"}), _OPUS),
     ".gif": Format("gif"),
     ".webp": Format("webp"),
+    ".apng": Format("apng"),
     ".png": Format("image2"),
 }
 
@@ -95,6 +96,12 @@ def encoder_arguments(
     return [*source, *_picture_arguments(made, pixel_aspect, crf), *container]
 
 
+def shrinking_arguments(made: Format, size: tuple[int, int], crf: int) -> list[str]:
+    """Tell ffmpeg to encode a film's picture again, at another (width, height) or quality."""
+    scale = f"scale={size[0]}:{size[1]}:flags=lanczos+accurate_rnd"
+    return ["-vf", scale, *made.codec, *_quality(made, crf)]
+
+
 def _picture_arguments(made: Format, pixel_aspect: Fraction, crf: int) -> list[str]:
     if not made.film:
         return [*made.codec]
@@ -103,8 +110,12 @@ def _picture_arguments(made: Format, pixel_aspect: Fraction, crf: int) -> list[s
         "format=yuv420p,setparams=color_primaries=bt709:color_trc=bt709,"
         f"setsar=sar={pixel_aspect.numerator}/{pixel_aspect.denominator}:max=65535"
     )
-    quality = round(crf * 63 / 51) if made.codec is _VP9 else crf  # VP9's scale ends at 63
-    return ["-vf", filters, *made.codec, "-crf", str(quality)]
+    return ["-vf", filters, *made.codec, *_quality(made, crf)]
+
+
+def _quality(made: Format, crf: int) -> list[str]:
+    scaled = round(crf * 63 / 51) if made.codec is _VP9 else crf  # VP9's scale ends at 63
+    return ["-crf", str(scaled)]
 
 
 def square_size(size: tuple[int, int], pixel_aspect: Fraction) -> tuple[int, int]:

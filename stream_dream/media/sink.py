@@ -14,7 +14,13 @@ from stream_dream.errors import SinkError
 from stream_dream.frame import Image8
 from stream_dream.media import finishing
 from stream_dream.media.ffmpeg import PATIENCE, FFmpeg, run
-from stream_dream.media.formats import encoder_arguments, format_of, square_size
+from stream_dream.media.fitting import Compression, make_fitting
+from stream_dream.media.formats import (
+    encoder_arguments,
+    format_of,
+    shrinking_arguments,
+    square_size,
+)
 from stream_dream.media.sound import Soundtrack
 from stream_dream.media.target import (
     check_target,
@@ -23,6 +29,7 @@ from stream_dream.media.target import (
     reserve,
     reserve_folder,
 )
+from stream_dream.settings import Dither
 
 __all__ = ["Soundtrack", "VideoSink", "check_target"]
 
@@ -35,6 +42,8 @@ class VideoSink:
     Attributes:
         path: The file; a pattern such as ``dream-%05d.png`` starts with ``dream-00001.png``.
         frames: Images written so far.
+        compression: What the finished file was compressed with, which ``max_bytes`` may have made
+            stronger than what was asked for.
     """
 
     def __init__(
@@ -45,19 +54,26 @@ class VideoSink:
         fps: Fraction,
         pixel_aspect: Fraction = Fraction(1),
         crf: int = 18,
+        colors: int = 256,
+        dither: Dither = "bayer",
+        max_bytes: int | None = None,
         sound: Soundtrack | None = None,
         overwrite: bool = False,
     ) -> None:
         """Start the encoder.
 
         Args:
-            path: .mp4, .mov, .mkv, .webm, .gif, .webp or a numbered pattern of .png files.
+            path: .mp4, .mov, .mkv, .webm, .gif, .webp, .apng or a numbered pattern of .png files.
             size: (width, height) of the images. Where a film needs even sides, odd ones get one
                 more row or column, which repeats the last one.
             fps: Frames per second.
             pixel_aspect: Width of a pixel divided by its height. Films keep it as a tag, the
                 other formats are scaled to square pixels.
-            crf: Quality on x264's scale: 0 (best) to 51.
+            crf: Quality of films and WebP on x264's scale: 0 (best) to 51.
+            colors: Colours of a GIF's palette, 4 to 256.
+            dither: How a GIF mixes them.
+            max_bytes: Largest size of the finished file: quality and size in pixels are given up
+                until it fits. None for no limit; pictures have none.
             sound: Sound to add when the picture is complete; only films take it.
             overwrite: True if what exists under this name may be replaced.
 
@@ -65,16 +81,18 @@ class VideoSink:
             SinkError: If the target cannot be written, a number is out of range, or ffmpeg cannot
                 be started.
         """
-        if min(size) < 1 or fps <= 0 or not 0 <= crf <= 51:
+        if min(size) < 1 or fps <= 0 or not 0 <= crf <= 51 or not 4 <= colors <= 256:
             raise SinkError(
-                f"size {size}, fps {fps}, crf {crf}: sides and rate must be above 0, crf 0 to 51",
+                f"size {size}, fps {fps}, crf {crf}, colors {colors}: sides and rate must be above "
+                "0, crf 0 to 51, colors 4 to 256",
                 exit_code=2,
             )
         self.path = path = Path(path)
+        self.compression = Compression(crf, colors, dither)
         check_target(path, overwrite=overwrite)
         self.frames = 0
         self._format = format_of(path)
-        self._size, self._fps, self._crf = size, fps, crf
+        self._size, self._fps, self._max_bytes = size, fps, max_bytes
         self._square_size = square_size(size, pixel_aspect)
         self._sound, self._overwrite = sound, overwrite
         self._padding = tuple(side % 2 if self._format.film else 0 for side in size)
@@ -184,27 +202,61 @@ class VideoSink:
         """Make the final file, under a temporary name still."""
         pictures = self._format.muxer == "image2"
         final = reserve_folder(self.path) if pictures else reserve(self.path)
-        size, seconds = self._square_size, self._patience
         try:
             if pictures:
+                size, seconds = self._square_size, self._patience
                 finishing.finish_pictures(self._rough, final, size=size, seconds=seconds)
-            elif self._format.muxer == "gif":
-                finishing.finish_gif(self._rough, final, size=size, fps=self._fps, seconds=seconds)
-            elif self._format.muxer == "webp":
-                finishing.finish_webp(self._rough, final, size=size, crf=self._crf, seconds=seconds)
+            elif self._max_bytes is None:
+                self._make(final, longest, self.compression)
             else:
-                finishing.finish_film(
-                    self._rough,
-                    final,
-                    self._format,
-                    sound=self._sound,
-                    longest=longest,
-                    seconds=seconds,
-                )
+                self._make_fitting(final, longest, self._max_bytes)
         except BaseException:
             _remove(final)
             raise
         return final
+
+    @property
+    def written_size(self) -> tuple[int, int]:
+        """(width, height) in pixels of the finished file, without the padding to even sides."""
+        return self.compression.size(self._square_size, even=self._format.film)
+
+    def _make_fitting(self, final: Path, longest: float | None, limit: int) -> None:
+        def make(compression: Compression) -> int:
+            self._make(final, longest, compression)
+            return final.stat().st_size
+
+        self.compression = make_fitting(make, self.compression, self._format.muxer, limit)
+
+    def _make(self, final: Path, longest: float | None, compression: Compression) -> None:
+        """Make the final file, or make it anew."""
+        rough, muxer, seconds = self._rough, self._format.muxer, self._patience
+        size = compression.size(self._square_size, even=False)
+        if muxer == "gif":
+            finishing.finish_gif(
+                rough, final, size=size, fps=self._fps, compression=compression, seconds=seconds
+            )
+        elif muxer == "webp":
+            finishing.finish_webp(rough, final, size=size, crf=compression.crf, seconds=seconds)
+        elif muxer == "apng":
+            finishing.finish_apng(rough, final, size=size, seconds=seconds)
+        else:
+            finishing.finish_film(
+                rough,
+                final,
+                self._format,
+                sound=self._sound,
+                longest=longest,
+                picture=self._picture_arguments(compression),
+                seconds=seconds,
+            )
+
+    def _picture_arguments(self, compression: Compression) -> list[str]:
+        """Tell ffmpeg to copy a film's picture, unless it has to become smaller."""
+        if compression == self.compression:
+            return ["-c:v", "copy"]
+        width, height = (s + p for s, p in zip(self._size, self._padding, strict=True))
+        size = compression.size((width, height), even=True)
+        return shrinking_arguments(self._format, size, compression.crf)
 
     @property
     def _patience(self) -> float:

@@ -119,7 +119,12 @@ class TemporalDreamer:
     """
 
     def __init__(
-        self, dream: DreamFunction, settings: DreamSettings, *, pixel_aspect: Fraction = Fraction(1)
+        self,
+        dream: DreamFunction,
+        settings: DreamSettings,
+        *,
+        pixel_aspect: Fraction = Fraction(1),
+        looping: bool = False,
     ) -> None:
         """Start without a dream.
 
@@ -127,11 +132,14 @@ class TemporalDreamer:
             dream: Dreams one frame.
             settings: ``persistence``, ``dream_size``, ``warm_up`` and ``seed`` are used.
             pixel_aspect: Shape of the frames' pixels: dreams are grown in square ones.
+            looping: True where frames come round again: what is random then depends on the
+                frame's index alone.
         """
         self.report: FrameReport | None = None
         self._dream = dream
         self._settings = settings
         self._pixel_aspect = float(pixel_aspect)
+        self._looping = looping
         self._estimate = FlowEstimator()
         self._newest_shape: tuple[int, ...] | None = None
         self._residual: ImageF | None = None
@@ -195,6 +203,9 @@ class TemporalDreamer:
                 carried = residual * np.float32(persistence)
         else:
             carried = prepared.carry(self._residual)
+        if self._looping:
+            self._index = prepared.frame.index
+            self._rng = np.random.default_rng((self._settings.seed, self._index))
         residual, loss = self._dream_on(source, carried)
         held_back = persistence * _HELD_BACK
         shown = cv2.addWeighted(residual, 1 - held_back, carried, held_back, 0)

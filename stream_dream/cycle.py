@@ -1,0 +1,183 @@
+"""What goes around: the frames of a loop before they are dreamed, from a picture or from a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from stream_dream.errors import SettingsError, SourceError
+from stream_dream.frame import Flow, Frame, Image8
+from stream_dream.image import fit_size, resize
+from stream_dream.media.picture import READABLE_PICTURES, read_picture, visible_image
+from stream_dream.media.source import VideoSource
+from stream_dream.settings import LoopSettings
+from stream_dream.temporal.camera import Camera
+from stream_dream.temporal.closing import Span, best_span, bounced, faded, signature
+from stream_dream.temporal.shots import mark_cuts
+
+# What posts well; films are not posted where every byte counts.
+_SMALL_SIDE, _FILM_SIDE = 480, 1280
+_SMALL_FORMATS = (".gif", ".webp", ".apng")
+_MOST_MEMORY = 2 * 1024**3
+# Settings that mean nothing to the other kind of source.
+_OF_PICTURES = ("motion", "strength_of_motion", "reverse", "frames", "fps")
+_OF_CLIPS = ("start", "end", "min_seconds", "max_seconds", "crossfade", "bounce")
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """A sequence whose last frame is followed by its first.
+
+    Attributes:
+        frames: How many there are.
+        fps: Their rate.
+        size: (width, height) in square pixels.
+        view: Returns a frame, uint8 RGB, at a size given as (width, height).
+        flow: Returns the exact flow from a frame to the one before it at a size, where it is known.
+        cuts: Frames that begin a shot.
+        notes: What a user should know of how it came about.
+    """
+
+    frames: int
+    fps: Fraction
+    size: tuple[int, int]
+    view: Callable[[int, tuple[int, int]], Image8]
+    flow: Callable[[int, tuple[int, int]], Flow] | None
+    cuts: frozenset[int] = frozenset()
+    notes: tuple[str, ...] = ()
+
+
+def make_cycle(source: Path, target: Path, settings: LoopSettings, *, cuts: bool) -> Cycle:
+    """Make a picture or a clip periodic.
+
+    Args:
+        source: A picture, by its extension, or a clip.
+        target: What the loop is written to; tells how large it should be.
+        settings: How to make it periodic.
+        cuts: True to look for cuts in a clip.
+
+    Raises:
+        SourceError: It cannot be read, is too short or too long.
+        SettingsError: A setting is for the other kind of source.
+    """
+    picture = source.suffix.lower() in READABLE_PICTURES
+    for name in _OF_CLIPS if picture else _OF_PICTURES:
+        if name in settings.model_fields_set:
+            kinds = "clips, INPUT is a picture" if picture else "pictures, INPUT is a clip"
+            raise SettingsError(f"--{name.replace('_', '-')} is for {kinds}: leave it out")
+    small = target.suffix.lower() in _SMALL_FORMATS
+    side = settings.longer_side or (_SMALL_SIDE if small else _FILM_SIDE)
+    return (
+        _of_picture(source, side, settings)
+        if picture
+        else _of_clip(source, side, settings, cuts=cuts)
+    )
+
+
+def _of_picture(source: Path, side: int, settings: LoopSettings) -> Cycle:
+    picture = read_picture(source)
+    image = visible_image(picture)
+    height, width = image.shape[:2]
+    size = fit_size((width, height), side)
+    notes = _scaled_note((width, height), size, settings)
+    if picture.alpha is not None:
+        notes += ("what is transparent is filled with the picture's mean colour",)
+    camera = Camera(
+        image,
+        settings.motion,
+        settings.frames,
+        strength=settings.strength_of_motion,
+        reverse=settings.reverse,
+    )
+    return Cycle(settings.frames, settings.fps, size, camera.view, camera.flow, notes=notes)
+
+
+def _of_clip(source: Path, side: int, settings: LoopSettings, *, cuts: bool) -> Cycle:
+    with VideoSource(source, start=settings.start, end=settings.end) as clip:
+        fps, full = clip.info.fps, clip.info.display_size
+        size = fit_size(full, side)
+        fade = 0 if settings.bounce else round(settings.crossfade * fps)
+        chosen = settings.start is not None or settings.end is not None or settings.bounce
+        notes = _scaled_note((round(full[0]), round(full[1])), size, settings)
+        if chosen:
+            frames = _read(clip, size)
+            if len(frames) < 2:
+                raise SourceError(f"{source} has one frame only here: give a longer clip")
+        else:
+            span, fade = _found(clip, settings, fade)
+            notes += (
+                f"loops from {float(span.start / fps):.2f} s to {float(span.stop / fps):.2f} s",
+            )
+            first = Fraction(span.start - fade) / fps
+            with VideoSource(source, start=float(first), end=float(span.stop / fps)) as part:
+                frames = _read(part, size)
+        shortfall = clip.shortfall
+    if shortfall:
+        notes += (shortfall,)
+    fade = min(fade, len(frames) // 2)
+    looped = bounced(frames) if settings.bounce else faded(frames, fade)
+
+    @lru_cache(maxsize=1)
+    def view(index: int, wanted: tuple[int, int]) -> Image8:
+        return resize(looped[index % len(looped)], wanted)
+
+    begun = frozenset(_cuts(looped, fps)) if cuts else frozenset()
+    return Cycle(len(looped), fps, size, view, None, begun, notes)
+
+
+def _found(clip: VideoSource, settings: LoopSettings, fade: int) -> tuple[Span, int]:
+    """Find the part of a clip that loops best, and the frames of fading that it has room for."""
+    fps = clip.info.fps
+    signatures, begun = [], []
+    for frame in mark_cuts(clip, fps):
+        signatures.append(signature(frame.image))
+        if frame.cut:
+            begun.append(frame.index)
+    shortest, longest = (
+        max(2, round(seconds * fps)) for seconds in (settings.min_seconds, settings.max_seconds)
+    )
+    count = len(signatures)
+    if count < shortest:
+        frames = "1 frame" if count == 1 else f"{count} frames"
+        raise SourceError(
+            f"{clip.path} has {frames} ({float(count / fps):.2f} s), the loop is to have "
+            f"{settings.min_seconds:g} s: give a longer clip or a smaller --min-seconds"
+        )
+    if longest < shortest:
+        raise SettingsError("--max-seconds is less than --min-seconds: choose more")
+    fade = min(fade, count - shortest, shortest)
+    span = best_span(
+        np.stack(signatures), shortest=shortest, longest=longest, fade=fade, cuts=begun
+    )
+    return span, fade
+
+
+def _read(clip: VideoSource, size: tuple[int, int]) -> list[Image8]:
+    most = _MOST_MEMORY // (size[0] * size[1] * 3)
+    frames: list[Image8] = []
+    for frame in clip:
+        if len(frames) == most:
+            raise SourceError(
+                f"{clip.path} is too long for one loop: at {size[0]}x{size[1]} there is room for "
+                f"{most} frames, choose them with --start and --end or a smaller --longer-side"
+            )
+        frames.append(resize(frame.image, size))
+    return frames
+
+
+def _cuts(images: list[Image8], fps: Fraction) -> list[int]:
+    frames = (Frame(image, index) for index, image in enumerate(images))
+    return [frame.index for frame in mark_cuts(frames, fps) if frame.cut]
+
+
+def _scaled_note(
+    full: tuple[int, int], size: tuple[int, int], settings: LoopSettings
+) -> tuple[str, ...]:
+    if size == full or settings.longer_side is not None:
+        return ()
+    return (f"{full[0]}x{full[1]} pixels scaled to {size[0]}x{size[1]} (--longer-side)",)

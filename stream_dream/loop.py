@@ -1,0 +1,228 @@
+"""Makes seamless loops: from a picture or a clip to a file that plays for ever."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stream_dream.cycle import Cycle, make_cycle
+from stream_dream.errors import Interrupted, SinkError
+from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
+from stream_dream.image import add_residual, fit_size
+from stream_dream.media.formats import format_of
+from stream_dream.media.guide import guide_images
+from stream_dream.media.picture import Picture
+from stream_dream.media.picture_sink import check_picture_target, write_picture
+from stream_dream.media.sink import VideoSink, check_target
+from stream_dream.media.target import interrupted_name, is_pattern, left_over
+from stream_dream.pipeline import ahead, single_threads
+from stream_dream.quiet import hushed
+from stream_dream.settings import DreamSettings, LoopSettings
+from stream_dream.temporal.dreamer import Prepared, TemporalDreamer
+from stream_dream.temporal.orbit import FEWEST_ROUNDS, Orbit
+
+if TYPE_CHECKING:
+    pass
+
+# Frames that wait between two stages.
+_DEPTH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class LoopSummary:
+    """What came out.
+
+    Attributes:
+        target: The file that was made.
+        frames: Frames of one turn.
+        fps: Their rate.
+        size: (width, height) of what was written.
+        rounds: How many times each frame was dreamed.
+        seam: What closing the loop adds to the change from frame to frame, in levels of 255.
+        seconds: Wall time.
+        notes: What a user should know: in- and out-point, sizes, what ``max_size`` cost.
+    """
+
+    target: Path
+    frames: int
+    fps: Fraction
+    size: tuple[int, int]
+    rounds: int
+    seam: float
+    seconds: float
+    notes: tuple[str, ...]
+
+
+def make_loop(
+    source: Path | str,
+    target: Path | str,
+    stations: Sequence[DreamSettings],
+    settings: LoopSettings,
+    *,
+    overwrite: bool = False,
+    on_start: Callable[[StreamInfo], None] = lambda info: None,
+    on_report: Callable[[FrameReport], None] = lambda report: None,
+) -> LoopSummary:
+    """Make one loop.
+
+    Args:
+        source: A picture or a clip.
+        target: Its extension decides on the format.
+        stations: How to dream: one look, or several to pass through; see
+            ``stream_dream.stations.way_around``. Persistence and dream size are those of the first.
+        settings: What to loop, and how to write it.
+        overwrite: True if an existing target may be replaced.
+        on_start: Called once before the first frame; its ``frame_count`` is that of all rounds.
+        on_report: Called after each frame that was dreamed; its index counts on from round to
+            round.
+
+    Raises:
+        SourceError, SinkError, SettingsError, NetworkError: With one clear line.
+        Interrupted: On Ctrl-C. From the second round on the loop is kept, closed, as it stands.
+    """
+    begun = time.perf_counter()
+    source, target = Path(source), Path(target)
+    _check_output(source, target, settings, overwrite=overwrite)
+    cycle = make_cycle(source, target, settings, cuts=stations[0].cuts)
+    rounds = FEWEST_ROUNDS * cycle.frames
+    on_start(StreamInfo(size=cycle.size, fps=cycle.fps, frame_count=rounds))
+    dream = _Dream(cycle, stations)
+    write = partial(_write, dream=dream, settings=settings)
+    try:
+        with single_threads():
+            dream.go_around(on_report)
+            sink = write(target, overwrite=overwrite)
+    except KeyboardInterrupt:
+        if not dream.orbit.closable:
+            raise Interrupted("interrupted in the first round: nothing was written") from None
+        kept = write(interrupted_name(target), overwrite=False).path
+        raise Interrupted(f"interrupted: the loop as it stood is in {kept}") from None
+    return LoopSummary(
+        target=target,
+        frames=cycle.frames,
+        fps=cycle.fps,
+        size=sink.written_size,
+        rounds=dream.orbit.rounds,
+        seam=dream.orbit.seam,
+        seconds=time.perf_counter() - begun,
+        notes=(*cycle.notes, *_notes(sink, settings)),
+    )
+
+
+class _Dream:
+    """The frames of a cycle, and what is dreamed on them."""
+
+    def __init__(self, cycle: Cycle, stations: Sequence[DreamSettings]) -> None:
+        """Build the networks, and paint the frames at dream size."""
+        # TensorFlow is imported here and not earlier: a wrong path is reported at once.
+        with hushed():
+            from stream_dream.dream.ascent import Ascent
+            from stream_dream.dream.morph import Morph
+
+        self.cycle = cycle
+        ascents = [Ascent(station) for station in stations]
+        dream = ascents[0] if len(ascents) == 1 else Morph(ascents, cycle.frames)
+        self._guides = [
+            (ascent.guide, station.guide)
+            for ascent, station in zip(ascents, stations, strict=True)
+            if ascent.guide is not None and station.guide is not None
+        ]
+        self._dreamer = TemporalDreamer(dream, stations[0], looping=True)
+        self._size = fit_size(cycle.size, stations[0].dream_size)
+        self._small = [cycle.view(index, self._size) for index in range(cycle.frames)]
+        self.orbit = Orbit(self._dreamer, cycle.frames)
+
+    def go_around(self, on_report: Callable[[FrameReport], None]) -> None:
+        """Dream until the loop is closed."""
+        while not self.orbit.closed:
+            done = self.orbit.rounds * self.cycle.frames
+
+            def report(on_frame: FrameReport, done: int = done) -> None:
+                on_report(replace(on_frame, index=done + on_frame.index))
+
+            with closing(ahead(map(self._prepared, range(self.cycle.frames)), _DEPTH)) as stream:
+                self.orbit.dream_round(self._guided(stream), report)
+
+    def image(self, index: int) -> Image8:
+        """Return a frame of the loop, dreamed, at full size."""
+        if self._size == self.cycle.size:
+            return add_residual(self._small[index], self.orbit.residual(index))
+        return add_residual(self.cycle.view(index, self.cycle.size), self.orbit.residual(index))
+
+    def _prepared(self, index: int) -> Prepared:
+        frame = Frame(self._small[index], index, cut=index in self.cycle.cuts)
+        flow = None if self.cycle.flow is None else self.cycle.flow(index, self._size)
+        return self._dreamer.prepare(frame, flow)
+
+    def _guided(self, stream: Iterator[Prepared]) -> Iterator[Prepared]:
+        """Show each frame its guide; a clip that guides begins anew with each round."""
+        shown = [(guide, guide_images(path)) for guide, path in self._guides]
+        for prepared in stream:
+            for guide, images in shown:
+                image = next(images, None)
+                if image is not None:
+                    guide.show(image)
+            yield prepared
+
+
+def _check_output(source: Path, target: Path, settings: LoopSettings, *, overwrite: bool) -> None:
+    """Refuse, before any work is done, what cannot be written."""
+    check_target(target, overwrite=overwrite, source=source)
+    made = format_of(target)
+    problem = None
+    if settings.repeat > 1 and not made.film:
+        problem = f"{target.suffix} plays for ever by itself: --repeat is for films"
+    elif settings.max_size is not None and is_pattern(target):
+        problem = f"{target} is many files: --max-size is for one"
+    elif settings.poster and is_pattern(target):
+        problem = f"{target} has its first frame as a picture already: leave out --poster"
+    if problem:
+        raise SinkError(problem, exit_code=2)
+    if settings.poster:
+        check_picture_target(_poster(target), overwrite=overwrite, sources=[source])
+
+
+def _write(path: Path, *, dream: _Dream, settings: LoopSettings, overwrite: bool) -> VideoSink:
+    """Write the loop, and its poster."""
+    cycle = dream.cycle
+    with VideoSink(
+        path,
+        size=cycle.size,
+        fps=cycle.fps,
+        crf=settings.crf,
+        colors=settings.colors,
+        dither=settings.dither,
+        max_bytes=settings.max_size,
+        overwrite=overwrite,
+    ) as sink:
+        places = (index for _ in range(settings.repeat) for index in range(cycle.frames))
+        with closing(ahead(map(dream.image, places), _DEPTH)) as images:
+            for image in images:
+                sink.write(image)
+        sink.close()
+        if settings.poster:
+            write_picture(Picture(dream.image(0)), _poster(path), overwrite=overwrite)
+    return sink
+
+
+def _poster(target: Path) -> Path:
+    return target.with_suffix(".png")
+
+
+def _notes(sink: VideoSink, settings: LoopSettings) -> Iterator[str]:
+    """Say what was given up to fit, and what an earlier sequence has left."""
+    made = sink.compression
+    if (made.crf, made.colors, made.scale) != (settings.crf, settings.colors, 1.0):
+        width, height = sink.written_size
+        how = {"gif": f" and {made.colors} colours", "apng": ""}
+        rest = how.get(format_of(sink.path).muxer, f" and crf {made.crf}")
+        yield f"{width}x{height}{rest} to fit {(settings.max_size or 0) / 1e6:g} MB"
+    left = left_over(sink.path, sink.frames)
+    if left is not None:
+        yield left

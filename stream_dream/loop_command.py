@@ -1,0 +1,82 @@
+"""The command ``stream-dream loop``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stream_dream.errors import SettingsError
+from stream_dream.options import Debug, Overwrite, Quiet, chosen, with_options
+from stream_dream.presets import DEFAULT_PRESET
+from stream_dream.settings import DreamSettings, LoopSettings
+
+
+@with_options(DreamSettings, LoopSettings)
+def loop(
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="A picture, or a clip: video or animated GIF.")
+    ],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUTPUT",
+            help=".gif, .webp, .apng, .mp4, .webm, .mov, .mkv or a pattern like %05d.png.",
+        ),
+    ],
+    preset: Annotated[
+        str | None,
+        typer.Option(help="A look: a name (see: stream-dream presets) or a .toml file."),
+    ] = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a report on each frame as a line of JSON.")
+    ] = False,
+    debug: Debug = False,
+    **knobs: Any,
+) -> None:
+    """Make a seamless loop of a picture or a clip.
+
+    A picture is filmed by a camera that moves (--motion). In a clip, the two places that look and
+    move most alike are joined, or --start and --end, or it goes back and forth (--bounce). Loops
+    have no sound. Options left out take their value from the preset; the defaults named below are
+    those of the preset dogs.
+    """
+    names = tuple((knobs.get("presets") or "").split(",")) if knobs.get("presets") else ()
+    if preset is not None and names:
+        raise SettingsError("--preset is one look, --presets are several: give one of the two")
+    looks = names or (preset or DEFAULT_PRESET,)
+    dreams = []
+    for name in looks:
+        dream, settings = chosen(name, knobs, LoopSettings, debug=debug)
+        dreams.append(dream)
+
+    from stream_dream.loop import make_loop
+    from stream_dream.progress import display, fetch_weights
+    from stream_dream.stations import way_around
+
+    stations = way_around(dreams, settings, given=knobs)
+    for station in stations:
+        fetch_weights(station, quiet=quiet)
+    with display(quiet=quiet, as_json=as_json) as shown:
+        summary = make_loop(
+            source,
+            target,
+            stations,
+            settings,
+            overwrite=overwrite,
+            on_start=shown.started,
+            on_report=shown.advanced,
+        )
+    if quiet or as_json:
+        return
+    width, height = summary.size
+    typer.echo(
+        f"{summary.target}: {summary.frames} frames at {float(summary.fps):.4g} fps, "
+        f"{width}x{height}, in {summary.seconds:.1f} s; closed after {summary.rounds} rounds, "
+        f"the seam adds {summary.seam:.2f} of 255 levels to a frame's change"
+    )
+    for note in summary.notes:
+        typer.echo(f"  {note}")

@@ -1,0 +1,101 @@
+"""What a loop dreams on its way around: the stations that it passes through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from stream_dream.errors import SettingsError
+from stream_dream.networks import registry
+from stream_dream.settings import DreamSettings, LayerTarget, LoopSettings
+
+# A still's way around: its layer, a deeper one, and two that are shallower, by their share of the
+# way from the image to the layer.
+_DEPTHS = (1.0, 1.2, 0.8, 0.55)
+_MOST_STATIONS = 12
+# A dream that changes must remember no more than this share of its way around, or it stands still.
+_MEMORY = 0.1
+# A shorter memory adds up less. With this power of the ratio the dream stays about as strong.
+_MAKING_UP = 0.6
+
+
+def way_around(
+    dreams: Sequence[DreamSettings], loop: LoopSettings, *, given: Mapping[str, object]
+) -> list[DreamSettings]:
+    """Return the stations that a loop passes through.
+
+    ``morph_layer`` makes one of each of its groups. Where the motion is ``still`` and there is one
+    dream only, its layers, channels or classes become stations; a single layer gets company. A
+    dream that changes forgets sooner, and its steps are longer to make up for it.
+
+    Args:
+        dreams: What was chosen, such as one for each of ``presets``.
+        loop: The loop's settings.
+        given: The settings of the dream that a user has chosen, None for the others: they stay.
+
+    Raises:
+        SettingsError: There are contradictions, or nothing to pass through.
+        NetworkError: There is no such network or layer.
+    """
+    stations = list(dreams)
+    if loop.morph_layer:
+        if len(dreams) > 1 or given.get("layer"):
+            raise SettingsError("--morph-layer cannot be mixed with --presets or --layer: give one")
+        values = {"classes": (), "guide_layer": ()}
+        stations = [
+            dreams[0].model_copy(update={**values, "layer": group}) for group in loop.morph_layer
+        ]
+    elif len(dreams) == 1 and loop.motion == "still":
+        stations = _travelled(dreams[0])
+    if len(stations) == 1:
+        return stations
+    memory = max(1.0, _MEMORY * loop.frames)
+    return [station.model_copy(update=_forgetful(station, memory, given)) for station in stations]
+
+
+def _travelled(dream: DreamSettings) -> list[DreamSettings]:
+    """Return one dream for each part of an objective, or for layers near its only one."""
+    if dream.guide is not None:
+        raise SettingsError("a still loop with a guide needs several --presets or --morph-layer")
+    spec = registry.find(dream.network)
+    layers = dream.layer
+    if not layers and not dream.classes:
+        layers = tuple(map(LayerTarget.parse, spec.default_layers()))
+    if len(layers) == 1 and len(layers[0].channels) > 1:
+        layers = tuple(
+            layers[0].model_copy(update={"channels": (channel,)}) for channel in layers[0].channels
+        )
+    elif len(layers) == 1 and not layers[0].channels and not dream.classes:
+        blocks = [layer.name for layer in spec.list_layers() if layer.role == "block"]
+        names = _near(layers[0].name, blocks)
+        layers = tuple(layers[0].model_copy(update={"name": name}) for name in names)
+    alone = [dream.model_copy(update={"layer": (layer,), "classes": ()}) for layer in layers]
+    alone += [dream.model_copy(update={"layer": (), "classes": (one,)}) for one in dream.classes]
+    if not 2 <= len(alone) <= _MOST_STATIONS:
+        raise SettingsError(
+            f"a still loop passes through 2 to {_MOST_STATIONS} layers, channels or classes, these "
+            f"are {len(alone)}: give others, or --presets"
+        )
+    return alone
+
+
+def _near(name: str, layers: Sequence[str]) -> list[str]:
+    """Return the layer and some around it, each once."""
+    if name not in layers:
+        return [name]
+    depth = layers.index(name)
+    places = [min(len(layers) - 1, round(depth * share)) for share in _DEPTHS]
+    return list(dict.fromkeys(layers[place] for place in places))
+
+
+def _forgetful(
+    dream: DreamSettings, memory: float, given: Mapping[str, object]
+) -> dict[str, float]:
+    """Return the settings with which a dream remembers so many frames, but for what was given."""
+    values: dict[str, float] = {}
+    persistence = 1 - 1 / max(2.0, memory)
+    if given.get("persistence") is None and dream.persistence > persistence:
+        values["persistence"] = persistence
+        if given.get("step_size") is None:
+            longer = ((1 - persistence) / (1 - dream.persistence)) ** _MAKING_UP
+            values["step_size"] = min(0.2, dream.step_size * longer)
+    return values
