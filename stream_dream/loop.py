@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from stream_dream.pipeline import ahead, single_threads
 from stream_dream.quiet import hushed
 from stream_dream.settings import DreamSettings, LoopSettings
 from stream_dream.temporal.dreamer import Prepared, TemporalDreamer
-from stream_dream.temporal.orbit import FEWEST_ROUNDS, Orbit
+from stream_dream.temporal.orbit import Orbit
 
 if TYPE_CHECKING:
     pass
@@ -53,7 +53,7 @@ class LoopSummary:
     frames: int
     fps: Fraction
     size: tuple[int, int]
-    rounds: int
+    rounds: float
     seam: float
     seconds: float
     notes: tuple[str, ...]
@@ -78,7 +78,8 @@ def make_loop(
             ``stream_dream.stations.way_around``. Persistence and dream size are those of the first.
         settings: What to loop, and how to write it.
         overwrite: True if an existing target may be replaced.
-        on_start: Called once before the first frame; its ``frame_count`` is that of all rounds.
+        on_start: Called before the first frame, and again where more rounds are needed than were
+            expected; ``frame_count`` is that of all rounds.
         on_report: Called after each frame that was dreamed; its index counts on from round to
             round.
 
@@ -90,13 +91,11 @@ def make_loop(
     source, target = Path(source), Path(target)
     _check_output(source, target, settings, overwrite=overwrite)
     cycle = make_cycle(source, target, settings, cuts=stations[0].cuts)
-    rounds = FEWEST_ROUNDS * cycle.frames
-    on_start(StreamInfo(size=cycle.size, fps=cycle.fps, frame_count=rounds))
     dream = _Dream(cycle, stations)
     write = partial(_write, dream=dream, settings=settings)
     try:
         with single_threads():
-            dream.go_around(on_report)
+            dream.go_around(on_start, on_report)
             sink = write(target, overwrite=overwrite)
     except KeyboardInterrupt:
         if not dream.orbit.closable:
@@ -138,16 +137,14 @@ class _Dream:
         self._small = [cycle.view(index, self._size) for index in range(cycle.frames)]
         self.orbit = Orbit(self._dreamer, cycle.frames)
 
-    def go_around(self, on_report: Callable[[FrameReport], None]) -> None:
+    def go_around(
+        self, on_start: Callable[[StreamInfo], None], on_report: Callable[[FrameReport], None]
+    ) -> None:
         """Dream until the loop is closed."""
-        while not self.orbit.closed:
-            done = self.orbit.rounds * self.cycle.frames
-
-            def report(on_frame: FrameReport, done: int = done) -> None:
-                on_report(replace(on_frame, index=done + on_frame.index))
-
-            with closing(ahead(map(self._prepared, range(self.cycle.frames)), _DEPTH)) as stream:
-                self.orbit.dream_round(self._guided(stream), report)
+        while places := self.orbit.to_dream:
+            on_start(StreamInfo(self.cycle.size, self.cycle.fps, frame_count=places.stop))
+            with closing(ahead(map(self._prepared, places), _DEPTH)) as stream:
+                self.orbit.dream(self._guided(stream), on_report)
 
     def image(self, index: int) -> Image8:
         """Return a frame of the loop, dreamed, at full size."""
@@ -155,15 +152,18 @@ class _Dream:
             return add_residual(self._small[index], self.orbit.residual(index))
         return add_residual(self.cycle.view(index, self.cycle.size), self.orbit.residual(index))
 
-    def _prepared(self, index: int) -> Prepared:
+    def _prepared(self, count: int) -> Prepared:
+        index = count % self.cycle.frames
         frame = Frame(self._small[index], index, cut=index in self.cycle.cuts)
         flow = None if self.cycle.flow is None else self.cycle.flow(index, self._size)
         return self._dreamer.prepare(frame, flow)
 
     def _guided(self, stream: Iterator[Prepared]) -> Iterator[Prepared]:
         """Show each frame its guide; a clip that guides begins anew with each round."""
-        shown = [(guide, guide_images(path)) for guide, path in self._guides]
+        shown: list[tuple[Guide, Iterator[Image8]]] = []
         for prepared in stream:
+            if prepared.frame.index == 0:
+                shown = [(guide, guide_images(path)) for guide, path in self._guides]
             for guide, images in shown:
                 image = next(images, None)
                 if image is not None:

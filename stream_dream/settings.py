@@ -288,7 +288,7 @@ class LoopSettings(_Excerpt):
         json_schema_extra={"metavar": "NUMBER"},
     )
     min_seconds: float = Field(
-        1.0, gt=0, le=600, description="Least length of the loop that is found in a clip."
+        2.0, gt=0, le=600, description="Least length of the loop that is found in a clip."
     )
     max_seconds: float = Field(
         10.0, gt=0, le=600, description="Greatest length of the loop that is found in a clip."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,90 +12,99 @@ from numpy.typing import NDArray
 from stream_dream.frame import FrameReport, ImageF
 from stream_dream.temporal.dreamer import Prepared, TemporalDreamer
 
-# Fewer, and the window's weights would not add up to the same calm everywhere.
-FEWEST_ROUNDS = 3
-_MOST_ROUNDS = 4
+# With this power of a sine over this many rounds, the squares of a frame's weights add up to nearly
+# the same for every frame: no part of the loop is calmer than another by more than 8 %. Hann's
+# window (the power 2) has that over 3 rounds, which take a fifth longer.
+_WINDOW_ROUNDS = 2.5
+_WINDOW_POWER = 1.5
+_MOST_ROUNDS = 3.5
 
 
 class Orbit:
-    """Dreams round after round of a periodic sequence, and closes it.
+    """Dreams a periodic sequence round after round, and closes it.
 
     Rounds alone never meet: the gradient depends on the dream, and two rounds that differ a little
     differ as much after the next one (by 8 levels of 255 in a dream of 30; measured over six). So
-    the last three are laid over each other, as one long dream under a Hann window:
+    the last rounds are laid over each other, as one long dream under a window that fades in and
+    out:
 
-        ``loop(t) = sum_k w(t + k * frames) * dream(t + k * frames)``,  ``k = 0, 1, 2``,
-        ``w(n) = 2/3 * sin(pi * (n + 1/2) / (3 * frames)) ** 2``.
+        ``loop(t) = sum_k w(t + k * frames) * dream(t + k * frames) / sum_k w(t + k * frames)``,
+        ``w(n) = sin(pi * (n + 1/2) / length) ** 1.5``,  ``length = 2.5 * frames``.
 
-    The weights of a frame add up to 1, and at the loop's end each round hands over to the next,
-    which begins where it ended: the seam is a step of the dream like any other. The squares of the
-    weights add up to the same for every frame, too: no part of the loop flickers more than another.
-    What the rounds differ by is shared out among all frames. Rounds go on until a frame's share is
-    at most one level of 255.
+    At the loop's end each round hands over to the next one with the weight that this begins with,
+    and begins where the other ended: the seam is a step of the dream like any other. What the
+    rounds differ by is shared out among all frames. They go on until a frame's share is at most one
+    level of 255.
 
     Attributes:
         frames: Number of frames in the loop.
-        rounds: Rounds begun.
-        seam: A frame's share: what closing adds to the change from one frame to the next. The
-            largest mean change of a frame between the last two rounds, over ``frames``; in levels
-            of 255. Infinite before there are two.
+        dreamed: Frames dreamed so far, counted on from round to round.
     """
 
     def __init__(self, dreamer: TemporalDreamer, frames: int) -> None:
         """Take what dreams, made with ``looping``, and the number of frames."""
         self.frames = frames
-        self.rounds = 0
-        self.seam = float("inf")
+        self.dreamed = 0
         self._dreamer = dreamer
-        # The last frames dreamed, three rounds at most. Half precision is exact to an eighth of a
-        # level.
-        self._dreamed: list[NDArray[np.float16]] = []
+        # What lies under the window; half precision is exact to an eighth of a level.
+        self._residuals: list[NDArray[np.float16]] = []
+        self._changes: list[float] = []
 
     @property
-    def closed(self) -> bool:
-        """True where no further round is needed."""
-        enough = self.rounds >= FEWEST_ROUNDS and (self.seam <= 1 or self.rounds >= _MOST_ROUNDS)
-        return enough and len(self._dreamed) == FEWEST_ROUNDS * self.frames
+    def rounds(self) -> float:
+        """How many times the sequence was dreamed."""
+        return self.dreamed / self.frames
+
+    @property
+    def seam(self) -> float:
+        """What closing adds to the change from one frame to the next, in levels of 255.
+
+        It is the largest mean change of a frame from a round to the next, over ``frames``; infinite
+        before there are two rounds.
+        """
+        if len(self._changes) < self.frames:
+            return math.inf
+        return max(self._changes[-self.frames :]) * 255 / self.frames
+
+    @property
+    def to_dream(self) -> range:
+        """The frames that are to be dreamed next, counted on; none where the loop is closed."""
+        if self.rounds < _WINDOW_ROUNDS:
+            return range(self.dreamed, math.ceil(_WINDOW_ROUNDS * self.frames))
+        if self.seam > 1 and self.rounds < _MOST_ROUNDS:
+            return range(self.dreamed, self.dreamed + self.frames)
+        return range(0)
 
     @property
     def closable(self) -> bool:
-        """True where there is a loop already, even in the middle of a round."""
-        return len(self._dreamed) > self.frames
+        """True where there is a loop already, if not the best."""
+        return self.rounds > 1
 
-    def dream_round(
-        self, prepared: Iterable[Prepared], on_report: Callable[[FrameReport], None]
-    ) -> None:
-        """Dream every frame once more.
+    def dream(self, prepared: Iterable[Prepared], on_report: Callable[[FrameReport], None]) -> None:
+        """Dream the frames ``to_dream``, or as many of them as come.
 
         Args:
-            prepared: All frames, in order, from the same dreamer's ``prepare``.
-            on_report: Called after each.
+            prepared: The frames, in order, from the same dreamer's ``prepare``; the index of each
+                is its place in the loop.
+            on_report: Called after each; its index counts on from round to round.
         """
-        self.rounds += 1
-        largest = 0.0
-        if self.rounds > FEWEST_ROUNDS:
-            del self._dreamed[: self.frames]
         for item in prepared:
             dreamed = self._dreamer.ascend(item)
-            if self.rounds > 1:
-                change = np.abs(dreamed.residual - self._dreamed[-self.frames]).mean()
-                largest = max(largest, float(change) * 255)
-            self._dreamed.append(dreamed.residual.astype(np.float16))
-            on_report(dreamed.report)
-        if self.rounds > 1:
-            self.seam = largest / self.frames
+            if self.dreamed >= self.frames:
+                change = np.abs(dreamed.residual - self._residuals[-self.frames])
+                self._changes.append(float(change.mean()))
+            self._residuals.append(dreamed.residual.astype(np.float16))
+            on_report(replace(dreamed.report, index=self.dreamed))
+            self.dreamed += 1
 
     def residual(self, index: int) -> ImageF:
-        """Return the closed loop's residual of a frame, float32 at dream size in [-1, 1].
-
-        In the middle of a round the window ends with the last frame dreamed, and its weights are
-        scaled to add up to 1.
-        """
-        length = len(self._dreamed)
-        # What was dreamed begins with a loop's first frame, always.
+        """Return the closed loop's residual of a frame, float32 at dream size in [-1, 1]."""
+        # Whole rounds are left out: the window begins with the loop's first frame.
+        dropped = self.frames * (self.dreamed > math.ceil(_WINDOW_ROUNDS * self.frames))
+        length = self.dreamed - dropped
         places = range(index, length, self.frames)
-        weights = [math.sin(math.pi * (place + 0.5) / length) ** 2 for place in places]
-        total = np.zeros(self._dreamed[index].shape, np.float32)
+        weights = [math.sin(math.pi * (place + 0.5) / length) ** _WINDOW_POWER for place in places]
+        total = np.zeros(self._residuals[index].shape, np.float32)
         for place, weight in zip(places, weights, strict=True):
-            total += np.float32(weight / sum(weights)) * self._dreamed[place]
+            total += np.float32(weight / sum(weights)) * self._residuals[dropped + place]
         return total
