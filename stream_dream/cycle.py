@@ -23,6 +23,8 @@ from stream_dream.temporal.shots import mark_cuts
 # What posts well; films are not posted where every byte counts.
 _SMALL_SIDE, _FILM_SIDE = 480, 1280
 _SMALL_FORMATS = (".gif", ".webp", ".apng")
+# Root mean square of the difference, in levels: above it a fade shows two scenes at once.
+_UNLIKE = 25.0
 _MOST_MEMORY = 2 * 1024**3
 # Settings that mean nothing to the other kind of source.
 _OF_PICTURES = ("motion", "strength_of_motion", "reverse", "frames", "fps")
@@ -110,9 +112,10 @@ def _of_clip(source: Path, side: int, settings: LoopSettings, *, cuts: bool) -> 
                 raise SourceError(f"{source} has one frame only here: give a longer clip")
         else:
             span, fade = _found(clip, settings, fade)
-            notes += (
-                f"loops from {float(span.start / fps):.2f} s to {float(span.stop / fps):.2f} s",
-            )
+            where = f"{float(span.start / fps):.2f} s to {float(span.stop / fps):.2f} s"
+            notes += (f"loops from {where}, where it is most alike",)
+            if span.apart > _UNLIKE:
+                notes += ("that is not very much alike: --bounce may look better",)
             first = Fraction(span.start - fade) / fps
             with VideoSource(source, start=float(first), end=float(span.stop / fps)) as part:
                 frames = _read(part, size)
@@ -151,10 +154,14 @@ def _found(clip: VideoSource, settings: LoopSettings, fade: int) -> tuple[Span, 
     if longest < shortest:
         raise SettingsError("--max-seconds is less than --min-seconds: choose more")
     fade = min(fade, count - shortest, shortest)
-    span = best_span(
-        np.stack(signatures), shortest=shortest, longest=longest, fade=fade, cuts=begun
-    )
-    return span, fade
+    while True:
+        span = best_span(
+            np.stack(signatures), shortest=shortest, longest=longest, fade=fade, cuts=begun
+        )
+        # A shorter fade may find room within a shot.
+        if not span.crosses or fade == 0:
+            return span, fade
+        fade //= 2
 
 
 def _read(clip: VideoSource, size: tuple[int, int]) -> list[Image8]:

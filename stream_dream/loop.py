@@ -28,7 +28,7 @@ from stream_dream.temporal.dreamer import Prepared, TemporalDreamer
 from stream_dream.temporal.orbit import Orbit
 
 if TYPE_CHECKING:
-    pass
+    from stream_dream.dream.composing import Guide
 
 # Frames that wait between two stages.
 _DEPTH = 2

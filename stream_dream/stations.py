@@ -13,7 +13,7 @@ from stream_dream.settings import DreamSettings, LayerTarget, LoopSettings
 _DEPTHS = (1.0, 1.2, 0.8, 0.55)
 _MOST_STATIONS = 12
 # A dream that changes must remember no more than this share of its way around, or it stands still.
-_MEMORY = 0.1
+_MEMORY = 0.16
 # A shorter memory adds up less. With this power of the ratio the dream stays about as strong.
 _MAKING_UP = 0.6
 

@@ -42,8 +42,11 @@ class Morph:
 
 
 def _weights(phase: float, stations: int) -> list[tuple[int, float]]:
-    """Return the stations that a place lies at or between, and their weights."""
-    station, way = divmod(phase * stations, 1)
+    """Return the stations that a place lies at or between, and their weights.
+
+    Station ``k`` of ``n`` lies at ``(k + 1/2) / n``: the loop's seam is on the way between two.
+    """
+    station, way = divmod(phase * stations - 0.5, 1)
     share = min(1.0, max(0.0, (way - _DWELL) / (1 - 2 * _DWELL)))
     share = share * share * (3 - 2 * share)
     here = int(station) % stations

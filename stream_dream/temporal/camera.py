@@ -124,7 +124,7 @@ class Camera:
 
     def view(self, index: int, size: tuple[int, int]) -> Image8:
         """Return what the camera sees at a place of the loop, uint8 RGB of that (width, height)."""
-        pose = self._pose(index % self._frames, size)
+        pose = self._pose(self._phase(index) % 1, size)
         scenes = self._scenes(size)
         details = [scene.shape[1] / size[0] / pose.scale for scene in scenes]
         # The coarsest that is fine enough; a small picture's only one may not be.
@@ -140,15 +140,17 @@ class Camera:
             index: Place in the loop; before the first view comes the last.
             size: (width, height) of the views; the flow is in their pixels.
         """
-        now, before = (self._pose(place, size).matrix(size) for place in (index, index - 1))
+        # Not brought back to one turn: a zoom would leap.
+        phases = self._phase(index), self._phase(index - 1)
+        now, before = (self._pose(phase, size).matrix(size) for phase in phases)
         way = (np.linalg.inv(before) @ now).astype(np.float32)
         grid = pixel_grid((size[1], size[0]))
         return np.asarray(grid @ (way[:2, :2] - np.eye(2, dtype=np.float32)).T + way[:2, 2])
 
-    def _pose(self, index: int, size: tuple[int, int]) -> Pose:
-        phase = index / self._frames
-        if self._sign < 0:
-            phase = 1 - phase if index > 0 else -phase
+    def _phase(self, index: int) -> float:
+        return self._sign * index / self._frames
+
+    def _pose(self, phase: float, size: tuple[int, int]) -> Pose:
         return self._path(phase, self._strength, size[0] / size[1])
 
     def _scenes(self, size: tuple[int, int]) -> list[Image8]:

@@ -15,8 +15,8 @@ from stream_dream.temporal.flow import FlowEstimator, Warp
 
 # Longer side of the pictures that are compared: enough to tell poses apart, blind to noise.
 _COMPARED_SIDE = 32
-# Frames are compared together with as many before them: what looks the same has to move the same.
-_FEWEST_COMPARED = 3
+# Frames are compared together with as many on both sides: what looks alike has to move alike.
+_NEIGHBOURS = 2
 # Longer side at which the motion between two faded frames is estimated.
 _FLOW_SIDE = 640
 
@@ -27,10 +27,14 @@ class Span(NamedTuple):
     Attributes:
         start: First frame of the loop, the in-point.
         stop: The out-point: the frame behind the last, which looks like ``start``.
+        apart: How far apart the two are, root mean square in levels of 255.
+        crosses: True where there is a cut in it, or in what is faded in before it.
     """
 
     start: int
     stop: int
+    apart: float
+    crosses: bool
 
 
 def signature(image: Image8) -> NDArray[np.float32]:
@@ -45,8 +49,8 @@ def best_span(
 ) -> Span:
     """Find the in-point and the out-point at which a clip looks and moves most alike.
 
-    A pair of frames is as far apart as the mean squared difference over the frames that are going
-    to be faded into each other, which end at the two.
+    A pair of frames is as far apart as the mean squared difference over their neighbours and the
+    frames before them, which are going to be faded into each other.
 
     Args:
         signatures: Of all frames, float32 (frames, values).
@@ -62,28 +66,29 @@ def best_span(
         Schoedl, Szeliski, Salesin and Essa: Video textures (2000), section 3.
     """
     count = len(signatures)
-    window = max(fade, _FEWEST_COMPARED)
-    best: tuple[bool, float, Span] | None = None
-    # Behind a frame, the first of the next shot; and before it, the first of its own.
+    window = max(fade, _NEIGHBOURS)
+    best: Span | None = None
+    # The number of each frame's shot.
     shot = np.searchsorted(np.asarray(sorted(cuts)), np.arange(count + 1), side="right")
     for length in range(shortest, min(longest, count - fade) + 1):
         apart = np.square(signatures[length:] - signatures[: count - length]).mean(axis=1)
         starts = np.arange(fade, count - length + 1)
-        # Sums over the window before each in-point, as far as there are frames.
+        # Sums over the window around each in-point, as far as there are frames.
         sums = np.concatenate([[0.0], np.cumsum(apart)])
-        ends = np.minimum(starts + 1, len(apart))
+        ends = np.minimum(starts + _NEIGHBOURS + 1, len(apart))
         begins = np.maximum(starts - window, 0)
-        means = (sums[ends] - sums[begins]) / np.maximum(1, ends - begins)
+        compared = np.maximum(ends - begins, 0)
+        means = np.where(compared, (sums[ends] - sums[begins]) / np.maximum(compared, 1), np.inf)
+        means = np.maximum(means, 0)
         crossing = shot[starts - fade] != shot[starts + length - 1]
-        order = np.lexsort((means, crossing))
-        first = int(order[0])
-        found = bool(crossing[first]), float(means[first])
-        if best is None or found < best[:2]:
-            start = int(starts[first])
-            best = (*found, Span(start, start + length))
+        first = int(np.lexsort((means, crossing))[0])
+        start, apart = int(starts[first]), float(means[first]) ** 0.5
+        found = Span(start, start + length, apart, bool(crossing[first]))
+        if best is None or (found.crosses, found.apart) < (best.crosses, best.apart):
+            best = found
     if best is None:
         raise ValueError(f"{count} frames are too few for {shortest} and a fade of {fade}")
-    return best[2]
+    return best
 
 
 def faded(frames: Sequence[Image8], fade: int) -> list[Image8]:

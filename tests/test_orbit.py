@@ -1,0 +1,140 @@
+"""Closing a loop of dreams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import synthetic
+
+from stream_dream.frame import FrameReport, ImageF
+from stream_dream.settings import DreamSettings
+from stream_dream.temporal.dreamer import TemporalDreamer
+from stream_dream.temporal.flow import still
+from stream_dream.temporal.orbit import Orbit
+
+Make = Callable[..., DreamSettings]
+FRAMES = 12
+
+
+def wandering(
+    source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
+) -> tuple[ImageF, float]:
+    """Stand in for an ascent that never settles: what it adds depends wildly on what it finds."""
+    chaotic = np.random.default_rng(int(np.abs(carried).sum() * 1e3) % 2**32)
+    added = chaotic.normal(0, 0.02, (1, 1, 3)) + rng.normal(0, 0.002, source.shape)
+    return np.clip(source + carried + added, 0, 1).astype(np.float32) - source, 0.0
+
+
+def orbit_of(
+    settings: DreamSettings,
+    dream: Callable[..., tuple[ImageF, float]] = wandering,
+    frames: int = FRAMES,
+) -> tuple[Orbit, list[FrameReport]]:
+    images = synthetic.still(frames, (48, 32))
+    dreamer = TemporalDreamer(dream, settings, looping=True)
+    orbit, reports = Orbit(dreamer, frames), []
+    flow = still((32, 48)).flow
+    while places := orbit.to_dream:
+        items = (dreamer.prepare(images[place % frames], flow) for place in places)
+        orbit.dream(items, reports.append)
+    return orbit, reports
+
+
+def changes(orbit: Orbit) -> list[float]:
+    """Return the mean change to the frame before, the seam's first, in levels."""
+    dreams = [orbit.residual(index) for index in range(orbit.frames)]
+    return [float(np.abs(dreams[i] - dreams[i - 1]).mean()) * 255 for i in range(orbit.frames)]
+
+
+def test_the_seam_is_like_any_other_step(tiny: Make) -> None:
+    orbit, _ = orbit_of(tiny(persistence=0.9))
+    figures = changes(orbit)
+    assert figures[0] < 1.5 * np.median(figures)
+    # Without the window, the last round would jump from its end to its beginning.
+    ends = [orbit._residuals[i].astype(np.float32) for i in (FRAMES - 1, 0)]
+    assert np.abs(ends[0] - ends[1]).mean() * 255 > 3 * figures[0]
+
+
+def test_weights_add_up_to_one(tiny: Make) -> None:
+    def constant(source: ImageF, carried: ImageF, **_: object) -> tuple[ImageF, float]:
+        return np.full_like(source, 0.25), 0.0
+
+    orbit, _ = orbit_of(tiny(persistence=0), constant)
+    assert orbit.seam == 0
+    for index in range(FRAMES):
+        np.testing.assert_allclose(orbit.residual(index), 0.25, atol=1e-3)
+
+
+def test_two_and_a_half_rounds_are_enough_where_they_agree(tiny: Make) -> None:
+    orbit, reports = orbit_of(tiny(persistence=0.5))
+    assert orbit.rounds == 2.5
+    assert [report.index for report in reports] == list(range(30))
+    assert len(orbit.to_dream) == 0
+
+
+def test_rounds_that_differ_much_get_one_more(tiny: Make) -> None:
+    count = 0
+
+    def growing(source: ImageF, carried: ImageF, **_: object) -> tuple[ImageF, float]:
+        nonlocal count
+        count += 1
+        return np.full_like(source, count / 1000), 0.0
+
+    orbit, _ = orbit_of(tiny(persistence=0, warm_up=0), growing)
+    # Each round is 12 / 1000 above the one before: 3 levels shared by 12 frames.
+    assert orbit.seam == pytest.approx(0.255, abs=0.03)
+    assert orbit.rounds == 2.5
+
+    def leaping(source: ImageF, carried: ImageF, **_: object) -> tuple[ImageF, float]:
+        nonlocal count
+        count += 1
+        return np.full_like(source, (count // FRAMES) / 10), 0.0
+
+    count = -1
+    orbit, _ = orbit_of(tiny(persistence=0, warm_up=0), leaping)
+    assert orbit.rounds == 3.5
+    assert orbit.seam == pytest.approx(25.5 / FRAMES, abs=0.03)
+    # The first round is left out: the middle of the window is the third.
+    assert orbit.residual(3).mean() == pytest.approx(0.2, abs=0.03)
+
+
+@pytest.mark.parametrize("frames", [2, 3, 7])
+def test_loops_of_few_frames(tiny: Make, frames: int) -> None:
+    orbit, _ = orbit_of(tiny(), frames=frames)
+    assert orbit.rounds >= 2.5
+    assert all(np.isfinite(orbit.residual(index)).all() for index in range(frames))
+
+
+def test_a_loop_is_there_from_the_second_round_on(tiny: Make) -> None:
+    images = synthetic.still(FRAMES, (48, 32))
+    dreamer = TemporalDreamer(wandering, tiny(persistence=0.9), looping=True)
+    orbit = Orbit(dreamer, FRAMES)
+    flow = still((32, 48)).flow
+
+    def go_on(count: int) -> None:
+        places = range(orbit.dreamed, orbit.dreamed + count)
+        items = (dreamer.prepare(images[place % FRAMES], flow) for place in places)
+        orbit.dream(items, lambda report: None)
+
+    go_on(FRAMES)
+    assert not orbit.closable
+    go_on(FRAMES // 2)
+    assert orbit.closable
+    figures = changes(orbit)
+    assert figures[0] < 2 * np.median(figures)
+
+
+def test_what_is_random_depends_on_the_place_alone(tiny: Make) -> None:
+    seen: list[float] = []
+
+    def listening(
+        source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
+    ) -> tuple[ImageF, float]:
+        seen.append(index + rng.random())
+        return np.zeros_like(source), 0.0
+
+    orbit_of(tiny(warm_up=0), listening, frames=4)
+    assert seen == seen[:4] * 2 + seen[:2]
+    assert len(set(seen[:4])) == 4
