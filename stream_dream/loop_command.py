@@ -44,20 +44,16 @@ def loop(
     have no sound. Options left out take their value from the preset; the defaults named below are
     those of the preset dogs.
     """
-    names = tuple((knobs.get("presets") or "").split(",")) if knobs.get("presets") else ()
-    if preset is not None and names:
+    dream, settings = chosen(preset or DEFAULT_PRESET, knobs, LoopSettings, debug=debug)
+    if preset is not None and settings.presets:
         raise SettingsError("--preset is one look, --presets are several: give one of the two")
-    looks = names or (preset or DEFAULT_PRESET,)
-    dreams = []
-    for name in looks:
-        dream, settings = chosen(name, knobs, LoopSettings, debug=debug)
-        dreams.append(dream)
+    dreams = [chosen(name, knobs, LoopSettings, debug=debug)[0] for name in settings.presets]
 
     from stream_dream.loop import make_loop
     from stream_dream.progress import display, fetch_weights
     from stream_dream.stations import way_around
 
-    stations = way_around(dreams, settings, given=knobs)
+    stations = way_around(dreams or [dream], settings, given=knobs)
     for station in stations:
         fetch_weights(station, quiet=quiet)
     with display(quiet=quiet, as_json=as_json) as shown:

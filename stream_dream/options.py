@@ -40,7 +40,7 @@ def bounds(field: FieldInfo) -> str:
         return ""
     if high is None:
         return f"{'above' if 'gt' in limits else 'from'} {low:g}"
-    return f"{low:g} to {high:g}"
+    return f"{'above ' if 'gt' in limits else ''}{low:g} to {high:g}"
 
 
 def default_text(value: object) -> str:

@@ -237,7 +237,11 @@ class OutputSettings(_Excerpt):
 
 
 def _parse_list(value: object) -> object:
-    return tuple(value.split(",")) if isinstance(value, str) else value
+    """Read ``dogs,spirals``, or several such texts."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple):
+        return value
+    return tuple(name.strip() for text in texts for name in str(text).split(","))
 
 
 def _parse_group(value: object) -> object:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import synthetic
 
+from stream_dream import cli
 from stream_dream.settings import DreamSettings, validated
 
 # A shell starts what runs in the background with Ctrl-C ignored, and children inherit that.
@@ -25,3 +28,27 @@ def tiny() -> Callable[..., DreamSettings]:
         return validated(DreamSettings, {**small, "jitter": 4, **values})
 
     return make
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Return a function that runs the command; it returns exit code, stdout and stderr."""
+    monkeypatch.setattr(cli, "Signals", lambda: None)
+    monkeypatch.setenv("STREAM_DREAM_DEBUG", "0")  # restored afterwards, whatever --debug does
+
+    def exit_at_once(code: int) -> None:
+        raise SystemExit(code)
+
+    monkeypatch.setattr(os, "_exit", exit_at_once)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["stream-dream", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capfd.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, out, err
+
+    return call

@@ -20,7 +20,6 @@ import synthetic
 import typer
 from pydantic import BaseModel, Field
 
-from stream_dream import cli
 from stream_dream.errors import Interrupted, NetworkError, SinkError, StreamDreamError
 from stream_dream.frame import FrameReport, StreamInfo
 from stream_dream.media.picture import Picture, read_picture
@@ -62,28 +61,6 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRender:
     made = FakeRender()
     monkeypatch.setattr("stream_dream.render.render", made)
     return made
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Return a function that runs the command; it returns exit code, stdout and stderr."""
-    monkeypatch.setattr(cli, "Signals", lambda: None)
-    monkeypatch.setenv("STREAM_DREAM_DEBUG", "0")  # restored afterwards, whatever --debug does
-
-    def exit_at_once(code: int) -> None:
-        raise SystemExit(code)
-
-    monkeypatch.setattr(os, "_exit", exit_at_once)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["stream-dream", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capfd.readouterr()
-        assert isinstance(ended.value.code, int)
-        return ended.value.code, out, err
-
-    return call
 
 
 def one_line(text: str) -> str:

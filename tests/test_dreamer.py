@@ -213,3 +213,19 @@ def test_a_dream_does_not_stay_behind_on_what_covers_it() -> None:
     np.testing.assert_allclose(carried[:, :4], 0.5)
     np.testing.assert_allclose(carried[:, 4:8], 0.5 * 0.8, rtol=1e-6)
     np.testing.assert_allclose(carried[:, 8:], 0.5 * 0.3, rtol=1e-6)
+
+
+def test_a_looping_dreamer_repeats_what_is_random(tiny: Make) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def listening(
+        source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
+    ) -> tuple[ImageF, float]:
+        seen.append((index, int(rng.integers(2**32))))
+        return np.zeros_like(source), 0.0
+
+    dreamer = TemporalDreamer(listening, tiny(warm_up=0), looping=True)
+    for frame in synthetic.still(3) * 2:
+        dreamer(frame)
+    assert seen[:3] == seen[3:]
+    assert [index for index, _ in seen[:3]] == [0, 1, 2]

@@ -426,3 +426,57 @@ def test_numbers_out_of_range(tmp_path: Path, wrong: dict[str, Any]) -> None:
         VideoSink(tmp_path / "a.mp4", **{**numbers, **wrong})
     assert caught.value.exit_code == 2
     assert not list(tmp_path.iterdir())
+
+
+def test_an_animated_png_is_lossless_and_loops(tmp_path: Path) -> None:
+    target = write(tmp_path / "x.apng", 3, fps=Fraction(10))
+    with Image.open(target) as film:
+        assert film.format == "PNG"
+        assert getattr(film, "n_frames", 1) == 3
+        assert film.info["loop"] == 0
+        for index in range(3):
+            film.seek(index)
+            assert film.info["duration"] == 100
+            np.testing.assert_array_equal(film.convert("RGB"), clips.counting_image(index))
+
+
+def test_a_gif_has_the_colours_that_were_asked_for(tmp_path: Path) -> None:
+    sizes = {}
+    for dither in ("bayer", "sierra", "none"):
+        for colors in (8, 256):
+            target = tmp_path / f"{dither}-{colors}.gif"
+            with VideoSink(
+                target,
+                size=(320, 240),
+                fps=NTSC,
+                colors=colors,
+                dither=dither,  # type: ignore[arg-type]
+            ) as sink:
+                sink.write(noise())
+            with Image.open(target) as film:
+                used = np.unique(np.asarray(film.convert("RGB")).reshape(-1, 3), axis=0)
+            assert len(used) <= colors
+            assert len(used) > colors // 2
+            sizes[dither, colors] = target.read_bytes()
+    assert len(set(sizes.values())) == len(sizes)
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp", "apng", *FILMS])
+def test_what_is_too_large_is_made_smaller_and_stays_whole(tmp_path: Path, suffix: str) -> None:
+    def made(name: str, limit: int | None) -> tuple[VideoSink, Path]:
+        path = tmp_path / f"{name}.{suffix}"
+        with VideoSink(path, size=(320, 240), fps=NTSC, max_bytes=limit) as sink:
+            for seed in range(6):
+                sink.write(noise(seed))
+        return sink, path
+
+    sink, free = made("free", None)
+    assert sink.written_size == (320, 240)
+    limit = free.stat().st_size // 4
+    sink, small = made("small", limit)
+    assert small.stat().st_size <= limit
+    with Image.open(small) if suffix in ("gif", "webp", "apng") else VideoSource(small) as film:
+        if isinstance(film, VideoSource):
+            assert (sum(1 for _ in film), film.info.size) == (6, sink.written_size)
+        else:
+            assert (getattr(film, "n_frames", 1), film.size) == (6, sink.written_size)

@@ -12,6 +12,7 @@ from pathlib import Path
 from stream_dream.errors import SettingsError
 from stream_dream.settings import (
     DreamSettings,
+    LoopSettings,
     OutputSettings,
     StillSettings,
     merged,
@@ -20,6 +21,7 @@ from stream_dream.settings import (
 
 DEFAULT_PRESET = "dogs"
 _KEYS = ("description", "extends")
+_OF_ONE_WORK = (OutputSettings, StillSettings, LoopSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def _read_preset(name: str, text: str, origin: str) -> Preset:
     for key, value in own.items():
         if isinstance(value, dict):
             raise SettingsError(f"{origin}: a preset has no sections: write settings above [{key}]")
-        if key in {**OutputSettings.model_fields, **StillSettings.model_fields}:
+        if any(key in model.model_fields for model in _OF_ONE_WORK):
             raise SettingsError(f"{origin}: {key} is for one render: give it as an option")
     dream = merged(base, own, origin=origin)
     return Preset(name=name, description=str(table.get("description", "")), dream=dream)

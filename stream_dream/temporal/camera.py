@@ -124,6 +124,8 @@ class Camera:
 
     def view(self, index: int, size: tuple[int, int]) -> Image8:
         """Return what the camera sees at a place of the loop, uint8 RGB of that (width, height)."""
+        if self._path is _still:
+            return resize(self._picture, size)  # the picture itself, unblurred
         pose = self._pose(self._phase(index) % 1, size)
         scenes = self._scenes(size)
         details = [scene.shape[1] / size[0] / pose.scale for scene in scenes]
