@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""Make the README's gallery: the motions of ``stream-dream loop`` side by side, as one GIF.
+
+Needs the ``test`` extra (scikit-image's pictures).
+
+    python scripts/motion_gallery.py .github/motions.gif
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from skimage import data
+
+from stream_dream.image import resize
+from stream_dream.loop import make_loop
+from stream_dream.media.picture import Picture, read_picture
+from stream_dream.media.picture_sink import write_picture
+from stream_dream.media.sink import VideoSink
+from stream_dream.presets import load_preset
+from stream_dream.settings import LoopSettings, validated
+from stream_dream.stations import way_around
+
+MOTIONS = ("breathe", "sway", "turn", "zoom", "still")
+SIZE = (192, 128)
+
+
+def main() -> None:
+    """Make it."""
+    target = Path(sys.argv[1])
+    strips = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_picture(Picture(data.coffee()), folder / "coffee.png")
+        for motion in MOTIONS:
+            settings = validated(LoopSettings, {"motion": motion, "longer_side": 480})
+            stations = way_around([load_preset("dogs").dream], settings, given={})
+            make_loop(folder / "coffee.png", folder / f"{motion}-%03d.png", stations, settings)
+            frames = sorted(folder.glob(f"{motion}-*.png"))
+            # Every second one: half the size, and still smooth.
+            strips.append([resize(read_picture(path).image, SIZE) for path in frames[::2]])
+    rate = LoopSettings().fps / 2
+    with VideoSink(
+        target, size=(SIZE[0] * len(MOTIONS), SIZE[1]), fps=rate, max_bytes=2_500_000
+    ) as sink:
+        for images in zip(*strips, strict=True):
+            sink.write(np.concatenate(images, axis=1))
+
+
+if __name__ == "__main__":
+    main()
