@@ -15,6 +15,7 @@ from stream_dream.cycle import Cycle, make_cycle
 from stream_dream.errors import Interrupted, SinkError
 from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
 from stream_dream.image import add_residual, fit_size
+from stream_dream.media.finishing import GIF_FPS
 from stream_dream.media.formats import format_of
 from stream_dream.media.guide import guide_images
 from stream_dream.media.picture import Picture
@@ -110,7 +111,7 @@ def make_loop(
         rounds=dream.orbit.rounds,
         seam=dream.orbit.seam,
         seconds=time.perf_counter() - begun,
-        notes=(*cycle.notes, *_notes(sink, settings)),
+        notes=(*cycle.notes, *_notes(sink, settings, cycle.fps)),
     )
 
 
@@ -215,8 +216,10 @@ def _poster(target: Path) -> Path:
     return target.with_suffix(".png")
 
 
-def _notes(sink: VideoSink, settings: LoopSettings) -> Iterator[str]:
-    """Say what was given up to fit, and what an earlier sequence has left."""
+def _notes(sink: VideoSink, settings: LoopSettings, fps: Fraction) -> Iterator[str]:
+    """Say what was given up, and what an earlier sequence has left."""
+    if fps > GIF_FPS and format_of(sink.path).muxer == "gif":
+        yield f"a GIF shows {GIF_FPS} frames a second at the most: some are left out"
     made = sink.compression
     if (made.crf, made.colors, made.scale) != (settings.crf, settings.colors, 1.0):
         width, height = sink.written_size

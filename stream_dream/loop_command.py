@@ -71,7 +71,7 @@ def loop(
     width, height = summary.size
     typer.echo(
         f"{summary.target}: {summary.frames} frames at {float(summary.fps):.4g} fps, "
-        f"{width}x{height}, in {summary.seconds:.1f} s; closed after {summary.rounds:g} rounds, "
+        f"{width}x{height}, in {summary.seconds:.1f} s; closed after {summary.rounds:.2g} rounds, "
         f"the seam adds {summary.seam:.2f} of 255 levels to a frame's change"
     )
     for note in summary.notes:

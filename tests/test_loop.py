@@ -66,6 +66,12 @@ def test_pillow_finds_frames_delays_and_an_endless_loop(
         assert film.size == summary.size == (96, 64)
 
 
+def test_a_gif_says_that_it_is_slower(tiny: Make, picture: Path, tmp_path: Path) -> None:
+    summary = looped(picture, tmp_path / "x.gif", tiny(), fps=60)
+    assert any("50 frames a second" in note for note in summary.notes)
+    assert not looped(picture, tmp_path / "y.gif", tiny(), fps=50).notes
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "webm", "mov", "mkv"])
 def test_films_show_several_turns_and_no_frame_twice(
     tiny: Make, picture: Path, tmp_path: Path, suffix: str

@@ -11,7 +11,7 @@ from stream_dream.media.fitting import Compression
 from stream_dream.media.formats import Format
 from stream_dream.media.sound import Soundtrack, sound_arguments
 
-_GIF_FPS = 50
+GIF_FPS = 50
 """The fastest that viewers play: they take delays below 2/100 s for 10/100 s."""
 
 
@@ -74,7 +74,7 @@ def finish_gif(
         compression: Its colours, and how they are mixed.
         seconds: How long ffmpeg may take for each of two passes.
     """
-    prepared = _square(size) + (f",fps={_GIF_FPS}" if fps > _GIF_FPS else "")
+    prepared = _square(size) + (f",fps={GIF_FPS}" if fps > GIF_FPS else "")
     palette = final.with_name(f"{final.name}.png")
     try:
         # Two passes: in one, every picture would wait in memory for the palette.
