@@ -16,6 +16,8 @@ from typing import Generic, Self, TypeVar
 
 import cv2
 
+from stream_dream.priority import step_back
+
 T = TypeVar("T")
 
 _WAIT_SECONDS = 0.1
@@ -46,6 +48,7 @@ def ahead(items: Iterable[T], depth: int) -> Generator[T]:
             return
 
     def fetch() -> None:
+        step_back()
         error: BaseException | None = None
         try:
             for item in items:
@@ -116,6 +119,7 @@ class Behind(Generic[T]):
             raise self._error
 
     def _work(self) -> None:
+        step_back()
         while not isinstance(item := self._waiting.get(), _End):
             if self._error is not None:
                 continue

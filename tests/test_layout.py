@@ -29,7 +29,7 @@ FLOORS = (
     ("frame",),
     ("presets",),
     ("settings",),
-    ("quiet", "signals"),
+    ("quiet", "signals", "priority"),
     ("errors",),
 )
 LEVEL = {name: level for level, floor in enumerate(FLOORS) for name in floor}

@@ -7,20 +7,17 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 
 import imageio_ffmpeg
 
 from stream_dream.errors import SinkError
+from stream_dream.priority import step_back
 
 PATIENCE = 120.0
 """Seconds without a sign of life after which ffmpeg is taken for hung and killed."""
-
-_LOWEST_PRIORITY = 19
 
 _DISK_ERRORS = tuple(
     os.strerror(code)
@@ -32,8 +29,10 @@ _DISK_ERRORS = tuple(
 class FFmpeg:
     """One run of ffmpeg.
 
-    It gets a session of its own, so that Ctrl-C in the terminal reaches only us and we decide
-    what becomes of the file. Its messages are drained by a thread: a full pipe would stop it.
+    It gets a process group of its own, so that Ctrl-C in the terminal reaches only us and we decide
+    what becomes of the file; not a session, because Linux weighs sessions against each other
+    whatever the priorities within them. Its messages are drained by a thread: a full pipe would
+    stop it.
     """
 
     def __init__(self, arguments: Sequence[str], *, fed: bool = False) -> None:
@@ -54,17 +53,15 @@ class FFmpeg:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 bufsize=0,
-                start_new_session=True,
+                process_group=0,
                 restore_signals=False,  # a file-size limit then is an error message, not a signal
             )
         except OSError as error:
             raise SinkError(
                 f"ffmpeg cannot be started: {error}; reinstall imageio-ffmpeg"
             ) from error
-        if fed and sys.platform != "win32":
-            # The dream comes first: an encoder that pushes in makes a frame wait.
-            with suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, self._process.pid, _LOWEST_PRIORITY)
+        if fed:
+            step_back(self._process.pid)  # an encoder that pushes in makes a frame wait
         self._hung = False
         self._lines: deque[str] = deque(maxlen=20)
         self._listener = threading.Thread(target=self._listen, name="ffmpeg-messages", daemon=True)
