@@ -40,7 +40,9 @@ _REASONS = {
 }
 
 
-class _Model(BaseModel):
+class Model(BaseModel):
+    """A set of knobs, frozen and checked."""
+
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
@@ -50,7 +52,7 @@ class _Model(BaseModel):
     )
 
 
-class LayerTarget(_Model):
+class LayerTarget(Model):
     """A layer to be dreamed, written ``NAME[:CHANNEL,...][=WEIGHT]``."""
 
     name: str
@@ -79,7 +81,7 @@ class LayerTarget(_Model):
         return f"{self.name}{channels}{weight}"
 
 
-class ClassTarget(_Model):
+class ClassTarget(Model):
     """A class of things to be dreamed, written ``NAME[=WEIGHT]`` or ``NUMBER[=WEIGHT]``."""
 
     name: str
@@ -111,7 +113,7 @@ Layers = tuple[Annotated[LayerTarget, BeforeValidator(_parse_layer)], ...]
 Classes = tuple[Annotated[ClassTarget, BeforeValidator(_parse_class)], ...]
 
 
-class DreamSettings(_Model):
+class DreamSettings(Model):
     """How to dream. The defaults are those of the preset ``dogs``."""
 
     network: str = Field(
@@ -207,12 +209,13 @@ def _parse_size(value: object) -> object:
 
 Seconds = Annotated[float | None, BeforeValidator(_parse_seconds)]
 Side = Annotated[int, Field(ge=1, le=16384)]
+Size = Annotated[tuple[Side, Side] | None, BeforeValidator(_parse_size)]
 
 
 CRF = Field(18, ge=0, le=51, description="Quality of films and WebP: 0 is best.")
 
 
-class _Excerpt(_Model):
+class _Excerpt(Model):
     """What to take of a file."""
 
     start: Seconds = Field(
@@ -226,7 +229,7 @@ class _Excerpt(_Model):
 class OutputSettings(_Excerpt):
     """What to render of a file, and how to write it."""
 
-    size: Annotated[tuple[Side, Side] | None, BeforeValidator(_parse_size)] = Field(
+    size: Size = Field(
         None,
         description="Size of the output in pixels, stretched to fit; the source's if not given.",
         json_schema_extra={"metavar": "WIDTHxHEIGHT"},
@@ -242,6 +245,9 @@ def _parse_list(value: object) -> object:
     if not isinstance(texts, list | tuple):
         return value
     return tuple(name.strip() for text in texts for name in str(text).split(","))
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_parse_list)]
 
 
 def _parse_group(value: object) -> object:
@@ -301,7 +307,7 @@ class LoopSettings(_Excerpt):
         0.5, ge=0, le=60, description="Seconds in which a clip's end fades into its beginning."
     )
     bounce: bool = Field(False, description="Play a clip forwards and then backwards instead.")
-    presets: Annotated[tuple[str, ...], BeforeValidator(_parse_list)] = Field(
+    presets: Names = Field(
         (),
         description="Looks that the loop passes through and returns to.",
         json_schema_extra={"metavar": "NAME,NAME,..."},
@@ -332,7 +338,7 @@ class LoopSettings(_Excerpt):
     )
 
 
-class StillSettings(_Model):
+class StillSettings(Model):
     """How to write dreamed pictures."""
 
     quality: int = Field(95, ge=1, le=100, description="Quality of .jpg and .webp: 100 is best.")

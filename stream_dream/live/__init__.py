@@ -1,0 +1,1 @@
+"""A camera that dreams: capture, dream, views and controls, for days."""
