@@ -56,21 +56,26 @@ Address = Annotated[
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class LiveParameters(Model):
-    """What may be changed while the show runs; what can glide to its new value does."""
+class ShowParameters(Model):
+    """What a show has beside the dream's own parameters."""
 
     strength: float = Field(1.0, ge=0, le=2, description="How much of the dream is shown.")
+    target_fps: float = Field(25.0, ge=1, le=120, description="Frames per second to hold.")
+    glide: float = Field(
+        1.0, ge=0, le=60, description="Seconds in which a parameter or look changes."
+    )
+    mirror: bool = Field(False, description="Show left as right, as a mirror does.")
+
+
+class LiveParameters(ShowParameters):
+    """What may be changed while the show runs; what can glide to its new value does."""
+
     step_size: float = _same("step_size")
     persistence: float = _same("persistence")
     jitter: int = Field(
         4, ge=0, le=64, description="Largest random shift before a gradient, in dream pixels."
     )
     octaves: int = Field(2, ge=1, le=MOST_OCTAVES, description="Scales of the image pyramid.")
-    target_fps: float = Field(25.0, ge=1, le=120, description="Frames per second to hold.")
-    glide: float = Field(
-        1.0, ge=0, le=60, description="Seconds in which a parameter or look changes."
-    )
-    mirror: bool = Field(False, description="Show left as right, as a mirror does.")
 
 
 class LiveSettings(Model):

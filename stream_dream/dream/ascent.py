@@ -59,6 +59,7 @@ class Ascent:
         self._gradient, self.guide = compose(settings)
         self._walk = Walk(settings, self._gradient)
         self._function = lru_cache(TRACES_KEPT)(self._trace)
+        self._prepared: set[tuple[Shape, tuple[Shape, ...]]] = set()
 
     def __call__(
         self, source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
@@ -74,16 +75,27 @@ class Ascent:
         shapes = self._scheduled(source.shape[:2], index)
         if tile_of(self._settings, source.shape[:2]) is not None:
             return self._walked(source, carried, shapes, rng)
-        jitter = min(self._settings.jitter, max(source.shape[:2]))
-        shifts = rng.integers(-jitter, jitter + 1, (len(shapes), self._settings.steps, 2))
-        residual, loss = self._function(source.shape[:2], shapes)(
-            source=tf.constant(source),
-            carried=tf.constant(carried),
-            shifts=tf.constant(shifts.astype(np.int32)),
-            step_size=tf.constant(self._settings.step_size, tf.float32),
-            max_loss=tf.constant(self._settings.max_loss or np.inf, tf.float32),
-        )
-        return Ascended(residual.numpy(), float(loss))
+        return self._run(source, carried, shapes, rng)
+
+    def change(self, *, step_size: float, jitter: int, octaves: int) -> None:
+        """Go on with other numbers: what is traced stays of use."""
+        values = {"step_size": step_size, "jitter": jitter, "octaves": octaves}
+        self._settings = self._settings.model_copy(update=values)
+
+    def is_ready(self, shape: Shape, octaves: int) -> bool:
+        """Tell whether images of (height, width) are dreamed without anything being traced."""
+        return all((shape, shapes) in self._prepared for shapes in self._turns(shape, octaves))
+
+    def prepare(self, shape: Shape, octaves: int) -> None:
+        """Trace what images of (height, width) need, and run it once.
+
+        May be called from another thread than the one that dreams.
+        """
+        source = np.zeros((*shape, 3), np.float32)
+        for shapes in self._turns(shape, octaves):
+            if (shape, shapes) not in self._prepared:
+                self._run(source, source, shapes, np.random.default_rng(0))
+                self._prepared.add((shape, shapes))
 
     def loss(self, image: ImageF) -> float:
         """Return the objective of an image, float32 RGB in [0, 1] of any size."""
@@ -96,6 +108,25 @@ class Ascent:
         """
         gradient = self._gradient_function(len(images))
         return [gradient(tf.convert_to_tensor(image))[0] for image in images]
+
+    def _run(
+        self,
+        source: ImageF,
+        carried: ImageF,
+        shapes: tuple[Shape, ...],
+        rng: np.random.Generator,
+    ) -> Ascended:
+        """Ascend in one TensorFlow call."""
+        jitter = min(self._settings.jitter, max(source.shape[:2]))
+        shifts = rng.integers(-jitter, jitter + 1, (len(shapes), self._settings.steps, 2))
+        residual, loss = self._function(source.shape[:2], shapes)(
+            source=tf.constant(source),
+            carried=tf.constant(carried),
+            shifts=tf.constant(shifts.astype(np.int32)),
+            step_size=tf.constant(self._settings.step_size, tf.float32),
+            max_loss=tf.constant(self._settings.max_loss or np.inf, tf.float32),
+        )
+        return Ascended(residual.numpy(), float(loss))
 
     def _walked(
         self,
@@ -112,17 +143,21 @@ class Ascent:
         return Ascended(np.clip(image, 0, 1) - source, loss)
 
     def _scheduled(self, shape: Shape, index: int) -> tuple[Shape, ...]:
-        settings = self._settings
+        turns = self._turns(shape, self._settings.octaves)
+        return turns[index % len(turns)]
+
+    def _turns(self, shape: Shape, octaves: int) -> tuple[tuple[Shape, ...], ...]:
+        """Return the octaves of each frame, from one frame to the next, until they come round."""
         shapes = workable_shapes(
             shape,
-            settings.octaves,
-            settings.octave_scale,
+            octaves,
+            self._settings.octave_scale,
             stride=self._gradient.stride,
             smallest=self._gradient.smallest,
         )
-        if settings.schedule == "rotate":
-            return (shapes[index % len(shapes)],)
-        return shapes
+        if self._settings.schedule == "rotate":
+            return tuple((shape,) for shape in shapes)
+        return (shapes,)
 
     def _trace(
         self, shape: Shape, shapes: tuple[Shape, ...]

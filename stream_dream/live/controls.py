@@ -63,6 +63,7 @@ class Controls:
         self._begun = clock()
         self._glide = 0.0
         self._frozen = False
+        self._resets = 0
         self._pressed: list[Action] = []
         self._revision = 0
 
@@ -80,6 +81,11 @@ class Controls:
     def frozen(self) -> bool:
         """True while the picture is to be held."""
         return self._frozen
+
+    @property
+    def resets(self) -> int:
+        """How many times the dream was to start afresh."""
+        return self._resets
 
     @property
     def target(self) -> LiveParameters:
@@ -134,12 +140,14 @@ class Controls:
                 raise SettingsError(f"there is no action {str(action)[:40]!r}: choose {known}")
             if action == "freeze":
                 self._frozen = not self._frozen
+            elif action == "reset":
+                self._resets += 1
             elif len(self._pressed) < 16:  # nobody means more of them within a frame
                 self._pressed.append(action)
             self._revision += 1
 
     def pressed(self) -> list[Action]:
-        """Return what was pressed since the last call, and forget it."""
+        """Return snapshots and recordings asked for since the last call, and forget them."""
         with self._lock:
             pressed, self._pressed = self._pressed, []
             return pressed

@@ -14,7 +14,7 @@ import numpy as np
 
 from stream_dream.errors import SettingsError
 from stream_dream.frame import Flow, Frame, FrameReport, Image8, ImageF
-from stream_dream.image import add_residual, fit_size, resize, to_float
+from stream_dream.image import add_residual, fit_size, resize, resize_float, to_float
 from stream_dream.settings import DreamSettings
 from stream_dream.temporal.flow import FlowEstimator, Motion, Warp, in_frame
 
@@ -161,6 +161,10 @@ class TemporalDreamer:
         self.report = dreamed.report
         return Frame(dreamed.compose(), frame.index, frame.time, frame.cut)
 
+    def use(self, settings: DreamSettings) -> None:
+        """Go on with other settings from the next frame on; the dream stays."""
+        self._settings = settings
+
     def reset(self) -> None:
         """Forget everything: the next frame begins a shot."""
         self._estimate.reset()
@@ -202,7 +206,9 @@ class TemporalDreamer:
                 residual, _ = self._dream_on(source, carried)
                 carried = residual * np.float32(persistence)
         else:
-            carried = prepared.carry(self._residual)
+            # Where the dream size has changed, the dream goes on at the new one.
+            residual = resize_float(self._residual, source.shape[:2], antialias=True)
+            carried = prepared.carry(residual)
         if self._looping:
             self._index = prepared.frame.index
             self._rng = np.random.default_rng((self._settings.seed, self._index))

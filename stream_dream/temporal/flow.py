@@ -211,3 +211,27 @@ def _halved(array: NDArray[Number]) -> NDArray[Number]:
 
 def _enlarged(mask: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(mask, size), np.float32)
+
+
+def chained(later: Motion, earlier: Motion) -> Motion:
+    """Join two motions: from the frame of ``later``, past the frame between, to the one before.
+
+    ``flow(p) = later(p) + earlier(p + later(p))``; visible is what is visible on both ways.
+    """
+    along = Warp(later.flow)
+    return Motion(
+        np.asarray(later.flow + along(earlier.flow), np.float32),
+        np.asarray(later.visible * along(earlier.visible), np.float32),
+        np.minimum(later.alike, along(earlier.alike)),
+    )
+
+
+def scaled(motion: Motion, shape: tuple[int, int]) -> Motion:
+    """Bring a motion to the size of a larger or smaller picture, (height, width)."""
+    height, width = motion.flow.shape[:2]
+    if (height, width) == shape:
+        return motion
+    size = shape[::-1]
+    ratio = np.array([shape[1] / width, shape[0] / height], np.float32)
+    flow = np.asarray(cv2.resize(motion.flow, size) * ratio, np.float32)
+    return Motion(flow, _enlarged(motion.visible, size), _enlarged(motion.alike, size))

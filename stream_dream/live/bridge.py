@@ -1,0 +1,73 @@
+"""What is dreamed while the camera gives nothing: its last picture, drifting."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+from stream_dream.frame import Image8
+
+_FIRST_SIZE = (640, 360)
+# A slow figure of eight, larger after a while than at once: nothing jumps when it begins.
+_SECONDS = 47.0
+_GROWS_IN = 12.0
+_ZOOM, _REACH, _TILT = 0.06, 0.02, 1.5
+_FADE_SECONDS = 1.5
+
+
+class Bridge:
+    """Takes over from the camera and hands back to it, without a jump."""
+
+    def __init__(self) -> None:
+        """Begin with a soft picture of nothing, for as long as there was no other."""
+        noise = np.random.default_rng(0).random((6, 10, 3), dtype=np.float32)
+        cloud = cv2.resize(noise, _FIRST_SIZE, interpolation=cv2.INTER_CUBIC)
+        self._still = np.clip(60 + 110 * cloud, 0, 255).astype(np.uint8)
+        self._lost_at: float | None = 0.0
+        self._found_at: float | None = None
+        self._last_seen: float | None = None
+
+    def fresh(self, image: Image8, now: float) -> Image8:
+        """Return what to dream of a picture from the camera, uint8 RGB of its size.
+
+        After a loss the drifting picture fades over into it.
+        """
+        if self._lost_at is not None and self._found_at is None:
+            self._found_at = now
+        if self._lost_at is None or self._found_at is None:
+            self._still = image
+            return image
+        share = (now - self._found_at) / _FADE_SECONDS
+        if share >= 1:
+            self._lost_at = self._found_at = None
+            self._still = image
+            return image
+        size = image.shape[1], image.shape[0]
+        before = cv2.resize(self._drifted(now), size, interpolation=cv2.INTER_AREA)
+        faded = cv2.addWeighted(image, share, before, 1 - share, 0)
+        return np.asarray(faded, np.uint8)
+
+    def missing(self, now: float) -> Image8:
+        """Return what to dream while there is no picture, uint8 RGB."""
+        if self._lost_at is None or self._found_at is not None:
+            self._lost_at, self._found_at = now, None
+        return self._drifted(now)
+
+    def _drifted(self, now: float) -> Image8:
+        assert self._lost_at is not None
+        passed = now - self._lost_at
+        grown = 1 - math.exp(-passed / _GROWS_IN)
+        angle = 2 * math.pi * passed / _SECONDS
+        height, width = self._still.shape[:2]
+        zoom = 1 + grown * _ZOOM * (1.5 - 0.5 * math.cos(angle))
+        matrix = cv2.getRotationMatrix2D(
+            (width / 2, height / 2), grown * _TILT * math.sin(angle), zoom
+        )
+        matrix[0, 2] += grown * _REACH * width * math.sin(angle)
+        matrix[1, 2] += grown * _REACH * height * math.sin(2 * angle)
+        drifted = cv2.warpAffine(
+            self._still, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101
+        )
+        return np.asarray(drifted, np.uint8)

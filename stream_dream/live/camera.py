@@ -1,0 +1,193 @@
+"""A camera that never ends the show: connected, watched, given up, connected again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from stream_dream.errors import StreamDreamError, first_line
+from stream_dream.frame import Image8
+from stream_dream.live.feeds import Ended, Feed
+from stream_dream.live.status import CameraState
+from stream_dream.priority import step_back
+
+log = logging.getLogger("stream_dream.live")
+
+# Without a fresh frame for so long, the camera counts as lost.
+LOST_AFTER = 2.0
+# A connection that stands still keeps its chance while another one is tried; more than this many
+# that hang in a driver are not added to.
+_MOST_CONNECTIONS = 4
+_STUCK_AFTER = 5.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 6.0  # back well within ten seconds of the camera's return
+
+
+class Captured(NamedTuple):
+    """A picture from the camera.
+
+    Attributes:
+        image: uint8 RGB.
+        time: When it arrived, on ``time.monotonic``'s clock.
+        number: How many there were, this one included.
+    """
+
+    image: Image8
+    time: float
+    number: int
+
+
+class Camera:
+    """Keeps the newest picture of a source, whatever happens to the source.
+
+    Each connection is made and read by a thread of its own: a driver that hangs takes that thread
+    with it and nothing else.
+
+    Attributes:
+        ended: Set when a file is over that is not to be repeated.
+    """
+
+    def __init__(self, connect: Callable[[], Feed]) -> None:
+        """Begin to connect.
+
+        Args:
+            connect: Opens the source; raises ``StreamDreamError`` where it cannot now.
+        """
+        self.ended = threading.Event()
+        self._connect = connect
+        self._changed = threading.Condition()
+        self._newest: Captured | None = None
+        self._count = 0
+        self._current: _Connection | None = None
+        self._connections: list[_Connection] = []
+        self._closed = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="camera", daemon=True)
+        self._watcher.start()
+
+    @property
+    def captured(self) -> int:
+        """How many pictures came so far."""
+        return self._count
+
+    @property
+    def state(self) -> CameraState:
+        """``connecting`` before the first picture, ``lost`` after two seconds without one."""
+        newest = self._newest
+        if newest is None:
+            return "connecting"
+        return "ok" if time.monotonic() - newest.time < LOST_AFTER else "lost"
+
+    def wait(self, after: int, seconds: float) -> Captured | None:
+        """Return the newest picture, waiting for one later than number ``after``.
+
+        Returns:
+            The picture; None where there is no later one in time.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._count > after or self._closed.is_set(), seconds)
+            return self._newest if self._count > after else None
+
+    def close(self) -> None:
+        """Let go of the source; what hangs in a driver is left to itself."""
+        self._closed.set()
+        with self._changed:
+            self._changed.notify_all()
+        self._watcher.join(2)
+        for connection in self._connections:
+            connection.given_up = True
+        deadline = time.monotonic() + 0.5
+        for connection in self._connections:
+            connection.join(max(0.0, deadline - time.monotonic()))
+
+    def take(self, connection: _Connection, image: Image8) -> bool:
+        """Take a picture from a connection; False where the connection is of no use any more."""
+        now = time.monotonic()
+        with self._changed:
+            if connection is not self._current:
+                newest = self._newest
+                fresh = newest is not None and now - newest.time < LOST_AFTER
+                if connection.given_up or (self._current is not None and fresh):
+                    return False
+                self._current = connection
+            self._count += 1
+            self._newest = Captured(image, now, self._count)
+            self._changed.notify_all()
+        return not (connection.given_up or self._closed.is_set())
+
+    def _watch(self) -> None:
+        """Connect, and connect again wherever no pictures come."""
+        pause, told = _FIRST_PAUSE, None
+        while not self._closed.is_set():
+            self._connections = [c for c in self._connections if c.is_alive()]
+            if len(self._connections) < _MOST_CONNECTIONS:
+                connection = _Connection(self, self._connect)
+                self._connections.append(connection)
+                connection.start()
+                worked = self._watch_over(connection)
+                if worked:
+                    pause = _FIRST_PAUSE
+                if connection.problem not in (None, told):
+                    log.warning("camera: %s; trying again", connection.problem)
+                told = None if worked else connection.problem
+            if self.ended.is_set() or self._closed.wait(pause):
+                return
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _watch_over(self, connection: _Connection) -> bool:
+        """Return when a connection has ended or stands still; True if it gave pictures."""
+        worked = False
+        began = time.monotonic()
+        while connection.is_alive() and not self._closed.is_set():
+            connection.join(0.1)
+            newest, now = self._newest, time.monotonic()
+            if self._current is connection and newest is not None and newest.time >= began:
+                if not worked:
+                    log.info("camera: connected")
+                    for other in self._connections:
+                        other.given_up = other is not connection
+                worked = True
+            last = newest.time if worked and newest is not None else began
+            if now - last > _STUCK_AFTER + (0 if worked else LOST_AFTER):
+                connection.problem = "no picture comes"
+                return worked
+        return worked
+
+
+class _Connection(threading.Thread):
+    """Reads one connection until it ends.
+
+    Attributes:
+        given_up: Set where its pictures are not wanted any more.
+        problem: Why it ended; None while it runs.
+    """
+
+    def __init__(self, camera: Camera, connect: Callable[[], Feed]) -> None:
+        super().__init__(name="capture", daemon=True)
+        self.given_up = False
+        self.problem: str | None = None
+        self._camera = camera
+        self._connect = connect
+
+    def run(self) -> None:
+        """Connect, and hand over picture after picture."""
+        step_back()
+        try:
+            feed = self._connect()
+        except Exception as error:
+            self.problem = first_line(error)
+            if not isinstance(error, StreamDreamError):
+                log.debug("camera", exc_info=True)
+            return
+        try:
+            while (image := feed.read()) is not None:
+                if not self._camera.take(self, image):
+                    return
+            self.problem = "the connection has ended"
+        except Ended:
+            self._camera.ended.set()
+        except Exception as error:  # whatever a driver throws: the show goes on
+            self.problem = first_line(error)
+        finally:
+            feed.close()

@@ -1,0 +1,213 @@
+"""Where pictures come from: cameras, network streams, files, and a picture that tests itself."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from stream_dream.errors import SourceError
+from stream_dream.frame import Image8
+from stream_dream.live_settings import LiveSettings
+from stream_dream.media.opening import quiet_decoder
+from stream_dream.media.source import VideoSource
+
+_PROTOCOLS = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "srt", "rtp", "mms")
+_OPEN_MILLISECONDS = 5000
+# A stream that stands still keeps its place for so long, while another connection is tried.
+_READ_MILLISECONDS = 30_000
+# What is buffered is late; FFmpeg otherwise looks at five seconds before it gives the first frame.
+_FFMPEG_OPTIONS = "fflags;nobuffer|flags;low_delay|analyzeduration;500000|rtsp_transport;tcp"
+_TEST_SIZE = (640, 360)
+_TEST_FPS = 30.0
+
+
+class Feed(Protocol):
+    """One connection to a source of pictures."""
+
+    def read(self) -> Image8 | None:
+        """Wait for the next picture, uint8 RGB; None where the connection has ended."""
+
+    def close(self) -> None:
+        """Release it, from the thread that reads."""
+
+
+class Ended(Exception):
+    """A file that is not to be repeated is over."""
+
+
+class CaptureFeed:
+    """A camera or stream, through OpenCV."""
+
+    def __init__(self, capture: cv2.VideoCapture) -> None:
+        """Take an open capture."""
+        self._capture = capture
+
+    def read(self) -> Image8 | None:
+        """Wait for the next picture."""
+        ok, image = self._capture.read()
+        if not ok or image is None or image.size == 0:
+            return None
+        code = cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB
+        return np.asarray(cv2.cvtColor(image, code), np.uint8)
+
+    def close(self) -> None:
+        """Release the capture."""
+        self._capture.release()
+
+
+class FileFeed:
+    """A video file, played at its own rate."""
+
+    def __init__(self, path: Path, *, loop: bool) -> None:
+        """Open a file. Raises ``SourceError``."""
+        self._source = VideoSource(path)
+        self._frames = self._all(loop)
+        self._interval = float(1 / self._source.info.fps)
+        self._next = time.monotonic()
+
+    def read(self) -> Image8 | None:
+        """Wait until the next frame is due. Raises ``Ended``."""
+        image = next(self._frames, None)
+        if image is None:
+            raise Ended
+        self._next = _wait_until(self._next) + self._interval
+        return image
+
+    def close(self) -> None:
+        """Close the file."""
+        self._source.close()
+
+    def _all(self, loop: bool) -> Iterator[Image8]:
+        while True:
+            for frame in self._source:
+                yield frame.image
+            if not loop:
+                return
+
+
+class TestFeed:
+    """A picture that moves: soft colours, and discs that travel over them."""
+
+    __test__ = False  # pytest would take it for a test
+
+    def __init__(self) -> None:
+        """Start now."""
+        width, height = _TEST_SIZE
+        y, x = np.mgrid[:height, :width].astype(np.float32)
+        self._x, self._y = x / width, y / height
+        self._begun = self._next = time.monotonic()
+
+    def read(self) -> Image8:
+        """Wait until the next picture is due, and draw it."""
+        self._next = _wait_until(self._next) + 1 / _TEST_FPS
+        return test_picture(self._x, self._y, self._next - self._begun)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def test_picture(x: np.ndarray, y: np.ndarray, seconds: float) -> Image8:
+    """Draw the test picture at a time.
+
+    Args:
+        x: Every pixel's place from left to right, 0..1, float32 (height, width).
+        y: The same from top to bottom.
+        seconds: The time.
+    """
+    turn = seconds * 0.25
+    waves = [
+        np.sin(9 * x + 2 * turn + phase) * np.cos(7 * y - turn + phase) for phase in (0.0, 2.1, 4.2)
+    ]
+    image = np.ascontiguousarray((120 + 60 * np.stack(waves, axis=-1)).astype(np.uint8))
+    height, width = image.shape[:2]
+    for number in range(5):
+        angle = turn * (1 + 0.17 * number) + number * 1.3
+        centre = (
+            round(width * (0.5 + 0.38 * math.cos(angle))),
+            round(height * (0.5 + 0.36 * math.sin(1.3 * angle))),
+        )
+        colour = [int(128 + 110 * math.sin(number * 2.4 + phase)) for phase in (0, 2, 4)]
+        cv2.circle(image, centre, height // (7 + number), colour, -1, cv2.LINE_AA)
+        cv2.circle(image, centre, height // (16 + 2 * number), (20, 20, 30), -1, cv2.LINE_AA)
+    return image
+
+
+def feed_opener(settings: LiveSettings) -> Callable[[], Feed]:
+    """Return what connects to the source, as often as it is needed.
+
+    Raises:
+        SourceError: It can never be opened: a file that does not exist or is no video.
+    """
+    quiet_decoder()
+    source = settings.source
+    if source == "test":
+        return TestFeed
+    if (match := re.match(r"(\w+)://", source)) and match[1].lower() in _PROTOCOLS:
+        return lambda: _open_stream(source)
+    if source.isdecimal() or source.startswith("/dev/"):
+        return lambda: _open_camera(settings)
+    FileFeed(Path(source), loop=False).close()  # a wrong name is reported at once
+    return lambda: FileFeed(Path(source), loop=settings.loop)
+
+
+def list_cameras() -> list[str]:
+    """List the cameras of this machine, by names that stay the same where there are such."""
+    if sys.platform != "linux":
+        return [str(number) for number in range(8) if _opens(number)]
+    by_id = sorted(Path("/dev/v4l/by-id").glob("*-index0"))
+    named = {path.resolve() for path in by_id}
+    others = sorted(path for path in Path("/dev").glob("video*") if path not in named)
+    return [f"{path} ({path.resolve()})" for path in by_id] + [str(path) for path in others]
+
+
+def _opens(number: int) -> bool:
+    capture = cv2.VideoCapture(number)
+    opened = capture.isOpened()
+    capture.release()
+    return opened
+
+
+def _open_camera(settings: LiveSettings) -> Feed:
+    source = settings.source
+    name: int | str = int(source) if source.isdecimal() else os.path.realpath(source)
+    api = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
+    capture = cv2.VideoCapture(name, api)
+    if not capture.isOpened():
+        raise SourceError(f"camera {source} cannot be opened: see --list-cameras")
+    # Before size and rate: USB has room for few raw pictures a second.
+    capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+    if settings.capture_size is not None:
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.capture_size[0])
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.capture_size[1])
+    if settings.capture_fps is not None:
+        capture.set(cv2.CAP_PROP_FPS, settings.capture_fps)
+    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+    return CaptureFeed(capture)
+
+
+def _open_stream(source: str) -> Feed:
+    os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", _FFMPEG_OPTIONS)
+    limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _OPEN_MILLISECONDS]
+    limits += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, _READ_MILLISECONDS]
+    capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)
+    if not capture.isOpened():
+        raise SourceError(f"stream {source} cannot be opened")
+    return CaptureFeed(capture)
+
+
+def _wait_until(due: float) -> float:
+    """Sleep until a moment, and return it; or now where it is long over."""
+    now = time.monotonic()
+    if due > now:
+        time.sleep(due - now)
+        return due
+    return due if now - due < 0.2 else now

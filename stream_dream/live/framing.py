@@ -1,0 +1,71 @@
+"""What of the camera's picture is used: turned, cropped, mirrored, at the size that is shown."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from stream_dream.frame import Image8
+from stream_dream.image import fit_size, resize
+from stream_dream.live_settings import LiveSettings
+
+# Larger cameras are shown at this size unless told otherwise: a dream is no sharper beyond it.
+_LONGEST_SIDE = 1280
+_SMALLEST_SIDE = 16
+_TURNS = {
+    "90": cv2.ROTATE_90_CLOCKWISE,
+    "180": cv2.ROTATE_180,
+    "270": cv2.ROTATE_90_COUNTERCLOCKWISE,
+}
+
+
+class Framing:
+    """Brings pictures of any size to what is shown.
+
+    The first picture decides on the size of the show: views, films and the dream keep theirs when
+    a camera comes back with another one.
+
+    Attributes:
+        size: (width, height) of what is shown; None before the first picture.
+    """
+
+    def __init__(self, settings: LiveSettings) -> None:
+        """Use ``rotate``, ``crop`` and ``size``."""
+        self._settings = settings
+        self.size = settings.size and _at_least(settings.size)
+
+    def __call__(self, image: Image8, *, mirror: bool) -> Image8:
+        """Return the part that is used, uint8 RGB."""
+        turn = _TURNS.get(self._settings.rotate)
+        if turn is not None:
+            image = np.asarray(cv2.rotate(image, turn), np.uint8)
+        image = self._cropped(image)
+        if self.size is None:
+            height, width = image.shape[:2]
+            self.size = _at_least(fit_size((width, height), _LONGEST_SIDE))
+        image = resize(image if self._settings.size else _filling(image, self.size), self.size)
+        return np.asarray(cv2.flip(image, 1), np.uint8) if mirror else image
+
+    def _cropped(self, image: Image8) -> Image8:
+        """Cut the crop out, as much of it as the picture has."""
+        if self._settings.crop is None:
+            return image
+        width, height, corner = self._settings.crop
+        height, width = min(height, image.shape[0]), min(width, image.shape[1])
+        spare = image.shape[1] - width, image.shape[0] - height
+        left, top = corner or (spare[0] // 2, spare[1] // 2)
+        left, top = min(left, spare[0]), min(top, spare[1])
+        return image[top : top + height, left : left + width]
+
+
+def _at_least(size: tuple[int, int]) -> tuple[int, int]:
+    return max(size[0], _SMALLEST_SIDE), max(size[1], _SMALLEST_SIDE)
+
+
+def _filling(image: Image8, size: tuple[int, int]) -> Image8:
+    """Cut away, on both sides alike, what would not fit into a picture of that shape."""
+    height, width = image.shape[:2]
+    scale = min(width / size[0], height / size[1])
+    kept = min(width, max(1, round(size[0] * scale))), min(height, max(1, round(size[1] * scale)))
+    left, top = (width - kept[0]) // 2, (height - kept[1]) // 2
+    return image[top : top + kept[1], left : left + kept[0]]

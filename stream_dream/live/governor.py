@@ -1,0 +1,89 @@
+"""Holds the frame rate by choosing the size at which gradients are computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+# Neighbouring sizes of the ladder: a step changes the work by half, and is hardly seen.
+_STEP = 1.25
+_SMALLEST = 160
+_MULTIPLE = 16
+
+# The rate counts as held with this much of a frame's time in use.
+_TOO_SLOW = 1.0
+_ROOM_ENOUGH = 0.88
+_DOWN_AFTER = 0.6
+_UP_AFTER = 4.0
+# A size that turned out to be too large right after it was chosen is not tried again soon.
+_REGRETTED_WITHIN = 15.0
+_LONGEST_WAIT = 240.0
+_MEMORY = 0.4
+
+
+def ladder(largest: int) -> tuple[int, ...]:
+    """Return the dream sizes to choose from (longer side in pixels), large to small."""
+    sizes, size = [largest], largest / _STEP
+    while size >= _SMALLEST:
+        sizes.append(round(size / _MULTIPLE) * _MULTIPLE)
+        size /= _STEP
+    return tuple(dict.fromkeys(sizes))
+
+
+class Governor:
+    """Chooses a size on a ladder: down quickly when frames are late, up slowly when there is room.
+
+    It knows nothing of clocks: tell it what each frame took and how long ago the last one was.
+
+    Attributes:
+        size: The dream size to use now, longer side in pixels.
+    """
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        """Start in the middle of a ladder.
+
+        Args:
+            sizes: Dream sizes, large to small.
+        """
+        self._sizes = list(sizes)
+        self.size = self._sizes[len(self._sizes) // 2]
+        self._busy: float | None = None
+        self._late = self._roomy = 0.0
+        self._since_up = float("inf")
+        self._patience = _UP_AFTER
+
+    def observe(self, busy: float, passed: float, target_fps: float) -> int:
+        """Take what a frame took, and return the size for the next one.
+
+        Args:
+            busy: Seconds that the frame took of its stage's time.
+            passed: Seconds since the frame before it.
+            target_fps: Frames per second to hold.
+        """
+        share = min(1.0, passed / _MEMORY)
+        self._busy = busy if self._busy is None else self._busy + share * (busy - self._busy)
+        self._since_up += passed
+        used = self._busy * target_fps
+        place = self._sizes.index(self.size)
+        larger = self._sizes[place - 1] if place > 0 else None
+        self._late = self._late + passed if used > _TOO_SLOW else 0.0
+        roomy = larger is not None and used * (larger / self.size) ** 2 < _ROOM_ENOUGH
+        self._roomy = self._roomy + passed if roomy else 0.0
+        if self._late > _DOWN_AFTER and place + 1 < len(self._sizes):
+            regretted = self._since_up < _REGRETTED_WITHIN
+            self._patience = min(2 * self._patience, _LONGEST_WAIT) if regretted else _UP_AFTER
+            self._move(self._sizes[place + 1])
+        elif larger is not None and self._roomy > self._patience:
+            self._since_up = 0.0
+            self._move(larger)
+        return self.size
+
+    def stay(self, size: int) -> None:
+        """Take back the last choice: that size cannot be had yet."""
+        if size != self.size:
+            self._move(size)
+
+    def _move(self, size: int) -> None:
+        assert self._busy is not None
+        self._busy *= (size / self.size) ** 2
+        self.size = size
+        self._late = self._roomy = 0.0

@@ -1,0 +1,137 @@
+"""Composes each dream, shows it on every view, and says how the show is doing."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stream_dream.frame import Image8
+from stream_dream.live.camera import Camera
+from stream_dream.live.controls import Controls
+from stream_dream.live.looks import Looks
+from stream_dream.live.status import LiveStatus
+from stream_dream.live.view import View
+from stream_dream.temporal.dreamer import Dreamed
+
+log = logging.getLogger("stream_dream.live")
+
+_RATE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Presented:
+    """A dream on its way to the views.
+
+    Attributes:
+        dreamed: The dream; None to show the last one again.
+        dream_size: Longer side it was computed at, in pixels.
+        used: Pictures of the camera that were dreamed so far.
+    """
+
+    dreamed: Dreamed | None
+    dream_size: int
+    used: int
+
+
+class Presenter:
+    """The last stage of a show; called with each dream, in order, from one thread.
+
+    Attributes:
+        status: What the show says of itself, after the last frame.
+        last: What was shown last, uint8 RGB; None before the first frame.
+        views: Where it is shown; may be replaced any time.
+    """
+
+    def __init__(
+        self,
+        views: Sequence[View],
+        listeners: Sequence[Callable[[LiveStatus], None]],
+        controls: Controls,
+        looks: Looks,
+        camera: Camera,
+        recording: Callable[[], str | None],
+    ) -> None:
+        """Take all that has a say in the status.
+
+        Args:
+            views: Where it is shown.
+            listeners: Called with the status after each frame; they return at once.
+            controls: What the operators want.
+            looks: Which looks are ready.
+            camera: Where pictures come from.
+            recording: Tells the name of the film being recorded.
+        """
+        self.views = tuple(views)
+        self.status = LiveStatus(target_fps=controls.target.target_fps)
+        self.last: Image8 | None = None
+        self._listeners = tuple(listeners)
+        self._controls, self._looks, self._camera = controls, looks, camera
+        self._recording = recording
+        self._times: deque[float] = deque()
+        self._begun = time.monotonic()
+        self._dreamed = 0
+        self._message = ""
+
+    def __call__(self, presented: Presented) -> None:
+        """Compose and show."""
+        dreamed = presented.dreamed
+        if dreamed is not None:
+            self._dreamed += 1
+            self.last = self._composed(dreamed)
+        if self.last is None:
+            return
+        self.status = self._status(presented)
+        for view in self.views:
+            if view.problem is not None:
+                self._give_up(view)
+            else:
+                view.show(self.last, self.status)
+        for listener in self._listeners:
+            listener(self.status)
+
+    def _composed(self, dreamed: Dreamed) -> Image8:
+        strength = self._controls.parameters().strength
+        if strength != 1:
+            dreamed = dreamed._replace(residual=dreamed.residual * np.float32(strength))
+        return dreamed.compose()
+
+    def _give_up(self, view: View) -> None:
+        self._message = view.problem or ""
+        log.warning("%s", self._message)
+        self.views = tuple(other for other in self.views if other is not view)
+        view.close()
+
+    def _status(self, presented: Presented) -> LiveStatus:
+        now = time.monotonic()
+        dreamed, last = presented.dreamed, self._times[-1] if self._times else now
+        latency, loss = self.status.latency_ms, self.status.loss
+        if dreamed is not None:
+            latency, loss = (now - dreamed.frame.time) * 1e3, dreamed.report.loss
+            self._times.append(now)
+        while len(self._times) > 2 and now - self._times[0] > _RATE_SECONDS:
+            self._times.popleft()
+        span = now - self._times[0] if self._times else 0.0
+        captured = self._camera.captured
+        return LiveStatus(
+            fps=(len(self._times) - 1) / span if span > 0 else 0.0,
+            target_fps=self._controls.parameters().target_fps,
+            dream_size=presented.dream_size,
+            latency_ms=latency,
+            frame_ms=(now - last) * 1e3,
+            camera=self._camera.state,
+            captured=captured,
+            dropped=max(0, captured - presented.used),
+            dreamed=self._dreamed,
+            preset=self._controls.look().name,
+            ready=self._looks.ready_now,
+            loss=loss,
+            frozen=self._controls.frozen,
+            recording=self._recording(),
+            uptime=now - self._begun,
+            message=self._looks.error or self._message,
+        )

@@ -1,0 +1,181 @@
+"""The show: camera, motion, dream and views, side by side until it is ended."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from stream_dream.errors import SourceError
+from stream_dream.image import fit_size
+from stream_dream.live.camera import Camera
+from stream_dream.live.controls import Controls
+from stream_dream.live.feeds import Feed
+from stream_dream.live.framing import Framing
+from stream_dream.live.governor import Governor, ladder
+from stream_dream.live.looks import LiveDream, Looks, Shape
+from stream_dream.live.motion import MotionStage, Staged
+from stream_dream.live.presenter import Presented, Presenter
+from stream_dream.live.status import LiveStatus
+from stream_dream.live.view import View
+from stream_dream.pipeline import Behind, single_threads
+from stream_dream.settings import DreamSettings
+from stream_dream.temporal.dreamer import TemporalDreamer
+
+log = logging.getLogger("stream_dream.live")
+
+# How much longer than a frame the next picture of a slow camera is waited for, before the dream
+# goes on with the last one.
+_PATIENCE_FRAMES = 1.5
+_FROZEN_SECONDS = 0.2
+_FIRST_PICTURE_SECONDS = 10.0
+_FIRST_SHAPE = (360, 640)
+
+
+class Show:
+    """Dreams what a camera sees and shows it on any number of views.
+
+    Attributes:
+        ended: Set it to end the show; set when it is over.
+        views: Where it is shown; may be replaced while it runs.
+        listeners: Called with the status after every frame; they must return at once.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Feed],
+        framing: Framing,
+        looks: Looks,
+        controls: Controls,
+        dream: DreamSettings,
+    ) -> None:
+        """Prepare a show; ``run`` begins it.
+
+        Args:
+            connect: Opens the camera.
+            framing: What of its picture is shown.
+            looks: What can be dreamed.
+            controls: What the operators want.
+            dream: Settings that no operator changes: dream size, cuts, seed.
+        """
+        self.ended = threading.Event()
+        self.views: Sequence[View] = ()
+        self.listeners: list[Callable[[LiveStatus], None]] = []
+        self.recording: Callable[[], str | None] = lambda: None
+        self._connect, self._framing = connect, framing
+        self._looks, self._controls, self._settings = looks, controls, dream
+        sizes = ladder(dream.dream_size)
+        self._governor = Governor(sizes)
+        self._sizes = sorted(sizes, key=lambda size: abs(size - self._governor.size))
+        self._size = self._governor.size
+        self._shape = _FIRST_SHAPE
+        self._presenter: Presenter | None = None
+
+    @property
+    def status(self) -> LiveStatus:
+        """What the show says of itself, after the last frame."""
+        return LiveStatus() if self._presenter is None else self._presenter.status
+
+    def run(self) -> None:
+        """Run until ``ended`` is set or the source is over.
+
+        Raises:
+            StreamDreamError: What ended it otherwise.
+        """
+        camera = Camera(self._connect)
+        stage: MotionStage | None = None
+        try:
+            with single_threads():
+                self._wait_for_first(camera)
+                if self.ended.is_set():
+                    return
+                self._looks.begin(list(map(self._shape_at, self._sizes)))
+                stage = MotionStage(
+                    *(camera, self._framing, self._controls, lambda: self._size),
+                    cuts=self._settings.cuts,
+                )
+                self._present(camera, stage)
+        finally:
+            self.ended.set()
+            if stage is not None:
+                stage.close()
+            camera.close()
+            self._looks.close()
+
+    def show_on(self, *views: View) -> None:
+        """Replace the views, from the next frame on."""
+        self.views = views
+        if self._presenter is not None:
+            self._presenter.views = views
+
+    def _wait_for_first(self, camera: Camera) -> None:
+        """Wait a while for the first picture, which decides on the show's size."""
+        deadline = time.monotonic() + _FIRST_PICTURE_SECONDS
+        while not self.ended.is_set() and time.monotonic() < deadline:
+            captured = camera.wait(0, 0.1)
+            if captured is not None:
+                height, width = self._framing(captured.image, mirror=False).shape[:2]
+                self._shape = height, width
+                return
+            if camera.ended.is_set():
+                raise SourceError("the source ended before its first picture")
+        log.warning("camera: no picture yet, the show begins without")
+
+    def _shape_at(self, size: int) -> Shape:
+        width, height = fit_size((self._shape[1], self._shape[0]), size)
+        return height, width
+
+    def _present(self, camera: Camera, stage: MotionStage) -> None:
+        self._presenter = presenter = Presenter(
+            *(self.views, self.listeners, self._controls, self._looks, camera, self.recording)
+        )
+        with Behind(presenter, 2) as shower:
+            self._dream(camera, stage, shower.put)
+        if stage.error is not None:
+            raise stage.error
+
+    def _dream(
+        self, camera: Camera, stage: MotionStage, present: Callable[[Presented], None]
+    ) -> None:
+        """Dream picture after picture, at most at the rate that is wanted."""
+        dreamer = TemporalDreamer(LiveDream(self._looks, self._controls), self._settings)
+        staged: Staged | None = None
+        used, resets = 0, self._controls.resets
+        due = before = time.monotonic()
+        while not self.ended.wait(max(0.0, due - time.monotonic())) and stage.error is None:
+            period = 1 / self._controls.parameters().target_fps
+            if self._controls.frozen and staged is not None:
+                present(Presented(None, self._size, used))
+                due = before = time.monotonic() + _FROZEN_SECONDS
+                continue
+            fresh = stage.slot.take(_PATIENCE_FRAMES * period)
+            if fresh is None and camera.ended.is_set():
+                return
+            if (latest := fresh or staged) is None:
+                continue
+            if resets != self._controls.resets:
+                resets = self._controls.resets
+                dreamer.reset()
+            begun = time.perf_counter()
+            prepared = latest.prepared if fresh is not None else stage.again(latest)
+            staged, used = latest, used + (fresh is not None)
+            dreamer.use(self._with_parameters())
+            dreamed = dreamer.ascend(prepared)
+            present(Presented(dreamed, max(prepared.small.shape), used))
+            now = time.monotonic()
+            self._govern(time.perf_counter() - begun, now - before)
+            due, before = max(due + period, now - period), now
+
+    def _govern(self, busy: float, passed: float) -> None:
+        """Choose the size of the next dream, of those that are ready."""
+        target = self._controls.parameters().target_fps
+        size = self._governor.observe(busy, passed, target)
+        if self._looks.is_ready_at(self._shape_at(size)):
+            self._size = size
+        else:
+            self._governor.stay(self._size)
+
+    def _with_parameters(self) -> DreamSettings:
+        persistence = self._controls.parameters().persistence
+        return self._settings.model_copy(update={"persistence": persistence})
