@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stream_dream.errors import Interrupted, SettingsError, StreamDreamError
+from stream_dream.live_command import live
 from stream_dream.loop_command import loop
 from stream_dream.network_command import networks
 from stream_dream.options import (
@@ -24,6 +25,7 @@ from stream_dream.options import (
     chosen,
     complain,
     default_text,
+    with_optional_values,
     with_options,
 )
 from stream_dream.presets import DEFAULT_PRESET, preset_text, presets
@@ -186,6 +188,7 @@ def show_presets(
     Console(markup=False).print(table)
 
 
+app.command()(live)
 app.command()(loop)
 app.command()(networks)
 
@@ -196,7 +199,7 @@ def main() -> NoReturn:
     try:
         Signals()
         # Not app(): it turns Ctrl-C and a closed pipe into exit codes of its own.
-        with command.make_context("stream-dream", sys.argv[1:]) as context:
+        with command.make_context("stream-dream", with_optional_values(sys.argv[1:])) as context:
             command.invoke(context)
         sys.exit(0)
     except typer.Exit as finished:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from stream_dream.live_settings import LOOPBACK_WEB
 from stream_dream.presets import load_preset
 from stream_dream.quiet import DEBUG_VARIABLE
 from stream_dream.settings import DreamSettings, merged, typed_name, validated
@@ -27,6 +28,7 @@ Debug = Annotated[
     bool, typer.Option("--debug", help="Show tracebacks and the libraries' messages.")
 ]
 _M = TypeVar("_M", bound=BaseModel)
+_OPTIONAL_VALUES = {"--web": LOOPBACK_WEB}
 
 
 def bounds(field: FieldInfo) -> str:
@@ -95,6 +97,17 @@ def chosen(
     dreamed = {name: value for name, value in given.items() if name in DreamSettings.model_fields}
     dream = merged(load_preset(preset).dream, dreamed)
     return dream, validated(model, {k: v for k, v in given.items() if k not in dreamed})
+
+
+def with_optional_values(arguments: Sequence[str]) -> list[str]:
+    """Fill in the values that may be left out: ``--web`` alone is the page on this machine."""
+    completed: list[str] = []
+    for place, argument in enumerate(arguments):
+        completed.append(argument)
+        following = arguments[place + 1 : place + 2]
+        if argument in _OPTIONAL_VALUES and (not following or following[0].startswith("-")):
+            completed.append(_OPTIONAL_VALUES[argument])
+    return completed
 
 
 def complain(message: str) -> None:

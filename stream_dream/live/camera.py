@@ -105,10 +105,11 @@ class Camera:
         """Take a picture from a connection; False where the connection is of no use any more."""
         now = time.monotonic()
         with self._changed:
-            if connection is not self._current:
-                newest = self._newest
+            current, newest = self._current, self._newest
+            if connection is not current:
                 fresh = newest is not None and now - newest.time < LOST_AFTER
-                if connection.given_up or (self._current is not None and fresh):
+                working = current is not None and current.is_alive() and fresh
+                if connection.given_up or working:
                     return False
                 self._current = connection
             self._count += 1

@@ -24,6 +24,10 @@ _PROTOCOLS = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "srt", "rt
 _OPEN_MILLISECONDS = 5000
 # A stream that stands still keeps its place for so long, while another connection is tried.
 _READ_MILLISECONDS = 30_000
+# One without connections is opened anew: another sender may follow, and OpenCV would squeeze its
+# pictures into the size of the first.
+_UNCONNECTED = ("udp", "rtp")
+_READ_UNCONNECTED_MILLISECONDS = 1500
 # What is buffered is late; FFmpeg otherwise looks at five seconds before it gives the first frame.
 _FFMPEG_OPTIONS = "fflags;nobuffer|flags;low_delay|analyzeduration;500000|rtsp_transport;tcp"
 _TEST_SIZE = (640, 360)
@@ -197,7 +201,9 @@ def _open_camera(settings: LiveSettings) -> Feed:
 def _open_stream(source: str) -> Feed:
     os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", _FFMPEG_OPTIONS)
     limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _OPEN_MILLISECONDS]
-    limits += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, _READ_MILLISECONDS]
+    unconnected = source.lower().startswith(_UNCONNECTED)
+    reading = _READ_UNCONNECTED_MILLISECONDS if unconnected else _READ_MILLISECONDS
+    limits += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, reading]
     capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)
     if not capture.isOpened():
         raise SourceError(f"stream {source} cannot be opened")

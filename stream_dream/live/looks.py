@@ -33,7 +33,7 @@ class _Wanted(NamedTuple):
     octaves: int
 
 
-def for_live(dream: DreamSettings, dream_size: int | None) -> DreamSettings:
+def for_live(dream: DreamSettings) -> DreamSettings:
     """Turn the settings of a film into those of a show.
 
     One octave a frame, in turn, is what a frame's time allows; its step is longer in return, so
@@ -44,8 +44,6 @@ def for_live(dream: DreamSettings, dream_size: int | None) -> DreamSettings:
     if dream.schedule == "together":
         values["schedule"] = "rotate"
         values["step_size"] = min(0.2, dream.step_size * dream.octaves)
-    if dream_size is not None:
-        values["dream_size"] = dream_size
     return dream.model_copy(update=values)
 
 

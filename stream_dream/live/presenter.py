@@ -13,6 +13,7 @@ import numpy as np
 from stream_dream.frame import Image8
 from stream_dream.live.camera import Camera
 from stream_dream.live.controls import Controls
+from stream_dream.live.keeper import Keeper
 from stream_dream.live.looks import Looks
 from stream_dream.live.status import LiveStatus
 from stream_dream.live.view import View
@@ -54,7 +55,7 @@ class Presenter:
         controls: Controls,
         looks: Looks,
         camera: Camera,
-        recording: Callable[[], str | None],
+        keeper: Keeper,
     ) -> None:
         """Take all that has a say in the status.
 
@@ -64,14 +65,14 @@ class Presenter:
             controls: What the operators want.
             looks: Which looks are ready.
             camera: Where pictures come from.
-            recording: Tells the name of the film being recorded.
+            keeper: Takes snapshots and films.
         """
         self.views = tuple(views)
         self.status = LiveStatus(target_fps=controls.target.target_fps)
         self.last: Image8 | None = None
         self._listeners = tuple(listeners)
         self._controls, self._looks, self._camera = controls, looks, camera
-        self._recording = recording
+        self._keeper = keeper
         self._times: deque[float] = deque()
         self._begun = time.monotonic()
         self._dreamed = 0
@@ -85,6 +86,8 @@ class Presenter:
             self.last = self._composed(dreamed)
         if self.last is None:
             return
+        for action in self._controls.pressed():
+            self._keeper.press(action, self.last)
         self.status = self._status(presented)
         for view in self.views:
             if view.problem is not None:
@@ -131,7 +134,7 @@ class Presenter:
             ready=self._looks.ready_now,
             loss=loss,
             frozen=self._controls.frozen,
-            recording=self._recording(),
+            recording=self._keeper.recording,
             uptime=now - self._begun,
-            message=self._looks.error or self._message,
+            message=self._looks.error or self._message or self._keeper.message,
         )

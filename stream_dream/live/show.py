@@ -14,6 +14,7 @@ from stream_dream.live.controls import Controls
 from stream_dream.live.feeds import Feed
 from stream_dream.live.framing import Framing
 from stream_dream.live.governor import Governor, ladder
+from stream_dream.live.keeper import Keeper
 from stream_dream.live.looks import LiveDream, Looks, Shape
 from stream_dream.live.motion import MotionStage, Staged
 from stream_dream.live.presenter import Presented, Presenter
@@ -49,6 +50,7 @@ class Show:
         looks: Looks,
         controls: Controls,
         dream: DreamSettings,
+        keeper: Keeper,
     ) -> None:
         """Prepare a show; ``run`` begins it.
 
@@ -58,12 +60,12 @@ class Show:
             looks: What can be dreamed.
             controls: What the operators want.
             dream: Settings that no operator changes: dream size, cuts, seed.
+            keeper: Takes snapshots and films.
         """
         self.ended = threading.Event()
         self.views: Sequence[View] = ()
         self.listeners: list[Callable[[LiveStatus], None]] = []
-        self.recording: Callable[[], str | None] = lambda: None
-        self._connect, self._framing = connect, framing
+        self._connect, self._framing, self._keeper = connect, framing, keeper
         self._looks, self._controls, self._settings = looks, controls, dream
         sizes = ladder(dream.dream_size)
         self._governor = Governor(sizes)
@@ -128,7 +130,7 @@ class Show:
 
     def _present(self, camera: Camera, stage: MotionStage) -> None:
         self._presenter = presenter = Presenter(
-            *(self.views, self.listeners, self._controls, self._looks, camera, self.recording)
+            *(self.views, self.listeners, self._controls, self._looks, camera, self._keeper)
         )
         with Behind(presenter, 2) as shower:
             self._dream(camera, stage, shower.put)

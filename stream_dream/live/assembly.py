@@ -1,0 +1,140 @@
+"""Puts a show together from its settings: camera, looks, controls and every view asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from stream_dream.live.controls import Controls, parameters_of
+from stream_dream.live.feeds import feed_opener
+from stream_dream.live.framing import Framing
+from stream_dream.live.keeper import Keeper
+from stream_dream.live.looks import Looks
+from stream_dream.live.notify import ServiceManager
+from stream_dream.live.osc import OscControl
+from stream_dream.live.recorder import Recorder
+from stream_dream.live.show import Show
+from stream_dream.live.status import LiveStatus
+from stream_dream.live.view import View
+from stream_dream.live.virtual_camera import VirtualCamera
+from stream_dream.live.web import WebView
+from stream_dream.live.window import Window
+from stream_dream.live_settings import LiveParameters, LiveSettings, ShowParameters
+from stream_dream.settings import DreamSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """A show that is ready to run.
+
+    Attributes:
+        show: The show.
+        controls: What the operators want of it.
+        window: Its window, whose loop belongs on the main thread; None without.
+        web: Its web page; None without.
+    """
+
+    show: Show
+    controls: Controls
+    window: Window | None
+    web: WebView | None
+
+
+@contextmanager
+def assembled(
+    settings: LiveSettings,
+    own: ShowParameters,
+    looks: Mapping[str, DreamSettings],
+    first: str,
+) -> Iterator[Assembled]:
+    """Open everything that a show needs, and close it at the end of the block.
+
+    Args:
+        settings: Where it comes from and where it goes.
+        own: The parameters that are not the look's.
+        looks: Settings of all looks at hand, by name.
+        first: The one to begin with.
+
+    Raises:
+        StreamDreamError: Something cannot be opened, or its extra is not installed.
+    """
+    dream = looks[first]
+    of_look = parameters_of(dream).model_dump()
+    controls = Controls(LiveParameters(**{**of_look, **own.model_dump()}), looks, first)
+    connect = feed_opener(settings)
+    with ExitStack() as stack:
+        views: list[View] = []
+
+        def opened(view: View) -> None:
+            views.append(view)
+            stack.callback(view.close)
+
+        recorder = None
+        if settings.record is not None:
+            recorder = Recorder(
+                settings.record, minutes=settings.record_minutes, fps=own.target_fps
+            )
+        keeper = Keeper(
+            settings.recordings,
+            minutes=settings.record_minutes,
+            fps=own.target_fps,
+            first=recorder,
+        )
+        opened(keeper)
+        web = window = None
+        if settings.web is not None:
+            web = WebView(
+                settings.web, controls, token=settings.token, recordings=settings.recordings
+            )
+            opened(web)
+        if settings.virtual_camera:
+            opened(VirtualCamera(own.target_fps))
+        if settings.window:
+            window = Window(controls, fullscreen=settings.fullscreen, screen=settings.screen)
+            opened(window)
+        if settings.osc is not None:
+            stack.callback(OscControl(settings.osc_host, settings.osc, controls).close)
+        show = Show(connect, Framing(settings), Looks(looks, first), controls, dream, keeper)
+        show.show_on(*views)
+        show.listeners += list(_listeners(settings, controls))
+        yield Assembled(show, controls, window, web)
+
+
+def _listeners(
+    settings: LiveSettings, controls: Controls
+) -> Iterator[Callable[[LiveStatus], None]]:
+    yield _Supervised()
+    if len(settings.cycle) > 1:
+        yield _Cycle(settings.cycle, settings.every, controls)
+
+
+class _Supervised:
+    """Tells systemd that frames advance."""
+
+    def __init__(self) -> None:
+        self._manager = ServiceManager()
+        self._dreamed = 0
+
+    def __call__(self, status: LiveStatus) -> None:
+        if status.dreamed > self._dreamed or status.frozen:
+            self._dreamed = status.dreamed
+            self._manager.ready()
+            self._manager.frame()
+
+
+class _Cycle:
+    """Changes to the next look from time to time; a look chosen by hand stays as long."""
+
+    def __init__(self, names: tuple[str, ...], seconds: float, controls: Controls) -> None:
+        self._names, self._seconds, self._controls = names, seconds, controls
+        self._look, self._since = "", time.monotonic()
+
+    def __call__(self, status: LiveStatus) -> None:
+        now = time.monotonic()
+        if status.preset != self._look:
+            self._look, self._since = status.preset, now
+        elif now - self._since >= self._seconds and not status.frozen:
+            place = self._names.index(self._look) if self._look in self._names else -1
+            self._controls.use(self._names[(place + 1) % len(self._names)])

@@ -1,0 +1,112 @@
+"""Keeps what the operators want kept: snapshots, and films at the press of a button."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from stream_dream.errors import SinkError, StreamDreamError
+from stream_dream.frame import Image8
+from stream_dream.live.controls import Action
+from stream_dream.live.recorder import Recorder
+from stream_dream.live.snapshot import save_snapshot
+from stream_dream.live.status import LiveStatus
+
+log = logging.getLogger("stream_dream.live")
+
+
+class Keeper:
+    """Answers ``snapshot`` and ``record``.
+
+    Attributes:
+        message: The last thing worth telling the operator; "" if there is none.
+    """
+
+    def __init__(
+        self, folder: Path, *, minutes: float, fps: float, first: Recorder | None = None
+    ) -> None:
+        """Keep things in a folder, which is made when the first one comes.
+
+        Args:
+            folder: Of snapshots and films.
+            minutes: After which a new file of a film begins.
+            fps: Rate of films.
+            first: A film that is being recorded already.
+        """
+        self.message = ""
+        self._folder, self._minutes, self._fps = folder, minutes, fps
+        self._recorder = first
+        self._closing: list[threading.Thread] = []
+
+    @property
+    def recording(self) -> str | None:
+        """Name of the film being recorded; None while there is none."""
+        recorder = self._recorder
+        if recorder is None:
+            return None
+        if recorder.problem is not None:
+            self.message = recorder.problem
+            log.warning("%s", recorder.problem)
+            self._stop()
+            return None
+        return None if recorder.current is None else recorder.current.name
+
+    def press(self, action: Action, image: Image8) -> None:
+        """Do what was asked for; what takes time happens in another thread."""
+        if action == "snapshot":
+            self._in_thread(lambda: self._save(image))
+        elif action == "record":
+            if self._recorder is None:
+                self._start()
+            else:
+                self._stop()
+
+    def show(self, image: Image8, status: LiveStatus) -> None:
+        """Record a frame while a film is being recorded."""
+        if self._recorder is not None:
+            self._recorder.show(image, status)
+
+    @property
+    def problem(self) -> str | None:
+        """None: a film that fails ends, and the keeper goes on."""
+        return None
+
+    def close(self) -> None:
+        """Complete what is being kept."""
+        self._stop()
+        for thread in self._closing:
+            thread.join(3)
+
+    def _start(self) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path = self._folder / time.strftime("show-%Y%m%d-%H%M%S.mkv")
+            self._recorder = Recorder(path, minutes=self._minutes, fps=self._fps)
+        except (StreamDreamError, OSError) as error:
+            self._tell(f"nothing is recorded: {error}")
+
+    def _stop(self) -> None:
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            self._in_thread(recorder.close)
+
+    def _save(self, image: Image8) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path = save_snapshot(image, self._folder, "snapshot")
+            self._tell(f"saved {path.name}")
+        except (SinkError, OSError) as error:
+            self._tell(f"no snapshot: {error}")
+
+    def _tell(self, message: str) -> None:
+        self.message = message
+        log.info("%s", message)
+
+    def _in_thread(self, work: Callable[[], None]) -> None:
+        self._closing = [thread for thread in self._closing if thread.is_alive()]
+        thread = threading.Thread(target=work, name="keeper", daemon=True)
+        self._closing.append(thread)
+        thread.start()

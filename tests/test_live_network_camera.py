@@ -1,0 +1,117 @@
+"""A real network camera: an ffmpeg process that serves a real clip on loopback."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import clips
+import imageio_ffmpeg
+import pytest
+
+from stream_dream.live.camera import Camera
+from stream_dream.live.feeds import feed_opener
+from stream_dream.live_settings import LiveSettings
+
+pytestmark = pytest.mark.real
+
+# What is promised: back so soon after the camera is.
+BACK_WITHIN = 10.0
+
+
+def free_port(kind: socket.SocketKind) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class _Server:
+    """Serves a clip again and again, whoever asks, until it is killed."""
+
+    def __init__(self, protocol: str) -> None:
+        self.protocol = protocol
+        kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
+        port = free_port(kind)
+        path = "/cam.mjpeg" if protocol == "http" else ""
+        self.address = f"{protocol}://127.0.0.1:{port}{path}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, size: tuple[int, int] = (320, 240)) -> None:
+        clip = clips.real_clip("bikes.mp4")
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "quiet", "-re", "-stream_loop", "-1"]
+        command += ["-i", str(clip), "-an", "-vf", f"scale={size[0]}:{size[1]}", "-r", "25"]
+        if self.protocol == "http":
+            command += ["-c:v", "mjpeg", "-q:v", "5", "-f", "mpjpeg", "-listen", "1", self.address]
+        else:
+            command += ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"]
+            command += ["-g", "12", "-f", "mpegts", f"{self.address}?pkt_size=1316"]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+
+@pytest.fixture(params=["http", "udp"])
+def server(request: pytest.FixtureRequest) -> Iterator[_Server]:
+    made = _Server(request.param)
+    try:
+        yield made
+    finally:
+        made.kill()
+
+
+def seconds_until(condition: Callable[[], bool], most: float) -> float:
+    begun = time.monotonic()
+    while not condition() and time.monotonic() - begun < most:
+        time.sleep(0.02)
+    return time.monotonic() - begun
+
+
+def size_of(camera: Camera) -> tuple[int, int] | None:
+    newest = camera.wait(camera.captured, 0.5)
+    return None if newest is None else (newest.image.shape[1], newest.image.shape[0])
+
+
+def test_it_comes_back_every_time(server: _Server) -> None:
+    camera = Camera(feed_opener(LiveSettings(source=server.address)))
+    try:
+        server.start()
+        assert seconds_until(lambda: camera.state == "ok", 15) < 15
+        for round_ in range(5):
+            server.kill()
+            assert seconds_until(lambda: camera.state == "lost", 5) < 5
+            size = (320, 240) if round_ % 2 else (176, 144)
+            server.start(size)
+            # UDP has no connections: the last pictures of the old camera may come first.
+            took = seconds_until(lambda size=size: size_of(camera) == size, BACK_WITHIN)
+            assert took < BACK_WITHIN
+            logging.getLogger("test").info("%s: back after %.1f s", server.protocol, took)
+        assert threading.active_count() < 12
+    finally:
+        camera.close()
+
+
+def test_a_frozen_camera_comes_back_when_it_goes_on(server: _Server) -> None:
+    camera = Camera(feed_opener(LiveSettings(source=server.address)))
+    try:
+        server.start()
+        assert seconds_until(lambda: camera.state == "ok", 15) < 15
+        server.send(signal.SIGSTOP)
+        assert seconds_until(lambda: camera.state == "lost", 5) < 5
+        time.sleep(8)
+        server.send(signal.SIGCONT)
+        assert seconds_until(lambda: camera.state == "ok", BACK_WITHIN) < BACK_WITHIN
+    finally:
+        server.send(signal.SIGCONT)
+        camera.close()
