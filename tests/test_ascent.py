@@ -190,3 +190,34 @@ def test_restoring_on_frames_is_the_stills_algorithm(tiny: Make) -> None:
     residual, _ = ascend(settings, to_float(image))
     still = StillDreamer(settings)(image)
     assert np.abs(still / 255 - (to_float(image) + residual)).max() < 1.01 / 255
+
+
+@pytest.mark.parametrize("schedule", ["rotate", "together"])
+def test_what_is_prepared_is_traced_no_more(tiny: Make, source: ImageF, schedule: str) -> None:
+    ascent = Ascent(tiny(schedule=schedule, octaves=3, octave_scale=1.5))
+    assert not ascent.is_ready((64, 96), 3)
+    ascent.prepare((64, 96), 3)
+    assert ascent.is_ready((64, 96), 3)
+    assert not ascent.is_ready((48, 72), 3)
+    traces = ascent.traces
+    rng = np.random.default_rng(0)
+    for index in range(4):
+        ascent(source, np.zeros_like(source), index=index, rng=rng)
+    ascent.prepare((64, 96), 3)
+    assert ascent.traces == traces
+
+
+def test_numbers_change_without_a_trace(tiny: Make, source: ImageF) -> None:
+    ascent = Ascent(tiny(schedule="rotate", octaves=2, jitter=0, step_size=0.01))
+    ascent.prepare((64, 96), 2)
+    traces, none = ascent.traces, np.zeros_like(source)
+
+    def residual() -> ImageF:
+        return ascent(source, none, index=1, rng=np.random.default_rng(0)).residual
+
+    before = residual()
+    ascent.change(step_size=0.0, jitter=3, octaves=2)
+    assert not residual().any()
+    ascent.change(step_size=0.02, jitter=0, octaves=1)
+    assert np.abs(residual()).mean() > 1.5 * np.abs(before).mean()
+    assert ascent.traces == traces

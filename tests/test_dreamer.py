@@ -12,9 +12,10 @@ import synthetic
 
 from stream_dream.errors import SettingsError
 from stream_dream.frame import Frame, ImageF
+from stream_dream.image import resize, to_float
 from stream_dream.settings import DreamSettings
-from stream_dream.temporal.dreamer import Carry, TemporalDreamer
-from stream_dream.temporal.flow import Motion, warp
+from stream_dream.temporal.dreamer import Carry, Prepared, TemporalDreamer
+from stream_dream.temporal.flow import Motion, still, warp
 
 Make = Callable[..., DreamSettings]
 
@@ -229,3 +230,41 @@ def test_a_looping_dreamer_repeats_what_is_random(tiny: Make) -> None:
         dreamer(frame)
     assert seen[:3] == seen[3:]
     assert [index for index, _ in seen[:3]] == [0, 1, 2]
+
+
+def test_other_settings_apply_from_the_next_frame_on(tiny: Callable[..., DreamSettings]) -> None:
+    carried: list[ImageF] = []
+
+    def dream(source: ImageF, start: ImageF, **_: object) -> tuple[ImageF, float]:
+        carried.append(start)
+        return np.full_like(source, 0.1), 0.0
+
+    settings = tiny(persistence=0.9, warm_up=0, dream_size=64)
+    dreamer = TemporalDreamer(dream, settings)
+    frames = synthetic.still(4, (64, 48))
+    dreamer(frames[0])
+    dreamer(frames[1])
+    assert carried[-1].mean() == pytest.approx(0.09, abs=1e-3)
+    dreamer.use(settings.model_copy(update={"persistence": 0.5}))
+    dreamer(frames[2])
+    assert carried[-1].mean() == pytest.approx(0.05, abs=1e-3)
+
+
+def test_the_dream_goes_on_at_another_size(tiny: Callable[..., DreamSettings]) -> None:
+    carried: list[ImageF] = []
+
+    def dream(source: ImageF, start: ImageF, **_: object) -> tuple[ImageF, float]:
+        carried.append(start)
+        return np.full_like(source, 0.1), 0.0
+
+    dreamer = TemporalDreamer(dream, tiny(persistence=0.9, warm_up=0))
+    frame = synthetic.still(1, (64, 48))[0]
+    dreamer(frame)
+    small = resize(frame.image, (32, 24))
+    motion = still((24, 32))
+    shown = dreamer.ascend(
+        Prepared(frame, small, to_float(small), Carry(motion, 0.9), visible_share=1, seconds=0)
+    )
+    assert carried[-1].shape == (24, 32, 3)
+    assert carried[-1].mean() == pytest.approx(0.09, abs=1e-3)
+    assert shown.compose().shape == frame.image.shape

@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 import synthetic
 
-from stream_dream.temporal.flow import FlowEstimator, in_frame, likeness, still, visibility, warp
+from stream_dream.image import to_float
+from stream_dream.temporal.flow import (
+    FlowEstimator,
+    Motion,
+    chained,
+    in_frame,
+    likeness,
+    scaled,
+    still,
+    visibility,
+    warp,
+)
 
 
 def test_warp_follows_sign_and_order_of_the_flow() -> None:
@@ -100,3 +111,40 @@ def test_a_warp_goes_on_beyond_the_edge_as_in_a_mirror() -> None:
     up[..., 1] = -6
     # No streaks: the rows that come into view are those below the edge, back to front.
     np.testing.assert_allclose(warp(rows, up)[:, 15], [*range(5, -1, -1), *range(34)], atol=1e-4)
+
+
+def test_chained_motions_lead_past_the_frame_between() -> None:
+    frames, flow = synthetic.pan(3, step=(4, 2))
+    one = Motion(flow, *(np.ones(flow.shape[:2], np.float32),) * 2)
+    both = chained(one, one)
+    inner = (slice(8, -8), slice(8, -16))
+    assert np.allclose(both.flow[inner], 2 * flow[inner], atol=1e-4)
+    there = warp(to_float(frames[0].image), both.flow)
+    assert np.abs(there - to_float(frames[2].image))[inner].mean() < 0.01
+    turned = Motion(flow[..., ::-1].copy(), one.visible, one.alike)
+    assert not np.allclose(chained(one, turned).flow, both.flow)
+
+
+def test_what_one_of_two_chained_motions_hides_is_hidden() -> None:
+    flow = np.zeros((40, 60, 2), np.float32)
+    flow[..., 0] = 10
+    everywhere = np.ones((40, 60), np.float32)
+    half = everywhere.copy()
+    half[:, 30:] = 0
+    later, earlier = Motion(flow, everywhere, everywhere), Motion(flow, half, half)
+    both = chained(later, earlier)
+    # What is at p now was at p + 10 in the frame between, whose right half is hidden.
+    assert both.visible[20, 19] == 1
+    assert both.visible[20, 21] == 0
+    assert both.alike[20, 21] == 0
+
+
+def test_a_motion_of_another_size_means_the_same() -> None:
+    flow = np.zeros((40, 60, 2), np.float32)
+    flow[...] = (6, 4)
+    ones = np.ones((40, 60), np.float32)
+    larger = scaled(Motion(flow, ones, ones), (80, 180))
+    assert larger.flow.shape == (80, 180, 2)
+    assert np.allclose(larger.flow, (18, 8))
+    assert larger.visible.shape == larger.alike.shape == (80, 180)
+    assert scaled(larger, (80, 180)) is larger

@@ -1,0 +1,129 @@
+"""Motion is found for every picture, and leads back to the last one that was dreamed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pytest
+import synthetic
+
+from stream_dream.frame import Image8
+from stream_dream.live.camera import Captured
+from stream_dream.live.controls import Controls
+from stream_dream.live.framing import Framing
+from stream_dream.live.motion import MotionStage, Slot, Staged
+from stream_dream.live_settings import LiveParameters, LiveSettings
+from stream_dream.settings import DreamSettings
+
+
+class _Camera:
+    """Gives one picture after the other, each when it is asked to."""
+
+    def __init__(self, images: Sequence[Image8]) -> None:
+        self.images, self.given, self.state = images, 0, "ok"
+
+    def wait(self, after: int, seconds: float) -> Captured | None:
+        if self.given > after:
+            return Captured(self.images[self.given - 1], time.monotonic(), self.given)
+        time.sleep(0.002)
+        return None
+
+
+@pytest.fixture
+def stage_of() -> Iterator[Callable[[_Camera], MotionStage]]:
+    stages = []
+
+    def make(camera: _Camera, *, cuts: bool = False) -> MotionStage:
+        controls = Controls(LiveParameters(), {"a": DreamSettings()}, "a")
+        framing = Framing(LiveSettings())
+        stages.append(MotionStage(camera, framing, controls, lambda: 96, cuts=cuts))  # type: ignore[arg-type]
+        return stages[-1]
+
+    yield make
+    for stage in stages:
+        stage.close()
+
+
+def newest(stage: MotionStage, number: int) -> Staged:
+    """Wait until a picture is staged, and leave it there."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        staged = stage.slot._item
+        if staged is not None and staged.frame.index == number:
+            return staged
+        time.sleep(0.002)
+    raise AssertionError(f"picture {number} was never staged: {stage.error}")
+
+
+def test_the_motion_past_a_skipped_picture_is_that_of_both(
+    stage_of: Callable[[_Camera], MotionStage],
+) -> None:
+    frames, flow = synthetic.pan(4, step=(4, 2), size=(192, 144))
+    camera = _Camera([frame.image for frame in frames])
+    stage = stage_of(camera)
+    camera.given = 1
+    newest(stage, 1)
+    first = stage.slot.take(1)
+    assert first is not None
+    assert first.motion is None
+    assert first.prepared.carry is None
+    for number in (2, 3):
+        camera.given = number
+        staged = newest(stage, number)
+    assert staged.motion is not None
+    middle = staged.motion.flow[40:-40, 40:-40]
+    assert np.abs(middle - 2 * flow[0, 0]).mean() < 0.7
+    stage.slot.take(1)
+    camera.given = 4
+    staged = newest(stage, 4)
+    assert staged.motion is not None
+    assert np.abs(staged.motion.flow[40:-40, 40:-40] - flow[0, 0]).mean() < 0.5
+    assert staged.prepared.small.shape == (72, 96, 3)
+
+
+def test_a_cut_is_kept_until_it_is_dreamed(stage_of: Callable[..., MotionStage]) -> None:
+    image = synthetic.photo((192, 144))
+    camera = _Camera([image] * 20 + [255 - image] * 5)
+    stage = stage_of(camera, cuts=True)
+    for number in range(1, 24):
+        camera.given = number
+        staged = newest(stage, number)
+        if number == 20:
+            stage.slot.take(1)
+    assert staged.frame.cut
+    assert staged.motion is None
+
+
+def test_a_lost_camera_drifts_on(stage_of: Callable[[_Camera], MotionStage]) -> None:
+    camera = _Camera([synthetic.photo((192, 144))])
+    stage = stage_of(camera)
+    camera.given = 1
+    newest(stage, 1)
+    stage.slot.take(1)
+    assert stage.slot.take(0.1) is None  # no picture, no news
+    camera.state = "lost"
+    drifted = stage.slot.take(2)
+    assert drifted is not None
+    assert drifted.motion is not None
+    assert drifted.frame.image.shape == (144, 192, 3)
+
+
+def test_what_fails_is_handed_on(stage_of: Callable[[_Camera], MotionStage]) -> None:
+    camera = _Camera([np.zeros((3, 3), np.uint8)])
+    stage = stage_of(camera)
+    camera.given = 1
+    end = time.monotonic() + 5
+    while stage.error is None and time.monotonic() < end:
+        time.sleep(0.01)
+    assert stage.error is not None
+
+
+def test_a_slot_holds_the_newest() -> None:
+    slot: Slot[int] = Slot()
+    assert slot.take() is None
+    slot.put(1)
+    slot.put(2)
+    assert slot.take() == 2
+    assert slot.take(0.01) is None
