@@ -45,6 +45,14 @@ def resize_float(image: ImageF, shape: tuple[int, int], *, antialias: bool = Fal
     return np.asarray(cv2.resize(image, shape[::-1], interpolation=interpolation), np.float32)
 
 
+def pad_even(image: Image8) -> Image8:
+    """Repeat the last row or column where their number is odd: H.264 in 4:2:0 takes even sides."""
+    height, width = image.shape[:2]
+    if height % 2 == 0 and width % 2 == 0:
+        return image
+    return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+
+
 def fit_size(display_size: tuple[float, float], longer_side: int) -> tuple[int, int]:
     """Return the largest (width, height) of that shape whose longer side is ``longer_side``.
 

@@ -10,6 +10,7 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Sequence
+from pathlib import Path
 
 import imageio_ffmpeg
 
@@ -79,7 +80,7 @@ class FFmpeg:
             SinkError: If ffmpeg ended, or takes nothing for ``PATIENCE`` seconds.
         """
         assert self._process.stdin is not None
-        watchdog = threading.Timer(PATIENCE, self._give_up)
+        watchdog = threading.Timer(PATIENCE, self.give_up)
         watchdog.daemon = True
         watchdog.start()
         try:
@@ -102,7 +103,7 @@ class FFmpeg:
                 self._process.stdin.close()
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
-            self._give_up()
+            self.give_up()
         self.kill()
         if self._process.returncode != 0:
             raise SinkError(self._reason())
@@ -116,7 +117,8 @@ class FFmpeg:
             if pipe is not None:
                 pipe.close()
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
+        """End it as one that hangs; a thread that feeds or awaits it gets the ``SinkError``."""
         self._hung = True
         self._process.kill()
 
@@ -152,3 +154,12 @@ def run(arguments: Sequence[str], seconds: float = PATIENCE) -> None:
     except BaseException:  # Ctrl-C included: it must not outlive us
         process.kill()
         raise
+
+
+def playable(path: Path, seconds: float = PATIENCE) -> bool:
+    """Tell whether at least one frame of a film can be decoded, within so many seconds."""
+    try:
+        run(["-i", str(path), "-frames:v", "1", "-f", "null", "-"], seconds)
+    except SinkError:
+        return False
+    return True

@@ -12,8 +12,9 @@ import numpy as np
 
 from stream_dream.errors import SinkError
 from stream_dream.frame import Image8
+from stream_dream.image import pad_even
 from stream_dream.media import finishing
-from stream_dream.media.ffmpeg import PATIENCE, FFmpeg, run
+from stream_dream.media.ffmpeg import PATIENCE, FFmpeg, playable
 from stream_dream.media.fitting import Compression, make_fitting
 from stream_dream.media.formats import (
     encoder_arguments,
@@ -138,9 +139,8 @@ class VideoSink:
             )
         if self._closed:
             raise SinkError(f"{self.path} is closed: nothing more can be written")
-        if any(self._padding):
-            right, below = self._padding
-            image = np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge")
+        if self._format.film:
+            image = pad_even(image)
         try:
             self._encoder.write(np.ascontiguousarray(image).data.cast("B"))
         except SinkError as error:
@@ -270,21 +270,12 @@ class VideoSink:
         self._encoder.kill()
         reason = error.strerror if isinstance(error, OSError) else error
         message = f"{self.path} could not be written: {reason}"
-        if _playable(self._rough):
+        if playable(self._rough):
             kept = interrupted_name(self.path, ".mp4")
             self._rough.rename(kept)
             message += f"; the picture up to there is in {kept}"
         self._rough.unlink(missing_ok=True)
         return SinkError(message)
-
-
-def _playable(rough: Path) -> bool:
-    """Tell whether at least one frame can be decoded."""
-    try:
-        run(["-i", str(rough), "-frames:v", "1", "-f", "null", "-"])
-    except SinkError:
-        return False
-    return True
 
 
 def _remove(path: Path) -> None:

@@ -7,6 +7,7 @@ import re
 import tempfile
 import threading
 from concurrent.futures import Future
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 
@@ -77,6 +78,20 @@ def free_name(path: Path) -> Path:
     """Give the path itself or, if it is taken, one with a number: ``dream.2.mp4``."""
     numbered = (path.with_name(f"{path.stem}.{n}{path.suffix}") for n in count(2))
     return path if not existing(path) else next(name for name in numbered if not existing(name))
+
+
+def dated_name(path: Path, moment: datetime) -> Path:
+    """Give a free name that says when, to the second: ``show_20260930-221530.mkv``.
+
+    Names sort by time, behind the name without a date. Where one is taken the next second is used,
+    as a number behind it would not sort. It is local time, which is what a person looks for: in the
+    hour that is repeated when summer ends the order is lost, but no name.
+    """
+    while True:
+        dated = path.with_name(f"{path.stem}_{moment:%Y%m%d-%H%M%S}{path.suffix}")
+        if not existing(dated):
+            return dated
+        moment += timedelta(seconds=1)
 
 
 def interrupted_name(path: Path, suffix: str | None = None) -> Path:

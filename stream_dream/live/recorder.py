@@ -1,0 +1,240 @@
+"""Records a live show to files that survive a power cut or a kill."""
+
+from __future__ import annotations
+
+import queue
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+
+from stream_dream.errors import SinkError, first_line
+from stream_dream.frame import Image8
+from stream_dream.live.film import Film
+from stream_dream.live.status import LiveStatus
+from stream_dream.media.target import folder_problem
+from stream_dream.priority import step_back
+
+# Frames that wait while the encoder is busy. More of them would only be lost at a kill.
+_DEPTH = 4
+_FPS_RANGE = (10, 60)
+# An encoder that falls back by more does not catch up by itself: each frame that is left out has to
+# be repeated, which costs almost as much. Starting ffmpeg on a busy machine takes up to 1 s.
+_MOST_BEHIND = 3.0
+_STEADY_SECONDS = 300.0
+_LOWEST_FPS = 5
+_LOOK_SECONDS = 1.0
+_NAMING_SECONDS = 0.25
+_COMPLETE_SECONDS = 30.0
+_CLOSE_SECONDS = 1.5
+
+
+class Recorder:
+    """Writes what is shown to a row of Matroska files; a view.
+
+    The first file has the name that was given, if it is free; those after it have date and time in
+    their names, which sort in the order of recording: ``show.mkv``, ``show_20260930-221530.mkv``.
+    So it is at every start, whatever an earlier one left. A new file begins after some minutes and
+    with another size of picture.
+
+    Two threads: one feeds the encoder, the other one looks after the disk, which may take long.
+    Where the encoder cannot keep up with the show, a new file begins at half the rate.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        minutes: float,
+        fps: float,
+        clock: Callable[[], float] = time.monotonic,
+        least_free_bytes: int = 1_000_000_000,
+    ) -> None:
+        """Start to record with the first frame that is shown.
+
+        Args:
+            path: Name of the first file, .mkv, in a folder that exists.
+            minutes: After which a new file begins.
+            fps: Frames per second of the films; rounded to a whole number, 10 to 60.
+            clock: Tells the time in seconds.
+            least_free_bytes: The recording ends when the disk has less left.
+
+        Raises:
+            SinkError: With ``exit_code`` 2, if the name or a number cannot be used.
+        """
+        problem = folder_problem(path)
+        if path.suffix.lower() != ".mkv":
+            problem = "is no .mkv: no other film survives a power cut"
+        elif not (minutes > 0 and fps > 0):
+            problem = f"cannot have {fps} fps and {minutes} minutes: both must be above 0"
+        if problem is not None:
+            raise SinkError(f"{path} {problem}", exit_code=2)
+        self._path, self._clock, self._least_free_bytes = path.absolute(), clock, least_free_bytes
+        self._seconds = minutes * 60
+        low, high = _FPS_RANGE
+        self._asked_fps = self._fps = Fraction(min(max(round(fps), low), high))
+        self._frames: queue.Queue[tuple[Image8, float]] = queue.Queue(_DEPTH)
+        self._retired: queue.SimpleQueue[Film | None] = queue.SimpleQueue()
+        self._film: Film | None = None
+        self._image: Image8 | None = None
+        self._open: tuple[Film, ...] = ()
+        self._files: tuple[Path, ...] = ()
+        self._begun = False
+        self._left_out = 0
+        self._problem: str | None = None
+        self._closing: float | None = None
+        self._threads = [
+            threading.Thread(target=self._write, name="recorder", daemon=True),
+            threading.Thread(target=self._look_after, name="recorder-disk", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def problem(self) -> str | None:
+        """One line on why nothing is recorded any more; None while all is well."""
+        return self._problem
+
+    @property
+    def current(self) -> Path | None:
+        """The file that is being written; it has this name after about a second."""
+        film = self._film
+        return None if film is None else film.path
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files of this recording that can be played, in their order."""
+        return self._files
+
+    @property
+    def left_out(self) -> int:
+        """Frames that were left out because the encoder was busy."""
+        return self._left_out
+
+    def show(self, image: Image8, status: LiveStatus) -> None:
+        """Take a frame, uint8 RGB (height, width, 3), to be recorded as shown from now on."""
+        if self._problem is not None or self._closing is not None:
+            return
+        try:
+            self._frames.put_nowait((image, self._clock()))
+        except queue.Full:
+            self._left_out += 1
+
+    def close(self) -> None:
+        """Complete the file, within two seconds or without its end."""
+        if self._closing is not None:
+            return
+        self._closing = self._clock()
+        deadline = time.monotonic() + _CLOSE_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        for film in self._open:
+            film.give_up()
+        for thread in self._threads:
+            thread.join(0.25)
+
+    def _write(self) -> None:
+        """Feed the encoder until the end; the first of the two threads."""
+        step_back()
+        try:
+            while self._problem is None:
+                # Read before waiting: frames that come later are stamped later.
+                now = self._clock()
+                try:
+                    image, now = self._frames.get(timeout=float(1 / self._fps))
+                except queue.Empty:
+                    if self._closing is not None:
+                        break
+                    image = None
+                self._advance(image, now)
+            if self._film is not None and self._closing is not None:
+                self._film.end(self._closing)
+        except Exception as error:  # whatever it is, the show goes on
+            self._fail(error)
+        finally:
+            self._retire()
+            self._retired.put(None)
+
+    def _advance(self, image: Image8 | None, now: float) -> None:
+        """Bring the film up to a time, from which on an image is shown; None for no new one."""
+        if image is None:
+            image = self._image
+            if image is None:
+                return
+        film = self._film
+        if film is not None and film.behind(self._clock()) > _MOST_BEHIND:
+            self._slow_down(film)
+            now = self._clock()
+        elif film is not None and (image.shape != film.shape or now - film.start >= self._seconds):
+            film.end(now)
+            self._fps = self._asked_fps
+            self._retire()
+        if self._film is None:
+            self._film = Film(self._path, image, now, self._fps, dated=self._begun)
+            self._begun = True
+            self._open += (self._film,)
+        elif image is self._image:
+            self._film.hold(now)
+        else:
+            self._film.show(image, now)
+        self._image = image
+
+    def _slow_down(self, film: Film) -> None:
+        """End a film that the encoder does not keep up with, for one that starts now."""
+        if self._clock() - film.start < _STEADY_SECONDS:
+            self._fps = max(self._fps / 2, Fraction(_LOWEST_FPS))
+        self._retire()
+
+    def _retire(self) -> None:
+        film, self._film = self._film, None
+        if film is not None:
+            self._retired.put(film)
+
+    def _look_after(self) -> None:
+        """Name, complete and secure files, and watch the disk; the second thread.
+
+        It keeps its priority: it has little to do, and files wait for it to get their names.
+        """
+        pause = 0.0
+        while True:
+            try:
+                film = self._retired.get(timeout=pause)
+            except queue.Empty:
+                film = self._film
+                self._check_disk()
+                if film is not None:
+                    self._attend(film, film.secure)
+                pause = _LOOK_SECONDS if film is None or film.named else _NAMING_SECONDS
+                continue
+            if film is None:
+                return
+            self._attend(film, partial(film.finish, _COMPLETE_SECONDS))
+            self._open = tuple(other for other in self._open if other is not film)
+
+    def _attend(self, film: Film, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:  # whatever it is, the show goes on
+            self._fail(error, film)
+        if film.named and film.path not in self._files:
+            self._files += (film.path,)
+
+    def _check_disk(self) -> None:
+        folder = self._path.parent
+        try:
+            free = shutil.disk_usage(folder).free
+        except OSError as error:
+            self._fail(error)
+            return
+        if free < self._least_free_bytes:
+            self._fail(SinkError(f"the disk has only {free / 1e9:.1f} GB left, free some of it"))
+
+    def _fail(self, error: Exception, film: Film | None = None) -> None:
+        """Say why nothing more is recorded; the first reason counts."""
+        if self._problem is None:
+            path = film.path if film is not None else self.current or self._path
+            reason = error.strerror if isinstance(error, OSError) else None
+            self._problem = f"recording {path} ended: {reason or first_line(error)}"

@@ -1,0 +1,49 @@
+"""Keeps single pictures of a live show."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from stream_dream.errors import SinkError
+from stream_dream.frame import Image8
+from stream_dream.media.picture import Picture
+from stream_dream.media.picture_sink import write_picture
+from stream_dream.media.target import dated_name
+
+
+def save_snapshot(image: Image8, folder: Path, name: str) -> Path:
+    """Write a picture as PNG; it takes about 0.1 s for 1280x720, so call it beside the show.
+
+    The name sorts by time, nothing is overwritten, and it appears when the picture is complete.
+
+    Args:
+        image: uint8 RGB, (height, width, 3).
+        folder: Where to; created if it does not exist.
+        name: What the file name begins with, such as ``dream`` for
+            ``dream_20260930-221530.png``.
+
+    Returns:
+        The file.
+
+    Raises:
+        SinkError: If it cannot be written.
+    """
+    if not name or Path(name).name != name:
+        raise SinkError(f"a snapshot cannot be called {name!r}: leave out what separates folders")
+    make_folder(folder)
+    return write_picture(Picture(image), dated_name(folder / f"{name}.png", datetime.now()))
+
+
+def make_folder(folder: Path) -> None:
+    """Create the folder of snapshots and recordings, if it does not exist.
+
+    Raises:
+        SinkError: If that cannot be done.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SinkError(
+            f"the folder {folder} cannot be made: {error.strerror}; choose another one"
+        ) from error
