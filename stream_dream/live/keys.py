@@ -1,0 +1,120 @@
+"""What the keys do in a live show, apart from the window that they are pressed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from stream_dream.errors import SettingsError
+from stream_dream.live.controls import Action, Controls
+from stream_dream.live.limits import limits
+
+# Codes of cv2.waitKeyEx beyond ASCII: X11 keysyms (Qt and GTK), Windows, macOS.
+_NAMES = {
+    **dict(zip(range(0xFF51, 0xFF55), ("left", "up", "right", "down"), strict=True)),
+    **dict(zip(range(0xFF96, 0xFF9A), ("left", "up", "right", "down"), strict=True)),  # keypad
+    **dict(zip(range(0x250000, 0x290000, 0x10000), ("left", "up", "right", "down"), strict=True)),
+    **dict(zip(range(0xF700, 0xF704), ("up", "down", "left", "right"), strict=True)),
+    **{0xFFB0 + digit: str(digit) for digit in range(10)},  # keypad
+    0xFFAB: "+",
+    0xFFAD: "-",
+    27: "esc",
+    ord(" "): "space",
+    # Where they are without Shift on many keyboards.
+    ord("="): "+",
+    ord("_"): "-",
+}
+
+ACTIONS: dict[str, Action] = {"space": "freeze", "r": "reset", "s": "snapshot", "v": "record"}
+
+# A step size of 0 would stay there, whatever it is multiplied by.
+_LEAST_STEP_SIZE = 0.001
+
+STEPS: dict[str, tuple[str, Callable[[float], float]]] = {
+    "up": ("strength", lambda value: value + 0.05),
+    "down": ("strength", lambda value: value - 0.05),
+    "right": ("step_size", lambda value: max(value, _LEAST_STEP_SIZE / 1.1) * 1.1),
+    "left": ("step_size", lambda value: value / 1.1),
+    "+": ("octaves", lambda value: value + 1),
+    "-": ("octaves", lambda value: value - 1),
+    "]": ("persistence", lambda value: value + 0.005),
+    "[": ("persistence", lambda value: value - 0.005),
+}
+
+
+class Answer(NamedTuple):
+    """What a key has done, to be shown for a moment.
+
+    Attributes:
+        text: A few words.
+        refused: True where it could not be done.
+    """
+
+    text: str
+    refused: bool = False
+
+
+def name_of(code: int) -> str:
+    """Return the name of a key by its code from ``cv2.waitKeyEx``.
+
+    Returns:
+        ``up``, ``down``, ``left``, ``right``, ``esc``, ``space`` or a small letter, digit or sign;
+        "" for any other key, and for none (-1).
+    """
+    if code & 0xFFFF and code > 0:
+        code &= 0xFFFF  # GTK has Shift, Num Lock and the like above
+    printable = chr(code).lower() if 0x20 < code < 0x7F else ""
+    return _NAMES.get(code, printable)
+
+
+def play(key: str, controls: Controls, *, recording: bool = False) -> Answer | None:
+    """Do what a key stands for.
+
+    Args:
+        key: Its name, as ``name_of`` gives it.
+        controls: What to change.
+        recording: True while a film is recorded, for the answer.
+
+    Returns:
+        What was done or why not; None where the key stands for nothing.
+    """
+    try:
+        if key in ACTIONS:
+            return Answer(_act(ACTIONS[key], controls, recording))
+        if key in STEPS:
+            return _step(key, controls)
+        if key.isdecimal() and key != "0":
+            return Answer(_use(int(key), controls))
+    except SettingsError as error:
+        return Answer(str(error).removeprefix("--"), refused=True)
+    return None
+
+
+def _act(action: Action, controls: Controls, recording: bool) -> str:
+    controls.press(action)
+    if action == "freeze":
+        return "held" if controls.frozen else "goes on"
+    if action == "record":
+        return "recording ends" if recording else "recording begins"
+    return {"reset": "the dream begins afresh", "snapshot": "snapshot taken"}[action]
+
+
+def _use(number: int, controls: Controls) -> str:
+    looks = controls.looks
+    if number > len(looks):
+        raise SettingsError(f"there is no look {number}: there are {len(looks)}")
+    controls.use(looks[number - 1])
+    return f"look {looks[number - 1]}"
+
+
+def _step(key: str, controls: Controls) -> Answer:
+    name, stepped = STEPS[key]
+    now = getattr(controls.target, name)
+    least, most = limits(name)
+    # Four digits: 0.1 + 0.2 is to be 0.3, here and on the screen.
+    value = float(f"{min(max(stepped(now), least), most):.4g}")
+    shown = f"{name.replace('_', ' ')} {value:g}"
+    if value == now:
+        return Answer(f"{shown} is the {'most' if value >= most else 'least'}", refused=True)
+    controls.change({name: value})
+    return Answer(shown)

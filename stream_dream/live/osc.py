@@ -1,0 +1,241 @@
+"""Lets OSC senders (TouchOSC, Max, a lighting desk) play the controls: messages over UDP."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import logging
+import math
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from stream_dream.errors import SettingsError, first_line
+from stream_dream.live.controls import ACTIONS, Controls
+from stream_dream.live.limits import limits
+from stream_dream.live_settings import LiveParameters
+
+_LOG = logging.getLogger("stream_dream.live")
+
+_PREFIX = "/stream_dream/"
+_ADDRESSES = (
+    *(_PREFIX + name for name in (*LiveParameters.model_fields, "preset", *ACTIONS)),
+    *("/" + name for name in ("preset", *ACTIONS)),
+)
+# Integers, floats, texts and switches: no parameter is of another type, and python-osc writes to
+# the root log for each type it does not know.
+_TYPES = frozenset("ihfdsTF")
+# A float32 is that much off the number that was typed: 0.995 arrives as 0.99500000477.
+_ROUNDING = 1e-6
+_POLL_SECONDS = 0.1
+_LINES_A_SECOND = 10
+_LONGEST_LINE = 240
+
+
+class OscControl:
+    """A server that listens until it is closed.
+
+    ``/stream_dream/PARAMETER value`` changes a live parameter. ``/stream_dream/preset name`` and
+    ``/preset name`` change the look. ``/stream_dream/ACTION`` and ``/ACTION`` do what a key does; a
+    number behind it is that of a button: ``freeze`` holds the picture at 1 and lets it go at 0, the
+    others act when it is pressed (1) and not when it is let go (0). A dash does for an underscore.
+
+    Whatever else arrives is refused with a line in the log, and changes nothing. So are bundles:
+    their time stamps ask for a schedule that a show does not keep.
+    """
+
+    def __init__(self, host: str, port: int, controls: Controls) -> None:
+        """Listen from now on, in a thread of its own.
+
+        Args:
+            host: Name or address of this machine to listen at: 127.0.0.1 hears this machine alone,
+                0.0.0.0 every network.
+            port: UDP port; 0 for any that is free.
+            controls: What to play.
+
+        Raises:
+            SettingsError: python-osc is missing, or the address cannot be listened at.
+        """
+        try:
+            import pythonosc.osc_message  # noqa: F401
+        except ImportError:
+            raise SettingsError(
+                "--osc needs the extra live: pip install 'stream-dream[live]'"
+            ) from None
+        self._controls = controls
+        self._refusals = Refusals(_LOG)
+        self._socket = _bound(host, port)
+        self._socket.settimeout(_POLL_SECONDS)
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="osc", daemon=True)
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        """The UDP port that it listens at."""
+        return int(self._socket.getsockname()[1])
+
+    def close(self) -> None:
+        """Stop listening; calling it again does nothing."""
+        self._closed.set()
+        self._thread.join(2.0)
+        self._socket.close()
+
+    def _serve(self) -> None:
+        while not self._closed.is_set():
+            self._refusals.sum_up()
+            try:
+                data, sender = self._socket.recvfrom(65535)
+            except OSError:  # nothing came in time; or Windows telling what became of an answer
+                continue
+            self._take(data, f"osc from {sender[0]}")
+
+    def _take(self, data: bytes, origin: str) -> None:
+        try:
+            address, values = _read(data)
+            _play(address, values, self._controls, origin)
+        except SettingsError as error:
+            line = str(error)
+            self._refusals.say(line if line.startswith(origin) else f"{origin}: {line}")
+        except Exception:
+            # Nothing known leads here; whatever does must not end the thread.
+            self._refusals.say(f"{origin}: {data[:60]!r} could not be read", trace=True)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Return a UDP socket bound to the address. Raises ``SettingsError`` where it cannot be."""
+    try:
+        # An empty name would be every network to bind(), and is this machine alone here.
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_DGRAM)
+        family, kind, protocol, _, address = found[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.bind(address)
+        except BaseException:
+            listener.close()
+            raise
+        return listener
+    except (OSError, OverflowError, UnicodeError) as error:
+        reasons = {
+            errno.EADDRINUSE: "another program listens there: choose another port",
+            errno.EADDRNOTAVAIL: "this machine has no such address: see --osc-host",
+            errno.EACCES: "that port is reserved: choose one of 1024 or above",
+        }
+        code = error.errno if isinstance(error, OSError) else None
+        reason = reasons.get(code or 0, first_line(error))
+        raise SettingsError(f"--osc cannot listen at {host}:{port}: {reason}") from None
+
+
+def _read(data: bytes) -> tuple[str, list[Any]]:
+    """Return address and values of a message. Raises ``SettingsError`` where it is none."""
+    from pythonosc.osc_message import OscMessage, ParseError
+    from pythonosc.parsing import osc_types
+
+    if data.startswith(b"#bundle\0"):
+        raise SettingsError("bundles are not taken: send single messages")
+    if not data.startswith(b"/"):
+        raise SettingsError(f"{data[:20]!r} is no OSC message")
+    try:
+        address, index = osc_types.get_string(data, 0)
+        types = osc_types.get_string(data, index)[0] if data[index:] else ","
+        unknown = set(types[1:]) - _TYPES
+        if unknown:
+            raise SettingsError(
+                f"{_shown(address)} came with a value of OSC type {_shown(min(unknown))}: send a "
+                "number, a text or a switch"
+            )
+        return address, OscMessage(data).params
+    except (ParseError, osc_types.ParseError, UnicodeDecodeError):
+        raise SettingsError(f"{data[:20]!r}... is a broken OSC message") from None
+
+
+def _play(address: str, values: list[Any], controls: Controls, origin: str) -> None:
+    """Do what a message says. Raises ``SettingsError`` where it cannot be done."""
+    asked = address.replace("-", "_")
+    if asked not in _ADDRESSES:
+        nearest = difflib.get_close_matches(asked[:80], _ADDRESSES, n=1)
+        hint = f": did you mean {nearest[0]}?" if nearest else ""
+        raise SettingsError(f"there is nothing at {_shown(address)}{hint}")
+    name = asked.rpartition("/")[2]
+    if name in ACTIONS:
+        _act(name, values, controls)
+        return
+    if len(values) != 1:
+        raise SettingsError(f"{address} came with {len(values)} values: give 1")
+    value = values[0]
+    if name == "preset":
+        if not isinstance(value, str):
+            raise SettingsError(f"{address} cannot be {value!r}: give the name of a look")
+        controls.use(value)
+        return
+    switch = isinstance(getattr(controls.target, name), bool)
+    if isinstance(value, str) or (isinstance(value, bool) and not switch):
+        wanted = "1 or 0" if switch else "a number"
+        raise SettingsError(f"{address} cannot be {_shown(value)}: give {wanted}")
+    controls.change({name: _within(name, value)}, origin=origin)
+
+
+def _act(action: str, values: list[Any], controls: Controls) -> None:
+    if len(values) > 1 or any(value not in (0, 1) for value in values):
+        given = " ".join(map(_shown, values[:4]))
+        raise SettingsError(f"{action} cannot be {given}: give 1, 0 or nothing")
+    if action == "freeze" and values:
+        wanted = controls.frozen != bool(values[0])
+    else:
+        wanted = not values or bool(values[0])
+    if wanted:
+        controls.press(action)
+
+
+def _within(name: str, value: float) -> float:
+    """Return the value, or the bound that it exceeds by no more than a float32 is inexact."""
+    least, most = limits(name)
+    nearest = min(max(value, least), most)
+    return nearest if math.isclose(value, nearest, rel_tol=_ROUNDING) else value
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+class Refusals:
+    """Logs what was refused: so many lines a second, and then how many more there were.
+
+    Whoever floods the port must not fill a disk.
+    """
+
+    def __init__(self, log: logging.Logger, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Write to a log.
+
+        Args:
+            log: Where to.
+            clock: Tells the time in seconds.
+        """
+        self._log = log
+        self._clock = clock
+        self._begun = -math.inf
+        self._lines = 0
+        self._left_out = 0
+
+    def say(self, line: str, *, trace: bool = False) -> None:
+        """Log a line, or count it; with the exception being handled if ``trace``."""
+        self.sum_up()
+        now = self._clock()
+        if now - self._begun >= 1:
+            self._begun, self._lines = now, 0
+        self._lines += 1
+        if self._lines > _LINES_A_SECOND:
+            self._left_out += 1
+            return
+        # One line, whatever a sender put into it.
+        line = "".join(sign if sign.isprintable() else "?" for sign in line[:_LONGEST_LINE])
+        self._log.warning("%s", line, exc_info=trace)
+
+    def sum_up(self) -> None:
+        """Say how many lines were left out, once the second is over."""
+        if self._left_out and self._clock() - self._begun >= 1:
+            self._log.warning("osc: %d more messages were refused", self._left_out)
+            self._left_out = 0

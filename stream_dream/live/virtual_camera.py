@@ -1,0 +1,103 @@
+"""Shows the dream as a camera that other programs take, through pyvirtualcam."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Any
+
+from stream_dream.errors import SettingsError, first_line
+from stream_dream.frame import Image8
+from stream_dream.image import resize
+from stream_dream.live.status import LiveStatus
+
+_DEFAULT_FPS = 25.0
+# Programs take a camera for broken that gives no picture for seconds; then the last one does again.
+_REPEAT_SECONDS = 0.5
+
+
+class VirtualCamera:
+    """A view whose thread sends the newest frame; what it has no time for is left out.
+
+    The camera has the size of the first frame, in even numbers: other programs cannot follow a
+    change. Later frames are resized to it.
+    """
+
+    def __init__(self) -> None:
+        """Start the thread; the camera begins with the first frame.
+
+        Raises:
+            SettingsError: pyvirtualcam is missing.
+        """
+        try:
+            import pyvirtualcam
+        except ImportError:
+            raise SettingsError(
+                "--virtual-camera needs the extra virtual-camera: "
+                "pip install 'stream-dream[virtual-camera]'"
+            ) from None
+        self._module: Any = pyvirtualcam
+        self._change = threading.Condition()
+        self._newest: Image8 | None = None
+        self._fps = 0.0
+        self._closed = False
+        self._problem: str | None = None
+        self._thread = threading.Thread(target=self._work, name="virtual camera", daemon=True)
+        self._thread.start()
+
+    def show(self, image: Image8, status: LiveStatus) -> None:
+        """Take a frame, uint8 RGB (height, width, 3), in place of one that still waits."""
+        with self._change:
+            self._newest, self._fps = image, status.target_fps
+            self._change.notify()
+
+    @property
+    def problem(self) -> str | None:
+        """One line on why there is no camera; None while all is well."""
+        return self._problem
+
+    def close(self) -> None:
+        """Take the camera away; calling it again does nothing."""
+        with self._change:
+            self._closed = True
+            self._change.notify()
+        self._thread.join(2.0)
+
+    def _work(self) -> None:
+        image = self._next(None)
+        if image is None:
+            return
+        size = _even(image)
+        # Drivers are below it: whatever they raise, the show goes on.
+        try:
+            camera = self._module.Camera(*size, self._fps or _DEFAULT_FPS)
+        except Exception as error:
+            self._problem = f"--virtual-camera: {_remedy()} ({first_line(error)})"
+            return
+        try:
+            with camera:
+                while not self._closed:
+                    camera.send(resize(image, size))
+                    newer = self._next(_REPEAT_SECONDS)
+                    image = image if newer is None else newer
+        except Exception as error:
+            self._problem = f"--virtual-camera: the camera is gone: {first_line(error)}"
+
+    def _next(self, seconds: float | None) -> Image8 | None:
+        """Return the next frame; None after so many seconds without any, or when closed."""
+        with self._change:
+            self._change.wait_for(lambda: self._closed or self._newest is not None, seconds)
+            newest, self._newest = self._newest, None
+            return None if self._closed else newest
+
+
+def _even(image: Image8) -> tuple[int, int]:
+    """Return (width, height) of the image, made even: cameras share colours among four pixels."""
+    height, width = image.shape[:2]
+    return max(2, width - width % 2), max(2, height - height % 2)
+
+
+def _remedy() -> str:
+    if sys.platform == "linux":
+        return "there is no virtual camera: install v4l2loopback and run sudo modprobe v4l2loopback"
+    return "there is no virtual camera: install OBS Studio and start its virtual camera once"

@@ -1,0 +1,194 @@
+"""A window that shows the dream and takes keys, on OpenCV's highgui."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from stream_dream.errors import first_line
+from stream_dream.frame import Image8
+from stream_dream.image import fit_size
+from stream_dream.live.controls import Controls
+from stream_dream.live.display import check_display, screen_origin
+from stream_dream.live.keys import Answer, name_of, play
+from stream_dream.live.overlay import Overlay, Panel, letterbox, panel
+from stream_dream.live.status import LiveStatus
+
+_NAME = "stream_dream"
+# Not WINDOW_KEEPRATIO: Qt's bars around the picture are nearly white. ``letterbox`` makes black
+# ones.
+_FLAGS = cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL
+_LARGEST = 1280
+_WAIT_MS = 10
+_ANSWER_SECONDS = 2.0
+# Figures that change with every frame cannot be read.
+_FIGURES_SECONDS = 0.25
+
+
+class Window:
+    """A view in a window.
+
+    ``show`` may be called by any thread and only keeps the newest frame; ``loop`` runs in the main
+    thread, which windows belong to, and does the rest.
+    """
+
+    def __init__(
+        self,
+        controls: Controls,
+        *,
+        fullscreen: bool = False,
+        screen: int = 0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Make sure that there can be a window; it opens with ``loop``.
+
+        Args:
+            controls: What the keys change.
+            fullscreen: True where it is to fill the screen from the start.
+            screen: Number of the screen that it opens on, from 0.
+            clock: Tells the time in seconds.
+
+        Raises:
+            SettingsError: There is no screen, or not that one.
+        """
+        check_display()
+        self._origin = screen_origin(screen)
+        self._controls = controls
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._newest: tuple[Image8, LiveStatus] | None = None
+        self._closed = threading.Event()
+        self._problem: str | None = None
+        self._fullscreen = fullscreen
+        self._sized = False
+        self._help = False
+        self._answer: Answer | None = None
+        self._answered = 0.0
+        self._overlay = Overlay()
+        self._figures: Panel | None = None
+        self._figured = 0.0
+        self._shown: tuple[object, ...] = ()
+
+    def show(self, image: Image8, status: LiveStatus) -> None:
+        """Take a frame, uint8 RGB (height, width, 3), in place of one that was not shown yet."""
+        with self._lock:
+            self._newest = (image, status)
+
+    @property
+    def problem(self) -> str | None:
+        """One line on why there is no window any more; None while all is well."""
+        return self._problem
+
+    def close(self) -> None:
+        """Let ``loop`` end, which takes the window away; calling it again does nothing."""
+        self._closed.set()
+
+    def loop(self, stopped: threading.Event) -> None:
+        """Show frames and answer keys until the end; only for the main thread.
+
+        Returns when the window is closed, q or Esc is pressed, ``stopped`` is set or ``close``
+        called. Where the window fails, ``problem`` says why.
+        """
+        try:
+            self._open()
+            while not (stopped.is_set() or self._closed.is_set()):
+                self._refresh()
+                key = name_of(cv2.waitKeyEx(_WAIT_MS))
+                if (key and self._ends(key)) or not _visible():
+                    break
+        except cv2.error as error:
+            self._problem = f"--window: the window failed: {first_line(error)}"
+        finally:
+            self._closed.set()
+            _destroy()
+
+    def _open(self) -> None:
+        cv2.namedWindow(_NAME, _FLAGS)
+        if self._origin is not None:
+            cv2.moveWindow(_NAME, *self._origin)
+        self._fill(self._fullscreen)
+
+    def _fill(self, fullscreen: bool) -> None:
+        """Fill the screen, or no longer."""
+        self._fullscreen = fullscreen
+        mode = cv2.WINDOW_FULLSCREEN if fullscreen else cv2.WINDOW_NORMAL
+        cv2.setWindowProperty(_NAME, cv2.WND_PROP_FULLSCREEN, mode)
+
+    def _ends(self, key: str) -> bool:
+        """Do what a key says; return True where that is the end."""
+        if key == "q" or (key == "esc" and not self._fullscreen):
+            return True
+        if key in ("f", "esc"):
+            self._fill(not self._fullscreen)
+        elif key == "h":
+            self._help = not self._help
+        else:
+            newest = self._newest
+            recording = newest is not None and newest[1].recording is not None
+            answer = play(key, self._controls, recording=recording)
+            if answer is not None:
+                self._answer, self._answered = answer, self._clock()
+        return False
+
+    def _refresh(self) -> None:
+        """Show what there is, if any of it has changed."""
+        with self._lock:
+            newest = self._newest
+        image, status = newest or (_NOTHING, LiveStatus())
+        content, answer = self._content(status), self._answer_now()
+        if newest is None and answer is None:
+            answer = Answer("waiting for the first picture")
+        if newest is not None and not self._sized:
+            self._sized = True
+            height, width = image.shape[:2]
+            cv2.resizeWindow(_NAME, *fit_size((width, height), _LARGEST))
+        _, _, across, down = cv2.getWindowImageRect(_NAME)
+        shown = (image, content, answer, across, down)
+        if len(shown) == len(self._shown) and all(map(_same, shown, self._shown)):
+            return
+        self._shown = shown
+        picture = letterbox(self._overlay.draw(image, content, answer), (across, down))
+        cv2.imshow(_NAME, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+
+    def _content(self, status: LiveStatus) -> Panel | None:
+        """Return the help, if it is to be shown; the same object while it does not change."""
+        if not self._help:
+            self._figures = None
+        elif self._figures is None or self._clock() - self._figured >= _FIGURES_SECONDS:
+            controls = self._controls
+            self._figures = panel(status, controls.parameters(), controls.looks)
+            self._figured = self._clock()
+        return self._figures
+
+    def _answer_now(self) -> Answer | None:
+        if self._clock() - self._answered >= _ANSWER_SECONDS:
+            self._answer = None
+        return self._answer
+
+
+_NOTHING: Image8 = np.zeros((360, 640, 3), np.uint8)
+
+
+def _same(one: object, other: object) -> bool:
+    # Pictures never change, so that the same object is the same picture.
+    return one is other or (not isinstance(one, np.ndarray) and one == other)
+
+
+def _visible() -> bool:
+    """Return False once the user has closed the window."""
+    try:
+        return cv2.getWindowProperty(_NAME, cv2.WND_PROP_VISIBLE) >= 1
+    except cv2.error:  # Qt's way to say that there is no window at all
+        return False
+
+
+def _destroy() -> None:
+    try:
+        cv2.destroyWindow(_NAME)
+        cv2.waitKeyEx(1)  # it goes with the next events
+    except cv2.error:  # it is gone already
+        pass

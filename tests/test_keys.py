@@ -1,0 +1,111 @@
+"""Keys: their codes, what they change, what they answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from stream_dream.live.controls import Controls
+from stream_dream.live.keys import Answer, name_of, play
+from stream_dream.live_settings import LiveParameters
+from stream_dream.settings import DreamSettings
+
+
+@pytest.fixture
+def controls() -> Controls:
+    looks = {"dogs": DreamSettings(), "eyes": DreamSettings(octaves=3, persistence=0.9)}
+    return Controls(LiveParameters(glide=0), looks, "dogs")
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("up", [65362, 0x140000 + 65362, 2490368, 63232, 0xFF97]),  # X11, Num Lock, Windows, macOS
+        ("down", [65364, 2621440, 63233, 0xFF99]),
+        ("left", [65361, 2424832, 63234, 0xFF96]),
+        ("right", [65363, 2555904, 63235, 0xFF98]),
+        ("esc", [27, 0x100000 + 27]),
+        ("space", [32]),
+        ("f", [ord("f"), ord("F"), 0x10000 + ord("F")]),
+        ("3", [ord("3"), 0xFFB3]),
+        ("+", [ord("+"), ord("="), 0xFFAB]),
+        ("-", [ord("-"), 0xFFAD]),
+        ("[", [ord("[")]),
+        ("", [-1, 0, 0xFFE1, 0x700000, 13, 9, 0xE4 + 0x10000, 2**31 - 1]),
+    ],
+)
+def test_codes_of_every_system(name: str, codes: list[int]) -> None:
+    assert [name_of(code) for code in codes] == [name] * len(codes)
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "value"),
+    [
+        ("up", "strength", 1.05),
+        ("down", "strength", 0.95),
+        ("right", "step_size", 0.01045),
+        ("left", "step_size", 0.008636),
+        ("+", "octaves", 3),
+        ("-", "octaves", 1),
+        ("]", "persistence", 0.985),
+        ("[", "persistence", 0.975),
+    ],
+)
+def test_a_step_changes_one_parameter(
+    controls: Controls, key: str, name: str, value: float
+) -> None:
+    before = controls.target.model_dump()
+    answer = play(key, controls)
+    assert controls.target.model_dump() == {**before, name: value}
+    assert answer == Answer(f"{name.replace('_', ' ')} {value:g}")
+
+
+@pytest.mark.parametrize("key", ["up", "down", "left", "right", "+", "-", "[", "]"])
+def test_steps_end_at_the_bounds(controls: Controls, key: str) -> None:
+    answers = [play(key, controls) for _ in range(300)]
+    last = answers[-1]
+    assert last is not None
+    LiveParameters.model_validate(controls.target.model_dump())
+    if key != "left":  # ever smaller
+        revision = controls.revision
+        assert last.refused
+        assert last.text.endswith(("is the most", "is the least"))
+        assert play(key, controls) == last
+        assert controls.revision == revision
+
+
+def test_steps_there_and_back_leave_no_dust(controls: Controls) -> None:
+    for key in ["up"] * 3 + ["down"] * 3:
+        play(key, controls)
+    assert controls.target.strength == 1.0
+
+
+def test_a_step_size_of_nothing_grows(controls: Controls) -> None:
+    controls.change({"step_size": 0})
+    play("right", controls)
+    assert controls.target.step_size == 0.001
+
+
+def test_numbers_are_looks(controls: Controls) -> None:
+    assert play("2", controls) == Answer("look eyes")
+    assert controls.look().name == "eyes"
+    assert play("3", controls) == Answer("there is no look 3: there are 2", refused=True)
+    assert controls.look().name == "eyes"
+
+
+def test_actions(controls: Controls) -> None:
+    assert play("space", controls) == Answer("held")
+    assert controls.frozen
+    assert play("space", controls) == Answer("goes on")
+    assert not controls.frozen
+    for key in "rsv":
+        answer = play(key, controls)
+        assert answer is not None
+        assert not answer.refused
+    assert controls.pressed() == ["reset", "snapshot", "record"]
+    assert play("v", controls, recording=True) == Answer("recording ends")
+
+
+@pytest.mark.parametrize("key", ["", "0", "x", "esc", "½", "²"])
+def test_other_keys_do_nothing(controls: Controls, key: str) -> None:
+    assert play(key, controls) is None
+    assert controls.revision == 0

@@ -1,0 +1,124 @@
+"""What systemd is told, through real sockets."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stream_dream.live.notify import ServiceManager
+
+pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets")
+
+
+class _Manager:
+    """Listens as systemd does."""
+
+    def __init__(self, address: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind("\0" + address[1:] if address.startswith("@") else address)
+        self._socket.setblocking(False)
+
+    def heard(self) -> list[str]:
+        messages = []
+        while True:
+            try:
+                messages.append(self._socket.recv(4096).decode())
+            except BlockingIOError:
+                return messages
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture(params=["path", "abstract"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "path":
+        return str(tmp_path / "notify")
+    if not Path("/proc/net/unix").exists():
+        pytest.skip("abstract sockets are Linux's")
+    return f"@stream-dream-{os.getpid()}"
+
+
+@pytest.fixture
+def manager(address: str) -> Iterator[_Manager]:
+    manager = _Manager(address)
+    yield manager
+    manager.close()
+
+
+def test_start_status_and_end(manager: _Manager, address: str) -> None:
+    service = ServiceManager({"NOTIFY_SOCKET": address})
+    service.status("25 fps\nREADY=1")
+    service.ready()
+    service.ready()
+    service.frame()  # no watchdog is set
+    service.stopping()
+    assert manager.heard() == ["STATUS=25 fps READY=1", "READY=1", "STOPPING=1"]
+
+
+def test_the_watchdog_hears_of_frames_at_most_every_half_of_its_time(
+    manager: _Manager, address: str
+) -> None:
+    now = 100.0
+    environment = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "4000000"}
+    environment["WATCHDOG_PID"] = str(os.getpid())
+    service = ServiceManager(environment, clock=lambda: now)
+    assert manager.heard() == []  # only frames count
+    heard = []
+    for tenth in range(50):
+        now = 100 + tenth / 10
+        service.frame()
+        heard += [(tenth / 10, message) for message in manager.heard()]
+    assert heard == [(0.0, "WATCHDOG=1"), (2.0, "WATCHDOG=1"), (4.0, "WATCHDOG=1")]
+
+
+@pytest.mark.parametrize(
+    "watchdog",
+    [
+        {"WATCHDOG_USEC": "0"},
+        {"WATCHDOG_USEC": "soon"},
+        {"WATCHDOG_USEC": "1000", "WATCHDOG_PID": "1"},
+    ],
+)
+def test_a_watchdog_that_is_not_ours_hears_nothing(
+    manager: _Manager, address: str, watchdog: dict[str, str]
+) -> None:
+    ServiceManager({"NOTIFY_SOCKET": address, **watchdog}).frame()
+    assert manager.heard() == []
+
+
+def test_what_the_manager_could_not_hear_is_said_again(tmp_path: Path) -> None:
+    address = str(tmp_path / "late")
+    service = ServiceManager({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "9000000"})
+    service.ready()
+    service.frame()
+    manager = _Manager(address)
+    service.ready()
+    service.frame()
+    assert manager.heard() == ["READY=1", "WATCHDOG=1"]
+    manager.close()
+
+
+def test_a_busy_manager_does_not_hold_up_the_show(tmp_path: Path) -> None:
+    manager = _Manager(str(tmp_path / "busy"))
+    service = ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "busy")})
+    for number in range(2000):  # more than the socket keeps
+        service.status(str(number))
+    assert manager.heard()[0] == "STATUS=0"
+    manager.close()
+
+
+@pytest.mark.parametrize("socket_name", [None, "", "relative", "vsock:2:1", "/no/such", "@", "/\0"])
+def test_nobody_to_tell_is_no_error(socket_name: str | None) -> None:
+    environment = {"WATCHDOG_USEC": "1000"}
+    if socket_name is not None:
+        environment["NOTIFY_SOCKET"] = socket_name
+    service = ServiceManager(environment)
+    service.ready()
+    service.frame()
+    service.status("dreaming")
+    service.stopping()

@@ -1,0 +1,134 @@
+"""What is drawn onto the picture: where, how large, and that the picture itself stays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stream_dream.frame import Image8
+from stream_dream.live.keys import Answer
+from stream_dream.live.overlay import Overlay, Panel, Row, letterbox, panel
+from stream_dream.live.status import LiveStatus
+from stream_dream.live_settings import LiveParameters
+
+LOOKS = ("dogs", "eyes", "spirals")
+STATUS = LiveStatus(
+    fps=24.83,
+    target_fps=25,
+    dream_size=320,
+    latency_ms=83.4,
+    camera="lost",
+    captured=15341,
+    dropped=12,
+    preset="eyes",
+    ready=("dogs", "eyes"),
+    recording="film.mkv",
+    uptime=3753,
+    message="the camera is gone",
+)
+
+
+def content(status: LiveStatus = STATUS) -> Panel:
+    return panel(status, LiveParameters(), LOOKS)
+
+
+def rows(shown: Panel) -> dict[str, Row]:
+    return {row.name: row for blocks in shown for block in blocks for row in block.rows}
+
+
+def grey(size: tuple[int, int]) -> Image8:
+    return np.full((size[1], size[0], 3), 128, np.uint8)
+
+
+def test_the_panel_tells_every_figure_parameter_look_and_key() -> None:
+    found = rows(content())
+    values = {name: row.value for name, row in found.items()}
+    assert values["look"] == "eyes"
+    assert values["frames"] == "24.8 of 25 a second"
+    assert values["latency"] == "83 ms"
+    assert values["dropped"] == "12 of 15341"
+    assert values["recording"] == "film.mkv"
+    assert values["runs for"] == "1:02:33"
+    assert found["camera"] == Row("camera", "lost", marked=True)
+    assert "the camera is gone" in found
+    for name in LiveParameters.model_fields:
+        assert values[name.replace("_", " ")]
+    assert [found[look].key for look in LOOKS] == ["1", "2", "3"]
+    assert [found[look].marked for look in LOOKS] == [False, True, False]
+    assert found["spirals"].value == "is prepared"
+    keys = " ".join(row.key for row in found.values()).split()
+    assert {*"fhsrvq123+-[]↑↓←→", "space", "esc"} <= set(keys)
+
+
+@pytest.mark.parametrize(
+    "size", [(640, 360), (1280, 720), (1920, 1080), (320, 240), (360, 640), (32, 32), (2000, 100)]
+)
+def test_the_panel_fits_any_picture_and_darkens_it_behind_bright_letters(
+    size: tuple[int, int],
+) -> None:
+    image = grey(size)
+    drawn = Overlay().draw(image, content(), None)
+    assert (image == 128).all()
+    assert drawn.shape[1] / drawn.shape[0] == pytest.approx(size[0] / size[1], rel=0.02)
+    assert drawn.shape[0] >= size[1]
+    touched = (drawn != 128).any(-1)
+    assert not touched[-1].any()  # nothing is cut off at the bottom
+    assert not touched[:, -1].any()  # nor at the right
+    panel_part = drawn[touched]
+    assert 0.5 < (panel_part.max(-1) < 50).mean() < 0.99
+    assert (panel_part.max(-1) > 200).mean() > 0.02
+
+
+def test_letters_grow_with_the_picture() -> None:
+    extents = [
+        (Overlay().draw(grey((16 * n, 9 * n)), content(), None) != 128).any(-1).any(1).sum()
+        for n in (60, 120)
+    ]
+    assert extents[1] > 1.6 * extents[0]
+
+
+def test_new_figures_are_drawn() -> None:
+    overlay = Overlay()
+    image = grey((640, 360))
+    first = overlay.draw(image, content(), None)
+    assert np.array_equal(overlay.draw(image, content(), None), first)
+    other = overlay.draw(image, content(LiveStatus(fps=3)), None)
+    assert not np.array_equal(other, first)
+
+
+@pytest.mark.parametrize("text", ["strength 1.05", "there is no such thing " * 20])
+def test_an_answer_stands_in_the_middle_at_the_bottom(text: str) -> None:
+    image = grey((640, 360))
+    drawn = Overlay().draw(image, None, Answer(text))
+    touched = (drawn != 128).any(-1)
+    down, across = np.nonzero(touched)
+    assert down.min() > 250
+    assert down.max() < 359
+    assert abs((across.min() + across.max()) / 2 - 320) <= 1
+    refused = Overlay().draw(image, None, Answer(text, refused=True))
+    assert not np.array_equal(refused, drawn)
+
+
+def test_nothing_to_say_costs_nothing() -> None:
+    image = grey((64, 48))
+    assert Overlay().draw(image, None, None) is image
+
+
+@pytest.mark.parametrize(
+    ("window", "shape"),
+    [
+        ((640, 480), (75, 100, 3)),
+        ((1000, 250), (50, 200, 3)),
+        ((200, 100), (50, 100, 3)),
+        ((0, 0), (50, 100, 3)),
+        ((-1, -1), (50, 100, 3)),
+    ],
+)
+def test_black_bars_give_the_picture_the_shape_of_the_window(
+    window: tuple[int, int], shape: tuple[int, ...]
+) -> None:
+    boxed = letterbox(grey((100, 50)), window)
+    assert boxed.shape == shape
+    assert (boxed == 128).all(-1).sum() == 100 * 50
+    assert (boxed == 0).all(-1).sum() == shape[0] * shape[1] - 100 * 50
+    assert np.array_equal(boxed, boxed[::-1, ::-1]) or shape[0] % 2

@@ -1,0 +1,162 @@
+"""What a virtual camera is sent; pyvirtualcam is played by a fake."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stream_dream.errors import SettingsError
+from stream_dream.frame import Image8
+from stream_dream.live.status import LiveStatus
+from stream_dream.live.view import View
+from stream_dream.live.virtual_camera import VirtualCamera
+
+STATUS = LiveStatus(target_fps=24)
+
+
+class _Camera:
+    """Takes frames only when it is let."""
+
+    def __init__(self, width: int, height: int, fps: float) -> None:
+        self.opened = (width, height, fps)
+        self.sent: list[Image8] = []
+        self.closed = False
+        self.free = threading.Event()
+        self.free.set()
+        self.told = threading.Condition()
+        self.failing = False
+        type(self).last = self
+
+    last: _Camera
+
+    def __enter__(self) -> _Camera:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closed = True
+
+    def send(self, image: Image8) -> None:
+        with self.told:
+            self.sent.append(image)
+            self.told.notify_all()
+        assert self.free.wait(10)
+        if self.failing:
+            raise RuntimeError("write failed\nbecause")
+
+    def wait_for(self, level: int) -> None:
+        with self.told:
+            assert self.told.wait_for(lambda: any(i[0, 0, 0] == level for i in self.sent), 10)
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    module = types.ModuleType("pyvirtualcam")
+    module.Camera = _Camera  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", module)
+    return module
+
+
+@pytest.fixture
+def view(module: types.ModuleType) -> Iterator[VirtualCamera]:
+    view = VirtualCamera()
+    yield view
+    view.close()
+    view.close()
+    assert "virtual camera" not in {thread.name for thread in threading.enumerate()}
+
+
+def image(level: int, size: tuple[int, int] = (64, 48)) -> Image8:
+    return np.full((size[1], size[0], 3), level, np.uint8)
+
+
+def begin(view: View, first: Image8) -> _Camera:
+    opened = threading.Event()
+
+    class Opened(_Camera):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            _Camera.last = self
+            opened.set()
+
+    sys.modules["pyvirtualcam"].Camera = Opened  # type: ignore[attr-defined]
+    view.show(first, STATUS)
+    assert opened.wait(10)
+    return _Camera.last
+
+
+def test_the_first_frame_fixes_the_size_made_even(view: VirtualCamera) -> None:
+    camera = begin(view, image(10, (65, 49)))
+    assert camera.opened == (64, 48, 24)
+    camera.wait_for(10)
+    view.show(image(20, (128, 96)), STATUS)
+    camera.wait_for(20)
+    assert {sent.shape for sent in camera.sent} == {(48, 64, 3)}
+    assert view.problem is None
+    view.close()
+    assert camera.closed
+
+
+def test_the_newest_frame_wins_while_the_camera_is_busy(view: VirtualCamera) -> None:
+    camera = begin(view, image(0))
+    camera.wait_for(0)
+    camera.free.clear()
+    view.show(image(1), STATUS)
+    camera.wait_for(1)
+    for level in range(2, 100):
+        view.show(image(level), STATUS)
+    camera.free.set()
+    camera.wait_for(99)
+    assert not {sent[0, 0, 0] for sent in camera.sent} & set(range(2, 99))
+
+
+def test_the_last_frame_is_repeated_while_none_comes(
+    view: VirtualCamera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream_dream.live.virtual_camera._REPEAT_SECONDS", 0.01)
+    camera = begin(view, image(7))
+    with camera.told:
+        assert camera.told.wait_for(lambda: len(camera.sent) >= 3, 10)
+    assert {int(sent[0, 0, 0]) for sent in camera.sent} == {7}
+
+
+@pytest.mark.parametrize(
+    ("platform", "remedy"),
+    [("linux", "sudo modprobe v4l2loopback"), ("win32", "OBS"), ("darwin", "OBS")],
+)
+def test_a_system_without_one_is_told_what_to_do(
+    module: types.ModuleType, monkeypatch: pytest.MonkeyPatch, platform: str, remedy: str
+) -> None:
+    def none(*_: object) -> None:
+        raise RuntimeError("'some' backend: no devices\nand more")
+
+    module.Camera = none  # type: ignore[attr-defined]
+    monkeypatch.setattr("stream_dream.live.virtual_camera.sys.platform", platform)
+    view = VirtualCamera()
+    view.show(image(0), STATUS)
+    view._thread.join(10)
+    view.show(image(0), STATUS)
+    assert view.problem is not None
+    assert remedy in view.problem
+    assert "\n" not in view.problem
+    view.close()
+
+
+def test_a_camera_that_breaks_is_a_problem_and_no_exception(view: VirtualCamera) -> None:
+    camera = begin(view, image(0))
+    camera.failing = True
+    view.show(image(1), STATUS)
+    view._thread.join(10)
+    assert view.problem == "--virtual-camera: the camera is gone: write failed"
+    assert camera.closed
+
+
+def test_a_missing_library_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
+    with pytest.raises(SettingsError, match=r"stream-dream\[virtual-camera\]"):
+        VirtualCamera()
