@@ -90,7 +90,7 @@ def assembled(
             )
             opened(web)
         if settings.virtual_camera:
-            opened(VirtualCamera(own.target_fps))
+            opened(VirtualCamera())
         if settings.window:
             window = Window(controls, fullscreen=settings.fullscreen, screen=settings.screen)
             opened(window)

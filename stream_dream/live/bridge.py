@@ -25,7 +25,7 @@ class Bridge:
         noise = np.random.default_rng(0).random((6, 10, 3), dtype=np.float32)
         cloud = cv2.resize(noise, _FIRST_SIZE, interpolation=cv2.INTER_CUBIC)
         self._still = np.clip(60 + 110 * cloud, 0, 255).astype(np.uint8)
-        self._lost_at: float | None = 0.0
+        self._lost_at: float | None = None
         self._found_at: float | None = None
         self._last_seen: float | None = None
 
