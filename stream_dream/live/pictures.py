@@ -1,0 +1,142 @@
+"""The newest frame of a show, encoded once for all who watch, and only while somebody does."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from stream_dream.frame import Image8
+from stream_dream.live.status import LiveStatus
+from stream_dream.priority import step_back
+
+JPEG_QUALITY = 85
+HISTORY_SECONDS = 60.0
+
+
+class Shown(NamedTuple):
+    """A frame as it was shown.
+
+    Attributes:
+        number: Counts frames from 1; 0 while there is none.
+        image: uint8 RGB, (height, width, 3).
+        status: The show's state after it.
+        time: When it came, in seconds of the monotonic clock.
+    """
+
+    number: int
+    image: Image8
+    status: LiveStatus
+    time: float
+
+
+_NOTHING = Shown(0, np.zeros((1, 1, 3), np.uint8), LiveStatus(), 0.0)
+
+
+class Pictures:
+    """Takes frames from the show's thread and hands them to the web page's event loop.
+
+    Whoever asks for a picture gets the newest: who is slow misses some, and nothing piles up.
+    """
+
+    def __init__(self) -> None:
+        """Begin without a frame."""
+        self._newest = _NOTHING
+        self._jpeg = 0, b""
+        self._lock = threading.Lock()
+        self._times: deque[tuple[int, float, float]] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._arrived = asyncio.Event()
+        self._announced = False
+        self._encoding = asyncio.Lock()
+        # A thread of its own: controls are answered while a picture is encoded.
+        self._encoder = ThreadPoolExecutor(1, "web-encoder", initializer=step_back)
+
+    @property
+    def newest(self) -> Shown:
+        """The newest frame; its number is 0 while there is none."""
+        return self._newest
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Name the event loop that everybody who watches runs in."""
+        self._loop = loop
+
+    def put(self, image: Image8, status: LiveStatus) -> None:
+        """Take a frame, from any thread; returns at once."""
+        now = time.monotonic()
+        shown = Shown(self._newest.number + 1, image, status, now)
+        with self._lock:
+            self._newest = shown
+            self._times.append((shown.number, now, status.frame_ms))
+            while self._times[0][1] < now - HISTORY_SECONDS:
+                self._times.popleft()
+        # One announcement under way is enough, however long the event loop takes to get to it.
+        if self._loop is not None and not self._announced:
+            self._announced = True
+            try:
+                self._loop.call_soon_threadsafe(self.announce)
+            except RuntimeError:  # the event loop has ended
+                self._loop = None
+
+    def announce(self) -> None:
+        """Wake up all who wait for a picture."""
+        self._announced = False
+        self._arrived.set()
+        self._arrived = asyncio.Event()
+
+    def frame_times(self, after: int) -> list[tuple[float, float]]:
+        """Return time (s) and frame time (ms) of the last minute's frames behind number ``after``.
+
+        Times are those of the monotonic clock.
+        """
+        with self._lock:
+            # From the newest back: it is called often, and mostly for a handful.
+            new = []
+            for number, when, milliseconds in reversed(self._times):
+                if number <= after:
+                    break
+                new.append((round(when, 3), round(milliseconds, 1)))
+            return new[::-1]
+
+    async def wait(self, after: int, seconds: float) -> None:
+        """Wait until there is a frame behind number ``after``, or for some seconds."""
+        arrived = self._arrived
+        if self._newest.number <= after:
+            try:
+                async with asyncio.timeout(seconds):
+                    await arrived.wait()
+            except TimeoutError:
+                return
+
+    async def jpeg(self) -> tuple[int, bytes]:
+        """Return number and JPEG of the newest frame, encoding it if nobody has asked before."""
+        async with self._encoding:
+            shown = self._newest
+            if self._jpeg[0] < shown.number:
+                self._jpeg = shown.number, await self._encode(".jpg", shown.image)
+            return self._jpeg
+
+    async def png(self) -> bytes:
+        """Return the newest frame as PNG."""
+        return await self._encode(".png", self._newest.image)
+
+    def close(self) -> None:
+        """End the encoder, after the picture that it is working on."""
+        self._encoder.shutdown(wait=False, cancel_futures=True)
+
+    async def _encode(self, suffix: str, image: Image8) -> bytes:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._encoder, encode, suffix, image)
+
+
+def encode(suffix: str, image: Image8) -> bytes:
+    """Return an RGB image as the bytes of a ``.jpg`` or ``.png`` file."""
+    parameters = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if suffix == ".jpg" else []
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(suffix, bgr, parameters)[1].tobytes()

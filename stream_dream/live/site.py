@@ -1,0 +1,232 @@
+"""The web page's addresses: page, picture, controls, settings, recordings, health and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import re
+import stat
+import time
+from collections.abc import AsyncIterator
+from email.utils import formatdate
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from stream_dream.errors import SettingsError
+from stream_dream.live.access import MOST_BYTES, Receive, Scope, Send
+from stream_dream.live.controls import Controls
+from stream_dream.live.dialogue import Dialogue
+from stream_dream.live.messages import change, dumps, loads, refusal
+from stream_dream.live.metrics import metrics
+from stream_dream.live.pictures import Pictures
+
+MOST_STREAMS = 16
+MOST_SOCKETS = 32
+ALIVE_SECONDS = 5.0
+"""Age of the newest frame from which on the show is taken for dead."""
+
+_PAGE = Path(__file__).with_name("page.html")
+# Sent again while nothing new comes, so that a connection that broke is noticed.
+_REPEAT_SECONDS = 5.0
+_PART = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
+
+
+class Json(Response):
+    """JSON of ASCII characters and finite numbers."""
+
+    media_type = "application/json"
+
+    def render(self, content: object) -> bytes:
+        """Return the bytes."""
+        return dumps(content).encode()
+
+
+class MotionJpeg(StreamingResponse):
+    """The picture, for as long as somebody looks; too many get a line instead."""
+
+    def __init__(self, site: Site) -> None:
+        """Show the site's pictures."""
+        super().__init__(site.parts(), media_type="multipart/x-mixed-replace; boundary=frame")
+        self._site = site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with the stream."""
+        if scope["method"] == "HEAD":
+            await Response(headers=dict(self.headers))(scope, receive, send)
+        elif self._site.streams >= MOST_STREAMS:
+            line = f"{MOST_STREAMS} watch already: close a page that shows the picture"
+            await PlainTextResponse(f"{line}\n", 503)(scope, receive, send)
+        else:
+            self._site.streams += 1
+            try:
+                await super().__call__(scope, receive, send)
+            finally:
+                self._site.streams -= 1
+
+
+class Site:
+    """What is behind the addresses.
+
+    Attributes:
+        application: The ASGI application.
+        streams: Clients that watch the picture now.
+        sockets: Pages that are connected now.
+        closing: Set to end all that lasts; in the event loop.
+    """
+
+    def __init__(self, controls: Controls, pictures: Pictures, recordings: Path) -> None:
+        """Make the addresses.
+
+        Args:
+            controls: What the page changes.
+            pictures: What it shows.
+            recordings: Folder of films and snapshots to download; it need not exist yet.
+        """
+        self._controls = controls
+        self._pictures = pictures
+        self._recordings = recordings
+        self._page = _PAGE.read_text(encoding="utf-8")
+        self.streams = 0
+        self.sockets = 0
+        self.closing = asyncio.Event()
+        self.application = Starlette(
+            routes=[
+                Route("/", self._show_page),
+                Route("/stream.mjpeg", self._stream),
+                Route("/snapshot.png", self._snapshot),
+                Route("/settings", self._settings, methods=["GET", "PUT"]),
+                Route("/recordings", self._list_recordings),
+                Route("/recordings/{name}", self._recording),
+                Route("/healthz", self._health),
+                Route("/metrics", self._metrics),
+                WebSocketRoute("/control", self._control),
+            ]
+        )
+
+    def close(self) -> None:
+        """End what lasts: pictures and WebSockets."""
+        self.closing.set()
+        self._pictures.announce()
+
+    async def parts(self) -> AsyncIterator[bytes]:
+        """Yield the parts of the picture's stream, always of the newest frame."""
+        yield b"--frame\r\n"
+        seen = 0
+        while not self.closing.is_set():
+            await self._pictures.wait(seen, _REPEAT_SECONDS)
+            if not self._pictures.newest.number:
+                continue
+            seen, jpeg = await self._pictures.jpeg()
+            # The boundary that ends a part goes with it: browsers show a picture when they see it.
+            yield b"".join((_PART % len(jpeg), jpeg, b"\r\n--frame\r\n"))
+
+    async def _show_page(self, request: Request) -> Response:
+        policy = content_policy(self._page)
+        return Response(
+            self._page, media_type="text/html", headers={"content-security-policy": policy}
+        )
+
+    async def _stream(self, request: Request) -> Response:
+        return MotionJpeg(self)
+
+    async def _snapshot(self, request: Request) -> Response:
+        if not self._pictures.newest.number:
+            return PlainTextResponse("there is no picture yet: try again in a moment\n", 503)
+        return Response(await self._pictures.png(), media_type="image/png")
+
+    async def _settings(self, request: Request) -> Response:
+        if request.method == "PUT":
+            body = bytearray()
+            async for piece in request.stream():
+                body += piece
+                if len(body) > MOST_BYTES:
+                    line = f"the body is too large: send at most {MOST_BYTES} bytes"
+                    return Json({"error": line}, 413, {"connection": "close"})
+            try:
+                change(self._controls, loads(bytes(body)))
+            except SettingsError as error:
+                return Json(refusal(error), 400)
+        return Json(self._controls.target.model_dump())
+
+    async def _list_recordings(self, request: Request) -> Response:
+        found = await run_in_threadpool(recordings_in, self._recordings)
+        return Json(
+            [
+                {"name": name, "bytes": size, "modified": formatdate(modified, usegmt=True)}
+                for name, (size, modified) in found.items()
+            ]
+        )
+
+    async def _recording(self, request: Request) -> Response:
+        # Only what is in the list is served: no name can lead anywhere else.
+        name = request.path_params["name"]
+        if name not in await run_in_threadpool(recordings_in, self._recordings):
+            return PlainTextResponse("there is no such recording: see /recordings\n", 404)
+        return FileResponse(self._recordings / name, filename=name)
+
+    async def _health(self, request: Request) -> Response:
+        newest = self._pictures.newest
+        if not newest.number:
+            return Json({"status": "starting", "error": "no frame was shown yet"}, 503)
+        age = time.monotonic() - newest.time
+        if age < ALIVE_SECONDS or newest.status.frozen:
+            return Json({"status": "ok"})
+        return Json({"status": "stalled", "error": f"the newest frame is {age:.0f} s old"}, 503)
+
+    async def _metrics(self, request: Request) -> Response:
+        clients = {"stream": self.streams, "control": self.sockets}
+        text = metrics(self._pictures.newest.status, clients)
+        return Response(text, media_type="text/plain; version=0.0.4")
+
+    async def _control(self, socket: WebSocket) -> None:
+        if self.sockets >= MOST_SOCKETS:
+            line = f"{MOST_SOCKETS} pages are open already: close one\n"
+            await socket.send_denial_response(PlainTextResponse(line, 503))
+            return
+        self.sockets += 1
+        try:
+            await socket.accept()
+            await Dialogue(socket, self._controls, self._pictures).run(self.closing)
+        finally:
+            self.sockets -= 1
+
+
+def recordings_in(folder: Path) -> dict[str, tuple[int, float]]:
+    """Return size (bytes) and time (s since 1970) of finished films and pictures, newest first.
+
+    Plain files only: no links, hidden files, nor what is still being written.
+    """
+    found = {}
+    try:
+        entries = list(folder.iterdir())
+    except OSError:
+        return {}
+    for entry in entries:
+        name = entry.name
+        # Names that are no text cannot be printed either.
+        if name.startswith(".") or name.endswith(".part") or not name.isprintable():
+            continue
+        try:
+            about = entry.lstat()
+        except OSError:  # gone in the meantime
+            continue
+        if stat.S_ISREG(about.st_mode):
+            found[name] = about.st_size, about.st_mtime
+    return dict(sorted(found.items(), key=lambda item: item[1][1], reverse=True))
+
+
+def content_policy(page: str) -> str:
+    """Return the Content-Security-Policy of a page: its own script and style, and this site."""
+    allowed = ["default-src 'none'", "img-src 'self' data:", "connect-src 'self'"]
+    for tag, directive in (("script", "script-src"), ("style", "style-src")):
+        [text] = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        allowed.append(f"{directive} 'sha256-{digest}'")
+    return "; ".join([*allowed, "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"])

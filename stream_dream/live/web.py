@@ -1,0 +1,169 @@
+"""A live show as a web page: the picture, and everything that can be changed about it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import os
+import secrets
+import socket
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from stream_dream.errors import SettingsError, first_line
+from stream_dream.frame import Image8
+from stream_dream.live.access import Gate, is_loopback
+from stream_dream.live.controls import Controls
+from stream_dream.live.pictures import Pictures
+from stream_dream.live.status import LiveStatus
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from stream_dream.live.site import Site
+
+_START_SECONDS = 10.0
+# What is under way gets half a second, of the two that ``close`` may take.
+_GRACE_SECONDS = 0.5
+_CLOSE_SECONDS = 1.5
+
+_HINTS = {
+    errno.EADDRINUSE: "port is in use: choose another, or 0 for any that is free",
+    errno.EACCES: "this port is not for everybody: choose one from 1024 on",
+    errno.EADDRNOTAVAIL: "this machine has no such address: try 127.0.0.1 or 0.0.0.0",
+}
+
+
+class WebView:
+    """Serves a page with the picture and its controls, from a thread of its own.
+
+    On this machine's own addresses the page is open to all of its users; on others a token opens
+    it.
+
+    Attributes:
+        link: The address to open, with the token where one is needed.
+        token: What opens the page; None where it is open.
+    """
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        controls: Controls,
+        *,
+        token: str | None = None,
+        recordings: Path,
+    ) -> None:
+        """Bind to an address and start to serve.
+
+        Args:
+            address: Host and port; port 0 takes any that is free.
+            controls: What the page changes.
+            token: What opens the page; made where it is needed and not given.
+            recordings: Folder of films and snapshots to download; it need not exist yet.
+
+        Raises:
+            SettingsError: The extra ``live`` is missing, or the address cannot be served at.
+        """
+        try:
+            from stream_dream.live.server import make_server
+            from stream_dream.live.site import Site
+        except ImportError as error:
+            raise SettingsError(
+                "--web needs the extra live: pip install 'stream-dream[live]'"
+            ) from error
+        host = address[0]
+        self._socket = _bound(address)
+        port: int = self._socket.getsockname()[1]
+        if token is None and not is_loopback(host):
+            token = secrets.token_urlsafe(16)
+        self.token = token
+        self.link = f"http://{_reachable(host)}:{port}/"
+        if token is not None:
+            self.link += f"?token={quote(token, safe='')}"
+        self._problem: str | None = None
+        self._closed = False
+        self._pictures = Pictures()
+        self._site: Site = Site(controls, self._pictures, recordings)
+        gate = Gate(self._site.application, (host, port), token)
+        self._server: uvicorn.Server = make_server(gate)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+        self._thread.start()
+        self._started.wait(_START_SECONDS)
+
+    @property
+    def problem(self) -> str | None:
+        """One line on why the page is gone; None while all is well."""
+        return self._problem
+
+    def show(self, image: Image8, status: LiveStatus) -> None:
+        """Take a frame, uint8 RGB (height, width, 3), never changed afterwards."""
+        self._pictures.put(image, status)
+
+    def close(self) -> None:
+        """End all connections and the thread, within two seconds."""
+        if self._closed:
+            return
+        self._closed = True
+        self._server.should_exit = True
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the event loop has ended by itself
+                self._loop.call_soon_threadsafe(self._end)
+        self._thread.join(_CLOSE_SECONDS)
+        self._pictures.close()
+        self._socket.close()
+
+    def _end(self) -> None:
+        from stream_dream.live.server import cut_off
+
+        self._site.close()
+        asyncio.get_running_loop().call_later(_GRACE_SECONDS, cut_off, self._server)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except (Exception, SystemExit) as error:  # uvicorn exits where it cannot start
+            self._problem = f"the web page ended: {first_line(error)}"
+        finally:
+            self._started.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._pictures.attach(self._loop)
+        self._started.set()
+        await self._server.serve(sockets=[self._socket])
+
+
+def _bound(address: tuple[str, int]) -> socket.socket:
+    """Return a socket that listens at an address. Raises ``SettingsError``."""
+    host, port = address
+    try:
+        kind = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(kind[4][:2], family=kind[0])
+    except socket.gaierror as error:
+        reason = "no such host: give an address of this machine, such as 127.0.0.1 or 0.0.0.0"
+        raise SettingsError(f"--web {host}:{port}: {reason}") from error
+    except OSError as error:
+        reason = _HINTS.get(error.errno or 0) or os.strerror(error.errno or 0)
+        raise SettingsError(f"--web {host}:{port}: {reason}") from error
+
+
+def _reachable(host: str) -> str:
+    """Return what to write into a link: for "all addresses", the one that others see."""
+    try:
+        given = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if given.is_unspecified:
+        family, far = (
+            (socket.AF_INET, "192.0.2.1") if given.version == 4 else (socket.AF_INET6, "2001:db8::")
+        )
+        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((far, 9))  # sends nothing, but chooses the address to send from
+            given = ipaddress.ip_address(probe.getsockname()[0])
+    return f"[{given}]" if given.version == 6 else str(given)

@@ -1,0 +1,67 @@
+"""A show without camera or dream: what views are tested with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+
+from stream_dream.frame import Image8
+from stream_dream.live.controls import Controls
+from stream_dream.live.status import LiveStatus
+from stream_dream.live.view import View
+from stream_dream.live_settings import LiveParameters
+from stream_dream.settings import DreamSettings
+
+STATUS = LiveStatus(
+    fps=24.5,
+    target_fps=25.0,
+    dream_size=480,
+    latency_ms=80.0,
+    frame_ms=40.0,
+    camera="ok",
+    captured=120,
+    dropped=20,
+    dreamed=100,
+    preset="dogs",
+    ready=("dogs", "eyes"),
+    uptime=4.0,
+)
+
+
+def make_controls() -> Controls:
+    """Return controls of three looks; changes take effect at once."""
+    looks = {name: DreamSettings() for name in ("dogs", "eyes", "wild")}
+    return Controls(LiveParameters(glide=0), looks, "dogs")
+
+
+def plain(strength: float, *, shape: tuple[int, int] = (48, 64)) -> Image8:
+    """Return a picture whose red, 0..255, follows the strength, 0..2; green is 20, blue 200."""
+    image = np.empty((*shape, 3), np.uint8)
+    image[:] = round(strength * 127.5), 20, 200
+    return image
+
+
+@contextmanager
+def playing(view: View, controls: Controls) -> Iterator[None]:
+    """Show 50 frames a second, coloured by the strength, from a thread of its own."""
+    ended = threading.Event()
+
+    def play() -> None:
+        number = 0
+        while not ended.wait(0.02):
+            number += 1
+            look, frozen = controls.look().name, controls.frozen
+            status = replace(STATUS, dreamed=number, preset=look, frozen=frozen)
+            view.show(plain(controls.parameters().strength), status)
+
+    thread = threading.Thread(target=play, name="play", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(5)
