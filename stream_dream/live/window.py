@@ -141,7 +141,7 @@ class Window:
         content, answer = self._content(status), self._answer_now()
         if newest is None and answer is None:
             answer = Answer("waiting for the first picture")
-        if newest is not None and not self._sized:
+        if newest is not None and not (self._sized or self._fullscreen):
             self._sized = True
             height, width = image.shape[:2]
             cv2.resizeWindow(_NAME, *fit_size((width, height), _LARGEST))
