@@ -7,7 +7,7 @@ import pytest
 
 from stream_dream.frame import Image8
 from stream_dream.live.keys import Answer
-from stream_dream.live.overlay import Overlay, Panel, Row, letterbox, panel
+from stream_dream.live.overlay import Overlay, Panel, Row, fitted, panel
 from stream_dream.live.status import LiveStatus
 from stream_dream.live_settings import LiveParameters
 
@@ -55,7 +55,7 @@ def test_the_panel_tells_every_figure_parameter_look_and_key() -> None:
         assert values[name.replace("_", " ")]
     assert [found[look].key for look in LOOKS] == ["1", "2", "3"]
     assert [found[look].marked for look in LOOKS] == [False, True, False]
-    assert found["spirals"].value == "is prepared"
+    assert found["spirals"].value == "getting ready"
     keys = " ".join(row.key for row in found.values()).split()
     assert {*"fhsrvq123+-[]↑↓←→", "space", "esc"} <= set(keys)
 
@@ -115,20 +115,27 @@ def test_nothing_to_say_costs_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("window", "shape"),
+    ("window", "part"),
     [
-        ((640, 480), (75, 100, 3)),
-        ((1000, 250), (50, 200, 3)),
-        ((200, 100), (50, 100, 3)),
-        ((0, 0), (50, 100, 3)),
-        ((-1, -1), (50, 100, 3)),
+        ((640, 480), (80, 400, 0, 640)),  # wider than the window: bars above and below
+        ((1000, 250), (0, 250, 250, 750)),
+        ((200, 100), (0, 100, 0, 200)),
+        ((50, 41), (8, 33, 0, 50)),
     ],
 )
-def test_black_bars_give_the_picture_the_shape_of_the_window(
-    window: tuple[int, int], shape: tuple[int, ...]
+def test_the_picture_fills_the_window_as_far_as_its_shape_allows(
+    window: tuple[int, int], part: tuple[int, int, int, int]
 ) -> None:
-    boxed = letterbox(grey((100, 50)), window)
-    assert boxed.shape == shape
-    assert (boxed == 128).all(-1).sum() == 100 * 50
-    assert (boxed == 0).all(-1).sum() == shape[0] * shape[1] - 100 * 50
-    assert np.array_equal(boxed, boxed[::-1, ::-1]) or shape[0] % 2
+    image = grey((100, 50))
+    boxed = fitted(image, window)
+    assert boxed.shape == (window[1], window[0], 3)
+    top, bottom, left, right = part
+    assert (boxed[top:bottom, left:right] == 128).all()
+    assert (boxed == 128).all(-1).sum() == (bottom - top) * (right - left)
+    assert ((boxed == 128) | (boxed == 0)).all()
+
+
+@pytest.mark.parametrize("window", [(100, 50), (0, 0), (-1, -1)])
+def test_a_picture_that_fits_or_cannot_be_fitted_stays(window: tuple[int, int]) -> None:
+    image = grey((100, 50))
+    assert fitted(image, window) is image

@@ -155,11 +155,12 @@ def test_the_newest_frame_is_shown_once(screen: _Screen, controls: Controls) -> 
 
 def test_black_bars_follow_the_window(screen: _Screen, controls: Controls) -> None:
     view = Window(controls)
-    view.show(image(size=(640, 360)), STATUS)
+    view.show(image(size=(320, 180)), STATUS)
     screen.keys = [-1, -1]
     screen.on_wait = lambda: setattr(screen, "size", (640, 360))
     loop(view)
     assert [shown.shape for shown in screen.shown] == [(480, 640, 3), (360, 640, 3)]
+    assert [int((shown == 0).all((1, 2)).sum()) for shown in screen.shown] == [120, 0]
 
 
 def test_colours_and_the_first_wait(screen: _Screen, controls: Controls) -> None:

@@ -30,7 +30,9 @@ _GAP = 2.0
 
 # Letters have this share of the picture's height: legible from where a keyboard is.
 _SHARE = 0.026
-_LEAST_LETTER = 11.0
+_SMALL_LETTER = 11.0
+# Where not even these fit, the picture is enlarged; the window makes it small again.
+_LEAST_LETTER = 10.0
 # What the picture behind the letters keeps of its brightness.
 _DIM = 0.22
 
@@ -68,7 +70,7 @@ def panel(status: LiveStatus, parameters: LiveParameters, looks: Sequence[str]) 
     """Return what the help shows: how the show is, and which key does what."""
     waiting = {look for look in looks if look not in status.ready and look != status.preset}
     names = (
-        Row(look, "is prepared" if look in waiting else "", str(number), look == status.preset)
+        Row(look, "getting ready" if look in waiting else "", str(number), look == status.preset)
         for number, look in enumerate(looks[:9], 1)
     )
     left = (Block("Show", _figures(status)), Block("Keys", _KEYS))
@@ -139,7 +141,7 @@ class Overlay:
             return image
         columns, rows = (0.0, 0.0) if content is None else _extent(content)
         height, width = image.shape[:2]
-        letter = max(_LEAST_LETTER, _SHARE * height)
+        letter = max(_SMALL_LETTER, _SHARE * height)
         if content is not None:
             letter = min(letter, 0.96 * height / rows, 0.96 * width / columns)
         enlarged = max(1.0, _LEAST_LETTER / letter)
@@ -149,7 +151,7 @@ class Overlay:
         canvas = canvas.copy() if canvas is image else canvas
         if content is not None:
             margin = round(0.02 * min(size))
-            _lay(canvas, self._letters(content, letter), margin, margin)
+            _lay(canvas, self._letters(content, letter), margin, margin, _DIM)
         if answer is not None:
             self._say(canvas, answer, 1.25 * letter)
         return canvas
@@ -197,7 +199,9 @@ class Overlay:
         layer = np.zeros((min(height, round(2.2 * letter)), across, 3), np.uint8)
         colour = _REFUSED if answer.refused else _WHITE
         self._text(layer, text, letter, 1.48 * letter, letter, colour, _BOLD)
-        _lay(canvas, layer, (width - across) // 2, height - layer.shape[0] - round(letter))
+        _lay(
+            canvas, layer, (width - across) // 2, height - layer.shape[0] - round(letter), _DIM / 2
+        )
 
     def _text(
         self,
@@ -227,25 +231,27 @@ class Overlay:
         return text + "..."
 
 
-def letterbox(image: Image8, size: tuple[int, int]) -> Image8:
-    """Return the picture with black bars that give it the shape of a window.
+def fitted(image: Image8, size: tuple[int, int]) -> Image8:
+    """Return the picture as large as a window has room for, in the middle of black bars.
 
-    The window stretches what it is given to its own shape: that costs less than doing it here.
+    Windows can scale by themselves, but Qt does it without smoothing and with bars nearly white.
 
     Args:
         image: uint8 RGB, (height, width, 3).
         size: (width, height) of the window; the picture stays as it is where that is not known (0).
+
+    Returns:
+        uint8 RGB of the window's size.
     """
-    if min(size) < 1:
-        return image
     height, width = image.shape[:2]
-    across = max(0, round(height * size[0] / size[1]) - width)
-    down = max(0, round(width * size[1] / size[0]) - height)
-    if across <= 1 and down <= 1:
+    if min(size) < 1 or (width, height) == size:
         return image
-    sides = down // 2, down - down // 2, across // 2, across - across // 2
-    boxed = cv2.copyMakeBorder(image, *sides, cv2.BORDER_CONSTANT, value=(0, 0, 0))
-    return boxed.astype(np.uint8, copy=False)
+    scale = min(size[0] / width, size[1] / height)
+    across, down = (max(1, round(width * scale)), max(1, round(height * scale)))
+    left, top = (size[0] - across) // 2, (size[1] - down) // 2
+    canvas = np.zeros((size[1], size[0], 3), np.uint8)
+    canvas[top : top + down, left : left + across] = resize(image, (across, down))
+    return canvas
 
 
 def _extent(content: Panel) -> tuple[float, float]:
@@ -255,8 +261,8 @@ def _extent(content: Panel) -> tuple[float, float]:
     return columns, rows + 2 * _MARGIN
 
 
-def _lay(canvas: Image8, layer: Image8, left: int, top: int) -> None:
-    """Dim the canvas below a layer of letters and add them, in place."""
+def _lay(canvas: Image8, layer: Image8, left: int, top: int, dim: float) -> None:
+    """Dim the canvas below a layer of letters to a share of itself and add them, in place."""
     part = canvas[top : top + layer.shape[0], left : left + layer.shape[1]]
     layer = layer[: part.shape[0], : part.shape[1]]
-    cv2.addWeighted(part, _DIM, layer, 1.0, 0.0, dst=part)
+    cv2.addWeighted(part, dim, layer, 1.0, 0.0, dst=part)

@@ -15,12 +15,11 @@ from stream_dream.image import fit_size
 from stream_dream.live.controls import Controls
 from stream_dream.live.display import check_display, screen_origin
 from stream_dream.live.keys import Answer, name_of, play
-from stream_dream.live.overlay import Overlay, Panel, letterbox, panel
+from stream_dream.live.overlay import Overlay, Panel, fitted, panel
 from stream_dream.live.status import LiveStatus
 
 _NAME = "stream_dream"
-# Not WINDOW_KEEPRATIO: Qt's bars around the picture are nearly white. ``letterbox`` makes black
-# ones.
+# The picture has the size of the window, see ``fitted``: there is no ratio to keep.
 _FLAGS = cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL
 _LARGEST = 1280
 _WAIT_MS = 10
@@ -142,7 +141,7 @@ class Window:
         content, answer = self._content(status), self._answer_now()
         if newest is None and answer is None:
             answer = Answer("waiting for the first picture")
-        if newest is not None and not self._sized:
+        if newest is not None and not (self._sized or self._fullscreen):
             self._sized = True
             height, width = image.shape[:2]
             cv2.resizeWindow(_NAME, *fit_size((width, height), _LARGEST))
@@ -151,7 +150,7 @@ class Window:
         if len(shown) == len(self._shown) and all(map(_same, shown, self._shown)):
             return
         self._shown = shown
-        picture = letterbox(self._overlay.draw(image, content, answer), (across, down))
+        picture = self._overlay.draw(fitted(image, (across, down)), content, answer)
         cv2.imshow(_NAME, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
     def _content(self, status: LiveStatus) -> Panel | None:
