@@ -23,7 +23,7 @@ _DEPTH = 4
 _FPS_RANGE = (10, 60)
 # An encoder that falls back by more does not catch up by itself: each frame that is left out has to
 # be repeated, which costs almost as much. Starting ffmpeg on a busy machine takes up to 1 s.
-_MOST_BEHIND = 3.0
+_MOST_BEHIND = 2.0
 _STEADY_SECONDS = 300.0
 _LOWEST_FPS = 5
 _LOOK_SECONDS = 1.0
@@ -113,6 +113,11 @@ class Recorder:
     def left_out(self) -> int:
         """Frames that were left out because the encoder was busy."""
         return self._left_out
+
+    @property
+    def waiting(self) -> int:
+        """Frames that wait for the encoder."""
+        return self._frames.qsize()
 
     def show(self, image: Image8, status: LiveStatus) -> None:
         """Take a frame, uint8 RGB (height, width, 3), to be recorded as shown from now on."""
@@ -207,7 +212,7 @@ class Recorder:
                 self._check_disk()
                 if film is not None:
                     self._attend(film, film.secure)
-                pause = _LOOK_SECONDS if film is None or film.named else _NAMING_SECONDS
+                pause = _LOOK_SECONDS if film is not None and film.named else _NAMING_SECONDS
                 continue
             if film is None:
                 return
