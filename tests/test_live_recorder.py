@@ -173,7 +173,7 @@ def test_an_encoder_that_falls_back_gets_half_the_work(tmp_path: Path, clock: Cl
     assert len(recorder.files) == 2
     with VideoSource(recorder.files[1]) as source:
         assert source.info.fps == FPS / 2
-        assert sum(1 for _ in source) == 2
+        assert sum(1 for _ in source) in (1, 2)  # 2, if it had begun before the clock went on
 
 
 def test_no_frame_no_file(tmp_path: Path, clock: Clock) -> None:

@@ -16,8 +16,8 @@ from stream_dream.media.ffmpeg import FFmpeg, playable
 from stream_dream.media.formats import recording_arguments
 from stream_dream.media.target import dated_name, existing, place, reserve
 
-# As close to the dream as what is rendered. A frame of 1280x720 costs 10 to 20 ms of one core, half of
-# that where it is repeated; 480x270 costs 4 (measured).
+# As close to the dream as what is rendered. A frame of 1280x720 costs 10 to 20 ms of one core, half
+# of that where it is repeated; 480x270 costs 4 (measured).
 _CRF = 18
 _PLAYABLE_SECONDS = 5.0
 
