@@ -66,8 +66,9 @@ class Film:
         height, width = pad_even(image).shape[:2]
         arguments = recording_arguments((width, height), fps, _CRF)
         date = ["-metadata", f"creation_time={datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"]
+        arguments += [*date, "-y", str(self._part)]
         try:
-            self._encoder = FFmpeg([*arguments, *date, "-y", str(self._part)], fed=True)
+            self._encoder = FFmpeg(arguments, fed=True, stepping_back=False)
         except SinkError:
             self._part.unlink(missing_ok=True)
             raise

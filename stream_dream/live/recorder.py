@@ -16,7 +16,6 @@ from stream_dream.frame import Image8
 from stream_dream.live.film import Film
 from stream_dream.live.status import LiveStatus
 from stream_dream.media.target import folder_problem
-from stream_dream.priority import step_back
 
 # Frames that wait while the encoder is busy. More of them would only be lost at a kill.
 _DEPTH = 4
@@ -41,6 +40,8 @@ class Recorder:
     with another size of picture.
 
     Two threads: one feeds the encoder, the other one looks after the disk, which may take long.
+    Unlike in a render they do not step back behind the dream, whose size the show can lower: in
+    what is left beside two busy programs, starting ffmpeg alone would take a second or two.
     Where the encoder cannot keep up with the show, a new file begins at half the rate.
     """
 
@@ -143,7 +144,6 @@ class Recorder:
 
     def _write(self) -> None:
         """Feed the encoder until the end; the first of the two threads."""
-        step_back()
         try:
             while self._problem is None:
                 # Read before waiting: frames that come later are stamped later.
@@ -199,10 +199,7 @@ class Recorder:
             self._retired.put(film)
 
     def _look_after(self) -> None:
-        """Name, complete and secure files, and watch the disk; the second thread.
-
-        It keeps its priority: it has little to do, and files wait for it to get their names.
-        """
+        """Name, complete and secure files, and watch the disk; the second thread."""
         pause = 0.0
         while True:
             try:
@@ -218,6 +215,7 @@ class Recorder:
                 return
             self._attend(film, partial(film.finish, _COMPLETE_SECONDS))
             self._open = tuple(other for other in self._open if other is not film)
+            pause = _NAMING_SECONDS  # the next one has begun
 
     def _attend(self, film: Film, work: Callable[[], None]) -> None:
         try:
