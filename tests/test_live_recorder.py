@@ -117,6 +117,7 @@ def test_it_plays_at_real_speed_whenever_the_frames_came(tmp_path: Path, clock: 
         difference = frame.astype(int) - clips.counting_image(shown)
         assert np.abs(np.median(difference, (0, 1))).max() < 8, slot
     assert {float(delay) for delay in clips.delays(recorder.files[0])} == {1 / FPS}
+    assert "yuv420p(tv, bt709, progressive)" in clips.report(recorder.files[0])
 
 
 def test_a_frozen_show_is_written_while_it_lasts(tmp_path: Path) -> None:
