@@ -96,10 +96,10 @@ def test_what_is_moved_here_is_seen_here_and_there(
     red_becomes(here, 220, 240)
     red_becomes(there, 220, 240)
     other = there.get_by_label("Strength")
-    there.wait_for_function("document.getElementById('knob-strength').value === '1.8'")
+    there.wait_for_function("() => document.getElementById('knob-strength').value === '1.8'")
     other.press("Home")  # all of it works from the keyboard
     red_becomes(here, 0, 10)
-    here.wait_for_function("document.getElementById('knob-strength').value === '0'")
+    here.wait_for_function("() => document.getElementById('knob-strength').value === '0'")
     assert controls.target.strength == 0
 
 
@@ -115,10 +115,10 @@ def test_a_slider_that_is_held_stays_under_the_finger(
     held = slider.input_value()
     assert float(held) == pytest.approx(0.5, abs=0.02)
     controls.change({"persistence": 0.1, "strength": 0.3})
-    page.wait_for_function("document.getElementById('knob-strength').value === '0.3'")
+    page.wait_for_function("() => document.getElementById('knob-strength').value === '0.3'")
     assert slider.input_value() == held
     page.mouse.up()
-    page.wait_for_function("document.getElementById('knob-persistence').value === '0.1'")
+    page.wait_for_function("() => document.getElementById('knob-persistence').value === '0.1'")
 
 
 def test_buttons_say_what_is_on(visit: Callable[[], Any], controls: Controls) -> None:
@@ -131,14 +131,14 @@ def test_buttons_say_what_is_on(visit: Callable[[], Any], controls: Controls) ->
     page.keyboard.press("Space")
     page.get_by_role("button", name="Freeze", pressed=True).wait_for()
     assert controls.frozen
-    assert "Frozen" in page.get_by_role("status").inner_text()
+    assert "Frozen" in page.locator("[aria-live=polite]").inner_text()
     page.get_by_role("switch", name="Mirror").check()
     page.get_by_role("button", name="Reset").click()
     page.get_by_role("button", name="Snapshot").click()
     page.get_by_role("button", name="Record").click()
     # A change made afterwards has gone the same way.
     page.get_by_label("Jitter").fill("9")
-    page.wait_for_function("document.querySelector('output[for=knob-jitter]').value === '9'")
+    page.wait_for_function("() => document.querySelector('output[for=knob-jitter]').value === '9'")
     page.wait_for_timeout(300)
     assert controls.target.jitter == 9
     assert controls.target.mirror

@@ -7,6 +7,7 @@ import json
 import random
 import socket
 import string
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -515,3 +516,12 @@ def test_an_address_that_cannot_be_served(
         with pytest.raises(SettingsError, match=rf"--web {host}:{port}: .*{reason}") as refused:
             WebView((host, port), controls, token=None, recordings=tmp_path)
     assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_missing_extra_is_named(
+    controls: Controls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "stream_dream.live.server")
+    with pytest.raises(SettingsError, match=r"pip install 'stream-dream\[live\]'"):
+        WebView(("127.0.0.1", 0), controls, token=None, recordings=tmp_path)

@@ -36,12 +36,15 @@ class FFmpeg:
     stop it.
     """
 
-    def __init__(self, arguments: Sequence[str], *, fed: bool = False) -> None:
+    def __init__(
+        self, arguments: Sequence[str], *, fed: bool = False, stepping_back: bool = True
+    ) -> None:
         """Start ffmpeg.
 
         Args:
             arguments: Everything behind ``ffmpeg``.
             fed: True where ``write`` is going to feed its standard input.
+            stepping_back: True where what is fed may wait for the dream.
 
         Raises:
             SinkError: If the binary cannot be started.
@@ -61,7 +64,7 @@ class FFmpeg:
             raise SinkError(
                 f"ffmpeg cannot be started: {error}; reinstall imageio-ffmpeg"
             ) from error
-        if fed:
+        if fed and stepping_back:
             step_back(self._process.pid)  # an encoder that pushes in makes a frame wait
         self._hung = False
         self._lines: deque[str] = deque(maxlen=20)
