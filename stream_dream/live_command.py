@@ -20,6 +20,7 @@ from stream_dream.options import Debug, Quiet, complain, with_options
 from stream_dream.presets import DEFAULT_PRESET, load_preset
 from stream_dream.quiet import DEBUG_VARIABLE, debugging
 from stream_dream.settings import DreamSettings, merged, validated
+from stream_dream.signals import leave
 
 if TYPE_CHECKING:
     from stream_dream.live.assembly import Assembled
@@ -30,6 +31,7 @@ log = logging.getLogger("stream_dream.live")
 # What is given for the dream applies to every look where it is about the machine, not the look.
 _OF_EVERY_LOOK = ("network", "weights", "dream_size", "cuts", "seed", "schedule")
 _LOGGED_SECONDS = 60.0
+_LAST_TRACE_SECONDS = 5.0
 
 
 @with_options(DreamSettings, ShowParameters, LiveSettings)
@@ -105,6 +107,8 @@ def _run(given: Mapping[str, Any], write_to: Path | None, *, as_json: bool, quie
     if not quiet and not as_json:
         status = made.show.status
         typer.echo(f"{status.dreamed} frames in {status.uptime:.0f} s", err=True)
+    if not made.looks.join(0):
+        leave(0)
 
 
 def _play(made: Assembled, duration: float | None) -> None:
@@ -136,6 +140,7 @@ def _play(made: Assembled, duration: float | None) -> None:
         show.ended.set()
         thread.join(2)
     if failure:
+        made.looks.join(_LAST_TRACE_SECONDS)
         raise failure[0]
 
 

@@ -31,12 +31,14 @@ class Assembled:
 
     Attributes:
         show: The show.
+        looks: What it can dream.
         controls: What the operators want of it.
         window: Its window, whose loop belongs on the main thread; None without.
         web: Its web page; None without.
     """
 
     show: Show
+    looks: Looks
     controls: Controls
     window: Window | None
     web: WebView | None
@@ -96,10 +98,11 @@ def assembled(
             opened(window)
         if settings.osc is not None:
             stack.callback(OscControl(settings.osc_host, settings.osc, controls).close)
-        show = Show(connect, Framing(settings), Looks(looks, first), controls, dream, keeper)
+        made = Looks(looks, first)
+        show = Show(connect, Framing(settings), made, controls, dream, keeper)
         show.show_on(*views)
         show.listeners += list(_listeners(settings, controls))
-        yield Assembled(show, controls, window, web)
+        yield Assembled(show, made, controls, window, web)
 
 
 def _listeners(

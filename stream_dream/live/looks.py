@@ -111,12 +111,20 @@ class Looks:
         return self.ready(self._first, shape, self._octaves) is not None
 
     def close(self) -> None:
-        """End the thread, after what it is tracing."""
+        """End the thread, after what it is tracing: that may take a second, and is not waited for.
+
+        See ``join``.
+        """
         with self._lock:
             self._stopped = True
             self._lock.notify()
+        self.join(_PATIENCE)
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the thread; False where it still works, and the process cannot end as usual."""
         if self._thread.is_alive():
-            self._thread.join(2)
+            self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def _is_ready(self, look: str) -> bool:
         octaves = self._octaves_of(look)
