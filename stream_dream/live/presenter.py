@@ -112,9 +112,10 @@ class Presenter:
     def _status(self, presented: Presented) -> LiveStatus:
         now = time.monotonic()
         dreamed, last = presented.dreamed, self._times[-1] if self._times else now
-        latency, loss = self.status.latency_ms, self.status.loss
+        latency, took, loss = self.status.latency_ms, self.status.dream_ms, self.status.loss
         if dreamed is not None:
             latency, loss = (now - dreamed.frame.time) * 1e3, dreamed.report.loss
+            took = sum(dreamed.report.seconds.values()) * 1e3
             self._times.append(now)
         while len(self._times) > 2 and now - self._times[0] > _RATE_SECONDS:
             self._times.popleft()
@@ -125,6 +126,7 @@ class Presenter:
             target_fps=self._controls.parameters().target_fps,
             dream_size=presented.dream_size,
             latency_ms=latency,
+            dream_ms=took,
             frame_ms=(now - last) * 1e3,
             camera=self._camera.state,
             captured=captured,

@@ -51,6 +51,8 @@ class Show:
         controls: Controls,
         dream: DreamSettings,
         keeper: Keeper,
+        *,
+        sizes: Sequence[int] | None = None,
     ) -> None:
         """Prepare a show; ``run`` begins it.
 
@@ -61,13 +63,15 @@ class Show:
             controls: What the operators want.
             dream: Settings that no operator changes: dream size, cuts, seed.
             keeper: Takes snapshots and films.
+            sizes: Dream sizes to choose from (longer side in pixels), large to small; a ladder
+                that begins with the dream size if not given.
         """
         self.ended = threading.Event()
         self.views: Sequence[View] = ()
         self.listeners: list[Callable[[LiveStatus], None]] = []
         self._connect, self._framing, self._keeper = connect, framing, keeper
         self._looks, self._controls, self._settings = looks, controls, dream
-        sizes = ladder(dream.dream_size)
+        sizes = sizes or ladder(dream.dream_size)
         self._governor = Governor(sizes)
         self._sizes = sorted(sizes, key=lambda size: abs(size - self._governor.size))
         self._size = self._governor.size

@@ -17,6 +17,7 @@ class LiveStatus:
         target_fps: What the governor holds.
         dream_size: Longer side that gradients are computed at now, in pixels.
         latency_ms: From the moment the camera handed the frame over to its dream being shown.
+        dream_ms: What its motion and its ascent took of that.
         frame_ms: From the frame shown before to this one.
         camera: ``ok``, ``lost`` or ``connecting``.
         captured: Frames taken from the camera so far.
@@ -35,6 +36,7 @@ class LiveStatus:
     target_fps: float = 0.0
     dream_size: int = 0
     latency_ms: float = 0.0
+    dream_ms: float = 0.0
     frame_ms: float = 0.0
     camera: CameraState = "connecting"
     captured: int = 0

