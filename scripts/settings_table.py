@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stream_dream.live_settings import LiveSettings, ShowParameters
 from stream_dream.options import bounds, default_text, flag
 from stream_dream.settings import DreamSettings, LoopSettings, OutputSettings, StillSettings
 
@@ -16,24 +17,29 @@ MODELS = {
     OutputSettings: "render",
     StillSettings: "image",
     LoopSettings: "loop",
+    ShowParameters: "live",
+    LiveSettings: "live",
 }
 
 
 def table() -> str:
     """Return the settings as a Markdown table."""
     lines = ["| option | for | what | range | default |", "| --- | --- | --- | --- | --- |"]
-    commands: dict[str, list[str]] = {}
-    for model, command in MODELS.items():
-        for name in model.model_fields:
-            commands.setdefault(name, []).append(command)
+    # One knob of several commands has one line; another one of the same name has its own.
+    commands: dict[tuple[str, str | None], list[str]] = {}
     for model, command in MODELS.items():
         for name, field in model.model_fields.items():
-            if commands[name][0] != command:
-                continue  # it has its line already
-            option, used = flag(model, name), ", ".join(commands[name])
-            range_ = bounds(field).replace("|", "\\|")
+            commands.setdefault((name, field.description), []).append(command)
+    for model, command in MODELS.items():
+        for name, field in model.model_fields.items():
+            used = commands[name, field.description]
+            if used[0] != command:
+                continue
+            option, range_ = flag(model, name), bounds(field).replace("|", "\\|")
             default = default_text(field.default)
-            lines.append(f"| `{option}` | {used} | {field.description} | {range_} | {default} |")
+            lines.append(
+                f"| `{option}` | {', '.join(used)} | {field.description} | {range_} | {default} |"
+            )
     return "\n".join(lines) + "\n"
 
 

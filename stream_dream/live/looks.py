@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -36,14 +37,14 @@ class _Wanted(NamedTuple):
 def for_live(dream: DreamSettings) -> DreamSettings:
     """Turn the settings of a film into those of a show.
 
-    One octave a frame, in turn, is what a frame's time allows; its step is longer in return, so
-    that all of them grow as much in a second. Nothing is warmed up: a picture that stands still for
-    a dozen rounds is worse on a stage than a dream that fades in.
+    One octave a frame, in turn, is what a frame's time allows; its step is longer in return: by the
+    root of their number, or bright spots burn out (looked at). Nothing is warmed up: a picture that
+    stands still for a dozen rounds is worse on a stage than a dream that fades in.
     """
     values: dict[str, object] = {"warm_up": 0, "tile": None, "steps": min(dream.steps, 2)}
     if dream.schedule == "together":
         values["schedule"] = "rotate"
-        values["step_size"] = min(0.2, dream.step_size * dream.octaves)
+        values["step_size"] = min(0.2, dream.step_size * math.sqrt(dream.octaves))
     return dream.model_copy(update=values)
 
 
