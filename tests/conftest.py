@@ -14,6 +14,9 @@ import synthetic
 from stream_dream import cli
 from stream_dream.settings import DreamSettings, validated
 
+# Tests that import TensorFlow by themselves do not hush it; others look at what reaches stderr.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 # A shell starts what runs in the background with Ctrl-C ignored, and children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -30,6 +31,7 @@ _UNCONNECTED = ("udp", "rtp")
 _READ_UNCONNECTED_MILLISECONDS = 1500
 # What is buffered is late; FFmpeg otherwise looks at five seconds before it gives the first frame.
 _FFMPEG_OPTIONS = "fflags;nobuffer|flags;low_delay|analyzeduration;500000|rtsp_transport;tcp"
+_OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 _TEST_SIZE = (640, 360)
 _TEST_FPS = 30.0
 
@@ -199,15 +201,28 @@ def _open_camera(settings: LiveSettings) -> Feed:
 
 
 def _open_stream(source: str) -> Feed:
-    os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", _FFMPEG_OPTIONS)
     limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _OPEN_MILLISECONDS]
     unconnected = source.lower().startswith(_UNCONNECTED)
     reading = _READ_UNCONNECTED_MILLISECONDS if unconnected else _READ_MILLISECONDS
     limits += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, reading]
-    capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)
+    with _low_delay():
+        capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)
     if not capture.isOpened():
         raise SourceError(f"stream {source} cannot be opened")
     return CaptureFeed(capture)
+
+
+@contextmanager
+def _low_delay() -> Iterator[None]:
+    """Tell OpenCV's FFmpeg how to open a stream, unless the user has; files would suffer."""
+    if _OPTIONS_VARIABLE in os.environ:
+        yield
+        return
+    os.environ[_OPTIONS_VARIABLE] = _FFMPEG_OPTIONS
+    try:
+        yield
+    finally:
+        os.environ.pop(_OPTIONS_VARIABLE, None)
 
 
 def _wait_until(due: float) -> float:
