@@ -1,0 +1,123 @@
+"""The command ``stream-dream live``: options, config files, what it prints and refuses."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import synthetic
+
+from stream_dream.errors import SettingsError
+from stream_dream.live.config import read_config, write_config
+from stream_dream.options import with_optional_values
+
+Run = Callable[..., tuple[int, str, str]]
+
+TINY = ("--source", "test", "--network", "tiny", "--presets", "dogs", "--dream-size", "160")
+
+
+@pytest.mark.real
+def test_it_runs_headless_for_as_long_as_it_is_told(run: Run, tmp_path: Path) -> None:
+    synthetic.register_tiny()
+    film, config = tmp_path / "show.mkv", tmp_path / "show.toml"
+    kept = ("--record", str(film), "--write-config", str(config))
+    code, out, err = run("live", *TINY, *kept, "--duration", "3", "--json", "--strength", "0.5")
+    assert code == 0, err
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert len(lines) >= 2
+    last = lines[-1]
+    assert last["camera"] == "ok"
+    assert last["dreamed"] > 5
+    assert last["preset"] == "dogs"
+    assert {"fps", "target_fps", "dream_size", "latency_ms", "captured", "dropped"} <= set(last)
+    assert film.stat().st_size > 1000
+    written = tomllib.loads(config.read_text())
+    assert written["strength"] == 0.5
+    assert written["source"] == "test"
+    assert written["presets"] == ["dogs"]
+    # What was written can be used.
+    code, _, err = run("live", "--config", str(config), "--record", str(tmp_path / "b.mkv"))
+    assert code == 0, err
+    assert (tmp_path / "b.mkv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--source", "no.mp4"), "no.mp4 does not exist"),
+        (("--source", "test", "--record", "x.mp4"), "x.mp4 is no .mkv"),
+        (("--source", "test", "--presets", "nope"), "there is no preset 'nope'"),
+        (("--strength", "9"), "--strength cannot be '9': give at most 2.0"),
+        (("--target-fps", "nan"), "give a finite number"),
+        (("--crop", "1x"), "give WIDTHxHEIGHT+X+Y"),
+        (("--web", "here"), "give HOST:PORT"),
+        (("--rotate", "45"), "--rotate cannot be '45'"),
+        (("--token", "short"), "--token cannot be 'short'"),
+        (("--config", "no.toml"), "no.toml cannot be read"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run("live", *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_list_cameras(run: Run) -> None:
+    code, out, _ = run("live", "--list-cameras")
+    assert code == 0
+    assert out.strip()
+
+
+def test_web_may_stand_alone() -> None:
+    assert with_optional_values(["live", "--web"]) == ["live", "--web", "127.0.0.1:8000"]
+    alone = with_optional_values(["live", "--web", "--loop"])
+    assert alone == ["live", "--web", "127.0.0.1:8000", "--loop"]
+    given = ["live", "--web", "0.0.0.0:80", "--loop"]
+    assert with_optional_values(given) == given
+
+
+def test_a_config_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "show.toml"
+    values = {
+        "preset": "eyes",
+        "source": 'rtsp://host/"quoted"',
+        "loop": True,
+        "target_fps": 30.0,
+        "octaves": 3,
+        "layer": ["block10", "block5=0.5"],
+        "classes": ["281=0.1"],
+    }
+    write_config(path, values)
+    assert read_config(path) == values
+    assert "# Frames per second to hold." in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sourc = 'test'", "there is no setting 'sourc': did you mean source"),
+        ("[web]\nport = 1", r"no sections: write settings above \[web\]"),
+        ("source = ", "cannot be read"),
+    ],
+)
+def test_a_broken_config_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "show.toml"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=message):
+        read_config(path)
+
+
+def test_a_config_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be written"):
+        write_config(tmp_path / "no" / "show.toml", {"source": "test"})
