@@ -7,14 +7,17 @@ import logging
 import os
 import sys
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
+from stream_dream.errors import SettingsError
+from stream_dream.live.config import PRESET, read_config, write_config
+from stream_dream.live.controls import OF_A_LOOK, parameters_of
+from stream_dream.live.slot import Slot
 from stream_dream.live_settings import LiveSettings, ShowParameters
 from stream_dream.options import Debug, Quiet, complain, with_options
 from stream_dream.presets import DEFAULT_PRESET, load_preset
@@ -24,6 +27,7 @@ from stream_dream.signals import leave
 
 if TYPE_CHECKING:
     from stream_dream.live.assembly import Assembled
+    from stream_dream.live.show import Show
     from stream_dream.live.status import LiveStatus
 
 log = logging.getLogger("stream_dream.live")
@@ -73,10 +77,8 @@ def live(
         typer.echo("\n".join(cameras()) or "there is no camera")
         return
     given = {name: value for name, value in knobs.items() if value is not None}
-    given |= {} if preset is None else {"preset": preset}
+    given |= {} if preset is None else {PRESET: preset}
     if config is not None:
-        from stream_dream.live.config import read_config
-
         given = read_config(config) | given
     _set_up_log(quiet=quiet)
     _run(given, write_config, as_json=as_json, quiet=quiet)
@@ -85,8 +87,11 @@ def live(
 def _run(given: Mapping[str, Any], write_to: Path | None, *, as_json: bool, quiet: bool) -> None:
     settings = validated(LiveSettings, _part(given, LiveSettings))
     own = validated(ShowParameters, _part(given, ShowParameters))
-    first = str(given.get("preset", DEFAULT_PRESET))
+    first = str(given.get(PRESET, DEFAULT_PRESET))
     dreams = _dreams(first, settings, _part(given, DreamSettings))
+    settings = settings.model_copy(update={"cycle": tuple(map(_name, settings.cycle))})
+    if write_to is not None and not os.access(write_to.absolute().parent, os.W_OK):
+        raise SettingsError(f"config {write_to} cannot be written: choose another folder")
 
     from stream_dream.live.assembly import assembled
     from stream_dream.live.looks import for_live
@@ -95,19 +100,23 @@ def _run(given: Mapping[str, Any], write_to: Path | None, *, as_json: bool, quie
     for dream in dreams.values():
         fetch_weights(dream, quiet=quiet)
     looks = {name: for_live(dream) for name, dream in dreams.items()}
-    with assembled(settings, own, looks, _name(first)) as made:
+    with assembled(settings, own, looks, _name(first)) as made, _Reporter(as_json) as reporter:
         if made.web is not None and not quiet:
             _invite(made.web.link, made.web.token)
-        made.show.listeners.append(_Reporter(as_json=as_json))
+        if not (settings.window or settings.web or settings.virtual_camera or settings.record):
+            log.warning("nobody sees it: --window, --web, --virtual-camera and --record show it")
+        made.show.listeners.append(reporter)
         try:
             _play(made, settings.duration)
         finally:
+            # TensorFlow would abort where a thread still traces at the end.
+            finished = made.looks.join(0)
             if write_to is not None:
-                _write(write_to, given, made)
+                write_config(write_to, _reached(given, dreams, made))
     if not quiet and not as_json:
         status = made.show.status
         typer.echo(f"{status.dreamed} frames in {status.uptime:.0f} s", err=True)
-    if not made.looks.join(0):
+    if not finished:
         leave(0)
 
 
@@ -126,12 +135,11 @@ def _play(made: Assembled, duration: float | None) -> None:
 
     thread = threading.Thread(target=run, name="dream", daemon=True)
     thread.start()
-    clock = threading.Thread(target=_end_after, args=(show, duration), daemon=True)
-    clock.start()
+    threading.Thread(target=_end_after, args=(show, duration), daemon=True).start()
     try:
         if made.window is not None:
             made.window.loop(show.ended)
-        else:
+        if made.window is None or made.window.problem is not None:
             while not show.ended.wait(0.5):
                 pass
     except KeyboardInterrupt:
@@ -144,7 +152,7 @@ def _play(made: Assembled, duration: float | None) -> None:
         raise failure[0]
 
 
-def _end_after(show: Any, duration: float | None) -> None:
+def _end_after(show: Show, duration: float | None) -> None:
     while duration is not None and not show.ended.wait(0.05):
         if show.status.uptime >= duration:
             show.ended.set()
@@ -154,12 +162,39 @@ def _dreams(
     first: str, settings: LiveSettings, given: Mapping[str, Any]
 ) -> dict[str, DreamSettings]:
     """Return the settings of all looks at hand: the first one, those of keys and of the cycle."""
+    if "cuts" not in given and (settings.source.isdecimal() or settings.source.startswith("/dev/")):
+        given = {**given, "cuts": False}  # a camera has none, but there may be a strobe
     of_all = {name: value for name, value in given.items() if name in _OF_EVERY_LOOK}
     dreams = {}
     for name in dict.fromkeys((*settings.presets, *settings.cycle, first)):
         dream = load_preset(name).dream
         dreams[_name(name)] = merged(dream, dict(given) if name == first else of_all)
     return dreams
+
+
+def _reached(
+    given: Mapping[str, Any], dreams: Mapping[str, DreamSettings], made: Assembled
+) -> dict[str, Any]:
+    """Return what was given and where the show has got to, as they would be given."""
+    from stream_dream.live.looks import for_live, step_factor
+
+    kept, target = dict(given), made.controls.target
+    names = (*kept.get("presets", ()), *kept.get("cycle", ()), kept.get(PRESET, DEFAULT_PRESET))
+    texts = [text.strip() for name in names for text in str(name).split(",")]
+    look = made.controls.look().name
+    if look != _name(str(kept.get(PRESET, DEFAULT_PRESET))):
+        # What was given for the first look is not this one's.
+        alien = set(DreamSettings.model_fields) - set(_OF_EVERY_LOOK)
+        kept = {name: value for name, value in kept.items() if name not in alien}
+        kept[PRESET] = next((text for text in texts if _name(text) == look), look)
+    kept |= {name: getattr(target, name) for name in ShowParameters.model_fields}
+    usual = parameters_of(for_live(dreams[look]))
+    for name in OF_A_LOOK:
+        value = getattr(target, name)
+        if value != getattr(usual, name):
+            longer = step_factor(dreams[look]) if name == "step_size" else 1
+            kept[name] = value / longer if longer != 1 else value
+    return kept
 
 
 def _name(preset: str) -> str:
@@ -170,34 +205,45 @@ def _part(given: Mapping[str, Any], model: type[Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if name in model.model_fields}
 
 
-def _write(path: Path, given: Mapping[str, Any], made: Assembled) -> None:
-    from stream_dream.live.config import write_config
-
-    look = made.controls.look().name
-    kept = dict(given)
-    if look != _name(str(given.get("preset", DEFAULT_PRESET))):
-        kept["preset"] = look
-    write_config(path, kept | made.controls.target.model_dump())
-
-
 class _Reporter:
-    """Prints the status: a line of JSON a second, or a line in the log a minute."""
+    """Prints the status: a line of JSON a second, or a line in the log a minute.
 
-    def __init__(self, *, as_json: bool) -> None:
+    A thread of its own prints: whoever reads may stop reading, and the show goes on.
+    """
+
+    def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
-        self._told = 0.0
+        self._newest: Slot[LiveStatus] = Slot()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._print, name="status", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ended.set()
+        self._thread.join(0.5)
 
     def __call__(self, status: LiveStatus) -> None:
-        now = time.monotonic()
-        if now - self._told < (1.0 if self._as_json else _LOGGED_SECONDS):
-            return
-        self._told = now
-        if self._as_json:
+        self._newest.put(status)
+
+    def _print(self) -> None:
+        pause = 1.0 if self._as_json else _LOGGED_SECONDS
+        while not self._ended.is_set():
+            status = self._newest.take(0.1)
+            if status is None:
+                continue
             try:
-                sys.stdout.write(json.dumps(asdict(status)) + "\n")
-                sys.stdout.flush()
-            except BrokenPipeError:  # nobody reads any more: the show goes on
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                self._tell(status)
+            except (OSError, ValueError):  # a full disk, or nobody reads any more
+                return
+            self._ended.wait(pause)
+
+    def _tell(self, status: LiveStatus) -> None:
+        if self._as_json:
+            sys.stdout.write(json.dumps(asdict(status)) + "\n")
+            sys.stdout.flush()
         else:
             log.info(
                 "%.1f fps, %s at %d px, latency %.0f ms, camera %s, %d of %d captured dropped",

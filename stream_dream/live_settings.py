@@ -83,7 +83,7 @@ class LiveSettings(Model):
 
     source: str = Field(
         "0",
-        description="Number or name of a camera, address of a stream, file, or test (a picture "
+        description="Number or device of a camera, address of a stream, file, or test (a picture "
         "that moves).",
         json_schema_extra={"metavar": "SOURCE"},
     )

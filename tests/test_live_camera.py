@@ -123,6 +123,39 @@ def test_a_driver_that_hangs_is_left_to_itself() -> None:
         camera.close()
 
 
+def test_a_connection_that_goes_on_by_itself_is_kept() -> None:
+    pause, tries = threading.Event(), []
+
+    class _Pausing(_Steady):
+        def read(self) -> Image8 | None:
+            if self.captured == 10:
+                pause.wait()
+            self.captured += 1
+            return super().read()
+
+        captured = 0
+
+    def connect() -> Feed:
+        tries.append(1)
+        if len(tries) == 1:
+            return _Pausing()
+        raise SourceError("one connection at a time")
+
+    camera = Camera(connect)
+    try:
+        assert until(lambda: len(tries) > 2)
+        pause.set()
+        assert until(lambda: camera.state == "ok")
+        time.sleep(0.2)
+        before = len(tries)
+        time.sleep(0.5)
+        assert len(tries) == before
+        assert camera.state == "ok"
+    finally:
+        pause.set()
+        camera.close()
+
+
 def test_hanging_connections_do_not_pile_up() -> None:
     hang = threading.Event()
     tries = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -13,7 +14,8 @@ from stream_dream.frame import Image8
 from stream_dream.live.camera import Captured
 from stream_dream.live.controls import Controls
 from stream_dream.live.framing import Framing
-from stream_dream.live.motion import MotionStage, Slot, Staged
+from stream_dream.live.motion import MotionStage, Staged
+from stream_dream.live.slot import Slot
 from stream_dream.live_settings import LiveParameters, LiveSettings
 from stream_dream.settings import DreamSettings
 
@@ -23,6 +25,7 @@ class _Camera:
 
     def __init__(self, images: Sequence[Image8]) -> None:
         self.images, self.given, self.state = images, 0, "ok"
+        self.ended = threading.Event()
 
     def wait(self, after: int, seconds: float) -> Captured | None:
         if self.given > after:
@@ -38,7 +41,9 @@ def stage_of() -> Iterator[Callable[[_Camera], MotionStage]]:
     def make(camera: _Camera, *, cuts: bool = False) -> MotionStage:
         controls = Controls(LiveParameters(), {"a": DreamSettings()}, "a")
         framing = Framing(LiveSettings())
-        stages.append(MotionStage(camera, framing, controls, lambda: 96, cuts=cuts))  # type: ignore[arg-type]
+        stages.append(
+            MotionStage(camera, framing, controls, lambda: 96, lambda shape: None, cuts=cuts)
+        )  # type: ignore[arg-type]
         return stages[-1]
 
     yield make
@@ -108,6 +113,34 @@ def test_a_lost_camera_drifts_on(stage_of: Callable[[_Camera], MotionStage]) -> 
     assert drifted is not None
     assert drifted.motion is not None
     assert drifted.frame.image.shape == (144, 192, 3)
+
+
+def test_a_file_that_is_over_does_not_drift(stage_of: Callable[[_Camera], MotionStage]) -> None:
+    camera = _Camera([synthetic.photo((192, 144))])
+    stage = stage_of(camera)
+    camera.given = 1
+    newest(stage, 1)
+    stage.slot.take(1)
+    camera.ended.set()
+    camera.state = "lost"
+    assert stage.slot.take(0.3) is None
+
+
+def test_only_pictures_of_the_camera_count_as_dropped(
+    stage_of: Callable[[_Camera], MotionStage],
+) -> None:
+    camera = _Camera([synthetic.photo((192, 144))] * 20)
+    stage = stage_of(camera)
+    camera.given = 3  # what came before the show is not its loss
+    newest(stage, 3)
+    assert stage.dropped == 0
+    camera.given = 6  # two were never seen, and one was skipped
+    newest(stage, 6)
+    assert stage.dropped == 3
+    stage.slot.take(1)
+    camera.state = "lost"
+    time.sleep(0.3)
+    assert stage.dropped == 3
 
 
 def test_what_fails_is_handed_on(stage_of: Callable[[_Camera], MotionStage]) -> None:

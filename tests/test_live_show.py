@@ -117,7 +117,6 @@ def test_a_look_is_used_only_when_it_is_ready(playing: _Playing) -> None:
     begun = playing.show.status.dreamed
     playing.until(lambda: playing.show.status.dreamed > begun + 30)
     assert playing.show.status.preset == "other"
-    assert playing.controls.look().share == 1
     assert playing.looks.traces == traces
 
 
@@ -186,7 +185,7 @@ def test_resetting_starts_afresh(playing: _Playing) -> None:
 @pytest.mark.real
 def test_a_file_ends_the_show(tiny: Callable[..., DreamSettings], tmp_path: Path) -> None:
     class _Short:
-        left = 5
+        left = 14
 
         def read(self) -> Image8:
             self.left -= 1
@@ -203,6 +202,44 @@ def test_a_file_ends_the_show(tiny: Callable[..., DreamSettings], tmp_path: Path
     assert made.error is None
     assert made.show.status.dreamed >= 2
     assert made.show.ended.is_set()
+
+
+def test_a_listener_that_fails_does_not_end_the_show(playing: _Playing) -> None:
+    def fail(status: LiveStatus) -> None:
+        raise ValueError("no")
+
+    playing.show.listeners.append(fail)
+    playing.until(lambda: playing.show.status.dreamed > 10)
+
+
+@pytest.mark.real
+def test_a_camera_that_comes_late_is_shown_at_its_own_size(
+    tiny: Callable[..., DreamSettings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream_dream.live.show._FIRST_PICTURE_SECONDS", 0.2)
+    there = threading.Event()
+
+    class _Late:
+        def read(self) -> Image8:
+            there.wait()
+            time.sleep(0.04)
+            return synthetic.photo((120, 200))
+
+        def close(self) -> None: ...
+
+    made = _Playing(tiny, tmp_path, _Late)
+    try:
+        made.until(lambda: made.show.status.dreamed > 10)
+        assert made.show.status.camera == "connecting"
+        assert made.eyes.images[-1].shape == (360, 640, 3)
+        assert made.show.status.dropped == 0
+        there.set()
+        made.until(lambda: made.eyes.images[-1].shape == (200, 120, 3))
+        made.until(lambda: (made.show.status.loss or 0) > 0)
+        assert made.show.status.camera == "ok"
+    finally:
+        there.set()
+        made.end()
 
 
 def test_an_empty_file_is_said(tiny: Callable[..., DreamSettings], tmp_path: Path) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
+from stream_dream.errors import SettingsError
 from stream_dream.live.controls import Controls, parameters_of
 from stream_dream.live.feeds import feed_opener
 from stream_dream.live.framing import Framing
@@ -99,18 +100,15 @@ def assembled(
         if settings.osc is not None:
             stack.callback(OscControl(settings.osc_host, settings.osc, controls).close)
         made = Looks(looks, first)
+        made.on_failure = controls.drop
         show = Show(connect, Framing(settings), made, controls, dream, keeper)
         show.show_on(*views)
-        show.listeners += list(_listeners(settings, controls))
+        supervised = _Supervised()
+        stack.callback(supervised.close)
+        show.listeners.append(supervised)
+        if len(set(settings.cycle)) > 1:
+            show.listeners.append(_Cycle(settings.cycle, settings.every, controls))
         yield Assembled(show, made, controls, window, web)
-
-
-def _listeners(
-    settings: LiveSettings, controls: Controls
-) -> Iterator[Callable[[LiveStatus], None]]:
-    yield _Supervised()
-    if len(settings.cycle) > 1:
-        yield _Cycle(settings.cycle, settings.every, controls)
 
 
 class _Supervised:
@@ -126,18 +124,26 @@ class _Supervised:
             self._manager.ready()
             self._manager.frame()
 
+    def close(self) -> None:
+        """Tell it that the show is about to end."""
+        self._manager.stopping()
+
 
 class _Cycle:
     """Changes to the next look from time to time; a look chosen by hand stays as long."""
 
     def __init__(self, names: tuple[str, ...], seconds: float, controls: Controls) -> None:
         self._names, self._seconds, self._controls = names, seconds, controls
+        self._place = -1
         self._look, self._since = "", time.monotonic()
 
     def __call__(self, status: LiveStatus) -> None:
         now = time.monotonic()
         if status.preset != self._look:
             self._look, self._since = status.preset, now
+            if status.preset in self._names and self._names[self._place] != status.preset:
+                self._place = self._names.index(status.preset)
         elif now - self._since >= self._seconds and not status.frozen:
-            place = self._names.index(self._look) if self._look in self._names else -1
-            self._controls.use(self._names[(place + 1) % len(self._names)])
+            self._place, self._since = (self._place + 1) % len(self._names), now
+            with suppress(SettingsError):  # it could not be had, and is passed over
+                self._controls.use(self._names[self._place])

@@ -27,7 +27,6 @@ class Bridge:
         self._still = np.clip(60 + 110 * cloud, 0, 255).astype(np.uint8)
         self._lost_at: float | None = None
         self._found_at: float | None = None
-        self._last_seen: float | None = None
 
     def fresh(self, image: Image8, now: float) -> Image8:
         """Return what to dream of a picture from the camera, uint8 RGB of its size.
@@ -51,8 +50,9 @@ class Bridge:
 
     def missing(self, now: float) -> Image8:
         """Return what to dream while there is no picture, uint8 RGB."""
-        if self._lost_at is None or self._found_at is not None:
-            self._lost_at, self._found_at = now, None
+        if self._lost_at is None:
+            self._lost_at = now
+        self._found_at = None
         return self._drifted(now)
 
     def _drifted(self, now: float) -> Image8:

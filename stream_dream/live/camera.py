@@ -122,7 +122,10 @@ class Camera:
         pause, told = _FIRST_PAUSE, None
         while not self._closed.is_set():
             self._connections = [c for c in self._connections if c.is_alive()]
-            if len(self._connections) < _MOST_CONNECTIONS:
+            current = self._current
+            if current is not None and current.is_alive() and self.state == "ok":
+                self._watch_over(current)  # it stood still, and has gone on by itself
+            elif len(self._connections) < _MOST_CONNECTIONS:
                 connection = _Connection(self, self._connect)
                 self._connections.append(connection)
                 connection.start()

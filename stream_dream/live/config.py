@@ -50,11 +50,11 @@ def write_config(path: Path, values: Mapping[str, Any]) -> None:
     """
     lines = ["# A show of stream-dream: stream-dream live --config " + path.name]
     if PRESET in values:
-        lines.append(f"{PRESET} = {json.dumps(values[PRESET])}  # The look to begin with.")
+        lines.append(f"{PRESET} = {_toml(values[PRESET])}  # The look to begin with.")
     for model in MODELS:
         for name, field in model.model_fields.items():
             if values.get(name) is not None:
-                value = json.dumps(values[name], default=str)
+                value = _toml(values[name])
                 lines.append(f"{typed_name(model, name)} = {value}  # {field.description}")
     part = path.with_name(f"{path.name}.part")
     try:
@@ -62,3 +62,8 @@ def write_config(path: Path, values: Mapping[str, Any]) -> None:
         os.replace(part, path)
     except OSError as error:
         raise SettingsError(f"config {path} cannot be written: {error.strerror}") from error
+
+
+def _toml(value: object) -> str:
+    # JSON's strings, numbers, booleans and lists are TOML's, but for its escapes beyond 16 bits.
+    return json.dumps(value, default=str, ensure_ascii=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,21 +16,23 @@ Action = Literal["freeze", "reset", "snapshot", "record"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
 # What a look brings along; the rest is the operator's.
-_OF_A_LOOK = ("step_size", "persistence", "jitter", "octaves")
+OF_A_LOOK = ("step_size", "persistence", "jitter", "octaves")
+
+_AT_ONCE = ("glide", "target_fps")
+# 98 % of a change is done when the glide's seconds have passed; this near is there.
+_HASTE, _CLOSE = 4.0, 1e-3
 
 
 class Look(NamedTuple):
-    """The look in use, and the one that it comes from while it fades in.
+    """The look in use.
 
     Attributes:
         name: Of the look.
-        before: Name of the look before it.
-        share: How much of the new look there is, 0..1; 1 when the change is over.
+        changes: How many changes of look there were.
     """
 
     name: str
-    before: str
-    share: float
+    changes: int
 
 
 class Controls:
@@ -57,11 +60,9 @@ class Controls:
         self._lock = threading.RLock()
         self._clock = clock
         self._looks = dict(looks)
-        self._look = Look(look, look, 1.0)
-        self._look_begun = clock()
-        self._from = self._target = parameters
-        self._begun = clock()
-        self._glide = 0.0
+        self._look = Look(look, 0)
+        self._now = self._target = parameters
+        self._at = clock()
         self._frozen = False
         self._resets = 0
         self._pressed: list[Action] = []
@@ -106,10 +107,8 @@ class Controls:
             asked = validated(
                 LiveParameters, {**self._target.model_dump(), **values}, origin=origin
             )
-            now = self._clock()
-            # From where they are, which may be on the way to somewhere else.
-            self._from, self._begun = self._at(now), now
-            self._target, self._glide = asked, asked.glide
+            self._advance()
+            self._target = asked
             self._revision += 1
 
     def use(self, look: str) -> None:
@@ -123,10 +122,9 @@ class Controls:
                 known = ", ".join(self._looks)
                 raise SettingsError(f"there is no look {str(look)[:40]!r} at hand: choose {known}")
             of_look = parameters_of(self._looks[look])
-            self.change({name: getattr(of_look, name) for name in _OF_A_LOOK})
+            self.change({name: getattr(of_look, name) for name in OF_A_LOOK})
             if look != self._look.name:
-                self._look = Look(look, self._look.name, 0.0)
-                self._look_begun = self._clock()
+                self._look = Look(look, self._look.changes + 1)
 
     def press(self, action: str) -> None:
         """Do something once; ``freeze`` and ``record`` undo themselves at the next time.
@@ -152,49 +150,52 @@ class Controls:
             pressed, self._pressed = self._pressed, []
             return pressed
 
+    def drop(self, look: str) -> None:
+        """Have a look at hand no more: it cannot be dreamed."""
+        with self._lock:
+            if look in self._looks and len(self._looks) > 1:
+                del self._looks[look]
+                if self._look.name == look:
+                    self.use(next(iter(self._looks)))
+                self._revision += 1
+
     def parameters(self) -> LiveParameters:
         """Return the parameters as they are now, on their way to what was asked for."""
         with self._lock:
-            return self._at(self._clock())
+            self._advance()
+            return self._now
 
     def look(self) -> Look:
-        """Return the look as it is now."""
-        with self._lock:
-            look = self._look
-            if look.share < 1:
-                share = _share(self._clock() - self._look_begun, self._target.glide)
-                look = look._replace(share=share)
-                if share >= 1:
-                    self._look = look
-            return look
+        """Return the look that was asked for last."""
+        return self._look
 
-    def _at(self, now: float) -> LiveParameters:
-        share = _share(now - self._begun, self._glide)
-        if share >= 1:
-            return self._target
+    def _advance(self) -> None:
+        """Let every parameter follow what was asked for.
+
+        ``value += (target - value) * (1 - exp(-4 t / glide))``: it does not matter when and how
+        often it is called, and a stream of new targets, from a fader, is followed at once.
+        """
+        now, target = self._clock(), self._target
+        passed, self._at = now - self._at, now
+        if self._now == target:
+            return
+        share = 1.0 if target.glide == 0 else -math.expm1(-_HASTE * passed / target.glide)
         values = {}
-        for name, target in self._target:
-            start = getattr(self._from, name)
+        for name, wanted in target:
+            value = getattr(self._now, name)
             # Numbers of octaves and switches have nothing in between.
-            gliding = isinstance(target, float) and name not in ("glide", "target_fps")
-            values[name] = start + share * (target - start) if gliding else target
-        return LiveParameters.model_construct(**values)
+            follows = isinstance(wanted, float) and name not in _AT_ONCE
+            close = not follows or abs(wanted - value) < _CLOSE * max(abs(wanted), 1e-3)
+            values[name] = wanted if close else value + share * (wanted - value)
+        self._now = LiveParameters.model_construct(**values)
 
 
 def parameters_of(dream: DreamSettings) -> LiveParameters:
     """Return the parameters that a look brings, where a show has them; others at their default."""
     values = {}
-    for name in _OF_A_LOOK:
+    for name in OF_A_LOOK:
         field = LiveParameters.model_fields[name]
         most = next((limit.le for limit in field.metadata if hasattr(limit, "le")), None)
         value = getattr(dream, name)
         values[name] = value if most is None else min(value, most)
     return LiveParameters(**values)
-
-
-def _share(passed: float, whole: float) -> float:
-    """Return how much of a change is done: slow at both ends, 0 to 1."""
-    if passed >= whole:
-        return 1.0
-    x = max(0.0, passed / whole)
-    return x * x * (3 - 2 * x)

@@ -6,6 +6,7 @@ import math
 import os
 import re
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import numpy as np
 
 from stream_dream.errors import SourceError
 from stream_dream.frame import Image8
+from stream_dream.image import resize
 from stream_dream.live_settings import LiveSettings
 from stream_dream.media.opening import quiet_decoder
 from stream_dream.media.source import VideoSource
@@ -32,6 +34,7 @@ _READ_UNCONNECTED_MILLISECONDS = 1500
 # What is buffered is late; FFmpeg otherwise looks at five seconds before it gives the first frame.
 _FFMPEG_OPTIONS = "fflags;nobuffer|flags;low_delay|analyzeduration;500000|rtsp_transport;tcp"
 _OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+_opening = threading.Lock()
 _TEST_SIZE = (640, 360)
 _TEST_FPS = 30.0
 
@@ -77,7 +80,11 @@ class FileFeed:
         """Open a file. Raises ``SourceError``."""
         self._source = VideoSource(path)
         self._frames = self._all(loop)
-        self._interval = float(1 / self._source.info.fps)
+        info = self._source.info
+        self._interval = float(1 / info.fps)
+        # Pixels that are not square are shown as they are meant.
+        width, height = info.display_size
+        self._size = (max(1, round(width)), max(1, round(height)))
         self._next = time.monotonic()
 
     def read(self) -> Image8 | None:
@@ -86,7 +93,7 @@ class FileFeed:
         if image is None:
             raise Ended
         self._next = _wait_until(self._next) + self._interval
-        return image
+        return resize(image, self._size)
 
     def close(self) -> None:
         """Close the file."""
@@ -208,21 +215,25 @@ def _open_stream(source: str) -> Feed:
     with _low_delay():
         capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)
     if not capture.isOpened():
-        raise SourceError(f"stream {source} cannot be opened")
+        # Without what may be a password: messages end up in journals.
+        raise SourceError(f"stream {re.sub(r'//[^/@]*@', '//', source)} cannot be opened")
     return CaptureFeed(capture)
 
 
 @contextmanager
 def _low_delay() -> Iterator[None]:
     """Tell OpenCV's FFmpeg how to open a stream, unless the user has; files would suffer."""
-    if _OPTIONS_VARIABLE in os.environ:
-        yield
-        return
-    os.environ[_OPTIONS_VARIABLE] = _FFMPEG_OPTIONS
+    # Several connections may be tried at once; one that hangs must not keep the others waiting.
+    alone = _opening.acquire(timeout=2 * _OPEN_MILLISECONDS / 1000)
+    given = os.environ.get(_OPTIONS_VARIABLE)
+    os.environ[_OPTIONS_VARIABLE] = given or _FFMPEG_OPTIONS
     try:
         yield
     finally:
-        os.environ.pop(_OPTIONS_VARIABLE, None)
+        if given is None:
+            os.environ.pop(_OPTIONS_VARIABLE, None)
+        if alone:
+            _opening.release()
 
 
 def _wait_until(due: float) -> float:

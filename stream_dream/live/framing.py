@@ -22,8 +22,8 @@ _TURNS = {
 class Framing:
     """Brings pictures of any size to what is shown.
 
-    The first picture decides on the size of the show: views, films and the dream keep theirs when
-    a camera comes back with another one.
+    The camera's first picture decides on the size of the show: views, films and the dream keep
+    theirs when a camera comes back with another one.
 
     Attributes:
         size: (width, height) of what is shown; None before the first picture.
@@ -33,14 +33,23 @@ class Framing:
         """Use ``rotate``, ``crop`` and ``size``."""
         self._settings = settings
         self.size = settings.size and _at_least(settings.size)
+        self._provisional = self.size is None
 
-    def __call__(self, image: Image8, *, mirror: bool) -> Image8:
-        """Return the part that is used, uint8 RGB."""
+    def __call__(self, image: Image8, *, mirror: bool, provisional: bool = False) -> Image8:
+        """Return the part that is used, uint8 RGB.
+
+        Args:
+            image: uint8 RGB.
+            mirror: True to show left as right.
+            provisional: True for what stands in for the camera: it decides on the size only until
+                the camera's first picture comes.
+        """
         turn = _TURNS.get(self._settings.rotate)
         if turn is not None:
             image = np.asarray(cv2.rotate(image, turn), np.uint8)
         image = self._cropped(image)
-        if self.size is None:
+        if self.size is None or (self._provisional and not provisional):
+            self._provisional = provisional
             height, width = image.shape[:2]
             self.size = _at_least(fit_size((width, height), _LONGEST_SIDE))
         image = resize(image if self._settings.size else _filling(image, self.size), self.size)

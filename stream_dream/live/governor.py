@@ -8,6 +8,8 @@ from collections.abc import Sequence
 _STEP = 1.25
 _SMALLEST = 160
 _MULTIPLE = 16
+# Each is traced for each of a look's octaves, and an ascent keeps so many traces.
+_MOST_SIZES = 8
 
 # The rate counts as held with this much of a frame's time in use.
 _TOO_SLOW = 1.0
@@ -23,7 +25,7 @@ _MEMORY = 0.4
 def ladder(largest: int) -> tuple[int, ...]:
     """Return the dream sizes to choose from (longer side in pixels), large to small."""
     sizes, size = [largest], largest / _STEP
-    while size >= _SMALLEST:
+    while size >= _SMALLEST and len(sizes) < _MOST_SIZES:
         sizes.append(round(size / _MULTIPLE) * _MULTIPLE)
         size /= _STEP
     return tuple(dict.fromkeys(sizes))
@@ -35,6 +37,7 @@ class Governor:
     It knows nothing of clocks: tell it what each frame took and how long ago the last one was.
 
     Attributes:
+        sizes: The ladder, large to small.
         size: The dream size to use now, longer side in pixels.
     """
 
@@ -44,8 +47,8 @@ class Governor:
         Args:
             sizes: Dream sizes, large to small.
         """
-        self._sizes = list(sizes)
-        self.size = self._sizes[len(self._sizes) // 2]
+        self.sizes = tuple(sizes)
+        self.size = self.sizes[len(self.sizes) // 2]
         self._busy: float | None = None
         self._late = self._roomy = 0.0
         self._since_up = float("inf")
@@ -63,15 +66,15 @@ class Governor:
         self._busy = busy if self._busy is None else self._busy + share * (busy - self._busy)
         self._since_up += passed
         used = self._busy * target_fps
-        place = self._sizes.index(self.size)
-        larger = self._sizes[place - 1] if place > 0 else None
+        place = self.sizes.index(self.size)
+        larger = self.sizes[place - 1] if place > 0 else None
         self._late = self._late + passed if used > _TOO_SLOW else 0.0
         roomy = larger is not None and used * (larger / self.size) ** 2 < _ROOM_ENOUGH
         self._roomy = self._roomy + passed if roomy else 0.0
-        if self._late > _DOWN_AFTER and place + 1 < len(self._sizes):
+        if self._late > _DOWN_AFTER and place + 1 < len(self.sizes):
             regretted = self._since_up < _REGRETTED_WITHIN
             self._patience = min(2 * self._patience, _LONGEST_WAIT) if regretted else _UP_AFTER
-            self._move(self._sizes[place + 1])
+            self._move(self.sizes[place + 1])
         elif larger is not None and self._roomy > self._patience:
             self._since_up = 0.0
             self._move(larger)

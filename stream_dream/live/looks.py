@@ -6,13 +6,16 @@ import logging
 import math
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from stream_dream.frame import ImageF
 from stream_dream.live.controls import Controls
+from stream_dream.live_settings import MOST_OCTAVES, LiveParameters
+from stream_dream.media.guide import guide_images
 from stream_dream.priority import step_back
 from stream_dream.quiet import hushed
 from stream_dream.settings import DreamSettings
@@ -24,6 +27,7 @@ log = logging.getLogger("stream_dream.live")
 
 Shape = tuple[int, int]
 _PATIENCE = 0.2
+_MOST_STEPS = 2
 
 
 class _Wanted(NamedTuple):
@@ -35,17 +39,31 @@ class _Wanted(NamedTuple):
 
 
 def for_live(dream: DreamSettings) -> DreamSettings:
-    """Turn the settings of a film into those of a show.
+    """Turn the settings of a film into those of a show; see ``step_factor``.
 
-    One octave a frame, in turn, is what a frame's time allows; its step is longer in return: by the
-    root of their number, or bright spots burn out (looked at). Nothing is warmed up: a picture that
+    One octave a frame, in turn, is what a frame's time allows. Nothing is warmed up: a picture that
     stands still for a dozen rounds is worse on a stage than a dream that fades in.
     """
-    values: dict[str, object] = {"warm_up": 0, "tile": None, "steps": min(dream.steps, 2)}
+    values: dict[str, object] = {
+        "warm_up": 0,
+        "tile": None,
+        "steps": min(dream.steps, _MOST_STEPS),
+        "octaves": min(dream.octaves, MOST_OCTAVES),
+        "step_size": min(0.2, dream.step_size * step_factor(dream)),
+    }
     if dream.schedule == "together":
         values["schedule"] = "rotate"
-        values["step_size"] = min(0.2, dream.step_size * math.sqrt(dream.octaves))
     return dream.model_copy(update=values)
+
+
+def step_factor(dream: DreamSettings) -> float:
+    """Return how much longer a show's steps are than those of the film with these settings.
+
+    Octaves in turn take longer steps than octaves side by side: by the root of their number, or
+    bright spots burn out (looked at).
+    """
+    octaves = min(dream.octaves, MOST_OCTAVES)
+    return math.sqrt(octaves) if dream.schedule == "together" else 1.0
 
 
 class Looks:
@@ -55,6 +73,7 @@ class Looks:
 
     Attributes:
         error: Why a look cannot be had; None while all is well.
+        on_failure: Called with the name of a look that cannot be had.
     """
 
     def __init__(self, looks: Mapping[str, DreamSettings], first: str) -> None:
@@ -68,7 +87,9 @@ class Looks:
         self._shapes: list[Shape] = []
         self._octaves = self._settings[first].octaves
         self._first = first
+        self._in_use: Shape | None = None
         self._ready_now: tuple[str, ...] = ()
+        self.on_failure: Callable[[str], None] = lambda look: None
         self.error: str | None = None
         self._lock = threading.Condition()
         self._stopped = False
@@ -85,21 +106,26 @@ class Looks:
         return self._ready_now
 
     def begin(self, shapes: Sequence[Shape]) -> None:
-        """Make the first look ready at the first shape; then, in a thread, all at all shapes.
+        """Make the first look ready at the first shape, then all at all shapes, in a thread.
 
         Args:
             shapes: (height, width) of the dreams, the one to begin with first.
         """
         self._shapes = list(shapes)
-        self._ascents[self._first].prepare(shapes[0], self._octaves)
         self._thread.start()
 
-    def want(self, look: str, octaves: int) -> None:
+    def reshape(self, shapes: Sequence[Shape]) -> None:
+        """Make all looks ready at other shapes, the one in use first."""
+        with self._lock:
+            self._shapes, self._in_use = list(shapes), None
+            self._lock.notify()
+
+    def want(self, look: str, shape: Shape, octaves: int) -> None:
         """Say what is in use now, so that it is made ready first."""
-        if (look, octaves) == (self._first, self._octaves):
+        if (look, shape, octaves) == (self._first, self._in_use, self._octaves):
             return
         with self._lock:
-            self._first, self._octaves = look, octaves
+            self._first, self._in_use, self._octaves = look, shape, octaves
             self._lock.notify()
 
     def ready(self, look: str, shape: Shape, octaves: int) -> Ascent | None:
@@ -107,9 +133,9 @@ class Looks:
         ascent = self._ascents.get(look)
         return ascent if ascent is not None and ascent.is_ready(shape, octaves) else None
 
-    def is_ready_at(self, shape: Shape) -> bool:
-        """Tell whether what is in use can be dreamed at a shape."""
-        return self.ready(self._first, shape, self._octaves) is not None
+    def is_ready(self, look: str, shape: Shape) -> bool:
+        """Tell whether a look can be dreamed at a shape, with as many octaves as it has now."""
+        return self.ready(look, shape, self._octaves_of(look)) is not None
 
     def close(self) -> None:
         """End the thread, after what it is tracing: that may take a second, and is not waited for.
@@ -128,8 +154,7 @@ class Looks:
         return not self._thread.is_alive()
 
     def _is_ready(self, look: str) -> bool:
-        octaves = self._octaves_of(look)
-        return all(self.ready(look, shape, octaves) is not None for shape in self._shapes)
+        return all(self.is_ready(look, shape) for shape in list(self._shapes))
 
     def _octaves_of(self, look: str) -> int:
         return self._octaves if look == self._first else self._settings[look].octaves
@@ -151,6 +176,7 @@ class Looks:
                 log.warning("look %s cannot be used: %s", wanted.look, error)
                 self.error = f"look {wanted.look} cannot be used: {error}"
                 self._settings.pop(wanted.look, None)
+                self.on_failure(wanted.look)
 
     def _prepare(self, wanted: _Wanted) -> None:
         if wanted.look not in self._ascents:
@@ -160,8 +186,9 @@ class Looks:
     def _next(self) -> _Wanted | None:
         """Return what is to be traced next; None where all is ready."""
         others = [name for name in list(self._settings) if name != self._first]
+        in_use = [shape for shape in self._shapes if shape == self._in_use]
         for look in (self._first, *others):
-            for shape in self._shapes:
+            for shape in (*in_use, *self._shapes):
                 octaves = self._octaves_of(look)
                 if look in self._settings and self.ready(look, shape, octaves) is None:
                     return _Wanted(look, shape, octaves)
@@ -175,44 +202,62 @@ class LiveDream:
     carried from frame to frame mixes them.
     """
 
-    def __init__(self, looks: Looks, controls: Controls) -> None:
+    def __init__(
+        self, looks: Looks, controls: Controls, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Begin with the look of the controls."""
-        self._looks, self._controls = looks, controls
+        self._looks, self._controls, self._clock = looks, controls, clock
         self._in_use = controls.look().name
-        self._owed = 0.0
+        self._fading: str | None = None
+        self._begun = self._owed = 0.0
 
     def __call__(
         self, source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
     ) -> tuple[ImageF, float]:
         """Ascend on one frame; see ``temporal.dreamer.DreamFunction``."""
         parameters, shape = self._controls.parameters(), source.shape[:2]
-        self._looks.want(self._controls.look().name, parameters.octaves)
-        for octaves in range(parameters.octaves, 0, -1):
-            ascent = self._choose(shape, octaves)
-            if ascent is not None:
-                break
-        else:
-            return carried, 0.0
+        self._looks.want(self._controls.look().name, shape, parameters.octaves)
+        chosen = self._choose(shape, parameters)
+        if chosen is None:
+            return carried, 0.0  # nothing is ready at this shape: the dream fades until it is
+        ascent, octaves = chosen
         ascent.change(step_size=parameters.step_size, jitter=parameters.jitter, octaves=octaves)
         residual, loss = ascent(source, carried, index=index, rng=rng)
         return residual, loss
 
-    def _choose(self, shape: Shape, octaves: int) -> Ascent | None:
+    def can_dream(self, shape: Shape) -> bool:
+        """Tell whether what is in use can be dreamed at a shape."""
+        octaves = self._controls.target.octaves
+        now = self._best(self._controls.look().name, shape, octaves)
+        return now is not None or self._best(self._in_use, shape, octaves) is not None
+
+    def _choose(self, shape: Shape, parameters: LiveParameters) -> tuple[Ascent, int] | None:
         """Return what dreams this frame, of the looks that are ready; None if none is."""
-        look = self._controls.look()
-        now = self._looks.ready(look.name, shape, octaves)
-        before = self._looks.ready(self._in_use, shape, octaves)
-        if now is None:
-            return before
-        if look.share >= 1:
-            self._in_use = look.name
-        if before is None or self._in_use == look.name:
+        name = self._controls.look().name
+        now = self._best(name, shape, parameters.octaves)
+        before = self._best(self._in_use, shape, parameters.octaves)
+        if now is None or name == self._in_use:
+            self._fading = None
+            return now or before
+        if self._fading != name:  # it is ready only now, or asked for only now
+            self._fading, self._begun, self._owed = name, self._clock(), 0.0
+        passed = self._clock() - self._begun
+        if before is None or passed >= parameters.glide:
+            self._in_use = name
             return now
-        self._owed += look.share
+        self._owed += passed / parameters.glide
         if self._owed < 1:
             return before
         self._owed -= 1
         return now
+
+    def _best(self, look: str, shape: Shape, octaves: int) -> tuple[Ascent, int] | None:
+        """Return a look with as many octaves as are ready, at most those wanted."""
+        for count in range(octaves, 0, -1):
+            ascent = self._looks.ready(look, shape, count)
+            if ascent is not None:
+                return ascent, count
+        return None
 
 
 def _ascent(settings: DreamSettings) -> Ascent:
@@ -221,4 +266,7 @@ def _ascent(settings: DreamSettings) -> Ascent:
     else:
         with hushed():
             from stream_dream.dream.ascent import Ascent
-    return Ascent(settings)
+    ascent = Ascent(settings)
+    if ascent.guide is not None and settings.guide is not None:
+        ascent.guide.show(next(guide_images(settings.guide)))  # of a clip, its first picture
+    return ascent

@@ -6,11 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
 from scenedetect import ContentDetector, FrameTimecode
+from scenedetect.detector import FlashFilter
 
 from stream_dream.frame import Frame, Image8
 from stream_dream.image import fit_size, resize, to_float
@@ -18,38 +18,18 @@ from stream_dream.live.bridge import Bridge
 from stream_dream.live.camera import Camera
 from stream_dream.live.controls import Controls
 from stream_dream.live.framing import Framing
+from stream_dream.live.slot import Slot
 from stream_dream.priority import step_back
 from stream_dream.temporal.dreamer import Carry, Prepared
 from stream_dream.temporal.flow import FlowEstimator, Motion, chained, scaled, still
-
-T = TypeVar("T")
 
 # Flow is estimated at this size whatever the dream's: the governor may change that one any time.
 _FLOW_SIZE = 320
 # A picture that has not come by then is not waited for: a lost camera drifts at this rate.
 _DRIFT_SECONDS = 1 / 25
-
-
-class Slot(Generic[T]):
-    """Holds the newest item until it is taken."""
-
-    def __init__(self) -> None:
-        """Begin empty."""
-        self._changed = threading.Condition()
-        self._item: T | None = None
-
-    def put(self, item: T) -> None:
-        """Replace the item."""
-        with self._changed:
-            self._item = item
-            self._changed.notify()
-
-    def take(self, seconds: float = 0.0) -> T | None:
-        """Return the item and forget it; None where there is none in time."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._item is not None, seconds)
-            item, self._item = self._item, None
-            return item
+# Errors add up from picture to picture: past so many that were skipped, in a frozen show say, the
+# dream stays where it is in the picture.
+_MOST_CHAINED = 50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,11 +41,15 @@ class Staged:
             ``time.monotonic``'s clock, and ``index`` the camera's number.
         motion: Since the last picture that was dreamed, at flow size; None after a cut.
         prepared: The same, ready to be dreamed.
+        real: True for a picture from the camera.
+        skipped: How many pictures were skipped between the two.
     """
 
     frame: Frame
     motion: Motion | None
     prepared: Prepared
+    real: bool
+    skipped: int
 
 
 class MotionStage:
@@ -73,6 +57,7 @@ class MotionStage:
 
     Attributes:
         slot: The newest picture that was not dreamed yet.
+        dropped: How many pictures of the camera were captured since it began, but not dreamed.
         error: What ended the thread; None while all is well.
     """
 
@@ -82,6 +67,7 @@ class MotionStage:
         framing: Framing,
         controls: Controls,
         dream_size: Callable[[], int],
+        on_shape: Callable[[tuple[int, int]], None],
         *,
         cuts: bool,
     ) -> None:
@@ -92,13 +78,16 @@ class MotionStage:
             framing: What of them is shown.
             controls: Tell whether to mirror, and the persistence.
             dream_size: Tells the longer side of the dream.
+            on_shape: Told the (height, width) of what is shown where it changes.
             cuts: True to start afresh where another shot begins.
         """
         self.slot: Slot[Staged] = Slot()
         self.error: BaseException | None = None
         self._camera, self._framing, self._controls = camera, framing, controls
-        self._dream_size = dream_size
-        self._cuts = ContentDetector() if cuts else None
+        self._dream_size, self._on_shape = dream_size, on_shape
+        self.dropped = 0
+        self._cuts = cuts
+        self._detector = _detector()
         self._pictures = 0
         self._bridge = Bridge()
         self._estimate = FlowEstimator()
@@ -126,18 +115,22 @@ class MotionStage:
                 captured = self._camera.wait(number, _DRIFT_SECONDS)
                 now = time.monotonic()
                 if captured is not None:
+                    self.dropped += captured.number - number - 1 if number else 0
                     number = captured.number
                     image = self._bridge.fresh(captured.image, now)
-                    self._stage(image, captured.time, number)
-                elif self._camera.state != "ok":
-                    self._stage(self._bridge.missing(now), now, number)
+                    self._stage(image, captured.time, number, real=True)
+                elif self._camera.state != "ok" and not self._camera.ended.is_set():
+                    self._stage(self._bridge.missing(now), now, number, real=False)
         except BaseException as error:
             self.error = error
 
-    def _stage(self, image: Image8, captured: float, number: int) -> None:
+    def _stage(self, image: Image8, captured: float, number: int, *, real: bool) -> None:
         begun = time.perf_counter()
         mirror = self._controls.target.mirror
-        shown = self._framing(image, mirror=mirror)
+        shown = self._framing(image, mirror=mirror, provisional=not real)
+        if shown.shape != self._shape:
+            self._on_shape((shown.shape[0], shown.shape[1]))
+            self._detector = _detector()  # it compares pictures of one size
         small = resize(shown, fit_size((shown.shape[1], shown.shape[0]), _FLOW_SIZE))
         cut = self._is_cut(small) or shown.shape != self._shape or mirror != self._mirrored
         self._shape, self._mirrored = shown.shape, mirror
@@ -145,11 +138,14 @@ class MotionStage:
             self._estimate.reset()
         motion = self._estimate(small)
         # From here on the dream cannot take the picture before: it is either dreamed or skipped.
-        skipped = self.slot.take()
-        if skipped is not None and motion is not None:
-            motion = chained(motion, skipped.motion) if skipped.motion is not None else None
-        frame = Frame(shown, number, captured, cut or (skipped is not None and skipped.frame.cut))
-        self.slot.put(Staged(frame, motion, self._prepared(frame, motion, begun)))
+        skipped, count = self.slot.take(), 0
+        if skipped is not None:
+            self.dropped += skipped.real
+            cut, count = cut or skipped.frame.cut, skipped.skipped + 1
+            motion = _past(skipped, motion)
+        frame = Frame(shown, number, captured, cut)
+        prepared = self._prepared(frame, motion, begun)
+        self.slot.put(Staged(frame, motion, prepared, real, count))
 
     def _prepared(self, frame: Frame, motion: Motion | None, begun: float) -> Prepared:
         height, width = frame.image.shape[:2]
@@ -168,8 +164,23 @@ class MotionStage:
         )
 
     def _is_cut(self, small: Image8) -> bool:
-        if self._cuts is None:
+        if not self._cuts:
             return False
         self._pictures += 1
         picture = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2BGR), np.uint8)
-        return bool(self._cuts.process_frame(FrameTimecode(self._pictures, 25.0), picture))
+        cuts = self._detector.process_frame(FrameTimecode(self._pictures, 25.0), picture)
+        return any(cut.frame_num == self._pictures for cut in cuts)
+
+
+def _detector() -> ContentDetector:
+    # Merging flashes, its default way, would report cuts long after they came.
+    return ContentDetector(filter_mode=FlashFilter.Mode.SUPPRESS)
+
+
+def _past(skipped: Staged, motion: Motion | None) -> Motion | None:
+    """Return the motion past a skipped picture; None where one of both begins a shot."""
+    if motion is None or skipped.motion is None:
+        return None
+    if skipped.skipped >= _MOST_CHAINED:
+        return still(motion.flow.shape)
+    return chained(motion, skipped.motion)

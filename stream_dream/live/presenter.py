@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -31,12 +32,12 @@ class Presented:
     Attributes:
         dreamed: The dream; None to show the last one again.
         dream_size: Longer side it was computed at, in pixels.
-        used: Pictures of the camera that were dreamed so far.
+        dropped: Pictures of the camera that were not dreamed so far.
     """
 
     dreamed: Dreamed | None
     dream_size: int
-    used: int
+    dropped: int
 
 
 class Presenter:
@@ -74,6 +75,8 @@ class Presenter:
         self._controls, self._looks, self._camera = controls, looks, camera
         self._keeper = keeper
         self._times: deque[float] = deque()
+        self._shown_at: float | None = None
+        self._heard: dict[str, str] = {}
         self._begun = time.monotonic()
         self._dreamed = 0
         self._message = ""
@@ -95,7 +98,10 @@ class Presenter:
             else:
                 view.show(self.last, self.status)
         for listener in self._listeners:
-            listener(self.status)
+            try:
+                listener(self.status)
+            except Exception:  # whoever listens, the show goes on
+                log.exception("a listener of the show failed")
 
     def _composed(self, dreamed: Dreamed) -> Image8:
         strength = self._controls.parameters().strength
@@ -107,11 +113,11 @@ class Presenter:
         self._message = view.problem or ""
         log.warning("%s", self._message)
         self.views = tuple(other for other in self.views if other is not view)
-        view.close()
+        threading.Thread(target=view.close, name="closing", daemon=True).start()
 
     def _status(self, presented: Presented) -> LiveStatus:
         now = time.monotonic()
-        dreamed, last = presented.dreamed, self._times[-1] if self._times else now
+        dreamed, last, self._shown_at = presented.dreamed, self._shown_at or now, now
         latency, took, loss = self.status.latency_ms, self.status.dream_ms, self.status.loss
         if dreamed is not None:
             latency, loss = (now - dreamed.frame.time) * 1e3, dreamed.report.loss
@@ -120,7 +126,6 @@ class Presenter:
         while len(self._times) > 2 and now - self._times[0] > _RATE_SECONDS:
             self._times.popleft()
         span = now - self._times[0] if self._times else 0.0
-        captured = self._camera.captured
         return LiveStatus(
             fps=(len(self._times) - 1) / span if span > 0 else 0.0,
             target_fps=self._controls.parameters().target_fps,
@@ -129,8 +134,8 @@ class Presenter:
             dream_ms=took,
             frame_ms=(now - last) * 1e3,
             camera=self._camera.state,
-            captured=captured,
-            dropped=max(0, captured - presented.used),
+            captured=self._camera.captured,
+            dropped=presented.dropped,
             dreamed=self._dreamed,
             preset=self._controls.look().name,
             ready=self._looks.ready_now,
@@ -138,5 +143,14 @@ class Presenter:
             frozen=self._controls.frozen,
             recording=self._keeper.recording,
             uptime=now - self._begun,
-            message=self._looks.error or self._message or self._keeper.message,
+            message=self._newest_message(),
         )
+
+    def _newest_message(self) -> str:
+        """Return what was said last, by whomever."""
+        said = {"looks": self._looks.error or "", "keeper": self._keeper.message}
+        for who, message in said.items():
+            if message and message != self._heard.get(who):
+                self._message = message
+        self._heard = said
+        return self._message

@@ -7,7 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from stream_dream.errors import SourceError
+import numpy as np
+
+from stream_dream.errors import SettingsError, SourceError
 from stream_dream.image import fit_size
 from stream_dream.live.camera import Camera
 from stream_dream.live.controls import Controls
@@ -71,11 +73,11 @@ class Show:
         self.listeners: list[Callable[[LiveStatus], None]] = []
         self._connect, self._framing, self._keeper = connect, framing, keeper
         self._looks, self._controls, self._settings = looks, controls, dream
-        sizes = sizes or ladder(dream.dream_size)
-        self._governor = Governor(sizes)
-        self._sizes = sorted(sizes, key=lambda size: abs(size - self._governor.size))
+        self._sizes = tuple(sizes or ladder(dream.dream_size))
+        self._governor = Governor(self._sizes)
         self._size = self._governor.size
         self._shape = _FIRST_SHAPE
+        self._dream_function = LiveDream(looks, controls)
         self._presenter: Presenter | None = None
 
     @property
@@ -96,9 +98,10 @@ class Show:
                 self._wait_for_first(camera)
                 if self.ended.is_set():
                     return
-                self._looks.begin(list(map(self._shape_at, self._sizes)))
+                if not self._make_ready():
+                    return
                 stage = MotionStage(
-                    *(camera, self._framing, self._controls, lambda: self._size),
+                    *(camera, self._framing, self._controls, lambda: self._size, self._reshape),
                     cuts=self._settings.cuts,
                 )
                 self._present(camera, stage)
@@ -126,7 +129,47 @@ class Show:
                 return
             if camera.ended.is_set():
                 raise SourceError("the source ended before its first picture")
-        log.warning("camera: no picture yet, the show begins without")
+        if not self.ended.is_set():
+            log.warning("camera: no picture yet, the show begins without")
+            standing_in = np.zeros((*_FIRST_SHAPE, 3), np.uint8)
+            shown = self._framing(standing_in, mirror=False, provisional=True)
+            self._shape = shown.shape[0], shown.shape[1]
+
+    def _make_ready(self) -> bool:
+        """Wait until the first look can be dreamed; False where the show is ended before.
+
+        Raises:
+            SettingsError: It cannot be dreamed.
+        """
+        self._fit_sizes()
+        self._looks.begin(self._shapes())
+        while not self._looks.is_ready(self._controls.look().name, self._shape_at(self._size)):
+            if self._looks.error is not None:
+                raise SettingsError(self._looks.error)
+            if self.ended.wait(0.02):
+                return False
+        return True
+
+    def _fit_sizes(self) -> None:
+        """Leave out sizes beyond the picture's own: all of them would give the same dream."""
+        largest = max(self._shape)
+        sizes = [size for size in self._sizes if size < largest]
+        if len(sizes) < len(self._sizes):
+            sizes = [largest, *sizes]
+        self._governor = Governor(sizes)
+        self._size = self._governor.size
+
+    def _reshape(self, shape: Shape) -> None:
+        """Take another size of what is shown; the dream goes on when it is ready for it."""
+        if shape != self._shape:
+            self._shape = shape
+            self._fit_sizes()
+            self._looks.reshape(self._shapes())
+
+    def _shapes(self) -> list[Shape]:
+        """List the dreams' (height, width), those near the present size first."""
+        near = sorted(self._governor.sizes, key=lambda size: abs(size - self._size))
+        return list(dict.fromkeys(map(self._shape_at, near)))
 
     def _shape_at(self, size: int) -> Shape:
         width, height = fit_size((self._shape[1], self._shape[0]), size)
@@ -145,14 +188,14 @@ class Show:
         self, camera: Camera, stage: MotionStage, present: Callable[[Presented], None]
     ) -> None:
         """Dream picture after picture, at most at the rate that is wanted."""
-        dreamer = TemporalDreamer(LiveDream(self._looks, self._controls), self._settings)
+        dreamer = TemporalDreamer(self._dream_function, self._settings)
         staged: Staged | None = None
-        used, resets = 0, self._controls.resets
+        resets = self._controls.resets
         due = before = time.monotonic()
         while not self.ended.wait(max(0.0, due - time.monotonic())) and stage.error is None:
             period = 1 / self._controls.parameters().target_fps
-            if self._controls.frozen and staged is not None:
-                present(Presented(None, self._size, used))
+            if self._controls.frozen and staged is not None and not camera.ended.is_set():
+                present(Presented(None, self._size, stage.dropped))
                 due = before = time.monotonic() + _FROZEN_SECONDS
                 continue
             fresh = stage.slot.take(_PATIENCE_FRAMES * period)
@@ -165,10 +208,10 @@ class Show:
                 dreamer.reset()
             begun = time.perf_counter()
             prepared = latest.prepared if fresh is not None else stage.again(latest)
-            staged, used = latest, used + (fresh is not None)
+            staged = latest
             dreamer.use(self._with_parameters())
             dreamed = dreamer.ascend(prepared)
-            present(Presented(dreamed, max(prepared.small.shape), used))
+            present(Presented(dreamed, max(prepared.small.shape), stage.dropped))
             now = time.monotonic()
             self._govern(time.perf_counter() - begun, now - before)
             due, before = max(due + period, now - period), now
@@ -177,7 +220,7 @@ class Show:
         """Choose the size of the next dream, of those that are ready."""
         target = self._controls.parameters().target_fps
         size = self._governor.observe(busy, passed, target)
-        if self._looks.is_ready_at(self._shape_at(size)):
+        if self._dream_function.can_dream(self._shape_at(size)):
             self._size = size
         else:
             self._governor.stay(self._size)

@@ -1,0 +1,30 @@
+"""A place for one item, where the newest wins."""
+
+from __future__ import annotations
+
+import threading
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Slot(Generic[T]):
+    """Holds the newest item until it is taken."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._changed = threading.Condition()
+        self._item: T | None = None
+
+    def put(self, item: T) -> None:
+        """Replace the item."""
+        with self._changed:
+            self._item = item
+            self._changed.notify()
+
+    def take(self, seconds: float = 0.0) -> T | None:
+        """Return the item and forget it; None where there is none in time."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._item is not None, seconds)
+            item, self._item = self._item, None
+            return item

@@ -1,0 +1,117 @@
+"""Looks that fade into each other, and settings made fit for a show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stream_dream.frame import ImageF
+from stream_dream.live.controls import Controls, parameters_of
+from stream_dream.live.looks import LiveDream, for_live, step_factor
+from stream_dream.presets import load_preset
+from stream_dream.settings import DreamSettings
+
+SHAPE = (8, 8)
+
+
+class _Ascent:
+    """Notes which look dreamed."""
+
+    def __init__(self, name: str, log: list[str]) -> None:
+        self.name, self.log = name, log
+
+    def change(self, **numbers: Any) -> None: ...
+
+    def __call__(self, source: ImageF, carried: ImageF, **_: Any) -> tuple[ImageF, float]:
+        self.log.append(self.name)
+        return carried, 1.0
+
+
+class _Looks:
+    """Looks that are ready with some numbers of octaves."""
+
+    def __init__(self, **octaves: int) -> None:
+        self.octaves, self.log = octaves, []
+
+    def want(self, look: str, shape: tuple[int, int], octaves: int) -> None: ...
+
+    def ready(self, look: str, shape: tuple[int, int], octaves: int) -> _Ascent | None:
+        enough = octaves <= self.octaves.get(look, 0)
+        return _Ascent(look, self.log) if enough else None
+
+
+class _Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def frames(dream: LiveDream, clock: _Clock, count: int) -> None:
+    image = np.zeros((*SHAPE, 3), np.float32)
+    for _ in range(count):
+        dream(image, image, index=0, rng=np.random.default_rng(0))
+        clock.now += 0.04
+
+
+def controls_of(clock: _Clock) -> Controls:
+    made = {"eyes": DreamSettings(octaves=2), "wild": DreamSettings(octaves=4)}
+    return Controls(parameters_of(made["eyes"]), made, "eyes", clock=clock)
+
+
+def test_looks_fade_over_whatever_their_octaves() -> None:
+    clock, looks = _Clock(), _Looks(eyes=2, wild=4)
+    controls = controls_of(clock)
+    dream = LiveDream(looks, controls, clock=clock)  # type: ignore[arg-type]
+    frames(dream, clock, 5)
+    controls.use("wild")
+    frames(dream, clock, 50)
+    fading = looks.log[5:30]
+    assert looks.log[:5] == ["eyes"] * 5
+    assert 8 < fading.count("wild") < 17
+    assert fading[:8].count("wild") < fading[-8:].count("wild")
+    assert looks.log[31:] == ["wild"] * len(looks.log[31:])
+
+
+def test_a_look_that_gets_ready_late_fades_in_then() -> None:
+    clock, looks = _Clock(), _Looks(eyes=2)
+    controls = controls_of(clock)
+    dream = LiveDream(looks, controls, clock=clock)  # type: ignore[arg-type]
+    controls.use("wild")
+    frames(dream, clock, 50)
+    assert set(looks.log) == {"eyes"}
+    looks.octaves["wild"] = 4
+    frames(dream, clock, 25)
+    assert 8 < looks.log[50:].count("wild") < 17
+
+
+def test_nothing_ready_leaves_what_is_carried() -> None:
+    clock = _Clock()
+    dream = LiveDream(_Looks(), controls_of(clock), clock=clock)  # type: ignore[arg-type]
+    image = np.full((*SHAPE, 3), 0.5, np.float32)
+    residual, loss = dream(image, image, index=0, rng=np.random.default_rng(0))
+    assert residual is image
+    assert loss == 0
+    assert not dream.can_dream(SHAPE)
+
+
+def test_a_failed_look_is_at_hand_no_more() -> None:
+    controls = controls_of(_Clock())
+    controls.use("wild")
+    controls.drop("wild")
+    assert controls.looks == ("eyes",)
+    assert controls.look().name == "eyes"
+    controls.drop("eyes")  # the last one stays
+    assert controls.looks == ("eyes",)
+
+
+@pytest.mark.parametrize("name", ["dogs", "wild", "keras_example"])
+def test_settings_become_those_of_a_show(name: str) -> None:
+    film = load_preset(name).dream
+    show = for_live(film)
+    assert show.octaves <= 4
+    assert show.warm_up == 0
+    assert show.step_size == pytest.approx(film.step_size * step_factor(film))
+    assert (show.schedule == "rotate") == (film.schedule == "together")
