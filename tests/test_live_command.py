@@ -6,13 +6,19 @@ import json
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import synthetic
 
 from stream_dream.errors import SettingsError
 from stream_dream.live.config import read_config, write_config
+from stream_dream.live.controls import Controls, parameters_of
+from stream_dream.live.looks import for_live
+from stream_dream.live_command import _reached
 from stream_dream.options import with_optional_values
+from stream_dream.presets import load_preset
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -101,6 +107,27 @@ def test_a_config_comes_back_as_it_was_written(tmp_path: Path) -> None:
     write_config(path, values)
     assert read_config(path) == values
     assert "# Frames per second to hold." in path.read_text()
+
+
+def test_where_a_show_has_got_to_is_written_as_it_would_be_given() -> None:
+    dreams = {name: load_preset(name).dream for name in ("dogs", "eyes")}
+    dreams["mine"] = dreams["dogs"].model_copy(update={"octaves": 4})
+    looks = {name: for_live(dream) for name, dream in dreams.items()}
+    controls = Controls(parameters_of(looks["dogs"]), looks, "dogs")
+    made: Any = SimpleNamespace(controls=controls)
+    given = {"layer": ["block5"], "presets": ["x/mine.toml,eyes"], "source": "test"}
+    kept = _reached(given, dreams, made)
+    assert kept["layer"] == ["block5"]
+    assert not {"step_size", "octaves", "persistence"} & kept.keys()
+    controls.change({"step_size": looks["dogs"].step_size * 1.5})
+    changed = _reached(given, dreams, made)["step_size"]
+    assert changed == pytest.approx(dreams["dogs"].step_size * 1.5)
+    controls.use("mine")
+    kept = _reached(given, dreams, made)
+    assert kept["preset"] == "x/mine.toml"
+    assert "layer" not in kept
+    assert "step_size" not in kept
+    assert kept["source"] == "test"
 
 
 @pytest.mark.parametrize(
