@@ -157,6 +157,7 @@ def test_unknown_names_suggest_the_nearest(tiny: Make) -> None:
         Ascent(tiny(network="inception_v9"))
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("schedule", ["together", "rotate", "restore"])
 def test_frames_can_be_dreamed_in_tiles(tiny: Make, schedule: str) -> None:
     source = to_float(synthetic.photo((200, 150)))

@@ -22,12 +22,14 @@ def signatures(frames: list[Image8]) -> np.ndarray:
     return np.stack([signature(frame) for frame in frames])
 
 
+@pytest.mark.real
 def test_the_period_of_a_swing_is_found() -> None:
     span = best_span(signatures(swinging(60, 20)), shortest=12, longest=30, fade=4, cuts=[])
     assert span.stop - span.start == 20
     assert span.apart < 3
 
 
+@pytest.mark.real
 def test_what_looks_alike_has_to_move_alike() -> None:
     # Half a period later the square passes its middle again, the other way.
     frames = swinging(60, 20)
@@ -36,6 +38,7 @@ def test_what_looks_alike_has_to_move_alike() -> None:
     assert span.apart > 3, middle
 
 
+@pytest.mark.real
 def test_no_loop_crosses_a_cut_if_there_is_another() -> None:
     frames = swinging(44, 20)
     other = [255 - frame for frame in swinging(30, 25)]

@@ -63,6 +63,7 @@ def test_transparency_is_filled_and_said(tmp_path: Path) -> None:
     assert np.abs(found.view(0, found.size)[:, 40:] - mean).max() < 3
 
 
+@pytest.mark.real
 def test_the_best_part_of_a_clip_is_found(swing: Path) -> None:
     found = cycle(swing, min_seconds=0.7, max_seconds=1.4, crossfade=0.2)
     assert found.frames == 20

@@ -94,6 +94,7 @@ def counting(*convolutions: tuple[int, int], padding: str) -> Gradient:
     return Gradient(keras.Model(image, x), Share(), {"map": total})
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("padding", ["same", "valid"])
 @pytest.mark.parametrize(
     ("convolutions", "size", "tile"),

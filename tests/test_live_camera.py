@@ -123,6 +123,7 @@ def test_a_driver_that_hangs_is_left_to_itself() -> None:
         camera.close()
 
 
+@pytest.mark.real
 def test_a_connection_that_goes_on_by_itself_is_kept() -> None:
     pause, tries = threading.Event(), []
 
@@ -156,6 +157,7 @@ def test_a_connection_that_goes_on_by_itself_is_kept() -> None:
         camera.close()
 
 
+@pytest.mark.real
 def test_hanging_connections_do_not_pile_up() -> None:
     hang = threading.Event()
     tries = []

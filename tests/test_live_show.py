@@ -206,6 +206,7 @@ def test_a_file_ends_the_show(tiny: Callable[..., DreamSettings], tmp_path: Path
     assert made.show.ended.is_set()
 
 
+@pytest.mark.real
 def test_a_listener_that_fails_does_not_end_the_show(playing: _Playing) -> None:
     def fail(status: LiveStatus) -> None:
         raise ValueError("no")

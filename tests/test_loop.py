@@ -48,6 +48,7 @@ def looped(
     return make_loop(source, target, dreams, validated(LoopSettings, values), **(rest or {}))
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("suffix", ["gif", "webp", "apng"])
 def test_pillow_finds_frames_delays_and_an_endless_loop(
     tiny: Make, picture: Path, tmp_path: Path, suffix: str
@@ -66,12 +67,14 @@ def test_pillow_finds_frames_delays_and_an_endless_loop(
         assert film.size == summary.size == (96, 64)
 
 
+@pytest.mark.real
 def test_a_gif_says_that_it_is_slower(tiny: Make, picture: Path, tmp_path: Path) -> None:
     summary = looped(picture, tmp_path / "x.gif", tiny(), fps=60)
     assert any("50 frames a second" in note for note in summary.notes)
     assert not looped(picture, tmp_path / "y.gif", tiny(), fps=50).notes
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("suffix", ["mp4", "webm", "mov", "mkv"])
 def test_films_show_several_turns_and_no_frame_twice(
     tiny: Make, picture: Path, tmp_path: Path, suffix: str
@@ -88,6 +91,7 @@ def test_films_show_several_turns_and_no_frame_twice(
     assert min(steps) > 0
 
 
+@pytest.mark.real
 def test_a_sequence_and_a_poster(tiny: Make, picture: Path, tmp_path: Path) -> None:
     looped(picture, tmp_path / "x-%03d.png", tiny())
     assert len(list(tmp_path.glob("x-*.png"))) == FRAMES
@@ -97,6 +101,7 @@ def test_a_sequence_and_a_poster(tiny: Make, picture: Path, tmp_path: Path) -> N
     )
 
 
+@pytest.mark.real
 def test_the_same_settings_make_the_same_loop(tiny: Make, picture: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
         looped(picture, tmp_path / f"{name}.apng", tiny())
@@ -110,6 +115,7 @@ def test_without_steps_the_loop_is_the_camera(tiny: Make, picture: Path, tmp_pat
         np.testing.assert_array_equal(read_picture(tmp_path / f"x-{number}.png").image, source)
 
 
+@pytest.mark.real
 def test_a_clip_becomes_a_loop(tiny: Make, tmp_path: Path) -> None:
     clip = clips.make(tmp_path / "clip.mp4", seconds=1)
     summary = looped(clip, tmp_path / "x.gif", tiny(), min_seconds=0.4, crossfade=0.1)
@@ -119,6 +125,7 @@ def test_a_clip_becomes_a_loop(tiny: Make, tmp_path: Path) -> None:
     assert bounce.frames == 18
 
 
+@pytest.mark.real
 def test_several_looks_are_passed_through(tiny: Make, picture: Path, tmp_path: Path) -> None:
     one, two = tiny(layer=["conv1"], persistence=0.5), tiny(layer=["conv2"], persistence=0.5)
     quiet = {"motion": "still", "longer_side": 96}
@@ -158,6 +165,7 @@ def test_reports_count_on_from_round_to_round(tiny: Make, picture: Path, tmp_pat
     assert totals[-1].frame_count == len(reports)
 
 
+@pytest.mark.real
 def test_max_size_is_kept_and_said(tiny: Make, picture: Path, tmp_path: Path) -> None:
     for suffix in ("gif", "webp", "apng", "mp4"):
         free = tmp_path / f"free.{suffix}"
@@ -171,6 +179,7 @@ def test_max_size_is_kept_and_said(tiny: Make, picture: Path, tmp_path: Path) ->
         assert count == FRAMES
 
 
+@pytest.mark.real
 def test_what_cannot_fit_is_an_error_and_is_kept(tiny: Make, picture: Path, tmp_path: Path) -> None:
     with pytest.raises(SinkError, match="at the least") as caught:
         looped(picture, tmp_path / "x.gif", tiny(step_size=0.05), max_size=1000)
@@ -249,6 +258,7 @@ def test_ctrl_c_while_writing_keeps_the_loop(
     assert [path.name for path in tmp_path.iterdir()] == ["x.interrupted.gif"]
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("size", [(1, 1), (7, 5)])
 def test_tiny_pictures_become_loops(tiny: Make, tmp_path: Path, size: tuple[int, int]) -> None:
     write_picture(Picture(np.full((size[1], size[0], 3), 90, np.uint8)), tmp_path / "tiny.png")

@@ -55,6 +55,7 @@ def of_levels() -> keras.Model:
     return keras.Sequential([keras.Input((None, None, 3)), scaled, convolution], name="rescaling_1")
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     "make", [flat_classifier, on_a_backbone, u_net, of_half_precision, of_levels]
 )

@@ -141,6 +141,7 @@ def test_sound_shape_quality_and_cuts_reach_the_output(tiny: Make, tmp_path: Pat
     assert made["whole"].stat().st_size < 0.5 * made["cuts"].stat().st_size
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("name", ["take:2.mp4", "-x.gif", "-%02d.png"])
 def test_any_name_will_do(
     tiny: Make, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
@@ -192,6 +193,7 @@ def test_the_demo_clip_for_real(tmp_path: Path) -> None:
     assert np.abs(np.subtract(source[9], dream[9], dtype=int)).mean() > 4
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("guide", ["clip", "picture"])
 def test_a_clip_guides_frame_by_frame(
     tiny: Make, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, guide: str

@@ -149,6 +149,7 @@ def identity(source: Path, target: Path, **span: float) -> Path:
     return target
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm"])
 @pytest.mark.parametrize(
     ("late", "start"), [(None, 0), (None, 0.48), ("sound", 0.2), ("picture", 0.2)]
@@ -167,6 +168,7 @@ def test_sound_stays_in_sync(tmp_path: Path, suffix: str, late: str | None, star
     assert "start: 0.000000" in clips.report(path)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm"])
 def test_longer_sound_is_kept_unless_an_end_is_given(tmp_path: Path, suffix: str) -> None:
     clip = clips.make_beep(tmp_path / "beep.mp4")
@@ -176,6 +178,7 @@ def test_longer_sound_is_kept_unless_an_end_is_given(tmp_path: Path, suffix: str
     assert clips.sound_length(part) == pytest.approx(1, abs=0.05)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     ("source", "target", "codec"),
     [
@@ -287,6 +290,7 @@ def test_leftovers_of_a_crash_are_not_touched(tmp_path: Path) -> None:
     left.unlink()
 
 
+@pytest.mark.real
 def test_what_is_on_disk_can_be_played_after_a_crash(tmp_path: Path) -> None:
     sink = VideoSink(tmp_path / "a.mp4", size=(320, 240), fps=NTSC)
     for index in range(150):
@@ -440,6 +444,7 @@ def test_an_animated_png_is_lossless_and_loops(tmp_path: Path) -> None:
             np.testing.assert_array_equal(film.convert("RGB"), clips.counting_image(index))
 
 
+@pytest.mark.real
 def test_a_gif_has_the_colours_that_were_asked_for(tmp_path: Path) -> None:
     sizes = {}
     for dither in ("bayer", "sierra", "none"):
@@ -461,6 +466,7 @@ def test_a_gif_has_the_colours_that_were_asked_for(tmp_path: Path) -> None:
     assert len(set(sizes.values())) == len(sizes)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("suffix", ["gif", "webp", "apng", *FILMS])
 def test_what_is_too_large_is_made_smaller_and_stays_whole(tmp_path: Path, suffix: str) -> None:
     def made(name: str, limit: int | None) -> tuple[VideoSink, Path]:

@@ -204,6 +204,7 @@ def test_an_interrupted_picture_keeps_its_detail(photo: Path, tmp_path: Path, ti
     np.testing.assert_array_equal(kept, read_picture(photo).image)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("schedule", ["all", "restore"])
 def test_ctrl_c_between_two_steps_keeps_the_picture(
     photo: Path, tmp_path: Path, tiny: Make, monkeypatch: pytest.MonkeyPatch, schedule: str
