@@ -47,7 +47,7 @@ class Recorder:
     two seconds of the show before it are missing.
 
     A kill of all processes took up to 0.5 s, also beside two busy programs, and 0.6 s where a file
-    had just begun, which is called ``NAME.part`` still (measured, 30 kills). A power cut should
+    had just begun, which is called ``NAME.part`` still (measured, 50 kills). A power cut should
     take about a second more, as the file is brought to the disk once a second; that is not
     measured, and what a drive only claims to have stored cannot be helped.
     """
