@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import typer
@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from stream_dream.live_settings import LOOPBACK_WEB
 from stream_dream.presets import load_preset
 from stream_dream.quiet import DEBUG_VARIABLE
-from stream_dream.settings import DreamSettings, merged, typed_name, validated
+from stream_dream.settings import DreamSettings, limits, merged, typed_name, validated
 
 Preset = Annotated[
     str, typer.Option(help="A look: a name (see: stream-dream presets) or a .toml file.")
@@ -36,13 +36,13 @@ def bounds(field: FieldInfo) -> str:
     kind = _kind(field)
     if get_origin(kind) is Literal:
         return " | ".join(get_args(kind))
-    limits = dict(_limits(field))
-    low, high = limits.get("ge", limits.get("gt")), limits.get("le")
+    found = limits(field)
+    low, high = found.get("ge", found.get("gt")), found.get("le")
     if low is None:
         return ""
     if high is None:
-        return f"{'above' if 'gt' in limits else 'from'} {low:g}"
-    return f"{'above ' if 'gt' in limits else ''}{low:g} to {high:g}"
+        return f"{'above' if 'gt' in found else 'from'} {low:g}"
+    return f"{'above ' if 'gt' in found else ''}{low:g} to {high:g}"
 
 
 def default_text(value: object) -> str:
@@ -155,10 +155,3 @@ def _metavar(field: FieldInfo) -> str | None:
     if isinstance(extra, dict) and "metavar" in extra:
         return str(extra["metavar"])
     return {int: "INTEGER", float: "NUMBER", bool: None}.get(_kind(field), "NAME")
-
-
-def _limits(field: FieldInfo) -> Iterator[tuple[str, float]]:
-    for limit in field.metadata:
-        for name in ("ge", "gt", "le"):
-            if hasattr(limit, name):
-                yield name, getattr(limit, name)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 
 from stream_dream.errors import SettingsError
 
@@ -387,6 +388,17 @@ def validated(model: type[_M], values: Mapping[str, Any], *, origin: str = "") -
             reason = own if plain is None else plain.format_map(first.get("ctx", {}))
             message = f"{shown} cannot be {given!r}: {reason}"
         raise SettingsError(f"{origin}: {message}" if origin else message) from None
+
+
+def limits(field: FieldInfo) -> dict[str, float]:
+    """Return the limits of a setting: some of ``ge``, ``gt``, ``le`` and ``lt``."""
+    kinds = ("ge", "gt", "le", "lt")
+    return {
+        kind: getattr(limit, kind)
+        for limit in field.metadata
+        for kind in kinds
+        if hasattr(limit, kind)
+    }
 
 
 def typed_name(model: type[BaseModel], field: str) -> str:

@@ -68,37 +68,9 @@ def assembled(
     controls = Controls(LiveParameters(**{**of_look, **own.model_dump()}), looks, first)
     connect = feed_opener(settings)
     with ExitStack() as stack:
-        views: list[View] = []
-
-        def opened(view: View) -> None:
-            views.append(view)
-            stack.callback(view.close)
-
-        recorder = None
-        if settings.record is not None:
-            recorder = Recorder(
-                settings.record, minutes=settings.record_minutes, fps=own.target_fps
-            )
-        keeper = Keeper(
-            settings.recordings,
-            minutes=settings.record_minutes,
-            fps=own.target_fps,
-            first=recorder,
-        )
-        opened(keeper)
-        web = window = None
-        if settings.web is not None:
-            web = WebView(
-                settings.web, controls, token=settings.token, recordings=settings.recordings
-            )
-            opened(web)
-        if settings.virtual_camera:
-            opened(VirtualCamera())
-        if settings.window:
-            window = Window(controls, fullscreen=settings.fullscreen, screen=settings.screen)
-            opened(window)
-        if settings.osc is not None:
-            stack.callback(OscControl(settings.osc_host, settings.osc, controls).close)
+        keeper = _keeper(settings, own.target_fps)
+        stack.callback(keeper.close)
+        views: list[View] = [keeper, *_opened(settings, controls, stack)]
         made = Looks(looks, first)
         made.on_failure = controls.drop
         show = Show(connect, Framing(settings), made, controls, dream, keeper)
@@ -108,7 +80,33 @@ def assembled(
         show.listeners.append(supervised)
         if len(set(settings.cycle)) > 1:
             show.listeners.append(_Cycle(settings.cycle, settings.every, controls))
+        window = next((view for view in views if isinstance(view, Window)), None)
+        web = next((view for view in views if isinstance(view, WebView)), None)
         yield Assembled(show, made, controls, window, web)
+
+
+def _keeper(settings: LiveSettings, fps: float) -> Keeper:
+    minutes, film = settings.record_minutes, settings.record
+    recorder = None if film is None else Recorder(film, minutes=minutes, fps=fps)
+    return Keeper(settings.recordings, minutes=minutes, fps=fps, first=recorder)
+
+
+def _opened(settings: LiveSettings, controls: Controls, stack: ExitStack) -> list[View]:
+    """Open the views and controls that are asked for; the stack closes them."""
+    views: list[View] = []
+    if settings.web is not None:
+        folder = settings.recordings
+        views.append(WebView(settings.web, controls, token=settings.token, recordings=folder))
+        stack.callback(views[-1].close)
+    if settings.virtual_camera:
+        views.append(VirtualCamera())
+        stack.callback(views[-1].close)
+    if settings.window:
+        views.append(Window(controls, fullscreen=settings.fullscreen, screen=settings.screen))
+        stack.callback(views[-1].close)
+    if settings.osc is not None:
+        stack.callback(OscControl(settings.osc_host, settings.osc, controls).close)
+    return views
 
 
 class _Supervised:

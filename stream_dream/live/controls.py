@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
 from stream_dream.errors import SettingsError
+from stream_dream.live.limits import limits
 from stream_dream.live_settings import LiveParameters
 from stream_dream.settings import DreamSettings, validated
 
@@ -192,10 +193,6 @@ class Controls:
 
 def parameters_of(dream: DreamSettings) -> LiveParameters:
     """Return the parameters that a look brings, where a show has them; others at their default."""
-    values = {}
-    for name in OF_A_LOOK:
-        field = LiveParameters.model_fields[name]
-        most = next((limit.le for limit in field.metadata if hasattr(limit, "le")), None)
-        value = getattr(dream, name)
-        values[name] = value if most is None else min(value, most)
-    return LiveParameters(**values)
+    return LiveParameters(
+        **{name: min(getattr(dream, name), limits(name)[1]) for name in OF_A_LOOK}
+    )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from stream_dream.errors import SinkError, StreamDreamError
 from stream_dream.frame import Image8
 from stream_dream.live.controls import Action
 from stream_dream.live.recorder import Recorder
-from stream_dream.live.snapshot import save_snapshot
+from stream_dream.live.snapshot import make_folder, save_snapshot
 from stream_dream.live.status import LiveStatus
+from stream_dream.media.target import dated_name
 
 log = logging.getLogger("stream_dream.live")
 
@@ -82,10 +83,10 @@ class Keeper:
 
     def _start(self) -> None:
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            path = self._folder / time.strftime("show-%Y%m%d-%H%M%S.mkv")
+            make_folder(self._folder)
+            path = dated_name(self._folder / "show.mkv", datetime.now())
             self._recorder = Recorder(path, minutes=self._minutes, fps=self._fps)
-        except (StreamDreamError, OSError) as error:
+        except StreamDreamError as error:
             self._tell(f"nothing is recorded: {error}")
 
     def _stop(self) -> None:
@@ -95,10 +96,9 @@ class Keeper:
 
     def _save(self, image: Image8) -> None:
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
             path = save_snapshot(image, self._folder, "snapshot")
             self._tell(f"saved {path.name}")
-        except (SinkError, OSError) as error:
+        except SinkError as error:
             self._tell(f"no snapshot: {error}")
 
     def _tell(self, message: str) -> None:

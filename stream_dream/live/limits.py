@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 
 from stream_dream.live_settings import LiveParameters
+from stream_dream.settings import limits as limits_of
 
 
 def limits(name: str) -> tuple[float, float]:
-    """Return the least and the greatest value of a live parameter; infinite where it has none."""
-    least, most = -math.inf, math.inf
-    for limit in LiveParameters.model_fields[name].metadata:
-        least = getattr(limit, "ge", least)
-        most = getattr(limit, "le", most)
-    return least, most
+    """Return the least and the greatest value of a live parameter; infinite for a switch."""
+    found = limits_of(LiveParameters.model_fields[name])
+    return found.get("ge", -math.inf), found.get("le", math.inf)

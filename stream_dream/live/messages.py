@@ -10,6 +10,7 @@ from typing import Any
 
 from stream_dream.errors import SettingsError, first_line
 from stream_dream.live.controls import ACTIONS, Controls
+from stream_dream.live.limits import limits
 from stream_dream.live.status import LiveStatus
 from stream_dream.live_settings import LiveParameters
 
@@ -103,20 +104,6 @@ def change(controls: Controls, values: object) -> None:
         if not switch and not -1e9 < value < 1e9:
             raise SettingsError(f"{name} cannot be that large: give a number in its range")
     controls.change(values, origin="show")
-
-
-def limits(name: str) -> tuple[float, float]:
-    """Return least and greatest value of a numeric parameter; an open end is one step inside."""
-    found: dict[str, float] = {}
-    for limit in LiveParameters.model_fields[name].metadata:
-        for kind in ("ge", "gt", "le", "lt"):
-            if hasattr(limit, kind):
-                found[kind] = getattr(limit, kind)
-    low, high = found.get("ge", found.get("gt")), found.get("le", found.get("lt"))
-    if low is None or high is None:
-        raise TypeError(f"live parameter {name!r} needs a range")
-    step = _step(name, low, high)
-    return low + step * ("gt" in found), high - step * ("lt" in found)
 
 
 def _knob(name: str) -> dict[str, Any]:
