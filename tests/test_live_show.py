@@ -208,11 +208,16 @@ def test_a_file_ends_the_show(tiny: Callable[..., DreamSettings], tmp_path: Path
 
 @pytest.mark.real
 def test_a_listener_that_fails_does_not_end_the_show(playing: _Playing) -> None:
+    heard: list[int] = []
+
     def fail(status: LiveStatus) -> None:
+        heard.append(status.dreamed)
         raise ValueError("no")
 
     playing.show.listeners.append(fail)
     playing.until(lambda: playing.show.status.dreamed > 10)
+    assert len(heard) > 5
+    assert playing.error is None
 
 
 @pytest.mark.real

@@ -117,8 +117,11 @@ def test_nobody_to_tell_is_no_error(socket_name: str | None) -> None:
     environment = {"WATCHDOG_USEC": "1000"}
     if socket_name is not None:
         environment["NOTIFY_SOCKET"] = socket_name
+    open_files = len(os.listdir("/dev/fd"))
     service = ServiceManager(environment)
     service.ready()
     service.frame()
     service.status("dreaming")
     service.stopping()
+    del service
+    assert len(os.listdir("/dev/fd")) == open_files

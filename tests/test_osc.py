@@ -112,9 +112,11 @@ def test_numbers_are_taken_as_senders_have_them(desk: _Desk) -> None:
 
 def test_looks_change_by_name(desk: _Desk) -> None:
     desk.send(packet("/stream_dream/preset", "late-night"))
-    wait_for(lambda: desk.controls.look().name == "late-night")
+    desk.flush()
+    assert desk.controls.look().name == "late-night"
     desk.send(packet("/preset", "dogs"))
-    wait_for(lambda: desk.controls.look().name == "dogs")
+    desk.flush()
+    assert desk.controls.look().name == "dogs"
 
 
 def test_actions_and_their_buttons(desk: _Desk) -> None:
