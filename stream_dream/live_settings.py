@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from stream_dream.settings import DreamSettings, Model, Names, Size
+from stream_dream.setting_values import Model, Names, Size
+from stream_dream.settings import DreamSettings
 
 Turn = Literal["0", "90", "180", "270"]
 

@@ -7,23 +7,31 @@ from __future__ import annotations
 
 import difflib
 import math
-import re
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from stream_dream.errors import SettingsError
+from stream_dream.setting_values import (
+    Bytes,
+    CameraMotion,
+    Classes,
+    Dither,
+    GradientNorm,
+    Group,
+    Layers,
+    Model,
+    Names,
+    Rate,
+    Schedule,
+    Seconds,
+    Size,
+)
 
-Schedule = Literal["together", "all", "rotate", "restore"]
-GradientNorm = Literal["laplacian", "std", "mean_abs"]
-CameraMotion = Literal["breathe", "sway", "turn", "zoom", "still"]
-Dither = Literal["bayer", "sierra", "none"]
-
-_LAYER = re.compile(r"(?P<name>[^:=]+)(:(?P<channels>\d+(,\d+)*))?(=(?P<weight>[^=]+))?")
 _STILL_SIZE = 1024
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -39,79 +47,6 @@ _REASONS = {
     "literal_error": "give {expected}",
     "too_short": "give at least one",
 }
-
-
-class Model(BaseModel):
-    """A set of knobs, frozen and checked."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        allow_inf_nan=False,
-        validate_by_name=True,
-        validate_by_alias=True,
-    )
-
-
-class LayerTarget(Model):
-    """A layer to be dreamed, written ``NAME[:CHANNEL,...][=WEIGHT]``."""
-
-    name: str
-    weight: float = 1.0
-    channels: tuple[Annotated[int, Field(ge=0)], ...] = ()
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read ``block10``, ``block10=0.5`` or ``block10:42,57=2``. Raises ``ValueError``."""
-        match = _LAYER.fullmatch(text.strip())
-        if match is None:
-            raise ValueError(f"{text!r} is not NAME[:CHANNEL,...][=WEIGHT], such as block10:42=0.5")
-        try:
-            weight = float(match["weight"] or 1)
-        except ValueError:
-            raise ValueError(f"the weight in {text!r} is not a number") from None
-        channels = tuple(
-            int(channel) for channel in (match["channels"] or "").split(",") if channel
-        )
-        return cls(name=match["name"], weight=weight, channels=channels)
-
-    def __str__(self) -> str:
-        """Return the text that ``parse`` reads."""
-        channels = ":" + ",".join(map(str, self.channels)) if self.channels else ""
-        weight = f"={self.weight:g}" if self.weight != 1 else ""
-        return f"{self.name}{channels}{weight}"
-
-
-class ClassTarget(Model):
-    """A class of things to be dreamed, written ``NAME[=WEIGHT]`` or ``NUMBER[=WEIGHT]``."""
-
-    name: str
-    weight: float = 1.0
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read ``tabby cat``, ``281`` or ``tabby cat=-0.5``. Raises ``ValueError``."""
-        name, _, weight = text.partition("=")
-        try:
-            return cls(name=name.strip(), weight=float(weight or 1))
-        except ValueError:
-            raise ValueError(f"the weight in {text!r} is not a number") from None
-
-    def __str__(self) -> str:
-        """Return the text that ``parse`` reads."""
-        return self.name + (f"={self.weight:g}" if self.weight != 1 else "")
-
-
-def _parse_layer(value: object) -> object:
-    return LayerTarget.parse(value) if isinstance(value, str) else value
-
-
-def _parse_class(value: object) -> object:
-    return ClassTarget.parse(str(value)) if isinstance(value, str | int) else value
-
-
-Layers = tuple[Annotated[LayerTarget, BeforeValidator(_parse_layer)], ...]
-Classes = tuple[Annotated[ClassTarget, BeforeValidator(_parse_class)], ...]
 
 
 class DreamSettings(Model):
@@ -187,32 +122,6 @@ class DreamSettings(Model):
     seed: int = Field(0, ge=0, lt=2**63, description="Start of the random numbers.")
 
 
-def _parse_seconds(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        parts = [float(part) for part in value.split(":")]
-    except ValueError:
-        parts = []
-    if not 1 <= len(parts) <= 3:
-        raise ValueError("give seconds, mm:ss or hh:mm:ss")
-    return sum(part * 60**power for power, part in enumerate(reversed(parts)))
-
-
-def _parse_size(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"(\d+)x(\d+)", value)
-    if match is None:
-        raise ValueError("give WIDTHxHEIGHT in pixels, such as 1280x720")
-    return int(match[1]), int(match[2])
-
-
-Seconds = Annotated[float | None, BeforeValidator(_parse_seconds)]
-Side = Annotated[int, Field(ge=1, le=16384)]
-Size = Annotated[tuple[Side, Side] | None, BeforeValidator(_parse_size)]
-
-
 CRF = Field(18, ge=0, le=51, description="Quality of films and WebP: 0 is best.")
 
 
@@ -238,46 +147,6 @@ class OutputSettings(_Excerpt):
     crf: int = CRF
     audio: bool = Field(True, description="Keep the sound.")
     compare: bool = Field(False, description="Show source and dream side by side.")
-
-
-def _parse_list(value: object) -> object:
-    """Read ``dogs,spirals``, or several such texts."""
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list | tuple):
-        return value
-    return tuple(name.strip() for text in texts for name in str(text).split(","))
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_parse_list)]
-
-
-def _parse_group(value: object) -> object:
-    """Read ``block10+block5=0.5``: layers that are dreamed at the same time."""
-    return tuple(value.split("+")) if isinstance(value, str) else value
-
-
-def _parse_fraction(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return Fraction(value).limit_denominator(1001)
-    except (ValueError, ZeroDivisionError):
-        raise ValueError("give frames per second, such as 25 or 30000/1001") from None
-
-
-def _parse_bytes(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kMG]?)(i?)B?", value, re.IGNORECASE)
-    if match is None:
-        raise ValueError("give a size such as 8MB, 500kB or 8MiB")
-    power = " kmg".index(match[2].lower() or " ")
-    return int(float(match[1]) * (1024 if match[3] else 1000) ** power)
-
-
-Group = Annotated[Layers, BeforeValidator(_parse_group)]
-Rate = Annotated[Fraction, Field(gt=0, le=240), BeforeValidator(_parse_fraction)]
-Bytes = Annotated[int, Field(ge=1000), BeforeValidator(_parse_bytes)]
 
 
 class LoopSettings(_Excerpt):

@@ -27,7 +27,8 @@ from stream_dream.media.picture_sink import write_picture
 from stream_dream.options import with_options
 from stream_dream.presets import DEFAULT_PRESET, load_preset
 from stream_dream.render import RenderSummary
-from stream_dream.settings import DreamSettings, LayerTarget, OutputSettings, typed_name
+from stream_dream.setting_values import LayerTarget
+from stream_dream.settings import DreamSettings, OutputSettings, typed_name
 
 Run = Callable[..., tuple[int, str, str]]
 KNOBS = {**DreamSettings.model_fields, **OutputSettings.model_fields}

@@ -30,6 +30,7 @@ FLOORS = (
     ("presets",),
     ("live_settings",),
     ("settings",),
+    ("setting_values",),
     ("quiet", "signals", "priority"),
     ("errors",),
 )

@@ -8,7 +8,8 @@ import pytest
 
 from stream_dream.errors import SettingsError
 from stream_dream.presets import DEFAULT_PRESET, load_preset, preset_text, presets
-from stream_dream.settings import DreamSettings, LayerTarget, OutputSettings, merged, validated
+from stream_dream.setting_values import LayerTarget
+from stream_dream.settings import DreamSettings, OutputSettings, merged, validated
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from stream_dream.dream.normalize import NORMS
-from stream_dream.settings import GradientNorm
+from stream_dream.setting_values import GradientNorm
 
 GradientFunction = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from stream_dream.settings import GradientNorm
+from stream_dream.setting_values import GradientNorm
 
 # Far below the gradients of the largest pictures, which shrink with the number of pixels.
 _EPSILON = 1e-12

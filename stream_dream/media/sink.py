@@ -30,7 +30,7 @@ from stream_dream.media.target import (
     reserve,
     reserve_folder,
 )
-from stream_dream.settings import Dither
+from stream_dream.setting_values import Dither
 
 __all__ = ["Soundtrack", "VideoSink", "check_target"]
 
