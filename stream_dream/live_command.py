@@ -266,7 +266,7 @@ def _set_up_log(*, quiet: bool) -> None:
 
 def _invite(link: str, token: str | None) -> None:
     if token is not None:
-        from stream_dream.live.access import qr_text
+        from stream_dream.live.page.access import qr_text
 
         typer.echo(qr_text(link), err=True)
     complain(f"open {link}")

@@ -15,12 +15,12 @@ from stream_dream.live.keeper import Keeper
 from stream_dream.live.looks import Looks
 from stream_dream.live.notify import ServiceManager
 from stream_dream.live.osc import OscControl
+from stream_dream.live.page.view import WebView
 from stream_dream.live.recorder import Recorder
 from stream_dream.live.show import Show
 from stream_dream.live.status import LiveStatus
 from stream_dream.live.view import View
 from stream_dream.live.virtual_camera import VirtualCamera
-from stream_dream.live.web import WebView
 from stream_dream.live.window import Window
 from stream_dream.live_settings import LiveParameters, LiveSettings, ShowParameters
 from stream_dream.settings import DreamSettings

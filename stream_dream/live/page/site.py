@@ -20,12 +20,12 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from stream_dream.errors import SettingsError
-from stream_dream.live.access import MOST_BYTES, Receive, Scope, Send
 from stream_dream.live.controls import Controls
-from stream_dream.live.dialogue import Dialogue
-from stream_dream.live.messages import change, dumps, loads, refusal
-from stream_dream.live.metrics import metrics
-from stream_dream.live.pictures import Pictures
+from stream_dream.live.page.access import MOST_BYTES, Receive, Scope, Send
+from stream_dream.live.page.dialogue import Dialogue
+from stream_dream.live.page.messages import change, dumps, loads, refusal
+from stream_dream.live.page.metrics import metrics
+from stream_dream.live.page.pictures import Pictures
 
 MOST_STREAMS = 16
 MOST_SOCKETS = 32

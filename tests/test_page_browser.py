@@ -11,7 +11,7 @@ import pytest
 import shows
 
 from stream_dream.live.controls import Controls
-from stream_dream.live.web import WebView
+from stream_dream.live.page.view import WebView
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

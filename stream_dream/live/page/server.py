@@ -10,7 +10,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from stream_dream.live.access import MOST_BYTES, Application, Message, Receive, Scope, Send
+from stream_dream.live.page.access import MOST_BYTES, Application, Message, Receive, Scope, Send
 from stream_dream.quiet import debugging
 
 MOST_CONNECTIONS = 128

@@ -11,8 +11,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from stream_dream.errors import SettingsError
 from stream_dream.live.controls import Controls
-from stream_dream.live.messages import dumps, form, loads, obey, refusal, state
-from stream_dream.live.pictures import Pictures
+from stream_dream.live.page.messages import dumps, form, loads, obey, refusal, state
+from stream_dream.live.page.pictures import Pictures
 
 MOST_MESSAGES = 100
 """Messages a second that are taken of a page."""

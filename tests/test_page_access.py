@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from stream_dream.live import access
-from stream_dream.live.access import Gate, Guesses, Receive, Scope, Send, is_loopback, qr_text
+from stream_dream.live.page import access
+from stream_dream.live.page.access import Gate, Guesses, Receive, Scope, Send, is_loopback, qr_text
 
 TOKEN = "a secret, with ümlaut"
 

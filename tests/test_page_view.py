@@ -26,12 +26,12 @@ from websockets.typing import Origin
 
 from stream_dream.errors import SettingsError
 from stream_dream.frame import Image8
-from stream_dream.live import pictures as module
-from stream_dream.live import server, site
 from stream_dream.live.controls import Controls
-from stream_dream.live.messages import form, limits
-from stream_dream.live.pictures import Pictures
-from stream_dream.live.web import WebView
+from stream_dream.live.page import pictures as module
+from stream_dream.live.page import server, site
+from stream_dream.live.page.messages import form, limits
+from stream_dream.live.page.pictures import Pictures
+from stream_dream.live.page.view import WebView
 from stream_dream.live_settings import LiveParameters
 
 
@@ -368,7 +368,7 @@ def test_no_message_breaks_anything(
     controls: Controls,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("stream_dream.live.dialogue.MOST_MESSAGES", 10**6)
+    monkeypatch.setattr("stream_dream.live.page.dialogue.MOST_MESSAGES", 10**6)
     chance = random.Random(7)
     with shows.playing(view, controls), talk(view) as talking:
         for _ in range(300):
@@ -522,6 +522,6 @@ def test_a_missing_extra_is_named(
     controls: Controls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    monkeypatch.delitem(sys.modules, "stream_dream.live.server")
+    monkeypatch.delitem(sys.modules, "stream_dream.live.page.server")
     with pytest.raises(SettingsError, match=r"pip install 'stream-dream\[live\]'"):
         WebView(("127.0.0.1", 0), controls, token=None, recordings=tmp_path)

@@ -16,15 +16,15 @@ from urllib.parse import quote
 
 from stream_dream.errors import SettingsError, first_line
 from stream_dream.frame import Image8
-from stream_dream.live.access import Gate, is_loopback
 from stream_dream.live.controls import Controls
-from stream_dream.live.pictures import Pictures
+from stream_dream.live.page.access import Gate, is_loopback
+from stream_dream.live.page.pictures import Pictures
 from stream_dream.live.status import LiveStatus
 
 if TYPE_CHECKING:
     import uvicorn
 
-    from stream_dream.live.site import Site
+    from stream_dream.live.page.site import Site
 
 _START_SECONDS = 10.0
 # What is under way gets half a second, of the two that ``close`` may take.
@@ -69,8 +69,8 @@ class WebView:
             SettingsError: The extra ``live`` is missing, or the address cannot be served at.
         """
         try:
-            from stream_dream.live.server import make_server
-            from stream_dream.live.site import Site
+            from stream_dream.live.page.server import make_server
+            from stream_dream.live.page.site import Site
         except ImportError as error:
             raise SettingsError(
                 "--web needs the extra live: pip install 'stream-dream[live]'"
@@ -119,7 +119,7 @@ class WebView:
         self._socket.close()
 
     def _end(self) -> None:
-        from stream_dream.live.server import cut_off
+        from stream_dream.live.page.server import cut_off
 
         self._site.close()
         asyncio.get_running_loop().call_later(_GRACE_SECONDS, cut_off, self._server)
