@@ -1,10 +1,11 @@
-"""Makes the final file from the fragmented MP4 that was encoded first."""
+"""Makes the final file from the fragmented MP4s that were encoded first."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple, Self
 
 from stream_dream.media.ffmpeg import run
 from stream_dream.media.fitting import Compression
@@ -15,20 +16,37 @@ GIF_FPS = 50
 """The fastest that viewers play: they take delays below 2/100 s for 10/100 s."""
 
 
+class Encoded(NamedTuple):
+    """Encoded images, as ffmpeg is told to read them.
+
+    Attributes:
+        given: Arguments of the input.
+        copied: Arguments of an output that takes them over as they are.
+    """
+
+    given: tuple[str, ...]
+    copied: tuple[str, ...] = ("-c:v", "copy")
+
+    @classmethod
+    def in_one(cls, path: Path) -> Self:
+        """Read one file."""
+        return cls(("-i", str(path)))
+
+
 def finish_film(
-    rough: Path,
+    encoded: Encoded,
     final: Path,
     made: Format,
     *,
     sound: Soundtrack | None,
     longest: float | None,
-    picture: Sequence[str] = ("-c:v", "copy"),
+    picture: Sequence[str],
     seconds: float,
 ) -> None:
     """Bring the picture into its container and add the sound.
 
     Args:
-        rough: The encoded picture.
+        encoded: The encoded picture.
         final: The file to write.
         made: Its format.
         sound: The soundtrack; None for none.
@@ -39,7 +57,7 @@ def finish_film(
     given, taken = sound_arguments(sound, made, longest)
     start = ["-movflags", "+faststart"] if made.muxer in ("mp4", "mov") else []
     mapped = ["-map", "0:v:0", *picture, "-map_chapters", "-1"]
-    command = ["-i", str(rough), *given, *mapped, *taken, *start]
+    command = [*encoded.given, *given, *mapped, *taken, *start]
     run([*command, "-f", made.muxer, "-y", str(final)], seconds)
 
 
@@ -53,7 +71,7 @@ _DITHERS = {"bayer": "bayer:bayer_scale=3", "sierra": "sierra2_4a", "none": "non
 
 
 def finish_gif(
-    rough: Path,
+    encoded: Encoded,
     final: Path,
     *,
     size: tuple[int, int],
@@ -67,7 +85,7 @@ def finish_gif(
     duration is kept.
 
     Args:
-        rough: The pictures, encoded without loss.
+        encoded: The pictures, encoded without loss.
         final: The file to write.
         size: (width, height) in square pixels.
         fps: The rate of the pictures; above 50 some are left out.
@@ -81,35 +99,37 @@ def finish_gif(
         colors = f"{_FEWER_SHADES},palettegen=max_colors={compression.colors}"
         generate = ["-vf", f"{prepared},{colors}", "-frames:v", "1", "-update", "1"]
         run(
-            ["-i", str(rough), *generate, "-c:v", "png", "-f", "image2", "-y", str(palette)],
+            [*encoded.given, *generate, "-c:v", "png", "-f", "image2", "-y", str(palette)],
             seconds,
         )
         dither = _DITHERS[compression.dither]
         use = f"[0:v]{prepared}[x];[x][1:v]paletteuse=dither={dither}:diff_mode=rectangle"
-        command = ["-i", str(rough), "-i", str(palette), "-lavfi", use, "-loop", "0"]
+        command = [*encoded.given, "-i", str(palette), "-lavfi", use, "-loop", "0"]
         run([*command, "-f", "gif", "-y", str(final)], seconds)
     finally:
         palette.unlink(missing_ok=True)
 
 
 def finish_webp(
-    rough: Path, final: Path, *, size: tuple[int, int], crf: int, seconds: float
+    encoded: Encoded, final: Path, *, size: tuple[int, int], crf: int, seconds: float
 ) -> None:
     """Make an animated WebP that loops for ever; ``crf`` 18 becomes its quality 82."""
     codec = ["-vf", _square(size), "-c:v", "libwebp_anim", "-quality", str(100 - crf)]
-    run(["-i", str(rough), *codec, "-loop", "0", "-f", "webp", "-y", str(final)], seconds)
+    run([*encoded.given, *codec, "-loop", "0", "-f", "webp", "-y", str(final)], seconds)
 
 
-def finish_apng(rough: Path, final: Path, *, size: tuple[int, int], seconds: float) -> None:
+def finish_apng(encoded: Encoded, final: Path, *, size: tuple[int, int], seconds: float) -> None:
     """Make an animated PNG that loops for ever."""
     codec = ["-vf", _square(size), "-c:v", "apng", "-pred", "mixed", "-plays", "0"]
-    run(["-i", str(rough), *codec, "-f", "apng", "-y", str(final)], seconds)
+    run([*encoded.given, *codec, "-f", "apng", "-y", str(final)], seconds)
 
 
-def finish_pictures(rough: Path, folder: Path, *, size: tuple[int, int], seconds: float) -> None:
+def finish_pictures(
+    encoded: Encoded, folder: Path, *, size: tuple[int, int], seconds: float
+) -> None:
     """Write every picture as a PNG of its own into an empty folder."""
     pattern = str(folder / "x").replace("%", "%%")[:-1] + "%09d.png"
-    run(["-i", str(rough), "-vf", _square(size), "-f", "image2", pattern], seconds)
+    run([*encoded.given, "-vf", _square(size), "-f", "image2", pattern], seconds)
 
 
 def _square(size: tuple[int, int]) -> str:

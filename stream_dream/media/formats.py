@@ -152,6 +152,12 @@ def _quality(made: Format, crf: int) -> list[str]:
     return ["-crf", str(scaled)]
 
 
+def coded_size(made: Format, size: tuple[int, int]) -> tuple[int, int]:
+    """Give the (width, height) that is encoded: a film's sides are even."""
+    width, height = size
+    return (width + width % 2, height + height % 2) if made.film else size
+
+
 def square_size(size: tuple[int, int], pixel_aspect: Fraction) -> tuple[int, int]:
     """Give the (width, height) that shows the same picture in square pixels."""
     return max(1, round(size[0] * pixel_aspect)), size[1]
