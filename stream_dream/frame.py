@@ -74,6 +74,8 @@ class FrameReport:
         visible_share: Share of the frame that the previous frame shows too, 0..1.
         cut: True where a new shot began.
         dropped: Frames dropped so far to keep up (always 0 when rendering).
+        checksum: CRC-32 of the dreamed image, uint8 RGB, before it is encoded; None where it was
+            not asked for.
     """
 
     index: int
@@ -82,6 +84,7 @@ class FrameReport:
     visible_share: float
     cut: bool = False
     dropped: int = 0
+    checksum: int | None = None
 
 
 class Source(Protocol):

@@ -19,7 +19,7 @@ FLOORS = (
     ("network_command", "loop_command", "live_command"),
     ("progress", "options"),
     ("render", "stills", "loop", "live"),
-    ("emerging", "cycle", "stations"),
+    ("emerging", "cycle", "stations", "dreaming"),
     ("pipeline",),
     ("temporal",),
     ("dream",),

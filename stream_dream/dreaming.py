@@ -1,0 +1,151 @@
+"""Dreams frames on their way from a source to a file: what short renders and films share."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
+from stream_dream.image import resize
+from stream_dream.media.guide import guide_images
+from stream_dream.pipeline import Behind, ahead, single_threads
+from stream_dream.quiet import hushed
+from stream_dream.settings import DreamSettings, OutputSettings
+from stream_dream.temporal.dreamer import Dreamed, Prepared, TemporalDreamer
+
+if TYPE_CHECKING:
+    from stream_dream.dream.ascent import Ascent
+    from stream_dream.dream.composing import Guide
+
+# Frames that wait between two stages: enough to even out a slow one, few enough for 4K.
+_DEPTH = 4
+
+
+def make_ascent(dream: DreamSettings) -> Ascent:
+    """Build the network. TensorFlow is imported here: a wrong path is reported before that."""
+    with hushed():
+        from stream_dream.dream.ascent import Ascent
+
+    return Ascent(dream)
+
+
+class Writer:
+    """Composes, writes and reports each dreamed frame.
+
+    Attributes:
+        stages: Seconds by stage, summed up.
+        fps: Frames per second so far, not counting the start.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[Image8], None],
+        output: OutputSettings,
+        on_report: Callable[[FrameReport], None],
+        *,
+        checksums: bool = False,
+    ) -> None:
+        """Take what becomes of each image, uint8 RGB, and of each report.
+
+        Args:
+            write: Takes the images, in order.
+            output: Their size, and whether the source stands beside the dream.
+            on_report: Takes the report on each frame that was written.
+            checksums: True to add the image's checksum to its report.
+        """
+        self.stages: Counter[str] = Counter()
+        self.fps = 0.0
+        self._begun: float | None = None
+        self._written = 0
+        self._write, self._on_report = write, on_report
+        self._output, self._checksums = output, checksums
+
+    def __call__(self, dreamed: Dreamed) -> None:
+        """Write one frame."""
+        begun = time.perf_counter()
+        image = dreamed.compose(self._output.size)
+        if self._output.compare:
+            image = _beside(resize(dreamed.frame.image, image.shape[1::-1]), image)
+        composed = time.perf_counter()
+        self._write(image)
+        seconds = dreamed.report.seconds | {
+            "compose": composed - begun,
+            "encode": time.perf_counter() - composed,
+        }
+        self.stages.update(seconds)
+        if self._begun is None:
+            self._begun = time.perf_counter()
+        else:
+            self._written += 1
+            self.fps = self._written / (time.perf_counter() - self._begun)
+        checksum = zlib.crc32(np.ascontiguousarray(image).data) if self._checksums else None
+        self._on_report(replace(dreamed.report, seconds=seconds, checksum=checksum))
+
+
+class Guided:
+    """Shows the guide of each frame before the frame is dreamed."""
+
+    def __init__(self, guide: Guide | None, path: Path | None, *, first: int = 0) -> None:
+        """Show the guide of the frame with the number ``first``.
+
+        Args:
+            guide: What guides the dream; None without.
+            path: The picture or clip that it is shown.
+            first: The frame to begin with; a clip has one guide for each.
+        """
+        self._guide = guide
+        self._images = iter(()) if path is None else guide_images(path)
+        if guide is not None:
+            shown = next(self._images)
+            for image in islice(self._images, first):  # none where a picture is the only one
+                shown = image
+            guide.show(shown)
+
+    def next_frame(self) -> None:
+        """Show the next guide if there is one."""
+        image = next(self._images, None)
+        if self._guide is not None and image is not None:
+            self._guide.show(image)
+
+
+def dream_frames(
+    frames: Iterator[Frame],
+    dreamer: TemporalDreamer,
+    guided: Guided,
+    write: Callable[[Dreamed], None],
+) -> None:
+    """Dream frames: decode and find motion ahead of the dream, compose and encode behind it."""
+
+    def prepared() -> Iterator[Prepared]:
+        for frame in frames:
+            yield dreamer.prepare(frame)
+
+    with (
+        single_threads(),
+        closing(ahead(prepared(), _DEPTH)) as stream,
+        Behind(write, _DEPTH) as writer,
+    ):
+        for item in stream:
+            writer.put(dreamer.ascend(item))
+            guided.next_frame()
+
+
+def written_shape(info: StreamInfo, output: OutputSettings) -> tuple[tuple[int, int], Fraction]:
+    """Give (width, height) of the images that are written, and the shape of their pixels."""
+    width, height = output.size or info.size
+    size = (width * 2 if output.compare else width, height)
+    return size, info.pixel_aspect if output.size is None else Fraction(1)
+
+
+def _beside(left: Image8, right: Image8) -> Image8:
+    return np.concatenate([left, right], axis=1)
