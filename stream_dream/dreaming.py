@@ -31,11 +31,19 @@ if TYPE_CHECKING:
 _DEPTH = 4
 
 
-def make_ascent(dream: DreamSettings) -> Ascent:
-    """Build the network. TensorFlow is imported here: a wrong path is reported before that."""
+def make_ascent(dream: DreamSettings, *, threads: int | None = None) -> Ascent:
+    """Build the network. TensorFlow is imported here: a wrong path is reported before that.
+
+    Args:
+        dream: How to dream.
+        threads: How many threads TensorFlow may use; None to let the dream choose.
+    """
     with hushed():
         from stream_dream.dream.ascent import Ascent
+        from stream_dream.dream.cores import use_threads
 
+    if threads is not None:
+        use_threads(threads)
     return Ascent(dream)
 
 

@@ -47,6 +47,10 @@ class SinkError(StreamDreamError):
         self.exit_code = exit_code
 
 
+class DiskFull(SinkError):
+    """A target for which there is no room: trying again is of no use."""
+
+
 class Interrupted(StreamDreamError):
     """The user stopped a render; the message says what was kept, and where."""
 

@@ -18,11 +18,22 @@ def use_cores(*, share: float) -> None:
         share: Of the cores, for one operation.
     """
     cores = os.cpu_count() or 1
-    if tf.config.threading.get_intra_op_parallelism_threads():
-        return
+    if not tf.config.threading.get_intra_op_parallelism_threads():
+        _set_threads(max(1, int(cores * share)), max(2, cores))
+
+
+def use_threads(count: int) -> None:
+    """Let TensorFlow use so many threads in all, as one of several processes side by side.
+
+    Does nothing once TensorFlow runs.
+    """
+    _set_threads(max(1, count // 2), count)
+
+
+def _set_threads(within: int, between: int) -> None:
     try:
-        tf.config.threading.set_intra_op_parallelism_threads(max(1, int(cores * share)))
-        tf.config.threading.set_inter_op_parallelism_threads(max(2, cores))
+        tf.config.threading.set_intra_op_parallelism_threads(within)
+        tf.config.threading.set_inter_op_parallelism_threads(between)
     except RuntimeError:
         # TensorFlow was in use before: whoever did so has chosen the threads.
         return

@@ -71,13 +71,21 @@ class Completion:
         pixels = self.size[0] * self.size[1]
         return PATIENCE + frames * (1 + pixels / 250_000)
 
-    def make(self, encoded: Encoded, frames: int, *, longest: float | None = None) -> Path:
-        """Make the file, under a temporary name beside its own still.
+    def make(
+        self,
+        encoded: Encoded,
+        frames: int,
+        *,
+        longest: float | None = None,
+        room: Path | None = None,
+    ) -> Path:
+        """Make the file, under a temporary name still.
 
         Args:
             encoded: The encoded images.
             frames: Their number.
             longest: Seconds behind which the sound is cut; None to leave it whole.
+            room: The folder to make it in, on the same disk; None for the file's own.
 
         Returns:
             The temporary name: a file or, for numbered pictures, a folder.
@@ -86,7 +94,8 @@ class Completion:
             SinkError: If ffmpeg or the disk fails.
         """
         pictures = self.format.muxer == "image2"
-        made = reserve_folder(self.path) if pictures else reserve(self.path)
+        path = self.path if room is None else room / self.path.name
+        made = reserve_folder(path) if pictures else reserve(path)
         seconds = self.patience(frames)
         try:
             if pictures:

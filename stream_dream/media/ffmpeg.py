@@ -14,15 +14,15 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-from stream_dream.errors import SinkError
+from stream_dream.errors import DiskFull, SinkError
 from stream_dream.priority import step_back
 
 PATIENCE = 120.0
 """Seconds without a sign of life after which ffmpeg is taken for hung and killed."""
 
-_DISK_ERRORS = tuple(
-    os.strerror(code)
-    for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO)
+_FULL = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT))
+_DISK_ERRORS = _FULL + tuple(
+    os.strerror(code) for code in (errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO)
 )
 """What a user can mend; ffmpeg wraps it into several lines of its own inner workings."""
 
@@ -91,7 +91,7 @@ class FFmpeg:
                 data = data[self._process.stdin.write(data) :]
         except (BrokenPipeError, ValueError) as error:  # ValueError: closed by an earlier failure
             self.kill()
-            raise SinkError(self._reason()) from error
+            raise self._error() from error
         finally:
             watchdog.cancel()
 
@@ -109,7 +109,7 @@ class FFmpeg:
             self.give_up()
         self.kill()
         if self._process.returncode != 0:
-            raise SinkError(self._reason())
+            raise self._error()
 
     def kill(self) -> None:
         """End it now, if it still runs, and leave neither zombie nor open pipe."""
@@ -129,6 +129,10 @@ class FFmpeg:
         assert self._process.stderr is not None
         for line in self._process.stderr:
             self._lines.append(line.decode(errors="replace").strip())
+
+    def _error(self) -> SinkError:
+        reason = self._reason()
+        return DiskFull(reason) if reason.endswith(_FULL) else SinkError(reason)
 
     def _reason(self) -> str:
         """Say in one line why it ended: what a user can mend first, else its first complaint."""

@@ -1,0 +1,1 @@
+"""Renders of long films: planned, resumable, spread over processes and machines."""

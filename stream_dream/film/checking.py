@@ -1,0 +1,94 @@
+"""Checks what an earlier run has left, before it is built upon."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+
+from stream_dream.film.files import digest
+from stream_dream.film.plan import Chunk, Plan
+from stream_dream.film.records import ChunkFiles, Record
+
+
+def check(
+    folder: Path,
+    plan: Plan,
+    records: dict[int, Record],
+    *,
+    on_checked: Callable[[int, int], None] = lambda chunks, total: None,
+) -> tuple[dict[int, Record], list[str]]:
+    """Tell the chunks that can be relied on from those that have to be done again.
+
+    A picture must be what was written and decode to all of its frames; a state is looked at where
+    the next chunk is going to need it.
+
+    Args:
+        folder: Where they lie.
+        plan: All chunks.
+        records: Those that say they are finished, by number.
+        on_checked: Called with the number of chunks checked so far, and the number there are.
+
+    Returns:
+        The records of the good ones, by number, and a line on each of the others.
+    """
+    good: dict[int, Record] = {}
+    bad: list[str] = []
+    chunks = [chunk for chunk in plan.chunks if chunk.number in records]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        problems = pool.map(lambda c: _picture_problem(folder, c, records[c.number]), chunks)
+        for count, (chunk, problem) in enumerate(zip(chunks, problems, strict=True), 1):
+            on_checked(count, len(chunks))
+            if problem is None:
+                good[chunk.number] = records[chunk.number]
+            else:
+                bad.append(f"{problem}: {_frames(chunk)} are dreamed again")
+    for chunk in reversed(chunks):  # from behind: a chunk that goes needs the state before it
+        if chunk.number not in good or not chunk.continued or chunk.number + 1 in good:
+            continue
+        state, expected = ChunkFiles(folder, chunk.number).state, good[chunk.number].state
+        problem = _problem(state, expected)
+        if problem is not None:
+            del good[chunk.number]
+            bad.append(f"{problem}: {_frames(chunk)} are dreamed again")
+    return good, bad
+
+
+def _picture_problem(folder: Path, chunk: Chunk, record: Record) -> str | None:
+    path = ChunkFiles(folder, chunk.number).picture
+    problem = _problem(path, record.picture)
+    if problem is not None:
+        return problem
+    frames = _decoded(path)
+    if frames != chunk.frames:
+        return f"{path.name} has {frames} frames instead of {chunk.frames}"
+    return None
+
+
+def _problem(path: Path, expected: str | None) -> str | None:
+    try:
+        return None if digest(path) == expected else f"{path.name} is damaged"
+    except OSError:
+        return f"{path.name} is missing"
+
+
+def _decoded(path: Path) -> int:
+    """Count the frames that can be decoded."""
+    capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+    try:
+        return sum(1 for _ in iter(capture.grab, False))
+    finally:
+        capture.release()
+
+
+def _frames(chunk: Chunk) -> str:
+    return f"frames {chunk.first} to {chunk.first + chunk.frames - 1}"
+
+
+def missing(plan: Plan, records: Iterable[int]) -> list[Chunk]:
+    """Return the chunks that are still to be done."""
+    done = set(records)
+    return [chunk for chunk in plan.chunks if chunk.number not in done]

@@ -1,0 +1,170 @@
+"""Who dreams the chunks: this process, or several processes of this machine."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, MutableSequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from multiprocessing.sharedctypes import RawArray
+from typing import Any, Protocol
+
+from stream_dream.film.chunk import Studio, Task
+from stream_dream.film.records import Record
+from stream_dream.frame import FrameReport
+
+_WATCH_SECONDS = 0.5
+
+
+class Crew(Protocol):
+    """Takes chunks and dreams them, as many at a time as it has places.
+
+    Attributes:
+        places: How many chunks it dreams side by side.
+    """
+
+    places: int
+
+    def submit(self, task: Task, place: int) -> Future[Record]:
+        """Begin a chunk at a free place, numbered from 0."""
+
+    def dreamed(self, place: int) -> int:
+        """Tell how many frames of its chunk are done at a place."""
+
+    def lost(self, error: BaseException) -> bool:
+        """Tell whether an error means that no worker is of use any more."""
+
+    def renew(self) -> None:
+        """Replace the workers, none of which is at work."""
+
+    def close(self, *, wait: bool) -> None:
+        """End the workers, waiting for what they are at or not."""
+
+
+class Single:
+    """This process, one chunk at a time."""
+
+    def __init__(self, on_frame: Callable[[FrameReport], None] = lambda report: None) -> None:
+        """Take what is told of each frame, in a thread of its own."""
+        self.places = 1
+        self._studio = Studio()
+        self._frames = 0
+        self._on_frame = on_frame
+        self._pool = ThreadPoolExecutor(1, "chunk")
+
+    def submit(self, task: Task, place: int) -> Future[Record]:
+        """Begin a chunk."""
+        self._frames = 0
+        return self._pool.submit(self._studio.dream, task, self._count)
+
+    def dreamed(self, place: int) -> int:
+        """Tell how many frames of the chunk are done."""
+        return self._frames
+
+    def lost(self, error: BaseException) -> bool:
+        """Tell that nobody has vanished."""
+        return False
+
+    def renew(self) -> None:
+        """Do nothing."""
+
+    def close(self, *, wait: bool) -> None:
+        """End the thread."""
+        self._pool.shutdown(wait=wait, cancel_futures=True)
+        if wait:
+            self._studio.close()
+
+    def _count(self, report: FrameReport) -> None:
+        self._frames += 1
+        self._on_frame(report)
+
+
+class Processes:
+    """Several processes of this machine, each with its share of the cores."""
+
+    def __init__(self, count: int) -> None:
+        """Start so many.
+
+        They need not be told to stop: they end with this process, however it ends, and leave
+        Ctrl-C and its relatives to it.
+        """
+        self.places = count
+        self._counts = RawArray("q", count)
+        self._pool = self._start()
+
+    def submit(self, task: Task, place: int) -> Future[Record]:
+        """Begin a chunk."""
+        self._counts[place] = 0
+        try:
+            return self._pool.submit(_dream, task, place)
+        except BrokenProcessPool as error:
+            failed = Future[Record]()
+            failed.set_exception(error)
+            return failed
+
+    def dreamed(self, place: int) -> int:
+        """Tell how many frames of its chunk are done at a place."""
+        return int(self._counts[place])
+
+    def lost(self, error: BaseException) -> bool:
+        """Tell whether a process was killed: the others have ended then, too."""
+        return isinstance(error, BrokenProcessPool)
+
+    def renew(self) -> None:
+        """Replace the processes."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool = self._start()
+
+    def close(self, *, wait: bool) -> None:
+        """End the processes."""
+        if not wait:
+            for process in list((self._pool._processes or {}).values()):
+                with suppress(OSError):
+                    process.kill()
+        self._pool.shutdown(wait=wait, cancel_futures=True)
+
+    def _start(self) -> ProcessPoolExecutor:
+        # Spawned: TensorFlow does not survive a fork.
+        return ProcessPoolExecutor(
+            self.places,
+            multiprocessing.get_context("spawn"),
+            initializer=_begin,
+            initargs=(os.getpid(), self._counts),
+        )
+
+
+_studio: Studio | None = None
+_counts: MutableSequence[int] = []
+
+
+def _begin(parent: int, counts: Any) -> None:
+    """Prepare a worker process."""
+    global _studio, _counts
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None:
+            signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    _studio, _counts = Studio(), counts
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent has ended: nobody would take what it makes."""
+    while os.getppid() == parent:
+        time.sleep(_WATCH_SECONDS)
+    os._exit(1)
+
+
+def _dream(task: Task, place: int) -> Record:
+    """Dream a chunk in a worker process."""
+    assert _studio is not None
+
+    def count(report: FrameReport) -> None:
+        _counts[place] += 1
+
+    return _studio.dream(task, count)

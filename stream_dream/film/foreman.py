@@ -1,0 +1,210 @@
+"""Hands out the chunks of a film, each when the one before it in its shot is done."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, replace
+
+from stream_dream.errors import (
+    DiskFull,
+    Interrupted,
+    NetworkError,
+    SettingsError,
+    StreamDreamError,
+    first_line,
+)
+from stream_dream.film.chunk import Task
+from stream_dream.film.crew import Crew
+from stream_dream.film.plan import Chunk, Plan
+from stream_dream.film.records import Record
+
+ATTEMPTS = 3
+"""How many times a chunk is tried."""
+
+_LOOK_SECONDS = 0.25
+# Trying again would change nothing.
+_HOPELESS = (DiskFull, SettingsError, NetworkError)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a film is.
+
+    Attributes:
+        frames: Frames done, those of chunks in work and of earlier runs included.
+        total: Frames of the film.
+        chunks_done: Chunks done.
+        chunks: Chunks of the film.
+        retries: Chunks that had to be begun again in this run.
+        fps: Frames per second of this run; 0 before the first.
+        seconds_left: Estimated time for the rest; None before it can be told.
+        stopping: True where no chunk is begun any more.
+    """
+
+    frames: int
+    total: int
+    chunks_done: int
+    chunks: int
+    retries: int
+    fps: float
+    seconds_left: float | None
+    stopping: bool = False
+
+
+class ChunkFailed(StreamDreamError):
+    """A chunk that could not be dreamed; what was finished is kept."""
+
+
+class Foreman:
+    """Has a crew dream all chunks of a plan that are not finished."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        crew: Crew,
+        make_task: Callable[[Chunk], Task],
+        finished: dict[int, Record],
+        *,
+        on_record: Callable[[Record], None],
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+        on_retry: Callable[[Chunk, str], None] = lambda chunk, reason: None,
+    ) -> None:
+        """Take the work.
+
+        Args:
+            plan: All chunks.
+            crew: Who dreams them.
+            make_task: Makes the task for a chunk.
+            finished: Records of those that are done, by number; completed in the course.
+            on_record: Called with the record of each chunk that is done.
+            on_progress: Called several times a second.
+            on_retry: Called with a chunk that is begun again, and why.
+        """
+        self._plan, self._crew, self._make_task = plan, crew, make_task
+        self._finished = finished
+        self._on_record, self._on_progress, self._on_retry = on_record, on_progress, on_retry
+        self._running: dict[Future[Record], tuple[Task, int]] = {}
+        self._free = list(range(crew.places))
+        self._attempts: dict[int, int] = {}
+        self._retries = 0
+        self._stopping = self._broken = False
+        self._begun: float | None = None
+        self._at_begin = self._done_frames()
+        self._left = [0] * plan.shots
+        for chunk in plan.chunks:
+            if chunk.number not in finished:
+                self._left[chunk.shot] += chunk.frames
+        self._ready: list[tuple[int, int]] = []
+        for chunk in plan.chunks:
+            if chunk.number not in finished and self._can_begin(chunk):
+                self._add(chunk)
+
+    def work(self) -> None:
+        """Return when all chunks are done.
+
+        Raises:
+            ChunkFailed: A chunk failed, three times or hopelessly.
+            Interrupted: On Ctrl-C, when the chunks in work are done.
+        """
+        failure: BaseException | None = None
+        while self._running or (self._ready and not self._stopping):
+            try:
+                self._hand_out()
+                done, _ = wait(self._running, _LOOK_SECONDS, FIRST_COMPLETED)
+                for future in done:
+                    failure = self._take(future) or failure
+                self._on_progress(self.progress())
+            except KeyboardInterrupt:
+                if self._stopping:
+                    raise
+                self._stopping = True
+                self._on_progress(self.progress())
+        if failure is not None:
+            raise failure
+        if self._stopping:
+            raise Interrupted("interrupted")
+
+    def progress(self) -> Progress:
+        """Tell how far it is."""
+        frames = self._done_frames()
+        frames += sum(self._crew.dreamed(place) for _, place in self._running.values())
+        new, total = frames - self._at_begin, self._plan.frames
+        if self._begun is None and new > 0:
+            # The first frame takes long (starting, tracing) and would spoil the rate.
+            self._begun, self._at_begin, new = time.monotonic(), frames, 0
+        seconds = time.monotonic() - self._begun if self._begun is not None else 0.0
+        fps = new / seconds if new > 0 and seconds > 0 else 0.0
+        return Progress(
+            frames=frames,
+            total=total,
+            chunks_done=len(self._finished),
+            chunks=len(self._plan.chunks),
+            retries=self._retries,
+            fps=fps,
+            seconds_left=(total - frames) / fps if fps > 0 else None,
+            stopping=self._stopping,
+        )
+
+    def _hand_out(self) -> None:
+        if self._broken:
+            if self._running:
+                return
+            self._crew.renew()
+            self._broken = False
+        while self._ready and self._free and not self._stopping:
+            _, number = heapq.heappop(self._ready)
+            chunk = self._plan.chunks[number]
+            attempt = self._attempts[number] = self._attempts.get(number, 0) + 1
+            task = replace(self._make_task(chunk), attempt=attempt)
+            place = self._free.pop()
+            self._running[self._crew.submit(task, place)] = (task, place)
+
+    def _take(self, future: Future[Record]) -> ChunkFailed | None:
+        """Take what has become of a chunk; return the error if it ends the work."""
+        task, place = self._running.pop(future)
+        self._free.append(place)
+        error = future.exception()
+        if error is None:
+            self._accept(task.chunk, future.result())
+            return None
+        self._broken = self._broken or self._crew.lost(error)
+        reason = first_line(error)
+        if (
+            isinstance(error, _HOPELESS)
+            or task.attempt >= ATTEMPTS
+            or not isinstance(error, Exception)
+        ):
+            self._stopping = True
+            return self._failed(task, reason)
+        self._retries += 1
+        self._on_retry(task.chunk, reason)
+        self._add(task.chunk)
+        return None
+
+    def _accept(self, chunk: Chunk, record: Record) -> None:
+        self._on_record(record)
+        self._finished[chunk.number] = record
+        self._left[chunk.shot] -= chunk.frames
+        if chunk.continued:
+            following = self._plan.chunks[chunk.number + 1]
+            if following.number not in self._finished:
+                self._add(following)
+
+    def _add(self, chunk: Chunk) -> None:
+        """Let a chunk be handed out; those of the shots with most left to do come first."""
+        heapq.heappush(self._ready, (-self._left[chunk.shot], chunk.number))
+
+    def _can_begin(self, chunk: Chunk) -> bool:
+        return not chunk.continues or chunk.number - 1 in self._finished
+
+    def _done_frames(self) -> int:
+        return sum(record.frames for record in self._finished.values())
+
+    def _failed(self, task: Task, reason: str) -> ChunkFailed:
+        chunk = task.chunk
+        times = "" if task.attempt == 1 else f" {task.attempt} times"
+        last = chunk.first + chunk.frames - 1
+        return ChunkFailed(f"frames {chunk.first} to {last} failed{times}: {reason}")

@@ -1,0 +1,226 @@
+"""The folder beside the output that holds a render in the making."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Self
+
+from filelock import FileLock, Timeout
+
+from stream_dream.errors import SettingsError, SinkError
+from stream_dream.film.files import fingerprint, write_json
+from stream_dream.film.plan import Plan
+from stream_dream.film.records import Record
+from stream_dream.media.target import is_pattern
+from stream_dream.settings import DreamSettings, OutputSettings
+
+_VERSION = 1
+_JOB, _LOCK, _PLACING = "job.json", "lock", "placing.json"
+# What the picture may depend on, if only in its last bits.
+_LIBRARIES = ("stream-dream", "tensorflow", "keras", "opencv-python", "imageio-ffmpeg")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A render that has a plan.
+
+    Attributes:
+        source: The film, absolute.
+        dream: How it is dreamed.
+        output: What is rendered, and how it is written.
+        plan: Its chunks.
+        versions: Of what it was begun with.
+        files: Fingerprints of the film, and of the files that the settings name.
+    """
+
+    source: Path
+    dream: DreamSettings
+    output: OutputSettings
+    plan: Plan
+    versions: dict[str, str]
+    files: dict[str, Any]
+
+    @classmethod
+    def of(cls, source: Path, dream: DreamSettings, output: OutputSettings, plan: Plan) -> Self:
+        """Describe a render that begins now."""
+        files = _fingerprints(source, dream, output)
+        return cls(source.absolute(), dream, output, plan, versions(), files)
+
+    def write(self, folder: Path) -> None:
+        """Write it down in its folder."""
+        data = {
+            "version": _VERSION,
+            "made_with": self.versions,
+            "source": str(self.source),
+            "files": self.files,
+            "dream": self.dream.model_dump(mode="json"),
+            "output": self.output.model_dump(mode="json"),
+            "plan": self.plan.to_json(),
+        }
+        write_json(folder / _JOB, data)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read what was written down.
+
+        Raises:
+            SettingsError: It cannot be read.
+        """
+        path = folder / _JOB
+        try:
+            data = json.loads(path.read_text("utf-8"))
+            if data["version"] != _VERSION:
+                raise ValueError(f"its version is {data['version']}, expected {_VERSION}")
+            return cls(
+                source=Path(data["source"]),
+                dream=DreamSettings.model_validate(data["dream"]),
+                output=OutputSettings.model_validate(data["output"]),
+                plan=Plan.from_json(data["plan"]),
+                versions=dict(data["made_with"]),
+                files=dict(data["files"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SettingsError(
+                f"{path} is damaged ({error}), nothing in the folder can be used without it: "
+                f"delete {folder} to begin anew"
+            ) from error
+
+    def differences(self, source: Path, dream: DreamSettings, output: OutputSettings) -> list[str]:
+        """Say in which settings, or files, another render differs from this one."""
+        found = []
+        for before, now in ((self.dream, dream), (self.output, output)):
+            for name in type(before).model_fields:
+                was, wanted = getattr(before, name), getattr(now, name)
+                if was != wanted:
+                    found.append(f"{name.replace('_', '-')} was {_text(was)}, not {_text(wanted)}")
+        files = _fingerprints(source, dream, output)
+        return found + [
+            f"the {name} was another file than it is now"
+            for name in files
+            if name in self.files and files[name] != self.files[name]
+        ]
+
+
+def folder_of(target: Path) -> Path:
+    """Return the folder in which a render to this name is made."""
+    return target.with_name(f"{target.name}.dream")
+
+
+def has_job(folder: Path) -> bool:
+    """Tell whether a render was begun in a folder."""
+    return (folder / _JOB).exists()
+
+
+def finished(folder: Path, plan: Plan) -> dict[int, Record]:
+    """Return the records of the chunks that say they are finished, by number."""
+    records = (Record.read(folder, chunk) for chunk in plan.chunks)
+    return {record.number: record for record in records if record is not None}
+
+
+def announce(folder: Path, made: Path) -> None:
+    """Write down that a finished file is going to be given its name."""
+    known = fingerprint(made) if made.is_file() else None
+    write_json(folder / _PLACING, known)
+
+
+def was_announced(folder: Path) -> bool:
+    """Tell whether an earlier run was about to give the result its name."""
+    return (folder / _PLACING).exists()
+
+
+def is_placed(folder: Path, target: Path) -> bool:
+    """Tell whether the file that was announced has got its name."""
+    if is_pattern(target):  # some of the pictures may be there; how many does not tell
+        return False
+    with suppress(OSError, ValueError):
+        return bool(json.loads((folder / _PLACING).read_text("utf-8")) == fingerprint(target))
+    return False
+
+
+def clear_parts(folder: Path) -> None:
+    """Remove what a run that was killed has left half done."""
+    for path in folder.iterdir():
+        if ".part" in path.suffixes:
+            _remove(path)
+
+
+def remove_job(folder: Path) -> None:
+    """Remove a job's folder; a run killed meanwhile can be continued, and finds nothing to do."""
+    last = [folder / _JOB, folder / _PLACING]
+    for path in folder.iterdir():
+        if path not in last:
+            _remove(path)
+    for path in last:
+        path.unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
+
+
+@contextmanager
+def working_in(folder: Path) -> Iterator[None]:
+    """Make the folder of a job where there is none, and keep other processes out of it.
+
+    Where no job has been begun in it after all, it goes again.
+
+    Raises:
+        SinkError: It cannot be made, or another process is working in it.
+    """
+    lock = FileLock(folder / _LOCK)
+    try:
+        folder.mkdir(exist_ok=True)
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise SinkError(
+            f"{folder} is in use: another render is working in it", exit_code=2
+        ) from None
+    except OSError as error:
+        raise SinkError(f"{folder} cannot be written: {error.strerror}", exit_code=2) from error
+    try:
+        yield
+    finally:
+        lock.release()
+        if not has_job(folder):
+            remove_job(folder)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what a picture may depend on."""
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # installed under another name, such as a headless build
+            found[name] = "unknown"
+    return found
+
+
+def _fingerprints(
+    source: Path, dream: DreamSettings, output: OutputSettings
+) -> dict[str, dict[str, Any]]:
+    """Take the fingerprints of the source, and of each file that a setting names."""
+    files = {"source": source}
+    for settings in (dream, output):
+        files |= {name: path for name, path in settings if isinstance(path, Path)}
+    if Path(dream.network).suffix:
+        files["network"] = Path(dream.network)
+    return {name: fingerprint(path) for name, path in files.items() if path.is_file()}
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return " ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)

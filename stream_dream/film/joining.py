@@ -1,0 +1,40 @@
+"""Joins the encoded chunks of a film without encoding them again."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+from stream_dream.film.plan import Plan
+from stream_dream.film.records import ChunkFiles
+from stream_dream.media.finishing import Encoded
+from stream_dream.media.formats import Format
+
+_LIST = "chunks.ffconcat"
+
+
+def joined(folder: Path, plan: Plan, made: Format, fps: Fraction) -> Encoded:
+    """Let ffmpeg read all chunks of a folder as one picture.
+
+    Each was encoded by itself, so it begins with a key frame and refers to no other. Chunks are put
+    in their places by their durations, which ffmpeg rounds to microseconds; rounding the time
+    stamps to whole frames afterwards makes them exact again, in films of any length.
+
+    Args:
+        folder: Where they lie; the list of them is written there.
+        plan: Which they are.
+        made: The format of the film.
+        fps: Its rate.
+    """
+    lines = ["ffconcat version 1.0"]
+    for chunk in plan.chunks:
+        lines.append(f"file '{ChunkFiles(folder, chunk.number).picture.name}'")
+        lines.append(f"duration {float(chunk.frames / fps):.6f}")
+    path = folder / _LIST
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    given = ("-f", "concat", "-i", str(path.absolute()))
+    frame = f"(1/({fps}*TB))"
+    # Packets come in the order of decoding, each at most so many frames before it is shown.
+    decoded = f"round((N-{made.reordered})*{frame})"
+    stamps = f"setts=pts=round(round(PTS/{frame})*{frame}):dts={decoded}"
+    return Encoded(given, ("-c:v", "copy", "-bsf:v", stamps))

@@ -1,0 +1,69 @@
+"""Plans films, and remembers the plans of those that were looked at before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from stream_dream.film.files import fingerprint, write_json
+from stream_dream.film.plan import Plan, make_plan
+from stream_dream.film.reading import Excerpt
+from stream_dream.media.source import VideoSource
+from stream_dream.networks.download import cache_folder
+
+# Raise it when plans of the same film come out otherwise than before.
+_VERSION = 1
+_PLANS_KEPT = 50
+
+
+def plan_of(
+    source: VideoSource,
+    chunk_frames: int,
+    *,
+    cuts: bool,
+    on_frame: Callable[[int], None] = lambda frames: None,
+) -> Plan:
+    """Return the plan of a film: from the user's cache or, at a first look, by reading it once.
+
+    Args:
+        source: The film.
+        chunk_frames: Most frames of a chunk.
+        cuts: True to look for cuts.
+        on_frame: Called with the number of frames looked at so far.
+
+    Raises:
+        SourceError: If it cannot be read.
+    """
+    path = cache_folder() / "plans" / f"{_key(source, chunk_frames, cuts=cuts)}.json"
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return Plan.from_json(json.loads(path.read_text("utf-8")))
+    plan = make_plan(source, chunk_frames, cuts=cuts, on_frame=lambda f: on_frame(f.index + 1))
+    with suppress(OSError):  # a cache that cannot be written costs time only
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, plan.to_json())
+        _forget(path.parent)
+    return plan
+
+
+def _key(source: VideoSource, chunk_frames: int, *, cuts: bool) -> str:
+    excerpt = Excerpt.of(source)
+    known: dict[str, Any] = {
+        "version": _VERSION,
+        "file": fingerprint(source.path),
+        "excerpt": [excerpt.first, str(excerpt.fps), excerpt.end],
+        "chunk_frames": chunk_frames,
+        "cuts": cuts and version("scenedetect"),
+    }
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _forget(folder: Path) -> None:
+    """Remove the oldest plans."""
+    plans = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+    for path in plans[:-_PLANS_KEPT]:
+        path.unlink(missing_ok=True)

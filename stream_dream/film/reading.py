@@ -1,0 +1,106 @@
+"""Reads the source frames of a chunk, and makes sure that they are those of the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+from stream_dream.errors import SourceError
+from stream_dream.film.plan import Chunk, frame_checksum, joined_checksum
+from stream_dream.frame import Frame
+from stream_dream.media.source import VideoSource
+
+
+class Mismatch(Exception):
+    """The frames that were read are not those of the plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """What of a file is rendered.
+
+    Attributes:
+        path: The file.
+        first: The number of the first frame rendered, counted from the file's first.
+        fps: The rate of the file.
+        end: Where to stop, in seconds from the file's first picture; None for the whole file.
+    """
+
+    path: Path
+    first: int
+    fps: Fraction
+    end: float | None
+
+    @classmethod
+    def of(cls, source: VideoSource) -> Excerpt:
+        """Describe what an opened source delivers."""
+        fps = source.info.fps
+        return cls(source.path, round(source.start * fps), fps, source.end)
+
+    def open(self, frame: int) -> VideoSource:
+        """Open it at the frame with this number, counted from the first one rendered."""
+        return VideoSource(self.path, start=float((self.first + frame) / self.fps), end=self.end)
+
+
+class Reader:
+    """Reads chunks of one excerpt; those that follow each other without opening the file anew."""
+
+    def __init__(self, excerpt: Excerpt) -> None:
+        """Read nothing yet."""
+        self.excerpt = excerpt
+        self._source: VideoSource | None = None
+        self._frames: Iterator[Frame] = iter(())
+        self._next = -1
+
+    def read(self, chunk: Chunk, *, exactly: bool = False) -> Iterator[Frame]:
+        """Yield the frames of a chunk, numbered as in the film.
+
+        Args:
+            chunk: The chunk.
+            exactly: True to decode everything from the first frame on. Jumping to the chunk is
+                quick, but in a damaged file, or one whose time stamps do not advance, it may lead
+                elsewhere.
+
+        Raises:
+            Mismatch: They are others than when the film was planned.
+            SourceError: The file cannot be read.
+        """
+        if exactly or self._next != chunk.first:
+            self._open(0 if exactly else chunk.first)
+            for _ in islice(self._frames, chunk.first if exactly else 0):
+                pass
+        self._next = -1  # whoever stops in the middle opens it anew
+        checksums: list[int] = []
+        for place, frame in enumerate(islice(self._frames, chunk.frames)):
+            checksums.append(frame_checksum(frame.image))
+            if place == 0 and checksums[0] != chunk.begins:
+                raise Mismatch
+            number = chunk.first + place
+            time = float(number / self.excerpt.fps)
+            yield Frame(frame.image, number, time, cut=place == 0 and chunk.cut)
+        if joined_checksum(checksums) != chunk.source:
+            raise Mismatch
+        self._next = chunk.first + chunk.frames
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._source is not None:
+            self._source.close()
+
+    def _open(self, frame: int) -> None:
+        self.close()
+        self._frames, self._next = iter(()), -1
+        try:
+            self._source = self.excerpt.open(frame)
+        except SourceError:
+            # Its start may lie behind what the header tells; then it has to be counted to.
+            if frame == 0:
+                raise
+            with suppress(SourceError):
+                self._source = self.excerpt.open(0)
+            raise Mismatch from None
+        self._frames = iter(self._source)

@@ -1,0 +1,81 @@
+"""What is known of a finished chunk, and whether it is still true."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from stream_dream.film.files import write_json
+from stream_dream.film.plan import Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkFiles:
+    """Where the files of a chunk are.
+
+    Attributes:
+        folder: The folder of the job, or of a worker that shares no disk with it.
+        number: The number of the chunk.
+    """
+
+    folder: Path
+    number: int
+
+    @property
+    def picture(self) -> Path:
+        """The encoded frames."""
+        return self.folder / f"{self.number:06d}.mp4"
+
+    @property
+    def state(self) -> Path:
+        """The state of the dream after the last frame, where the shot goes on."""
+        return self.folder / f"{self.number:06d}.npz"
+
+    @property
+    def record(self) -> Path:
+        """The record, whose presence says that the chunk is finished."""
+        return self.folder / f"{self.number:06d}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A finished chunk.
+
+    Attributes:
+        number: Its number.
+        frames: How many frames it has.
+        picture: SHA-256 of the encoded frames.
+        state: SHA-256 of the state behind them; None where the shot ends.
+        checksums: Of each dreamed frame before encoding, CRC-32.
+        losses: Of each frame; None where nothing ascended.
+        seconds: What it took.
+        worker: Who did it: machine and process.
+        attempts: How many times it was begun.
+    """
+
+    number: int
+    frames: int
+    picture: str
+    state: str | None
+    checksums: list[int]
+    losses: list[float | None]
+    seconds: float
+    worker: str
+    attempts: int = 1
+
+    def write(self, folder: Path) -> None:
+        """Write it down: from here on the chunk is finished."""
+        write_json(ChunkFiles(folder, self.number).record, asdict(self))
+
+    @classmethod
+    def read(cls, folder: Path, chunk: Chunk) -> Self | None:
+        """Read the record of a chunk; None if there is none that can be read."""
+        try:
+            data: Any = json.loads(ChunkFiles(folder, chunk.number).record.read_text("utf-8"))
+            record = cls(**data)
+            fits = record.number == chunk.number and record.frames == chunk.frames
+            return record if fits and len(record.checksums) == chunk.frames else None
+        except (OSError, ValueError, TypeError):
+            return None

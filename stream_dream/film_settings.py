@@ -1,0 +1,34 @@
+"""Every knob of a long render, once, as ``settings`` has those of the dream."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stream_dream.setting_values import Model
+
+Workers = Annotated[int, Field(ge=1, le=1024)] | Literal["auto"]
+
+
+class FilmSettings(Model):
+    """How a long film is cut into pieces, and who dreams them."""
+
+    chunk_seconds: float = Field(
+        10.0, ge=0.04, le=3600, description="Longest piece of a film that is done at a time."
+    )
+    workers: Workers = Field(
+        1,
+        description="Processes that dream different shots side by side; auto finds out how many "
+        "are fastest.",
+        json_schema_extra={"metavar": "NUMBER|auto"},
+    )
+    cluster: str | None = Field(
+        None,
+        description="Ray cluster that dreams the shots: its address, or local.",
+        json_schema_extra={"metavar": "ADDRESS|local"},
+    )
+    ship: bool = Field(
+        False, description="Send the pieces of the source to a cluster that shares no disk."
+    )
+    keep_chunks: bool = Field(False, description="Keep the folder of the finished pieces.")
