@@ -7,7 +7,7 @@ import sys
 import traceback
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -30,11 +30,9 @@ from stream_dream.options import (
 )
 from stream_dream.presets import DEFAULT_PRESET, preset_text, presets
 from stream_dream.quiet import debugging
-from stream_dream.settings import DreamSettings, OutputSettings, StillSettings, for_stills
+from stream_dream.render_command import render
+from stream_dream.settings import DreamSettings, StillSettings, for_stills
 from stream_dream.signals import Signals, StopNow, stop_at_once
-
-if TYPE_CHECKING:
-    from stream_dream.render import RenderSummary
 
 app = typer.Typer(
     name="stream-dream",
@@ -64,52 +62,7 @@ def _common(
         typer.echo(context.get_help())
 
 
-@app.command()
-@with_options(DreamSettings, OutputSettings)
-def render(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A video file or animated GIF.")],
-    target: Annotated[
-        Path,
-        typer.Argument(
-            metavar="OUTPUT",
-            help=".mp4, .mov, .mkv, .webm, .gif, .webp or a pattern like %05d.png.",
-        ),
-    ],
-    preset: Preset = DEFAULT_PRESET,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print a report on each frame as a line of JSON.")
-    ] = False,
-    debug: Debug = False,
-    **knobs: Any,
-) -> None:
-    """Dream a video file.
-
-    Options left out take their value from the preset; the defaults named below are those of the
-    preset dogs.
-    """
-    dream, output = chosen(preset, knobs, OutputSettings, debug=debug)
-
-    # OpenCV and TensorFlow are imported here and not earlier: --help answers at once.
-    from stream_dream.progress import display, fetch_weights
-    from stream_dream.render import render as render_file
-
-    fetch_weights(dream, quiet=quiet)
-    with display(quiet=quiet, as_json=as_json) as shown:
-        summary = render_file(
-            source,
-            target,
-            dream,
-            output,
-            overwrite=overwrite,
-            on_start=shown.started,
-            on_report=shown.advanced,
-        )
-    if summary.warning is not None:
-        complain(f"warning: {summary.warning}")
-    if not quiet and not as_json:
-        typer.echo(_in_one_line(summary))
+app.command()(render)
 
 
 @app.command()
@@ -219,15 +172,6 @@ def main() -> NoReturn:
     except Exception as error:
         hint = "" if debugging() else " (--debug shows where)"
         _report(error, f"{type(error).__name__}: {error}{hint}", 1)
-
-
-def _in_one_line(summary: RenderSummary) -> str:
-    where = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in summary.stages.items())
-    frames = "1 frame" if summary.frames == 1 else f"{summary.frames} frames"
-    return (
-        f"{summary.target}: {frames} in {summary.seconds:.1f} s, {summary.fps:.1f} fps once begun "
-        f"(side by side: {where})"
-    )
 
 
 def _report(error: Exception, message: str, exit_code: int) -> NoReturn:

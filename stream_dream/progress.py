@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _LINE_SECONDS = 10.0
 
 
-class _Shown:
+class Shown:
     """What is shown for as long as a ``with`` block lasts: nothing."""
 
     def __enter__(self) -> Self:
@@ -51,7 +51,7 @@ class _Shown:
         """Leave the terminal as it was."""
 
 
-class Display(_Shown):
+class Display(Shown):
     """Follows a render and shows nothing of it; use it, and what derives from it, in a ``with``."""
 
     def started(self, info: StreamInfo) -> None:
@@ -65,14 +65,8 @@ class JsonLines(Display):
     """Prints each report as one line of JSON on standard output."""
 
     def advanced(self, report: FrameReport) -> None:
-        """Print it, for as long as anybody reads: ``| head`` must not cost the film."""
-        try:
-            sys.stdout.write(json.dumps(asdict(report)) + "\n")
-            sys.stdout.flush()
-        except BrokenPipeError:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, sys.stdout.fileno())
-            os.close(nowhere)
+        """Print it."""
+        print_json(asdict(report))
 
 
 class Lines(Display):
@@ -102,7 +96,7 @@ class Lines(Display):
         sys.stderr.flush()
 
 
-class _Drawn(_Shown):
+class _Drawn(Shown):
     """A bar on a console, whose file is closed at the end."""
 
     def __init__(self, console: Console, *columns: ProgressColumn) -> None:
@@ -168,10 +162,10 @@ def display(*, quiet: bool, as_json: bool) -> Display:
         return Display()
     if not sys.stderr.isatty():
         return Lines()
-    return Bar(_own_console())
+    return Bar(own_console())
 
 
-class StillDisplay(_Shown):
+class StillDisplay(Shown):
     """Follows the dreaming of stills and shows nothing of it; use it in a ``with``."""
 
     def started(self, job: Job, count: int) -> None:
@@ -211,7 +205,7 @@ class StillBar(_Drawn, StillDisplay):
 
 def still_display(*, quiet: bool) -> StillDisplay:
     """Choose what to show of stills: a bar on a terminal."""
-    return StillDisplay() if quiet or not sys.stderr.isatty() else StillBar(_own_console())
+    return StillDisplay() if quiet or not sys.stderr.isatty() else StillBar(own_console())
 
 
 def fetch_weights(dream: DreamSettings, *, quiet: bool) -> None:
@@ -257,6 +251,18 @@ def _download_display(*, quiet: bool) -> Iterator[Callable[[str, int, int], None
             progress.stop()
 
 
-def _own_console() -> Console:
+def print_json(data: object) -> None:
+    """Print a line, for as long as anybody reads: ``| head`` must not cost the film."""
+    try:
+        sys.stdout.write(json.dumps(data) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def own_console() -> Console:
+    """Return a console for what moves, on standard error."""
     # A descriptor of its own: 2 is held back while TensorFlow is imported, and the bar must move.
     return Console(file=os.fdopen(os.dup(2), "w", encoding=sys.stderr.encoding))

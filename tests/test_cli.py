@@ -61,6 +61,7 @@ class FakeRender:
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRender:
     made = FakeRender()
     monkeypatch.setattr("stream_dream.render.render", made)
+    monkeypatch.setattr("stream_dream.film.film.is_long", lambda *arguments: False)
     return made
 
 
@@ -321,13 +322,14 @@ def signalled(body: str) -> tuple[int, str]:
     """Run the command with that body in place of ``render``; return exit code and stderr."""
     code = (
         "import hashlib, os, signal, sys, threading, time\n"
-        "import stream_dream.cli, stream_dream.render\n"
+        "import stream_dream.cli, stream_dream.film.film, stream_dream.render\n"
         "def interrupt(*delays):\n"
         "    for delay in delays:\n"
         "        time.sleep(delay)\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
         f"def render(*_, **__):\n{textwrap.indent(body, '    ')}\n"
         "stream_dream.render.render = render\n"
+        "stream_dream.film.film.is_long = lambda *_: False\n"
         "sys.argv = ['stream-dream', 'render', 'a.mp4', 'b.mp4']\n"
         "stream_dream.cli.main()\n"
     )

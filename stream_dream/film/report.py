@@ -1,0 +1,72 @@
+"""Writes down what a render has done, with a checksum of every frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from stream_dream.errors import SinkError
+from stream_dream.film.files import write_json
+from stream_dream.film.film import FilmSummary
+from stream_dream.film.job import versions
+from stream_dream.frame import FrameReport
+from stream_dream.settings import DreamSettings, OutputSettings
+
+
+def write_report(
+    path: Path,
+    source: Path,
+    dream: DreamSettings,
+    output: OutputSettings,
+    target: Path,
+    reports: Sequence[FrameReport],
+) -> None:
+    """Write the report on a render in one piece. Raises ``SinkError``."""
+    checksums = [report.checksum for report in reports]
+    _write(path, _common(source, dream, output, target) | {"checksums": checksums})
+
+
+def write_film_report(
+    path: Path,
+    source: Path,
+    dream: DreamSettings,
+    output: OutputSettings,
+    summary: FilmSummary,
+) -> None:
+    """Write the report on a film. Raises ``SinkError``."""
+    chunks = [
+        {
+            "number": record.number,
+            "shot": chunk.shot,
+            "first": chunk.first,
+            "frames": record.frames,
+            "seconds": round(record.seconds, 3),
+            "worker": record.worker,
+            "attempts": record.attempts,
+        }
+        for record in summary.records
+        for chunk in [summary.plan.chunks[record.number]]
+    ]
+    checksums = [checksum for record in summary.records for checksum in record.checksums]
+    more = {"retries": summary.retries, "chunks": chunks, "checksums": checksums}
+    _write(path, _common(source, dream, output, summary.target) | more)
+
+
+def _common(
+    source: Path, dream: DreamSettings, output: OutputSettings, target: Path
+) -> dict[str, Any]:
+    return {
+        "source": str(source),
+        "target": str(target),
+        "made_with": versions(),
+        "dream": dream.model_dump(mode="json"),
+        "output": output.model_dump(mode="json"),
+    }
+
+
+def _write(path: Path, data: dict[str, Any]) -> None:
+    try:
+        write_json(path, data)
+    except OSError as error:
+        raise SinkError(f"{path} could not be written: {error.strerror}") from error

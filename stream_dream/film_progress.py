@@ -1,0 +1,200 @@
+"""What the render of a film shows on the terminal while it works."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from stream_dream.film.film import Watcher
+from stream_dream.film.foreman import Progress as FilmProgress
+from stream_dream.film.plan import Chunk
+from stream_dream.film.records import Record
+from stream_dream.options import complain
+from stream_dream.progress import Shown, own_console, print_json
+
+_LINE_SECONDS = 10.0
+_JSON_SECONDS = 1.0
+STOPPING = "stopping when the chunks in work are done; Ctrl-C again stops at once"
+
+
+class FilmDisplay(Shown):
+    """Follows the render of a film and shows nothing but what the user has to know."""
+
+    def __init__(self) -> None:
+        """Begin without having said anything."""
+        self._said_stopping = False
+
+    def watcher(self) -> Watcher:
+        """Return what the render reports to."""
+        return Watcher(
+            planning=self.planning,
+            checking=self.checking,
+            progress=self.advanced,
+            done=self.done,
+            joining=self.joining,
+            note=self.note,
+        )
+
+    def planning(self, frames: int, total: int | None) -> None:
+        """Take how many frames were looked at."""
+
+    def checking(self, chunks: int, total: int) -> None:
+        """Take how many finished chunks were checked."""
+
+    def advanced(self, progress: FilmProgress) -> None:
+        """Take how far the film is."""
+        if progress.stopping and not self._said_stopping:
+            self._said_stopping = True
+            self.note(STOPPING)
+
+    def done(self, chunk: Chunk, record: Record) -> None:
+        """Take a chunk that is done."""
+
+    def joining(self) -> None:
+        """Take that all chunks are done."""
+
+    def note(self, line: str) -> None:
+        """Show a line."""
+        complain(line)
+
+
+class FilmJson(FilmDisplay):
+    """Prints JSON on standard output: each chunk that is done, and how far it is every second."""
+
+    def __init__(self) -> None:
+        """Begin with nothing printed."""
+        super().__init__()
+        self._printed = 0.0
+
+    def advanced(self, progress: FilmProgress) -> None:
+        """Print how far the film is, once a second."""
+        super().advanced(progress)
+        now = time.monotonic()
+        if now - self._printed >= _JSON_SECONDS:
+            self._printed = now
+            print_json(asdict(progress))
+
+    def done(self, chunk: Chunk, record: Record) -> None:
+        """Print the chunk."""
+        line = {"chunk": chunk.number, "shot": chunk.shot, "first": chunk.first}
+        print_json(line | {k: v for k, v in asdict(record).items() if k != "number"})
+
+
+class FilmLines(FilmDisplay):
+    """Prints a line every few seconds: for logs, where a bar would be noise."""
+
+    def __init__(self) -> None:
+        """Begin with nothing printed."""
+        super().__init__()
+        self._printed = time.monotonic()
+
+    def planning(self, frames: int, total: int | None) -> None:
+        """Print a line if the last one is a while ago."""
+        self._print(f"looking for cuts: frame {frames}{f' of {total}' if total else ''}")
+
+    def checking(self, chunks: int, total: int) -> None:
+        """Print a line if the last one is a while ago."""
+        self._print(f"checking what is done: chunk {chunks} of {total}")
+
+    def advanced(self, progress: FilmProgress) -> None:
+        """Print a line if the last one is a while ago."""
+        super().advanced(progress)
+        self._print(f"frame {progress.frames} of {progress.total}, {figures(progress)}")
+
+    def _print(self, line: str) -> None:
+        now = time.monotonic()
+        if now - self._printed >= _LINE_SECONDS:
+            self._printed = now
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+
+
+class FilmBar(FilmDisplay):
+    """A progress bar."""
+
+    def __init__(self, console: Console) -> None:
+        """Draw on a console."""
+        super().__init__()
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[figures]}"),
+            console=console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("opening", total=1, figures="")
+
+    def __enter__(self) -> FilmBar:
+        """Show the bar."""
+        self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Remove the bar."""
+        self._bar.stop()
+        self._bar.console.file.close()
+
+    def planning(self, frames: int, total: int | None) -> None:
+        """Show how far the look through the film is."""
+        self._show("looking for cuts", frames, total)
+
+    def checking(self, chunks: int, total: int) -> None:
+        """Show how many chunks were checked."""
+        self._show("checking what is done", chunks, total)
+
+    def advanced(self, progress: FilmProgress) -> None:
+        """Show how far the film is."""
+        super().advanced(progress)
+        what = "stopping" if progress.stopping else "dreaming"
+        what = what if progress.fps or progress.stopping else "preparing"
+        self._show(what, progress.frames, progress.total, figures(progress))
+
+    def joining(self) -> None:
+        """Show that the chunks are joined."""
+        self._show("joining the chunks", 1, 1)
+
+    def note(self, line: str) -> None:
+        """Show a line above the bar."""
+        self._bar.console.print(f"stream-dream: {line}", markup=False, highlight=False)
+
+    def _show(self, what: str, done: int, total: int | None, figures: str = "") -> None:
+        self._bar.update(
+            self._task, description=what, completed=done, total=total or done, figures=figures
+        )
+
+
+def film_display(*, quiet: bool, as_json: bool) -> FilmDisplay:
+    """Choose what to show."""
+    if as_json:
+        return FilmJson()
+    if quiet:
+        return FilmDisplay()
+    return FilmBar(own_console()) if sys.stderr.isatty() else FilmLines()
+
+
+def figures(progress: FilmProgress) -> str:
+    """Say in few words how fast it goes and how long it is going to take."""
+    parts = [f"{progress.fps:.1f} fps"] if progress.fps else []
+    parts.append(f"chunk {progress.chunks_done} of {progress.chunks}")
+    if progress.retries:
+        parts.append(f"{progress.retries} again")
+    if progress.seconds_left is not None:
+        parts.append(f"{duration(progress.seconds_left)} left")
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Write a time as a person would say it: ``45 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
