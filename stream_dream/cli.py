@@ -28,6 +28,7 @@ from stream_dream.options import (
     with_optional_values,
     with_options,
 )
+from stream_dream.plan_command import plan
 from stream_dream.presets import DEFAULT_PRESET, preset_text, presets
 from stream_dream.quiet import debugging
 from stream_dream.render_command import render
@@ -144,6 +145,7 @@ def show_presets(
 app.command()(live)
 app.command()(loop)
 app.command()(networks)
+app.command()(plan)
 
 
 def main() -> NoReturn:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from stream_dream.film.film import Watcher
 from stream_dream.film.foreman import Progress as FilmProgress
 from stream_dream.film.plan import Chunk
+from stream_dream.film.preview import duration
 from stream_dream.film.records import Record
 from stream_dream.options import complain
 from stream_dream.progress import Shown, own_console, print_json
@@ -35,6 +36,7 @@ class FilmDisplay(Shown):
             checking=self.checking,
             progress=self.advanced,
             done=self.done,
+            measured=self.measured,
             joining=self.joining,
             note=self.note,
         )
@@ -53,6 +55,10 @@ class FilmDisplay(Shown):
 
     def done(self, chunk: Chunk, record: Record) -> None:
         """Take a chunk that is done."""
+
+    def measured(self, workers: int, fps: float) -> None:
+        """Take how fast so many workers were; say it."""
+        self.note(f"{workers} {'worker' if workers == 1 else 'workers'}: {fps:.1f} fps")
 
     def joining(self) -> None:
         """Take that all chunks are done."""
@@ -187,14 +193,3 @@ def figures(progress: FilmProgress) -> str:
     if progress.seconds_left is not None:
         parts.append(f"{duration(progress.seconds_left)} left")
     return ", ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """Write a time as a person would say it: ``45 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"

@@ -7,16 +7,27 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from stream_dream.setting_values import Model
+from stream_dream.settings import Excerpt
 
 Workers = Annotated[int, Field(ge=1, le=1024)] | Literal["auto"]
+
+
+CHUNK_SECONDS = Field(
+    10.0, ge=0.04, le=3600, description="Longest piece of a film that is done at a time."
+)
+
+
+class PlanSettings(Excerpt):
+    """What of a film is planned."""
+
+    chunk_seconds: float = CHUNK_SECONDS
+    estimate: bool = Field(True, description="Dream a few frames to tell how long it would take.")
 
 
 class FilmSettings(Model):
     """How a long film is cut into pieces, and who dreams them."""
 
-    chunk_seconds: float = Field(
-        10.0, ge=0.04, le=3600, description="Longest piece of a film that is done at a time."
-    )
+    chunk_seconds: float = CHUNK_SECONDS
     workers: Workers = Field(
         1,
         description="Processes that dream different shots side by side; auto finds out how many "

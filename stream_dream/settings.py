@@ -125,7 +125,7 @@ class DreamSettings(Model):
 CRF = Field(18, ge=0, le=51, description="Quality of films and WebP: 0 is best.")
 
 
-class _Excerpt(Model):
+class Excerpt(Model):
     """What to take of a file."""
 
     start: Seconds = Field(
@@ -136,7 +136,7 @@ class _Excerpt(Model):
     )
 
 
-class OutputSettings(_Excerpt):
+class OutputSettings(Excerpt):
     """What to render of a file, and how to write it."""
 
     size: Size = Field(
@@ -149,7 +149,7 @@ class OutputSettings(_Excerpt):
     compare: bool = Field(False, description="Show source and dream side by side.")
 
 
-class LoopSettings(_Excerpt):
+class LoopSettings(Excerpt):
     """What a loop is made of, and how to write it."""
 
     motion: CameraMotion = Field(

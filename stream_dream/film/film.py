@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,6 +31,7 @@ from stream_dream.film.job import (
     working_in,
 )
 from stream_dream.film.joining import joined
+from stream_dream.film.measuring import cores_each, fastest_count, sample_of
 from stream_dream.film.plan import Chunk, Plan
 from stream_dream.film.planning import plan_of
 from stream_dream.film.reading import Excerpt
@@ -84,6 +84,7 @@ class Watcher:
         checking: Called with the finished chunks that were checked so far, and their number.
         progress: Called several times a second while chunks are dreamed.
         done: Called with each chunk that is done.
+        measured: Called with a number of workers that was tried, and their frames per second.
         joining: Called when the chunks are joined.
         note: Called with a line on what went wrong and was mended.
     """
@@ -92,6 +93,7 @@ class Watcher:
     checking: Callable[[int, int], None] = lambda chunks, total: None
     progress: Callable[[Progress], None] = lambda progress: None
     done: Callable[[Chunk, Record], None] = lambda chunk, record: None
+    measured: Callable[[int, float], None] = lambda workers, fps: None
     joining: Callable[[], None] = lambda: None
     note: Callable[[str], None] = lambda line: None
 
@@ -104,12 +106,12 @@ def is_long(source: Path, output: OutputSettings, film: FilmSettings) -> bool:
     """
     with VideoSource(source, start=output.start, end=output.end) as opened:
         count = opened.info.frame_count
-        return count is not None and count > _LONG * chunk_frames(film, opened.info)
+        return count is not None and count > _LONG * chunk_frames(film.chunk_seconds, opened.info)
 
 
-def chunk_frames(film: FilmSettings, info: StreamInfo) -> int:
-    """Return the number of frames that a chunk has at the most."""
-    return max(1, round(film.chunk_seconds * info.fps))
+def chunk_frames(seconds: float, info: StreamInfo) -> int:
+    """Return the number of frames that a chunk of so many seconds has at the most."""
+    return max(1, round(seconds * info.fps))
 
 
 def refuse_left_over(target: Path) -> None:
@@ -247,9 +249,9 @@ class _Render:
         try:
             plan = plan_of(
                 self._source,
-                chunk_frames(self._film, info),
+                chunk_frames(self._film.chunk_seconds, info),
                 cuts=self._dream.cuts,
-                on_frame=lambda frames: self.watcher.planning(frames, info.frame_count),
+                on_frame=lambda frame: self.watcher.planning(frame.index + 1, info.frame_count),
             )
         except KeyboardInterrupt:
             raise Interrupted("interrupted before the first frame: nothing was written") from None
@@ -267,21 +269,10 @@ class _Render:
         left = missing(plan, records)
         if not left:
             return
-        crew = self._crew(len({chunk.shot for chunk in left}))
-        cores = os.cpu_count() or 1
-        excerpt = Excerpt.of(self._source)
+        crew = self._crew(plan, len({chunk.shot for chunk in left}))
 
         def task(chunk: Chunk) -> Task:
-            return Task(
-                chunk=chunk,
-                source=excerpt,
-                info=self._source.info,
-                target=self._target,
-                dream=self._dream,
-                output=self._output,
-                folder=self.folder.absolute(),
-                threads=None if crew.places == 1 else max(1, cores // crew.places),
-            )
+            return replace(self._task(chunk), threads=cores_each(crew.places))
 
         def done(record: Record) -> None:
             record.write(self.folder)
@@ -313,10 +304,25 @@ class _Render:
             self._fps, self._retries = progress.fps, progress.retries
         crew.close(wait=True)
 
-    def _crew(self, shots: int) -> Crew:
+    def _task(self, chunk: Chunk) -> Task:
+        return Task(
+            chunk=chunk,
+            source=Excerpt.of(self._source),
+            info=self._source.info,
+            target=self._target,
+            dream=self._dream,
+            output=self._output,
+            folder=self.folder.absolute(),
+        )
+
+    def _crew(self, plan: Plan, shots: int) -> Crew:
         """Choose who dreams; shots are what can be done side by side."""
-        count = 1 if self._film.workers == "auto" else self._film.workers
-        return Single() if min(count, shots) == 1 else Processes(min(count, shots))
+        if self._film.workers == "auto":
+            task = self._task(sample_of(plan))
+            count = fastest_count(task, shots, on_measured=self.watcher.measured)
+        else:
+            count = min(self._film.workers, shots)
+        return Single() if count == 1 else Processes(count)
 
     def _join(self, plan: Plan) -> None:
         """Make the final file, and give it its name."""

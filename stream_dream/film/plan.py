@@ -31,7 +31,8 @@ class Chunk:
         shot: The number of its shot, from 0.
         first: The number of its first frame, counted from the first frame rendered.
         frames: How many it has.
-        source: Checksum of its source frames: whoever reads them makes sure to have the same.
+        source: Checksum of its source frames: whoever reads them makes sure to have the same. None
+            where that does not matter.
         begins: Checksum of the first of them.
         continues: True if the shot goes on from the chunk before.
         continued: True if the shot goes on in the next chunk.
@@ -41,7 +42,7 @@ class Chunk:
     shot: int
     first: int
     frames: int
-    source: int
+    source: int | None
     begins: int
     continues: bool
     continued: bool

@@ -13,6 +13,7 @@ from typing import Any
 from stream_dream.film.files import fingerprint, write_json
 from stream_dream.film.plan import Plan, make_plan
 from stream_dream.film.reading import Excerpt
+from stream_dream.frame import Frame
 from stream_dream.media.source import VideoSource
 from stream_dream.networks.download import cache_folder
 
@@ -26,7 +27,8 @@ def plan_of(
     chunk_frames: int,
     *,
     cuts: bool,
-    on_frame: Callable[[int], None] = lambda frames: None,
+    on_frame: Callable[[Frame], None] = lambda frame: None,
+    anew: bool = False,
 ) -> Plan:
     """Return the plan of a film: from the user's cache or, at a first look, by reading it once.
 
@@ -34,15 +36,17 @@ def plan_of(
         source: The film.
         chunk_frames: Most frames of a chunk.
         cuts: True to look for cuts.
-        on_frame: Called with the number of frames looked at so far.
+        on_frame: Called with each frame that is looked at.
+        anew: True to read it in any case.
 
     Raises:
         SourceError: If it cannot be read.
     """
     path = cache_folder() / "plans" / f"{_key(source, chunk_frames, cuts=cuts)}.json"
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        return Plan.from_json(json.loads(path.read_text("utf-8")))
-    plan = make_plan(source, chunk_frames, cuts=cuts, on_frame=lambda f: on_frame(f.index + 1))
+    if not anew:
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            return Plan.from_json(json.loads(path.read_text("utf-8")))
+    plan = make_plan(source, chunk_frames, cuts=cuts, on_frame=on_frame)
     with suppress(OSError):  # a cache that cannot be written costs time only
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, plan.to_json())

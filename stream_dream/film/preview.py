@@ -1,0 +1,162 @@
+"""Looks at a film without rendering it: its plan, and how long it is going to take."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from stream_dream.film.chunk import Task
+from stream_dream.film.contact_sheet import ContactSheet, clock
+from stream_dream.film.crew import Single
+from stream_dream.film.film import Watcher, chunk_frames
+from stream_dream.film.measuring import estimated_seconds, measured_fps, sample_of
+from stream_dream.film.plan import Plan
+from stream_dream.film.planning import plan_of
+from stream_dream.film.reading import Excerpt
+from stream_dream.film_settings import PlanSettings
+from stream_dream.frame import Frame
+from stream_dream.media.picture_sink import check_picture_target
+from stream_dream.media.source import VideoSource
+from stream_dream.settings import DreamSettings, OutputSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ShotPreview:
+    """A shot.
+
+    Attributes:
+        number: From 0.
+        begins: When it begins, counted from the first frame rendered, as a clock shows it.
+        seconds: How long it is.
+        frames: How many frames it has.
+        chunks: How many chunks it is dreamed in.
+    """
+
+    number: int
+    begins: str
+    seconds: float
+    frames: int
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What is known of a film that was not rendered.
+
+    Attributes:
+        plan: Its plan.
+        fps: Its frame rate.
+        rate: Frames a second that one worker dreams here; None where it was not measured.
+        seconds: Estimated time of the render with one worker; None where it was not measured.
+    """
+
+    plan: Plan
+    fps: Fraction
+    rate: float | None
+    seconds: float | None
+
+    def shots(self) -> Iterator[ShotPreview]:
+        """Yield the shots."""
+        for number, group in groupby(self.plan.chunks, key=lambda chunk: chunk.shot):
+            chunks = list(group)
+            frames = sum(chunk.frames for chunk in chunks)
+            begins = clock(chunks[0].first / self.fps)
+            yield ShotPreview(number, begins, float(frames / self.fps), frames, len(chunks))
+
+    def in_words(self) -> Iterator[str]:
+        """Yield the sums, a line each."""
+        plan = self.plan
+        yield (
+            f"{plan.frames} frames ({clock(plan.frames / self.fps)}), shots: {plan.shots}, "
+            f"chunks: {len(plan.chunks)}"
+        )
+        if self.rate is not None and self.seconds is not None:
+            yield f"about {duration(self.seconds)} with one worker here ({self.rate:.1f} fps)"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it."""
+        return {
+            "frames": self.plan.frames,
+            "shots": self.plan.shots,
+            "fps": float(self.fps),
+            "measured_fps": self.rate,
+            "estimated_seconds": self.seconds,
+            **self.plan.to_json(),
+        }
+
+
+def preview(
+    source: Path,
+    dream: DreamSettings,
+    settings: PlanSettings,
+    *,
+    sheet: Path | None = None,
+    overwrite: bool = False,
+    watcher: Watcher | None = None,
+) -> Preview:
+    """Plan a film, and dream a few of its frames to tell how long all of it would take.
+
+    Args:
+        source: The film.
+        dream: How it would be dreamed.
+        settings: What of it, and whether to measure.
+        sheet: The name of a picture that shows a frame of every shot.
+        overwrite: True if that may be replaced.
+        watcher: Who is told how it goes.
+
+    Raises:
+        SourceError, SinkError, SettingsError, NetworkError: With one clear line.
+    """
+    watcher = watcher or Watcher()
+    if sheet is not None:
+        check_picture_target(sheet, overwrite=overwrite, sources=[source])
+    with VideoSource(source, start=settings.start, end=settings.end) as opened:
+        info = opened.info
+        drawn = ContactSheet(info) if sheet is not None else None
+
+        def look(frame: Frame) -> None:
+            watcher.planning(frame.index + 1, info.frame_count)
+            if drawn is not None:
+                drawn.look(frame)
+
+        frames = chunk_frames(settings.chunk_seconds, info)
+        plan = plan_of(opened, frames, cuts=dream.cuts, on_frame=look, anew=drawn is not None)
+        if drawn is not None and sheet is not None:
+            drawn.write(sheet, overwrite=overwrite)
+        rate = _measured(opened, plan, dream) if settings.estimate else None
+    seconds = None if rate is None else estimated_seconds(plan, dream.warm_up, rate)
+    return Preview(plan, info.fps, rate, seconds)
+
+
+def duration(seconds: float) -> str:
+    """Write a time as a person would say it: ``45 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def _measured(source: VideoSource, plan: Plan, dream: DreamSettings) -> float:
+    crew = Single()
+    try:
+        with tempfile.TemporaryDirectory(prefix="stream-dream-") as folder:
+            task = Task(
+                chunk=sample_of(plan),
+                source=Excerpt.of(source),
+                info=source.info,
+                target=Path(folder, "sample.mp4"),
+                dream=dream,
+                output=OutputSettings(),
+                folder=Path(folder),
+            )
+            return measured_fps(crew, task)
+    finally:
+        crew.close(wait=True)

@@ -1,0 +1,85 @@
+"""The command ``stream-dream plan``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from stream_dream.errors import Interrupted
+from stream_dream.film_settings import PlanSettings
+from stream_dream.options import Debug, Overwrite, Preset, Quiet, chosen, complain, with_options
+from stream_dream.presets import DEFAULT_PRESET
+from stream_dream.settings import DreamSettings
+
+if TYPE_CHECKING:
+    from stream_dream.film.preview import Preview
+
+
+@with_options(DreamSettings, PlanSettings)
+def plan(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A video file.")],
+    preset: Preset = DEFAULT_PRESET,
+    contact_sheet: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Picture that gets a frame of every shot."),
+    ] = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+    debug: Debug = False,
+    **knobs: Any,
+) -> None:
+    """Show the shots and chunks of a film, and how long it would take, without rendering it.
+
+    A few of its frames are dreamed to find out how fast this machine is; --no-estimate leaves that
+    out. Options left out take their value from the preset; the defaults named below are those of
+    the preset dogs.
+    """
+    dream, settings = chosen(preset, knobs, PlanSettings, debug=debug)
+
+    from stream_dream.film.preview import preview
+    from stream_dream.film_progress import film_display
+    from stream_dream.progress import fetch_weights, print_json
+
+    if settings.estimate:
+        fetch_weights(dream, quiet=quiet)
+    try:
+        with film_display(quiet=quiet or as_json, as_json=False) as shown:
+            found = preview(
+                source,
+                dream,
+                settings,
+                sheet=contact_sheet,
+                overwrite=overwrite,
+                watcher=shown.watcher(),
+            )
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted: nothing was planned") from None
+    if as_json:
+        print_json(found.to_json())
+        return
+    Console(markup=False).print(_table(found))
+    for line in found.in_words():
+        typer.echo(line)
+    if found.plan.shortfall:
+        complain(f"warning: {found.plan.shortfall}")
+
+
+def _table(found: Preview) -> Table:
+    """Draw a row a shot."""
+    table = Table("shot", "begins", "seconds", "frames", "chunks", box=None)
+    for column in table.columns:
+        column.justify = "right"
+    for shot in found.shots():
+        table.add_row(
+            str(shot.number + 1),
+            shot.begins,
+            f"{shot.seconds:.1f}",
+            str(shot.frames),
+            str(shot.chunks),
+        )
+    return table
