@@ -1,0 +1,330 @@
+"""Films: the same frames whatever happens on the way, and nothing lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import clips
+import films
+import numpy as np
+import pytest
+from filelock import FileLock
+
+from stream_dream.errors import (
+    Interrupted,
+    SettingsError,
+    SinkError,
+    SourceError,
+)
+from stream_dream.film import film as film_module
+from stream_dream.film.chunk import Studio, Task
+from stream_dream.film.film import FilmSummary, Watcher, is_long, render_film
+from stream_dream.film.foreman import ChunkFailed, Progress
+from stream_dream.film.records import Record
+from stream_dream.film_settings import FilmSettings
+from stream_dream.frame import FrameReport
+from stream_dream.media.source import VideoSource
+from stream_dream.render import render
+from stream_dream.settings import DreamSettings, OutputSettings, validated
+
+Make = Callable[..., DreamSettings]
+PIECES = FilmSettings(chunk_seconds=0.24)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return films.make_film(tmp_path_factory.mktemp("film") / "film.mp4")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAM_DREAM_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+def frames_of(path: Path) -> list[np.ndarray]:
+    with VideoSource(path) as opened:
+        return [frame.image for frame in opened]
+
+
+def in_one_piece(source: Path, target: Path, dream: DreamSettings, **output: Any) -> list[int]:
+    """Render without a plan; return the checksums of the frames."""
+    reports: list[FrameReport] = []
+    settings = validated(OutputSettings, output)
+    render(source, target, dream, settings, checksums=True, on_report=reports.append)
+    return [report.checksum or 0 for report in reports]
+
+
+def checksums(summary: FilmSummary) -> list[int]:
+    return [checksum for record in summary.records for checksum in record.checksums]
+
+
+def stop_at(chunks: int) -> Watcher:
+    """Press Ctrl-C when so many chunks are done."""
+
+    def look(progress: Progress) -> None:
+        if progress.chunks_done >= chunks and not progress.stopping:
+            raise KeyboardInterrupt
+
+    return Watcher(progress=look)
+
+
+def begin(source: Path, target: Path, dream: DreamSettings, chunks: int, **output: Any) -> Path:
+    """Begin a film and stop it when so many chunks are done; return its folder."""
+    settings = validated(OutputSettings, output)
+    with pytest.raises(Interrupted, match="chunks are done and kept in .*: continue with --resume"):
+        render_film(source, target, dream, settings, PIECES, watcher=stop_at(chunks))
+    assert not target.exists()
+    return target.with_name(f"{target.name}.dream")
+
+
+def resume(source: Path, target: Path, dream: DreamSettings, **output: Any) -> FilmSummary:
+    settings = validated(OutputSettings, output)
+    return render_film(source, target, dream, settings, PIECES, resume=True)
+
+
+def test_chunks_make_the_same_film_as_one_piece(tiny: Make, source: Path, tmp_path: Path) -> None:
+    dream = tiny(schedule="rotate", jitter=8)  # all that a state must carry on
+    one = in_one_piece(source, tmp_path / "one.mp4", dream, crf=4)
+    done: list[int] = []
+    watcher = Watcher(done=lambda chunk, record: done.append(chunk.number))
+    summary = render_film(
+        source, tmp_path / "film.mp4", dream, OutputSettings(crf=4), PIECES, watcher=watcher
+    )
+    assert checksums(summary) == one
+    assert sorted(done) == list(range(9))
+    assert (summary.plan.shots, summary.retries, summary.warning) == (3, 0, None)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.mp4", "one.mp4"]
+    whole, joined = (tmp_path / name for name in ("one.mp4", "film.mp4"))
+    assert clips.delays(joined) == clips.delays(whole)
+    assert abs(clips.sound_length(joined) - clips.sound_length(whole)) < 0.03
+    # Each chunk is encoded by itself, so the frames differ, but by no more than encoding does.
+    pairs = zip(frames_of(whole), frames_of(joined), strict=True)
+    assert max(float(np.abs(a.astype(int) - b).mean()) for a, b in pairs) < 2
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", ["a.gif", "%03d.png", "a.webm", "a.mkv", "a.webp"])
+def test_every_format_can_be_joined(tiny: Make, source: Path, tmp_path: Path, name: str) -> None:
+    dream, output = tiny(step_size=0), OutputSettings(end=0.8)
+    summary = render_film(source, tmp_path / name, dream, output, FilmSettings(chunk_seconds=0.1))
+    assert len(summary.plan.chunks) > 7
+    made = sorted(tmp_path.iterdir())
+    if name == "%03d.png":
+        assert [path.name for path in made] == [f"{n:03d}.png" for n in range(1, 21)]
+        return
+    assert [path.name for path in made] == [name]
+    if name != "a.webp":  # which OpenCV does not play
+        assert len(frames_of(tmp_path / name)) == 20
+
+
+def test_a_stopped_film_goes_on_where_it_was(tiny: Make, source: Path, tmp_path: Path) -> None:
+    one = in_one_piece(source, tmp_path / "one.mp4", tiny())
+    target = tmp_path / "film.mp4"
+    folder = begin(source, target, tiny(), 3)
+    begun = len(list(folder.glob("*.json"))) - 1
+    assert 3 <= begun <= 5
+    dreamed: list[int] = []
+    watcher = Watcher(done=lambda chunk, record: dreamed.append(chunk.number))
+    summary = render_film(
+        source, target, tiny(), OutputSettings(), PIECES, resume=True, watcher=watcher
+    )
+    assert len(dreamed) == 9 - begun
+    assert checksums(summary) == one
+    assert not folder.exists()
+
+
+def test_a_film_that_was_begun_is_not_begun_anew(tiny: Make, source: Path, tmp_path: Path) -> None:
+    folder = begin(source, tmp_path / "film.mp4", tiny(), 2)
+    kept = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(SinkError, match="--resume, or delete it") as refused:
+        render_film(source, tmp_path / "film.mp4", tiny(), OutputSettings(), PIECES)
+    assert refused.value.exit_code == 2
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == kept
+
+
+def test_other_settings_and_sources_are_refused(tiny: Make, source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "film.mp4"
+    folder = begin(source, target, tiny(), 2)
+    with pytest.raises(SettingsError, match=r"persistence was 0.98, not 0.5; crf was 18, not 30"):
+        resume(source, target, tiny(persistence=0.5), crf=30)
+    other = tmp_path / "other.mp4"
+    other.write_bytes(source.read_bytes() + b"more")
+    with pytest.raises(SettingsError, match="the source was another file"):
+        resume(other, target, tiny())
+    same = tmp_path / "moved.mp4"
+    same.write_bytes(source.read_bytes())
+    assert resume(same, target, tiny()).plan.frames == 43
+    assert not folder.exists()
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda f: (f / "000000.mp4").write_bytes((f / "000000.mp4").read_bytes()[:-9]), "damaged"),
+        (lambda f: (f / "000000.mp4").unlink(), "000000.mp4 is missing"),
+        (lambda f: (f / "000000.json").write_text("{"), None),
+        (lambda f: (f / "000000.json").write_text(json.dumps({"number": 0})), None),
+        (lambda f: [p.write_bytes(b"x") for p in f.glob("*.npz")], "npz is damaged"),
+        (lambda f: [p.unlink() for p in f.glob("*.npz")], "npz is missing"),
+        (lambda f: (f / "000099.abc.part").write_bytes(b"half"), None),
+    ],
+)
+def test_what_is_damaged_is_noticed_and_done_again(
+    tiny: Make, source: Path, tmp_path: Path, harm: Callable[[Path], object], said: str | None
+) -> None:
+    one = in_one_piece(source, tmp_path / "one.mp4", tiny())
+    target, notes = tmp_path / "film.mp4", films.Notes()
+    harm(begin(source, target, tiny(), 3))
+    watcher = Watcher(note=notes)
+    summary = render_film(
+        source, target, tiny(), OutputSettings(), PIECES, resume=True, watcher=watcher
+    )
+    assert checksums(summary) == one
+    assert (said in notes) if said else not notes.lines
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.mp4", "one.mp4"]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 99}', None])
+def test_a_damaged_job_is_refused(
+    tiny: Make, source: Path, tmp_path: Path, text: str | None
+) -> None:
+    target = tmp_path / "film.mp4"
+    folder = begin(source, target, tiny(), 2)
+    job = folder / "job.json"
+    job.write_text(job.read_text()[: job.stat().st_size // 2] if text is None else text)
+    with pytest.raises(SettingsError, match="job.json is damaged .* delete .* to begin anew"):
+        resume(source, target, tiny())
+    assert list(folder.glob("*.mp4"))
+
+
+def test_a_folder_without_a_job_is_begun_anew(tiny: Make, source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "film.mp4"
+    (tmp_path / "film.mp4.dream").mkdir()
+    assert resume(source, target, tiny(), end=0.2).plan.frames == 5
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+
+
+@pytest.mark.real
+def test_a_job_in_use_is_refused(tiny: Make, source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "film.mp4"
+    folder = begin(source, target, tiny(), 2)
+    with FileLock(folder / "lock"), pytest.raises(SinkError, match="another render is working"):
+        resume(source, target, tiny())
+    resume(source, target, tiny())
+
+
+@pytest.mark.real
+def test_the_folder_is_kept_on_request(tiny: Make, source: Path, tmp_path: Path) -> None:
+    target, keep = tmp_path / "film.mp4", FilmSettings(chunk_seconds=0.24, keep_chunks=True)
+    render_film(source, target, tiny(), OutputSettings(end=0.4), keep)
+    folder = tmp_path / "film.mp4.dream"
+    assert (folder / "000001.mp4").exists()
+    again = resume(source, target, tiny(), end=0.4)  # finds nothing to do, and tidies up
+    assert "dream" not in again.stages
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", ["film.mp4", "%03d.png"])
+def test_a_run_killed_while_it_places_the_result(
+    tiny: Make, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    place = film_module.place
+
+    def placed_then_killed(made: Path, path: Path, *, overwrite: bool) -> Path:
+        place(made, path, overwrite=overwrite)
+        raise Killed
+
+    monkeypatch.setattr(film_module, "place", placed_then_killed)
+    target, output = tmp_path / name, OutputSettings(end=0.4)
+    with pytest.raises(Killed):
+        render_film(source, target, tiny(), output, PIECES)
+    monkeypatch.setattr(film_module, "place", place)
+    made = sorted(path.name for path in tmp_path.iterdir() if path.is_file())
+    resume(source, target, tiny(), end=0.4)
+    assert sorted(path.name for path in tmp_path.iterdir()) == made
+    assert len(made) == (1 if name == "film.mp4" else 10)
+
+
+@pytest.mark.real
+def test_what_appears_meanwhile_is_kept(tiny: Make, source: Path, tmp_path: Path) -> None:
+    target, notes = tmp_path / "film.mp4", films.Notes()
+    watcher = Watcher(joining=lambda: target.write_text("mine"), note=notes)  # type: ignore[arg-type, return-value]
+    render_film(source, target, tiny(), OutputSettings(end=0.4), PIECES, watcher=watcher)
+    assert target.read_text() == "mine"
+    assert len(frames_of(tmp_path / "film.2.mp4")) == 10
+    assert "was kept: see" in notes
+
+
+def test_a_chunk_that_fails_keeps_the_others(
+    tiny: Make, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved, target, notes = tmp_path / "moved.mp4", tmp_path / "film.mp4", films.Notes()
+    shutil.copy(source, moved)
+    dream = Studio.dream
+
+    def vanishing(self: Studio, task: Task, on_frame: Callable[[FrameReport], None]) -> Record:
+        if task.chunk.number == 4:
+            moved.unlink(missing_ok=True)
+            self.close()
+            self._reader = None
+        return dream(self, task, on_frame)
+
+    monkeypatch.setattr(Studio, "dream", vanishing)
+    with pytest.raises(ChunkFailed, match=r"failed 3 times: .*does not exist.* continue with") as e:
+        render_film(moved, target, tiny(), OutputSettings(), PIECES, watcher=Watcher(note=notes))
+    assert e.value.exit_code == 1
+    assert len(notes.lines) == 2
+    monkeypatch.setattr(Studio, "dream", dream)
+    with pytest.raises(SourceError, match="does not exist"):
+        resume(moved, target, tiny())
+    shutil.copy(source, moved)
+    resume(moved, target, tiny())
+    assert len(frames_of(target)) == 43
+
+
+@pytest.mark.real
+def test_a_source_that_changes_is_noticed(
+    tiny: Make, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = tmp_path / "moved.mp4"
+    shutil.copy(source, moved)
+    other = films.make_film(tmp_path / "other.mp4", (20, 14, 9))
+
+    def swap(progress: Progress) -> None:
+        if progress.chunks_done == 2:
+            shutil.copy(other, moved)
+
+    monkeypatch.setattr(Studio, "_reader_for", lambda self, task: film_reader(task))
+    with pytest.raises(ChunkFailed, match="is not what it was when the film was planned"):
+        render_film(
+            moved,
+            tmp_path / "film.mp4",
+            tiny(),
+            OutputSettings(),
+            PIECES,
+            watcher=Watcher(progress=swap),
+        )
+
+
+def film_reader(task: Task) -> Any:
+    from stream_dream.film.reading import Reader
+
+    return Reader(task.source)
+
+
+def test_long_films_are_known(source: Path) -> None:
+    assert is_long(source, OutputSettings(), PIECES)
+    assert not is_long(source, OutputSettings(), FilmSettings(chunk_seconds=1))
+    assert not is_long(source, OutputSettings(end=0.5), PIECES)
+    with pytest.raises(SourceError):
+        is_long(Path("nowhere.mp4"), OutputSettings(), PIECES)

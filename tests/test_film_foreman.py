@@ -1,0 +1,214 @@
+"""Who gets which chunk when, and what happens where one fails; with a crew that dreams nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from fractions import Fraction
+from pathlib import Path
+
+import films
+import pytest
+
+from stream_dream.errors import DiskFull, Interrupted, SourceError
+from stream_dream.film.chunk import Task
+from stream_dream.film.foreman import ChunkFailed, Foreman, Progress
+from stream_dream.film.plan import Chunk, Plan
+from stream_dream.film.reading import Excerpt
+from stream_dream.film.records import Record
+from stream_dream.frame import StreamInfo
+from stream_dream.settings import DreamSettings, OutputSettings
+
+Outcome = Callable[[Task], BaseException | None]
+
+
+def record_of(chunk: Chunk) -> Record:
+    zeros = [0] * chunk.frames
+    return Record(chunk.number, chunk.frames, "", None, zeros, [None] * chunk.frames, 0.1, "me")
+
+
+def task_of(chunk: Chunk) -> Task:
+    return Task(
+        chunk=chunk,
+        source=Excerpt(Path("a.mp4"), 0, Fraction(25), None),
+        info=StreamInfo((64, 48), Fraction(25)),
+        target=Path("b.mp4"),
+        dream=DreamSettings(),
+        output=OutputSettings(),
+        folder=Path(),
+    )
+
+
+class Broken(Exception):
+    """What a crew says when all of it is gone."""
+
+
+class FakeCrew:
+    """Ends chunks one by one, in the order in which they were begun."""
+
+    def __init__(self, places: int, outcome: Outcome = lambda task: None) -> None:
+        self.places, self.outcome = places, outcome
+        self.begun: list[tuple[int, int]] = []
+        self.most = self.renewed = 0
+        self._waiting: list[tuple[Task, Future[Record]]] = []
+        self._taken: set[int] = set()
+
+    def submit(self, task: Task, place: int) -> Future[Record]:
+        future = Future[Record]()
+        self._waiting.append((task, future))
+        self.begun.append((task.chunk.number, task.attempt))
+        self.most = max(self.most, len(self._waiting))
+        return future
+
+    def step(self) -> None:
+        """End the chunk that was begun first; where the crew breaks, all."""
+        if not self._waiting:
+            return
+        task, future = self._waiting.pop(0)
+        error = self.outcome(task)
+        if error is None:
+            future.set_result(record_of(task.chunk))
+            return
+        future.set_exception(error)
+        while isinstance(error, Broken) and self._waiting:
+            self._waiting.pop()[1].set_exception(error)
+
+    def dreamed(self, place: int) -> int:
+        return 1
+
+    def lost(self, error: BaseException) -> bool:
+        return isinstance(error, Broken)
+
+    def renew(self) -> None:
+        assert not self._waiting
+        self.renewed += 1
+
+    def close(self, *, wait: bool) -> None:
+        pass
+
+
+def work(
+    plan: Plan,
+    crew: FakeCrew,
+    monkeypatch: pytest.MonkeyPatch,
+    finished: dict[int, Record] | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> tuple[Foreman, films.Notes]:
+    """Let the crew work; a chunk ends each time that the foreman waits."""
+    from stream_dream.film import foreman
+
+    wait = foreman.wait
+
+    def step(*arguments: object) -> object:
+        crew.step()
+        return wait(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(foreman, "wait", step)
+    notes = films.Notes()
+    boss = Foreman(
+        plan,
+        crew,
+        task_of,
+        {} if finished is None else finished,
+        on_record=lambda record: None,
+        on_progress=on_progress,
+        on_retry=lambda chunk, reason: notes(f"{chunk.number}: {reason}"),
+    )
+    boss.work()
+    return boss, notes
+
+
+def test_long_shots_come_first_and_chunks_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = films.plan_with([5], [5, 5, 5], [6, 6])
+    crew = FakeCrew(1)
+    boss, _ = work(plan, crew, monkeypatch)
+    assert [number for number, _ in crew.begun] == [1, 4, 2, 5, 0, 3]
+    progress = boss.progress()
+    assert (progress.frames, progress.total, progress.chunks_done, progress.chunks) == (
+        32,
+        32,
+        6,
+        6,
+    )
+
+
+def test_only_shots_are_dreamed_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    crew = FakeCrew(4)
+    work(films.plan_with([5, 5, 5], [4, 4]), crew, monkeypatch)
+    assert crew.most == 2
+    assert sorted(crew.begun) == [(number, 1) for number in range(5)]
+
+
+def test_finished_chunks_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = films.plan_with([5, 5, 5], [4, 4], [3])
+    finished = {n: record_of(plan.chunks[n]) for n in (0, 2, 5)}
+    crew = FakeCrew(2)
+    work(plan, crew, monkeypatch, finished)
+    assert sorted(number for number, _ in crew.begun) == [1, 3, 4]
+    assert sorted(finished) == list(range(6))
+
+
+def test_a_chunk_is_tried_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    def twice(task: Task) -> BaseException | None:
+        return (
+            SourceError("gone\nand more") if task.chunk.number == 1 and task.attempt < 3 else None
+        )
+
+    crew = FakeCrew(1, twice)
+    boss, notes = work(films.plan_with([5, 5], [5]), crew, monkeypatch)
+    assert [attempt for number, attempt in crew.begun if number == 1] == [1, 2, 3]
+    assert notes.lines == ["1: gone", "1: gone"]
+    assert boss.progress().retries == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "attempts", "message"),
+    [
+        (SourceError("gone"), 3, r"frames 5 to 9 failed 3 times: gone"),
+        (DiskFull("no room"), 1, r"frames 5 to 9 failed: no room"),
+    ],
+)
+def test_what_fails_for_good_ends_the_work_and_keeps_the_rest(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, attempts: int, message: str
+) -> None:
+    finished: dict[int, Record] = {}
+    crew = FakeCrew(2, lambda task: error if task.chunk.number == 1 else None)
+    with pytest.raises(ChunkFailed, match=message):
+        work(films.plan_with([5, 5, 5], [4, 4, 4, 4, 4]), crew, monkeypatch, finished)
+    assert [attempt for number, attempt in crew.begun if number == 1][-1] == attempts
+    begun = {number for number, _ in crew.begun}
+    assert set(finished) == begun - {1}  # what was at work at the time is done and kept
+
+
+def test_a_crew_that_breaks_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    finished: dict[int, Record] = {}
+    crew = FakeCrew(3, lambda task: Broken("killed") if task.attempt == 1 else None)
+    _, notes = work(films.plan_with([5], [4], [3], [2]), crew, monkeypatch, finished)
+    assert sorted(finished) == [0, 1, 2, 3]
+    assert crew.renewed == 2
+    assert "killed" in notes
+
+
+def test_ctrl_c_lets_what_is_at_work_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    finished: dict[int, Record] = {}
+    crew = FakeCrew(2)
+    seen: list[Progress] = []
+
+    def stop(progress: Progress) -> None:
+        seen.append(progress)
+        if progress.chunks_done == 1 and not progress.stopping:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        work(films.plan_with([5], [4], [3], [2]), crew, monkeypatch, finished, stop)
+    assert sorted(finished) == [0, 1]
+    assert [number for number, _ in crew.begun] == [0, 1]
+    assert seen[-1].stopping
+
+
+def test_ctrl_c_twice_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(progress: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work(films.plan_with([5], [4], [3]), FakeCrew(1), monkeypatch, None, stop)

@@ -1,0 +1,151 @@
+"""Plans: every frame once, shots apart, chunks of equal length, and nothing read twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import clips
+import films
+import numpy as np
+import pytest
+
+from stream_dream.film import planning
+from stream_dream.film.plan import Plan, frame_checksum, make_plan
+from stream_dream.film.planning import plan_of
+from stream_dream.film.reading import Excerpt, Mismatch, Reader
+from stream_dream.media.source import VideoSource
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return films.make_film(tmp_path_factory.mktemp("film") / "film.mp4")
+
+
+def test_chunks_follow_each_other_and_keep_to_their_shots(film: Path) -> None:
+    with VideoSource(film) as source:
+        plan = make_plan(source, 6, cuts=True)
+    assert (plan.frames, plan.shots) == (43, 3)
+    assert [chunk.frames for chunk in plan.chunks] == [4, 5, 5, 4, 5, 5, 5, 5, 5]
+    assert [chunk.shot for chunk in plan.chunks] == [0, 0, 0, 1, 1, 2, 2, 2, 2]
+    assert [chunk.first for chunk in plan.chunks if chunk.cut] == [14, 23]
+    for before, now in zip(plan.chunks, plan.chunks[1:], strict=False):
+        assert before.first + before.frames == now.first
+        assert before.continued == now.continues == (before.shot == now.shot)
+
+
+def test_without_cuts_it_is_one_shot(film: Path) -> None:
+    with VideoSource(film, end=0.4) as source:
+        plan = make_plan(source, 100, cuts=False)
+    assert [(chunk.first, chunk.frames) for chunk in plan.chunks] == [(0, 10)]
+
+
+def test_a_plan_survives_being_written_down(film: Path) -> None:
+    with VideoSource(film) as source:
+        plan = make_plan(source, 6, cuts=True)
+    data = json.loads(json.dumps(plan.to_json()))
+    assert Plan.from_json(data) == plan
+    del data["chunks"][1]
+    with pytest.raises(ValueError, match="follow each other"):
+        Plan.from_json(data)
+
+
+def test_a_film_is_looked_at_once(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAM_DREAM_CACHE", str(tmp_path))
+    looked: list[int] = []
+    plans = []
+    for changes in ({}, {}, {"anew": True}, {"cuts": False}):
+        with VideoSource(film) as source:
+            options = {"cuts": True, "on_frame": lambda f: looked.append(f.index), **changes}
+            plans.append(plan_of(source, 6, **options))  # type: ignore[arg-type]
+        looked.append(-1)
+    rounds = "".join("x" if index == -1 else "." for index in looked)
+    assert [len(part) for part in rounds.split("x")] == [43, 0, 43, 43, 0]
+    assert plans[0] == plans[1] == plans[2] != plans[3]
+
+
+def test_a_cache_that_cannot_be_used_costs_time_only(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.touch()
+    monkeypatch.setenv("STREAM_DREAM_CACHE", str(blocked))
+    with VideoSource(film) as source:
+        plan = plan_of(source, 6, cuts=True)
+    monkeypatch.setenv("STREAM_DREAM_CACHE", str(tmp_path))
+    monkeypatch.setattr(planning, "_PLANS_KEPT", 2)
+    for frames in range(3, 7):
+        with VideoSource(film) as source:
+            last = plan_of(source, frames, cuts=True)
+    assert last == plan
+    assert len(list((tmp_path / "plans").iterdir())) == 2
+    for path in (tmp_path / "plans").iterdir():
+        path.write_text("{")
+    with VideoSource(film) as source:
+        assert plan_of(source, 6, cuts=True) == plan
+
+
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a clip that is jumped into: longer than 5 s, with B frames and few key frames."""
+    path = tmp_path_factory.mktemp("long") / "long.mp4"
+    return clips.make(path, "-c:v", "libx264", "-bf", "3", "-g", "60", seconds=9)
+
+
+@pytest.mark.parametrize("exactly", [False, True])
+@pytest.mark.parametrize("start", [None, 0.6])
+def test_chunks_have_the_frames_of_the_whole(
+    long_clip: Path, exactly: bool, start: float | None
+) -> None:
+    with VideoSource(long_clip, start=start) as source:
+        images = [frame.image for frame in source]
+        plan, excerpt = make_plan(source, 40, cuts=False), Excerpt.of(source)
+    reader = Reader(excerpt)
+    first, second, *_, last = plan.chunks
+    for chunk in (last, first, second, last, first):
+        frames = list(reader.read(chunk, exactly=exactly))
+        assert [frame.index for frame in frames] == [
+            *range(chunk.first, chunk.first + chunk.frames)
+        ]
+        for frame in frames:
+            np.testing.assert_array_equal(frame.image, images[frame.index])
+    reader.close()
+
+
+def test_chunks_that_follow_each_other_are_read_on(
+    long_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with VideoSource(long_clip) as source:
+        plan, excerpt = make_plan(source, 40, cuts=False), Excerpt.of(source)
+    opened: list[int] = []
+    monkeypatch.setattr(
+        Excerpt, "open", lambda self, n: (opened.append(n), VideoSource(long_clip))[1]
+    )
+    reader = Reader(excerpt)
+    for chunk in plan.chunks:
+        assert len(list(reader.read(chunk))) == chunk.frames
+    assert opened == [0]
+    list(zip(reader.read(plan.chunks[0]), range(3), strict=False))  # given up in the middle
+    list(reader.read(plan.chunks[0]))
+    assert opened == [0, 0, 0]
+    reader.close()
+
+
+def test_other_frames_than_planned_are_noticed(long_clip: Path, film: Path, tmp_path: Path) -> None:
+    with VideoSource(long_clip) as source:
+        plan, excerpt = make_plan(source, 40, cuts=False), Excerpt.of(source)
+    other = tmp_path / "other.mp4"
+    other.write_bytes(film.read_bytes())
+    reader = Reader(Excerpt(other, excerpt.first, excerpt.fps, excerpt.end))
+    for chunk in (plan.chunks[0], plan.chunks[-1]):
+        for exactly in (False, True):
+            with pytest.raises(Mismatch):
+                list(reader.read(chunk, exactly=exactly))
+
+
+def test_neighbours_have_different_checksums(film: Path) -> None:
+    with VideoSource(film) as source:
+        checksums = [frame_checksum(frame.image) for frame in source]
+    assert len(set(checksums)) == len(checksums)
