@@ -48,8 +48,6 @@ def make_film(
     with VideoSink(silent, size=size, fps=Fraction(25), crf=8) as sink:
         for image in images:
             sink.write(image)
-    if not sound:
-        return silent.replace(path)
     tone = ("-f", "lavfi", "-i", f"sine=d={len(images) / 25}")
     clips.ffmpeg("-i", silent, *tone, "-c:v", "copy", "-c:a", "aac", path)
     silent.unlink()

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,9 +29,12 @@ from stream_dream.film import film as film_module
 from stream_dream.film.chunk import Studio, Task
 from stream_dream.film.film import FilmSummary, Watcher, is_long, render_film
 from stream_dream.film.foreman import ChunkFailed, Progress
+from stream_dream.film.plan import Chunk
+from stream_dream.film.reading import Reader
 from stream_dream.film.records import Record
 from stream_dream.film_settings import FilmSettings
 from stream_dream.frame import FrameReport
+from stream_dream.media.picture import read_picture
 from stream_dream.media.source import VideoSource
 from stream_dream.render import render
 from stream_dream.settings import DreamSettings, OutputSettings, validated
@@ -75,7 +83,7 @@ def stop_at(chunks: int) -> Watcher:
 def begin(source: Path, target: Path, dream: DreamSettings, chunks: int, **output: Any) -> Path:
     """Begin a film and stop it when so many chunks are done; return its folder."""
     settings = validated(OutputSettings, output)
-    with pytest.raises(Interrupted, match="chunks are done and kept in .*: continue with --resume"):
+    with pytest.raises(Interrupted, match=r"chunks are done and kept .* with --resume"):
         render_film(source, target, dream, settings, PIECES, watcher=stop_at(chunks))
     assert not target.exists()
     return target.with_name(f"{target.name}.dream")
@@ -198,7 +206,7 @@ def test_a_damaged_job_is_refused(
     folder = begin(source, target, tiny(), 2)
     job = folder / "job.json"
     job.write_text(job.read_text()[: job.stat().st_size // 2] if text is None else text)
-    with pytest.raises(SettingsError, match="job.json is damaged .* delete .* to begin anew"):
+    with pytest.raises(SettingsError, match=r"job\.json is damaged .* delete .* to begin anew"):
         resume(source, target, tiny())
     assert list(folder.glob("*.mp4"))
 
@@ -304,7 +312,7 @@ def test_a_source_that_changes_is_noticed(
         if progress.chunks_done == 2:
             shutil.copy(other, moved)
 
-    monkeypatch.setattr(Studio, "_reader_for", lambda self, task: film_reader(task))
+    monkeypatch.setattr(Studio, "_reader_for", lambda self, task: Reader(task.source))
     with pytest.raises(ChunkFailed, match="is not what it was when the film was planned"):
         render_film(
             moved,
@@ -316,15 +324,149 @@ def test_a_source_that_changes_is_noticed(
         )
 
 
-def film_reader(task: Task) -> Any:
-    from stream_dream.film.reading import Reader
-
-    return Reader(task.source)
-
-
 def test_long_films_are_known(source: Path) -> None:
     assert is_long(source, OutputSettings(), PIECES)
     assert not is_long(source, OutputSettings(), FilmSettings(chunk_seconds=1))
     assert not is_long(source, OutputSettings(end=0.5), PIECES)
     with pytest.raises(SourceError):
         is_long(Path("nowhere.mp4"), OutputSettings(), PIECES)
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a network in a file: processes do not know what is registered in this one."""
+    return films.make_network(tmp_path_factory.mktemp("network") / "tiny.keras")
+
+
+def of_file(network: Path) -> DreamSettings:
+    return validated(DreamSettings, {"network": str(network), "layer": ["conv1"], "warm_up": 2})
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("workers", [2, "auto"])
+def test_processes_make_the_same_frames(
+    network: Path, source: Path, tmp_path: Path, workers: Any
+) -> None:
+    one = in_one_piece(source, tmp_path / "one.mp4", of_file(network))
+    measured: list[int] = []
+    summary = render_film(
+        source,
+        tmp_path / "film.mp4",
+        of_file(network),
+        OutputSettings(),
+        FilmSettings(chunk_seconds=0.24, workers=workers),
+        watcher=Watcher(measured=lambda count, fps: measured.append(count)),
+    )
+    assert checksums(summary) == one
+    assert measured == ([] if workers == 2 else [1, 2][: os.cpu_count()])
+    if workers == 2:
+        assert len({record.worker for record in summary.records}) == 2
+
+
+@pytest.mark.real
+def test_a_worker_that_is_killed_is_replaced(network: Path, source: Path, tmp_path: Path) -> None:
+    one = in_one_piece(source, tmp_path / "one.mp4", of_file(network))
+    notes, killed = films.Notes(), []
+
+    def kill(chunk: Chunk, record: Record) -> None:
+        if not killed:
+            killed.append(int(record.worker.rpartition(":")[2]))
+            os.kill(killed[0], signal.SIGKILL)
+
+    summary = render_film(
+        source,
+        tmp_path / "film.mp4",
+        of_file(network),
+        OutputSettings(),
+        FilmSettings(chunk_seconds=0.24, workers=2),
+        watcher=Watcher(done=kill, note=notes),
+    )
+    assert checksums(summary) == one
+    assert summary.retries >= 1
+    assert "are dreamed again" in notes
+
+
+def command(network: Path, source: Path, target: Path, *more: str) -> list[str]:
+    options = ["--network", str(network), "--layer", "conv1", "--warm-up", "2"]
+    pieces = ["--chunk-seconds", "0.24", "--workers", "2", "--quiet"]
+    base = [sys.executable, "-m", "stream_dream", "render", str(source), str(target)]
+    return [*base, *options, *pieces, *more]
+
+
+def processes_of(group: int) -> list[str]:
+    table = subprocess.run(["ps", "-eo", "pgid,args"], capture_output=True, text=True, check=True)
+    rows = (line.split(None, 1) for line in table.stdout.splitlines()[1:])
+    return [args for pgid, args in rows if int(pgid) == group]
+
+
+@pytest.mark.real
+def test_what_is_killed_goes_on(network: Path, source: Path, tmp_path: Path) -> None:
+    one = in_one_piece(source, tmp_path / "one.mp4", of_file(network))
+    target, report = tmp_path / "film.mp4", tmp_path / "report.json"
+    folder = tmp_path / "film.mp4.dream"
+    run = subprocess.Popen(command(network, source, target, "--resume"), start_new_session=True)
+    while not list(folder.glob("000*.json")):
+        time.sleep(0.02)
+        assert run.poll() is None
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    assert folder.exists()
+    assert not target.exists()
+    again = command(network, source, target, "--resume", "--report", str(report))
+    subprocess.run(again, check=True, timeout=120)
+    assert json.loads(report.read_text())["checksums"] == one
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "film.mp4",
+        "one.mp4",
+        "report.json",
+    ]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_stopped_command_leaves_no_process(
+    network: Path, source: Path, tmp_path: Path, twice: bool
+) -> None:
+    target = tmp_path / "film.mp4"
+    run = subprocess.Popen(
+        command(network, source, target), start_new_session=True, stderr=subprocess.PIPE, text=True
+    )
+    while not list((tmp_path / "film.mp4.dream").glob("000*.json")):
+        time.sleep(0.02)
+        assert run.poll() is None
+    os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to all of them
+    if twice:
+        time.sleep(0.05)
+        os.killpg(run.pid, signal.SIGINT)
+    _, said = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert said.splitlines()[-1].startswith(
+        "stream-dream: stopped" if twice else "stream-dream: interrupted: "
+    )
+    assert "Traceback" not in said
+    deadline = time.monotonic() + 5
+    while processes_of(run.pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not processes_of(run.pid)
+    assert (tmp_path / "film.mp4.dream" / "job.json").exists()
+
+
+@pytest.mark.real
+def test_the_plan_is_shown(
+    run: Callable[..., tuple[int, str, str]], network: Path, source: Path, tmp_path: Path
+) -> None:
+    sheet = tmp_path / "shots.png"
+    options = ("--network", str(network), "--layer", "conv1", "--chunk-seconds", "0.4")
+    code, out, err = run("plan", str(source), *options, "--contact-sheet", str(sheet))
+    assert (code, err) == (0, "")
+    assert "43 frames (0:01.7), shots: 3, chunks: 5" in out
+    assert "with one worker here" in out
+    assert read_picture(sheet).image.shape[1] > 3 * 90
+    code, out, _ = run("plan", str(source), *options, "--no-estimate", "--json")
+    assert code == 0
+    assert [chunk["frames"] for chunk in json.loads(out)["chunks"]] == [7, 7, 9, 10, 10]
+    code, _, err = run("plan", str(source), "--contact-sheet", str(sheet))
+    assert code == 2
+    assert "exists already" in err
+    code, _, err = run("plan", str(tmp_path / "nothing.mp4"))
+    assert (code, "does not exist" in err) == (2, True)

@@ -47,13 +47,14 @@ class FakeCrew:
     """Ends chunks one by one, in the order in which they were begun."""
 
     def __init__(self, places: int, outcome: Outcome = lambda task: None) -> None:
+        """Take how many it dreams at a time, and what becomes of each."""
         self.places, self.outcome = places, outcome
         self.begun: list[tuple[int, int]] = []
         self.most = self.renewed = 0
         self._waiting: list[tuple[Task, Future[Record]]] = []
-        self._taken: set[int] = set()
 
     def submit(self, task: Task, place: int) -> Future[Record]:
+        """Begin a chunk."""
         future = Future[Record]()
         self._waiting.append((task, future))
         self.begun.append((task.chunk.number, task.attempt))
@@ -74,17 +75,20 @@ class FakeCrew:
             self._waiting.pop()[1].set_exception(error)
 
     def dreamed(self, place: int) -> int:
+        """Tell that a frame is done."""
         return 1
 
     def lost(self, error: BaseException) -> bool:
+        """Tell whether all is gone."""
         return isinstance(error, Broken)
 
     def renew(self) -> None:
+        """Count it."""
         assert not self._waiting
         self.renewed += 1
 
     def close(self, *, wait: bool) -> None:
-        pass
+        """Do nothing."""
 
 
 def work(

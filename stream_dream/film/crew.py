@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, MutableSequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from multiprocessing.sharedctypes import RawArray
 from typing import Any, Protocol
 
@@ -95,6 +94,7 @@ class Processes:
         """
         self.places = count
         self._counts = RawArray("q", count)
+        self._others = set(multiprocessing.active_children())
         self._pool = self._start()
 
     def submit(self, task: Task, place: int) -> Future[Record]:
@@ -117,18 +117,26 @@ class Processes:
 
     def renew(self) -> None:
         """Replace the processes."""
+        self._kill()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._pool = self._start()
 
     def close(self, *, wait: bool) -> None:
         """End the processes."""
         if not wait:
-            for process in list((self._pool._processes or {}).values()):
-                with suppress(OSError):
-                    process.kill()
+            self._kill()
         self._pool.shutdown(wait=wait, cancel_futures=True)
 
+    def _kill(self) -> None:
+        """Kill the processes; a broken pool would only terminate them, which they ignore."""
+        for process in set(multiprocessing.active_children()) - self._others:
+            process.kill()
+
     def _start(self) -> ProcessPoolExecutor:
+        # When we are made to stop at once, Python complains of semaphores that nobody returned.
+        os.environ.setdefault(
+            "PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker"
+        )
         # Spawned: TensorFlow does not survive a fork.
         return ProcessPoolExecutor(
             self.places,
