@@ -10,13 +10,16 @@ from pathlib import Path
 
 import clips
 import cv2
+import films
 import numpy as np
 import pytest
 import synthetic
 
 from stream_dream import render as rendering
 from stream_dream.errors import SinkError, SourceError
-from stream_dream.frame import Image8
+from stream_dream.film.film import render_film
+from stream_dream.film_settings import FilmSettings
+from stream_dream.frame import FrameReport, Image8
 from stream_dream.image import add_residual
 from stream_dream.media.mask import Mask, mask_levels
 from stream_dream.media.picture import Picture
@@ -283,6 +286,30 @@ def test_a_part_of_a_film_has_its_part_of_the_mask(tiny: Make, clip: Path, tmp_p
         for image, source in zip(written(tmp_path / "%02d.png"), frames_of(clip)[5:10], strict=True)
     ]
     assert same == [True, True, False, False, False]
+
+
+def test_a_film_in_chunks_has_the_same_masks(tiny: Make, tmp_path: Path) -> None:
+    source = films.make_film(tmp_path / "film.mp4", sound=False)
+    images = [np.roll(half((48, 32)), number, axis=1) for number in range(20)]
+    mask = clip_of(tmp_path / "m.mkv", images, "15")
+    chosen = output(mask, start=0.12, mask_softness=4)
+    reports: list[FrameReport] = []
+    target = tmp_path / "one.mp4"
+    render(source, target, tiny(), chosen, checksums=True, on_report=reports.append)
+    pieces = FilmSettings(chunk_seconds=0.2)
+    summary = render_film(source, tmp_path / "pieces.mp4", tiny(), chosen, pieces)
+    made = [checksum for record in summary.records for checksum in record.checksums]
+    assert len(summary.records) > 7
+    assert made == [report.checksum for report in reports]
+
+
+def test_a_film_refuses_what_is_no_mask_before_it_begins(
+    tiny: Make, clip: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "film.mp4"
+    with pytest.raises(SourceError, match=r"^--mask: "):
+        render_film(clip, target, tiny(), output(tmp_path / "no.png"), FilmSettings())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_size_and_compare(tiny: Make, clip: Path, tmp_path: Path) -> None:
