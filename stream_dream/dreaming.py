@@ -6,7 +6,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
@@ -18,6 +18,7 @@ import numpy as np
 from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
 from stream_dream.image import resize
 from stream_dream.media.guide import guide_images
+from stream_dream.media.mask import Mask
 from stream_dream.pipeline import Behind, ahead, single_threads
 from stream_dream.quiet import hushed
 from stream_dream.settings import DreamSettings, OutputSettings
@@ -61,6 +62,7 @@ class Writer:
         output: OutputSettings,
         on_report: Callable[[FrameReport], None],
         *,
+        mask: Mask | None = None,
         checksums: bool = False,
     ) -> None:
         """Take what becomes of each image, uint8 RGB, and of each report.
@@ -69,6 +71,7 @@ class Writer:
             write: Takes the images, in order.
             output: Their size, and whether the source stands beside the dream.
             on_report: Takes the report on each frame that was written.
+            mask: Has a mask for each frame; None to show all of the dream.
             checksums: True to add the image's checksum to its report.
         """
         self.stages: Counter[str] = Counter()
@@ -76,12 +79,13 @@ class Writer:
         self._begun: float | None = None
         self._written = 0
         self._write, self._on_report = write, on_report
-        self._output, self._checksums = output, checksums
+        self._output, self._mask, self._checksums = output, mask, checksums
 
     def __call__(self, dreamed: Dreamed) -> None:
         """Write one frame."""
         begun = time.perf_counter()
-        image = dreamed.compose(self._output.size)
+        mask = None if self._mask is None else next(self._mask)
+        image = dreamed.compose(self._output.size, mask)
         if self._output.compare:
             image = _beside(resize(dreamed.frame.image, image.shape[1::-1]), image)
         composed = time.perf_counter()
@@ -153,6 +157,31 @@ def written_shape(info: StreamInfo, output: OutputSettings) -> tuple[tuple[int, 
     width, height = output.size or info.size
     size = (width * 2 if output.compare else width, height)
     return size, info.pixel_aspect if output.size is None else Fraction(1)
+
+
+@contextmanager
+def opened_mask(output: OutputSettings, info: StreamInfo, first: int) -> Iterator[Mask | None]:
+    """Open the mask of a render, if it has one, and close it at the end.
+
+    Args:
+        output: Names the mask; says how large frames are, and how soft its edges.
+        info: What is known of the source.
+        first: The number of the first frame, counted from the source's first picture.
+
+    Raises:
+        SourceError: It cannot be read. Opened before the network, nothing is dreamed in vain.
+    """
+    if output.mask is None:
+        yield None
+        return
+    with Mask(
+        output.mask,
+        size=output.size or info.size,
+        fps=info.fps,
+        first=first,
+        softness=output.mask_softness,
+    ) as mask:
+        yield mask
 
 
 def _beside(left: Image8, right: Image8) -> Image8:

@@ -20,6 +20,9 @@ Image8 = NDArray[np.uint8]
 ImageF = NDArray[np.float32]
 """An RGB image, float32 in [0, 1], (height, width, 3); a residual has the range [-1, 1]."""
 
+Mask8 = NDArray[np.uint8]
+"""How much of the dream shows, uint8, (height, width): 0 is the source, 255 is the dream."""
+
 Flow = NDArray[np.float32]
 """Optical flow in pixels, float32, (height, width, 2) with (dx, dy) last."""
 

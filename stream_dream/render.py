@@ -7,7 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stream_dream.dreaming import Guided, Writer, dream_frames, make_ascent, written_shape
+from stream_dream.dreaming import (
+    Guided,
+    Writer,
+    dream_frames,
+    make_ascent,
+    opened_mask,
+    written_shape,
+)
 from stream_dream.errors import Interrupted
 from stream_dream.frame import FrameReport, StreamInfo
 from stream_dream.media.sink import Soundtrack, VideoSink, check_target
@@ -69,14 +76,17 @@ def render(
     """
     begun = time.perf_counter()
     source, target = Path(source), Path(target)
-    check_target(target, overwrite=overwrite, source=source)
-    with VideoSource(source, start=output.start, end=output.end) as opened:
+    check_target(target, overwrite=overwrite, source=source, mask=output.mask)
+    with (
+        VideoSource(source, start=output.start, end=output.end) as opened,
+        opened_mask(output, opened.info, opened.first) as mask,
+    ):
         ascent = make_ascent(dream)
         dreamer = TemporalDreamer(ascent, dream, pixel_aspect=opened.info.pixel_aspect)
         guided = Guided(ascent.guide, dream.guide)
         on_start(opened.info)
         with _sink(target, opened, output, overwrite) as sink:
-            writer = Writer(sink.write, output, on_report, checksums=checksums)
+            writer = Writer(sink.write, output, on_report, mask=mask, checksums=checksums)
             frames = iter(opened)
             if dream.cuts:
                 frames = mark_cuts(frames, opened.info.fps)

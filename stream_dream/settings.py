@@ -147,6 +147,19 @@ class OutputSettings(Excerpt):
     crf: int = CRF
     audio: bool = Field(True, description="Keep the sound.")
     compare: bool = Field(False, description="Show source and dream side by side.")
+    mask: Path | None = Field(
+        None,
+        description="Picture or clip that is white where the dream shows and black where the "
+        "source stays.",
+        json_schema_extra={"metavar": "FILE"},
+    )
+    mask_softness: float = Field(
+        16.0,
+        ge=0,
+        le=1000,
+        description="Width of the edge in which the dream fades away towards the mask's black, in "
+        "pixels of the output.",
+    )
 
 
 class LoopSettings(Excerpt):

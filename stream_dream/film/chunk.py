@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stream_dream.dreaming import Guided, Writer, dream_frames, make_ascent, written_shape
+from stream_dream.dreaming import (
+    Guided,
+    Writer,
+    dream_frames,
+    make_ascent,
+    opened_mask,
+    written_shape,
+)
 from stream_dream.errors import DiskFull, SinkError, SourceError
 from stream_dream.film.files import digest, sync, sync_folder
 from stream_dream.film.plan import Chunk
@@ -131,9 +138,10 @@ class Studio:
         encoder = _encoder(task, part)
         try:
             guided = Guided(ascent.guide, task.dream.guide, first=chunk.first)
-            writer = Writer(encoder.write, task.output, take, checksums=True)
             frames = self._reader_for(task).read(chunk, exactly=exactly)
-            dream_frames(frames, dreamer, guided, writer)
+            with opened_mask(task.output, task.info, task.source.first + chunk.first) as mask:
+                writer = Writer(encoder.write, task.output, take, mask=mask, checksums=True)
+                dream_frames(frames, dreamer, guided, writer)
             encoder.finish(_completion(task).patience(chunk.frames))
             sync(part)
             if chunk.continued:

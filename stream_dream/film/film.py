@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from stream_dream.dreaming import written_shape
+from stream_dream.dreaming import opened_mask, written_shape
 from stream_dream.errors import Interrupted, SettingsError, SinkError
 from stream_dream.film.checking import check, missing
 from stream_dream.film.chunk import Task
@@ -160,8 +160,10 @@ def render_film(
     if not resume:
         refuse_left_over(target)
     ours = was_announced(folder_of(target))
-    check_target(target, overwrite=overwrite or ours, source=source)
+    check_target(target, overwrite=overwrite or ours, source=source, mask=output.mask)
     with VideoSource(source, start=output.start, end=output.end) as opened:
+        with opened_mask(output, opened.info, opened.first):
+            pass  # it can be read: each chunk will open it anew
         render = _Render(opened, target, _anchored(dream), _anchored(output), film)
         render.overwrite, render.watcher = overwrite or ours, watcher or Watcher()
         with working_in(render.folder):

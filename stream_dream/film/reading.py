@@ -38,8 +38,7 @@ class Excerpt:
     @classmethod
     def of(cls, source: VideoSource) -> Excerpt:
         """Describe what an opened source delivers."""
-        fps = source.info.fps
-        return cls(source.path, round(source.start * fps), fps, source.end)
+        return cls(source.path, source.first, source.info.fps, source.end)
 
     def open(self, frame: int) -> VideoSource:
         """Open it at the frame with this number, counted from the first one rendered."""

@@ -59,6 +59,7 @@ class VideoSource:
         path: The file.
         info: What is known of it; ``frame_count`` counts from ``start`` to ``end``.
         start: Where the first frame lies, in seconds from the file's first picture.
+        first: The number of the first frame, counted from the file's first picture.
         end: Where to stop, in seconds from the file's first picture; None for the whole file.
         shortfall: After iterating: one line on what could not be read; None if all was.
     """
@@ -88,8 +89,8 @@ class VideoSource:
         self._origin = stamps[0]
         fps = picture_rate(self._capture.get(cv2.CAP_PROP_FPS), stamps)
         self._length = picture_length(self._probe, self._capture)
-        self._first, self._stop = self._frame_range(start, end, fps)
-        self.start = float(self._first / fps)
+        self.first, self._stop = self._frame_range(start, end, fps)
+        self.start = float(self.first / fps)
         self.end = None if self._stop is None else float(self._stop / fps)
         self.info = StreamInfo(
             size=(image.shape[1], image.shape[0]),
@@ -122,25 +123,37 @@ class VideoSource:
         Raises:
             SourceError: If nothing can be read from ``start`` on.
         """
-        if not self._fresh:
-            self._reopen()
-        self._fresh, self.shortfall = False, None
+        self._begin_anew()
+        self.shortfall = None
         fps = self.info.fps
         pace = Pace(fps, self.start)
         for image in self._steady(pace):
             index = pace.slots - 1
             yield Frame(image, index, float(index / fps))
-            if self._stop is not None and self._first + pace.slots >= self._stop:
+            if self._stop is not None and self.first + pace.slots >= self._stop:
                 return
         if pace.slots == 0:
             raise SourceError(
                 f"nothing can be read of {self.path} from {self.start:.2f} s on: start earlier"
             )
 
+    def pictures(self, start: float = 0.0) -> Iterator[tuple[Image8, float]]:
+        """Give the file's own pictures, at whatever rate; anew each time it is called.
+
+        Args:
+            start: In seconds from the first picture. It begins with the picture that is shown then,
+                or an earlier one; behind the end, with one of the last.
+
+        Returns:
+            Images, uint8 RGB, and their time stamps as they are, in seconds from the first picture.
+        """
+        self._begin_anew()
+        return self._pictures(start)
+
     def _steady(self, pace: Pace) -> Iterator[Image8]:
         """Yield images at the constant rate, the last one for as long as it is meant to stay."""
         announced = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        yield from pace.frames(self._pictures())
+        yield from pace.frames(self._pictures(self.start))
         missing = (self._expected(self.info.fps) or 0) - pace.slots
         if missing <= 0 or not self._capture.isOpened():
             return
@@ -154,22 +167,24 @@ class VideoSource:
                 f"{pace.slots} of about {pace.slots + missing} frames could be read"
             )
 
-    def _pictures(self) -> Iterator[tuple[Image8, float]]:
-        """Yield images and their times in seconds from the file's first picture."""
-        self._seek()
-        while self._grab():
+    def _pictures(self, start: float) -> Iterator[tuple[Image8, float]]:
+        decoded = self._seek(start)
+        while decoded or self._grab():
+            decoded = False
             image = self._retrieve()
             if image is not None:
                 yield image, self._time() - self._origin
 
-    def _seek(self) -> None:
-        """Go shortly before ``start``, or to the beginning where that fails."""
-        target = self.start - _SEEK_MARGIN
-        if self.start < _SEEK_FROM or self._length is None:
-            return
+    def _seek(self, start: float) -> bool:
+        """Decode a picture shortly before ``start``; False if all begins with the first one."""
+        if start < _SEEK_FROM or self._length is None:
+            return False
+        target = min(start, self._length) - _SEEK_MARGIN
         self._capture.set(cv2.CAP_PROP_POS_MSEC, (target + self._origin) * 1000)
-        if not (self._grab() and 0 < self._time() - self._origin <= self.start):
-            self._reopen()
+        if self._grab() and 0 < self._time() - self._origin <= start:
+            return True
+        self._reopen()
+        return False
 
     def _grab(self) -> bool:
         """Decode the next picture that can be decoded; False at the end."""
@@ -193,6 +208,12 @@ class VideoSource:
     def _time(self) -> float:
         """Tell the time stamp of the picture decoded last, in seconds."""
         return float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
+
+    def _begin_anew(self) -> None:
+        """Go back to the beginning if anything was read."""
+        if not self._fresh:
+            self._reopen()
+        self._fresh = False
 
     def _reopen(self) -> None:
         """Start anew; unlike seeking it works in every format."""
@@ -235,6 +256,6 @@ class VideoSource:
     def _expected(self, fps: Fraction) -> int | None:
         """Estimate the number of frames between start and end."""
         if self._length is None:
-            return None if self._stop is None else self._stop - self._first
+            return None if self._stop is None else self._stop - self.first
         last = max(1, round(self._length * fps))
-        return min(last, self._stop or last) - self._first
+        return min(last, self._stop or last) - self.first

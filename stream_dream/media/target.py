@@ -17,13 +17,16 @@ from stream_dream.media.formats import FORMATS
 _NUMBER = re.compile(r"%(?:0\d+)?d")
 
 
-def check_target(path: Path, *, overwrite: bool, source: Path | None = None) -> None:
+def check_target(
+    path: Path, *, overwrite: bool, source: Path | None = None, mask: Path | None = None
+) -> None:
     """Refuse, before any work is done, a target that cannot be written.
 
     Args:
         path: A file with a known extension, or a pattern such as ``dream-%05d.png``.
         overwrite: True if what exists may be replaced.
         source: What is going to be read; it is never replaced.
+        mask: The same of the mask.
 
     Raises:
         SinkError: With ``exit_code`` 2 and the reason.
@@ -39,6 +42,8 @@ def check_target(path: Path, *, overwrite: bool, source: Path | None = None) -> 
         problem = folder_problem(path)
     elif source is not None and any(same_file(found, source) for found in existing(path)):
         problem = "is the source itself: choose another name"
+    elif mask is not None and any(same_file(found, mask) for found in existing(path)):
+        problem = "is the mask itself: choose another name"
     elif not overwrite and existing(path):
         problem = "exists already: choose another name or --overwrite"
     if problem:

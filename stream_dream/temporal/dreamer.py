@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from stream_dream.errors import SettingsError
-from stream_dream.frame import Flow, Frame, FrameReport, Image8, ImageF
+from stream_dream.frame import Flow, Frame, FrameReport, Image8, ImageF, Mask8
 from stream_dream.image import add_residual, fit_size, resize, resize_float, to_float
 from stream_dream.settings import DreamSettings
 from stream_dream.temporal.flow import FlowEstimator, Motion, Warp, in_frame
@@ -88,14 +88,17 @@ class Dreamed(NamedTuple):
     residual: ImageF
     report: FrameReport
 
-    def compose(self, size: tuple[int, int] | None = None) -> Image8:
-        """Return the dream, ``clip(source + residual)``, uint8 RGB.
+    def compose(self, size: tuple[int, int] | None = None, mask: Mask8 | None = None) -> Image8:
+        """Return the dream, ``clip(source + mask * residual)``, uint8 RGB.
+
+        The residual lives on where the mask hides it: a mask that moves uncovers a grown dream.
 
         Args:
             size: (width, height) of the result; the source's own by default.
+            mask: How much of the dream shows, uint8 (height, width) of the result; all by default.
         """
         image = self.frame.image if size is None else resize(self.frame.image, size)
-        return add_residual(image, self.residual)
+        return add_residual(image, self.residual, mask)
 
 
 class TemporalDreamer:

@@ -1,0 +1,194 @@
+"""The mask of a render: where the dream shows, frame by frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+
+from stream_dream.errors import SourceError
+from stream_dream.frame import Image8, Mask8
+from stream_dream.image import resize
+from stream_dream.media.picture import READABLE_PICTURES, over, read_picture
+from stream_dream.media.source import VideoSource
+
+_TOLERANCE = 8
+"""Levels next to black and white that count as such: codecs make no flat black (measured: 99.9 %
+of the black pixels of H.264, VP9 and MPEG-4 masks are within 4, of Motion JPEG within 7)."""
+
+_SLOWEST = 20
+"""Slots per second, at the least: a picture is shown less than 3/4 of a slot before its time."""
+
+_EARLY = 0.25
+"""Share of a slot by which a time stamp may be too early: containers round them."""
+
+_ALMOST = Fraction(1, 1000)
+"""Share of a slot that makes no difference: rates are rounded, too."""
+
+_SHARES = np.arange(256) / 255
+_STRETCH = np.interp(_SHARES * 255, (_TOLERANCE, 255 - _TOLERANCE), (0, 255))
+_LEVELS = np.rint(_STRETCH).astype(np.uint8)
+_SMOOTHSTEP = np.rint(_SHARES**2 * (3 - 2 * _SHARES) * 255).astype(np.uint8)
+
+
+class Mask:
+    """Gives each frame its mask: 255 where the dream shows, 0 where the source stays, or between.
+
+    A picture is the mask of all frames. A clip lies on the time line of the source file, beginning
+    with its first picture, whatever part of it is rendered: a frame's mask is what the clip shows
+    at the frame's time, and behind the clip's end its last picture. It depends on the frame alone,
+    not on where the reading began.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        size: tuple[int, int],
+        fps: Fraction,
+        first: int = 0,
+        softness: float = 0.0,
+    ) -> None:
+        """Open a mask and read what the first frame needs.
+
+        Args:
+            path: A picture, by its extension, or a clip: its brightness, nothing where it is
+                transparent.
+            size: (width, height) that it is stretched to.
+            fps: Rate of the frames.
+            first: The number of the first frame, counted from the source file's first picture.
+            softness: Width of the soft edges, in pixels of ``size``; see ``mask_levels``.
+
+        Raises:
+            SourceError: It cannot be read; the message names ``--mask``.
+        """
+        self._size, self._softness = size, softness
+        self._fps, self._number = fps, first
+        self._clip: _Clip | None = None
+        try:
+            if path.is_dir():
+                raise SourceError(f"{path} is a folder: give a picture or a video file")
+            if path.suffix.lower() in READABLE_PICTURES:
+                shown = _picture(path)
+            else:
+                self._clip = _Clip(path)
+                shown = self._clip.begin(self._time())
+        except SourceError as error:
+            self.close()
+            raise SourceError(f"--mask: {error}") from error
+        self._mask = mask_levels(shown, size, softness)
+
+    def __enter__(self) -> Self:
+        """Return the mask itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Release the file; safe to call twice."""
+        if self._clip is not None:
+            self._clip.source.close()
+
+    def __iter__(self) -> Iterator[Mask8]:
+        """Return itself."""
+        return self
+
+    def __next__(self) -> Mask8:
+        """Return the mask of the next frame, uint8 (height, width); there always is one."""
+        shown = None if self._clip is None else self._clip.shown(self._time())
+        if shown is not None:
+            self._mask = mask_levels(shown, self._size, self._softness)
+        self._number += 1
+        return self._mask
+
+    def _time(self) -> Fraction:
+        return self._number / self._fps
+
+
+class _Clip:
+    """The pictures of a clip by their time.
+
+    The clip's time is divided into slots, one for each picture of a regular clip; a picture is
+    shown from the slot on that its time stamp falls into. The frames of ``VideoSource`` are nearly
+    the same, but where stamps are irregular those depend on where it has begun.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.source = VideoSource(path)
+        fps = self.source.info.fps
+        self._rate = fps * max(1, math.ceil(_SLOWEST / fps))
+        self._ahead: tuple[Image8, int] | None = None
+        self._pictures: Iterator[tuple[Image8, int]] = iter(())
+
+    def begin(self, time: Fraction) -> Image8:
+        """Return the picture that is shown at a time, in seconds from the first one."""
+        for start in (float(time), 0.0):  # all from the beginning where a file breaks off
+            self._pictures = self._placed(start)
+            self._ahead = next(self._pictures, None)
+            shown = self.shown(time)
+            if shown is not None:
+                return shown
+        raise SourceError(f"no picture of {self.source.path} can be decoded")
+
+    def shown(self, time: Fraction) -> Image8 | None:
+        """Return what is shown at a later time; None if it is still what was returned last."""
+        slot = math.floor(time * self._rate + _ALMOST)
+        shown = None
+        while self._ahead is not None and self._ahead[1] <= slot:
+            shown = self._ahead[0]
+            self._ahead = next(self._pictures, None)
+        return shown
+
+    def _placed(self, start: float) -> Iterator[tuple[Image8, int]]:
+        """Yield pictures with the slots from which on they are shown."""
+        usual, last = float(1 / self.source.info.fps), -math.inf
+        for image, stamp in self.source.pictures(start):
+            # Raw streams and the ends of some AVI files have no time stamps that could be used.
+            last = stamp if stamp > last else last + usual
+            yield image, math.floor(last * float(self._rate) + _EARLY)
+
+
+def mask_levels(image: Image8, size: tuple[int, int], softness: float) -> Mask8:
+    """Make a mask of a picture's brightness.
+
+    Edges are softened on the side of the white alone: what is black stays exactly the source. With
+    ``d`` the distance to the nearest black, the mask is multiplied by
+    ``smoothstep(d / (softness + 1))``; what is grey stays as grey as it is.
+
+    Args:
+        image: uint8 RGB, of any size.
+        size: (width, height) that it is stretched to.
+        softness: Width of the soft edges, in pixels of the result; 0 leaves them as drawn.
+
+    Returns:
+        uint8, (height, width): 255 shows the dream, 0 the source.
+    """
+    levels = resize(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8), size)
+    levels = np.asarray(cv2.LUT(levels, _LEVELS), np.uint8)
+    if softness:
+        distance = cv2.distanceTransform(levels, cv2.DIST_L2, cv2.DIST_MASK_5)
+        # It is the largest float where nothing is black.
+        near = np.minimum(distance, np.float32(softness + 1))
+        ramp = cv2.LUT(cv2.convertScaleAbs(near, alpha=255 / (softness + 1)), _SMOOTHSTEP)
+        levels = np.asarray(cv2.multiply(levels, ramp, scale=1 / 255), np.uint8)
+    return levels
+
+
+def _picture(path: Path) -> Image8:
+    picture = read_picture(path)
+    if picture.alpha is None:
+        return picture.image
+    return over(picture.image, picture.alpha, (0, 0, 0))
