@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stream_dream.film_settings import FilmSettings, PlanSettings
 from stream_dream.live_settings import LiveSettings, ShowParameters
 from stream_dream.options import bounds, default_text, flag
 from stream_dream.settings import DreamSettings, LoopSettings, OutputSettings, StillSettings
@@ -15,6 +16,8 @@ END = "<!-- /settings -->\n"
 MODELS = {
     DreamSettings: "all",
     OutputSettings: "render",
+    FilmSettings: "render",
+    PlanSettings: "plan",
     StillSettings: "image",
     LoopSettings: "loop",
     ShowParameters: "live",

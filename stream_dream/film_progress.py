@@ -19,7 +19,7 @@ from stream_dream.progress import Shown, own_console, print_json
 
 _LINE_SECONDS = 10.0
 _JSON_SECONDS = 1.0
-STOPPING = "stopping when the chunks in work are done; Ctrl-C again stops at once"
+STOPPING = "stopping when the chunks in work are done; Ctrl-C stops at once"
 
 
 class FilmDisplay(Shown):
