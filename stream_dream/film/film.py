@@ -206,9 +206,9 @@ class _Render:
             plan = self._plan()
         records = finished(self.folder, plan)
         if not is_placed(self.folder, self._target):
-            with self._stage("check"):
-                records = self._check(plan, records)
             try:
+                with self._stage("check"):
+                    records = self._check(plan, records)
                 with self._stage("dream"):
                     self._dream_chunks(plan, records)
                 with self._stage("join"):
