@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import accumulate
 from typing import Any, Self
@@ -16,10 +17,13 @@ import numpy as np
 
 from stream_dream.frame import Frame, Image8
 from stream_dream.media.source import VideoSource
+from stream_dream.pipeline import ahead
 from stream_dream.temporal.shots import mark_cuts
 
 # One row in so many tells frames apart, in a tenth of the time.
 _ROWS = 16
+# Frames that are decoded while cuts are looked for.
+_DEPTH = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +123,17 @@ def make_plan(
     """
     chunks: list[Chunk] = []
     checksums: list[int] = []
-    frames: Iterator[Frame] = iter(source)
 
     def close_shot() -> None:
         chunks.extend(_chunks_of(checksums, chunk_frames, chunks[-1] if chunks else None))
         checksums.clear()
 
-    for frame in mark_cuts(frames, source.info.fps) if cuts else frames:
-        if frame.cut:
-            close_shot()
-        checksums.append(frame_checksum(frame.image))
-        on_frame(frame)
+    with closing(ahead(source, _DEPTH)) as frames:
+        for frame in mark_cuts(frames, source.info.fps) if cuts else frames:
+            if frame.cut:
+                close_shot()
+            checksums.append(frame_checksum(frame.image))
+            on_frame(frame)
     close_shot()
     return Plan(tuple(chunks), source.shortfall)
 
