@@ -23,12 +23,15 @@ _BINOMIAL = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256
 
 def by_std(gradient: tf.Tensor) -> tf.Tensor:
     """Return ``g / std(g)``."""
-    return gradient / (tf.math.reduce_std(gradient) + _EPSILON)
+    mean = _sum(gradient) / np.prod(gradient.shape)
+    variance = _sum(tf.square(gradient - mean)) / np.prod(gradient.shape)
+    return gradient / (tf.sqrt(variance) + _EPSILON)
 
 
 def by_mean_abs(gradient: tf.Tensor) -> tf.Tensor:
     """Return ``g / mean(|g|)``, as Google's notebook and the Keras example do."""
-    return gradient / (tf.reduce_mean(tf.abs(gradient)) + _EPSILON)
+    mean = _sum(tf.abs(gradient)) / np.prod(gradient.shape)
+    return gradient / (mean + _EPSILON)
 
 
 def by_laplacian(gradient: tf.Tensor) -> tf.Tensor:
@@ -56,9 +59,18 @@ def by_laplacian(gradient: tf.Tensor) -> tf.Tensor:
 
 
 def _unit(band: tf.Tensor) -> tf.Tensor:
-    # Half the sum of squares, in one pass.
-    energy = tf.nn.l2_loss(band) * (2 / np.prod(band.shape))
+    energy = _sum(tf.square(band)) / np.prod(band.shape)
     return band * tf.math.rsqrt(energy + _EPSILON**2)
+
+
+def _sum(values: tf.Tensor) -> tf.Tensor:
+    """Add up all values, (height, width, 3) or (1, height, width, 3).
+
+    Row by row first: TensorFlow adds up a whole picture in an order that depends on the number of
+    threads.
+    """
+    rows = tf.reshape(values, (values.shape[-3], -1))
+    return tf.reduce_sum(tf.reduce_sum(rows, axis=1))
 
 
 NORMS: dict[GradientNorm, Callable[[tf.Tensor], tf.Tensor]] = {
