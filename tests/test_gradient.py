@@ -82,7 +82,8 @@ class Share:
     def __call__(self, seen: Mapping[str, Seen]) -> tf.Tensor:
         """Return the share, with the activations in it so that there is a gradient."""
         act, counted, positions = seen["map"]
-        return tf.reduce_sum(tf.ones_like(act[0, ..., :1]) * counted + 0 * act[0]) / positions
+        share = tf.ones_like(act[..., :1]) * counted + 0 * act
+        return tf.reduce_sum(share, axis=(1, 2, 3)) / positions
 
 
 def counting(*convolutions: tuple[int, int], padding: str) -> Gradient:
@@ -111,7 +112,7 @@ def test_each_position_counts_once(
     gradient = counting(*convolutions, padding=padding)
     image = np.zeros((size[1], size[0], 3), np.float32)
     _, whole = gradient.whole(tf.constant(image))
-    _, halves = gradient.in_halves(tf.constant(image))
+    halves = gradient.in_halves(tf.constant(image[None]))[1][0]
     assert float(halves) == pytest.approx(float(whole), rel=1e-5)
     rng = np.random.default_rng(0)
     for _ in range(4):

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from stream_dream.dream.objective import ClassScore, GuidedLayer, LayerEnergy, Seen, Sum
+from stream_dream.dream.objective import (
+    ClassScore,
+    GuidedLayer,
+    LayerEnergy,
+    Objective,
+    Seen,
+    Sum,
+)
 from stream_dream.networks.layers import CLASSES
 
 F32 = NDArray[np.float32]
@@ -69,3 +77,31 @@ def test_sum_adds_up_and_names_each_layer_once() -> None:
     shown = {name: seen(np.ones((1, 4, 4, 1), np.float32)) for name in "ab"}
     assert total.layers == ("a", "b")
     np.testing.assert_allclose(total(shown), 2.5)
+
+
+@pytest.mark.parametrize("name", ["energy", "channels", "guided", "class", "sum"])
+def test_each_picture_of_a_batch_has_its_own_value_and_gradient(name: str) -> None:
+    rng = np.random.default_rng(3)
+    act = rng.normal(size=(3, 6, 7, 10)).astype(np.float32)
+    guided = GuidedLayer("a", tf.Variable(rng.normal(size=(5, 10)).astype(np.float32)))
+    objectives: dict[str, Objective] = {
+        "energy": LayerEnergy("a", 0.5),
+        "channels": LayerEnergy("a", channels=(1, 4)),
+        "guided": guided,
+        "class": ClassScore(7),
+        "sum": Sum([LayerEnergy("a"), guided, ClassScore(2, -1)]),
+    }
+
+    def value_and_gradient(pictures: F32) -> tuple[F32, F32]:
+        variable = tf.constant(pictures)
+        with tf.GradientTape() as tape:
+            tape.watch(variable)
+            shown = Seen(variable, tf.constant(cropped(pictures)), 42.0)
+            value = objectives[name]({"a": shown, CLASSES: shown})
+        return value.numpy(), tape.gradient(value, variable).numpy()
+
+    values, gradients = value_and_gradient(act)
+    alone = [value_and_gradient(act[number : number + 1]) for number in range(3)]
+    np.testing.assert_allclose(values, np.concatenate([value for value, _ in alone]), rtol=1e-5)
+    np.testing.assert_allclose(gradients, np.concatenate([one for _, one in alone]), rtol=1e-5)
+    assert len(set(values.tolist())) == 3

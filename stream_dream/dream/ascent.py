@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from stream_dream.dream.climbing import GradientFunction, climb
 from stream_dream.dream.composing import compose
 from stream_dream.dream.cores import use_cores
 from stream_dream.dream.octaves import Shape, workable_shapes
+from stream_dream.dream.pyramid import adding_up, restoring
 from stream_dream.dream.walk import Walk, tile_of
 from stream_dream.frame import ImageF
 from stream_dream.settings import DreamSettings
 
-# From the number of an octave and its image to the image and its loss.
-Climb = Callable[[int, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 # Traces of as many sizes are kept: each holds on to memory, and an installation runs for days.
 TRACES_KEPT = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where the ascent on one frame starts.
+
+    Attributes:
+        source: The source frame at dream size, float32 (height, width, 3) in [0, 1].
+        carried: What is left of the last residual, float32, same shape, in [-1, 1].
+        index: Position of the frame in its shot; chooses the octave of schedule ``rotate``.
+        rng: Gives the jitter.
+    """
+
+    source: ImageF
+    carried: ImageF
+    index: int
+    rng: np.random.Generator
+
+    @property
+    def shape(self) -> Shape:
+        """(height, width) of the frame."""
+        return self.source.shape[0], self.source.shape[1]
 
 
 class Ascended(NamedTuple):
@@ -38,8 +61,8 @@ class Ascended(NamedTuple):
 class Ascent:
     """Dreams one frame: makes its residual grow by gradient ascent.
 
-    Every size of image is traced once (``traces`` counts); all numbers that may change from frame
-    to frame are tensors.
+    Every size of image, and of batch, is traced once (``traces`` counts); all numbers that may
+    change from frame to frame are tensors.
 
     Attributes:
         traces: How many times TensorFlow has traced the ascent.
@@ -72,10 +95,34 @@ class Ascent:
             index: Position of the frame in its shot; chooses the octave of schedule ``rotate``.
             rng: Gives the jitter.
         """
-        shapes = self._scheduled(source.shape[:2], index)
-        if tile_of(self._settings, source.shape[:2]) is not None:
-            return self._walked(source, carried, shapes, rng)
-        return self._run(source, carried, shapes, rng)
+        start = Start(source, carried, index, rng)
+        if self.is_tiled(start.shape):
+            return self._walked(start, self.octaves(start.shape, index))
+        return self.ascend_all([start])[0]
+
+    def ascend_all(self, starts: Sequence[Start], places: int = 1) -> list[Ascended]:
+        """Ascend from several starts in one TensorFlow call, each as if it were alone.
+
+        Args:
+            starts: Of one shape, with the same ``octaves``; from each one's rng is drawn once.
+            places: Size of the batch, if it is larger than their number; each size is traced once.
+
+        Raises:
+            ValueError: The starts do not fit together.
+        """
+        kinds = {(start.shape, self.octaves(start.shape, start.index)) for start in starts}
+        if len(kinds) != 1:
+            raise ValueError(f"{len(starts)} starts have {len(kinds)} combinations of octaves")
+        return self._run(starts, kinds.pop()[1], max(places, len(starts)))
+
+    def octaves(self, shape: Shape, index: int) -> tuple[Shape, ...]:
+        """Return (height, width) of the octaves that a frame of a shot is dreamed at."""
+        turns = self._turns(shape, self._settings.octaves)
+        return turns[index % len(turns)]
+
+    def is_tiled(self, shape: Shape) -> bool:
+        """Tell whether images of (height, width) are dreamed in tiles, one after the other."""
+        return tile_of(self._settings, shape) is not None
 
     def change(self, *, step_size: float, jitter: int, octaves: int) -> None:
         """Go on with other numbers: what is traced stays of use."""
@@ -91,10 +138,11 @@ class Ascent:
 
         May be called from another thread than the one that dreams.
         """
-        source = np.zeros((*shape, 3), np.float32)
+        nothing = np.zeros((*shape, 3), np.float32)
+        start = Start(nothing, nothing, 0, np.random.default_rng(0))
         for shapes in self._turns(shape, octaves):
             if (shape, shapes) not in self._prepared:
-                self._run(source, source, shapes, np.random.default_rng(0))
+                self._run([start], shapes, places=1)
                 self._prepared.add((shape, shapes))
 
     def loss(self, image: ImageF) -> float:
@@ -107,44 +155,32 @@ class Ascent:
         Within a ``tf.function`` they are computed as in the ascent of a frame.
         """
         gradient = self._gradient_function(len(images))
-        return [gradient(tf.convert_to_tensor(image))[0] for image in images]
+        return [gradient(tf.convert_to_tensor(image)[None])[0][0] for image in images]
 
     def _run(
-        self,
-        source: ImageF,
-        carried: ImageF,
-        shapes: tuple[Shape, ...],
-        rng: np.random.Generator,
-    ) -> Ascended:
+        self, starts: Sequence[Start], shapes: tuple[Shape, ...], places: int
+    ) -> list[Ascended]:
         """Ascend in one TensorFlow call."""
-        jitter = min(self._settings.jitter, max(source.shape[:2]))
-        shifts = rng.integers(-jitter, jitter + 1, (len(shapes), self._settings.steps, 2))
-        residual, loss = self._function(source.shape[:2], shapes)(
-            source=tf.constant(source),
-            carried=tf.constant(carried),
-            shifts=tf.constant(shifts.astype(np.int32)),
+        jitter, shape = min(self._settings.jitter, max(starts[0].shape)), starts[0].shape
+        steps = (len(shapes), self._settings.steps, 2)
+        shifts = [start.rng.integers(-jitter, jitter + 1, steps) for start in starts]
+        residuals, losses = self._function(places, shape, shapes)(
+            sources=tf.constant(_stacked([start.source for start in starts], places)),
+            carried=tf.constant(_stacked([start.carried for start in starts], places)),
+            shifts=tf.constant(_stacked(shifts, places).astype(np.int32)),
             step_size=tf.constant(self._settings.step_size, tf.float32),
             max_loss=tf.constant(self._settings.max_loss or np.inf, tf.float32),
         )
-        return Ascended(residual.numpy(), float(loss))
+        found = zip(starts, residuals.numpy(), losses.numpy(), strict=False)
+        return [Ascended(residual, float(loss)) for _, residual, loss in found]
 
-    def _walked(
-        self,
-        source: ImageF,
-        carried: ImageF,
-        shapes: tuple[Shape, ...],
-        rng: np.random.Generator,
-    ) -> Ascended:
+    def _walked(self, start: Start, shapes: tuple[Shape, ...]) -> Ascended:
         """Ascend in tiles: one TensorFlow call for all of it would need all the memory at once."""
-        loss, seed = 0.0, np.clip(source + carried, 0, 1)
+        loss, seed = 0.0, np.clip(start.source + start.carried, 0, 1)
         image = seed
-        for step in self._walk(seed, shapes, self._settings.steps, rng):
+        for step in self._walk(seed, shapes, self._settings.steps, start.rng):
             image, loss = step.image, step.loss
-        return Ascended(np.clip(image, 0, 1) - source, loss)
-
-    def _scheduled(self, shape: Shape, index: int) -> tuple[Shape, ...]:
-        turns = self._turns(shape, self._settings.octaves)
-        return turns[index % len(turns)]
+        return Ascended(np.clip(image, 0, 1) - start.source, loss)
 
     def _turns(self, shape: Shape, octaves: int) -> tuple[tuple[Shape, ...], ...]:
         """Return the octaves of each frame, from one frame to the next, until they come round."""
@@ -160,123 +196,72 @@ class Ascent:
         return (shapes,)
 
     def _trace(
-        self, shape: Shape, shapes: tuple[Shape, ...]
+        self, places: int, shape: Shape, shapes: tuple[Shape, ...]
     ) -> tf.types.experimental.ConcreteFunction:
         """Return the ascent for these sizes."""
-        image = tf.TensorSpec((*shape, 3), tf.float32)
+        images = tf.TensorSpec((places, *shape, 3), tf.float32)
         number = tf.TensorSpec((), tf.float32)
-        shifts = tf.TensorSpec((len(shapes), None, 2), tf.int32)
+        shifts = tf.TensorSpec((places, len(shapes), None, 2), tf.int32)
 
         def ascend(
-            source: tf.Tensor,
+            sources: tf.Tensor,
             carried: tf.Tensor,
             shifts: tf.Tensor,
             step_size: tf.Tensor,
             max_loss: tf.Tensor,
         ) -> tuple[tf.Tensor, tf.Tensor]:
             self.traces += 1
-            return self._ascend(source, carried, shapes, shifts, step_size, max_loss)
+            return self._ascend(sources, carried, shapes, shifts, step_size, max_loss)
 
         return tf.function(ascend, autograph=False).get_concrete_function(
-            source=image, carried=image, shifts=shifts, step_size=number, max_loss=number
+            sources=images, carried=images, shifts=shifts, step_size=number, max_loss=number
         )
 
     def _ascend(
         self,
-        source: tf.Tensor,
+        sources: tf.Tensor,
         carried: tf.Tensor,
         shapes: tuple[Shape, ...],
         shifts: tf.Tensor,
         step_size: tf.Tensor,
         max_loss: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Let the octaves ascend from ``clip(source + carried)``.
+        """Let the octaves ascend from ``clip(sources + carried)``.
 
         Returns:
-            The residual, as shown: no more than what stays in [0, 1]; and the loss.
+            The residuals, as shown: no more than what stays in [0, 1]; and the losses.
         """
         gradient = self._gradient_function(len(shapes))
-        norm = self._settings.gradient_norm
-        restoring = self._settings.schedule == "restore"
+        norm, schedule = self._settings.gradient_norm, self._settings.schedule
 
-        def climb_octave(octave: int, start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def climb_octave(octave: int, starts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return climb(
                 gradient,
-                start,
-                shifts[octave],
+                starts,
+                shifts[:, octave],
                 step_size,
                 max_loss,
                 norm=norm,
-                clipped=not restoring,
+                clipped=schedule != "restore",
             )
 
         # Within what can be shown, or the residual would wind up unseen.
-        seed = tf.clip_by_value(source + carried, 0, 1)
-        if restoring:
-            image, loss = _restoring(climb_octave, seed, shapes)
+        seeds = tf.clip_by_value(sources + carried, 0, 1)
+        if schedule == "restore":
+            images, losses = restoring(climb_octave, seeds, shapes)
         else:
-            together = self._settings.schedule == "together"
-            image, loss = _adding_up(climb_octave, seed, shapes, together=together)
-            # Without a change of the overall colour, which would add up to a drift over hundreds
-            # of frames.
-            image = _less(image, _mean_colour(image - seed))
-        return tf.clip_by_value(image, 0, 1) - source, loss
+            together = schedule == "together"
+            images, losses = adding_up(climb_octave, seeds, shapes, together=together)
+        return tf.clip_by_value(images, 0, 1) - sources, losses
 
     def _gradient_function(self, octaves: int) -> GradientFunction:
         # Octaves side by side fill the cores without the halves' overlap.
         side_by_side = self._settings.schedule == "together" and octaves > 1
-        return self._gradient.whole if side_by_side else self._gradient.in_halves
+        return self._gradient.of_batch if side_by_side else self._gradient.in_halves
 
 
-def _adding_up(
-    climb_octave: Climb, seed: tf.Tensor, shapes: tuple[Shape, ...], *, together: bool
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Add what each octave's ascent changes to the full-size image.
-
-    Upsampling the change instead of the picture keeps the source crisp. With ``together`` every
-    octave starts from the same image: they do not wait for each other.
-    """
-    image, loss = seed, tf.constant(0.0)
-    for octave, shape in enumerate(shapes):
-        start = _resize(seed if together else tf.clip_by_value(image, 0, 1), shape)
-        end, loss = climb_octave(octave, start)
-        image += _resize(end - start, seed.shape[:2])
-    return image, loss
-
-
-def _restoring(
-    climb_octave: Climb, seed: tf.Tensor, shapes: tuple[Shape, ...]
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Enlarge the picture from octave to octave, and restore the detail that this has lost.
-
-    The lost detail is the original at the octave's size less the smaller original scaled up to it;
-    it is added after the octave's ascent (Keras' DeepDream notebook).
-    """
-    original = image = tf.image.resize(seed, shapes[0])
-    loss = tf.constant(0.0)
-    for octave, shape in enumerate(shapes):
-        image, loss = climb_octave(octave, tf.image.resize(image, shape))
-        smaller, original = original, tf.image.resize(seed, shape)
-        image += original - tf.image.resize(smaller, shape)
-    return tf.image.resize(image, seed.shape[:2]), loss
-
-
-def _resize(image: tf.Tensor, shape: Shape) -> tf.Tensor:
-    """Resize bilinearly, with antialiasing when shrinking."""
-    if tuple(image.shape[:2]) == shape:
-        return image
-    return tf.image.resize(image, shape, antialias=shape[0] < image.shape[0])
-
-
-# Both are twice to four times as fast as their one-line forms: TensorFlow is slow along a last axis
-# of three (measured).
-def _mean_colour(image: tf.Tensor) -> tf.Tensor:
-    height, width, channels = image.shape
-    rows = tf.reduce_mean(tf.reshape(image, (height, width * channels)), axis=0)
-    return tf.reduce_mean(tf.reshape(rows, (width, channels)), axis=0)
-
-
-def _less(image: tf.Tensor, colour: tf.Tensor) -> tf.Tensor:
-    height, width, channels = image.shape
-    flat = tf.reshape(image, (height, width * channels)) - tf.tile(colour, (width,))
-    return tf.reshape(flat, image.shape)
+def _stacked(arrays: Sequence[NDArray[Any]], places: int) -> NDArray[Any]:
+    """Return arrays as a batch; the last one fills the places that are left."""
+    if places == 1:
+        return arrays[0][None]
+    return np.stack([*arrays, *[arrays[-1]] * (places - len(arrays))])

@@ -9,12 +9,13 @@ import tensorflow as tf
 from stream_dream.dream.normalize import NORMS
 from stream_dream.setting_values import GradientNorm
 
+# From images, (batch, height, width, 3), to their gradients and their losses, (batch,).
 GradientFunction = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 def climb(
     gradient_of: GradientFunction,
-    image: tf.Tensor,
+    images: tf.Tensor,
     shifts: tf.Tensor,
     step_size: tf.Tensor,
     max_loss: tf.Tensor,
@@ -22,32 +23,43 @@ def climb(
     norm: GradientNorm,
     clipped: bool = True,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Take the steps of one octave; stop before the step at which the loss exceeds ``max_loss``.
+    """Take the steps of one octave; each image stops where its loss exceeds ``max_loss``.
 
     Args:
-        gradient_of: Gives gradient and loss of an image.
-        image: float32 (height, width, 3) in [0, 1].
-        shifts: One roll a step, int32 (steps, 2), in pixels down and right; undone after it.
+        gradient_of: Gives gradients and losses of images.
+        images: float32 (batch, height, width, 3) in [0, 1].
+        shifts: One roll an image and step, int32 (batch, steps, 2), in pixels down and right;
+            undone after it.
         step_size: Length of a step.
-        max_loss: Where to stop.
+        max_loss: Where to stop, before the step that would follow.
         norm: What makes gradients comparable.
-        clipped: True to keep the image in [0, 1].
+        clipped: True to keep the images in [0, 1].
 
     Returns:
-        The image and the loss before the last step.
+        The images and the loss of each before its last step, (batch,).
     """
+    batch, steps = images.shape[0], tf.shape(shifts)[1]
 
-    def step(count: tf.Tensor, image: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        shift = shifts[count]
-        gradient, loss = gradient_of(tf.roll(image, shift, axis=(0, 1)))
-        gradient = tf.roll(NORMS[norm](gradient), -shift, axis=(0, 1))
-        image += tf.where(loss > max_loss, 0.0, step_size) * gradient
-        return count + 1, tf.clip_by_value(image, 0, 1) if clipped else image, loss
+    def step(count: tf.Tensor, images: tf.Tensor, before: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        shift = shifts[:, count]
+        gradients, losses = gradient_of(_rolled(images, shift))
+        gradients = _rolled(NORMS[norm](gradients), -shift)
+        # An image that has stopped takes part without moving, until all have.
+        losses = tf.where(before > max_loss, before, losses)
+        lengths = tf.reshape(tf.where(losses > max_loss, 0.0, step_size), (batch, 1, 1, 1))
+        images += lengths * gradients
+        return count + 1, tf.clip_by_value(images, 0, 1) if clipped else images, losses
 
-    _, image, loss = tf.while_loop(
-        lambda count, image, loss: (count < tf.shape(shifts)[0]) & (loss <= max_loss),
+    _, images, losses = tf.while_loop(
+        lambda count, images, losses: (count < steps) & tf.reduce_any(losses <= max_loss),
         step,
-        (tf.constant(0), image, tf.constant(-float("inf"))),
+        (tf.constant(0), images, tf.fill((batch,), -float("inf"))),
         parallel_iterations=1,
     )
-    return image, loss
+    return images, losses
+
+
+def _rolled(images: tf.Tensor, shifts: tf.Tensor) -> tf.Tensor:
+    """Roll each image by a shift of its own, int32 (batch, 2)."""
+    shifted = zip(tf.unstack(images), tf.unstack(shifts, num=images.shape[0]), strict=True)
+    return tf.stack([tf.roll(image, shift, axis=(0, 1)) for image, shift in shifted])

@@ -84,14 +84,26 @@ class Gradient:
 
     def loss(self, image: tf.Tensor) -> tf.Tensor:
         """Return the objective of an image, float32 (height, width, 3) in [0, 1]."""
-        return self._loss(image, lambda maps: counted(maps, EVERYTHING))
+        return self._losses(image[None], lambda maps: counted(maps, EVERYTHING))[0]
 
     def whole(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return gradient and objective of an image, float32 (height, width, 3) in [0, 1]."""
-        return self._of_part(image, EVERYTHING)
+        gradients, losses = self.of_batch(image[None])
+        return gradients[0], losses[0]
 
-    def in_halves(self, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return gradient and objective, computed in two halves that run side by side.
+    def of_batch(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the gradient and the objective of each image of a batch.
+
+        Args:
+            images: float32 (batch, height, width, 3) in [0, 1].
+
+        Returns:
+            The gradients, shaped as the images, and the objectives (batch,).
+        """
+        return self._of_part(images, EVERYTHING)
+
+    def in_halves(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the same, computed in two halves that run side by side.
 
         The network's operations are too small for their threads to pay; halves of the picture are
         not. They overlap by twice the objective's border crop, and each position counts in one of
@@ -99,26 +111,27 @@ class Gradient:
         the other half is beyond the core of its receptive field. Pictures too small for it are
         computed whole.
         """
-        axis = int(np.argmax(image.shape[:2]))
-        length, across = image.shape[axis], min(image.shape[:2])
+        shape = images.shape[1:3]
+        axis = int(np.argmax(shape))
+        length, across = shape[axis], min(shape)
         overlap = self._overlap
         if length < _HALVED_FROM * self.stride or across <= 2 * overlap or self.granularity > 1:
-            return self.whole(image)
+            return self.of_batch(images)
         middle = length // 2 // self.stride * self.stride
         begin, end = middle - overlap, middle + overlap
         ends: list[Span] = [(None, None), (None, None)]
         parts = []
         for first, last, own in ((0, end, (None, middle)), (begin, length, (middle - begin, None))):
             ends[axis] = own
-            half, spans = _slice(image, axis, first, last), (ends[0], ends[1])
-            parts.append(self._of_part(half, spans, (image.shape[0], image.shape[1])))
-        (first_part, loss_1), (second_part, loss_2) = parts
+            halves, spans = _slice(images, axis, first, last), (ends[0], ends[1])
+            parts.append(self._of_part(halves, spans, (shape[0], shape[1])))
+        (first_part, losses_1), (second_part, losses_2) = parts
         joined = [
             _slice(first_part, axis, 0, begin),
             _slice(first_part, axis, begin, end) + _slice(second_part, axis, 0, end - begin),
             _slice(second_part, axis, end - begin, length - begin),
         ]
-        return tf.concat(joined, axis), loss_1 + loss_2
+        return tf.concat(joined, axis + 1), losses_1 + losses_2
 
     def in_tiles(
         self, image: ImageF, tile: int, rng: np.random.Generator, jitter: int = 0
@@ -171,49 +184,51 @@ class Gradient:
     def _of_tile(
         self, image: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
+        images = image[None]
         with tf.GradientTape() as tape:
-            tape.watch(image)
-            loss = self._loss(image, lambda maps: counted_in_tile(maps, rows, columns))
-        return tape.gradient(loss, image), loss
+            tape.watch(images)
+            losses = self._losses(images, lambda maps: counted_in_tile(maps, rows, columns))
+        return tape.gradient(losses, images)[0], losses[0]
 
     def _of_part(
         self,
-        image: tf.Tensor,
+        images: tf.Tensor,
         spans: tuple[Span, Span],
         whole: tuple[int, int] | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
-            tape.watch(image)
-            loss = self._loss(image, lambda maps: counted(maps, spans, whole))
-        return tape.gradient(loss, image), loss
+            tape.watch(images)
+            losses = self._losses(images, lambda maps: counted(maps, spans, whole))
+        # Of their sum: no image has a part in the loss of another.
+        return tape.gradient(losses, images), losses
 
-    def _loss(self, image: tf.Tensor, counted: Callable[[Maps], tuple[Any, Any]]) -> tf.Tensor:
-        """Return the objective of an image or of a part of one.
+    def _losses(self, images: tf.Tensor, counted: Callable[[Maps], tuple[Any, Any]]) -> tf.Tensor:
+        """Return the objective of each image, or of a part of each, (batch,).
 
         Args:
-            image: float32 (height, width, 3).
+            images: float32 (batch, height, width, 3).
             counted: Tells which positions of a map count, and how many the whole picture has.
         """
-        padded = self._padded(image)
-        activations = self._model(padded[None], training=False)
+        padded = self._padded(images)
+        activations = self._model(padded, training=False)
         if not isinstance(activations, list | tuple):
             activations = [activations]
         seen = {}
         for name, act in zip(self._objective.layers, activations, strict=True):
             if 0 in act.shape:
-                raise NetworkError(f"a picture of {image.shape[:2]} is too small for {name}")
+                raise NetworkError(f"a picture of {images.shape[1:3]} is too small for {name}")
             stride, lost = self._strides[name], self._lost[name]
-            maps = Maps(size_of(act[0]), size_of(padded), stride, lost)
+            maps = Maps(size_of(act), size_of(padded), stride, lost)
             # Networks of half precision would lose small sums.
             seen[name] = Seen(tf.cast(act, tf.float32), *counted(maps))
         return self._objective(seen)
 
-    def _padded(self, image: tf.Tensor) -> tf.Tensor:
+    def _padded(self, images: tf.Tensor) -> tf.Tensor:
         """Mirror what is beyond the far edges, up to sides that the network takes."""
         if self.granularity == 1:
-            return image
-        beyond = -tf.shape(image)[:2] % self.granularity
-        return tf.pad(image, [[0, beyond[0]], [0, beyond[1]], [0, 0]], "SYMMETRIC")
+            return images
+        beyond = -tf.shape(images)[1:3] % self.granularity
+        return tf.pad(images, [[0, 0], [0, beyond[0]], [0, beyond[1]], [0, 0]], "SYMMETRIC")
 
     def _find_granularity(self) -> int:
         """Find what sides must be multiples of: networks that go back to finer maps have such."""
@@ -260,5 +275,6 @@ class Gradient:
         return maps if all(min(shape) > 0 for shape in maps) else None
 
 
-def _slice(tensor: tf.Tensor, axis: int, begin: int, end: int) -> tf.Tensor:
-    return tensor[(slice(None),) * axis + (slice(begin, end),)]
+def _slice(images: tf.Tensor, axis: int, begin: int, end: int) -> tf.Tensor:
+    """Return some rows (axis 0) or columns (axis 1) of all images."""
+    return images[(slice(None),) * (axis + 1) + (slice(begin, end),)]

@@ -1,7 +1,8 @@
 """Making gradients comparable, whatever the layer and the picture.
 
-Each function takes a gradient, float32 (height, width, 3), and returns one of the same shape whose
-values are around 1, so that ``step_size`` means the same everywhere.
+Each function takes the gradients of a batch, float32 (batch, height, width, 3), and returns some of
+the same shape whose values are around 1, so that ``step_size`` means the same everywhere. Each
+gradient is taken for itself.
 """
 
 from __future__ import annotations
@@ -21,17 +22,18 @@ _SMALLEST_SIDE = 8
 _BINOMIAL = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256
 
 
-def by_std(gradient: tf.Tensor) -> tf.Tensor:
+def by_std(gradients: tf.Tensor) -> tf.Tensor:
     """Return ``g / std(g)``."""
-    return gradient / (tf.math.reduce_std(gradient) + _EPSILON)
+    variances = _means(tf.square(gradients - _means(gradients)))
+    return gradients / (tf.sqrt(variances) + _EPSILON)
 
 
-def by_mean_abs(gradient: tf.Tensor) -> tf.Tensor:
+def by_mean_abs(gradients: tf.Tensor) -> tf.Tensor:
     """Return ``g / mean(|g|)``, as Google's notebook and the Keras example do."""
-    return gradient / (tf.reduce_mean(tf.abs(gradient)) + _EPSILON)
+    return gradients / (_means(tf.abs(gradients)) + _EPSILON)
 
 
-def by_laplacian(gradient: tf.Tensor) -> tf.Tensor:
+def by_laplacian(gradients: tf.Tensor) -> tf.Tensor:
     """Split into frequency bands, bring each to standard deviation 1, and add them up again.
 
     Lifts the low frequencies that a plain gradient hardly has: large shapes and colours instead of
@@ -41,7 +43,7 @@ def by_laplacian(gradient: tf.Tensor) -> tf.Tensor:
         Mordvintsev: DeepDreaming with TensorFlow (2015), "Laplacian pyramid gradient".
     """
     kernel = tf.constant(np.repeat(_BINOMIAL[..., None, None], 3, axis=2), tf.float32)
-    band = gradient[None]
+    band = gradients
     bands: list[tf.Tensor] = []
     while len(bands) < _BANDS - 1 and min(band.shape[1:3]) >= 2 * _SMALLEST_SIDE:
         lower = tf.nn.depthwise_conv2d(band, kernel, [1, 2, 2, 1], "SAME")
@@ -52,13 +54,23 @@ def by_laplacian(gradient: tf.Tensor) -> tf.Tensor:
     for band in reversed(bands):
         total = tf.image.resize(total, band.shape[1:3]) + _unit(band)
     # Saturated, or the few spots that respond most would take the whole step.
-    return _unit(tf.tanh(_unit(total[0])))
+    return _unit(tf.tanh(_unit(total)))
 
 
 def _unit(band: tf.Tensor) -> tf.Tensor:
-    # Half the sum of squares, in one pass.
-    energy = tf.nn.l2_loss(band) * (2 / np.prod(band.shape))
-    return band * tf.math.rsqrt(energy + _EPSILON**2)
+    return band * tf.math.rsqrt(_means(tf.square(band)) + _EPSILON**2)
+
+
+def _means(values: tf.Tensor) -> tf.Tensor:
+    """Return the mean of each gradient, (batch, 1, 1, 1).
+
+    Row by row first: TensorFlow adds up a whole picture in an order that depends on the number of
+    threads, and columns of a batch in another one than those of a single picture.
+    """
+    batch, height, width, channels = values.shape
+    rows = tf.reduce_sum(tf.reshape(values, (batch, height, width * channels)), axis=2)
+    totals = tf.reduce_sum(rows, axis=1)
+    return tf.reshape(totals / (height * width * channels), (batch, 1, 1, 1))
 
 
 NORMS: dict[GradientNorm, Callable[[tf.Tensor], tf.Tensor]] = {

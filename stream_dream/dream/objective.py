@@ -1,8 +1,9 @@
 """What ascent maximises.
 
-An objective names the layers it looks at and turns what they show into one number. Objectives add
-up with ``Sum``. Each is a sum over positions, divided by their number in the whole picture: parts
-of a picture can be dreamed one by one, and their gradients add up to the whole.
+An objective names the layers it looks at and turns what they show of a picture into one number.
+Objectives add up with ``Sum``. Each is a sum over positions, divided by their number in the whole
+picture: parts of a picture can be dreamed one by one, and their gradients add up to the whole.
+Pictures of one shape can be seen as a batch: each has a number of its own.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ BORDER = 2
 
 
 class Seen(NamedTuple):
-    """What a layer shows of a picture, or of a part of one.
+    """What a layer shows of pictures, or of the same part of each.
 
     Attributes:
-        act: Activations, float32 (1, height, width, channels).
+        act: Activations, float32 (batch, height, width, channels).
         counted: 1 for positions that count, 0 for those near the picture's border and those that
             belong to another part; float32 (height, width, 1).
         positions: Number of positions of the layer's map of the whole picture.
@@ -44,7 +45,7 @@ class Objective(Protocol):
         """Names of the layers it looks at."""
 
     def __call__(self, seen: Mapping[str, Seen]) -> tf.Tensor:
-        """Return a scalar to be maximised, from what each layer shows."""
+        """Return what is to be maximised, (batch,), from what each layer shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ class LayerEnergy:
         if self.channels:
             act = tf.gather(act, list(self.channels), axis=-1)
         # Masked, not sliced: the gradient of a slice takes as long as a block (measured).
-        return self.weight * tf.reduce_sum(tf.square(act * counted)) / (positions * act.shape[-1])
+        energy = tf.reduce_sum(tf.square(act * counted), axis=(1, 2, 3))
+        return self.weight * energy / (positions * act.shape[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,8 @@ class GuidedLayer:
         channels = act.shape[-1]
         flat = tf.reshape(act, (-1, channels))
         matches = tf.reduce_max(tf.matmul(flat, self.features, transpose_b=True), axis=1)
-        total = tf.reduce_sum(matches * tf.reshape(counted, [-1]))
+        matches = tf.reshape(matches, tf.shape(act)[:3])
+        total = tf.reduce_sum(matches * counted[..., 0], axis=(1, 2))
         return self.weight * total / (positions * channels)
 
 
@@ -150,7 +153,8 @@ class ClassScore:
         import tensorflow as tf
 
         act, counted, positions = seen[CLASSES]
-        return self.weight * tf.reduce_sum(act[0, ..., self.number, None] * counted) / positions
+        score = tf.reduce_sum(act[..., self.number] * counted[..., 0], axis=(1, 2))
+        return self.weight * score / positions
 
 
 @dataclass(frozen=True, slots=True)

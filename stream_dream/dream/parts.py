@@ -102,10 +102,10 @@ def part_axis(length: int, side: int, first: int, *, origin: int, overlap: int) 
     return stretches
 
 
-def size_of(image: tf.Tensor) -> tuple[Length, Length]:
-    """Return (height, width): numbers where they are known when it is traced."""
-    known, present = image.shape, tf.shape(image)
-    return known[0] or present[0], known[1] or present[1]
+def size_of(images: tf.Tensor) -> tuple[Length, Length]:
+    """Return (height, width) of a batch: numbers where they are known when it is traced."""
+    known, present = images.shape, tf.shape(images)
+    return known[1] or present[1], known[2] or present[2]
 
 
 def _centres(maps: Maps, axis: int) -> tf.Tensor:

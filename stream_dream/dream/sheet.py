@@ -92,7 +92,8 @@ def _strongest(act: ImageF) -> list[int]:
 def _climb_from(gradient: Gradient):  # type: ignore[no-untyped-def]
     def step(image: tf.Tensor, shifts: tf.Tensor) -> tf.Tensor:
         size, limit = tf.constant(_STEP_SIZE), tf.constant(np.inf, tf.float32)
-        return climb(gradient.whole, image, shifts, size, limit, norm="laplacian")[0]
+        images, shifts = image[None], shifts[None]
+        return climb(gradient.of_batch, images, shifts, size, limit, norm="laplacian")[0][0]
 
     return step
 

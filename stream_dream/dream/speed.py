@@ -41,8 +41,8 @@ def gradient_call(
     use_cores(share=0.5)
     gradient = tf.function(random_gradient(spec, fold=fold).in_halves, autograph=False)
     pixels = np.random.default_rng(0).random((size[1], size[0], 3), np.float32)
-    image = tf.constant(pixels)
-    return lambda: gradient(image)[0].numpy()
+    images = tf.constant(pixels[None])
+    return lambda: gradient(images)[0].numpy()
 
 
 def seconds_per_call(*calls: Callable[[], object], patience: float = 3.0) -> list[float]:

@@ -140,9 +140,11 @@ def _outputs(image: keras.KerasTensor, variant: Variant) -> Iterator[tuple[str, 
     """Build layer after layer, and no further than it is asked."""
     from keras.layers import Activation, Conv2D, Rescaling
 
+    from stream_dream.networks.image_convolution import ImageConvolution
+
     # The original takes (value - 127) / 128 of 0..255.
     x = Rescaling(255 / 128, -127 / 128, name="rescaling")(image)
-    x = Conv2D(_STEM_CHANNELS, 3, 2, padding="same", name="stem_conv")(x)
+    x = ImageConvolution(_STEM_CHANNELS, 3, 2, padding="same", name="stem_conv")(x)
     x = Activation("relu6", name="stem")(x)
     yield "stem", x
     for block in blocks(variant):
