@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -129,16 +129,35 @@ class Behind(Generic[T]):
                 self._error = caught
 
 
-@contextmanager
-def single_threads() -> Iterator[None]:
+class _SingleThreads:
+    """Lets OpenCV use one thread a call for as long as anybody asks for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._asking = 0
+        self._before = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._asking == 0:
+                self._before = cv2.getNumThreads()
+                cv2.setNumThreads(1)
+            self._asking += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._asking -= 1
+            if self._asking == 0:
+                cv2.setNumThreads(self._before)
+
+
+_single_threads = _SingleThreads()
+
+
+def single_threads() -> AbstractContextManager[None]:
     """Let OpenCV use one thread a call.
 
     A thread for each stage is faster than stages that all use every core, and how OpenCV splits the
-    optical flow among threads shows in the result.
+    optical flow among threads shows in the result. Several threads may ask for it at a time.
     """
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)
+    return _single_threads
