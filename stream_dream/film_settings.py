@@ -43,3 +43,9 @@ class FilmSettings(Model):
         False, description="Send the pieces of the source to a cluster that shares no disk."
     )
     keep_chunks: bool = Field(False, description="Keep the folder of the finished pieces.")
+
+    @property
+    def wanted_workers(self) -> int | None:
+        """How many workers were asked for; None where a cluster may tell how many it has."""
+        given = "workers" in self.model_fields_set
+        return self.workers if given and self.workers != "auto" else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import platform
 import time
@@ -20,10 +19,9 @@ from stream_dream.dreaming import (
     opened_mask,
     written_shape,
 )
-from stream_dream.errors import DiskFull, SinkError, SourceError
-from stream_dream.film.files import digest, sync, sync_folder
+from stream_dream.film.files import digest, sync, sync_folder, unwritable
 from stream_dream.film.plan import Chunk
-from stream_dream.film.reading import Excerpt, Mismatch, Reader
+from stream_dream.film.reading import Excerpt, Mismatch, Reader, changed
 from stream_dream.film.records import ChunkFiles, Record
 from stream_dream.frame import FrameReport, StreamInfo
 from stream_dream.media.completion import Completion
@@ -93,14 +91,9 @@ class Studio:
             except Mismatch:
                 reports = self._dream(task, on_frame, exactly=True)
         except Mismatch:
-            chunk = task.chunk
-            raise SourceError(
-                f"{task.source.path} is not what it was when the film was planned: frames "
-                f"{chunk.first} to {chunk.first + chunk.frames - 1} differ"
-            ) from None
+            raise changed(task.source.path, task.chunk) from None
         except OSError as error:
-            kind = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else SinkError
-            raise kind(f"{task.folder} cannot be written: {error.strerror}") from error
+            raise unwritable(task.folder, error) from error
         files = ChunkFiles(task.folder, task.chunk.number)
         return Record(
             number=task.chunk.number,
@@ -133,8 +126,8 @@ class Studio:
             reports.append(report)
             on_frame(report)
 
-        # A name of its own: a worker that was given up may still be at it.
-        part = files.picture.with_suffix(f".{uuid.uuid4().hex}.part")
+        # Names of their own: a worker that was given up may still be at it.
+        part, state = (files.picture.with_suffix(f".{uuid.uuid4().hex}.part") for _ in range(2))
         encoder = _encoder(task, part)
         try:
             guided = Guided(ascent.guide, task.dream.guide, first=chunk.first)
@@ -145,13 +138,15 @@ class Studio:
             encoder.finish(_completion(task).patience(chunk.frames))
             sync(part)
             if chunk.continued:
-                dreamer.save(files.state)
-                sync(files.state)
+                dreamer.save(state)
+                sync(state)
+                state.replace(files.state)
             part.replace(files.picture)
             sync_folder(task.folder)
         finally:
             encoder.kill()
             part.unlink(missing_ok=True)
+            state.unlink(missing_ok=True)
         return reports
 
     def _ascent_for(self, task: Task) -> Ascent:

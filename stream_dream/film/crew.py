@@ -24,7 +24,7 @@ class Crew(Protocol):
     """Takes chunks and dreams them, as many at a time as it has places.
 
     Attributes:
-        places: How many chunks it dreams side by side.
+        places: How many chunks it dreams side by side; may grow.
     """
 
     places: int

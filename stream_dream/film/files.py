@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 from pathlib import Path
 from typing import Any
+
+from stream_dream.errors import DiskFull, SinkError
 
 _SAMPLE = 1 << 20
 
@@ -43,6 +46,12 @@ def sync_folder(path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def unwritable(folder: Path, error: OSError) -> SinkError:
+    """Say that a folder cannot be written."""
+    kind = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else SinkError
+    return kind(f"{folder} cannot be written: {error.strerror}")
 
 
 def digest(path: Path) -> str:

@@ -15,6 +15,7 @@ from stream_dream.dreaming import opened_mask, written_shape
 from stream_dream.errors import Interrupted, SettingsError, SinkError
 from stream_dream.film.checking import check, missing
 from stream_dream.film.chunk import Task
+from stream_dream.film.cluster import Cluster, ClusterLost, reached
 from stream_dream.film.crew import Crew, Processes, Single
 from stream_dream.film.foreman import ChunkFailed, Foreman, Progress
 from stream_dream.film.job import (
@@ -166,7 +167,7 @@ def render_film(
             pass  # it can be read: each chunk will open it anew
         render = _Render(opened, target, _anchored(dream), _anchored(output), film)
         render.overwrite, render.watcher = overwrite or ours, watcher or Watcher()
-        with working_in(render.folder):
+        with working_in(render.folder), reached(film) as render.cluster:
             summary = render.run()
     if not film.keep_chunks:
         remove_job(render.folder)
@@ -193,6 +194,7 @@ class _Render:
         self.folder = folder_of(target)
         self.overwrite = False
         self.watcher = Watcher()
+        self.cluster: Cluster | None = None
         self._source, self._target = source, target
         self._dream, self._output, self._film = dream, output, film
         self._stages: dict[str, float] = {}
@@ -213,7 +215,7 @@ class _Render:
                     self._dream_chunks(plan, records)
                 with self._stage("join"):
                     self._join(plan)
-            except (ChunkFailed, SinkError) as error:
+            except (ChunkFailed, ClusterLost, SinkError) as error:
                 raise type(error)(f"{error}; {self._kept(plan, records)}") from error
             except (KeyboardInterrupt, Interrupted):
                 raise Interrupted(f"interrupted: {self._kept(plan, records)}") from None
@@ -319,6 +321,10 @@ class _Render:
 
     def _crew(self, plan: Plan, shots: int) -> Crew:
         """Choose who dreams; shots are what can be done side by side."""
+        if self.cluster is not None:
+            from stream_dream.film.ray_crew import RayCrew
+
+            return RayCrew(self.cluster, self._film, shots, self.watcher.note)
         if self._film.workers == "auto":
             task = self._task(sample_of(plan))
             count = fastest_count(task, shots, on_measured=self.watcher.measured)

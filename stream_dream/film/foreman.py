@@ -154,6 +154,8 @@ class Foreman:
                 return
             self._crew.renew()
             self._broken = False
+        # A cluster may have grown.
+        self._free.extend(range(len(self._free) + len(self._running), self._crew.places))
         while self._ready and self._free and not self._stopping:
             _, number = heapq.heappop(self._ready)
             chunk = self._plan.chunks[number]

@@ -113,6 +113,11 @@ def folder_of(target: Path) -> Path:
     return target.with_name(f"{target.name}.dream")
 
 
+def job_file(folder: Path) -> Path:
+    """Return the file that describes the render in a folder."""
+    return folder / _JOB
+
+
 def has_job(folder: Path) -> bool:
     """Tell whether a render was begun in a folder."""
     return (folder / _JOB).exists()
@@ -190,6 +195,19 @@ def working_in(folder: Path) -> Iterator[None]:
             remove_job(folder)
 
 
+def named_files(dream: DreamSettings, output: OutputSettings) -> dict[str, Path]:
+    """Return the files that settings name, by setting."""
+    files = {
+        name: path
+        for settings in (dream, output)
+        for name, path in settings
+        if isinstance(path, Path)
+    }
+    if Path(dream.network).suffix:
+        files["network"] = Path(dream.network)
+    return files
+
+
 def versions() -> dict[str, str]:
     """Return the versions of what a picture may depend on."""
     found = {"python": platform.python_version(), "machine": platform.machine()}
@@ -205,11 +223,7 @@ def _fingerprints(
     source: Path, dream: DreamSettings, output: OutputSettings
 ) -> dict[str, dict[str, Any]]:
     """Take the fingerprints of the source, and of each file that a setting names."""
-    files = {"source": source}
-    for settings in (dream, output):
-        files |= {name: path for name, path in settings if isinstance(path, Path)}
-    if Path(dream.network).suffix:
-        files["network"] = Path(dream.network)
+    files = {"source": source} | named_files(dream, output)
     return {name: fingerprint(path) for name, path in files.items() if path.is_file()}
 
 

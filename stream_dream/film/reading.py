@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 from stream_dream.errors import SourceError
 from stream_dream.film.plan import Chunk, frame_checksum, joined_checksum
@@ -17,6 +18,24 @@ from stream_dream.media.source import VideoSource
 
 class Mismatch(Exception):
     """The frames that were read are not those of the plan."""
+
+
+class Opened(Protocol):
+    """What frames are read from."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield them."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
+def changed(path: Path, chunk: Chunk) -> SourceError:
+    """Say that a source does not have the frames of the plan."""
+    return SourceError(
+        f"{path} is not what it was when the film was planned: frames "
+        f"{chunk.first} to {chunk.first + chunk.frames - 1} differ"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +59,7 @@ class Excerpt:
         """Describe what an opened source delivers."""
         return cls(source.path, source.first, source.info.fps, source.end)
 
-    def open(self, frame: int) -> VideoSource:
+    def open(self, frame: int) -> Opened:
         """Open it at the frame with this number, counted from the first one rendered."""
         return VideoSource(self.path, start=float((self.first + frame) / self.fps), end=self.end)
 
@@ -51,7 +70,7 @@ class Reader:
     def __init__(self, excerpt: Excerpt) -> None:
         """Read nothing yet."""
         self.excerpt = excerpt
-        self._source: VideoSource | None = None
+        self._source: Opened | None = None
         self._frames: Iterator[Frame] = iter(())
         self._next = -1
 

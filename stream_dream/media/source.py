@@ -49,6 +49,19 @@ _BGR601_TO_RGB709 = np.array(
 )
 
 
+def to_rgb(image: cv2.typing.MatLike, *, untagged_yuv: bool) -> Image8:
+    """Convert a picture as OpenCV decodes it, BGR, to RGB.
+
+    Args:
+        image: The picture.
+        untagged_yuv: True if its file does not tell by which matrix it became YUV.
+    """
+    height, width = image.shape[:2]
+    if untagged_yuv and (width >= 1280 or height >= 720):
+        return np.asarray(cv2.transform(image, _BGR601_TO_RGB709), np.uint8)
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+
+
 class VideoSource:
     """Delivers the frames of a video file in order, anew each time it is iterated over.
 
@@ -200,10 +213,7 @@ class VideoSource:
             ok, image = self._capture.retrieve()
         if not ok:
             return None
-        height, width = image.shape[:2]
-        if self._probe.untagged_yuv and (width >= 1280 or height >= 720):
-            return np.asarray(cv2.transform(image, _BGR601_TO_RGB709), np.uint8)
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+        return to_rgb(image, untagged_yuv=self._probe.untagged_yuv)
 
     def _time(self) -> float:
         """Tell the time stamp of the picture decoded last, in seconds."""

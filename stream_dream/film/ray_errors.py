@@ -1,0 +1,64 @@
+"""Says in one line what went wrong on a Ray cluster."""
+
+from __future__ import annotations
+
+from stream_dream.errors import SettingsError, first_line
+from stream_dream.film.cluster import ClusterLost
+
+
+class WorkerLost(Exception):
+    """A worker, or its machine, that has vanished with its chunk."""
+
+
+def explained(error: BaseException, machine: str | None, *, local: bool) -> BaseException:
+    """Return the error that a chunk is to fail with.
+
+    Args:
+        error: What waiting for the chunk has raised.
+        machine: Who dreamed it; None if that never became known.
+        local: True if Ray runs on this machine only.
+
+    Returns:
+        What the worker itself has raised, as it was; ``WorkerLost`` where it vanished;
+        ``ClusterLost`` where the connection broke.
+    """
+    from ray import exceptions as raised
+
+    where = machine or "a machine of the cluster"
+    if isinstance(error, raised.RayTaskError):
+        return _of_task(error, where)
+    if isinstance(error, raised.OutOfMemoryError):
+        return WorkerLost(f"the memory of {where} was full, so Ray ended the worker")
+    if isinstance(error, raised.WorkerCrashedError):
+        return WorkerLost(f"the worker on {where} was killed")
+    if isinstance(error, raised.NodeDiedError) and not local:
+        return WorkerLost(f"{where} has died, or cannot be reached any more")
+    if isinstance(error, raised.ObjectLostError):
+        return WorkerLost(f"what was sent to or by {where} was lost on the way")
+    if isinstance(error, raised.ObjectStoreFullError | raised.OutOfDiskError):
+        return WorkerLost(f"the object store of {where} is full: {first_line(error)}")
+    broken = (
+        raised.NodeDiedError,
+        raised.LocalRayletDiedError,
+        raised.RaySystemError,
+        raised.RpcError,
+        ConnectionError,
+    )
+    if isinstance(error, broken) or not isinstance(error, Exception):  # Ray ends threads then
+        return ClusterLost("the connection to Ray has broken")
+    return error
+
+
+def _of_task(error: BaseException, where: str) -> BaseException:
+    """Unwrap what was raised on a worker."""
+    cause: BaseException | None = getattr(error, "cause", None)
+    if isinstance(cause, ImportError) or (
+        # What a worker says that cannot find the function itself.
+        isinstance(cause, RuntimeError) and "failed to import on the worker" in str(cause)
+    ):
+        missing = str(cause).strip().splitlines()[-1]
+        return SettingsError(
+            f"{where} cannot load what dreams ({missing}): install the same stream_dream on all "
+            "machines, in the Python that runs Ray"
+        )
+    return cause if isinstance(cause, Exception) else RuntimeError(first_line(error))
