@@ -11,6 +11,10 @@ from stream_dream.settings import Excerpt
 
 Workers = Annotated[int, Field(ge=1, le=1024)] | Literal["auto"]
 
+Batch = Annotated[int, Field(ge=1, le=64)] | Literal["auto"]
+
+BATCH_OF_GPU = 4
+"""Shots that a graphics processor dreams in one call, where nobody says how many."""
 
 CHUNK_SECONDS = Field(
     10.0, ge=0.04, le=3600, description="Longest piece of a film that is done at a time."
@@ -32,6 +36,12 @@ class FilmSettings(Model):
         1,
         description="Processes that dream different shots side by side; auto finds out how many "
         "are fastest.",
+        json_schema_extra={"metavar": "NUMBER|auto"},
+    )
+    batch: Batch = Field(
+        "auto",
+        description="Shots that a worker dreams in one call, for devices that one frame does not "
+        f"fill; auto is {BATCH_OF_GPU} on a GPU, else 1.",
         json_schema_extra={"metavar": "NUMBER|auto"},
     )
     cluster: str | None = Field(

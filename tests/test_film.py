@@ -284,7 +284,6 @@ def test_a_chunk_that_fails_keeps_the_others(
         if task.chunk.number == 4:
             moved.unlink(missing_ok=True)
             self.close()
-            self._reader = None
         return dream(self, task, on_frame)
 
     monkeypatch.setattr(Studio, "dream", vanishing)
@@ -312,7 +311,7 @@ def test_a_source_that_changes_is_noticed(
         if progress.chunks_done == 2:
             shutil.copy(other, moved)
 
-    monkeypatch.setattr(Studio, "_reader_for", lambda self, task: Reader(task.source))
+    monkeypatch.setattr(Studio, "_take_reader", lambda self, task: Reader(task.source))
     with pytest.raises(ChunkFailed, match="is not what it was when the film was planned"):
         render_film(
             moved,
@@ -361,6 +360,26 @@ def test_processes_make_the_same_frames(
     assert measured == ([] if workers == 2 else [1, 2][: os.cpu_count()])
     if workers == 2:
         assert len({record.worker for record in summary.records}) == 2
+
+
+@pytest.mark.real
+def test_shots_dreamed_in_one_call_are_as_if_alone(
+    tiny: Make, source: Path, tmp_path: Path
+) -> None:
+    # Chunks of one step: over many, what is rounded otherwise grows, in any two programs.
+    dream, exact = tiny(warm_up=0, octaves=1), OutputSettings()
+    made = []
+    for batch in (1, 3):
+        target = tmp_path / f"{batch}-%03d.png"
+        film = FilmSettings(chunk_seconds=0.24, batch=batch)
+        summary = render_film(source, target, dream, exact, film)
+        assert summary.plan.frames == 43
+        pictures = sorted(tmp_path.glob(f"{batch}-*.png"))
+        made.append([read_picture(path).image.astype(int) for path in pictures])
+    assert max(int(np.abs(a - b).max()) for a, b in zip(*made, strict=True)) <= 1
+    wrong = FilmSettings(batch=2, workers=2)
+    with pytest.raises(SettingsError, match="leave out --workers"):
+        render_film(source, tmp_path / "a.mp4", dream, exact, wrong)
 
 
 @pytest.mark.real

@@ -48,7 +48,7 @@ class FakeCrew:
 
     def __init__(self, places: int, outcome: Outcome = lambda task: None) -> None:
         """Take how many it dreams at a time, and what becomes of each."""
-        self.places, self.outcome = places, outcome
+        self.places, self.threads, self.outcome = places, None, outcome
         self.begun: list[tuple[int, int]] = []
         self.most = self.renewed = 0
         self._waiting: list[tuple[Task, Future[Record]]] = []

@@ -30,6 +30,11 @@ def use_threads(count: int) -> None:
     _set_threads(max(1, count // 2), count)
 
 
+def has_gpu() -> bool:
+    """Tell whether TensorFlow has a graphics processor to dream on."""
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
 def _set_threads(within: int, between: int) -> None:
     try:
         tf.config.threading.set_intra_op_parallelism_threads(within)

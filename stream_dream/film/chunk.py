@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +32,12 @@ from stream_dream.settings import DreamSettings, OutputSettings
 from stream_dream.temporal.dreamer import TemporalDreamer
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from stream_dream.dream.ascent import Ascent
+    from stream_dream.dream.batching import BatchedAscent
+    from stream_dream.frame import ImageF
+    from stream_dream.temporal.dreamer import DreamFunction
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +68,24 @@ class Task:
 
 
 class Studio:
-    """Dreams chunks one after the other, and keeps what the next one may need.
+    """Dreams chunks, and keeps what the next one may need.
 
     The network is built and traced once, and chunks that follow each other are read on.
     """
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
+    def __init__(self, side_by_side: int = 1) -> None:
+        """Begin with nothing.
+
+        Args:
+            side_by_side: How many threads may dream a chunk each at a time: their frames are
+                dreamed in one call, for devices that one frame does not fill.
+        """
+        self._side_by_side = side_by_side
+        self._lock = threading.Lock()
         self._ascent: Ascent | None = None
+        self._batched: BatchedAscent | None = None
         self._settings: DreamSettings | None = None
-        self._reader: Reader | None = None
+        self._readers: list[Reader] = []
 
     def dream(self, task: Task, on_frame: Callable[[FrameReport], None]) -> Record:
         """Dream a chunk; its files are complete and on the disk when this returns.
@@ -109,15 +124,16 @@ class Studio:
 
     def close(self) -> None:
         """Close the source."""
-        if self._reader is not None:
-            self._reader.close()
+        with self._lock:
+            while self._readers:
+                self._readers.pop().close()
 
     def _dream(
         self, task: Task, on_frame: Callable[[FrameReport], None], *, exactly: bool
     ) -> list[FrameReport]:
         chunk, files = task.chunk, ChunkFiles(task.folder, task.chunk.number)
-        ascent = self._ascent_for(task)
-        dreamer = TemporalDreamer(ascent, task.dream, pixel_aspect=task.info.pixel_aspect)
+        ascent, dream = self._ascent_for(task)
+        dreamer = TemporalDreamer(dream, task.dream, pixel_aspect=task.info.pixel_aspect)
         if chunk.continues:
             dreamer.restore(ChunkFiles(task.folder, chunk.number - 1).state)
         reports: list[FrameReport] = []
@@ -128,10 +144,10 @@ class Studio:
 
         # Names of their own: a worker that was given up may still be at it.
         part, state = (files.picture.with_suffix(f".{uuid.uuid4().hex}.part") for _ in range(2))
-        encoder = _encoder(task, part)
+        encoder, reader = _encoder(task, part), self._take_reader(task)
         try:
             guided = Guided(ascent.guide, task.dream.guide, first=chunk.first)
-            frames = self._reader_for(task).read(chunk, exactly=exactly)
+            frames = reader.read(chunk, exactly=exactly)
             with opened_mask(task.output, task.info, task.source.first + chunk.first) as mask:
                 writer = Writer(encoder.write, task.output, take, mask=mask, checksums=True)
                 dream_frames(frames, dreamer, guided, writer)
@@ -144,21 +160,68 @@ class Studio:
             part.replace(files.picture)
             sync_folder(task.folder)
         finally:
+            if isinstance(dream, _Member):
+                dream.leave()
+            self._give_back(reader)
             encoder.kill()
             part.unlink(missing_ok=True)
             state.unlink(missing_ok=True)
         return reports
 
-    def _ascent_for(self, task: Task) -> Ascent:
-        if self._ascent is None or self._settings != task.dream:
-            self._ascent, self._settings = make_ascent(task.dream, threads=task.threads), task.dream
-        return self._ascent
+    def _ascent_for(self, task: Task) -> tuple[Ascent, Ascent | _Member]:
+        """Return the network, and what dreams with it: alone, or together with other threads."""
+        with self._lock:
+            if self._ascent is None or self._settings != task.dream:
+                self._ascent = make_ascent(task.dream, threads=task.threads)
+                self._settings, self._batched = task.dream, None
+                if self._side_by_side > 1:
+                    from stream_dream.dream.batching import BatchedAscent
 
-    def _reader_for(self, task: Task) -> Reader:
-        if self._reader is None or self._reader.excerpt != task.source:
-            self.close()
-            self._reader = Reader(task.source)
-        return self._reader
+                    self._batched = BatchedAscent(self._ascent, self._side_by_side)
+            if self._batched is None:
+                return self._ascent, self._ascent
+            return self._ascent, _Member(self._ascent, self._batched)
+
+    def _take_reader(self, task: Task) -> Reader:
+        """Take the reader that stands at the chunk, or a new one."""
+        with self._lock:
+            for reader in self._readers:
+                if reader.excerpt == task.source and reader.stands_at(task.chunk):
+                    self._readers.remove(reader)
+                    return reader
+            if len(self._readers) >= self._side_by_side:
+                self._readers.pop(0).close()
+            return Reader(task.source)
+
+    def _give_back(self, reader: Reader) -> None:
+        with self._lock:
+            self._readers.append(reader)
+
+
+class _Member:
+    """Dreams the frames of a chunk together with those of others.
+
+    It takes part from its first frame on, so that nobody waits for one who opens a file; and large
+    frames, which are dreamed in tiles, fill any device by themselves.
+    """
+
+    def __init__(self, ascent: Ascent, batched: BatchedAscent) -> None:
+        self._ascent, self._batched = ascent, batched
+        self._stack = ExitStack()
+        self._dream: DreamFunction | None = None
+
+    def __call__(
+        self, source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
+    ) -> tuple[ImageF, float]:
+        if self._dream is None:
+            tiled = self._ascent.is_tiled(source.shape[:2])
+            member = self._batched.member
+            self._dream = self._ascent if tiled else self._stack.enter_context(member())
+        return self._dream(source, carried, index=index, rng=rng)
+
+    def leave(self) -> None:
+        """Let the others go on without this one."""
+        self._stack.close()
 
 
 def _completion(task: Task) -> Completion:

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, MutableSequence
+from collections.abc import MutableSequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.sharedctypes import RawArray
@@ -25,9 +25,11 @@ class Crew(Protocol):
 
     Attributes:
         places: How many chunks it dreams side by side; may grow.
+        threads: How many threads TensorFlow may use for one of them; None for its usual ones.
     """
 
     places: int
+    threads: int | None
 
     def submit(self, task: Task, place: int) -> Future[Record]:
         """Begin a chunk at a free place, numbered from 0."""
@@ -46,24 +48,28 @@ class Crew(Protocol):
 
 
 class Single:
-    """This process, one chunk at a time."""
+    """This process: one chunk at a time, or several whose frames are dreamed in one call."""
 
-    def __init__(self, on_frame: Callable[[FrameReport], None] = lambda report: None) -> None:
-        """Take what is told of each frame, in a thread of its own."""
-        self.places = 1
-        self._studio = Studio()
-        self._frames = 0
-        self._on_frame = on_frame
-        self._pool = ThreadPoolExecutor(1, "chunk")
+    def __init__(self, side_by_side: int = 1) -> None:
+        """Begin with nobody at work."""
+        self.places = side_by_side
+        self.threads: int | None = None
+        self._studio = Studio(side_by_side)
+        self._frames = [0] * side_by_side
+        self._pool = ThreadPoolExecutor(side_by_side, "chunk")
 
     def submit(self, task: Task, place: int) -> Future[Record]:
         """Begin a chunk."""
-        self._frames = 0
-        return self._pool.submit(self._studio.dream, task, self._count)
+        self._frames[place] = 0
+
+        def count(report: FrameReport) -> None:
+            self._frames[place] += 1
+
+        return self._pool.submit(self._studio.dream, task, count)
 
     def dreamed(self, place: int) -> int:
-        """Tell how many frames of the chunk are done."""
-        return self._frames
+        """Tell how many frames of its chunk are done at a place."""
+        return self._frames[place]
 
     def lost(self, error: BaseException) -> bool:
         """Tell that nobody has vanished."""
@@ -73,14 +79,10 @@ class Single:
         """Do nothing."""
 
     def close(self, *, wait: bool) -> None:
-        """End the thread."""
+        """End the threads."""
         self._pool.shutdown(wait=wait, cancel_futures=True)
         if wait:
             self._studio.close()
-
-    def _count(self, report: FrameReport) -> None:
-        self._frames += 1
-        self._on_frame(report)
 
 
 class Processes:
@@ -93,6 +95,7 @@ class Processes:
         Ctrl-C and its relatives to it.
         """
         self.places = count
+        self.threads = None if count == 1 else max(1, (os.cpu_count() or 1) // count)
         self._counts = RawArray("q", count)
         self._others = set(multiprocessing.active_children())
         self._pool = self._start()

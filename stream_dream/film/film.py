@@ -32,17 +32,19 @@ from stream_dream.film.job import (
     working_in,
 )
 from stream_dream.film.joining import joined
-from stream_dream.film.measuring import cores_each, fastest_count, sample_of
+from stream_dream.film.measuring import fastest_count, sample_of
 from stream_dream.film.plan import Chunk, Plan
 from stream_dream.film.planning import plan_of
 from stream_dream.film.reading import Excerpt
 from stream_dream.film.records import Record
-from stream_dream.film_settings import FilmSettings
+from stream_dream.film_settings import BATCH_OF_GPU, FilmSettings
 from stream_dream.frame import StreamInfo
 from stream_dream.media.completion import Completion
+from stream_dream.media.picture import READABLE_PICTURES
 from stream_dream.media.sound import Soundtrack
 from stream_dream.media.source import VideoSource
 from stream_dream.media.target import check_target, left_over, place
+from stream_dream.quiet import hushed
 from stream_dream.settings import DreamSettings, OutputSettings
 
 # Shorter films are done in one piece: they are soon done again.
@@ -158,6 +160,8 @@ def render_film(
         Interrupted: On Ctrl-C, when the chunks in work are done; they are kept.
     """
     source, target = Path(source), Path(target)
+    if film.workers != 1 and film.batch not in (1, "auto"):
+        raise SettingsError("--batch is for one worker that fills a device: leave out --workers")
     if not resume:
         refuse_left_over(target)
     ours = was_announced(folder_of(target))
@@ -276,7 +280,7 @@ class _Render:
         crew = self._crew(plan, len({chunk.shot for chunk in left}))
 
         def task(chunk: Chunk) -> Task:
-            return replace(self._task(chunk), threads=cores_each(crew.places))
+            return replace(self._task(chunk), threads=crew.threads)
 
         def done(record: Record) -> None:
             record.write(self.folder)
@@ -330,7 +334,19 @@ class _Render:
             count = fastest_count(task, shots, on_measured=self.watcher.measured)
         else:
             count = min(self._film.workers, shots)
-        return Single() if count == 1 else Processes(count)
+        return Processes(count) if count > 1 else Single(min(self._batch(), shots))
+
+    def _batch(self) -> int:
+        """Return how many shots are dreamed in one call."""
+        guide = self._dream.guide
+        if guide is not None and guide.suffix.lower() not in READABLE_PICTURES:
+            return 1  # each frame has another guide
+        if self._film.batch != "auto":
+            return self._film.batch
+        with hushed():
+            from stream_dream.dream.cores import has_gpu
+
+        return BATCH_OF_GPU if has_gpu() else 1
 
     def _join(self, plan: Plan) -> None:
         """Make the final file, and give it its name."""

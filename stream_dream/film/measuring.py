@@ -81,7 +81,7 @@ def fastest_count(
             break
         crew = Processes(count)
         try:
-            fps = measured_fps(crew, replace(task, threads=cores_each(count)))
+            fps = measured_fps(crew, replace(task, threads=crew.threads))
         finally:
             crew.close(wait=False)
         on_measured(count, fps)
@@ -89,8 +89,3 @@ def fastest_count(
             break
         best, best_fps = count, fps
     return best
-
-
-def cores_each(places: int) -> int | None:
-    """Return how many threads each of several workers gets; None where there is only one."""
-    return None if places == 1 else max(1, (os.cpu_count() or 1) // places)

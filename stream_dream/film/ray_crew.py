@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,7 @@ class RayCrew:
 
     Attributes:
         places: How many chunks are dreamed side by side; grows when the cluster does.
+        threads: How many threads TensorFlow may use for one of them; None for its usual ones.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class RayCrew:
         self._share = share_out(cluster.nodes(), shots, film.wanted_workers)
         self.places = self._share.places
         # Alone on one machine: all of it, as without Ray.
-        self._threads = None if cluster.local and self.places == 1 else self._share.threads
+        self.threads = None if cluster.local and self.places == 1 else self._share.threads
         self._runs: dict[int, _Run] = {}
         self._avoided: dict[int, set[str]] = {}
         self._on_note = on_note
@@ -93,7 +94,7 @@ class RayCrew:
         run = _Run(uuid.uuid4().hex, task.chunk.number, time.monotonic())
         self._runs[place] = run
         future = Future[Record]()
-        arguments = (replace(task, threads=self._threads), run, future)
+        arguments = (task, run, future)
         threading.Thread(target=self._follow, args=arguments, daemon=True).start()
         return future
 

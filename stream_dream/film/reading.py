@@ -104,6 +104,10 @@ class Reader:
             raise Mismatch
         self._next = chunk.first + chunk.frames
 
+    def stands_at(self, chunk: Chunk) -> bool:
+        """Tell whether a chunk is read without opening the file anew."""
+        return self._next == chunk.first
+
     def close(self) -> None:
         """Close the file."""
         if self._source is not None:
