@@ -87,11 +87,12 @@ def encoding_errors(film: Path, exact: list[Image8]) -> list[float]:
         return [float(np.abs(a.image.astype(int) - b).mean()) for a, b in pairs]
 
 
-def command(source: Path, target: Path, report: Path, *more: str) -> list[str]:
+def command(source: Path, target: Path, report: Path, *more: str, seconds: float = 1) -> list[str]:
     """Return the command that renders the same in chunks."""
     base = [sys.executable, "-m", "stream_dream", "render", str(source), str(target), "--quiet"]
     report.unlink(missing_ok=True)
-    return [*base, "--dream-size", "320", "--chunk-seconds", "1", "--report", str(report), *more]
+    options = ["--dream-size", "320", "--chunk-seconds", str(seconds), "--report", str(report)]
+    return [*base, *options, *more]
 
 
 def identical() -> Iterator[Row]:
@@ -140,11 +141,15 @@ def kills() -> Iterator[Row]:
         target = folder / "film.mp4"
         job, twice, killed = folder / "film.mp4.dream", 0, 0
         done: dict[str, str] = {}
+        resumed = command(source, target, report, "--workers", "2", "--resume", seconds=0.2)
         while killed < KILLS and not target.exists():
-            arguments = command(source, target, report, "--workers", "2", "--resume")
-            process = subprocess.Popen(arguments, start_new_session=True)
-            # Getting ready takes its time; then a chunk is done every second.
-            time.sleep(chance.uniform(0.5, 14))
+            process = subprocess.Popen(resumed, start_new_session=True)
+            if killed % 3 == 0:  # while it gets ready
+                time.sleep(chance.uniform(0.5, 6))
+            else:  # while it dreams: several chunks a second
+                while len(list(job.glob("0*.json"))) <= len(done) and process.poll() is None:
+                    time.sleep(0.01)
+                time.sleep(chance.uniform(0, 0.5))
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             killed += 1
@@ -153,7 +158,7 @@ def kills() -> Iterator[Row]:
             twice += sum(done[n] != now.get(n) for n in done)  # a finished chunk never changes
             done = {n: now[n] for n in finished_now}
             yield {"figure": "kills", "kill": killed, "chunks_done": len(done)}
-        subprocess.run(command(source, target, report, "--workers", "2", "--resume"), check=True)
+        subprocess.run(resumed, check=True)
         found = json.loads(report.read_text())
         time.sleep(2)
         left = subprocess.run(["pgrep", "-fc", str(folder)], capture_output=True, text=True)
