@@ -217,7 +217,7 @@ def dreamed_by(count: int, source: VideoSource, plan: Plan, folder: Path) -> tup
         Frames per second once all have begun, and the peak memory of a worker in MiB.
     """
     folder.mkdir()
-    crew, excerpt = Processes(count), Excerpt.of(source)
+    crew, excerpt = Processes(count, threads=1), Excerpt.of(source)
     workers: set[int] = set()
     memory = 0.0
 

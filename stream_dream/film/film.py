@@ -180,7 +180,12 @@ def render_film(
 
 def _anchored(settings: _M) -> _M:
     """Make the paths in settings absolute: workers, and later runs, may be somewhere else."""
-    paths = {name: path.absolute() for name, path in settings if isinstance(path, Path)}
+    paths: dict[str, object] = {
+        name: path.absolute() for name, path in settings if isinstance(path, Path)
+    }
+    network = Path(getattr(settings, "network", ""))
+    if network.suffix:  # a file, not a name
+        paths["network"] = str(network.absolute())
     return settings.model_copy(update=paths)
 
 

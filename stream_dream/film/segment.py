@@ -24,6 +24,8 @@ from stream_dream.media.source import to_rgb
 # Copied ahead of a chunk: where a picture of an open group of pictures refers to the group before,
 # that group is there, and a start that containers put elsewhere by a little does not matter.
 _MARGIN_SECONDS = 1.0
+# Nothing is sought before: MPEG-TS, for one, would begin in the middle of something.
+_SEEK_FROM = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,14 @@ class Segment(Excerpt):
     untagged_yuv: bool
 
     @classmethod
-    def find(cls, path: Path, chunk: Chunk, fps: Fraction, *, untagged_yuv: bool) -> Segment | None:
-        """Look for a chunk in a file; None if its frames are not there, one picture for each."""
+    def find(
+        cls, path: Path, chunk: Chunk, excerpt: Excerpt, *, untagged_yuv: bool
+    ) -> Segment | None:
+        """Look for a chunk of an excerpt in a file.
+
+        Returns:
+            Where it is; None if its frames are not there, one picture for each.
+        """
         pictures = Pictures(path, untagged_yuv=untagged_yuv)
         try:
             checksums = [frame_checksum(frame.image) for frame in pictures]
@@ -52,7 +60,8 @@ class Segment(Excerpt):
             if checksums[place] == chunk.begins:
                 found = joined_checksum(checksums[place : place + chunk.frames])
                 if chunk.source in (None, found):
-                    return cls(path, 0, fps, None, chunk.first, place, untagged_yuv)
+                    known = (path, excerpt.first, excerpt.fps, None)
+                    return cls(*known, chunk.first, place, untagged_yuv)
         return None
 
     def open(self, frame: int) -> Pictures:
@@ -105,7 +114,9 @@ def copy_packets(excerpt: Excerpt, chunk: Chunk, path: Path, *, starts_at: float
         False if they cannot be copied.
     """
     first = float((excerpt.first + chunk.first) / excerpt.fps) + starts_at
-    begin = max(0.0, first - _MARGIN_SECONDS)
+    begin = first - _MARGIN_SECONDS
+    if begin < _SEEK_FROM:
+        begin = 0.0
     length = first - begin + float(chunk.frames / excerpt.fps) + _MARGIN_SECONDS
     source = ["-ss", f"{begin:.6f}", "-i", str(excerpt.path.absolute())]
     copied = ["-map", "0:V:0", "-c", "copy", "-t", f"{length:.6f}"]

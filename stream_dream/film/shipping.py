@@ -117,7 +117,7 @@ class Shipment:
         task: Task = pickle.loads(self.task)
         path = folder / self.segment.name
         self.segment.write(path, get)
-        segment = Segment.find(path, task.chunk, task.info.fps, untagged_yuv=self.untagged_yuv)
+        segment = Segment.find(path, task.chunk, task.source, untagged_yuv=self.untagged_yuv)
         if segment is None:
             return None
         if self.state is not None:
