@@ -60,7 +60,7 @@ def render(
     given = {name: knobs.pop(name) for name in FilmSettings.model_fields}
     dream, output = chosen(preset, knobs, OutputSettings, debug=debug)
     film = validated(FilmSettings, {name: v for name, v in given.items() if v is not None})
-    _check_report(report, overwrite=overwrite)
+    _check_report(report, (source, target, dream.guide, output.mask), overwrite=overwrite)
 
     # OpenCV and TensorFlow are imported here and not earlier: --help answers at once.
     from stream_dream.film.film import is_long, refuse_left_over, render_film
@@ -113,7 +113,7 @@ def render(
     _conclude(summary.warning, _line(summary), quiet=quiet or as_json)
 
 
-def _check_report(report: Path | None, *, overwrite: bool) -> None:
+def _check_report(report: Path | None, others: tuple[Path | None, ...], *, overwrite: bool) -> None:
     """Refuse a report that could not be written when all is done. Raises ``SinkError``."""
     problem = None
     if report is None:
@@ -122,6 +122,8 @@ def _check_report(report: Path | None, *, overwrite: bool) -> None:
         problem = f"lies in a folder that does not exist: create {report.parent}"
     elif report.is_dir():
         problem = "is a folder: give the name of a file"
+    elif any(other is not None and other.resolve() == report.resolve() for other in others):
+        problem = "is read or made by the render itself: choose another name"
     elif report.exists() and not overwrite:
         problem = "exists already: choose another name or --overwrite"
     if problem:

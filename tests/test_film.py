@@ -218,6 +218,34 @@ def test_a_folder_without_a_job_is_begun_anew(tiny: Make, source: Path, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
 
 
+def test_a_folder_of_somebody_else_is_left_alone(tiny: Make, source: Path, tmp_path: Path) -> None:
+    notes = tmp_path / "film.mp4.dream" / "notes.txt"
+    notes.parent.mkdir()
+    notes.write_text("precious")
+    with pytest.raises(SinkError, match="nothing tells what they belong to"):
+        resume(source, tmp_path / "film.mp4", tiny())
+    assert notes.read_text() == "precious"
+
+
+def test_any_folder_name_can_be_joined(tiny: Make, source: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "a#b?c'd %05d"
+    folder.mkdir()
+    render_film(source, folder / "film.mp4", tiny(), OutputSettings(end=0.6), PIECES)
+    assert [path.name for path in folder.iterdir()] == ["film.mp4"]
+
+
+@pytest.mark.real
+def test_a_file_that_took_the_place_of_the_result_is_kept(
+    tiny: Make, source: Path, tmp_path: Path
+) -> None:
+    target, keep = tmp_path / "film.mp4", FilmSettings(chunk_seconds=0.24, keep_chunks=True)
+    render_film(source, target, tiny(), OutputSettings(end=0.4), keep)
+    target.write_text("mine")
+    with pytest.raises(SinkError, match="exists already"):
+        resume(source, target, tiny(), end=0.4)
+    assert target.read_text() == "mine"
+
+
 @pytest.mark.real
 def test_a_job_in_use_is_refused(tiny: Make, source: Path, tmp_path: Path) -> None:
     target = tmp_path / "film.mp4"

@@ -151,6 +151,8 @@ class Studio:
             with opened_mask(task.output, task.info, task.source.first + chunk.first) as mask:
                 writer = Writer(encoder.write, task.output, take, mask=mask, checksums=True)
                 dream_frames(frames, dreamer, guided, writer)
+            if isinstance(dream, _Member):
+                dream.leave()  # the others need not wait until all is written
             encoder.finish(_completion(task).patience(chunk.frames))
             sync(part)
             if chunk.continued:

@@ -43,7 +43,7 @@ from stream_dream.media.completion import Completion
 from stream_dream.media.picture import READABLE_PICTURES
 from stream_dream.media.sound import Soundtrack
 from stream_dream.media.source import VideoSource
-from stream_dream.media.target import check_target, left_over, place
+from stream_dream.media.target import check_target, is_pattern, left_over, place
 from stream_dream.quiet import hushed
 from stream_dream.settings import DreamSettings, OutputSettings
 
@@ -164,7 +164,9 @@ def render_film(
         raise SettingsError("--batch is for one worker that fills a device: leave out --workers")
     if not resume:
         refuse_left_over(target)
-    ours = was_announced(folder_of(target))
+    folder = folder_of(target)
+    # Of numbered pictures some may be there already; a film is there as it was announced.
+    ours = was_announced(folder) and (is_pattern(target) or is_placed(folder, target))
     check_target(target, overwrite=overwrite or ours, source=source, mask=output.mask)
     with VideoSource(source, start=output.start, end=output.end) as opened:
         with opened_mask(output, opened.info, opened.first):

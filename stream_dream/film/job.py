@@ -168,6 +168,20 @@ def remove_job(folder: Path) -> None:
         folder.rmdir()
 
 
+def _is_rest(path: Path) -> bool:
+    """Tell whether a file is what a run leaves that has not begun a job."""
+    return path.name == _LOCK or ".part" in path.suffixes
+
+
+def _remove_rest(folder: Path) -> None:
+    """Remove what a run leaves that has not begun a job, and nothing else."""
+    for path in folder.iterdir():
+        if _is_rest(path):
+            _remove(path)
+    with suppress(OSError):
+        folder.rmdir()
+
+
 @contextmanager
 def working_in(folder: Path) -> Iterator[None]:
     """Make the folder of a job where there is none, and keep other processes out of it.
@@ -188,11 +202,17 @@ def working_in(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise SinkError(f"{folder} cannot be written: {error.strerror}", exit_code=2) from error
     try:
+        if not has_job(folder) and any(not _is_rest(path) for path in folder.iterdir()):
+            raise SinkError(
+                f"{folder} holds files but no {_JOB}, so nothing tells what they belong to: move "
+                "them elsewhere",
+                exit_code=2,
+            )
         yield
     finally:
         lock.release()
         if not has_job(folder):
-            remove_job(folder)
+            _remove_rest(folder)
 
 
 def named_files(dream: DreamSettings, output: OutputSettings) -> dict[str, Path]:

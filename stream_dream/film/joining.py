@@ -28,11 +28,14 @@ def joined(folder: Path, plan: Plan, made: Format, fps: Fraction) -> Encoded:
     """
     lines = ["ffconcat version 1.0"]
     for chunk in plan.chunks:
-        lines.append(f"file '{ChunkFiles(folder, chunk.number).picture.name}'")
+        # Relative names would be taken apart as those of a URL, and "#" and "?" cut off.
+        picture = str(ChunkFiles(folder.absolute(), chunk.number).picture)
+        escaped = picture.replace("'", "'\\''")
+        lines.append(f"file 'file:{escaped}'")
         lines.append(f"duration {float(chunk.frames / fps):.6f}")
     path = folder / _LIST
     path.write_text("\n".join(lines) + "\n", "utf-8")
-    given = ("-f", "concat", "-i", str(path.absolute()))
+    given = ("-f", "concat", "-safe", "0", "-i", str(path.absolute()))
     frame = f"(1/({fps}*TB))"
     # Packets come in the order of decoding, each at most so many frames before it is shown.
     decoded = f"round((N-{made.reordered})*{frame})"
