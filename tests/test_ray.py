@@ -31,7 +31,14 @@ from stream_dream.settings import DreamSettings, OutputSettings, validated
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 ray = pytest.importorskip("ray", reason="Ray is not installed: it is in the extra test")
-pytestmark = pytest.mark.real
+# Each test starts clusters of its own: beside other tests, or another Ray, their start takes too long.
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(
+        "STREAM_DREAM_TEST_RAY" not in os.environ,
+        reason="needs the machine for itself: STREAM_DREAM_TEST_RAY=1 scripts/test -n 0 -k ray",
+    ),
+]
 
 CHUNK = 30
 # Long enough to be killed in the middle of a chunk, and to be seen there.
