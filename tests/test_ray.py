@@ -31,7 +31,7 @@ from stream_dream.settings import DreamSettings, OutputSettings, validated
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 ray = pytest.importorskip("ray", reason="Ray is not installed: it is in the extra test")
-# Each test starts clusters of its own: beside other tests, or another Ray, their start takes too long.
+# Each test starts clusters of its own: beside other tests their start takes too long.
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(
