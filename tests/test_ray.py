@@ -42,7 +42,7 @@ pytestmark = [
 
 CHUNK = 30
 # Long enough to be killed in the middle of a chunk, and to be seen there.
-SLOW = 160
+SLOW = 120
 
 
 class Film:
@@ -184,7 +184,7 @@ def test_workers_end_with_a_render_that_is_killed(film: Film, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("127.0.0.1:1", "no Ray cluster answers at 127.0.0.1:1 (Connection refused): start one"),
+        ("127.0.0.1:1", "no Ray cluster answers at 127.0.0.1:1 (Connection refused): check the address, and"),
         ("ray://127.0.0.1:1", "no Ray cluster answers at ray://127.0.0.1:1 (Connection refused)"),
         ("nonsense", "no Ray cluster answers at nonsense (Invalid address format: nonsense)"),
     ],

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from stream_dream.errors import SettingsError, StreamDreamError, first_line
@@ -21,7 +22,7 @@ from stream_dream.film.shares import Node
 from stream_dream.film_settings import FilmSettings
 from stream_dream.quiet import debugging, hushed
 
-LOCAL = "local"
+LOCAL, _FOUND = "local", "auto"
 _MISSING = "--cluster needs the extra cluster: pip install 'stream-dream[cluster]'"
 # An address at which somebody listens who is not Ray keeps Ray waiting for two minutes.
 _PROBE_SECONDS, _CONNECT_SECONDS = 5.0, 25.0
@@ -114,46 +115,42 @@ class Cluster:
             self._kill()
 
     def _connect(self) -> None:
+        settings: dict[str, Any] = {"address": self._address, "log_to_driver": debugging()}
         if self.local:
-            cores = os.cpu_count() or 1
-            settings: dict[str, Any] = {
-                "num_cpus": max(cores, self._workers or 0),
-                "include_dashboard": False,
-            }
-            problem = "Ray could not be started on this machine"
+            settings["num_cpus"] = max(os.cpu_count() or 1, self._workers or 0)
+            settings["include_dashboard"] = False
         else:
-            settings = {}
-            problem = f"no Ray cluster answers at {self._address}"
-            _probe(self._address, problem)
-        settings |= {"address": self._address, "log_to_driver": debugging()}
+            _probe(self._address)
         if not debugging():
             logging.getLogger("ray").setLevel(logging.CRITICAL)
             settings["logging_level"] = logging.CRITICAL
-        before = self._children()
-        connecting = self._thread.call(lambda: self.ray.init(**settings))
         seconds = _START_SECONDS if self.local else _CONNECT_SECONDS
-        error: BaseException | None = None
-        with hushed():
-            try:
-                context = connecting.result(seconds)
-            except FutureTimeout:
-                error = TimeoutError(f"nothing within {seconds:.0f} s")
-            except (Exception, SystemExit) as failure:
-                error = failure
-        self._started = [child for child in self._children() if child not in before]
-        _take_back_signals()
-        if error is not None:
+        before = self._children()
+        try:
+            with hushed():
+                context = self._call(lambda: self.ray.init(**settings), seconds)
+        finally:
+            self._started = [child for child in self._children() if child not in before]
+            _take_back_signals()
+        if isinstance(context, BaseException):
             self._kill()
-            hint = "" if self.local else ": start one with ray start --head, or check the address"
-            raise SettingsError(f"{problem} ({first_line(error)}){hint}") from error
+            raise _no_cluster(self._address, context) from context
         if self.local:
             self._session = getattr(context, "address_info", {}).get("session_dir")
 
+    def _call(self, function: Callable[[], Any], seconds: float) -> Any:
+        """Call a function in the thread of Ray; return what it returns, or raises."""
+        try:
+            return self._thread.call(function).result(seconds)
+        except FutureTimeout:
+            return TimeoutError(f"nothing within {seconds:.0f} s")
+        except (Exception, SystemExit) as error:
+            return error
+
     def _disconnect(self, seconds: float = _END_SECONDS) -> None:
         # Nobody is at work any more, and Ray would wait for each of those who do not hear SIGTERM.
-        _end([process for process in self._started if process.name() != "gcs_server"])
-        with suppress(FutureTimeout, Exception, SystemExit):
-            self._thread.call(self.ray.shutdown).result(seconds)
+        _end([process for process in self._started if _name(process) != "gcs_server"])
+        self._call(self.ray.shutdown, seconds)
         self._kill()
 
     def _kill(self) -> None:
@@ -163,7 +160,7 @@ class Cluster:
             sweep()  # workers that are ended leave their rooms behind
         self._started = []
         if self._session is not None and not debugging():
-            shutil.rmtree(self._session, ignore_errors=True)
+            _remove_session(Path(self._session))
             self._session = None
 
     def _children(self) -> list[Any]:
@@ -184,6 +181,23 @@ def _end(processes: list[Any]) -> None:
         with suppress(psutil.Error):
             process.kill()
     psutil.wait_procs(doomed, _END_SECONDS)
+
+
+def _name(process: Any) -> str:
+    import psutil
+
+    with suppress(psutil.Error):
+        return str(process.name())
+    return ""  # it is gone
+
+
+def _remove_session(folder: Path) -> None:
+    """Remove what Ray has written down about itself."""
+    latest = folder.with_name("session_latest")
+    with suppress(OSError):
+        if latest.readlink() == folder:
+            latest.unlink()  # Ray would never replace a link to nothing
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Thread:
@@ -242,7 +256,7 @@ def _take_back_signals() -> None:
             signal.signal(signal.SIGTERM, handler)
 
 
-def _probe(address: str, problem: str) -> None:
+def _probe(address: str) -> None:
     """Refuse an address at which nobody listens: Ray itself needs up to two minutes for that."""
     place = address.removeprefix(_CLIENT)
     host, colon, port = place.rpartition(":")
@@ -253,7 +267,20 @@ def _probe(address: str, problem: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), _PROBE_SECONDS).close()
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or first_line(error)
-        raise SettingsError(
-            f"{problem} ({reason}): start one with ray start --head, or check the address"
-        ) from error
+        raise _no_cluster(address, error) from error
+
+
+def _no_cluster(address: str, error: BaseException) -> SettingsError:
+    """Say why there is no connection, and what to do."""
+    reason = getattr(error, "strerror", None) or first_line(error)
+    if address == LOCAL:
+        return SettingsError(f"Ray could not be started on this machine: {reason}")
+    if address == _FOUND and "RAY_ADDRESS" not in os.environ:
+        return SettingsError(
+            "no Ray cluster was found on this machine: start one with ray start --head, or give "
+            "the address of one"
+        )
+    problem = f"no Ray cluster answers at {address} ({reason}): check the address"
+    if isinstance(error, OSError) and error.errno is not None:  # nobody listens
+        return SettingsError(f"{problem}, and that ray start has been called there")
+    return SettingsError(f"{problem}; if the cluster asks for a token, set RAY_AUTH_MODE=token")

@@ -26,7 +26,10 @@ def explained(error: BaseException, machine: str | None, *, local: bool) -> Base
 
     where = machine or "a machine of the cluster"
     if isinstance(error, raised.RayTaskError):
-        return _of_task(error, where)
+        cause = getattr(error, "cause", None)
+        if isinstance(cause, raised.RayError):  # what a worker was told by its own Ray
+            return explained(cause, machine, local=local)
+        return _of_task(error, cause, where)
     if isinstance(error, raised.OutOfMemoryError):
         return WorkerLost(f"the memory of {where} was full, so Ray ended the worker")
     if isinstance(error, raised.WorkerCrashedError):
@@ -49,9 +52,8 @@ def explained(error: BaseException, machine: str | None, *, local: bool) -> Base
     return error
 
 
-def _of_task(error: BaseException, where: str) -> BaseException:
+def _of_task(error: BaseException, cause: object, where: str) -> BaseException:
     """Unwrap what was raised on a worker."""
-    cause: BaseException | None = getattr(error, "cause", None)
     if isinstance(cause, ImportError) or (
         # What a worker says that cannot find the function itself.
         isinstance(cause, RuntimeError) and "failed to import on the worker" in str(cause)
