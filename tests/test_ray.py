@@ -184,7 +184,10 @@ def test_workers_end_with_a_render_that_is_killed(film: Film, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("127.0.0.1:1", "no Ray cluster answers at 127.0.0.1:1 (Connection refused): check the address, and"),
+        (
+            "127.0.0.1:1",
+            "no Ray cluster answers at 127.0.0.1:1 (Connection refused): check the address, and",
+        ),
         ("ray://127.0.0.1:1", "no Ray cluster answers at ray://127.0.0.1:1 (Connection refused)"),
         ("nonsense", "no Ray cluster answers at nonsense (Invalid address format: nonsense)"),
     ],
