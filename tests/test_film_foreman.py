@@ -143,6 +143,16 @@ def test_only_shots_are_dreamed_side_by_side(monkeypatch: pytest.MonkeyPatch) ->
     assert sorted(crew.begun) == [(number, 1) for number in range(5)]
 
 
+def test_a_crew_that_grows_gets_more_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    crew = FakeCrew(1)
+
+    def grow(progress: Progress) -> None:
+        crew.places = 3
+
+    work(films.plan_with([5], [4], [3], [2]), crew, monkeypatch, None, grow)
+    assert crew.most == 3
+
+
 def test_finished_chunks_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = films.plan_with([5, 5, 5], [4, 4], [3])
     finished = {n: record_of(plan.chunks[n]) for n in (0, 2, 5)}

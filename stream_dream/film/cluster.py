@@ -47,6 +47,8 @@ def reached(film: FilmSettings) -> Iterator[Cluster | None]:
             raise SettingsError("ship is for clusters: give the address of one with --cluster")
         yield None
         return
+    if film.batch not in (1, "auto"):
+        raise SettingsError("batch is not for clusters, whose workers dream one chunk at a time")
     cluster = Cluster(film.cluster, film.wanted_workers)
     try:
         yield cluster
@@ -273,6 +275,8 @@ def _probe(address: str) -> None:
 def _no_cluster(address: str, error: BaseException) -> SettingsError:
     """Say why there is no connection, and what to do."""
     reason = getattr(error, "strerror", None) or first_line(error)
+    if reason.endswith(":"):  # of other versions of Ray and Python it tells in several lines
+        reason = " ".join(str(error).split())
     if address == LOCAL:
         return SettingsError(f"Ray could not be started on this machine: {reason}")
     if address == _FOUND and "RAY_ADDRESS" not in os.environ:

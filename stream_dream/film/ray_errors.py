@@ -27,8 +27,10 @@ def explained(error: BaseException, machine: str | None, *, local: bool) -> Base
     where = machine or "a machine of the cluster"
     if isinstance(error, raised.RayTaskError):
         cause = getattr(error, "cause", None)
+        if isinstance(cause, raised.RaySystemError):  # the order could not be read
+            return _unequipped(getattr(cause, "client_exc", cause), where)
         if isinstance(cause, raised.RayError):  # what a worker was told by its own Ray
-            return explained(cause, machine, local=local)
+            return explained(cause, machine, local=False)
         return _of_task(error, cause, where)
     if isinstance(error, raised.OutOfMemoryError):
         return WorkerLost(f"the memory of {where} was full, so Ray ended the worker")
@@ -54,13 +56,15 @@ def explained(error: BaseException, machine: str | None, *, local: bool) -> Base
 
 def _of_task(error: BaseException, cause: object, where: str) -> BaseException:
     """Unwrap what was raised on a worker."""
-    if isinstance(cause, ImportError) or (
-        # What a worker says that cannot find the function itself.
-        isinstance(cause, RuntimeError) and "failed to import on the worker" in str(cause)
-    ):
-        missing = str(cause).strip().splitlines()[-1]
-        return SettingsError(
-            f"{where} cannot load what dreams ({missing}): install the same stream_dream on all "
-            "machines, in the Python that runs Ray"
-        )
-    return cause if isinstance(cause, Exception) else RuntimeError(first_line(error))
+    # The second is what a worker says that cannot find the function itself.
+    if isinstance(cause, ImportError) or "failed to import on the worker" in str(cause):
+        return _unequipped(cause, where)
+    return cause if isinstance(cause, Exception) else WorkerLost(f"{where}: {first_line(error)}")
+
+
+def _unequipped(cause: object, where: str) -> SettingsError:
+    reason = str(cause).strip().splitlines()[-1]
+    return SettingsError(
+        f"{where} cannot load what dreams ({reason}): install the same stream_dream on all "
+        "machines, in the Python that runs Ray"
+    )
