@@ -179,7 +179,7 @@ def costs() -> Iterator[Row]:
         os.environ["STREAM_DREAM_CACHE"] = str(folder / "cache")
         for width, height in ((480, 270), (1280, 720)):
             source = folder / f"{height}.mp4"
-            scaled = ["-vf", f"scale={width}:{height}", "-c:a", "copy", "-frames:v", "600"]
+            scaled = ["-vf", f"scale={width}:{height}", "-c:a", "copy", "-t", "24"]
             run(["-stream_loop", "-1", "-i", str(clip("bigbuckbunny")), *scaled, str(source)])
             begun = time.monotonic()
             render(source, folder / "one.mp4", DREAM, OutputSettings(), overwrite=True)
