@@ -21,11 +21,11 @@ import films
 import pytest
 
 from stream_dream.errors import SettingsError, SourceError
-from stream_dream.film.cluster import Cluster, ClusterLost
+from stream_dream.film.cluster.connection import Cluster, ClusterLost
+from stream_dream.film.cluster.sending import ByPath, unseen
+from stream_dream.film.cluster.shipping import Packer
 from stream_dream.film.film import FilmSummary, Watcher, render_film
 from stream_dream.film.foreman import ChunkFailed, Progress
-from stream_dream.film.sending import ByPath, unseen
-from stream_dream.film.shipping import Packer
 from stream_dream.film_settings import FilmSettings
 from stream_dream.settings import DreamSettings, OutputSettings, validated
 
@@ -218,7 +218,7 @@ def test_without_ray_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 def test_what_went_wrong_is_said_in_a_line() -> None:
     from ray import exceptions as raised
 
-    from stream_dream.film.ray_errors import WorkerLost, explained
+    from stream_dream.film.cluster.errors import WorkerLost, explained
 
     def said(error: BaseException, *, local: bool = False) -> tuple[type, str]:
         found = explained(error, "host", local=local)
@@ -389,7 +389,7 @@ def test_a_source_that_vanishes_ends_the_work(
 def test_a_file_that_a_worker_does_not_see_is_named(
     machines: SimpleNamespace, film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stream_dream.film import ray_crew, sending
+    from stream_dream.film.cluster import crew, sending
 
     nowhere = tmp_path / "nowhere.mp4"
     monkeypatch.setattr(sending, "_sizes", lambda task: {str(nowhere): 5})
@@ -399,7 +399,7 @@ def test_a_file_that_a_worker_does_not_see_is_named(
         nowhere.write_bytes(b"12345")  # only now: so the worker has not seen it
         return look(path, machine, size)
 
-    monkeypatch.setattr(ray_crew, "unseen", here)
+    monkeypatch.setattr(crew, "unseen", here)
     with pytest.raises(ChunkFailed, match=r"does not see .*nowhere\.mp4 .* or give --ship") as seen:
         on_ray(film.source, tmp_path / "film.mp4", film.dream())
     assert "times" not in str(seen.value)

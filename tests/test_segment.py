@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from stream_dream.errors import SourceError
+from stream_dream.film.cluster.segment import Segment, copy_packets, encode_losslessly
 from stream_dream.film.plan import Chunk, make_plan
 from stream_dream.film.reading import Excerpt, Mismatch, Reader
-from stream_dream.film.segment import Segment, copy_packets, encode_losslessly
 from stream_dream.frame import StreamInfo
 from stream_dream.media.probe import probe
 from stream_dream.media.source import VideoSource

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stream_dream.film.shares import Node, Share, share_out
+from stream_dream.film.cluster.shares import Node, Share, share_out
 
 FOUR, EIGHT = Node(4), Node(8)
 

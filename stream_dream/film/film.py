@@ -15,7 +15,7 @@ from stream_dream.dreaming import opened_mask, written_shape
 from stream_dream.errors import Interrupted, SettingsError, SinkError
 from stream_dream.film.checking import check, missing
 from stream_dream.film.chunk import Task
-from stream_dream.film.cluster import Cluster, ClusterLost, reached
+from stream_dream.film.cluster.connection import Cluster, ClusterLost, reached
 from stream_dream.film.crew import Crew, Processes, Single
 from stream_dream.film.foreman import ChunkFailed, Foreman, Progress
 from stream_dream.film.job import (
@@ -333,7 +333,7 @@ class _Render:
     def _crew(self, plan: Plan, shots: int) -> Crew:
         """Choose who dreams; shots are what can be done side by side."""
         if self.cluster is not None:
-            from stream_dream.film.ray_crew import RayCrew
+            from stream_dream.film.cluster.crew import RayCrew
 
             return RayCrew(self.cluster, self._film, shots, self.watcher.note)
         if self._film.workers == "auto":

@@ -14,11 +14,11 @@ import ray
 
 from stream_dream.errors import DiskFull, SettingsError
 from stream_dream.film.chunk import Studio, Task
+from stream_dream.film.cluster.room import Room
+from stream_dream.film.cluster.shipping import Sent, Shipment
+from stream_dream.film.cluster.tally import Telling
 from stream_dream.film.job import versions
 from stream_dream.film.records import Record
-from stream_dream.film.room import Room
-from stream_dream.film.shipping import Sent, Shipment
-from stream_dream.film.tally import Telling
 from stream_dream.frame import FrameReport
 
 

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from stream_dream.errors import SettingsError, SourceError
 from stream_dream.film.chunk import Task
+from stream_dream.film.cluster.segment import copy_packets, encode_losslessly
+from stream_dream.film.cluster.shipping import Get, Packer, Put
 from stream_dream.film.files import unwritable
 from stream_dream.film.job import job_file, named_files, versions
-from stream_dream.film.segment import copy_packets, encode_losslessly
-from stream_dream.film.shipping import Get, Packer, Put
 from stream_dream.media.opening import look_into
 from stream_dream.media.probe import Probe
 
 if TYPE_CHECKING:
-    from stream_dream.film.ray_worker import Order, Outcome
+    from stream_dream.film.cluster.worker import Order, Outcome
 
 # Encoding takes all cores, and what is encoded waits in memory for a moment.
 _PACKED_AT_A_TIME = 2
@@ -53,7 +53,7 @@ class ByPath:
 
     def dream(self, task: Task, line: Line) -> Outcome:
         """Have a chunk dreamed; its files are in the folder when this returns."""
-        from stream_dream.film.ray_worker import Order
+        from stream_dream.film.cluster.worker import Order
 
         source = replace(task.source, path=task.source.path.absolute())
         task = replace(task, source=source)
@@ -95,7 +95,7 @@ class ByShipment:
 
     def _order(self, task: Task, line: Line, *, lossless: bool) -> Order | None:
         """Pack a chunk; None where that is of no use."""
-        from stream_dream.film.ray_worker import Order
+        from stream_dream.film.cluster.worker import Order
 
         if not lossless and self._misses >= _MISSES:
             return None

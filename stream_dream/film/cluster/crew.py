@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stream_dream.film.chunk import Task
-from stream_dream.film.cluster import Cluster, ClusterLost
+from stream_dream.film.cluster.connection import Cluster, ClusterLost
+from stream_dream.film.cluster.errors import WorkerLost, explained
+from stream_dream.film.cluster.sending import ByPath, ByShipment, Line, unseen
+from stream_dream.film.cluster.shares import share_out
+from stream_dream.film.cluster.tally import Running, Tally
 from stream_dream.film.job import versions
-from stream_dream.film.ray_errors import WorkerLost, explained
 from stream_dream.film.records import Record
-from stream_dream.film.sending import ByPath, ByShipment, Line, unseen
-from stream_dream.film.shares import share_out
-from stream_dream.film.tally import Running, Tally
 from stream_dream.film_settings import FilmSettings
 
 if TYPE_CHECKING:
-    from stream_dream.film.ray_worker import Order, Outcome
+    from stream_dream.film.cluster.worker import Order, Outcome
 
 _LOOK_SECONDS = 1.0
 _NODES_SECONDS = 10.0
@@ -132,7 +132,7 @@ class RayCrew:
     def _begin(self) -> None:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        from stream_dream.film.ray_worker import dream
+        from stream_dream.film.cluster.worker import dream
 
         self._affinity = NodeAffinitySchedulingStrategy
         self._way = ByShipment() if self._ship else ByPath()
@@ -191,7 +191,7 @@ class RayCrew:
         }
 
     def _explained(self, error: BaseException, run: _Run) -> BaseException:
-        from stream_dream.film.ray_worker import Unseen
+        from stream_dream.film.cluster.worker import Unseen
 
         machine = None if run.running is None else run.running.machine
         found = explained(error, machine, local=self._cluster.local)

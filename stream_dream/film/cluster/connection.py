@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from stream_dream.errors import SettingsError, StreamDreamError, first_line
-from stream_dream.film.room import sweep
-from stream_dream.film.shares import Node
+from stream_dream.film.cluster.room import sweep
+from stream_dream.film.cluster.shares import Node
 from stream_dream.film_settings import FilmSettings
 from stream_dream.quiet import debugging, hushed
 

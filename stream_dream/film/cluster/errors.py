@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stream_dream.errors import SettingsError, first_line
-from stream_dream.film.cluster import ClusterLost
+from stream_dream.film.cluster.connection import ClusterLost
 
 
 class WorkerLost(Exception):

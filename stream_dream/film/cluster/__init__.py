@@ -1,0 +1,1 @@
+"""Films on a Ray cluster: the connection, the workers, and what travels between."""
