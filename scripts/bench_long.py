@@ -322,17 +322,21 @@ def simulate(count: int) -> Row:
                 pieces[chunk.frames] = piece
         digests = {frames: digest(piece) for frames, piece in pieces.items()}
         begun = time.monotonic()
-        Job(folder, DREAM, OutputSettings(), plan, {}, {}).write(folder)
+        job = Job(folder, DREAM, OutputSettings(), 10, plan, {}, {})
+        job.write(folder)
+        key = job.key
         for chunk in plan.chunks:
             ChunkFiles(folder, chunk.number).picture.hardlink_to(pieces[chunk.frames])
             zeros, nothing = [0] * chunk.frames, [None] * chunk.frames
             done = digests[chunk.frames]
-            Record(chunk.number, chunk.frames, done, None, zeros, [*nothing], 1, "").write(folder)
+            record = Record(chunk.number, chunk.frames, done, None, zeros, [*nothing], 1, "")
+            record.write(folder, key)
         row["write_s"] = since(begun)
         row["job_mb"] = (folder / "job.json").stat().st_size / 1e6
         begun = time.monotonic()
-        again = Job.read(folder).plan
-        good, bad = check(folder, again, finished(folder, again))
+        read = Job.read(folder)
+        again = read.plan
+        good, bad = check(folder, again, finished(folder, read))
         assert (len(good), bad, again) == (len(plan.chunks), [], plan)
         row["resume_s"] = since(begun)
         begun = time.monotonic()

@@ -49,9 +49,9 @@ class FilmDisplay(Shown):
 
     def advanced(self, progress: FilmProgress) -> None:
         """Take how far the film is."""
-        if progress.stopping and not self._said_stopping:
+        if progress.stopping and progress.working and not self._said_stopping:
             self._said_stopping = True
-            self.note(STOPPING)
+            self.note(f"{progress.failure}; {STOPPING}" if progress.failure else STOPPING)
 
     def done(self, chunk: Chunk, record: Record) -> None:
         """Take a chunk that is done."""

@@ -55,6 +55,13 @@ class FilmSettings(Model):
     keep_chunks: bool = Field(False, description="Keep the folder of the finished pieces.")
 
     @property
+    def asks_for_chunks(self) -> bool:
+        """True where something was asked for that only films have, however short they are."""
+        batched = self.batch not in (1, "auto")
+        spread = self.workers != 1 or self.cluster is not None or self.ship
+        return spread or batched or self.keep_chunks
+
+    @property
     def wanted_workers(self) -> int | None:
         """How many workers were asked for; None where a cluster may tell how many it has."""
         given = "workers" in self.model_fields_set

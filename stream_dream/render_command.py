@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,54 +65,87 @@ def render(
     _check_report(report, (source, target, dream.guide, output.mask), overwrite=overwrite)
 
     # OpenCV and TensorFlow are imported here and not earlier: --help answers at once.
-    from stream_dream.film.film import is_long, refuse_left_over, render_film
-    from stream_dream.film.report import write_film_report, write_report
+    from stream_dream.film.film import is_long
+    from stream_dream.film.job import folder_of, refuse_left_over
+
+    if not resume:
+        refuse_left_over(folder_of(target), target)
+    wanted = _Wanted(source, target, dream, output, overwrite, report, quiet, as_json)
+    if resume or film.asks_for_chunks or is_long(source, output, film):
+        _render_film(wanted, film, resume=resume)
+    else:
+        _render_in_one_piece(wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What the command line asks for."""
+
+    source: Path
+    target: Path
+    dream: DreamSettings
+    output: OutputSettings
+    overwrite: bool
+    report: Path | None
+    quiet: bool
+    as_json: bool
+
+
+def _render_film(wanted: _Wanted, film: FilmSettings, *, resume: bool) -> None:
+    from stream_dream.film.film import render_film
+    from stream_dream.film.report import write_film_report
     from stream_dream.film_progress import film_display
+    from stream_dream.progress import fetch_weights
+
+    def finished(done: FilmSummary) -> None:
+        if wanted.report is not None:
+            write_film_report(wanted.report, wanted.source, wanted.dream, wanted.output, done)
+
+    fetch_weights(wanted.dream, quiet=wanted.quiet)
+    with film_display(quiet=wanted.quiet, as_json=wanted.as_json) as shown:
+        done = render_film(
+            wanted.source,
+            wanted.target,
+            wanted.dream,
+            wanted.output,
+            film,
+            resume=resume,
+            overwrite=wanted.overwrite,
+            watcher=shown.watcher(),
+            on_finished=finished,
+        )
+    _conclude(wanted, done.warning, _film_line(done))
+
+
+def _render_in_one_piece(wanted: _Wanted) -> None:
+    from stream_dream.film.report import write_report
     from stream_dream.progress import display, fetch_weights
     from stream_dream.render import render as render_file
 
-    if not resume:
-        refuse_left_over(target)
-    spread = film.workers != 1 or film.cluster is not None
-    if resume or spread or is_long(source, output, film):
-        fetch_weights(dream, quiet=quiet)
-        with film_display(quiet=quiet, as_json=as_json) as watched:
-            done = render_film(
-                source,
-                target,
-                dream,
-                output,
-                film,
-                resume=resume,
-                overwrite=overwrite,
-                watcher=watched.watcher(),
-            )
-        if report is not None:
-            write_film_report(report, source, dream, output, done)
-        _conclude(done.warning, _film_line(done), quiet=quiet or as_json)
-        return
-    fetch_weights(dream, quiet=quiet)
+    fetch_weights(wanted.dream, quiet=wanted.quiet)
     reports: list[FrameReport] = []
-    with display(quiet=quiet, as_json=as_json) as shown:
+    with display(quiet=wanted.quiet, as_json=wanted.as_json) as shown:
 
         def take(advance: FrameReport) -> None:
             shown.advanced(advance)
-            if report is not None:
+            if wanted.report is not None:
                 reports.append(advance)
 
-        summary = render_file(
-            source,
-            target,
-            dream,
-            output,
-            overwrite=overwrite,
-            checksums=as_json or report is not None,
+        done = render_file(
+            wanted.source,
+            wanted.target,
+            wanted.dream,
+            wanted.output,
+            overwrite=wanted.overwrite,
+            checksums=wanted.as_json or wanted.report is not None,
             on_start=shown.started,
             on_report=take,
         )
-    if report is not None:
-        write_report(report, source, dream, output, summary.target, reports)
-    _conclude(summary.warning, _line(summary), quiet=quiet or as_json)
+    if wanted.report is not None:
+        write_report(
+            wanted.report, wanted.source, wanted.dream, wanted.output, done.target, reports
+        )
+    _conclude(wanted, done.warning, _line(done))
 
 
 def _check_report(report: Path | None, others: tuple[Path | None, ...], *, overwrite: bool) -> None:
@@ -120,6 +155,8 @@ def _check_report(report: Path | None, others: tuple[Path | None, ...], *, overw
         return
     if not report.parent.is_dir():
         problem = f"lies in a folder that does not exist: create {report.parent}"
+    elif not os.access(report.parent, os.W_OK):
+        problem = f"cannot be written: check the permissions of {report.parent}"
     elif report.is_dir():
         problem = "is a folder: give the name of a file"
     elif any(other is not None and other.resolve() == report.resolve() for other in others):
@@ -130,10 +167,10 @@ def _check_report(report: Path | None, others: tuple[Path | None, ...], *, overw
         raise SinkError(f"{report} {problem}", exit_code=2)
 
 
-def _conclude(warning: str | None, line: str, *, quiet: bool) -> None:
+def _conclude(wanted: _Wanted, warning: str | None, line: str) -> None:
     if warning is not None:
         complain(f"warning: {warning}")
-    if not quiet:
+    if not wanted.quiet and not wanted.as_json:
         typer.echo(line)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -20,12 +21,15 @@ import pytest
 from filelock import FileLock
 
 from stream_dream.errors import (
+    DiskFull,
     Interrupted,
+    NetworkError,
     SettingsError,
     SinkError,
     SourceError,
 )
 from stream_dream.film import film as film_module
+from stream_dream.film import records
 from stream_dream.film.chunk import Studio, Task
 from stream_dream.film.film import FilmSummary, Watcher, is_long, render_film
 from stream_dream.film.foreman import ChunkFailed, Progress
@@ -232,6 +236,133 @@ def test_any_folder_name_can_be_joined(tiny: Make, source: Path, tmp_path: Path)
     folder.mkdir()
     render_film(source, folder / "film.mp4", tiny(), OutputSettings(end=0.6), PIECES)
     assert [path.name for path in folder.iterdir()] == ["film.mp4"]
+
+
+def test_what_cannot_be_dreamed_is_refused_before_the_film_is_read(
+    tiny: Make, source: Path, tmp_path: Path
+) -> None:
+    planned: list[int] = []
+    watcher = Watcher(planning=lambda frames, total: planned.append(frames))
+    wrong = tiny(layer=["no_such_layer"])
+    with pytest.raises(NetworkError, match="no_such_layer"):
+        render_film(source, tmp_path / "a.mp4", wrong, OutputSettings(), PIECES, watcher=watcher)
+    guided = tiny(guide=tmp_path / "nothing.mp4")
+    with pytest.raises(SourceError, match=r"nothing\.mp4 does not exist"):
+        render_film(source, tmp_path / "a.mp4", guided, OutputSettings(), PIECES, watcher=watcher)
+    assert not planned
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_begun_in_vain_leaves_nothing(
+    tiny: Make, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Studio, task: Task, on_frame: Callable[[FrameReport], None]) -> Record:
+        raise DiskFull("no room")
+
+    dream = Studio.dream
+    monkeypatch.setattr(Studio, "dream", full)
+    target = tmp_path / "film.mp4"
+    with pytest.raises(ChunkFailed, match="no room; no chunk was finished, nothing is kept"):
+        render_film(source, target, tiny(), OutputSettings(), PIECES)
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(Studio, "dream", dream)
+    folder = begin(source, target, tiny(), 2)
+    monkeypatch.setattr(Studio, "dream", full)
+    with pytest.raises(ChunkFailed, match=r"no room; .* chunks are done and kept"):
+        resume(source, target, tiny())
+    assert (folder / "job.json").exists()
+
+
+def test_a_disk_that_is_full_for_a_record_keeps_the_rest(
+    tiny: Make, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = in_one_piece(source, tmp_path / "one.mp4", tiny())
+    target, write = tmp_path / "film.mp4", records.write_json
+
+    def full(path: Path, data: dict[str, Any]) -> None:
+        if path.name == "000004.json":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        write(path, data)
+
+    monkeypatch.setattr(records, "write_json", full)
+    with pytest.raises(ChunkFailed, match=r"No space left on device; .* continue with --resume"):
+        render_film(source, target, tiny(), OutputSettings(), PIECES)
+    monkeypatch.setattr(records, "write_json", write)
+    assert checksums(resume(source, target, tiny())) == one
+
+
+def test_a_report_that_fails_can_be_written_later(tiny: Make, source: Path, tmp_path: Path) -> None:
+    def fail(summary: FilmSummary) -> None:
+        assert target.exists()
+        raise SinkError("no room for the report")
+
+    target, output = tmp_path / "film.mp4", OutputSettings(end=0.4)
+    with pytest.raises(SinkError, match="no room for the report"):
+        render_film(source, target, tiny(), output, PIECES, on_finished=fail)
+    reported: list[FilmSummary] = []
+    again = render_film(
+        source, target, tiny(), output, PIECES, resume=True, on_finished=reported.append
+    )
+    assert reported == [again]
+    assert len(checksums(again)) == 10
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+
+
+def test_chunks_of_another_job_do_not_count(tiny: Make, source: Path, tmp_path: Path) -> None:
+    one = in_one_piece(source, tmp_path / "one.mp4", tiny())
+    other = begin(source, tmp_path / "other.mp4", tiny(persistence=0.5), 3)
+    folder = begin(source, tmp_path / "film.mp4", tiny(), 1)
+    for path in other.glob("0*"):
+        shutil.copy(path, folder)
+    assert checksums(resume(source, tmp_path / "film.mp4", tiny())) == one
+
+
+def test_chunks_keep_the_length_that_they_were_begun_with(
+    tiny: Make, source: Path, tmp_path: Path
+) -> None:
+    target, notes = tmp_path / "film.mp4", films.Notes()
+    begin(source, target, tiny(), 2)
+    longer = FilmSettings(chunk_seconds=0.5)
+    summary = render_film(
+        source,
+        target,
+        tiny(),
+        OutputSettings(),
+        longer,
+        resume=True,
+        watcher=Watcher(note=notes),
+    )
+    assert len(summary.plan.chunks) == 9
+    assert "stay as they were begun: 0.24 s" in notes
+
+
+def test_a_job_of_another_version_is_told_from_a_damaged_one(
+    tiny: Make, source: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "film.mp4"
+    job = begin(source, target, tiny(), 2) / "job.json"
+    data = json.loads(job.read_text())
+    data["dream"]["no_such_setting"] = 1
+    data["made_with"]["stream-dream"] = "99.0"
+    job.write_text(json.dumps(data))
+    with pytest.raises(SettingsError, match=r"begun with stream_dream 99\.0"):
+        resume(source, target, tiny())
+
+
+@pytest.mark.real
+def test_what_is_left_over_is_told_apart(tiny: Make, source: Path, tmp_path: Path) -> None:
+    target, keep = tmp_path / "film.mp4", FilmSettings(chunk_seconds=0.24, keep_chunks=True)
+    render_film(source, target, tiny(), OutputSettings(end=0.4), keep)
+    with pytest.raises(SinkError, match=r"holds the chunks of .*film\.mp4 as it is"):
+        render_film(source, target, tiny(), OutputSettings(), PIECES, overwrite=True)
+    foreign = tmp_path / "other.mp4.dream"
+    foreign.mkdir()
+    (foreign / "notes.txt").write_text("precious")
+    with pytest.raises(SinkError, match="nothing tells what they belong to"):
+        render_film(source, tmp_path / "other.mp4", tiny(), OutputSettings(), PIECES)
+    (foreign / "notes.txt").rename(foreign / "lock")  # all that a killed run may have left
+    render_film(source, tmp_path / "other.mp4", tiny(), OutputSettings(end=0.4), PIECES)
+    assert not foreign.exists()
 
 
 @pytest.mark.real

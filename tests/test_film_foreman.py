@@ -97,6 +97,7 @@ def work(
     monkeypatch: pytest.MonkeyPatch,
     finished: dict[int, Record] | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_record: Callable[[Record], None] = lambda record: None,
 ) -> tuple[Foreman, films.Notes]:
     """Let the crew work; a chunk ends each time that the foreman waits."""
     from stream_dream.film import foreman
@@ -114,7 +115,7 @@ def work(
         crew,
         task_of,
         {} if finished is None else finished,
-        on_record=lambda record: None,
+        on_record=on_record,
         on_progress=on_progress,
         on_retry=lambda chunk, reason: notes(f"{chunk.number}: {reason}"),
     )
@@ -218,6 +219,30 @@ def test_ctrl_c_lets_what_is_at_work_end(monkeypatch: pytest.MonkeyPatch) -> Non
     assert sorted(finished) == [0, 1]
     assert [number for number, _ in crew.begun] == [0, 1]
     assert seen[-1].stopping
+
+
+def test_ctrl_c_loses_no_chunk_that_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    finished: dict[int, Record] = {}
+    taken: list[int] = []
+
+    def interrupted(record: Record) -> None:
+        taken.append(record.number)
+        if len(taken) == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        work(films.plan_with([5], [4]), FakeCrew(1), monkeypatch, finished, on_record=interrupted)
+    assert taken == [0, 0]
+    assert sorted(finished) == [0]
+
+
+def test_what_is_at_work_when_another_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    crew = FakeCrew(2, lambda task: DiskFull("no room") if task.chunk.number == 0 else None)
+    seen: list[Progress] = []
+    with pytest.raises(ChunkFailed):
+        work(films.plan_with([5], [4], [3]), crew, monkeypatch, None, seen.append)
+    told = [(p.working, p.failure) for p in seen if p.stopping]
+    assert told == [(1, "frames 0 to 4 failed: no room"), (0, "frames 0 to 4 failed: no room")]
 
 
 def test_ctrl_c_twice_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,7 @@ class Single:
         self._frames[place] = 0
 
         def count(report: FrameReport) -> None:
-            self._frames[place] += 1
+            self._frames[place] = report.index - task.chunk.first + 1
 
         return self._pool.submit(self._studio.dream, task, count)
 
@@ -164,19 +164,24 @@ _studio: Studio | None = None
 _counts: MutableSequence[int] = []
 
 
-def _begin(parent: int, counts: Any, begun: Any, threads: int | None) -> None:
-    """Prepare a worker process."""
-    global _studio, _counts
+def begin_process(parent: int) -> None:
+    """Leave signals to the parent, and end with it, however it ends."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None:
             signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _begin(parent: int, counts: Any, begun: Any, threads: int | None) -> None:
+    """Prepare a worker process."""
+    global _studio, _counts
+    begin_process(parent)
     with begun.get_lock():
         number = begun.value
         begun.value += 1
     if threads is not None:
         _keep_to_cores(number, threads)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     _studio, _counts = Studio(), counts
 
 
@@ -202,6 +207,6 @@ def _dream(task: Task, place: int) -> Record:
     assert _studio is not None
 
     def count(report: FrameReport) -> None:
-        _counts[place] += 1
+        _counts[place] = report.index - task.chunk.first + 1
 
     return _studio.dream(task, count)

@@ -12,7 +12,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from stream_dream.dreaming import opened_mask, written_shape
-from stream_dream.errors import Interrupted, SettingsError, SinkError
+from stream_dream.errors import Interrupted, SettingsError, SinkError, SourceError
 from stream_dream.film.checking import check, missing
 from stream_dream.film.chunk import Task
 from stream_dream.film.cluster.connection import Cluster, ClusterLost, reached
@@ -26,6 +26,7 @@ from stream_dream.film.job import (
     folder_of,
     has_job,
     is_placed,
+    refuse_left_over,
     remove_job,
     versions,
     was_announced,
@@ -37,6 +38,7 @@ from stream_dream.film.plan import Chunk, Plan
 from stream_dream.film.planning import plan_of
 from stream_dream.film.reading import Excerpt
 from stream_dream.film.records import Record
+from stream_dream.film.trial import try_dream
 from stream_dream.film_settings import BATCH_OF_GPU, FilmSettings
 from stream_dream.frame import StreamInfo
 from stream_dream.media.completion import Completion
@@ -117,17 +119,6 @@ def chunk_frames(seconds: float, info: StreamInfo) -> int:
     return max(1, round(seconds * info.fps))
 
 
-def refuse_left_over(target: Path) -> None:
-    """Refuse a name for which another render was begun. Raises ``SinkError``."""
-    folder = folder_of(target)
-    if folder.exists():
-        raise SinkError(
-            f"{folder} holds a render that was begun and not finished: continue it with --resume, "
-            "or delete it",
-            exit_code=2,
-        )
-
-
 def render_film(
     source: Path | str,
     target: Path | str,
@@ -138,6 +129,7 @@ def render_film(
     resume: bool = False,
     overwrite: bool = False,
     watcher: Watcher | None = None,
+    on_finished: Callable[[FilmSummary], None] = lambda summary: None,
 ) -> FilmSummary:
     """Render a film chunk by chunk, so that what is done survives whatever happens.
 
@@ -152,6 +144,8 @@ def render_film(
         resume: True to go on with a render that was begun, where there is one.
         overwrite: True if an existing target may be replaced.
         watcher: Who is told how it goes.
+        on_finished: Called when the target is there, before the folder goes: where it fails, or is
+            killed, ``resume`` calls it again.
 
     Raises:
         SourceError, SinkError, SettingsError, NetworkError: With one clear line; what was finished
@@ -162,9 +156,9 @@ def render_film(
     source, target = Path(source), Path(target)
     if film.workers != 1 and film.batch not in (1, "auto"):
         raise SettingsError("--batch is for one worker that fills a device: leave out --workers")
-    if not resume:
-        refuse_left_over(target)
     folder = folder_of(target)
+    if not resume:
+        refuse_left_over(folder, target)
     # Of numbered pictures some may be there already; a film is there as it was announced.
     ours = was_announced(folder) and (is_pattern(target) or is_placed(folder, target))
     check_target(target, overwrite=overwrite or ours, source=source, mask=output.mask)
@@ -175,8 +169,9 @@ def render_film(
         render.overwrite, render.watcher = overwrite or ours, watcher or Watcher()
         with working_in(render.folder), reached(film) as render.cluster:
             summary = render.run()
-    if not film.keep_chunks:
-        remove_job(render.folder)
+            on_finished(summary)
+            if not film.keep_chunks:
+                remove_job(render.folder)
     return summary
 
 
@@ -215,21 +210,22 @@ class _Render:
     def run(self) -> FilmSummary:
         """Do all that is still to be done."""
         begun = time.monotonic()
+        anew = not has_job(self.folder)
         with self._stage("plan"):
-            plan = self._plan()
-        records = finished(self.folder, plan)
+            job = self._job()
+        plan, records = job.plan, finished(self.folder, job)
         if not is_placed(self.folder, self._target):
             try:
                 with self._stage("check"):
                     records = self._check(plan, records)
                 with self._stage("dream"):
-                    self._dream_chunks(plan, records)
+                    self._dream_chunks(job, records)
                 with self._stage("join"):
                     self._join(plan)
             except (ChunkFailed, ClusterLost, SinkError) as error:
-                raise type(error)(f"{error}; {self._kept(plan, records)}") from error
+                raise type(error)(f"{error}; {self._kept(plan, records, anew)}") from error
             except (KeyboardInterrupt, Interrupted):
-                raise Interrupted(f"interrupted: {self._kept(plan, records)}") from None
+                raise Interrupted(f"interrupted: {self._kept(plan, records, anew)}") from None
         notes = [plan.shortfall, left_over(self._target, plan.frames)]
         return FilmSummary(
             target=self._target,
@@ -242,36 +238,47 @@ class _Render:
             warning="; ".join(filter(None, notes)) or None,
         )
 
-    def _plan(self) -> Plan:
-        """Take the plan of the job that was begun, or begin one."""
-        if has_job(self.folder):
-            job = Job.read(self.folder)
-            differences = job.differences(self._source.path, self._dream, self._output)
-            if differences:
-                raise SettingsError(
-                    f"{self.folder} was begun otherwise: {'; '.join(differences)}. Give the same "
-                    "again, or delete the folder to begin anew"
-                )
-            clear_parts(self.folder)
-            for name, now in versions().items():
-                if (was := job.versions.get(name)) != now:
-                    self.watcher.note(
-                        f"begun with {name} {was}, continued with {now}: where a chunk ends the "
-                        "dream may change a little"
-                    )
-            return job.plan
-        info = self._source.info
+    def _job(self) -> Job:
+        """Take up the job that was begun, or begin one."""
         try:
-            plan = plan_of(
-                self._source,
-                chunk_frames(self._film.chunk_seconds, info),
-                cuts=self._dream.cuts,
-                on_frame=lambda frame: self.watcher.planning(frame.index + 1, info.frame_count),
-            )
+            return self._begun() if has_job(self.folder) else self._begin()
+        except OSError as error:
+            raise SourceError(f"{error.filename} cannot be read: {error.strerror}") from error
         except KeyboardInterrupt:
-            raise Interrupted("interrupted before the first frame: nothing was written") from None
-        Job.of(self._source.path, self._dream, self._output, plan).write(self.folder)
-        return plan
+            raise Interrupted("interrupted before the first frame: nothing is lost") from None
+
+    def _begun(self) -> Job:
+        job = Job.read(self.folder)
+        differences = job.differences(self._source.path, self._dream, self._output)
+        if differences:
+            raise SettingsError(
+                f"{self.folder} was begun otherwise: {'; '.join(differences)}. Give the same "
+                "again, or delete the folder to begin anew"
+            )
+        clear_parts(self.folder)
+        for name, now in versions().items():
+            if (was := job.versions.get(name)) != now:
+                self.watcher.note(
+                    f"begun with {name} {was}, continued with {now}: where a chunk ends the "
+                    "dream may change a little"
+                )
+        film = self._film
+        if film.chunk_seconds != job.chunk_seconds and "chunk_seconds" in film.model_fields_set:
+            self.watcher.note(f"its chunks stay as they were begun: {job.chunk_seconds:g} s")
+        return job
+
+    def _begin(self) -> Job:
+        try_dream(self._dream, apart=self._film.workers != 1 or self.cluster is not None)
+        info, seconds = self._source.info, self._film.chunk_seconds
+        plan = plan_of(
+            self._source,
+            chunk_frames(seconds, info),
+            cuts=self._dream.cuts,
+            on_frame=lambda frame: self.watcher.planning(frame.index + 1, info.frame_count),
+        )
+        job = Job.of(self._source.path, self._dream, self._output, seconds, plan)
+        job.write(self.folder)
+        return job
 
     def _check(self, plan: Plan, records: dict[int, Record]) -> dict[int, Record]:
         """Return the records of the chunks that are good."""
@@ -280,7 +287,8 @@ class _Render:
             self.watcher.note(line)
         return good
 
-    def _dream_chunks(self, plan: Plan, records: dict[int, Record]) -> None:
+    def _dream_chunks(self, job: Job, records: dict[int, Record]) -> None:
+        plan, key = job.plan, job.key
         left = missing(plan, records)
         if not left:
             return
@@ -290,7 +298,7 @@ class _Render:
             return replace(self._task(chunk), threads=crew.threads)
 
         def done(record: Record) -> None:
-            record.write(self.folder)
+            record.write(self.folder, key)
             self.watcher.done(plan.chunks[record.number], record)
 
         def again(chunk: Chunk, reason: str) -> None:
@@ -378,10 +386,11 @@ class _Render:
         if placed != self._target:
             self.watcher.note(f"{self._target} has appeared meanwhile and was kept: see {placed}")
 
-    def _kept(self, plan: Plan, records: dict[int, Record]) -> str:
-        """Say what is kept."""
-        if not records:
-            return f"nothing is done yet, the plan is kept in {self.folder}"
+    def _kept(self, plan: Plan, records: dict[int, Record], anew: bool) -> str:
+        """Say what is kept; what was begun in vain does not stand in the way of another try."""
+        if not records and anew:
+            remove_job(self.folder)
+            return "no chunk was finished, nothing is kept"
         done = f"{len(records)} of {len(plan.chunks)} chunks are done and kept"
         return f"{done} in {self.folder}: continue with --resume"
 

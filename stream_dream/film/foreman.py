@@ -13,6 +13,7 @@ from stream_dream.errors import (
     Interrupted,
     NetworkError,
     SettingsError,
+    SinkError,
     StreamDreamError,
     first_line,
 )
@@ -41,7 +42,9 @@ class Progress:
         retries: Chunks that had to be begun again in this run.
         fps: Frames per second of this run; 0 before the first.
         seconds_left: Estimated time for the rest; None before it can be told.
+        working: Chunks in work.
         stopping: True where no chunk is begun any more.
+        failure: One line on what ends the work; None where nothing does, or the user.
     """
 
     frames: int
@@ -51,7 +54,9 @@ class Progress:
     retries: int
     fps: float
     seconds_left: float | None
+    working: int = 0
     stopping: bool = False
+    failure: str | None = None
 
 
 class ChunkFailed(StreamDreamError):
@@ -91,6 +96,7 @@ class Foreman:
         self._attempts: dict[int, int] = {}
         self._retries = 0
         self._stopping = self._broken = False
+        self._failure: ChunkFailed | None = None
         self._begun: float | None = None
         self._at_begin = self._done_frames()
         self._left = [0] * plan.shots
@@ -109,21 +115,20 @@ class Foreman:
             ChunkFailed: A chunk failed, three times or hopelessly.
             Interrupted: On Ctrl-C, when the chunks in work are done.
         """
-        failure: BaseException | None = None
         while self._running or (self._ready and not self._stopping):
             try:
                 self._hand_out()
                 done, _ = wait(self._running, _LOOK_SECONDS, FIRST_COMPLETED)
                 for future in done:
-                    failure = self._take(future) or failure
+                    self._take(future)
                 self._on_progress(self.progress())
             except KeyboardInterrupt:
                 if self._stopping:
                     raise
                 self._stopping = True
                 self._on_progress(self.progress())
-        if failure is not None:
-            raise failure
+        if self._failure is not None:
+            raise self._failure
         if self._stopping:
             raise Interrupted("interrupted")
 
@@ -145,7 +150,9 @@ class Foreman:
             retries=self._retries,
             fps=fps,
             seconds_left=(total - frames) / fps if fps > 0 else None,
+            working=len(self._running),
             stopping=self._stopping,
+            failure=None if self._failure is None else str(self._failure),
         )
 
     def _hand_out(self) -> None:
@@ -164,14 +171,23 @@ class Foreman:
             place = self._free.pop()
             self._running[self._crew.submit(task, place)] = (task, place)
 
-    def _take(self, future: Future[Record]) -> ChunkFailed | None:
-        """Take what has become of a chunk; return the error if it ends the work."""
-        task, place = self._running.pop(future)
-        self._free.append(place)
+    def _take(self, future: Future[Record]) -> None:
+        """Take what has become of a chunk."""
+        task, place = self._running[future]
         error = future.exception()
         if error is None:
-            self._accept(task.chunk, future.result())
-            return None
+            try:
+                self._accept(task.chunk, future.result())
+            except SinkError as unwritten:
+                error = unwritten
+        # Only now: if Ctrl-C comes before, it is taken once more.
+        del self._running[future]
+        self._free.append(place)
+        if error is not None:
+            self._try_again(task, error)
+
+    def _try_again(self, task: Task, error: BaseException) -> None:
+        """Hand a chunk out once more, or end the work."""
         self._broken = self._broken or self._crew.lost(error)
         reason = first_line(error)
         if (
@@ -179,15 +195,18 @@ class Foreman:
             or task.attempt >= ATTEMPTS
             or not isinstance(error, Exception)
         ):
+            self._failure = self._failure or self._failed(task, reason)
             self._stopping = True
-            return self._failed(task, reason)
+            return
         self._retries += 1
         self._on_retry(task.chunk, reason)
         self._add(task.chunk)
-        return None
 
     def _accept(self, chunk: Chunk, record: Record) -> None:
+        """Take a chunk that is done; doing it twice changes nothing."""
         self._on_record(record)
+        if chunk.number in self._finished:
+            return
         self._finished[chunk.number] = record
         self._left[chunk.shot] -= chunk.frames
         if chunk.continued:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import platform
 import shutil
 from collections.abc import Iterator
@@ -14,8 +16,8 @@ from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
-from stream_dream.errors import SettingsError, SinkError
-from stream_dream.film.files import fingerprint, write_json
+from stream_dream.errors import SettingsError, SinkError, SourceError
+from stream_dream.film.files import fingerprint, unwritable, write_json
 from stream_dream.film.plan import Plan
 from stream_dream.film.records import Record
 from stream_dream.media.target import is_pattern
@@ -35,6 +37,7 @@ class Job:
         source: The film, absolute.
         dream: How it is dreamed.
         output: What is rendered, and how it is written.
+        chunk_seconds: How long a chunk is at the most.
         plan: Its chunks.
         versions: Of what it was begun with.
         files: Fingerprints of the film, and of the files that the settings name.
@@ -43,28 +46,48 @@ class Job:
     source: Path
     dream: DreamSettings
     output: OutputSettings
+    chunk_seconds: float
     plan: Plan
     versions: dict[str, str]
     files: dict[str, Any]
 
     @classmethod
-    def of(cls, source: Path, dream: DreamSettings, output: OutputSettings, plan: Plan) -> Self:
-        """Describe a render that begins now."""
+    def of(
+        cls,
+        source: Path,
+        dream: DreamSettings,
+        output: OutputSettings,
+        chunk_seconds: float,
+        plan: Plan,
+    ) -> Self:
+        """Describe a render that begins now. Raises ``SourceError``."""
         files = _fingerprints(source, dream, output)
-        return cls(source.absolute(), dream, output, plan, versions(), files)
+        return cls(source.absolute(), dream, output, chunk_seconds, plan, versions(), files)
+
+    @property
+    def key(self) -> str:
+        """What the records of its chunks name it by."""
+        known = json.dumps(self._to_json(), sort_keys=True)
+        return hashlib.sha256(known.encode()).hexdigest()[:16]
 
     def write(self, folder: Path) -> None:
-        """Write it down in its folder."""
-        data = {
+        """Write it down in its folder. Raises ``SinkError``."""
+        try:
+            write_json(folder / _JOB, self._to_json())
+        except OSError as error:
+            raise unwritable(folder, error) from error
+
+    def _to_json(self) -> dict[str, Any]:
+        return {
             "version": _VERSION,
             "made_with": self.versions,
             "source": str(self.source),
             "files": self.files,
             "dream": self.dream.model_dump(mode="json"),
             "output": self.output.model_dump(mode="json"),
+            "chunk_seconds": self.chunk_seconds,
             "plan": self.plan.to_json(),
         }
-        write_json(folder / _JOB, data)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -74,6 +97,7 @@ class Job:
             SettingsError: It cannot be read.
         """
         path = folder / _JOB
+        data: Any = None
         try:
             data = json.loads(path.read_text("utf-8"))
             if data["version"] != _VERSION:
@@ -82,11 +106,18 @@ class Job:
                 source=Path(data["source"]),
                 dream=DreamSettings.model_validate(data["dream"]),
                 output=OutputSettings.model_validate(data["output"]),
+                chunk_seconds=float(data["chunk_seconds"]),
                 plan=Plan.from_json(data["plan"]),
                 versions=dict(data["made_with"]),
                 files=dict(data["files"]),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
+            other = _other_version(data)
+            if other is not None:
+                raise SettingsError(
+                    f"{folder} was begun with stream_dream {other}, and this version knows other "
+                    f"settings: continue with that one, or delete {folder} to begin anew"
+                ) from error
             raise SettingsError(
                 f"{path} is damaged ({error}), nothing in the folder can be used without it: "
                 f"delete {folder} to begin anew"
@@ -123,9 +154,10 @@ def has_job(folder: Path) -> bool:
     return (folder / _JOB).exists()
 
 
-def finished(folder: Path, plan: Plan) -> dict[int, Record]:
+def finished(folder: Path, job: Job) -> dict[int, Record]:
     """Return the records of the chunks that say they are finished, by number."""
-    records = (Record.read(folder, chunk) for chunk in plan.chunks)
+    key = job.key
+    records = (Record.read(folder, chunk, key) for chunk in job.plan.chunks)
     return {record.number: record for record in records if record is not None}
 
 
@@ -137,7 +169,7 @@ def announce(folder: Path, made: Path) -> None:
 
 def was_announced(folder: Path) -> bool:
     """Tell whether an earlier run was about to give the result its name."""
-    return (folder / _PLACING).exists()
+    return has_job(folder) and (folder / _PLACING).exists()
 
 
 def is_placed(folder: Path, target: Path) -> bool:
@@ -157,28 +189,26 @@ def clear_parts(folder: Path) -> None:
 
 
 def remove_job(folder: Path) -> None:
-    """Remove a job's folder; a run killed meanwhile can be continued, and finds nothing to do."""
+    """Remove all but the lock; a run killed meanwhile can be continued, and finds nothing to do."""
     last = [folder / _JOB, folder / _PLACING]
     for path in folder.iterdir():
-        if path not in last:
+        if path not in last and path.name != _LOCK:
             _remove(path)
     for path in last:
         path.unlink(missing_ok=True)
-    with suppress(OSError):
-        folder.rmdir()
 
 
 def _is_rest(path: Path) -> bool:
     """Tell whether a file is what a run leaves that has not begun a job."""
-    return path.name == _LOCK or ".part" in path.suffixes
+    return path.name in (_LOCK, _PLACING) or ".part" in path.suffixes
 
 
 def _remove_rest(folder: Path) -> None:
-    """Remove what a run leaves that has not begun a job, and nothing else."""
-    for path in folder.iterdir():
-        if _is_rest(path):
-            _remove(path)
+    """Remove what a run leaves that has no job, and nothing else."""
     with suppress(OSError):
+        for path in folder.iterdir():
+            if _is_rest(path):
+                _remove(path)
         folder.rmdir()
 
 
@@ -186,7 +216,7 @@ def _remove_rest(folder: Path) -> None:
 def working_in(folder: Path) -> Iterator[None]:
     """Make the folder of a job where there is none, and keep other processes out of it.
 
-    Where no job has been begun in it after all, it goes again.
+    Where there is no job in it at the end, it goes again.
 
     Raises:
         SinkError: It cannot be made, or another process is working in it.
@@ -202,17 +232,46 @@ def working_in(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise SinkError(f"{folder} cannot be written: {error.strerror}", exit_code=2) from error
     try:
-        if not has_job(folder) and any(not _is_rest(path) for path in folder.iterdir()):
-            raise SinkError(
-                f"{folder} holds files but no {_JOB}, so nothing tells what they belong to: move "
-                "them elsewhere",
-                exit_code=2,
-            )
+        _refuse_foreign(folder)
         yield
     finally:
-        lock.release()
         if not has_job(folder):
             _remove_rest(folder)
+        lock.release()
+        if os.name == "nt" and not has_job(folder):  # which keeps files that are open
+            _remove_rest(folder)
+
+
+def refuse_left_over(folder: Path, target: Path) -> None:
+    """Refuse to begin where another render was begun.
+
+    Raises:
+        SinkError: With what to do about it.
+    """
+    if not folder.is_dir():
+        return
+    _refuse_foreign(folder)
+    if is_placed(folder, target):
+        raise SinkError(
+            f"{folder} holds the chunks of {target} as it is: move it elsewhere, or delete it",
+            exit_code=2,
+        )
+    if has_job(folder):
+        raise SinkError(
+            f"{folder} holds a render that was begun and not finished: continue it with --resume, "
+            "or delete it",
+            exit_code=2,
+        )
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Refuse a folder in which somebody else has put something. Raises ``SinkError``."""
+    if not has_job(folder) and any(not _is_rest(path) for path in folder.iterdir()):
+        raise SinkError(
+            f"{folder} holds files but no {_JOB}, so nothing tells what they belong to: move "
+            "them elsewhere",
+            exit_code=2,
+        )
 
 
 def named_files(dream: DreamSettings, output: OutputSettings) -> dict[str, Path]:
@@ -244,7 +303,18 @@ def _fingerprints(
 ) -> dict[str, dict[str, Any]]:
     """Take the fingerprints of the source, and of each file that a setting names."""
     files = {"source": source} | named_files(dream, output)
-    return {name: fingerprint(path) for name, path in files.items() if path.is_file()}
+    try:
+        return {name: fingerprint(path) for name, path in files.items() if path.is_file()}
+    except OSError as error:
+        raise SourceError(f"{error.filename} cannot be read: {error.strerror}") from error
+
+
+def _other_version(data: Any) -> str | None:
+    """Tell which other version of this package has written a job; None if it was this one."""
+    with suppress(KeyError, TypeError):
+        there = str(data["made_with"]["stream-dream"])
+        return None if there == versions()["stream-dream"] else there
+    return None
 
 
 def _remove(path: Path) -> None:

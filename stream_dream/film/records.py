@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from stream_dream.film.files import write_json
+from stream_dream.film.files import unwritable, write_json
 from stream_dream.film.plan import Chunk
 
 
@@ -65,17 +65,30 @@ class Record:
     worker: str
     attempts: int = 1
 
-    def write(self, folder: Path) -> None:
-        """Write it down: from here on the chunk is finished."""
-        write_json(ChunkFiles(folder, self.number).record, asdict(self))
+    def write(self, folder: Path, job: str) -> None:
+        """Write it down: from here on the chunk is finished.
+
+        Args:
+            folder: The folder of the job.
+            job: The key of the job.
+
+        Raises:
+            SinkError: It cannot be written.
+        """
+        try:
+            write_json(ChunkFiles(folder, self.number).record, asdict(self) | {"job": job})
+        except OSError as error:
+            raise unwritable(folder, error) from error
 
     @classmethod
-    def read(cls, folder: Path, chunk: Chunk) -> Self | None:
-        """Read the record of a chunk; None if there is none that can be read."""
+    def read(cls, folder: Path, chunk: Chunk, job: str) -> Self | None:
+        """Read the record of a chunk; None if the job has none that can be read."""
         try:
             data: Any = json.loads(ChunkFiles(folder, chunk.number).record.read_text("utf-8"))
+            if data.pop("job", None) != job:
+                return None
             record = cls(**data)
             fits = record.number == chunk.number and record.frames == chunk.frames
             return record if fits and len(record.checksums) == chunk.frames else None
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, AttributeError):
             return None

@@ -24,7 +24,7 @@ def write_report(
 ) -> None:
     """Write the report on a render in one piece. Raises ``SinkError``."""
     checksums = [report.checksum for report in reports]
-    _write(path, _common(source, dream, output, target) | {"checksums": checksums})
+    _write(path, _common(source, dream, output, target) | {"checksums": checksums}, "")
 
 
 def write_film_report(
@@ -50,7 +50,8 @@ def write_film_report(
     ]
     checksums = [checksum for record in summary.records for checksum in record.checksums]
     more = {"retries": summary.retries, "chunks": chunks, "checksums": checksums}
-    _write(path, _common(source, dream, output, summary.target) | more)
+    once_more = ": give another --report with --resume"
+    _write(path, _common(source, dream, output, summary.target) | more, once_more)
 
 
 def _common(
@@ -65,8 +66,10 @@ def _common(
     }
 
 
-def _write(path: Path, data: dict[str, Any]) -> None:
+def _write(path: Path, data: dict[str, Any], hint: str) -> None:
     try:
         write_json(path, data)
     except OSError as error:
-        raise SinkError(f"{path} could not be written: {error.strerror}") from error
+        raise SinkError(
+            f"{path} could not be written: {error.strerror}; the result itself is done{hint}"
+        ) from error
