@@ -16,7 +16,7 @@ from stream_dream.presets import DEFAULT_PRESET
 from stream_dream.settings import DreamSettings, OutputSettings, validated
 
 if TYPE_CHECKING:
-    from stream_dream.film.film import FilmSummary
+    from stream_dream.film.watcher import FilmSummary
     from stream_dream.frame import FrameReport
     from stream_dream.render import RenderSummary
 

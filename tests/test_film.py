@@ -31,11 +31,12 @@ from stream_dream.errors import (
 from stream_dream.film import film as film_module
 from stream_dream.film import records
 from stream_dream.film.chunk import Studio, Task
-from stream_dream.film.film import FilmSummary, Watcher, is_long, render_film
+from stream_dream.film.film import is_long, render_film
 from stream_dream.film.foreman import ChunkFailed, Progress
 from stream_dream.film.plan import Chunk
 from stream_dream.film.reading import Reader
 from stream_dream.film.records import Record
+from stream_dream.film.watcher import FilmSummary, Watcher
 from stream_dream.film_settings import FilmSettings
 from stream_dream.frame import FrameReport
 from stream_dream.media.picture import read_picture

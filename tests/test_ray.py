@@ -24,8 +24,9 @@ from stream_dream.errors import SettingsError, SourceError
 from stream_dream.film.cluster.connection import Cluster, ClusterLost
 from stream_dream.film.cluster.sending import ByPath, unseen
 from stream_dream.film.cluster.shipping import Packer
-from stream_dream.film.film import FilmSummary, Watcher, render_film
+from stream_dream.film.film import render_film
 from stream_dream.film.foreman import ChunkFailed, Progress
+from stream_dream.film.watcher import FilmSummary, Watcher
 from stream_dream.film_settings import FilmSettings
 from stream_dream.settings import DreamSettings, OutputSettings, validated
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from stream_dream.film.checking import check, missing
 from stream_dream.film.chunk import Task
 from stream_dream.film.cluster.connection import Cluster, ClusterLost, reached
 from stream_dream.film.crew import Crew, Processes, Single
-from stream_dream.film.foreman import ChunkFailed, Foreman, Progress
+from stream_dream.film.foreman import ChunkFailed, Foreman
 from stream_dream.film.job import (
     Job,
     announce,
@@ -39,6 +39,7 @@ from stream_dream.film.planning import plan_of
 from stream_dream.film.reading import Excerpt
 from stream_dream.film.records import Record
 from stream_dream.film.trial import try_dream
+from stream_dream.film.watcher import FilmSummary, Watcher
 from stream_dream.film_settings import BATCH_OF_GPU, FilmSettings
 from stream_dream.frame import StreamInfo
 from stream_dream.media.completion import Completion
@@ -52,55 +53,6 @@ from stream_dream.settings import DreamSettings, OutputSettings
 # Shorter films are done in one piece: they are soon done again.
 _LONG = 3
 _M = TypeVar("_M", bound=BaseModel)
-
-
-@dataclass(frozen=True, slots=True)
-class FilmSummary:
-    """What the render of a film did.
-
-    Attributes:
-        target: The file that was made.
-        plan: The plan of it.
-        records: What was done, chunk by chunk, in this run and in earlier ones.
-        seconds: Wall time of this run.
-        stages: Of that, by stage: "plan", "check", "dream" and "join".
-        fps: Frames per second while chunks were dreamed; 0 where none was.
-        retries: Chunks that had to be begun again in this run.
-        warning: One line on what of the source could not be read, or what an earlier sequence of
-            pictures has left; None where there is nothing to say.
-    """
-
-    target: Path
-    plan: Plan
-    records: tuple[Record, ...]
-    seconds: float
-    stages: dict[str, float]
-    fps: float
-    retries: int
-    warning: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Watcher:
-    """Who is told how the render of a film goes, from the thread that renders.
-
-    Attributes:
-        planning: Called with the frames looked at so far, and the number expected or None.
-        checking: Called with the finished chunks that were checked so far, and their number.
-        progress: Called several times a second while chunks are dreamed.
-        done: Called with each chunk that is done.
-        measured: Called with a number of workers that was tried, and their frames per second.
-        joining: Called when the chunks are joined.
-        note: Called with a line on what went wrong and was mended.
-    """
-
-    planning: Callable[[int, int | None], None] = lambda frames, total: None
-    checking: Callable[[int, int], None] = lambda chunks, total: None
-    progress: Callable[[Progress], None] = lambda progress: None
-    done: Callable[[Chunk, Record], None] = lambda chunk, record: None
-    measured: Callable[[int, float], None] = lambda workers, fps: None
-    joining: Callable[[], None] = lambda: None
-    note: Callable[[str], None] = lambda line: None
 
 
 def is_long(source: Path, output: OutputSettings, film: FilmSettings) -> bool:
@@ -211,13 +163,11 @@ class _Render:
         """Do all that is still to be done."""
         begun = time.monotonic()
         anew = not has_job(self.folder)
-        with self._stage("plan"):
-            job = self._job()
+        job = self._job(anew)
         plan, records = job.plan, finished(self.folder, job)
         if not is_placed(self.folder, self._target):
             try:
-                with self._stage("check"):
-                    records = self._check(plan, records)
+                records = self._check(plan, records)
                 with self._stage("dream"):
                     self._dream_chunks(job, records)
                 with self._stage("join"):
@@ -238,16 +188,23 @@ class _Render:
             warning="; ".join(filter(None, notes)) or None,
         )
 
-    def _job(self) -> Job:
-        """Take up the job that was begun, or begin one."""
+    def _job(self, anew: bool) -> Job:
+        """Begin a job, or take up the one that was begun."""
         try:
-            return self._begun() if has_job(self.folder) else self._begin()
+            if not anew:
+                return self._begun()
+            with self._stage("prepare"):
+                spread = self._film.workers != 1 or self.cluster is not None
+                try_dream(self._dream, apart=spread)
+            with self._stage("plan"):
+                return self._begin()
         except OSError as error:
             raise SourceError(f"{error.filename} cannot be read: {error.strerror}") from error
         except KeyboardInterrupt:
             raise Interrupted("interrupted before the first frame: nothing is lost") from None
 
     def _begun(self) -> Job:
+        """Take up the job that was begun."""
         job = Job.read(self.folder)
         differences = job.differences(self._source.path, self._dream, self._output)
         if differences:
@@ -268,7 +225,7 @@ class _Render:
         return job
 
     def _begin(self) -> Job:
-        try_dream(self._dream, apart=self._film.workers != 1 or self.cluster is not None)
+        """Plan the film, and write the job down."""
         info, seconds = self._source.info, self._film.chunk_seconds
         plan = plan_of(
             self._source,
@@ -282,7 +239,8 @@ class _Render:
 
     def _check(self, plan: Plan, records: dict[int, Record]) -> dict[int, Record]:
         """Return the records of the chunks that are good."""
-        good, bad = check(self.folder, plan, records, on_checked=self.watcher.checking)
+        with self._stage("check"):
+            good, bad = check(self.folder, plan, records, on_checked=self.watcher.checking)
         for line in bad:
             self.watcher.note(line)
         return good

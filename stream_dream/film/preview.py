@@ -13,11 +13,12 @@ from typing import Any
 from stream_dream.film.chunk import Task
 from stream_dream.film.contact_sheet import ContactSheet, clock
 from stream_dream.film.crew import Single
-from stream_dream.film.film import Watcher, chunk_frames
+from stream_dream.film.film import chunk_frames
 from stream_dream.film.measuring import estimated_seconds, measured_fps, sample_of
 from stream_dream.film.plan import Plan
 from stream_dream.film.planning import plan_of
 from stream_dream.film.reading import Excerpt
+from stream_dream.film.watcher import Watcher
 from stream_dream.film_settings import PlanSettings
 from stream_dream.frame import Frame
 from stream_dream.media.picture_sink import check_picture_target

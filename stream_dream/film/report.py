@@ -8,8 +8,8 @@ from typing import Any
 
 from stream_dream.errors import SinkError
 from stream_dream.film.files import write_json
-from stream_dream.film.film import FilmSummary
 from stream_dream.film.job import versions
+from stream_dream.film.watcher import FilmSummary
 from stream_dream.frame import FrameReport
 from stream_dream.settings import DreamSettings, OutputSettings
 
