@@ -33,8 +33,8 @@ class Opened(Protocol):
 def changed(path: Path, chunk: Chunk) -> SourceError:
     """Say that a source does not have the frames of the plan."""
     return SourceError(
-        f"{path} is not what it was when the film was planned: frames "
-        f"{chunk.first} to {chunk.first + chunk.frames - 1} differ"
+        f"{path} is not what it was when the film was planned, or another OpenCV decodes it: "
+        f"frames {chunk.first} to {chunk.first + chunk.frames - 1} differ"
     )
 
 
