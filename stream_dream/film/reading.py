@@ -100,6 +100,8 @@ class Reader:
             number = chunk.first + place
             time = float(number / self.excerpt.fps)
             yield Frame(frame.image, number, time, cut=place == 0 and chunk.cut)
+        if len(checksums) < chunk.frames:
+            raise Mismatch
         if chunk.source is not None and joined_checksum(checksums) != chunk.source:
             raise Mismatch
         self._next = chunk.first + chunk.frames
