@@ -176,6 +176,25 @@ def test_chunks_that_follow_each_other_are_read_on(
     reader.close()
 
 
+def test_where_jumping_is_impossible_frames_are_skipped(
+    long_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips.ffmpeg("-i", long_clip, "-c", "copy", tmp_path / "raw.h264")
+    with VideoSource(tmp_path / "raw.h264") as source:
+        images = [frame.image for frame in source]
+        plan, excerpt = make_plan(source, 40, cuts=False), Excerpt.of(source)
+    assert not excerpt.seekable
+    opened: list[int] = []
+    open_at = Excerpt.open
+    monkeypatch.setattr(Excerpt, "open", lambda self, n: (opened.append(n), open_at(self, n))[1])
+    reader = Reader(excerpt)
+    for number in (1, 3, 4, 0, 2):
+        for frame in reader.read(plan.chunks[number]):
+            np.testing.assert_array_equal(frame.image, images[frame.index])
+    assert opened == [plan.chunks[1].first, 0]
+    reader.close()
+
+
 def test_other_frames_than_planned_are_noticed(long_clip: Path, film: Path, tmp_path: Path) -> None:
     with VideoSource(long_clip) as source:
         plan, excerpt = make_plan(source, 40, cuts=False), Excerpt.of(source)

@@ -185,10 +185,10 @@ class Studio:
             return self._ascent, _Member(self._ascent, self._batched)
 
     def _take_reader(self, task: Task) -> Reader:
-        """Take the reader that stands at the chunk, or a new one."""
+        """Take a reader that leads to the chunk, or a new one."""
         with self._lock:
             for reader in self._readers:
-                if reader.excerpt == task.source and reader.stands_at(task.chunk):
+                if reader.excerpt == task.source and reader.leads_to(task.chunk):
                     self._readers.remove(reader)
                     return reader
             if len(self._readers) >= self._side_by_side:

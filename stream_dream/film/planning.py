@@ -76,11 +76,11 @@ def _is_true(plan: Plan, source: VideoSource) -> bool:
 
     The first alone does not tell: it is black in many a film.
     """
-    chunks = plan.chunks
+    chunks, excerpt = plan.chunks, Excerpt.of(source)
     looked_at = {0}
-    if source.is_seekable:  # else it would take as long as planning
+    if excerpt.seekable:  # else it would take as long as planning
         looked_at |= {len(chunks) // 2, len(chunks) - 1}
-    with closing(Reader(Excerpt.of(source))) as reader:
+    with closing(Reader(excerpt)) as reader:
         try:
             for number in sorted(looked_at):
                 next(reader.read(chunks[number]))
