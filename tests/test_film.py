@@ -34,6 +34,7 @@ from stream_dream.film.reading import Excerpt, Reader
 from stream_dream.film.records import Record
 from stream_dream.film_settings import FilmSettings
 from stream_dream.frame import FrameReport
+from stream_dream.media import guide as guide_module
 from stream_dream.media.picture import read_picture
 from stream_dream.media.source import VideoSource
 from stream_dream.render import render
@@ -112,6 +113,20 @@ def test_chunks_make_the_same_film_as_one_piece(tiny: Make, source: Path, tmp_pa
     # Each chunk is encoded by itself, so the frames differ, but by no more than encoding does.
     pairs = zip(frames_of(whole), frames_of(joined), strict=True)
     assert max(float(np.abs(a.astype(int) - b).mean()) for a, b in pairs) < 2
+
+
+def test_a_clip_guides_chunks_as_it_does_one_piece(
+    tiny: Make, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guide = clips.make(tmp_path / "guide.mp4", "-c:v", "libx264", seconds=0.44)
+    dream = tiny(guide=guide)
+    one = in_one_piece(source, tmp_path / "one.mp4", dream)
+    opened: list[Path] = []
+    clip = guide_module._Clip
+    monkeypatch.setattr(guide_module, "_Clip", lambda path: (opened.append(path), clip(path))[1])
+    summary = render_film(source, tmp_path / "film.mp4", dream, OutputSettings(), PIECES)
+    assert checksums(summary) == one
+    assert len(opened) == 1
 
 
 @pytest.mark.real
