@@ -26,6 +26,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from real_clips import clip
 from rich.console import Console
@@ -275,6 +276,9 @@ def scale() -> Iterator[Row]:
         yield {"figure": "scale", "two / one": sum(rates[2]) / sum(rates[1])}
 
 
+_SHOT = 100
+
+
 class Simulated(VideoSource):
     """A film of any length that needs no decoding."""
 
@@ -285,12 +289,13 @@ class Simulated(VideoSource):
         self._count = count
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield frames that pan, with a cut every 100."""
+        """Yield frames that pan over soft colours, with a cut every ``_SHOT``."""
         random_numbers = np.random.default_rng(0)
-        noise = [random_numbers.integers(0, 30 * n, (36, 512, 3), np.uint8) for n in range(1, 9)]
+        coarse = random_numbers.integers(0, 256, (8, 3, 12, 3), np.uint8)
+        pictures = [cv2.resize(each, (256, 36), interpolation=cv2.INTER_CUBIC) for each in coarse]
         for index in range(self._count):
-            wide = noise[index // 100 * 3 % 8]
-            at = index % 100 * 4
+            shot, at = divmod(index, _SHOT)
+            wide = pictures[shot % len(pictures)]
             yield Frame(wide[:, at : at + 64], index, index / 24)
 
 
@@ -310,6 +315,7 @@ def simulate(count: int) -> Row:
         source = Simulated(count)
         begun = time.monotonic()
         plan = make_plan(source, 240, cuts=True)
+        assert plan.shots == -(-count // _SHOT)
         row |= {"shots": plan.shots, "chunks": len(plan.chunks), "plan_s": since(begun)}
         fps = source.info.fps
         pieces: dict[int, Path] = {}

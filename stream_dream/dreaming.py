@@ -9,15 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from fractions import Fraction
-from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
 from stream_dream.image import resize
-from stream_dream.media.guide import guide_images
 from stream_dream.media.mask import Mask
 from stream_dream.pipeline import Behind, ahead, single_threads
 from stream_dream.quiet import hushed
@@ -107,21 +104,15 @@ class Writer:
 class Guided:
     """Shows the guide of each frame before the frame is dreamed."""
 
-    def __init__(self, guide: Guide | None, path: Path | None, *, first: int = 0) -> None:
-        """Show the guide of the frame with the number ``first``.
+    def __init__(self, guide: Guide | None, images: Iterator[Image8]) -> None:
+        """Show the guide of the first frame.
 
         Args:
             guide: What guides the dream; None without.
-            path: The picture or clip that it is shown.
-            first: The frame to begin with; a clip has one guide for each.
+            images: What it is shown: an image for each frame, or one for all.
         """
-        self._guide = guide
-        self._images = iter(()) if path is None else guide_images(path)
-        if guide is not None:
-            shown = next(self._images)
-            for image in islice(self._images, first):  # none where a picture is the only one
-                shown = image
-            guide.show(shown)
+        self._guide, self._images = guide, images
+        self.next_frame()
 
     def next_frame(self) -> None:
         """Show the next guide if there is one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from stream_dream.dreaming import (
 )
 from stream_dream.errors import Interrupted
 from stream_dream.frame import FrameReport, StreamInfo
+from stream_dream.media.guide import GuideReader
 from stream_dream.media.sink import Soundtrack, VideoSink, check_target
 from stream_dream.media.source import VideoSource
 from stream_dream.media.target import left_over
@@ -80,10 +82,11 @@ def render(
     with (
         VideoSource(source, start=output.start, end=output.end) as opened,
         opened_mask(output, opened.info, opened.first) as mask,
+        closing(GuideReader(dream.guide)) as guides,
     ):
         ascent = make_ascent(dream)
         dreamer = TemporalDreamer(ascent, dream, pixel_aspect=opened.info.pixel_aspect)
-        guided = Guided(ascent.guide, dream.guide)
+        guided = Guided(ascent.guide, guides.images())
         on_start(opened.info)
         with _sink(target, opened, output, overwrite) as sink:
             writer = Writer(sink.write, output, on_report, mask=mask, checksums=checksums)

@@ -17,8 +17,11 @@ from stream_dream.settings import DreamSettings, validated
 # Tests that import TensorFlow by themselves do not hush it; others look at what reaches stderr.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# A shell starts what runs in the background with Ctrl-C ignored, and children inherit that.
+# A shell starts what runs in the background with Ctrl-C ignored, nohup what it runs with a closed
+# terminal ignored; children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):  # Windows has none
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

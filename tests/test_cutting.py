@@ -242,6 +242,7 @@ def test_disguises_are_seen_through(tmp_path: Path, changes: dict[str, object]) 
         open_model(tmp_path / "disguised.keras")
 
 
+@pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`")
 def test_models_of_ordinary_blocks_are_taken(tmp_path: Path) -> None:
     image = keras.Input((32, 32, 3))
     x = layers.Conv2D(

@@ -34,11 +34,12 @@ from stream_dream.film.chunk import Studio, Task
 from stream_dream.film.film import is_long, render_film
 from stream_dream.film.foreman import ChunkFailed, Progress
 from stream_dream.film.plan import Chunk
-from stream_dream.film.reading import Reader
+from stream_dream.film.reading import Excerpt, Reader
 from stream_dream.film.records import Record
 from stream_dream.film.watcher import FilmSummary, Watcher
 from stream_dream.film_settings import FilmSettings
 from stream_dream.frame import FrameReport
+from stream_dream.media import guide as guide_module
 from stream_dream.media.picture import read_picture
 from stream_dream.media.source import VideoSource
 from stream_dream.render import render
@@ -117,6 +118,20 @@ def test_chunks_make_the_same_film_as_one_piece(tiny: Make, source: Path, tmp_pa
     # Each chunk is encoded by itself, so the frames differ, but by no more than encoding does.
     pairs = zip(frames_of(whole), frames_of(joined), strict=True)
     assert max(float(np.abs(a.astype(int) - b).mean()) for a, b in pairs) < 2
+
+
+def test_a_clip_guides_chunks_as_it_does_one_piece(
+    tiny: Make, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guide = clips.make(tmp_path / "guide.mp4", "-c:v", "libx264", seconds=0.44)
+    dream = tiny(guide=guide)
+    one = in_one_piece(source, tmp_path / "one.mp4", dream)
+    opened: list[Path] = []
+    clip = guide_module._Clip
+    monkeypatch.setattr(guide_module, "_Clip", lambda path: (opened.append(path), clip(path))[1])
+    summary = render_film(source, tmp_path / "film.mp4", dream, OutputSettings(), PIECES)
+    assert checksums(summary) == one
+    assert len(opened) == 1
 
 
 @pytest.mark.real
@@ -489,6 +504,55 @@ def test_long_films_are_known(source: Path) -> None:
     assert not is_long(source, OutputSettings(end=0.5), PIECES)
     with pytest.raises(SourceError):
         is_long(Path("nowhere.mp4"), OutputSettings(), PIECES)
+
+
+def without_length(source: Path, kind: str) -> Path:
+    """Write a film again so that it does not tell how long it is."""
+    target = source.with_name(f"lengthless.{kind}")
+    match kind:
+        case "h264":
+            clips.ffmpeg("-i", source, "-map", "0:v", "-c", "copy", target)
+        case "mkv":  # as a recording that was cut off
+            target.write_bytes(clips.ffmpeg("-i", source, "-c", "copy", "-f", "matroska", "-"))
+        case "ts":  # the sound may be longer than the picture
+            clips.ffmpeg("-i", source, "-c", "copy", target)
+    with VideoSource(target) as opened:
+        assert opened.info.frame_count is None
+    return target
+
+
+@pytest.mark.parametrize("kind", ["h264", "mkv", "ts"])
+def test_long_films_that_do_not_tell_their_length_are_known(source: Path, kind: str) -> None:
+    film = without_length(source, kind)
+    assert is_long(film, OutputSettings(), PIECES)
+    assert not is_long(film, OutputSettings(), FilmSettings(chunk_seconds=1))
+    assert not is_long(film, OutputSettings(start=1.5), PIECES)
+    assert is_long(film, OutputSettings(start=0.6), PIECES)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_no_film(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    assert not is_long(tmp_path / "pipe.mp4", OutputSettings(), PIECES)  # opening it would wait
+
+
+@pytest.mark.parametrize("kind", ["h264", "mkv", "ts"])
+def test_a_film_that_does_not_tell_its_length_is_decoded_once(
+    tiny: Make, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    film, target = without_length(source, kind), tmp_path / "film.mp4"
+    one = in_one_piece(film, tmp_path / "one.mp4", tiny())
+    begin(film, target, tiny(), 3)
+    opened: list[int] = []
+    open_at = Excerpt.open
+    monkeypatch.setattr(
+        Excerpt, "open", lambda self, frame: (opened.append(frame), open_at(self, frame))[1]
+    )
+    summary = resume(film, target, tiny())
+    assert checksums(summary) == one
+    assert summary.plan.shots == 3
+    assert len(opened) == 1
+    assert clips.delays(target) == clips.delays(tmp_path / "one.mp4")
 
 
 @pytest.fixture(scope="module")

@@ -97,7 +97,9 @@ def work(
     monkeypatch: pytest.MonkeyPatch,
     finished: dict[int, Record] | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
+    *,
     on_record: Callable[[Record], None] = lambda record: None,
+    in_order: bool = False,
 ) -> tuple[Foreman, films.Notes]:
     """Let the crew work; a chunk ends each time that the foreman waits."""
     from stream_dream.film import foreman
@@ -118,6 +120,7 @@ def work(
         on_record=on_record,
         on_progress=on_progress,
         on_retry=lambda chunk, reason: notes(f"{chunk.number}: {reason}"),
+        in_order=in_order,
     )
     boss.work()
     return boss, notes
@@ -135,6 +138,15 @@ def test_long_shots_come_first_and_chunks_in_their_order(monkeypatch: pytest.Mon
         6,
         6,
     )
+
+
+def test_chunks_are_dreamed_in_their_order_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = []
+    for in_order in (False, True):
+        crew = FakeCrew(1)
+        work(films.plan_with([5], [5, 5, 5], [6, 6]), crew, monkeypatch, in_order=in_order)
+        begun.append([number for number, _ in crew.begun])
+    assert begun == [[1, 4, 2, 5, 0, 3], [0, 1, 2, 3, 4, 5]]
 
 
 def test_only_shots_are_dreamed_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:

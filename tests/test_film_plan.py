@@ -14,6 +14,7 @@ from stream_dream.film import planning
 from stream_dream.film.plan import Plan, frame_checksum, make_plan
 from stream_dream.film.planning import plan_of
 from stream_dream.film.reading import Excerpt, Mismatch, Reader
+from stream_dream.frame import Frame
 from stream_dream.media.source import VideoSource
 
 
@@ -87,6 +88,48 @@ def test_a_cache_that_cannot_be_used_costs_time_only(
         assert plan_of(source, 6, cuts=True) == plan
 
 
+@pytest.mark.parametrize("thing", ["version", "build", "machine", "options"])
+def test_another_decoder_makes_another_plan(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, thing: str
+) -> None:
+    monkeypatch.setenv("STREAM_DREAM_CACHE", str(tmp_path))
+    looked: list[int] = []
+
+    def look(frame: Frame) -> None:
+        looked.append(frame.index)
+
+    with VideoSource(film) as source:
+        plan = plan_of(source, 6, cuts=True, on_frame=look)
+    match thing:
+        case "version":
+            monkeypatch.setattr(planning.cv2, "__version__", "99.0")
+        case "build":
+            monkeypatch.setattr(planning.cv2, "getBuildInformation", lambda: "FFMPEG: another")
+        case "machine":
+            monkeypatch.setattr(planning.platform, "machine", lambda: "riscv64")
+        case "options":
+            monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", "flags2;export_mvs")
+    with VideoSource(film) as source:
+        assert plan_of(source, 6, cuts=True, on_frame=look) == plan
+    assert len(looked) == 2 * 43
+
+
+@pytest.mark.parametrize("stale", [0, 4, 8])
+def test_a_plan_that_is_not_true_any_more_is_made_anew(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stale: int
+) -> None:
+    monkeypatch.setenv("STREAM_DREAM_CACHE", str(tmp_path))
+    with VideoSource(film) as source:
+        plan = plan_of(source, 6, cuts=True)
+    (cached,) = (tmp_path / "plans").iterdir()
+    data = json.loads(cached.read_text())
+    data["chunks"][stale]["begins"] ^= 1
+    cached.write_text(json.dumps(data))
+    with VideoSource(film) as source:
+        assert plan_of(source, 6, cuts=True) == plan
+    assert Plan.from_json(json.loads(cached.read_text())) == plan
+
+
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a clip that is jumped into: longer than 5 s, with B frames and few key frames."""
@@ -130,6 +173,25 @@ def test_chunks_that_follow_each_other_are_read_on(
     list(zip(reader.read(plan.chunks[0]), range(3), strict=False))  # given up in the middle
     list(reader.read(plan.chunks[0]))
     assert opened == [0, 0, 0]
+    reader.close()
+
+
+def test_where_jumping_is_impossible_frames_are_skipped(
+    long_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips.ffmpeg("-i", long_clip, "-c", "copy", tmp_path / "raw.h264")
+    with VideoSource(tmp_path / "raw.h264") as source:
+        images = [frame.image for frame in source]
+        plan, excerpt = make_plan(source, 40, cuts=False), Excerpt.of(source)
+    assert not excerpt.seekable
+    opened: list[int] = []
+    open_at = Excerpt.open
+    monkeypatch.setattr(Excerpt, "open", lambda self, n: (opened.append(n), open_at(self, n))[1])
+    reader = Reader(excerpt)
+    for number in (1, 3, 4, 0, 2):
+        for frame in reader.read(plan.chunks[number]):
+            np.testing.assert_array_equal(frame.image, images[frame.index])
+    assert opened == [plan.chunks[1].first, 0]
     reader.close()
 
 

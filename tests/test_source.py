@@ -16,6 +16,7 @@ from PIL import Image
 
 from stream_dream.errors import SourceError
 from stream_dream.frame import Frame
+from stream_dream.media.probe import has_more
 from stream_dream.media.source import VideoSource
 
 
@@ -165,6 +166,17 @@ def test_span_is_exact_to_the_frame(start: float | None, end: float | None) -> N
     assert [frame.index for frame in part] == list(range(len(part)))
     for one, other in zip(part, whole[first:stop], strict=True):
         assert np.array_equal(one.image, other.image)
+
+
+def test_pictures_are_counted_without_decoding(tmp_path: Path) -> None:
+    regular = clips.make(tmp_path / "a.h264", "-c:v", "libx264")
+    assert has_more(regular, 24, Fraction(25))
+    assert not has_more(regular, 25, Fraction(25))
+    pause = ("-vf", "setpts='(N+if(gt(N,5),30,0))/25/TB'", "-fps_mode", "vfr")
+    held = clips.make(tmp_path / "a.mkv", *pause, "-c:v", "libx264", seconds=0.4)
+    assert has_more(held, 35, Fraction(25))
+    assert not has_more(held, 42, Fraction(25))
+    assert not has_more(tmp_path / "missing.mkv", 0, Fraction(25))
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi"])

@@ -7,7 +7,7 @@ import platform
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +25,10 @@ from stream_dream.film.files import digest, sync, sync_folder, unwritable
 from stream_dream.film.plan import Chunk
 from stream_dream.film.reading import Excerpt, Mismatch, Reader, changed
 from stream_dream.film.records import ChunkFiles, Record
-from stream_dream.frame import FrameReport, StreamInfo
+from stream_dream.frame import FrameReport, Image8, StreamInfo
 from stream_dream.media.completion import Completion
 from stream_dream.media.encoding import Encoder
+from stream_dream.media.guide import GuideReader
 from stream_dream.settings import DreamSettings, OutputSettings
 from stream_dream.temporal.dreamer import TemporalDreamer
 
@@ -86,6 +87,7 @@ class Studio:
         self._batched: BatchedAscent | None = None
         self._settings: DreamSettings | None = None
         self._readers: list[Reader] = []
+        self._guides: GuideReader | None = None
 
     def dream(self, task: Task, on_frame: Callable[[FrameReport], None]) -> Record:
         """Dream a chunk; its files are complete and on the disk when this returns.
@@ -123,10 +125,12 @@ class Studio:
         )
 
     def close(self) -> None:
-        """Close the source."""
+        """Close the source, and the clip that guides."""
         with self._lock:
             while self._readers:
                 self._readers.pop().close()
+            if self._guides is not None:
+                self._guides.close()
 
     def _dream(
         self, task: Task, on_frame: Callable[[FrameReport], None], *, exactly: bool
@@ -146,7 +150,7 @@ class Studio:
         part, state = (files.picture.with_suffix(f".{uuid.uuid4().hex}.part") for _ in range(2))
         encoder, reader = _encoder(task, part), self._take_reader(task)
         try:
-            guided = Guided(ascent.guide, task.dream.guide, first=chunk.first)
+            guided = Guided(ascent.guide, self._guide_images(task))
             frames = reader.read(chunk, exactly=exactly)
             with opened_mask(task.output, task.info, task.source.first + chunk.first) as mask:
                 writer = Writer(encoder.write, task.output, take, mask=mask, checksums=True)
@@ -184,11 +188,20 @@ class Studio:
                 return self._ascent, self._ascent
             return self._ascent, _Member(self._ascent, self._batched)
 
+    def _guide_images(self, task: Task) -> Iterator[Image8]:
+        """Return the guides of a chunk; a clip, which has others for each frame, stays open."""
+        with self._lock:
+            if self._guides is None or self._guides.path != task.dream.guide:
+                if self._guides is not None:
+                    self._guides.close()
+                self._guides = GuideReader(task.dream.guide)
+            return self._guides.images(task.chunk.first)
+
     def _take_reader(self, task: Task) -> Reader:
-        """Take the reader that stands at the chunk, or a new one."""
+        """Take a reader that leads to the chunk, or a new one."""
         with self._lock:
             for reader in self._readers:
-                if reader.excerpt == task.source and reader.stands_at(task.chunk):
+                if reader.excerpt == task.source and reader.leads_to(task.chunk):
                     self._readers.remove(reader)
                     return reader
             if len(self._readers) >= self._side_by_side:

@@ -44,6 +44,7 @@ from stream_dream.film_settings import BATCH_OF_GPU, FilmSettings
 from stream_dream.frame import StreamInfo
 from stream_dream.media.completion import Completion
 from stream_dream.media.picture import READABLE_PICTURES
+from stream_dream.media.probe import has_more
 from stream_dream.media.sound import Soundtrack
 from stream_dream.media.source import VideoSource
 from stream_dream.media.target import check_target, is_pattern, left_over, place
@@ -58,12 +59,19 @@ _M = TypeVar("_M", bound=BaseModel)
 def is_long(source: Path, output: OutputSettings, film: FilmSettings) -> bool:
     """Tell whether a film takes several chunks, so that a plan is worth it.
 
+    What is no file, such as a pipe, cannot be read twice and is none.
+
     Raises:
         SourceError: If it cannot be read.
     """
+    if source.is_fifo() or source.is_char_device():
+        return False
     with VideoSource(source, start=output.start, end=output.end) as opened:
-        count = opened.info.frame_count
-        return count is not None and count > _LONG * chunk_frames(film.chunk_seconds, opened.info)
+        info = opened.info
+        most = _LONG * chunk_frames(film.chunk_seconds, info)
+        if info.frame_count is not None:
+            return info.frame_count > most
+        return source.is_file() and has_more(source, opened.first + most, info.fps)
 
 
 def chunk_frames(seconds: float, info: StreamInfo) -> int:
@@ -271,6 +279,7 @@ class _Render:
             on_record=done,
             on_progress=self.watcher.progress,
             on_retry=again,
+            in_order=not self._source.is_seekable,
         )
         try:
             foreman.work()

@@ -76,6 +76,7 @@ class Foreman:
         on_record: Callable[[Record], None],
         on_progress: Callable[[Progress], None] = lambda progress: None,
         on_retry: Callable[[Chunk, str], None] = lambda chunk, reason: None,
+        in_order: bool = False,
     ) -> None:
         """Take the work.
 
@@ -87,10 +88,12 @@ class Foreman:
             on_record: Called with the record of each chunk that is done.
             on_progress: Called several times a second.
             on_retry: Called with a chunk that is begun again, and why.
+            in_order: True where chunks are better dreamed as they follow each other in the film.
         """
         self._plan, self._crew, self._make_task = plan, crew, make_task
         self._finished = finished
         self._on_record, self._on_progress, self._on_retry = on_record, on_progress, on_retry
+        self._in_order = in_order
         self._running: dict[Future[Record], tuple[Task, int]] = {}
         self._free = list(range(crew.places))
         self._attempts: dict[int, int] = {}
@@ -216,7 +219,8 @@ class Foreman:
 
     def _add(self, chunk: Chunk) -> None:
         """Let a chunk be handed out; those of the shots with most left to do come first."""
-        heapq.heappush(self._ready, (-self._left[chunk.shot], chunk.number))
+        left = 0 if self._in_order else self._left[chunk.shot]
+        heapq.heappush(self._ready, (-left, chunk.number))
 
     def _can_begin(self, chunk: Chunk) -> bool:
         return not chunk.continues or chunk.number - 1 in self._finished

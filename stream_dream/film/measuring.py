@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import wait
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,10 +24,17 @@ _WORTH = 1.03
 
 
 def sample_of(plan: Plan) -> Chunk:
-    """Choose the frames that are measured: the beginning of the longest chunk."""
-    longest = max(plan.chunks, key=lambda chunk: chunk.frames)
-    frames = min(longest.frames, _FRAMES)
-    return replace(longest, frames=frames, source=None, continues=False, continued=False)
+    """Choose the frames that are measured: the beginning of the longest shot.
+
+    Where no shot is long enough it is that of the film: dreaming across cuts takes no longer.
+    """
+    lengths: Counter[int] = Counter()
+    for chunk in plan.chunks:
+        lengths[chunk.shot] += chunk.frames
+    shot, length = lengths.most_common(1)[0]
+    begin = next(chunk for chunk in plan.chunks if chunk.shot == shot or length < _FRAMES)
+    frames = min(_FRAMES, plan.frames)
+    return replace(begin, frames=frames, source=None, continues=False, continued=False)
 
 
 def measured_fps(crew: Crew, task: Task) -> float:
@@ -34,29 +43,48 @@ def measured_fps(crew: Crew, task: Task) -> float:
     Raises:
         StreamDreamError: They cannot be dreamed.
     """
+    skipped = max(1, min(_SKIPPED, task.chunk.frames - 2))
     with tempfile.TemporaryDirectory(prefix="stream-dream-") as folder:
-        running = []
+        watches, running = [], []
         for place in range(crew.places):
             room = Path(folder, str(place))
             room.mkdir()
+            watches.append(_Watch(skipped))
             running.append(crew.submit(replace(task, folder=room), place))
-        skipped = min(_SKIPPED, task.chunk.frames - 1)
-        begun: dict[int, float] = {}
-        seconds: dict[int, float] = {}
-        while len(seconds) < crew.places:
-            time.sleep(_LOOK_SECONDS)
-            for place, future in enumerate(running):
-                if future.done():
-                    future.result()
-                now, frames = time.monotonic(), crew.dreamed(place)
-                if frames > skipped:
-                    begun.setdefault(place, now)
-                if frames >= task.chunk.frames:
-                    seconds.setdefault(place, now - begun[place])
-        for future in running:
-            future.result()
-    frames = max(1, task.chunk.frames - skipped - 1)
-    return sum(frames / max(taken, 1e-3) for taken in seconds.values())
+        left = set(range(crew.places))
+        while left:
+            wait([running[place] for place in left], _LOOK_SECONDS)
+            for place in sorted(left):
+                ended = running[place].done()  # before its frames are counted: none comes later
+                watches[place].look(crew.dreamed(place))
+                if ended:
+                    running[place].result()
+                    left.remove(place)
+    return sum(watch.fps(task.dream.warm_up) for watch in watches)
+
+
+class _Watch:
+    """Takes the time of one place."""
+
+    def __init__(self, skipped: int) -> None:
+        self._skipped = skipped
+        self._begun = time.monotonic()
+        self._first = self._last = (0, self._begun)
+
+    def look(self, frames: int) -> None:
+        """Take the time if frames were added."""
+        if frames <= self._last[0]:
+            return
+        self._last = (frames, time.monotonic())
+        if self._first[0] < self._skipped:
+            self._first = self._last
+
+    def fps(self, warm_up: int) -> float:
+        """Tell the rate behind the frames that are skipped; that of all where none is behind."""
+        (first, begun), (last, ended) = self._first, self._last
+        if last == first:  # slower than it is, as it includes the start
+            first, begun = -warm_up, self._begun
+        return max(1, last - first) / max(ended - begun, _LOOK_SECONDS)
 
 
 def estimated_seconds(plan: Plan, warm_up: int, fps: float) -> float:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import platform
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import cv2
+
+from stream_dream.errors import SourceError
 from stream_dream.film.files import fingerprint, write_json
 from stream_dream.film.plan import Plan, make_plan
-from stream_dream.film.reading import Excerpt
+from stream_dream.film.reading import Excerpt, Mismatch, Reader
 from stream_dream.frame import Frame
 from stream_dream.media.source import VideoSource
 from stream_dream.networks.download import cache_folder
@@ -20,6 +25,8 @@ from stream_dream.networks.download import cache_folder
 # Raise it when plans of the same film come out otherwise than before.
 _VERSION = 1
 _PLANS_KEPT = 50
+# What OpenCV reads options for its decoder from.
+_DECODER_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 
 
 def plan_of(
@@ -32,6 +39,9 @@ def plan_of(
 ) -> Plan:
     """Return the plan of a film: from the user's cache or, at a first look, by reading it once.
 
+    A plan from the cache is taken only where the frames are still decoded as they were: one that is
+    not true any more would fail in the middle of the film.
+
     Args:
         source: The film.
         chunk_frames: Most frames of a chunk.
@@ -43,15 +53,40 @@ def plan_of(
         SourceError: If it cannot be read.
     """
     path = cache_folder() / "plans" / f"{_key(source, chunk_frames, cuts=cuts)}.json"
-    if not anew:
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            return Plan.from_json(json.loads(path.read_text("utf-8")))
+    known = None if anew else _remembered(path)
+    if known is not None and _is_true(known, source):
+        return known
     plan = make_plan(source, chunk_frames, cuts=cuts, on_frame=on_frame)
     with suppress(OSError):  # a cache that cannot be written costs time only
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, plan.to_json())
         _forget(path.parent)
     return plan
+
+
+def _remembered(path: Path) -> Plan | None:
+    """Read a plan from the cache; None where there is none that can be read."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return Plan.from_json(json.loads(path.read_text("utf-8")))
+    return None
+
+
+def _is_true(plan: Plan, source: VideoSource) -> bool:
+    """Tell whether frames of a plan are decoded as they were when it was made.
+
+    The first alone does not tell: it is black in many a film.
+    """
+    chunks, excerpt = plan.chunks, Excerpt.of(source)
+    looked_at = {0}
+    if excerpt.seekable:  # else it would take as long as planning
+        looked_at |= {len(chunks) // 2, len(chunks) - 1}
+    with closing(Reader(excerpt)) as reader:
+        try:
+            for number in sorted(looked_at):
+                next(reader.read(chunks[number]))
+        except (Mismatch, SourceError, StopIteration):
+            return False
+    return True
 
 
 def _key(source: VideoSource, chunk_frames: int, *, cuts: bool) -> str:
@@ -62,8 +97,15 @@ def _key(source: VideoSource, chunk_frames: int, *, cuts: bool) -> str:
         "excerpt": [excerpt.first, str(excerpt.fps), excerpt.end],
         "chunk_frames": chunk_frames,
         "cuts": cuts and version("scenedetect"),
+        "decoder": _decoder(),
     }
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _decoder() -> list[str | None]:
+    """Tell what decoded frames depend on; how OpenCV was built includes its own FFmpeg."""
+    build = cv2.getBuildInformation()
+    return [cv2.__version__, build, platform.machine(), os.environ.get(_DECODER_OPTIONS)]
 
 
 def _forget(folder: Path) -> None:

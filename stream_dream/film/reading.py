@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -33,8 +33,8 @@ class Opened(Protocol):
 def changed(path: Path, chunk: Chunk) -> SourceError:
     """Say that a source does not have the frames of the plan."""
     return SourceError(
-        f"{path} is not what it was when the film was planned: frames "
-        f"{chunk.first} to {chunk.first + chunk.frames - 1} differ"
+        f"{path} is not what it was when the film was planned, or another OpenCV decodes it: "
+        f"frames {chunk.first} to {chunk.first + chunk.frames - 1} differ"
     )
 
 
@@ -47,17 +47,20 @@ class Excerpt:
         first: The number of the first frame rendered, counted from the file's first.
         fps: The rate of the file.
         end: Where to stop, in seconds from the file's first picture; None for the whole file.
+        seekable: False where a late frame is reached by decoding all before it.
     """
 
     path: Path
     first: int
     fps: Fraction
     end: float | None
+    seekable: bool = field(default=True, kw_only=True)
 
     @classmethod
     def of(cls, source: VideoSource) -> Excerpt:
         """Describe what an opened source delivers."""
-        return cls(source.path, source.first, source.info.fps, source.end)
+        known = (source.path, source.first, source.info.fps, source.end)
+        return cls(*known, seekable=source.is_seekable)
 
     def open(self, frame: int) -> Opened:
         """Open it at the frame with this number, counted from the first one rendered."""
@@ -87,10 +90,12 @@ class Reader:
             Mismatch: They are others than when the film was planned.
             SourceError: The file cannot be read.
         """
-        if exactly or self._next != chunk.first:
+        skipped = chunk.first - self._next
+        if exactly or not self.leads_to(chunk):
             self._open(0 if exactly else chunk.first)
-            for _ in islice(self._frames, chunk.first if exactly else 0):
-                pass
+            skipped = chunk.first if exactly else 0
+        for _ in islice(self._frames, skipped):
+            pass
         self._next = -1  # whoever stops in the middle opens it anew
         checksums: list[int] = []
         for place, frame in enumerate(islice(self._frames, chunk.frames)):
@@ -100,13 +105,17 @@ class Reader:
             number = chunk.first + place
             time = float(number / self.excerpt.fps)
             yield Frame(frame.image, number, time, cut=place == 0 and chunk.cut)
+        if len(checksums) < chunk.frames:
+            raise Mismatch
         if chunk.source is not None and joined_checksum(checksums) != chunk.source:
             raise Mismatch
         self._next = chunk.first + chunk.frames
 
-    def stands_at(self, chunk: Chunk) -> bool:
+    def leads_to(self, chunk: Chunk) -> bool:
         """Tell whether a chunk is read without opening the file anew."""
-        return self._next == chunk.first
+        if self.excerpt.seekable:
+            return self._next == chunk.first
+        return 0 <= self._next <= chunk.first  # anew, all before it would be decoded again
 
     def close(self) -> None:
         """Close the file."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 from stream_dream.errors import SourceError
-from stream_dream.frame import Image8
+from stream_dream.frame import Frame, Image8
 from stream_dream.media.picture import READABLE_PICTURES, read_picture, visible_image
 from stream_dream.media.source import VideoSource
 
@@ -21,13 +25,133 @@ def guide_images(path: Path) -> Iterator[Image8]:
     Raises:
         SourceError: It cannot be read.
     """
-    if path.suffix.lower() in READABLE_PICTURES:
-        yield visible_image(read_picture(path))
-        return
-    with closing(VideoSource(path)) as clip:
+    with closing(GuideReader(path)) as reader:
+        yield from reader.images()
+
+
+class GuideReader:
+    """Reads what guides each frame, beginning with any frame, and not twice what it has just read.
+
+    The guide of a frame is the same wherever the reading begins: what was read once is known by its
+    checksums, and where jumping leads elsewhere all is decoded from the beginning.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        """Read nothing yet.
+
+        Args:
+            path: A picture, by its extension, or a clip; None where nothing guides.
+        """
+        self.path = path
+        self._clip: _Clip | None = None
+
+    def images(self, first: int = 0) -> Iterator[Image8]:
+        """Yield the guides from the frame with that number on: endless; one picture alone; or none.
+
+        Only the iterator that was begun last may be used.
+
+        Raises:
+            SourceError: It cannot be read.
+        """
+        if self.path is None:
+            return
+        if self.path.suffix.lower() in READABLE_PICTURES:
+            yield visible_image(read_picture(self.path))
+            return
+        if self._clip is None:
+            self._clip = _Clip(self.path)
+        number = first
         while True:
-            frame = None
-            for frame in clip:
-                yield frame.image
-            if frame is None:
-                raise SourceError(f"{path} has no frame that could guide a dream")
+            try:
+                image = self._clip.image(number)
+            except BaseException:
+                self.close()  # what is known of it may be incomplete
+                raise
+            yield image
+            number += 1
+
+    def close(self) -> None:
+        """Close the clip."""
+        if self._clip is not None:
+            self._clip.close()
+            self._clip = None
+
+
+class _Clip:
+    """The frames of a clip over and over, by their number."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._whole = VideoSource(path)
+        self._unknown = iter(self._whole)  # goes on where what is known ends
+        self._checksums: list[int] = []
+        self._complete = False
+        self._jumped: VideoSource | None = None
+        self._frames: Iterator[Frame] = iter(())
+        self._exact = True
+        self._next = -1
+        self._shown: tuple[int, Image8] | None = None
+
+    def image(self, number: int) -> Image8:
+        """Return the guide of the frame with this number."""
+        while not self._complete and number >= len(self._checksums):
+            image = self._explored()
+            if image is not None and number < len(self._checksums):
+                self._shown = number, image
+        place = number % len(self._checksums) if self._complete else number
+        if self._shown is None or self._shown[0] != place:
+            self._shown = place, self._known(place)
+        return self._shown[1]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._whole.close()
+        if self._jumped is not None:
+            self._jumped.close()
+
+    def _explored(self) -> Image8 | None:
+        """Return a frame that was not read before; None at the end."""
+        frame = next(self._unknown, None)
+        if frame is not None:
+            self._checksums.append(_checksum(frame.image))
+            return frame.image
+        if not self._checksums:
+            raise SourceError(f"{self._path} has no frame that could guide a dream")
+        self._complete = True
+        return None
+
+    def _known(self, place: int) -> Image8:
+        """Return a frame that was read before."""
+        if self._next != place:
+            self._open(place, exactly=place == 0)
+        self._next = -1
+        frame = next(self._frames, None)
+        # Each is verified: in a damaged file, or where nothing moves, the first tells too little.
+        if not self._exact and (frame is None or _checksum(frame.image) != self._checksums[place]):
+            self._open(place, exactly=True)
+            frame = next(self._frames, None)
+        if frame is None:
+            raise SourceError(f"{self._path} has changed while it was used: put back what it was")
+        self._next = place + 1
+        return frame.image
+
+    def _open(self, place: int, *, exactly: bool) -> None:
+        """Go to a frame that was read before, by decoding all before it or by jumping."""
+        self._exact, self._frames = exactly, iter(())
+        if exactly and self._complete:  # short clips begin anew all the time: it is open already
+            self._frames = islice(self._whole, place, None)
+            return
+        if self._jumped is not None:
+            self._jumped.close()
+        start = None if exactly else float(place / self._whole.info.fps)
+        try:
+            self._jumped = VideoSource(self._path, start=start)
+        except SourceError:
+            if exactly:
+                raise
+            return  # its start may lie behind what the header tells
+        self._frames = islice(self._jumped, place if exactly else 0, None)
+
+
+def _checksum(image: Image8) -> int:
+    return zlib.crc32(np.ascontiguousarray(image).data)

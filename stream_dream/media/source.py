@@ -119,6 +119,11 @@ class VideoSource:
         """Close the file."""
         self.close()
 
+    @property
+    def is_seekable(self) -> bool:
+        """True where a late start is jumped to; else all before it is decoded."""
+        return self._length is not None
+
     def close(self) -> None:
         """Release the file; safe to call twice and from another thread."""
         with self._lock:
