@@ -62,15 +62,15 @@ def render(
     given = {name: knobs.pop(name) for name in FilmSettings.model_fields}
     dream, output = chosen(preset, knobs, OutputSettings, debug=debug)
     film = validated(FilmSettings, {name: v for name, v in given.items() if v is not None})
-    _check_report(report, (source, target, dream.guide, output.mask), overwrite=overwrite)
+    wanted = _Wanted(source, target, dream, output, overwrite, report, quiet, as_json)
 
     # OpenCV and TensorFlow are imported here and not earlier: --help answers at once.
     from stream_dream.film.film import is_long
     from stream_dream.film.job import folder_of, refuse_left_over
 
+    _check_report(wanted)
     if not resume:
         refuse_left_over(folder_of(target), target)
-    wanted = _Wanted(source, target, dream, output, overwrite, report, quiet, as_json)
     if resume or film.asks_for_chunks or is_long(source, output, film):
         _render_film(wanted, film, resume=resume)
     else:
@@ -148,20 +148,26 @@ def _render_in_one_piece(wanted: _Wanted) -> None:
     _conclude(wanted, done.warning, _line(done))
 
 
-def _check_report(report: Path | None, others: tuple[Path | None, ...], *, overwrite: bool) -> None:
+def _check_report(wanted: _Wanted) -> None:
     """Refuse a report that could not be written when all is done. Raises ``SinkError``."""
-    problem = None
+    from stream_dream.film.job import folder_of, named_files
+
+    report, problem = wanted.report, None
     if report is None:
         return
+    named = named_files(wanted.dream, wanted.output).values()
+    others = (wanted.source, wanted.target, *named)
     if not report.parent.is_dir():
         problem = f"lies in a folder that does not exist: create {report.parent}"
     elif not os.access(report.parent, os.W_OK):
         problem = f"cannot be written: check the permissions of {report.parent}"
     elif report.is_dir():
         problem = "is a folder: give the name of a file"
-    elif any(other is not None and other.resolve() == report.resolve() for other in others):
+    elif folder_of(wanted.target).resolve() in report.resolve().parents:
+        problem = "lies in a folder that goes when the film is done: choose another one"
+    elif any(other.resolve() == report.resolve() for other in others):
         problem = "is read or made by the render itself: choose another name"
-    elif report.exists() and not overwrite:
+    elif report.exists() and not wanted.overwrite:
         problem = "exists already: choose another name or --overwrite"
     if problem:
         raise SinkError(f"{report} {problem}", exit_code=2)

@@ -28,19 +28,20 @@ from stream_dream.errors import (
     SinkError,
     SourceError,
 )
-from stream_dream.film import film as film_module
-from stream_dream.film import records
+from stream_dream.film import placing, records
 from stream_dream.film.chunk import Studio, Task
+from stream_dream.film.crew import Single
 from stream_dream.film.film import is_long, render_film
 from stream_dream.film.foreman import ChunkFailed, Progress
-from stream_dream.film.plan import Chunk
+from stream_dream.film.plan import Chunk, make_plan
 from stream_dream.film.reading import Excerpt, Reader
 from stream_dream.film.records import Record
 from stream_dream.film.watcher import FilmSummary, Watcher
 from stream_dream.film_settings import FilmSettings
 from stream_dream.frame import FrameReport
 from stream_dream.media import guide as guide_module
-from stream_dream.media.picture import read_picture
+from stream_dream.media.picture import Picture, read_picture
+from stream_dream.media.picture_sink import write_picture
 from stream_dream.media.source import VideoSource
 from stream_dream.render import render
 from stream_dream.settings import DreamSettings, OutputSettings, validated
@@ -131,7 +132,7 @@ def test_a_clip_guides_chunks_as_it_does_one_piece(
     monkeypatch.setattr(guide_module, "_Clip", lambda path: (opened.append(path), clip(path))[1])
     summary = render_film(source, tmp_path / "film.mp4", dream, OutputSettings(), PIECES)
     assert checksums(summary) == one
-    assert len(opened) == 1
+    assert len(opened) == 2  # to try it, and to dream
 
 
 @pytest.mark.real
@@ -369,7 +370,7 @@ def test_a_job_of_another_version_is_told_from_a_damaged_one(
 def test_what_is_left_over_is_told_apart(tiny: Make, source: Path, tmp_path: Path) -> None:
     target, keep = tmp_path / "film.mp4", FilmSettings(chunk_seconds=0.24, keep_chunks=True)
     render_film(source, target, tiny(), OutputSettings(end=0.4), keep)
-    with pytest.raises(SinkError, match=r"holds the chunks of .*film\.mp4 as it is"):
+    with pytest.raises(SinkError, match=r"film\.mp4, which is finished: --resume removes it"):
         render_film(source, target, tiny(), OutputSettings(), PIECES, overwrite=True)
     foreign = tmp_path / "other.mp4.dream"
     foreign.mkdir()
@@ -421,17 +422,17 @@ def test_a_run_killed_while_it_places_the_result(
     class Killed(BaseException):
         pass
 
-    place = film_module.place
+    place = placing.place
 
     def placed_then_killed(made: Path, path: Path, *, overwrite: bool) -> Path:
         place(made, path, overwrite=overwrite)
         raise Killed
 
-    monkeypatch.setattr(film_module, "place", placed_then_killed)
+    monkeypatch.setattr(placing, "place", placed_then_killed)
     target, output = tmp_path / name, OutputSettings(end=0.4)
     with pytest.raises(Killed):
         render_film(source, target, tiny(), output, PIECES)
-    monkeypatch.setattr(film_module, "place", place)
+    monkeypatch.setattr(placing, "place", place)
     made = sorted(path.name for path in tmp_path.iterdir() if path.is_file())
     resume(source, target, tiny(), end=0.4)
     assert sorted(path.name for path in tmp_path.iterdir()) == made
@@ -439,10 +440,80 @@ def test_a_run_killed_while_it_places_the_result(
 
 
 @pytest.mark.real
+def test_pictures_that_are_placed_are_not_placed_again(
+    tiny: Make, source: Path, tmp_path: Path
+) -> None:
+    target, keep = tmp_path / "%03d.png", FilmSettings(chunk_seconds=0.24, keep_chunks=True)
+    render_film(source, target, tiny(), OutputSettings(end=0.4), keep)
+    (tmp_path / "003.png").write_text("mine")
+    resume(source, target, tiny(), end=0.4)
+    assert (tmp_path / "003.png").read_text() == "mine"
+    assert len(list(tmp_path.iterdir())) == 10
+
+
+def test_a_report_is_not_made_of_what_is_left_of_the_records(
+    tiny: Make, source: Path, tmp_path: Path
+) -> None:
+    target, keep = tmp_path / "film.mp4", FilmSettings(chunk_seconds=0.24, keep_chunks=True)
+    render_film(source, target, tiny(), OutputSettings(end=0.4), keep)
+    (tmp_path / "film.mp4.dream" / "000000.json").unlink()  # killed while the folder was removed
+    reported: list[FilmSummary] = []
+    output = OutputSettings(end=0.4)
+    render_film(source, target, tiny(), output, PIECES, resume=True, on_finished=reported.append)
+    assert not reported
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+
+
+def test_what_others_have_put_into_the_folder_stays(
+    tiny: Make, source: Path, tmp_path: Path
+) -> None:
+    folder = begin(source, tmp_path / "film.mp4", tiny(), 2)
+    (folder / "notes.txt").write_text("precious")
+    resume(source, tmp_path / "film.mp4", tiny())
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+
+
+def test_a_version_with_more_settings_goes_on(tiny: Make, source: Path, tmp_path: Path) -> None:
+    folder = begin(source, tmp_path / "film.mp4", tiny(), 3)
+    job = folder / "job.json"
+    data = json.loads(job.read_text())
+    del data["dream"]["max_loss"]  # as a version wrote it that did not know it
+    job.write_text(json.dumps(data))
+    begun, dreamed = len(list(folder.glob("000*.json"))), list[int]()
+    watcher = Watcher(done=lambda chunk, record: dreamed.append(chunk.number))
+    render_film(
+        source,
+        tmp_path / "film.mp4",
+        tiny(),
+        OutputSettings(),
+        PIECES,
+        resume=True,
+        watcher=watcher,
+    )
+    assert len(dreamed) == 9 - begun
+
+
+def test_what_settings_name_may_move_but_not_vanish(
+    tiny: Make, source: Path, tmp_path: Path
+) -> None:
+    guide, moved = tmp_path / "guide.png", tmp_path / "moved.png"
+    write_picture(Picture(clips.patch_image()), guide)
+    shutil.copy(guide, moved)
+    begin(source, tmp_path / "film.mp4", tiny(guide=guide), 2)
+    with pytest.raises(SettingsError, match=r"guide was .*guide\.png, not .*nothing\.png"):
+        resume(source, tmp_path / "film.mp4", tiny(guide=tmp_path / "nothing.png"))
+    guide.unlink()
+    with pytest.raises(SourceError, match=r"guide\.png"):
+        resume(source, tmp_path / "film.mp4", tiny(guide=guide))
+    resume(source, tmp_path / "film.mp4", tiny(guide=moved))
+
+
+@pytest.mark.real
 def test_what_appears_meanwhile_is_kept(tiny: Make, source: Path, tmp_path: Path) -> None:
     target, notes = tmp_path / "film.mp4", films.Notes()
     watcher = Watcher(joining=lambda: target.write_text("mine"), note=notes)  # type: ignore[arg-type, return-value]
-    render_film(source, target, tiny(), OutputSettings(end=0.4), PIECES, watcher=watcher)
+    summary = render_film(source, target, tiny(), OutputSettings(end=0.4), PIECES, watcher=watcher)
+    assert summary.target == tmp_path / "film.2.mp4"
     assert target.read_text() == "mine"
     assert len(frames_of(tmp_path / "film.2.mp4")) == 10
     assert "was kept: see" in notes
@@ -483,8 +554,8 @@ def test_a_source_that_changes_is_noticed(
     other = films.make_film(tmp_path / "other.mp4", (20, 14, 9))
 
     def swap(progress: Progress) -> None:
-        if progress.chunks_done == 2:
-            shutil.copy(other, moved)
+        if progress.chunks_done == 2 and other.exists():
+            other.replace(moved)
 
     monkeypatch.setattr(Studio, "_take_reader", lambda self, task: Reader(task.source))
     with pytest.raises(ChunkFailed, match="is not what it was when the film was planned"):
@@ -629,6 +700,55 @@ def test_a_worker_that_is_killed_is_replaced(network: Path, source: Path, tmp_pa
     assert "are dreamed again" in notes
 
 
+@pytest.mark.real
+def test_a_crew_that_is_broken_ends(network: Path, source: Path, tmp_path: Path) -> None:
+    killed: list[int] = []
+
+    def kill(chunk: Chunk, record: Record) -> None:
+        if not killed:
+            killed.append(int(record.worker.rpartition(":")[2]))
+            os.kill(killed[0], signal.SIGKILL)
+            raise KeyboardInterrupt  # all that is at work ends, and nobody comes after it
+
+    begun = time.monotonic()
+    with pytest.raises(Interrupted, match=r"of 9 chunks are done"):
+        render_film(
+            source,
+            tmp_path / "film.mp4",
+            of_file(network),
+            OutputSettings(),
+            FilmSettings(chunk_seconds=0.24, workers=2),
+            watcher=Watcher(done=kill),
+        )
+    assert time.monotonic() - begun < 60
+
+
+@pytest.mark.real
+def test_a_film_is_not_dreamed_on_when_it_is_stopped_at_once(
+    tiny: Make, source: Path, tmp_path: Path
+) -> None:
+    crew = Single()
+    with VideoSource(source) as opened:
+        plan = make_plan(opened, 99, cuts=False)
+        task = Task(
+            plan.chunks[0],
+            Excerpt.of(opened),
+            opened.info,
+            tmp_path / "a.mp4",
+            tiny(),
+            OutputSettings(),
+            tmp_path,
+        )
+    future = crew.submit(task, 0)
+    while not crew.dreamed(0):
+        time.sleep(0.01)
+    crew.close(wait=False)
+    with pytest.raises(Interrupted):
+        future.result(timeout=30)
+    assert crew.dreamed(0) < plan.frames
+    assert not list(tmp_path.iterdir())
+
+
 def command(network: Path, source: Path, target: Path, *more: str) -> list[str]:
     options = ["--network", str(network), "--layer", "conv1", "--warm-up", "2"]
     pieces = ["--chunk-seconds", "0.24", "--workers", "2", "--quiet"]
@@ -653,11 +773,18 @@ def test_what_is_killed_goes_on(network: Path, source: Path, tmp_path: Path) -> 
         assert run.poll() is None
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
-    assert folder.exists()
+    done = {path.stem: json.loads(path.read_text()) for path in folder.glob("000*.json")}
     assert not target.exists()
     again = command(network, source, target, "--resume", "--report", str(report))
     subprocess.run(again, check=True, timeout=120)
-    assert json.loads(report.read_text())["checksums"] == one
+    made = json.loads(report.read_text())
+    assert made["checksums"] == one
+    for number, record in done.items():
+        chunk = made["chunks"][int(number)]
+        assert (chunk["worker"], chunk["seconds"]) == (
+            record["worker"],
+            round(record["seconds"], 3),
+        )
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "film.mp4",
         "one.mp4",

@@ -12,6 +12,7 @@ import pytest
 
 from stream_dream.errors import DiskFull, Interrupted, SourceError
 from stream_dream.film.chunk import Task
+from stream_dream.film.crew import WorkerEnded
 from stream_dream.film.foreman import ChunkFailed, Foreman, Progress
 from stream_dream.film.plan import Chunk, Plan
 from stream_dream.film.reading import Excerpt
@@ -258,8 +259,44 @@ def test_what_is_at_work_when_another_fails_is_told(monkeypatch: pytest.MonkeyPa
 
 
 def test_ctrl_c_twice_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    finished: dict[int, Record] = {}
+    looks: list[bool] = []
+
     def stop(progress: Progress) -> None:
-        raise KeyboardInterrupt
+        looks.append(progress.stopping)
+        if len(looks) in (1, 3):  # the second says that it is stopping
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        work(films.plan_with([5], [4], [3]), FakeCrew(1), monkeypatch, None, stop)
+        work(films.plan_with([5], [4], [3], [2]), FakeCrew(4), monkeypatch, finished, stop)
+    assert looks == [False, True, True]
+    assert sorted(finished) == [0, 1]
+
+
+def test_only_the_chunk_whose_worker_ended_is_charged(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(task: Task) -> BaseException | None:
+        own = task.chunk.number == 0
+        return WorkerEnded(its_own=own) if own or task.attempt == 1 else None
+
+    crew = FakeCrew(1, end)
+    monkeypatch.setattr(crew, "lost", lambda error: isinstance(error, WorkerEnded))
+    with pytest.raises(ChunkFailed, match="frames 0 to 4 failed 3 times: its worker was ended"):
+        work(films.plan_with([5], [4]), crew, monkeypatch)
+    assert [attempt for number, attempt in crew.begun if number == 0] == [1, 2, 3]
+
+
+def test_a_chunk_beside_one_whose_worker_ended_is_not_charged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ends = 5
+
+    def end(task: Task) -> BaseException | None:
+        nonlocal ends
+        ends -= 1
+        return WorkerEnded(its_own=False) if ends > 0 else None
+
+    finished: dict[int, Record] = {}
+    crew = FakeCrew(1, end)
+    work(films.plan_with([5]), crew, monkeypatch, finished)
+    assert crew.begun == [(0, 1)] * 5
+    assert sorted(finished) == [0]

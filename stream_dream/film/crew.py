@@ -6,18 +6,17 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections.abc import MutableSequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import SpawnContext
 from multiprocessing.sharedctypes import RawArray
 from typing import Any, Protocol
 
+from stream_dream.errors import Interrupted
 from stream_dream.film.chunk import Studio, Task
 from stream_dream.film.records import Record
 from stream_dream.frame import FrameReport
-
-_WATCH_SECONDS = 0.5
 
 
 class Crew(Protocol):
@@ -56,6 +55,7 @@ class Single:
         self.threads: int | None = None
         self._studio = Studio(side_by_side)
         self._frames = [0] * side_by_side
+        self._stopped = threading.Event()
         self._pool = ThreadPoolExecutor(side_by_side, "chunk")
 
     def submit(self, task: Task, place: int) -> Future[Record]:
@@ -63,6 +63,8 @@ class Single:
         self._frames[place] = 0
 
         def count(report: FrameReport) -> None:
+            if self._stopped.is_set():
+                raise Interrupted("the work was ended")
             self._frames[place] = report.index - task.chunk.first + 1
 
         return self._pool.submit(self._studio.dream, task, count)
@@ -79,7 +81,9 @@ class Single:
         """Do nothing."""
 
     def close(self, *, wait: bool) -> None:
-        """End the threads."""
+        """End the threads; those that are not waited for end with the frame that they are at."""
+        if not wait:
+            self._stopped.set()
         self._pool.shutdown(wait=wait, cancel_futures=True)
         if wait:
             self._studio.close()
@@ -107,82 +111,113 @@ class Processes:
             threads = max(1, (os.cpu_count() or 1) // count)
         self.threads = threads
         self._counts = RawArray("q", count)
-        self._others = set(multiprocessing.active_children())
+        self._pids = RawArray("q", count)
+        self._broken = False
         self._pool = self._start()
 
     def submit(self, task: Task, place: int) -> Future[Record]:
         """Begin a chunk."""
-        self._counts[place] = 0
+        self._counts[place] = self._pids[place] = 0
+        outcome = Future[Record]()
+
+        def pass_on(done: Future[Record]) -> None:
+            error = done.exception()
+            if isinstance(error, BrokenProcessPool):
+                self._broken = True
+                alive = {process.pid for process in multiprocessing.active_children()}
+                error = WorkerEnded(its_own=self._pids[place] not in alive)
+            if error is not None:
+                outcome.set_exception(error)
+            else:
+                outcome.set_result(done.result())
+
         try:
-            return self._pool.submit(_dream, task, place)
-        except BrokenProcessPool as error:
-            failed = Future[Record]()
-            failed.set_exception(error)
-            return failed
+            self._pool.submit(_dream, task, place).add_done_callback(pass_on)
+        except BrokenProcessPool:
+            self._broken = True
+            outcome.set_exception(WorkerEnded(its_own=False))
+        return outcome
 
     def dreamed(self, place: int) -> int:
         """Tell how many frames of its chunk are done at a place."""
         return int(self._counts[place])
 
     def lost(self, error: BaseException) -> bool:
-        """Tell whether a process was killed: the others have ended then, too."""
-        return isinstance(error, BrokenProcessPool)
+        """Tell whether a process was killed: the others are of no use then, either."""
+        return isinstance(error, WorkerEnded)
 
     def renew(self) -> None:
         """Replace the processes."""
-        self._kill()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self.close(wait=True)
+        self._broken = False
         self._pool = self._start()
 
     def close(self, *, wait: bool) -> None:
         """End the processes."""
-        if not wait:
+        if self._broken or not wait:
             self._kill()
         self._pool.shutdown(wait=wait, cancel_futures=True)
 
     def _kill(self) -> None:
-        """Kill the processes; a broken pool would only terminate them, which they ignore."""
-        for process in set(multiprocessing.active_children()) - self._others:
+        """Kill the processes: a broken pool waits for those that do not hear SIGTERM for ever."""
+        for process in list((self._pool._processes or {}).values()):
             process.kill()
 
     def _start(self) -> ProcessPoolExecutor:
-        # When we are made to stop at once, Python complains of semaphores that nobody returned.
-        os.environ.setdefault(
-            "PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker"
-        )
-        # Spawned: TensorFlow does not survive a fork.
-        context = multiprocessing.get_context("spawn")
+        context = spawning()
         return ProcessPoolExecutor(
             self.places,
             context,
             initializer=_begin,
-            initargs=(os.getpid(), self._counts, context.Value("q", 0), self.threads),
+            initargs=(self._counts, self._pids, context.Value("q", 0), self.threads),
         )
+
+
+class WorkerEnded(Exception):
+    """A chunk whose worker was killed, or had to end because another one was.
+
+    Attributes:
+        its_own: True if it was the chunk's own worker that was killed.
+    """
+
+    def __init__(self, *, its_own: bool) -> None:
+        """Tell which."""
+        which = "its worker" if its_own else "a worker beside it"
+        super().__init__(f"{which} was ended from outside, perhaps for lack of memory")
+        self.its_own = its_own
 
 
 _studio: Studio | None = None
 _counts: MutableSequence[int] = []
+_pids: MutableSequence[int] = []
 
 
-def begin_process(parent: int) -> None:
+def spawning() -> SpawnContext:
+    """Return what starts processes anew: TensorFlow does not survive a fork."""
+    # When we are made to stop at once, Python complains of semaphores that nobody returned.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker")
+    return multiprocessing.get_context("spawn")
+
+
+def begin_process() -> None:
     """Leave signals to the parent, and end with it, however it ends."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None:
             signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _begin(parent: int, counts: Any, begun: Any, threads: int | None) -> None:
+def _begin(counts: Any, pids: Any, begun: Any, threads: int | None) -> None:
     """Prepare a worker process."""
-    global _studio, _counts
-    begin_process(parent)
+    global _studio, _counts, _pids
+    begin_process()
     with begun.get_lock():
         number = begun.value
         begun.value += 1
     if threads is not None:
         _keep_to_cores(number, threads)
-    _studio, _counts = Studio(), counts
+    _studio, _counts, _pids = Studio(), counts, pids
 
 
 def _keep_to_cores(number: int, count: int) -> None:
@@ -195,16 +230,18 @@ def _keep_to_cores(number: int, count: int) -> None:
         os.sched_setaffinity(0, own)
 
 
-def _end_with(parent: int) -> None:
+def _end_with_parent() -> None:
     """End this process when its parent has ended: nobody would take what it makes."""
-    while os.getppid() == parent:
-        time.sleep(_WATCH_SECONDS)
-    os._exit(1)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _dream(task: Task, place: int) -> Record:
     """Dream a chunk in a worker process."""
     assert _studio is not None
+    _pids[place] = os.getpid()
 
     def count(report: FrameReport) -> None:
         _counts[place] = report.index - task.chunk.first + 1

@@ -36,7 +36,7 @@ def write_json(path: Path, data: Any) -> None:
 
 def sync(path: Path) -> None:
     """Wait until a file that has been written is on the disk."""
-    with path.open("rb") as file:
+    with path.open("r+b") as file:  # Windows wants it writable
         os.fsync(file.fileno())
 
 
@@ -48,6 +48,9 @@ def sync_folder(path: Path) -> None:
         return
     try:
         os.fsync(folder)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # which file systems may not know
+            raise
     finally:
         os.close(folder)
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from stream_dream.dreaming import opened_mask, written_shape
-from stream_dream.errors import Interrupted, SettingsError, SinkError, SourceError
+from stream_dream.errors import Interrupted, SettingsError, SinkError
 from stream_dream.film.checking import check, missing
 from stream_dream.film.chunk import Task
 from stream_dream.film.cluster.connection import Cluster, ClusterLost, reached
@@ -20,20 +20,18 @@ from stream_dream.film.crew import Crew, Processes, Single
 from stream_dream.film.foreman import ChunkFailed, Foreman
 from stream_dream.film.job import (
     Job,
-    announce,
     clear_parts,
     finished,
     folder_of,
     has_job,
-    is_placed,
     refuse_left_over,
     remove_job,
     versions,
-    was_announced,
     working_in,
 )
 from stream_dream.film.joining import joined
 from stream_dream.film.measuring import fastest_count, sample_of
+from stream_dream.film.placing import is_half_placed, place_result, placed_as
 from stream_dream.film.plan import Chunk, Plan
 from stream_dream.film.planning import plan_of
 from stream_dream.film.reading import Excerpt
@@ -47,7 +45,7 @@ from stream_dream.media.picture import READABLE_PICTURES
 from stream_dream.media.probe import has_more
 from stream_dream.media.sound import Soundtrack
 from stream_dream.media.source import VideoSource
-from stream_dream.media.target import check_target, is_pattern, left_over, place
+from stream_dream.media.target import check_target, left_over
 from stream_dream.quiet import hushed
 from stream_dream.settings import DreamSettings, OutputSettings
 
@@ -119,8 +117,9 @@ def render_film(
     folder = folder_of(target)
     if not resume:
         refuse_left_over(folder, target)
-    # Of numbered pictures some may be there already; a film is there as it was announced.
-    ours = was_announced(folder) and (is_pattern(target) or is_placed(folder, target))
+    ours = has_job(folder) and (
+        placed_as(folder, target) is not None or is_half_placed(folder, target)
+    )
     check_target(target, overwrite=overwrite or ours, source=source, mask=output.mask)
     with VideoSource(source, start=output.start, end=output.end) as opened:
         with opened_mask(output, opened.info, opened.first):
@@ -129,9 +128,11 @@ def render_film(
         render.overwrite, render.watcher = overwrite or ours, watcher or Watcher()
         with working_in(render.folder), reached(film) as render.cluster:
             summary = render.run()
-            on_finished(summary)
+            # Where a run was killed while it removed the folder, it had been called.
+            if len(summary.records) == len(summary.plan.chunks):
+                on_finished(summary)
             if not film.keep_chunks:
-                remove_job(render.folder)
+                render.remove_folder()
     return summary
 
 
@@ -173,20 +174,22 @@ class _Render:
         anew = not has_job(self.folder)
         job = self._job(anew)
         plan, records = job.plan, finished(self.folder, job)
-        if not is_placed(self.folder, self._target):
+        placed = placed_as(self.folder, self._target)
+        if placed is None:
             try:
                 records = self._check(plan, records)
-                with self._stage("dream"):
-                    self._dream_chunks(job, records)
+                if not anew and missing(plan, records):
+                    self._prepare()
+                self._dream_chunks(job, records)
                 with self._stage("join"):
-                    self._join(plan)
+                    placed = self._join(plan)
             except (ChunkFailed, ClusterLost, SinkError) as error:
-                raise type(error)(f"{error}; {self._kept(plan, records, anew)}") from error
+                raise type(error)(f"{error}; {self._kept(job, anew)}") from error
             except (KeyboardInterrupt, Interrupted):
-                raise Interrupted(f"interrupted: {self._kept(plan, records, anew)}") from None
-        notes = [plan.shortfall, left_over(self._target, plan.frames)]
+                raise Interrupted(f"interrupted: {self._kept(job, anew)}") from None
+        notes = [plan.shortfall, left_over(placed, plan.frames)]
         return FilmSummary(
-            target=self._target,
+            target=placed,
             plan=plan,
             records=tuple(records[number] for number in sorted(records)),
             seconds=time.monotonic() - begun,
@@ -196,20 +199,28 @@ class _Render:
             warning="; ".join(filter(None, notes)) or None,
         )
 
+    def remove_folder(self) -> None:
+        """Remove the folder of the job; what stands in the way of that is only noted."""
+        try:
+            remove_job(self.folder)
+        except OSError as error:
+            self.watcher.note(f"{self.folder} could not be removed: {error.strerror}")
+
     def _job(self, anew: bool) -> Job:
         """Begin a job, or take up the one that was begun."""
         try:
             if not anew:
                 return self._begun()
-            with self._stage("prepare"):
-                spread = self._film.workers != 1 or self.cluster is not None
-                try_dream(self._dream, apart=spread)
+            self._prepare()
             with self._stage("plan"):
                 return self._begin()
-        except OSError as error:
-            raise SourceError(f"{error.filename} cannot be read: {error.strerror}") from error
         except KeyboardInterrupt:
             raise Interrupted("interrupted before the first frame: nothing is lost") from None
+
+    def _prepare(self) -> None:
+        with self._stage("prepare"):
+            spread = self._film.workers != 1 or self.cluster is not None
+            try_dream(self._dream, apart=spread)
 
     def _begun(self) -> Job:
         """Take up the job that was begun."""
@@ -247,6 +258,8 @@ class _Render:
 
     def _check(self, plan: Plan, records: dict[int, Record]) -> dict[int, Record]:
         """Return the records of the chunks that are good."""
+        if not records:
+            return {}
         with self._stage("check"):
             good, bad = check(self.folder, plan, records, on_checked=self.watcher.checking)
         for line in bad:
@@ -254,10 +267,14 @@ class _Render:
         return good
 
     def _dream_chunks(self, job: Job, records: dict[int, Record]) -> None:
-        plan, key = job.plan, job.key
-        left = missing(plan, records)
+        left = missing(job.plan, records)
         if not left:
             return
+        with self._stage("dream"):
+            self._dream_those(left, job, records)
+
+    def _dream_those(self, left: list[Chunk], job: Job, records: dict[int, Record]) -> None:
+        plan, key = job.plan, job.key
         crew = self._crew(plan, len({chunk.shot for chunk in left}))
 
         def task(chunk: Chunk) -> Task:
@@ -330,8 +347,8 @@ class _Render:
 
         return BATCH_OF_GPU if has_gpu() else 1
 
-    def _join(self, plan: Plan) -> None:
-        """Make the final file, and give it its name."""
+    def _join(self, plan: Plan) -> Path:
+        """Make the final file, and give it its name; return the one that it has got."""
         self.watcher.joining()
         info, source = self._source.info, self._source
         size, pixel_aspect = written_shape(info, self._output)
@@ -346,19 +363,20 @@ class _Render:
         try:
             encoded = joined(self.folder, plan, completion.format, info.fps)
             made = completion.make(encoded, plan.frames, room=self.folder)
-            announce(self.folder, made)
-            placed = place(made, self._target, overwrite=self.overwrite)
+            placed = place_result(self.folder, made, self._target, overwrite=self.overwrite)
         except OSError as error:
             raise SinkError(f"{self._target} could not be written: {error.strerror}") from error
         if placed != self._target:
             self.watcher.note(f"{self._target} has appeared meanwhile and was kept: see {placed}")
+        return placed
 
-    def _kept(self, plan: Plan, records: dict[int, Record], anew: bool) -> str:
+    def _kept(self, job: Job, anew: bool) -> str:
         """Say what is kept; what was begun in vain does not stand in the way of another try."""
+        records = finished(self.folder, job)
         if not records and anew:
-            remove_job(self.folder)
+            self.remove_folder()
             return "no chunk was finished, nothing is kept"
-        done = f"{len(records)} of {len(plan.chunks)} chunks are done and kept"
+        done = f"{len(records)} of {len(job.plan.chunks)} chunks are done and kept"
         return f"{done} in {self.folder}: continue with --resume"
 
     @contextmanager

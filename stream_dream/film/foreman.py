@@ -18,7 +18,7 @@ from stream_dream.errors import (
     first_line,
 )
 from stream_dream.film.chunk import Task
-from stream_dream.film.crew import Crew
+from stream_dream.film.crew import Crew, WorkerEnded
 from stream_dream.film.plan import Chunk, Plan
 from stream_dream.film.records import Record
 
@@ -195,12 +195,14 @@ class Foreman:
         reason = first_line(error)
         if (
             isinstance(error, _HOPELESS)
-            or task.attempt >= ATTEMPTS
+            or (task.attempt >= ATTEMPTS and not _is_innocent(error))
             or not isinstance(error, Exception)
         ):
             self._failure = self._failure or self._failed(task, reason)
             self._stopping = True
             return
+        if _is_innocent(error):
+            self._attempts[task.chunk.number] -= 1
         self._retries += 1
         self._on_retry(task.chunk, reason)
         self._add(task.chunk)
@@ -233,3 +235,8 @@ class Foreman:
         times = "" if task.attempt == 1 else f" {task.attempt} times"
         last = chunk.first + chunk.frames - 1
         return ChunkFailed(f"frames {chunk.first} to {last} failed{times}: {reason}")
+
+
+def _is_innocent(error: BaseException) -> bool:
+    """Tell whether a chunk failed only because another one's worker did."""
+    return isinstance(error, WorkerEnded) and not error.its_own

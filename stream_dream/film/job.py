@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
+import re
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,13 +19,16 @@ from filelock import FileLock, Timeout
 
 from stream_dream.errors import SettingsError, SinkError, SourceError
 from stream_dream.film.files import fingerprint, unwritable, write_json
+from stream_dream.film.joining import CHUNK_LIST
+from stream_dream.film.placing import PLACING, placed_as
 from stream_dream.film.plan import Plan
 from stream_dream.film.records import Record
-from stream_dream.media.target import is_pattern
 from stream_dream.settings import DreamSettings, OutputSettings
 
 _VERSION = 1
-_JOB, _LOCK, _PLACING = "job.json", "lock", "placing.json"
+_JOB, _LOCK = "job.json", "lock"
+# Pictures, states and records.
+_OF_CHUNKS = re.compile(r"\d{6,}\.(mp4|npz|json)")
 # What the picture may depend on, if only in its last bits.
 _LIBRARIES = ("stream-dream", "tensorflow", "keras", "opencv-python", "imageio-ffmpeg")
 
@@ -41,6 +45,7 @@ class Job:
         plan: Its chunks.
         versions: Of what it was begun with.
         files: Fingerprints of the film, and of the files that the settings name.
+        key: What the records of its chunks know it by.
     """
 
     source: Path
@@ -50,6 +55,7 @@ class Job:
     plan: Plan
     versions: dict[str, str]
     files: dict[str, Any]
+    key: str
 
     @classmethod
     def of(
@@ -62,23 +68,12 @@ class Job:
     ) -> Self:
         """Describe a render that begins now. Raises ``SourceError``."""
         files = _fingerprints(source, dream, output)
-        return cls(source.absolute(), dream, output, chunk_seconds, plan, versions(), files)
-
-    @property
-    def key(self) -> str:
-        """What the records of its chunks name it by."""
-        known = json.dumps(self._to_json(), sort_keys=True)
-        return hashlib.sha256(known.encode()).hexdigest()[:16]
+        known = (source.absolute(), dream, output, chunk_seconds, plan, versions(), files)
+        return cls(*known, uuid.uuid4().hex)
 
     def write(self, folder: Path) -> None:
         """Write it down in its folder. Raises ``SinkError``."""
-        try:
-            write_json(folder / _JOB, self._to_json())
-        except OSError as error:
-            raise unwritable(folder, error) from error
-
-    def _to_json(self) -> dict[str, Any]:
-        return {
+        data = {
             "version": _VERSION,
             "made_with": self.versions,
             "source": str(self.source),
@@ -87,7 +82,12 @@ class Job:
             "output": self.output.model_dump(mode="json"),
             "chunk_seconds": self.chunk_seconds,
             "plan": self.plan.to_json(),
+            "key": self.key,
         }
+        try:
+            write_json(folder / _JOB, data)
+        except OSError as error:
+            raise unwritable(folder, error) from error
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -110,6 +110,7 @@ class Job:
                 plan=Plan.from_json(data["plan"]),
                 versions=dict(data["made_with"]),
                 files=dict(data["files"]),
+                key=str(data["key"]),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             other = _other_version(data)
@@ -124,19 +125,20 @@ class Job:
             ) from error
 
     def differences(self, source: Path, dream: DreamSettings, output: OutputSettings) -> list[str]:
-        """Say in which settings, or files, another render differs from this one."""
+        """Say in which settings, or files, another render differs from this one.
+
+        Files may have moved: what is in them counts.
+        """
+        files = _fingerprints(source, dream, output)
         found = []
         for before, now in ((self.dream, dream), (self.output, output)):
             for name in type(before).model_fields:
                 was, wanted = getattr(before, name), getattr(now, name)
-                if was != wanted:
+                if was != wanted and not (name in files and name in self.files):
                     found.append(f"{name.replace('_', '-')} was {_text(was)}, not {_text(wanted)}")
-        files = _fingerprints(source, dream, output)
-        return found + [
-            f"the {name} was another file than it is now"
-            for name in files
-            if name in self.files and files[name] != self.files[name]
-        ]
+        both = [name for name in files if name in self.files]
+        changed = [name for name in both if files[name] != self.files[name]]
+        return found + [f"the {name} was another file than it is now" for name in changed]
 
 
 def folder_of(target: Path) -> Path:
@@ -161,46 +163,31 @@ def finished(folder: Path, job: Job) -> dict[int, Record]:
     return {record.number: record for record in records if record is not None}
 
 
-def announce(folder: Path, made: Path) -> None:
-    """Write down that a finished file is going to be given its name."""
-    known = fingerprint(made) if made.is_file() else None
-    write_json(folder / _PLACING, known)
-
-
-def was_announced(folder: Path) -> bool:
-    """Tell whether an earlier run was about to give the result its name."""
-    return has_job(folder) and (folder / _PLACING).exists()
-
-
-def is_placed(folder: Path, target: Path) -> bool:
-    """Tell whether the file that was announced has got its name."""
-    if is_pattern(target):  # some of the pictures may be there; how many does not tell
-        return False
-    with suppress(OSError, ValueError):
-        return bool(json.loads((folder / _PLACING).read_text("utf-8")) == fingerprint(target))
-    return False
-
-
 def clear_parts(folder: Path) -> None:
-    """Remove what a run that was killed has left half done."""
-    for path in folder.iterdir():
-        if ".part" in path.suffixes:
-            _remove(path)
+    """Remove what a run that was killed has left half done. Raises ``SinkError``."""
+    try:
+        for path in folder.iterdir():
+            if ".part" in path.suffixes:
+                _remove(path)
+    except OSError as error:
+        raise unwritable(folder, error) from error
 
 
 def remove_job(folder: Path) -> None:
-    """Remove all but the lock; a run killed meanwhile can be continued, and finds nothing to do."""
-    last = [folder / _JOB, folder / _PLACING]
+    """Remove what belongs to a job, all but the lock, and nothing else.
+
+    A run killed meanwhile can be continued, and finds nothing to do. Raises ``OSError``.
+    """
     for path in folder.iterdir():
-        if path not in last and path.name != _LOCK:
+        if _OF_CHUNKS.fullmatch(path.name) or path.name == CHUNK_LIST or ".part" in path.suffixes:
             _remove(path)
-    for path in last:
-        path.unlink(missing_ok=True)
+    (folder / _JOB).unlink(missing_ok=True)
+    (folder / PLACING).unlink(missing_ok=True)
 
 
 def _is_rest(path: Path) -> bool:
     """Tell whether a file is what a run leaves that has not begun a job."""
-    return path.name in (_LOCK, _PLACING) or ".part" in path.suffixes
+    return path.name in (_LOCK, PLACING) or ".part" in path.suffixes
 
 
 def _remove_rest(folder: Path) -> None:
@@ -251,17 +238,18 @@ def refuse_left_over(folder: Path, target: Path) -> None:
     if not folder.is_dir():
         return
     _refuse_foreign(folder)
-    if is_placed(folder, target):
+    if not has_job(folder):
+        return
+    if placed_as(folder, target):
         raise SinkError(
-            f"{folder} holds the chunks of {target} as it is: move it elsewhere, or delete it",
+            f"{folder} holds the chunks of {target}, which is finished: --resume removes it",
             exit_code=2,
         )
-    if has_job(folder):
-        raise SinkError(
-            f"{folder} holds a render that was begun and not finished: continue it with --resume, "
-            "or delete it",
-            exit_code=2,
-        )
+    raise SinkError(
+        f"{folder} holds a render that was begun and not finished: continue it with --resume, or "
+        "delete it",
+        exit_code=2,
+    )
 
 
 def _refuse_foreign(folder: Path) -> None:

@@ -10,7 +10,8 @@ from stream_dream.film.records import ChunkFiles
 from stream_dream.media.finishing import Encoded
 from stream_dream.media.formats import Format
 
-_LIST = "chunks.ffconcat"
+CHUNK_LIST = "chunks.ffconcat"
+"""The name of the list that ffmpeg reads."""
 
 
 def joined(folder: Path, plan: Plan, made: Format, fps: Fraction) -> Encoded:
@@ -33,7 +34,7 @@ def joined(folder: Path, plan: Plan, made: Format, fps: Fraction) -> Encoded:
         escaped = picture.replace("'", "'\\''")
         lines.append(f"file 'file:{escaped}'")
         lines.append(f"duration {float(chunk.frames / fps):.6f}")
-    path = folder / _LIST
+    path = folder / CHUNK_LIST
     path.write_text("\n".join(lines) + "\n", "utf-8")
     given = ("-f", "concat", "-safe", "0", "-i", str(path.absolute()))
     frame = f"(1/({fps}*TB))"

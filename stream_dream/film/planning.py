@@ -93,13 +93,21 @@ def _key(source: VideoSource, chunk_frames: int, *, cuts: bool) -> str:
     excerpt = Excerpt.of(source)
     known: dict[str, Any] = {
         "version": _VERSION,
-        "file": fingerprint(source.path),
+        "file": _identity(source.path),
         "excerpt": [excerpt.first, str(excerpt.fps), excerpt.end],
         "chunk_frames": chunk_frames,
         "cuts": cuts and version("scenedetect"),
         "decoder": _decoder(),
     }
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _identity(path: Path) -> list[Any]:
+    """Tell a file from others, and from itself after a change. Raises ``SourceError``."""
+    try:
+        return [fingerprint(path), path.stat().st_mtime_ns]
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _decoder() -> list[str | None]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from multiprocessing.connection import Connection
 
 from stream_dream.dreaming import Guided, make_ascent
-from stream_dream.film.crew import begin_process
+from stream_dream.errors import StreamDreamError
+from stream_dream.film.crew import begin_process, spawning
+from stream_dream.media.guide import GuideReader
 from stream_dream.settings import DreamSettings
 
 
@@ -22,16 +23,44 @@ def try_dream(dream: DreamSettings, *, apart: bool) -> None:
     Raises:
         SettingsError, NetworkError, SourceError: It cannot be done.
     """
-    if not apart:
+    if apart:
+        _try_apart(dream)
+    else:
         _try(dream)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        1, context, initializer=begin_process, initargs=(os.getpid(),)
-    ) as pool:
-        pool.submit(_try, dream).result()
 
 
 def _try(dream: DreamSettings) -> None:
     ascent = make_ascent(dream)
-    Guided(ascent.guide, dream.guide)
+    with closing(GuideReader(dream.guide)) as guides:
+        Guided(ascent.guide, guides.images())
+
+
+def _try_apart(dream: DreamSettings) -> None:
+    context = spawning()
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_tell, args=(dream, sender), daemon=True)
+    process.start()
+    sender.close()
+    try:
+        problem: Exception | None = receiver.recv()
+    except EOFError:
+        raise StreamDreamError(
+            "the process that tried out the dream was ended from outside, perhaps for lack of "
+            "memory: dream smaller"
+        ) from None
+    finally:
+        process.kill()
+        process.join()
+    if problem is not None:
+        raise problem
+
+
+def _tell(dream: DreamSettings, sender: Connection) -> None:
+    """Send what is wrong, in a process of its own."""
+    begin_process()
+    try:
+        _try(dream)
+    except Exception as error:
+        sender.send(error)
+    else:
+        sender.send(None)

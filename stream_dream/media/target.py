@@ -173,13 +173,13 @@ def _place(made: Path, path: Path, overwrite: bool) -> Path:
         _move(made, path, overwrite)
         return path
     for number, file in enumerate(sorted(made.iterdir()), start=1):
-        _move(file, path.with_name(_numbered(path.name, number)), overwrite)
+        _move(file, numbered(path, number), overwrite)
     made.rmdir()
     return path
 
 
 def _move(made: Path, path: Path, overwrite: bool) -> None:
-    with made.open("rb") as file:
+    with made.open("r+b") as file:  # Windows wants it writable
         os.fsync(file.fileno())  # else a power cut can leave the name without the contents
     if overwrite:
         made.replace(path)
@@ -202,8 +202,9 @@ def same_file(found: Path, source: Path) -> bool:
         return False
 
 
-def _numbered(name: str, number: int) -> str:
-    return _NUMBER.sub(lambda found: found[0] % number, name)
+def numbered(path: Path, number: int) -> Path:
+    """Return the name of one picture of a numbered sequence."""
+    return path.with_name(_NUMBER.sub(lambda found: found[0] % number, path.name))
 
 
 def is_pattern(path: Path) -> bool:

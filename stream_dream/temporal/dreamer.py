@@ -245,9 +245,12 @@ class TemporalDreamer:
         if self._residual is not None and self._source is not None:
             arrays |= {"residual": self._residual, "source": self._source}
         part = path.with_name(path.name + ".part")
-        with part.open("wb") as file:
-            np.savez(file, **arrays)
-        part.replace(path)
+        try:
+            with part.open("wb") as file:
+                np.savez(file, **arrays)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
     def restore(self, path: Path | str) -> None:
         """Continue from a saved state.
