@@ -59,3 +59,9 @@ class FilmSettings(Model):
         """How many workers were asked for; None where a cluster may tell how many it has."""
         given = "workers" in self.model_fields_set
         return self.workers if given and self.workers != "auto" else None
+
+    def batch_on(self, gpus: float) -> int:
+        """Return how many shots a worker with so many GPUs, or with part of one, dreams at once."""
+        if self.batch != "auto":
+            return self.batch
+        return max(1, round(BATCH_OF_GPU * min(gpus, 1)))

@@ -282,7 +282,7 @@ def working(raylet: int | None = None) -> list[Any]:
     found = []
     for process in psutil.Process(raylet).children(recursive=True):
         with suppress(psutil.Error, IndexError):
-            if process.cmdline()[0].startswith("ray::chunk"):
+            if process.cmdline()[0].startswith("ray::Worker.dream"):
                 found.append(process)
     return found
 

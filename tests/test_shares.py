@@ -47,7 +47,7 @@ def test_graphics_processors_are_shared_out(
 ) -> None:
     share = share_out(nodes, shots, workers)
     assert share == expected
-    assert share.fit(nodes) >= share.places or workers or shots < share.fit(nodes)
+    assert share.fit(nodes) >= share.workers or workers or shots < share.fit(nodes)
 
 
 def test_what_joins_later_is_counted() -> None:
