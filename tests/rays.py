@@ -19,7 +19,7 @@ from stream_dream.settings import DreamSettings, OutputSettings, validated
 
 CHUNK = 30
 # Long enough to be killed in the middle of a chunk, and to be seen there.
-SLOW = 120
+SLOW = 80
 PIECES = FilmSettings(chunk_seconds=CHUNK / 25)
 # A busy machine may take its time; one that hangs has to be noticed.
 SECONDS = 300
@@ -36,7 +36,7 @@ def shared_folder(factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def only_ray(factory: pytest.TempPathFactory) -> Iterator[None]:
     """Wait until no other test runs a Ray: two of them start too slowly, and see each other."""
-    with FileLock(shared_folder(factory) / "only.lock", timeout=2 * SECONDS):
+    with FileLock(shared_folder(factory) / "only.lock", timeout=4 * SECONDS):
         yield
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ import clips
 import films
 import numpy as np
 import pytest
-from rays import CHUNK, PIECES, SLOW, Film, checksums, only_ray
+from rays import CHUNK, PIECES, Film, checksums, only_ray
 
 from stream_dream.film.cluster.connection import Cluster
 from stream_dream.film.cluster.sending import unseen
@@ -88,8 +88,8 @@ def test_a_worker_that_is_killed_has_two_shots_replaced(
     machines: SimpleNamespace, film: Film, tmp_path: Path
 ) -> None:
     # Large rather than many steps, which would let grow what a batch rounds otherwise.
-    source = films.make_film(tmp_path / "a.mp4", (2 * CHUNK,) * 2, size=(480, 320), sound=False)
-    dream = film.dream(dream_size=480, octaves=1, warm_up=0, steps=3, step_size=0.002)
+    source = films.make_film(tmp_path / "a.mp4", (2 * CHUNK,) * 2, size=(320, 240), sound=False)
+    dream = film.dream(dream_size=320, octaves=1, warm_up=0, steps=6, step_size=0.001)
     batched, alone = tmp_path / "batched", tmp_path / "alone"
     notes, done, killed = films.Notes(), set[int](), list[int]()
 
@@ -113,29 +113,16 @@ def test_a_worker_that_is_killed_has_two_shots_replaced(
     assert max(int(np.abs(a - b).max()) for a, b in made) <= 1
 
 
-def b_frames(folder: Path, film: Film) -> Path:
-    """Make an MP4 whose groups of pictures are open."""
-    source = folder / "open.mp4"
-    codec = ("-c:v", "libx264", "-bf", "3", "-x264-params", "open-gop=1:keyint=12")
-    clips.ffmpeg("-i", film.source, *codec, source)
-    return source
-
-
-def incopyable(folder: Path, film: Film) -> Path:
-    """Make a clip that repeats pictures: a frame is not the picture in its place."""
+def half_copyable(folder: Path, film: Film) -> Path:
+    """Make a clip that repeats pictures in its second half: it cannot be cut into copies there."""
     source = folder / "vary.mkv"
     filters = "select='lt(n,40)+not(mod(n,3))'"
     clips.ffmpeg("-i", film.source, "-vf", filters, "-fps_mode", "vfr", source)
     return source
 
 
-@pytest.mark.parametrize("make", [b_frames, incopyable])
 def test_what_is_shipped_gives_the_same_film(
-    machines: SimpleNamespace,
-    film: Film,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    make: Callable[[Path, Film], Path],
+    machines: SimpleNamespace, film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packed: list[bytes] = []
     pack = Packer.pack
@@ -146,7 +133,7 @@ def test_what_is_shipped_gives_the_same_film(
         return shipment
 
     monkeypatch.setattr(Packer, "pack", spy)
-    source = make(tmp_path, film)
+    source = half_copyable(tmp_path, film)
     mask = tmp_path / "mask.mp4"
     clips.ffmpeg("-f", "lavfi", "-i", "gradients=s=64x48:r=25:d=5", "-pix_fmt", "gray", mask)
     output = validated(OutputSettings, {"start": 0.4, "mask": mask})
@@ -155,7 +142,7 @@ def test_what_is_shipped_gives_the_same_film(
     assert checksums(summary) == film.here(source, dream, output)
     assert summary.retries == 0
     chunks = len(summary.plan.chunks)
-    assert len(packed) == chunks if make is not incopyable else len(packed) > chunks
+    assert chunks < len(packed) < 2 * chunks  # some were sent as they are, some without loss
     for task in packed:  # nothing that a worker could read but what it was sent
         assert not any(str(path).encode() in task for path in (tmp_path, film.folder, Path.cwd()))
         assert pickle.loads(task).source.path == Path(source.name)
@@ -195,10 +182,10 @@ def test_a_machine_that_dies_is_done_without(
     machines: SimpleNamespace, film: Film, tmp_path: Path
 ) -> None:
     raylet = machines.second.all_processes["raylet"][0].process.pid
-    notes, dream, dead = films.Notes(), film.dream(steps=SLOW), []
+    notes, dream, dead = films.Notes(), film.dream(), list[int]()
 
     def die(progress: Progress) -> None:
-        if not dead and progress.frames and working(raylet):
+        if not dead and working(raylet):
             dead.append(raylet)
             machines.cluster.remove_node(machines.second, allow_graceful=False)
 
