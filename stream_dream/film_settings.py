@@ -40,8 +40,8 @@ class FilmSettings(Model):
     )
     batch: Batch = Field(
         "auto",
-        description="Shots that a worker dreams in one call, for devices that one frame does not "
-        f"fill; auto is {BATCH_OF_GPU} on a GPU, else 1.",
+        description="Shots that each worker dreams in one call, for devices that one frame does "
+        f"not fill; auto is {BATCH_OF_GPU} on a GPU, else 1.",
         json_schema_extra={"metavar": "NUMBER|auto"},
     )
     cluster: str | None = Field(
