@@ -40,8 +40,8 @@ class FilmSettings(Model):
     )
     batch: Batch = Field(
         "auto",
-        description="Shots that a worker dreams in one call, for devices that one frame does not "
-        f"fill; auto is {BATCH_OF_GPU} on a GPU, else 1.",
+        description="Shots that each worker dreams in one call, for devices that one frame does "
+        f"not fill; auto is {BATCH_OF_GPU} on a GPU, else 1.",
         json_schema_extra={"metavar": "NUMBER|auto"},
     )
     cluster: str | None = Field(
@@ -66,3 +66,9 @@ class FilmSettings(Model):
         """How many workers were asked for; None where a cluster may tell how many it has."""
         given = "workers" in self.model_fields_set
         return self.workers if given and self.workers != "auto" else None
+
+    def batch_on(self, gpus: float) -> int:
+        """Return how many shots a worker with so many GPUs, or with part of one, dreams at once."""
+        if self.batch != "auto":
+            return self.batch
+        return max(1, round(BATCH_OF_GPU * min(gpus, 1)))

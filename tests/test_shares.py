@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stream_dream.film.cluster.shares import Node, Share, share_out
+from stream_dream.film_settings import FilmSettings
 
 FOUR, EIGHT = Node(4), Node(8)
 
@@ -47,7 +48,7 @@ def test_graphics_processors_are_shared_out(
 ) -> None:
     share = share_out(nodes, shots, workers)
     assert share == expected
-    assert share.fit(nodes) >= share.places or workers or shots < share.fit(nodes)
+    assert share.fit(nodes) >= share.workers or workers or shots < share.fit(nodes)
 
 
 def test_what_joins_later_is_counted() -> None:
@@ -55,3 +56,8 @@ def test_what_joins_later_is_counted() -> None:
     assert share.fit([FOUR]) == 4
     assert share.fit([FOUR, EIGHT, Node(0.5)]) == 12
     assert Share(1, 1, 0.5, 0.3333).fit([Node(2, 1)]) == 3
+
+
+def test_only_graphics_processors_get_batches_unless_asked() -> None:
+    assert [FilmSettings().batch_on(gpus) for gpus in (0, 1, 2, 0.5, 0.25)] == [1, 4, 4, 2, 1]
+    assert [FilmSettings(batch=3).batch_on(gpus) for gpus in (0, 1, 0.25)] == [3, 3, 3]

@@ -38,7 +38,7 @@ from stream_dream.film.reading import Excerpt
 from stream_dream.film.records import Record
 from stream_dream.film.trial import try_dream
 from stream_dream.film.watcher import FilmSummary, Watcher
-from stream_dream.film_settings import BATCH_OF_GPU, FilmSettings
+from stream_dream.film_settings import FilmSettings
 from stream_dream.frame import StreamInfo
 from stream_dream.media.completion import Completion
 from stream_dream.media.picture import READABLE_PICTURES
@@ -112,7 +112,7 @@ def render_film(
         Interrupted: On Ctrl-C, when the chunks in work are done; they are kept.
     """
     source, target = Path(source), Path(target)
-    if film.workers != 1 and film.batch not in (1, "auto"):
+    if film.cluster is None and film.workers != 1 and film.batch not in (1, "auto"):
         raise SettingsError("--batch is for one worker that fills a device: leave out --workers")
     folder = folder_of(target)
     if not resume:
@@ -147,6 +147,14 @@ def _anchored(settings: _M) -> _M:
     return settings.model_copy(update=paths)
 
 
+def _batchable(film: FilmSettings, dream: DreamSettings) -> FilmSettings:
+    """Leave batches out where each frame has a guide of its own."""
+    guide = dream.guide
+    if guide is None or guide.suffix.lower() in READABLE_PICTURES:
+        return film
+    return film.model_copy(update={"batch": 1})
+
+
 class _Render:
     """One run of a render."""
 
@@ -163,7 +171,7 @@ class _Render:
         self.watcher = Watcher()
         self.cluster: Cluster | None = None
         self._source, self._target = source, target
-        self._dream, self._output, self._film = dream, output, film
+        self._dream, self._output, self._film = dream, output, _batchable(film, dream)
         self._stages: dict[str, float] = {}
         self._retries = 0
         self._fps = 0.0
@@ -336,16 +344,13 @@ class _Render:
         return Processes(count) if count > 1 else Single(min(self._batch(), shots))
 
     def _batch(self) -> int:
-        """Return how many shots are dreamed in one call."""
-        guide = self._dream.guide
-        if guide is not None and guide.suffix.lower() not in READABLE_PICTURES:
-            return 1  # each frame has another guide
+        """Return how many shots this process dreams in one call."""
         if self._film.batch != "auto":
             return self._film.batch
         with hushed():
             from stream_dream.dream.cores import has_gpu
 
-        return BATCH_OF_GPU if has_gpu() else 1
+        return self._film.batch_on(has_gpu())
 
     def _join(self, plan: Plan) -> Path:
         """Make the final file, and give it its name; return the one that it has got."""

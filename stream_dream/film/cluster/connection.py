@@ -47,8 +47,6 @@ def reached(film: FilmSettings) -> Iterator[Cluster | None]:
             raise SettingsError("ship is for clusters: give the address of one with --cluster")
         yield None
         return
-    if film.batch not in (1, "auto"):
-        raise SettingsError("batch is not for clusters, whose workers dream one chunk at a time")
     cluster = Cluster(film.cluster, film.wanted_workers)
     try:
         yield cluster

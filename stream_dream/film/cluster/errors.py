@@ -5,6 +5,9 @@ from __future__ import annotations
 from stream_dream.errors import SettingsError, first_line
 from stream_dream.film.cluster.connection import ClusterLost
 
+# What Ray says of workers whose machine is gone.
+_NODE_DIED = "its node has died"
+
 
 class WorkerLost(Exception):
     """A worker, or its machine, that has vanished with its chunk."""
@@ -34,16 +37,18 @@ def explained(error: BaseException, machine: str | None, *, local: bool) -> Base
         return _of_task(error, cause, where)
     if isinstance(error, raised.OutOfMemoryError):
         return WorkerLost(f"the memory of {where} was full, so Ray ended the worker")
-    if isinstance(error, raised.WorkerCrashedError):
-        return WorkerLost(f"the worker on {where} was killed")
-    if isinstance(error, raised.NodeDiedError) and not local:
+    gone = isinstance(error, raised.NodeDiedError) or _NODE_DIED in str(error)
+    if isinstance(error, raised.ActorUnavailableError) or (gone and not local):
         return WorkerLost(f"{where} has died, or cannot be reached any more")
+    if isinstance(error, raised.RayActorError | raised.WorkerCrashedError) and not gone:
+        return WorkerLost(f"the worker on {where} was killed")
     if isinstance(error, raised.ObjectLostError):
         return WorkerLost(f"what was sent to or by {where} was lost on the way")
     if isinstance(error, raised.ObjectStoreFullError | raised.OutOfDiskError):
         return WorkerLost(f"the object store of {where} is full: {first_line(error)}")
     broken = (
         raised.NodeDiedError,
+        raised.RayActorError,
         raised.LocalRayletDiedError,
         raised.RaySystemError,
         raised.RpcError,

@@ -1,4 +1,4 @@
-"""How the machines of a cluster are shared out among the chunks that are dreamed side by side."""
+"""How the machines of a cluster are shared out among the workers that dream side by side."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What each of several chunks gets.
+    """What each of several workers gets.
 
     Attributes:
-        places: How many chunks are dreamed side by side.
-        threads: How many threads TensorFlow may use for one.
+        workers: How many work side by side.
+        threads: How many threads TensorFlow may use in one.
         cpus: Processors that Ray sets aside for one.
         gpus: Graphics processors that Ray sets aside for one; a part of one may do.
     """
 
-    places: int
+    workers: int
     threads: int
     cpus: float
     gpus: float = 0.0
@@ -46,7 +46,7 @@ class Share:
 
 
 def share_out(nodes: Sequence[Node], shots: int, workers: int | None = None) -> Share:
-    """Choose how many chunks are dreamed side by side, and what each of them gets.
+    """Choose how many workers work side by side, and what each of them gets.
 
     Where there are graphics processors, only they dream: what they make differs from what others
     make by rounding, and a film should be of one piece.
@@ -54,8 +54,8 @@ def share_out(nodes: Sequence[Node], shots: int, workers: int | None = None) -> 
     Args:
         nodes: The machines.
         shots: How many shots there are to dream; the chunks of one follow each other.
-        workers: How many chunks to dream side by side, even if there is no room for them yet: a
-            cluster that grows gets larger by what waits. None for as many as there is room for.
+        workers: How many are wanted, even if there is no room for them yet: a cluster that grows
+            gets larger by what waits. None for as many as there is room for.
     """
     wanted = None if workers is None else min(workers, shots)
     with_gpus = [node for node in nodes if node.gpus > 0]
@@ -79,5 +79,5 @@ def _of_gpus(nodes: Sequence[Node], shots: int, wanted: int | None) -> Share:
     each = min(node.cpus / int(node.gpus / gpus) for node in nodes if node.gpus >= gpus)
     threads = max(1, min(int(each), _MOST_THREADS))
     cpus = min(float(threads), math.floor(each * _FINEST) / _FINEST)
-    places = total if wanted is None else wanted
-    return Share(max(1, min(places, shots)), threads, cpus, gpus)
+    workers = total if wanted is None else wanted
+    return Share(max(1, min(workers, shots)), threads, cpus, gpus)

@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-import platform
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 _TELL_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """How far a chunk is.
-
-    Attributes:
-        machine: Who dreams it.
-        node: What Ray calls it.
-        frames: Frames done.
-    """
-
-    machine: str
-    node: str
-    frames: int
 
 
 class Tally:
@@ -31,16 +14,16 @@ class Tally:
 
     def __init__(self) -> None:
         """Know nothing."""
-        self._running: dict[str, Running] = {}
+        self._frames: dict[str, int] = {}
 
-    def put(self, key: str, running: Running) -> None:
-        """Take how far a chunk is."""
-        self._running[key] = running
+    def put(self, key: str, frames: int) -> None:
+        """Take how many frames of a chunk are done."""
+        self._frames[key] = frames
 
-    def read(self, keys: list[str]) -> dict[str, Running]:
-        """Tell how far chunks are, and forget the others."""
-        self._running = {key: self._running[key] for key in keys if key in self._running}
-        return self._running
+    def read(self, keys: list[str]) -> dict[str, int]:
+        """Tell how many frames of chunks are done, and forget the others."""
+        self._frames = {key: self._frames[key] for key in keys if key in self._frames}
+        return self._frames
 
 
 class Telling:
@@ -48,10 +31,7 @@ class Telling:
 
     def __init__(self, key: str, tally: Any) -> None:
         """Take what the chunk is called, and a handle of the tally."""
-        import ray
-
         self._key, self._tally = key, tally
-        self._node = ray.get_runtime_context().get_node_id()
         self._frames = 0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="telling", daemon=True)
@@ -72,8 +52,7 @@ class Telling:
 
     def _work(self) -> None:
         while True:
-            running = Running(platform.node(), self._node, self._frames)
             with suppress(Exception):  # a tally that died comes back knowing nothing
-                self._tally.put.remote(self._key, running)
+                self._tally.put.remote(self._key, self._frames)
             if self._ended.wait(_TELL_SECONDS):
                 return

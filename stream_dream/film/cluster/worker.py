@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import platform
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,45 +80,51 @@ class Outcome:
     sent: Sent | None = None
 
 
-_studio: Studio | None = None
-_room: Room | None = None
+class Worker:
+    """A process of the cluster that dreams chunks, and keeps the network for the next ones."""
 
+    def __init__(self, seats: int) -> None:
+        """Begin with nothing.
 
-def dream(order: Order) -> Outcome:
-    """Dream a chunk in a worker process of Ray, which keeps the network for the next one."""
-    global _studio
-    _refuse_other(order.versions)
-    # What Ray sets aside of a graphics processor is not all of it.
-    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    if _studio is None:
-        _studio = Studio()
-    with Telling(order.key, order.tally) as telling:
-        if order.shipment is not None:
-            return _dream_shipped(order.shipment, _studio, telling.count)
-        assert order.task is not None
-        task: Task = pickle.loads(order.task)
-        _look_at(order.seen or {})
-        return _outcome(_studio.dream(task, telling.count))
+        Args:
+            seats: How many chunks it may be given at a time: their frames are dreamed in one call.
+        """
+        # What Ray sets aside of a graphics processor is not all of it.
+        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+        self._studio = Studio(seats)
+        self._lock = threading.Lock()
+        self._room: Room | None = None
 
+    def begin(self) -> tuple[str, str]:
+        """Tell on which machine this is, and what Ray calls it."""
+        return platform.node(), ray.get_runtime_context().get_node_id()
 
-def _dream_shipped(
-    shipment: Shipment, studio: Studio, count: Callable[[FrameReport], None]
-) -> Outcome:
-    global _room
-    try:
-        if _room is None:
-            _room = Room()
-        with _room.folder() as folder:
-            task = shipment.unpack(Path(folder), _room.kept, ray.get)
-            if task is None:
-                return _outcome(None)
-            record = studio.dream(task, count)
-            studio.close()  # its source goes
-            return _outcome(record, Sent.of(record, task.folder, ray.put))
-    except DiskFull as error:
-        raise WorkerFull(f"{platform.node()}: {error}") from error
-    except OSError as error:
-        raise WorkerFull(f"{platform.node()}: {error.strerror}: {error.filename}") from error
+    def dream(self, order: Order) -> Outcome:
+        """Dream a chunk."""
+        _refuse_other(order.versions)
+        with Telling(order.key, order.tally) as telling:
+            if order.shipment is not None:
+                return self._dream_shipped(order.shipment, telling.count)
+            assert order.task is not None
+            task: Task = pickle.loads(order.task)
+            _look_at(order.seen or {})
+            return _outcome(self._studio.dream(task, telling.count))
+
+    def _dream_shipped(self, shipment: Shipment, count: Callable[[FrameReport], None]) -> Outcome:
+        try:
+            with self._lock:
+                room = self._room = self._room or Room()
+            with room.folder() as folder:
+                task = shipment.unpack(Path(folder), room.kept, ray.get)
+                if task is None:
+                    return _outcome(None)
+                record = self._studio.dream(task, count)
+                self._studio.close()  # its source goes
+                return _outcome(record, Sent.of(record, task.folder, ray.put))
+        except DiskFull as error:
+            raise WorkerFull(f"{platform.node()}: {error}") from error
+        except OSError as error:
+            raise WorkerFull(f"{platform.node()}: {error.strerror}: {error.filename}") from error
 
 
 def _outcome(record: Record | None, sent: Sent | None = None) -> Outcome:

@@ -1,0 +1,80 @@
+"""A film for Ray to dream, and the promise that the tests run one Ray at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import films
+import pytest
+from filelock import FileLock
+
+from stream_dream.film.film import render_film
+from stream_dream.film.watcher import FilmSummary
+from stream_dream.film_settings import FilmSettings
+from stream_dream.settings import DreamSettings, OutputSettings, validated
+
+CHUNK = 30
+# Long enough to be killed in the middle of a chunk, and to be seen there.
+SLOW = 80
+PIECES = FilmSettings(chunk_seconds=CHUNK / 25)
+# A busy machine may take its time; one that hangs has to be noticed.
+SECONDS = 300
+
+
+def shared_folder(factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all processes of a run of pytest share."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "ray"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@contextmanager
+def only_ray(factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Wait until no other test runs a Ray: two of them start too slowly, and see each other."""
+    with FileLock(shared_folder(factory) / "only.lock", timeout=4 * SECONDS):
+        yield
+
+
+class Film:
+    """A small film, and how it is dreamed."""
+
+    def __init__(self, factory: pytest.TempPathFactory) -> None:
+        """Make it, once for all processes."""
+        self.folder = shared_folder(factory)
+        self.source, self.network = self.folder / "film.mp4", self.folder / "tiny.keras"
+        self._lock = FileLock(self.folder / "film.lock")
+        with self._lock:
+            if not self.network.exists():
+                films.make_film(self.source, (2 * CHUNK, 2 * CHUNK), sound=False)
+                films.make_network(self.folder / "made.keras").rename(self.network)
+
+    def dream(self, **values: Any) -> DreamSettings:
+        """Return settings with all that a state must carry on."""
+        small = {"network": str(self.network), "layer": ["conv1"], "octaves": 2, "warm_up": 2}
+        return validated(DreamSettings, {**small, "schedule": "rotate", "jitter": 8, **values})
+
+    def here(
+        self, source: Path, dream: DreamSettings, output: OutputSettings | None = None
+    ) -> list[int]:
+        """Return the checksums of the frames as this process dreams them."""
+        output = output or OutputSettings()
+        key = f"{source} {dream.model_dump_json()} {output.model_dump_json()}"
+        kept = self.folder / "here.json"
+        with self._lock:
+            known: dict[str, list[int]] = json.loads(kept.read_text()) if kept.exists() else {}
+            if key not in known:
+                target = self.folder / f"here{len(known)}.mp4"
+                known[key] = checksums(render_film(source, target, dream, output, PIECES))
+                kept.write_text(json.dumps(known))
+        return known[key]
+
+
+def checksums(summary: FilmSummary) -> list[int]:
+    """Return the checksums of all frames of a film."""
+    return [checksum for record in summary.records for checksum in record.checksums]

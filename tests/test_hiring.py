@@ -1,0 +1,195 @@
+"""Who of a cluster's workers gets which chunk; with a Ray that does nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from stream_dream.film.cluster import hiring
+from stream_dream.film.cluster.connection import ClusterLost
+from stream_dream.film.cluster.hiring import Hired, Staff
+from stream_dream.film.cluster.shares import Share
+
+pytest.importorskip("ray", reason="Ray is not installed: it is in the extra test")
+
+SECONDS = 60
+
+
+class FakeRay:
+    """Hires workers that begin when they are told to."""
+
+    def __init__(self) -> None:
+        """Begin with nobody."""
+        self.asked: list[dict[str, Any]] = []
+        self.begun: list[Future[tuple[str, str]]] = []
+        self.killed: list[int] = []
+        self.let_go: list[int] = []
+
+    def remote(self, worker: type) -> Any:
+        """Take what is to be run."""
+        return SimpleNamespace(options=self._options)
+
+    def _options(self, **options: Any) -> Any:
+        def hire(seats: int) -> Any:
+            number, begun = len(self.begun), Future[tuple[str, str]]()
+            self.asked.append(options)
+            self.begun.append(begun)
+            ending = SimpleNamespace(remote=lambda: self.let_go.append(number))
+            beginning = SimpleNamespace(remote=lambda: begun)
+            return SimpleNamespace(number=number, begin=beginning, __ray_terminate__=ending)
+
+        return SimpleNamespace(remote=hire)
+
+    def begin(self, number: int, node: str | None = None) -> None:
+        """Let a worker begin."""
+        wait_for(lambda: len(self.begun) > number)
+        self.begun[number].set_result(("host", node or f"node {number}"))
+
+    def wait(self, references: list[Future[Any]], timeout: float) -> tuple[list[Any], list[Any]]:
+        """Wait for a worker."""
+        try:
+            references[0].exception(timeout)
+        except TimeoutError:
+            return [], references
+        return references, []
+
+    def get(self, reference: Future[Any]) -> Any:
+        """Return what came of it."""
+        return reference.result()
+
+    def kill(self, actor: Any) -> None:
+        """End a worker."""
+        self.killed.append(actor.number)
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """Return the machines."""
+        return [{"NodeID": f"{number:056x}", "Alive": True} for number in range(2)]
+
+
+def wait_for(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@contextmanager
+def staff(workers: int, seats: int) -> Iterator[tuple[FakeRay, Staff, Callable[..., Any]]]:
+    """Give a staff, and what asks for a seat in a thread of its own."""
+    ray, pool = FakeRay(), ThreadPoolExecutor(16)
+    made = Staff(ray, Share(workers, 1, 1), seats)
+    try:
+        yield ray, made, lambda chunk: pool.submit(made.seat, chunk)
+    finally:
+        made.forget()
+        pool.shutdown()
+
+
+def seat_of(future: Future[Hired]) -> int:
+    """Return the number of the worker at which a chunk got its seat."""
+    number: int = future.result(SECONDS).actor.number
+    return number
+
+
+def seated(futures: list[Future[Hired]], count: int) -> list[int]:
+    """Wait until so many of them have seats, and return the numbers of their workers."""
+    wait_for(lambda: sum(future.done() for future in futures) >= count)
+    return sorted(seat_of(future) for future in futures if future.done())
+
+
+def test_each_worker_gets_one_chunk_before_any_gets_two() -> None:
+    with staff(workers=2, seats=2) as (ray, _, ask):
+        futures = [ask(0), ask(1)]
+        ray.begin(0)
+        assert seated(futures, 1) == [0]
+        ray.begin(1)
+        assert seated(futures, 2) == [0, 1]
+        futures += [ask(2), ask(3), ask(4)]
+        assert seated(futures, 4) == [0, 0, 1, 1]
+        assert len(ray.asked) == 2
+        assert ray.asked[0]["max_concurrency"] == 2
+
+
+def test_who_leaves_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    with staff(workers=1, seats=1) as (ray, made, ask):
+        first, second = ask(0), ask(1)
+        ray.begin(0)
+        assert seated([first, second], 1) == [0]
+        made.leave((first if first.done() else second).result())
+        assert seated([first, second], 2) == [0, 0]
+
+
+def test_a_worker_for_which_there_is_no_room_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hiring, "_PATIENCE_SECONDS", 0.0)
+    with staff(workers=3, seats=2) as (ray, _, ask):
+        futures = [ask(number) for number in range(3)]
+        ray.begin(1)
+        assert seated(futures, 2) == [1, 1]
+        ray.begin(0)
+        assert seated(futures, 3) == [0, 1, 1]
+
+
+def test_a_chunk_that_failed_is_dreamed_elsewhere() -> None:
+    with staff(workers=2, seats=2) as (ray, made, ask):
+        futures = [ask(0), ask(1)]
+        ray.begin(0, f"{0:056x}")
+        ray.begin(1, f"{1:056x}")
+        assert seated(futures, 2) == [0, 1]
+        lost = next(future.result() for future in futures if seat_of(future) == 0)
+        made.avoid(0, lost)
+        made.dismiss(lost)
+        made.leave(lost)
+        assert ray.killed == [0]
+        futures = [ask(0)]
+        wait_for(lambda: len(ray.asked) == 3)
+        assert ray.asked[2]["scheduling_strategy"].node_id == f"{1:056x}"
+        ray.begin(2, f"{0:056x}")  # the other machine has no room for a second worker
+        assert seated(futures, 1) == [1]
+
+
+def test_a_worker_that_cannot_begin_is_told_to_its_chunk() -> None:
+    with staff(workers=1, seats=1) as (ray, _, ask):
+        first = ask(0)
+        wait_for(lambda: len(ray.begun) == 1)
+        ray.begun[0].set_exception(OSError("no"))
+        with pytest.raises(OSError, match="no"):
+            first.result(SECONDS)
+        second = ask(0)
+        ray.begin(1)
+        assert seat_of(second) == 1
+
+
+def test_who_has_nothing_to_do_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    with staff(workers=2, seats=1) as (ray, made, ask):
+        futures = [ask(0), ask(1)]
+        ray.begin(0)
+        ray.begin(1)
+        assert seated(futures, 2) == [0, 1]
+        made.leave(futures[0].result())
+        made.release()
+        assert ray.let_go == []
+        monkeypatch.setattr(hiring, "_IDLE_SECONDS", 0.0)
+        time.sleep(0.01)
+        made.release()
+        assert ray.let_go == [seat_of(futures[0])]
+        third = ask(2)  # hired anew
+        ray.begin(2)
+        assert seat_of(third) == 2
+
+
+def test_nobody_waits_when_the_work_was_ended() -> None:
+    with staff(workers=1, seats=1) as (ray, made, ask):
+        first = ask(0)
+        wait_for(lambda: len(ray.begun) == 1)
+        made.forget()
+        with pytest.raises(ClusterLost):
+            first.result(SECONDS)
+        assert ray.killed == []

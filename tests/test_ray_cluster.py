@@ -1,0 +1,199 @@
+"""Films on a Ray cluster: the same frames, whoever vanishes and however they travel."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import clips
+import films
+import numpy as np
+import pytest
+from rays import CHUNK, PIECES, Film, checksums, only_ray
+
+from stream_dream.film.cluster.connection import Cluster
+from stream_dream.film.cluster.sending import unseen
+from stream_dream.film.cluster.shipping import Packer
+from stream_dream.film.film import render_film
+from stream_dream.film.foreman import ChunkFailed, Progress
+from stream_dream.film.watcher import FilmSummary, Watcher
+from stream_dream.film_settings import FilmSettings
+from stream_dream.media.picture import read_picture
+from stream_dream.settings import DreamSettings, OutputSettings, validated
+
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+pytest.importorskip("ray", reason="Ray is not installed: it is in the extra test")
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAM_DREAM_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Film:
+    return Film(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def machines(film: Film, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """Start Ray as two machines would, and connect to it; all tests share it."""
+    from ray.cluster_utils import Cluster as Simulated
+
+    with only_ray(tmp_path_factory):
+        cluster = Simulated(initialize_head=True, head_node_args={"num_cpus": 1})
+        second = cluster.add_node(num_cpus=1)
+        connection = Cluster(cluster.address)
+        yield SimpleNamespace(cluster=cluster, second=second)
+        connection.close(wait=True)
+        cluster.shutdown()
+
+
+def on_ray(
+    source: Path,
+    target: Path,
+    dream: DreamSettings,
+    output: OutputSettings | None = None,
+    watcher: Watcher | None = None,
+    **film: Any,
+) -> FilmSummary:
+    values = {"chunk_seconds": CHUNK / 25, "cluster": "auto", "workers": 2, **film}
+    settings = validated(FilmSettings, values)
+    return render_film(source, target, dream, output or OutputSettings(), settings, watcher=watcher)
+
+
+def working(raylet: int | None = None) -> list[Any]:
+    """Return the processes that dream chunks, on the machine with this raylet or on all."""
+    import psutil
+
+    found = []
+    for process in psutil.Process(raylet).children(recursive=True):
+        with suppress(psutil.Error, IndexError):
+            if process.cmdline()[0].startswith("ray::Worker.dream"):
+                found.append(process)
+    return found
+
+
+def pictures(folder: Path) -> list[Any]:
+    """Return frames as numbers."""
+    return [read_picture(path).image.astype(int) for path in sorted(folder.glob("*.png"))]
+
+
+def test_a_worker_that_is_killed_has_two_shots_replaced(
+    machines: SimpleNamespace, film: Film, tmp_path: Path
+) -> None:
+    # Large rather than many steps, which would let grow what a batch rounds otherwise.
+    source = films.make_film(tmp_path / "a.mp4", (2 * CHUNK,) * 2, size=(320, 240), sound=False)
+    dream = film.dream(dream_size=320, octaves=1, warm_up=0, steps=6, step_size=0.001)
+    batched, alone = tmp_path / "batched", tmp_path / "alone"
+    notes, done, killed = films.Notes(), set[int](), list[int]()
+
+    def kill(progress: Progress) -> None:
+        if not killed and done == {0, 2} and progress.frames > 2 * CHUNK:
+            (worker,) = working()
+            killed.append(worker.pid)
+            worker.kill()
+
+    watcher = Watcher(progress=kill, done=lambda chunk, _: done.add(chunk.number), note=notes)
+    batched.mkdir()
+    summary = on_ray(source, batched / "%03d.png", dream, watcher=watcher, workers=1, batch=2)
+    assert summary.retries == 2
+    for frames in ("30 to 59", "90 to 119"):
+        assert f"frames {frames} are dreamed again: the worker on" in notes
+    assert "was killed" in notes
+    alone.mkdir()
+    render_film(source, alone / "%03d.png", dream, OutputSettings(), PIECES)
+    made = list(zip(pictures(batched), pictures(alone), strict=True))
+    assert len(made) == 4 * CHUNK
+    assert max(int(np.abs(a - b).max()) for a, b in made) <= 1
+
+
+def half_copyable(folder: Path, film: Film) -> Path:
+    """Make a clip that repeats pictures in its second half: it cannot be cut into copies there."""
+    source = folder / "vary.mkv"
+    filters = "select='lt(n,40)+not(mod(n,3))'"
+    clips.ffmpeg("-i", film.source, "-vf", filters, "-fps_mode", "vfr", source)
+    return source
+
+
+def test_what_is_shipped_gives_the_same_film(
+    machines: SimpleNamespace, film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed: list[bytes] = []
+    pack = Packer.pack
+
+    def spy(*arguments: Any, **options: Any) -> Any:
+        shipment = pack(*arguments, **options)
+        packed.append(shipment.task)
+        return shipment
+
+    monkeypatch.setattr(Packer, "pack", spy)
+    source = half_copyable(tmp_path, film)
+    mask = tmp_path / "mask.mp4"
+    clips.ffmpeg("-f", "lavfi", "-i", "gradients=s=64x48:r=25:d=5", "-pix_fmt", "gray", mask)
+    output = validated(OutputSettings, {"start": 0.4, "mask": mask})
+    dream = film.dream(dream_size=96)
+    summary = on_ray(source, tmp_path / "film.mp4", dream, output, ship=True)
+    assert checksums(summary) == film.here(source, dream, output)
+    assert summary.retries == 0
+    chunks = len(summary.plan.chunks)
+    assert chunks < len(packed) < 2 * chunks  # some were sent as they are, some without loss
+    for task in packed:  # nothing that a worker could read but what it was sent
+        assert not any(str(path).encode() in task for path in (tmp_path, film.folder, Path.cwd()))
+        assert pickle.loads(task).source.path == Path(source.name)
+    assert [path.name for path in tmp_path.glob("film*")] == ["film.mp4"]
+
+
+def test_a_source_that_vanishes_ends_the_work(
+    machines: SimpleNamespace, film: Film, tmp_path: Path
+) -> None:
+    source = tmp_path / "source.mp4"
+    source.write_bytes(film.source.read_bytes())
+    watcher = Watcher(done=lambda chunk, record: source.unlink(missing_ok=True))
+    with pytest.raises(ChunkFailed, match=r"3 times: .*source\.mp4 cannot be read.*are? done and"):
+        on_ray(source, tmp_path / "film.mp4", film.dream(), watcher=watcher)
+
+
+def test_a_file_that_a_worker_does_not_see_is_named(
+    machines: SimpleNamespace, film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stream_dream.film.cluster import crew, sending
+
+    nowhere = tmp_path / "nowhere.mp4"
+    monkeypatch.setattr(sending, "_sizes", lambda task: {str(nowhere): 5})
+    look = unseen
+
+    def here(path: Path, machine: str, size: int) -> Exception:
+        nowhere.write_bytes(b"12345")  # only now: so the worker has not seen it
+        return look(path, machine, size)
+
+    monkeypatch.setattr(crew, "unseen", here)
+    with pytest.raises(ChunkFailed, match=r"does not see .*nowhere\.mp4 .* or give --ship") as seen:
+        on_ray(film.source, tmp_path / "film.mp4", film.dream())
+    assert "times" not in str(seen.value)
+
+
+def test_a_machine_that_dies_is_done_without(
+    machines: SimpleNamespace, film: Film, tmp_path: Path
+) -> None:
+    raylet = machines.second.all_processes["raylet"][0].process.pid
+    notes, dream, dead = films.Notes(), film.dream(), list[int]()
+
+    def die(progress: Progress) -> None:
+        if not dead and working(raylet):
+            dead.append(raylet)
+            machines.cluster.remove_node(machines.second, allow_graceful=False)
+
+    watcher = Watcher(progress=die, note=notes)
+    summary = on_ray(film.source, tmp_path / "film.mp4", dream, watcher=watcher)
+    assert dead
+    assert checksums(summary) == film.here(film.source, dream)
+    assert summary.retries == 1
+    assert "are dreamed again: " in notes
+    assert "has died" in notes
