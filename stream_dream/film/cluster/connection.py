@@ -44,7 +44,7 @@ def reached(film: FilmSettings) -> Iterator[Cluster | None]:
     """
     if film.cluster is None:
         if film.ship:
-            raise SettingsError("ship is for clusters: give the address of one with --cluster")
+            raise SettingsError("--ship is for clusters: give the address of one with --cluster")
         yield None
         return
     cluster = Cluster(film.cluster, film.wanted_workers)

@@ -6,6 +6,8 @@ import threading
 from contextlib import suppress
 from typing import Any
 
+from stream_dream.frame import FrameReport
+
 _TELL_SECONDS = 1.0
 
 
@@ -32,7 +34,7 @@ class Telling:
     def __init__(self, key: str, tally: Any) -> None:
         """Take what the chunk is called, and a handle of the tally."""
         self._key, self._tally = key, tally
-        self._frames = 0
+        self._first, self._frames = 0, 0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="telling", daemon=True)
 
@@ -46,9 +48,11 @@ class Telling:
         self._ended.set()
         self._thread.join()
 
-    def count(self, report: object) -> None:
-        """Take that a frame is done."""
-        self._frames += 1
+    def count(self, report: FrameReport) -> None:
+        """Take that a frame is done; a chunk that is read anew begins again with its first one."""
+        if self._frames == 0:
+            self._first = report.index
+        self._frames = report.index - self._first + 1
 
     def _work(self) -> None:
         while True:
