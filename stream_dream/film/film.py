@@ -117,6 +117,7 @@ def render_film(
     folder = folder_of(target)
     if not resume:
         refuse_left_over(folder, target)
+    # What an earlier run has placed may be replaced.
     ours = has_job(folder) and (
         placed_as(folder, target) is not None or is_half_placed(folder, target)
     )
