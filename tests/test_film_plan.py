@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import clips
@@ -211,3 +213,13 @@ def test_neighbours_have_different_checksums(film: Path) -> None:
     with VideoSource(film) as source:
         checksums = [frame_checksum(frame.image) for frame in source]
     assert len(set(checksums)) == len(checksums)
+
+
+@pytest.mark.real
+def test_a_simulated_film_is_planned_resumed_and_joined() -> None:
+    bench = Path(__file__).parents[1] / "scripts" / "bench_long.py"
+    command = [sys.executable, str(bench), "--simulate", "1000"]
+    made = subprocess.run(command, check=True, capture_output=True, text=True)
+    row = json.loads(made.stdout)
+    assert (row["shots"], row["chunks"]) == (10, 10)
+    assert (row["joined_frames"], row["joined_fps"]) == (1000, 24)
