@@ -28,7 +28,7 @@ def render(
         Path,
         typer.Argument(
             metavar="OUTPUT",
-            help=".mp4, .mov, .mkv, .webm, .gif, .webp or a pattern like %05d.png.",
+            help=".mp4, .mov, .mkv, .webm, .gif, .webp, .apng or a pattern like %05d.png.",
         ),
     ],
     preset: Preset = DEFAULT_PRESET,
@@ -189,13 +189,16 @@ def _line(summary: RenderSummary) -> str:
 
 
 def _film_line(summary: FilmSummary) -> str:
-    where = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in summary.stages.items())
-    again = f", {_counted(summary.retries, 'chunk')} again" if summary.retries else ""
     plan = summary.plan
+    what = f"{_counted(plan.frames, 'frame')} of {_counted(plan.shots, 'shot')}"
+    if not summary.stages:
+        return f"{summary.target}: {what}, finished by an earlier run"
+    where = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in summary.stages.items())
+    rate = f", {summary.fps:.1f} fps once begun" if summary.fps else ""
+    again = f", {_counted(summary.retries, 'chunk')} again" if summary.retries else ""
     return (
-        f"{summary.target}: {_counted(plan.frames, 'frame')} of {_counted(plan.shots, 'shot')} in "
-        f"{summary.seconds:.1f} s, {summary.fps:.1f} fps once begun{again} (one after the other: "
-        f"{where})"
+        f"{summary.target}: {what} in {summary.seconds:.1f} s{rate}{again} "
+        f"(one after the other: {where})"
     )
 
 

@@ -30,7 +30,7 @@ from stream_dream.errors import (
 )
 from stream_dream.film import placing, records
 from stream_dream.film.chunk import Studio, Task
-from stream_dream.film.crew import Single
+from stream_dream.film.crew import Processes, Single, WorkerEnded
 from stream_dream.film.film import is_long, render_film
 from stream_dream.film.foreman import ChunkFailed, Progress
 from stream_dream.film.plan import Chunk, make_plan
@@ -840,3 +840,62 @@ def test_the_plan_is_shown(
     assert "exists already" in err
     code, _, err = run("plan", str(tmp_path / "nothing.mp4"))
     assert (code, "does not exist" in err) == (2, True)
+
+
+@pytest.mark.real
+def test_whose_worker_was_killed_is_known(network: Path, source: Path, tmp_path: Path) -> None:
+    for round_ in range(3):
+        crew = Processes(2)
+        with VideoSource(source) as opened:
+            plan = make_plan(opened, 99, cuts=True)
+            tasks = [
+                Task(
+                    chunk,
+                    Excerpt.of(opened),
+                    opened.info,
+                    tmp_path / "a.mp4",
+                    of_file(network).model_copy(update={"steps": 200}),
+                    OutputSettings(),
+                    tmp_path,
+                )
+                for chunk in plan.chunks[:2]
+            ]
+        futures = [crew.submit(task, place) for place, task in enumerate(tasks)]
+        while not (crew.dreamed(0) and crew.dreamed(1)):
+            time.sleep(0.01)
+        os.kill(crew._pids[round_ % 2], signal.SIGKILL)
+        errors = [future.exception(timeout=20) for future in futures]
+        crew.close(wait=True)
+        assert [isinstance(error, WorkerEnded) for error in errors] == [True, True]
+        own = [isinstance(error, WorkerEnded) and error.its_own for error in errors]
+        assert own == [round_ % 2 == 0, round_ % 2 == 1]
+
+
+def test_a_render_at_work_is_not_called_left_over(tiny: Make, source: Path, tmp_path: Path) -> None:
+    folder = begin(source, tmp_path / "film.mp4", tiny(), 1)
+    with FileLock(folder / "lock"), pytest.raises(SinkError, match="is in use"):
+        render_film(source, tmp_path / "film.mp4", tiny(), OutputSettings(), PIECES)
+
+
+@pytest.mark.real
+def test_pictures_that_came_meanwhile_stay_when_placing_is_killed(
+    tiny: Make, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(made: Path, path: Path, *, overwrite: bool) -> Path:
+        sorted(made.iterdir())[0].rename(path.with_name("001.2.png"))
+        raise Killed
+
+    target = tmp_path / "%03d.png"
+    place = placing.place
+    monkeypatch.setattr(placing, "place", killed)
+    mine = Watcher(joining=lambda: (tmp_path / "001.png").write_text("mine"))  # type: ignore[arg-type, return-value]
+    with pytest.raises(Killed):
+        render_film(source, target, tiny(), OutputSettings(end=0.4), PIECES, watcher=mine)
+    monkeypatch.setattr(placing, "place", place)
+    resume(source, target, tiny(), end=0.4)
+    assert (tmp_path / "001.png").read_text() == "mine"
+    assert len(list(tmp_path.glob("*.2.png"))) == 10
+    assert len(list(tmp_path.iterdir())) == 11

@@ -69,7 +69,10 @@ class FakeRay:
 
     def nodes(self) -> list[dict[str, Any]]:
         """Return the machines."""
-        return [{"NodeID": f"{number:056x}", "Alive": True} for number in range(2)]
+        return [
+            {"NodeID": f"{number:056x}", "Alive": True, "Resources": {"CPU": 8.0, "GPU": 8.0}}
+            for number in range(2)
+        ]
 
 
 def wait_for(reached: Callable[[], bool]) -> None:
@@ -116,7 +119,7 @@ def test_each_worker_gets_one_chunk_before_any_gets_two() -> None:
         assert ray.asked[0]["max_concurrency"] == 2
 
 
-def test_who_leaves_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_leaves_makes_room() -> None:
     with staff(workers=1, seats=1) as (ray, made, ask):
         first, second = ask(0), ask(1)
         ray.begin(0)

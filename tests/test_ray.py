@@ -19,7 +19,7 @@ from rays import CHUNK, PIECES, SECONDS, SLOW, Film, checksums, only_ray
 
 from stream_dream.errors import SettingsError, SourceError
 from stream_dream.film.cluster.connection import Cluster, ClusterLost
-from stream_dream.film.cluster.sending import ByPath, unseen
+from stream_dream.film.cluster.sending import unseen
 from stream_dream.film.film import render_film
 from stream_dream.settings import OutputSettings
 
@@ -228,4 +228,3 @@ def test_where_a_file_is_missing_is_told(tmp_path: Path) -> None:
     path.write_bytes(b"123")
     assert "host does not see" in str(unseen(path, "host", 3))
     assert "has changed" in str(unseen(path, "host", 4))
-    assert ByPath  # the way on which it is looked for

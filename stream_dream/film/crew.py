@@ -6,10 +6,13 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import MutableSequence
+from collections.abc import Iterator, MutableSequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from multiprocessing import connection
 from multiprocessing.context import SpawnContext
+from multiprocessing.process import BaseProcess
 from multiprocessing.sharedctypes import RawArray
 from typing import Any, Protocol
 
@@ -112,7 +115,6 @@ class Processes:
         self.threads = threads
         self._counts = RawArray("q", count)
         self._pids = RawArray("q", count)
-        self._broken = False
         self._pool = self._start()
 
     def submit(self, task: Task, place: int) -> Future[Record]:
@@ -123,18 +125,17 @@ class Processes:
         def pass_on(done: Future[Record]) -> None:
             error = done.exception()
             if isinstance(error, BrokenProcessPool):
-                self._broken = True
-                alive = {process.pid for process in multiprocessing.active_children()}
-                error = WorkerEnded(its_own=self._pids[place] not in alive)
+                error = WorkerEnded(its_own=self._pids[place] not in self._alive())
             if error is not None:
                 outcome.set_exception(error)
             else:
                 outcome.set_result(done.result())
 
         try:
-            self._pool.submit(_dream, task, place).add_done_callback(pass_on)
+            with uninterrupted():
+                self._pool.submit(_dream, task, place).add_done_callback(pass_on)
+            self._watch_all()
         except BrokenProcessPool:
-            self._broken = True
             outcome.set_exception(WorkerEnded(its_own=False))
         return outcome
 
@@ -149,19 +150,29 @@ class Processes:
     def renew(self) -> None:
         """Replace the processes."""
         self.close(wait=True)
-        self._broken = False
         self._pool = self._start()
 
     def close(self, *, wait: bool) -> None:
-        """End the processes."""
-        if self._broken or not wait:
-            self._kill()
+        """End the processes; what they have done is on the disk."""
+        # A pool that is broken would wait for those who do not hear SIGTERM for ever.
+        for process in self._processes():
+            process.kill()
         self._pool.shutdown(wait=wait, cancel_futures=True)
 
-    def _kill(self) -> None:
-        """Kill the processes: a broken pool waits for those that do not hear SIGTERM for ever."""
-        for process in list((self._pool._processes or {}).values()):
-            process.kill()
+    def _processes(self) -> list[BaseProcess]:
+        return list((self._pool._processes or {}).values())
+
+    def _alive(self) -> set[int | None]:
+        """Return the ids of those that live, as the pool sees it."""
+        processes = self._processes()
+        ended = connection.wait([process.sentinel for process in processes], 0)
+        return {process.pid for process in processes if process.sentinel not in ended}
+
+    def _watch_all(self) -> None:
+        """Have the pool watch the process that it has just started: Python 3.11 forgets it."""
+        # Not a part of what a pool promises.
+        with suppress(AttributeError), self._pool._shutdown_lock:
+            self._pool._executor_manager_thread_wakeup.wakeup()
 
     def _start(self) -> ProcessPoolExecutor:
         context = spawning()
@@ -199,12 +210,33 @@ def spawning() -> SpawnContext:
     return multiprocessing.get_context("spawn")
 
 
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Start processes that hear no signals before ``begin_process``, which they need a while for.
+
+    A terminal sends Ctrl-C to all of them.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _left_to_parent())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _left_to_parent() -> set[signal.Signals]:
+    names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has not all of them
+    return {getattr(signal, name) for name in names if hasattr(signal, name)}
+
+
 def begin_process() -> None:
     """Leave signals to the parent, and end with it, however it ends."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is not None:
-            signal.signal(number, signal.SIG_IGN)
+    for number in _left_to_parent():
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _left_to_parent())
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

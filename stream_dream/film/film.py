@@ -12,10 +12,10 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from stream_dream.dreaming import opened_mask, written_shape
-from stream_dream.errors import Interrupted, SettingsError, SinkError
+from stream_dream.errors import Interrupted, SettingsError, SinkError, StreamDreamError
 from stream_dream.film.checking import check, missing
 from stream_dream.film.chunk import Task
-from stream_dream.film.cluster.connection import Cluster, ClusterLost, reached
+from stream_dream.film.cluster.connection import Cluster, reached
 from stream_dream.film.crew import Crew, Processes, Single
 from stream_dream.film.foreman import ChunkFailed, Foreman
 from stream_dream.film.job import (
@@ -31,7 +31,7 @@ from stream_dream.film.job import (
 )
 from stream_dream.film.joining import joined
 from stream_dream.film.measuring import fastest_count, sample_of
-from stream_dream.film.placing import is_half_placed, place_result, placed_as
+from stream_dream.film.placing import PLACING, half_placed_as, place_result, placed_as
 from stream_dream.film.plan import Chunk, Plan
 from stream_dream.film.planning import plan_of
 from stream_dream.film.reading import Excerpt
@@ -117,16 +117,16 @@ def render_film(
     folder = folder_of(target)
     if not resume:
         refuse_left_over(folder, target)
-    # What an earlier run has placed may be replaced.
-    ours = has_job(folder) and (
-        placed_as(folder, target) is not None or is_half_placed(folder, target)
-    )
+    begun = has_job(folder)
+    half = half_placed_as(folder, target) if begun else None
+    # What an earlier run has placed does not stand in the way.
+    ours = begun and (half or placed_as(folder, target)) is not None
     check_target(target, overwrite=overwrite or ours, source=source, mask=output.mask)
     with VideoSource(source, start=output.start, end=output.end) as opened:
         with opened_mask(output, opened.info, opened.first):
             pass  # it can be read: each chunk will open it anew
         render = _Render(opened, target, _anchored(dream), _anchored(output), film)
-        render.overwrite, render.watcher = overwrite or ours, watcher or Watcher()
+        render.overwrite, render.half, render.watcher = overwrite, half, watcher or Watcher()
         with working_in(render.folder), reached(film) as render.cluster:
             summary = render.run()
             # Where a run was killed while it removed the folder, it had been called.
@@ -169,6 +169,7 @@ class _Render:
     ) -> None:
         self.folder = folder_of(target)
         self.overwrite = False
+        self.half: Path | None = None
         self.watcher = Watcher()
         self.cluster: Cluster | None = None
         self._source, self._target = source, target
@@ -183,7 +184,7 @@ class _Render:
         anew = not has_job(self.folder)
         job = self._job(anew)
         plan, records = job.plan, finished(self.folder, job)
-        placed = placed_as(self.folder, self._target)
+        placed = None if anew else placed_as(self.folder, self._target)
         if placed is None:
             try:
                 records = self._check(plan, records)
@@ -192,10 +193,10 @@ class _Render:
                 self._dream_chunks(job, records)
                 with self._stage("join"):
                     placed = self._join(plan)
-            except (ChunkFailed, ClusterLost, SinkError) as error:
-                raise type(error)(f"{error}; {self._kept(job, anew)}") from error
             except (KeyboardInterrupt, Interrupted):
                 raise Interrupted(f"interrupted: {self._kept(job, anew)}") from None
+            except StreamDreamError as error:
+                raise type(error)(f"{error}; {self._kept(job, anew)}") from error
         notes = [plan.shortfall, left_over(placed, plan.frames)]
         return FilmSummary(
             target=placed,
@@ -261,6 +262,7 @@ class _Render:
             cuts=self._dream.cuts,
             on_frame=lambda frame: self.watcher.planning(frame.index + 1, info.frame_count),
         )
+        (self.folder / PLACING).unlink(missing_ok=True)  # of a job whose removal was cut short
         job = Job.of(self._source.path, self._dream, self._output, seconds, plan)
         job.write(self.folder)
         return job
@@ -369,10 +371,11 @@ class _Render:
         try:
             encoded = joined(self.folder, plan, completion.format, info.fps)
             made = completion.make(encoded, plan.frames, room=self.folder)
-            placed = place_result(self.folder, made, self._target, overwrite=self.overwrite)
+            goal, overwrite = self.half or self._target, self.overwrite or self.half is not None
+            placed = place_result(self.folder, made, goal, overwrite=overwrite)
         except OSError as error:
             raise SinkError(f"{self._target} could not be written: {error.strerror}") from error
-        if placed != self._target:
+        if placed != goal:
             self.watcher.note(f"{self._target} has appeared meanwhile and was kept: see {placed}")
         return placed
 

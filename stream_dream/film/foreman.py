@@ -203,9 +203,10 @@ class Foreman:
             return
         if _is_innocent(error):
             self._attempts[task.chunk.number] -= 1
-        self._retries += 1
-        self._on_retry(task.chunk, reason)
         self._add(task.chunk)
+        if not self._stopping:
+            self._retries += 1
+            self._on_retry(task.chunk, reason)
 
     def _accept(self, chunk: Chunk, record: Record) -> None:
         """Take a chunk that is done; doing it twice changes nothing."""

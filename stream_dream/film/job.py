@@ -213,9 +213,7 @@ def working_in(folder: Path) -> Iterator[None]:
         folder.mkdir(exist_ok=True)
         lock.acquire(blocking=False)
     except Timeout:
-        raise SinkError(
-            f"{folder} is in use: another render is working in it", exit_code=2
-        ) from None
+        raise _in_use(folder) from None
     except OSError as error:
         raise SinkError(f"{folder} cannot be written: {error.strerror}", exit_code=2) from error
     try:
@@ -238,6 +236,11 @@ def refuse_left_over(folder: Path, target: Path) -> None:
     if not folder.is_dir():
         return
     _refuse_foreign(folder)
+    if (folder / _LOCK).exists():
+        try:
+            FileLock(folder / _LOCK).acquire(blocking=False).lock.release()
+        except Timeout:
+            raise _in_use(folder) from None
     if not has_job(folder):
         return
     if placed_as(folder, target):
@@ -250,6 +253,10 @@ def refuse_left_over(folder: Path, target: Path) -> None:
         "delete it",
         exit_code=2,
     )
+
+
+def _in_use(folder: Path) -> SinkError:
+    return SinkError(f"{folder} is in use: another render is working in it", exit_code=2)
 
 
 def _refuse_foreign(folder: Path) -> None:

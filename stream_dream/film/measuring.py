@@ -11,8 +11,9 @@ from concurrent.futures import wait
 from dataclasses import replace
 from pathlib import Path
 
+from stream_dream.errors import StreamDreamError
 from stream_dream.film.chunk import Task
-from stream_dream.film.crew import Crew, Processes
+from stream_dream.film.crew import Crew, Processes, WorkerEnded
 from stream_dream.film.plan import Chunk, Plan
 
 _FRAMES = 30
@@ -101,6 +102,9 @@ def fastest_count(
         task: What is measured.
         most: More are not tried.
         on_measured: Called with a number of processes and the frames per second of all of them.
+
+    Raises:
+        StreamDreamError: Not even one can dream.
     """
     cores = os.cpu_count() or 1
     best, best_fps = 1, 0.0
@@ -110,6 +114,10 @@ def fastest_count(
         crew = Processes(count)
         try:
             fps = measured_fps(crew, replace(task, threads=crew.threads))
+        except WorkerEnded as error:
+            if best_fps == 0:
+                raise StreamDreamError(str(error)) from error
+            break  # so many have no room
         finally:
             crew.close(wait=False)
         on_measured(count, fps)

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from stream_dream.film.files import fingerprint, write_json
-from stream_dream.media.target import is_pattern, numbered, place
+from stream_dream.media.target import free_name, numbered, place
 
 PLACING = "placing.json"
 """Says what is being placed, in the folder of the job."""
 
 
 def place_result(folder: Path, made: Path, target: Path, *, overwrite: bool) -> Path:
-    """Give what was made its name, as ``place`` does, and remember it.
+    """Give what was made its name, as ``place`` does, and remember which.
 
     Args:
         folder: The folder of the job.
@@ -31,9 +31,10 @@ def place_result(folder: Path, made: Path, target: Path, *, overwrite: bool) -> 
     """
     pictures = None if made.is_file() else sum(1 for _ in made.iterdir())
     known = {"film": fingerprint(made) if pictures is None else None, "pictures": pictures}
-    write_json(folder / PLACING, known | {"name": None})
-    placed = place(made, target, overwrite=overwrite)
-    write_json(folder / PLACING, known | {"name": placed.name})
+    goal = target if overwrite else free_name(target)
+    write_json(folder / PLACING, known | {"name": goal.name, "done": False})
+    placed = place(made, goal, overwrite=overwrite)
+    write_json(folder / PLACING, known | {"name": placed.name, "done": True})
     return placed
 
 
@@ -42,26 +43,27 @@ def placed_as(folder: Path, target: Path) -> Path | None:
     known = _read(folder)
     if known is None:
         return None
-    path = target if known["name"] is None else target.with_name(known["name"])
+    path = target.with_name(known["name"])
     if known["pictures"] is None:
         with suppress(OSError):
             return path if fingerprint(path) == known["film"] else None
         return None
-    if known["name"] is None:
+    if not known["done"]:
         return None
     numbers = range(1, known["pictures"] + 1)
     return path if all(numbered(path, number).exists() for number in numbers) else None
 
 
-def is_half_placed(folder: Path, target: Path) -> bool:
-    """Tell whether some of the numbered pictures may be there: a run was killed placing them."""
+def half_placed_as(folder: Path, target: Path) -> Path | None:
+    """Return the pattern of numbered pictures that a run was killed placing; None without."""
     known = _read(folder)
-    return is_pattern(target) and known is not None and known["name"] is None
+    half = known is not None and known["pictures"] is not None and not known["done"]
+    return target.with_name(known["name"]) if known is not None and half else None
 
 
 def _read(folder: Path) -> dict[str, Any] | None:
     with suppress(OSError, ValueError):
         known = json.loads((folder / PLACING).read_text("utf-8"))
-        if isinstance(known, dict) and known.keys() == {"film", "pictures", "name"}:
+        if isinstance(known, dict) and known.keys() == {"film", "pictures", "name", "done"}:
             return known
     return None

@@ -7,7 +7,7 @@ from multiprocessing.connection import Connection
 
 from stream_dream.dreaming import Guided, make_ascent
 from stream_dream.errors import StreamDreamError
-from stream_dream.film.crew import begin_process, spawning
+from stream_dream.film.crew import begin_process, spawning, uninterrupted
 from stream_dream.media.guide import GuideReader
 from stream_dream.settings import DreamSettings
 
@@ -39,14 +39,18 @@ def _try_apart(dream: DreamSettings) -> None:
     context = spawning()
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_tell, args=(dream, sender), daemon=True)
-    process.start()
+    with uninterrupted():
+        process.start()
     sender.close()
     try:
         problem: Exception | None = receiver.recv()
     except EOFError:
+        process.join()
         raise StreamDreamError(
-            "the process that tried out the dream was ended from outside, perhaps for lack of "
+            "the process that tries out the dream was ended from outside, perhaps for lack of "
             "memory: dream smaller"
+            if (process.exitcode or 0) < 0
+            else "the process that tries out the dream could not be started"
         ) from None
     finally:
         process.kill()

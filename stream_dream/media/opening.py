@@ -12,6 +12,9 @@ from stream_dream.errors import SourceError
 from stream_dream.media.probe import Probe, probe
 from stream_dream.quiet import debugging
 
+# ffmpeg takes any text for a picture of a terminal.
+_NO_VIDEO = ("", "tty")
+
 
 def quiet_decoder() -> None:
     """Silence what OpenCV and its FFmpeg write to the terminal, unless STREAM_DREAM_DEBUG=1."""
@@ -39,7 +42,7 @@ def look_into(path: Path) -> Probe:
         problem = "is empty: was it copied completely?"
     else:
         found = probe(path)
-        if not found.container:
+        if found.container in _NO_VIDEO:
             problem = "is not a video, or its header is missing: give a complete video file"
         elif found.video is None:
             problem = "has no moving picture: give a video file"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream_dream.film.chunk import Task
 from stream_dream.film.cluster.connection import Cluster, ClusterLost
-from stream_dream.film.cluster.errors import WorkerLost, explained
+from stream_dream.film.cluster.errors import explained
 from stream_dream.film.cluster.hiring import LOOK_SECONDS, Hired, Staff
 from stream_dream.film.cluster.sending import ByPath, ByShipment, Line, unseen
 from stream_dream.film.cluster.shares import share_out
@@ -159,7 +159,10 @@ class RayCrew:
             assert outcome.record is not None
         except BaseException as error:
             run.waits_since = None
-            problem = self._explained(error, run)
+            try:
+                problem = self._explained(error, run)
+            except BaseException as unexplained:
+                problem = unexplained
             staff.leave(run.worker)
             future.set_exception(problem)
         else:
@@ -180,13 +183,13 @@ class RayCrew:
         return outcome
 
     def _explained(self, error: BaseException, run: _Run) -> BaseException:
-        from stream_dream.film.cluster.worker import Unseen, WorkerFull
+        from stream_dream.film.cluster.worker import Unseen
 
         machine = None if run.worker is None else run.worker.machine
         found = explained(error, machine, local=self._cluster.local)
         if isinstance(found, Unseen):
             return unseen(Path(found.path), found.machine, found.size)
-        if isinstance(found, WorkerLost | WorkerFull) and run.worker is not None:
+        if not isinstance(found, ClusterLost) and run.worker is not None:
             self._staff.avoid(run.chunk, run.worker)
         return found
 

@@ -68,7 +68,7 @@ def _of_task(error: BaseException, cause: object, where: str) -> BaseException:
 
 
 def _unequipped(cause: object, where: str) -> SettingsError:
-    reason = str(cause).strip().splitlines()[-1]
+    reason = (str(cause).strip() or type(cause).__name__).splitlines()[-1]
     return SettingsError(
         f"{where} cannot load what dreams ({reason}): install the same stream_dream on all "
         "machines, in the Python that runs Ray"

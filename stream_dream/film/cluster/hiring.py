@@ -192,8 +192,8 @@ class Staff:
         strategy: Any = "SPREAD"
         avoided = self._avoided.get(chunk)
         if avoided:
-            nodes = [node["NodeID"] for node in self._ray.nodes() if node["Alive"]]
-            others = [node for node in nodes if node not in avoided]
+            nodes = [node for node in self._ray.nodes() if node["Alive"] and self._fits(node)]
+            others = [node["NodeID"] for node in nodes if node["NodeID"] not in avoided]
             if others:
                 strategy = NodeAffinitySchedulingStrategy(
                     node_id=others[chunk % len(others)], soft=True, _spill_on_unavailable=True
@@ -205,3 +205,9 @@ class Staff:
             "max_concurrency": self._seats,
             "scheduling_strategy": strategy,
         }
+
+    def _fits(self, node: Any) -> bool:
+        """Tell whether a machine is large enough for a worker."""
+        found = node["Resources"]
+        enough = found.get("CPU", 0) >= self._share.cpus
+        return bool(enough and found.get("GPU", 0) >= self._share.gpus)
