@@ -114,6 +114,8 @@ def test_a_slider_that_is_held_stays_under_the_finger(
     page.mouse.down()
     held = slider.input_value()
     assert float(held) == pytest.approx(0.5, abs=0.02)
+    while controls.target.persistence != float(held):  # pressing has moved it, as a message says
+        page.wait_for_timeout(20)
     controls.change({"persistence": 0.1, "strength": 0.3})
     page.wait_for_function("() => document.getElementById('knob-strength').value === '0.3'")
     assert slider.input_value() == held
