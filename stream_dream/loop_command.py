@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,9 @@ from stream_dream.errors import SettingsError
 from stream_dream.options import Debug, Overwrite, Quiet, chosen, with_options
 from stream_dream.presets import DEFAULT_PRESET
 from stream_dream.settings import DreamSettings, LoopSettings
+
+if TYPE_CHECKING:
+    from stream_dream.loop import LoopSummary
 
 
 @with_options(DreamSettings, LoopSettings)
@@ -66,8 +69,11 @@ def loop(
             on_start=shown.started,
             on_report=shown.advanced,
         )
-    if quiet or as_json:
-        return
+    if not quiet and not as_json:
+        _tell(summary)
+
+
+def _tell(summary: LoopSummary) -> None:
     width, height = summary.size
     typer.echo(
         f"{summary.target}: {summary.frames} frames at {float(summary.fps):.4g} fps, "

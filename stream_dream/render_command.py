@@ -92,7 +92,7 @@ class _Wanted:
 
 
 def _render_film(wanted: _Wanted, film: FilmSettings, *, resume: bool) -> None:
-    from stream_dream.film.film import render_film
+    from stream_dream.film.film import refuse_other, render_film
     from stream_dream.film.report import write_film_report
     from stream_dream.film_progress import film_display
     from stream_dream.progress import fetch_weights
@@ -101,6 +101,7 @@ def _render_film(wanted: _Wanted, film: FilmSettings, *, resume: bool) -> None:
         if wanted.report is not None:
             write_film_report(wanted.report, wanted.source, wanted.dream, wanted.output, done)
 
+    refuse_other(wanted.source, wanted.target, wanted.dream, wanted.output)
     fetch_weights(wanted.dream, quiet=wanted.quiet)
     with film_display(quiet=wanted.quiet, as_json=wanted.as_json) as shown:
         done = render_film(

@@ -24,6 +24,12 @@ if hasattr(signal, "SIGHUP"):  # Windows has none
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep plans and weights out of the user's own cache."""
+    monkeypatch.setenv("STREAM_DREAM_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
 @pytest.fixture
 def tiny() -> Callable[..., DreamSettings]:
     """Return a function that makes settings for the tiny network."""

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from stream_dream import progress
 from stream_dream.errors import (
     DiskFull,
     Interrupted,
@@ -53,11 +54,6 @@ PIECES = FilmSettings(chunk_seconds=0.24)
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return films.make_film(tmp_path_factory.mktemp("film") / "film.mp4")
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STREAM_DREAM_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
 def frames_of(path: Path) -> list[np.ndarray]:
@@ -899,3 +895,20 @@ def test_pictures_that_came_meanwhile_stay_when_placing_is_killed(
     assert (tmp_path / "001.png").read_text() == "mine"
     assert len(list(tmp_path.glob("*.2.png"))) == 10
     assert len(list(tmp_path.iterdir())) == 11
+
+
+def test_other_settings_are_refused_before_weights_are_fetched(
+    run: Callable[..., tuple[int, str, str]],
+    tiny: Make,
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target = tmp_path / "film.mp4"
+    begin(source, target, tiny(), 1)
+    fetched: list[str] = []
+    monkeypatch.setattr(progress, "fetch_weights", lambda dream, quiet: fetched.append("weights"))
+    code, _, err = run("render", str(source), str(target), "--resume", "--network", "vgg16")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "network was" in err
+    assert not fetched

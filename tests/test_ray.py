@@ -28,11 +28,6 @@ ray = pytest.importorskip("ray", reason="Ray is not installed: it is in the extr
 pytestmark = pytest.mark.real
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STREAM_DREAM_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-
-
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Film:
     return Film(tmp_path_factory)

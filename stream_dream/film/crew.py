@@ -123,6 +123,9 @@ class Processes:
         outcome = Future[Record]()
 
         def pass_on(done: Future[Record]) -> None:
+            if done.cancelled():  # nobody waits for it any more
+                outcome.cancel()
+                return
             error = done.exception()
             if isinstance(error, BrokenProcessPool):
                 error = WorkerEnded(its_own=self._pids[place] not in self._alive())

@@ -137,6 +137,20 @@ def render_film(
     return summary
 
 
+def refuse_other(source: Path, target: Path, dream: DreamSettings, output: OutputSettings) -> None:
+    """Refuse other settings than those of a render that was begun, if one was.
+
+    ``render_film`` does it, too: this is for those who would fetch weights first.
+
+    Raises:
+        SettingsError: With what differs, or where nothing of it can be used.
+    """
+    folder = folder_of(target)
+    if has_job(folder):
+        job = Job.read(folder)
+        job.refuse_other(folder, source, _anchored(dream), _anchored(output))
+
+
 def _anchored(settings: _M) -> _M:
     """Make the paths in settings absolute: workers, and later runs, may be somewhere else."""
     paths: dict[str, object] = {
@@ -235,12 +249,7 @@ class _Render:
     def _begun(self) -> Job:
         """Take up the job that was begun."""
         job = Job.read(self.folder)
-        differences = job.differences(self._source.path, self._dream, self._output)
-        if differences:
-            raise SettingsError(
-                f"{self.folder} was begun otherwise: {'; '.join(differences)}. Give the same "
-                "again, or delete the folder to begin anew"
-            )
+        job.refuse_other(self.folder, self._source.path, self._dream, self._output)
         clear_parts(self.folder)
         for name, now in versions().items():
             if (was := job.versions.get(name)) != now:

@@ -124,11 +124,24 @@ class Job:
                 f"delete {folder} to begin anew"
             ) from error
 
-    def differences(self, source: Path, dream: DreamSettings, output: OutputSettings) -> list[str]:
-        """Say in which settings, or files, another render differs from this one.
+    def refuse_other(
+        self, folder: Path, source: Path, dream: DreamSettings, output: OutputSettings
+    ) -> None:
+        """Refuse to go on with other settings, or files, than the render was begun with.
 
         Files may have moved: what is in them counts.
+
+        Raises:
+            SettingsError: With what differs.
         """
+        differences = self._differences(source, dream, output)
+        if differences:
+            raise SettingsError(
+                f"{folder} was begun otherwise: {'; '.join(differences)}. Give the same again, or "
+                "delete the folder to begin anew"
+            )
+
+    def _differences(self, source: Path, dream: DreamSettings, output: OutputSettings) -> list[str]:
         files = _fingerprints(source, dream, output)
         found = []
         for before, now in ((self.dream, dream), (self.output, output)):
@@ -236,11 +249,13 @@ def refuse_left_over(folder: Path, target: Path) -> None:
     if not folder.is_dir():
         return
     _refuse_foreign(folder)
-    if (folder / _LOCK).exists():
-        try:
+    try:
+        if (folder / _LOCK).exists():
             FileLock(folder / _LOCK).acquire(blocking=False).lock.release()
-        except Timeout:
-            raise _in_use(folder) from None
+    except Timeout:
+        raise _in_use(folder) from None
+    except OSError as error:
+        raise SinkError(f"{folder} cannot be written: {error.strerror}", exit_code=2) from error
     if not has_job(folder):
         return
     if placed_as(folder, target):
