@@ -29,6 +29,7 @@ def source() -> ImageF:
     return to_float(synthetic.photo((96, 64)))
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     ("schedule", "norm"),
     [
@@ -75,6 +76,7 @@ def test_same_rng_same_dream(tiny: Make, source: ImageF) -> None:
     assert np.abs(first - other).max() > 1e-3
 
 
+@pytest.mark.real
 def test_traces_are_bounded(tiny: Make) -> None:
     rng = np.random.default_rng(0)
     ascent = Ascent(tiny(octaves=3, schedule="rotate"))
@@ -140,6 +142,7 @@ def test_octave_shapes() -> None:
     assert octave_shapes((1, 1), 3, 2, 16) == ((1, 1),)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("size", [(1, 1), (7, 5), (33, 2)])
 def test_tiny_pictures(tiny: Make, size: tuple[int, int]) -> None:
     source = np.full((size[1], size[0], 3), 0.5, np.float32)
@@ -170,6 +173,7 @@ def test_frames_can_be_dreamed_in_tiles(tiny: Make, schedule: str) -> None:
     assert 0.7 < np.abs(tiled).mean() / np.abs(whole).mean() < 1.4
 
 
+@pytest.mark.real
 def test_a_guide_decides_what_grows(tiny: Make, source: ImageF) -> None:
     residuals = []
     for guide in (synthetic.photo((64, 48)), synthetic.photo((64, 48))[::-1, :, ::-1]):
@@ -193,6 +197,7 @@ def test_restoring_on_frames_is_the_stills_algorithm(tiny: Make) -> None:
     assert np.abs(still / 255 - (to_float(image) + residual)).max() < 1.01 / 255
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("schedule", ["rotate", "together"])
 def test_what_is_prepared_is_traced_no_more(tiny: Make, source: ImageF, schedule: str) -> None:
     ascent = Ascent(tiny(schedule=schedule, octaves=3, octave_scale=1.5))

@@ -96,6 +96,7 @@ def assert_alike(found: Sequence[Residuals], expected: Sequence[Residuals]) -> N
             assert np.abs(one).max() > 2 / 255
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     ("schedule", "norm"),
     [("together", "laplacian"), ("all", "std"), ("rotate", "mean_abs"), ("restore", "std")],
@@ -111,6 +112,7 @@ def test_a_batch_dreams_as_each_shot_alone(tiny: Make, schedule: str, norm: str)
     assert ascent.sizes == [3] * 4 + [2] + [1] * 2
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     "values",
     [
@@ -130,6 +132,7 @@ def test_all_objectives_take_batches(tiny: Make, values: dict[str, Any]) -> None
     assert_alike(dream_batched(ascent, settings, shots), alone)
 
 
+@pytest.mark.real
 def test_each_image_has_its_own_loss_and_stops_for_itself(tiny: Make) -> None:
     photo = to_float(synthetic.photo((72, 48)))
     sources = [photo, 0.3 + 0.2 * photo, 0.2 + 0.5 * photo]
@@ -176,6 +179,7 @@ def test_the_loss_is_the_one_at_which_an_image_stopped(tiny: Make) -> None:
     assert stopped_late > 0
 
 
+@pytest.mark.real
 def test_only_some_sizes_of_batches_are_traced(tiny: Make) -> None:
     ascent = Ascent(tiny(warm_up=0))
     shots = [shot(frames, frames % 3) for frames in range(1, 7)]
@@ -185,6 +189,7 @@ def test_only_some_sizes_of_batches_are_traced(tiny: Make) -> None:
     assert ascent.traces == 4
 
 
+@pytest.mark.real
 def test_different_shapes_are_dreamed_in_turn(tiny: Make) -> None:
     settings = tiny(warm_up=1)
     shots = [shot(2, 0), shot(2, 1, size=(48, 72)), shot(2, 2)]
@@ -221,6 +226,7 @@ def test_shots_that_begin_later_join(tiny: Make) -> None:
         assert_alike([future.result(SECONDS) for future in futures], alone)
 
 
+@pytest.mark.real
 def test_who_fails_or_leaves_holds_nobody_up(tiny: Make) -> None:
     settings = tiny(warm_up=0)
     batched, ready = BatchedAscent(Ascent(settings), 3), threading.Barrier(3)
@@ -245,6 +251,7 @@ def test_who_fails_or_leaves_holds_nobody_up(tiny: Make) -> None:
             futures[1].result(SECONDS)
 
 
+@pytest.mark.real
 def test_an_error_reaches_all_that_wait(tiny: Make) -> None:
     class Failing(Recorded):
         def ascend_all(self, starts: Sequence[Start], places: int = 1) -> list[Ascended]:

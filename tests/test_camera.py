@@ -21,6 +21,7 @@ def change(before: Image8, now: Image8, flow: Flow) -> float:
     return float(np.abs(moved - now).mean(axis=-1)[in_frame(flow)].mean())
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("motion", MOTIONS)
 def test_the_known_flow_is_the_motion_also_across_the_seam(

@@ -477,6 +477,7 @@ def test_networks_are_listed_with_where_they_come_from(run: Run) -> None:
     assert "download" in rows["vgg16"]
 
 
+@pytest.mark.real
 def test_layers_are_listed_without_their_parts(run: Run) -> None:
     code, short, _ = run("networks", "vgg16")
     assert code == 0

@@ -122,6 +122,7 @@ def test_layers_are_described() -> None:
     assert found["first_bn"].role == found["first"].role == "part"
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("suffix", [".h5", ".keras", ".weights.h5"])
 def test_weights_come_from_every_kind_of_file(tmp_path: Path, suffix: str) -> None:
     saved, fresh = small_network(), keras.models.clone_model(small_network())
@@ -169,6 +170,7 @@ def test_what_holds_no_weights_is_refused(tmp_path: Path, name: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_a_model_of_ones_own(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"mine{suffix}"

@@ -75,6 +75,7 @@ def test_the_best_part_of_a_clip_is_found(swing: Path) -> None:
     assert steps[0] < 1.3 * max(steps[1:])
 
 
+@pytest.mark.real
 def test_a_part_of_a_clip_can_be_chosen(swing: Path) -> None:
     assert cycle(swing, start=0.5, end=1.5, crossfade=0.2).frames == 16
     assert cycle(swing, start=0.5, end=1.5, crossfade=0).frames == 20

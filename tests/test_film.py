@@ -117,6 +117,7 @@ def test_chunks_make_the_same_film_as_one_piece(tiny: Make, source: Path, tmp_pa
     assert max(float(np.abs(a.astype(int) - b).mean()) for a, b in pairs) < 2
 
 
+@pytest.mark.real
 def test_a_clip_guides_chunks_as_it_does_one_piece(
     tiny: Make, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +147,7 @@ def test_every_format_can_be_joined(tiny: Make, source: Path, tmp_path: Path, na
         assert len(frames_of(tmp_path / name)) == 20
 
 
+@pytest.mark.real
 def test_a_stopped_film_goes_on_where_it_was(tiny: Make, source: Path, tmp_path: Path) -> None:
     one = in_one_piece(source, tmp_path / "one.mp4", tiny())
     target = tmp_path / "film.mp4"
@@ -171,6 +173,7 @@ def test_a_film_that_was_begun_is_not_begun_anew(tiny: Make, source: Path, tmp_p
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == kept
 
 
+@pytest.mark.real
 def test_other_settings_and_sources_are_refused(tiny: Make, source: Path, tmp_path: Path) -> None:
     target = tmp_path / "film.mp4"
     folder = begin(source, target, tiny(), 2)
@@ -286,6 +289,7 @@ def test_what_was_begun_in_vain_leaves_nothing(
     assert (folder / "job.json").exists()
 
 
+@pytest.mark.real
 def test_a_disk_that_is_full_for_a_record_keeps_the_rest(
     tiny: Make, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -321,6 +325,7 @@ def test_a_report_that_fails_can_be_written_later(tiny: Make, source: Path, tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
 
 
+@pytest.mark.real
 def test_chunks_of_another_job_do_not_count(tiny: Make, source: Path, tmp_path: Path) -> None:
     one = in_one_piece(source, tmp_path / "one.mp4", tiny())
     other = begin(source, tmp_path / "other.mp4", tiny(persistence=0.5), 3)
@@ -330,6 +335,7 @@ def test_chunks_of_another_job_do_not_count(tiny: Make, source: Path, tmp_path: 
     assert checksums(resume(source, tmp_path / "film.mp4", tiny())) == one
 
 
+@pytest.mark.real
 def test_chunks_keep_the_length_that_they_were_begun_with(
     tiny: Make, source: Path, tmp_path: Path
 ) -> None:
@@ -349,6 +355,7 @@ def test_chunks_keep_the_length_that_they_were_begun_with(
     assert "stay as they were begun: 0.24 s" in notes
 
 
+@pytest.mark.real
 def test_a_job_of_another_version_is_told_from_a_damaged_one(
     tiny: Make, source: Path, tmp_path: Path
 ) -> None:
@@ -447,6 +454,7 @@ def test_pictures_that_are_placed_are_not_placed_again(
     assert len(list(tmp_path.iterdir())) == 10
 
 
+@pytest.mark.real
 def test_a_report_is_not_made_of_what_is_left_of_the_records(
     tiny: Make, source: Path, tmp_path: Path
 ) -> None:
@@ -460,6 +468,7 @@ def test_a_report_is_not_made_of_what_is_left_of_the_records(
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
 
 
+@pytest.mark.real
 def test_what_others_have_put_into_the_folder_stays(
     tiny: Make, source: Path, tmp_path: Path
 ) -> None:
@@ -469,6 +478,7 @@ def test_what_others_have_put_into_the_folder_stays(
     assert [path.name for path in folder.iterdir()] == ["notes.txt"]
 
 
+@pytest.mark.real
 def test_a_version_with_more_settings_goes_on(tiny: Make, source: Path, tmp_path: Path) -> None:
     folder = begin(source, tmp_path / "film.mp4", tiny(), 3)
     job = folder / "job.json"
@@ -489,6 +499,7 @@ def test_a_version_with_more_settings_goes_on(tiny: Make, source: Path, tmp_path
     assert len(dreamed) == 9 - begun
 
 
+@pytest.mark.real
 def test_what_settings_name_may_move_but_not_vanish(
     tiny: Make, source: Path, tmp_path: Path
 ) -> None:
@@ -515,6 +526,7 @@ def test_what_appears_meanwhile_is_kept(tiny: Make, source: Path, tmp_path: Path
     assert "was kept: see" in notes
 
 
+@pytest.mark.real
 def test_a_chunk_that_fails_keeps_the_others(
     tiny: Make, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -603,6 +615,7 @@ def test_a_pipe_is_no_film(tmp_path: Path) -> None:
     assert not is_long(tmp_path / "pipe.mp4", OutputSettings(), PIECES)  # opening it would wait
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("kind", ["h264", "mkv", "ts"])
 def test_a_film_that_does_not_tell_its_length_is_decoded_once(
     tiny: Make, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
@@ -897,6 +910,7 @@ def test_pictures_that_came_meanwhile_stay_when_placing_is_killed(
     assert len(list(tmp_path.iterdir())) == 11
 
 
+@pytest.mark.real
 def test_other_settings_are_refused_before_weights_are_fetched(
     run: Callable[..., tuple[int, str, str]],
     tiny: Make,

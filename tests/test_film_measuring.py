@@ -77,6 +77,7 @@ def test_a_sample_does_not_depend_on_the_length_of_chunks(
     assert (sample.continues, sample.continued) == (False, False)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("frames", [2, 3, 6, 7, 15])
 def test_few_frames_are_measured_honestly(frames: int) -> None:
     # Sleeping takes longer on a busy machine, never shorter.
@@ -91,6 +92,7 @@ def test_one_frame_is_measured_with_the_start() -> None:
     assert _START_SECONDS < estimated <= taken
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("gives", [1, 4, 20])
 def test_fewer_frames_than_expected_end_the_measurement(gives: int) -> None:
     assert 0 < measured_fps(PretendingCrew(gives=gives), task_with(30)) < 60

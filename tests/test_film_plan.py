@@ -139,6 +139,7 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return clips.make(path, "-c:v", "libx264", "-bf", "3", "-g", "60", seconds=9)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("exactly", [False, True])
 @pytest.mark.parametrize("start", [None, 0.6])
 def test_chunks_have_the_frames_of_the_whole(

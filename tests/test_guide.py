@@ -55,6 +55,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     ("name", "options"),
     [

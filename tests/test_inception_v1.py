@@ -147,6 +147,7 @@ def test_convolutions_are_as_many_as_in_the_paper() -> None:
     assert count == 5_607_184  # as TF-Slim's own test of inception_v1_base counts
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     ("as_bytes", "inside"),
     [(True, ""), pytest.param(False, "model_weights", marks=pytest.mark.real)],
@@ -183,6 +184,7 @@ def test_classes_of_slim_begin_behind_the_background(tmp_path: Path, arrays: Arr
         spec.build([CLASSES], weights=tmp_path / "notop.h5")
 
 
+@pytest.mark.real
 def test_the_first_layer_that_does_not_fit_is_named(tmp_path: Path, arrays: Arrays) -> None:
     spoiled = dict(arrays)
     spoiled["Mixed_4b_Branch_1_a_1x1_conv"] = [np.zeros((1, 1, 480, 95), np.float32)]

@@ -80,6 +80,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert "--octave-scale" in done.stdout
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("module", ["stills", "render", "progress", "networks.registry"])
 def test_tensorflow_is_imported_only_when_dreaming_starts(module: str) -> None:
     code = f"import sys, stream_dream.{module}; sys.exit('tensorflow' in sys.modules)"

@@ -176,6 +176,7 @@ def test_nothing_is_ever_overwritten_and_names_sort(tmp_path: Path, clock: Clock
     assert path.read_text() == "of an earlier night"
 
 
+@pytest.mark.real
 def test_the_first_name_is_not_used_again(tmp_path: Path) -> None:
     path = tmp_path / "show.mkv"
     recorder = started(path)

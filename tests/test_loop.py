@@ -141,6 +141,7 @@ def test_several_looks_are_passed_through(tiny: Make, picture: Path, tmp_path: P
     assert apart("two", 11) < apart("one", 11)
 
 
+@pytest.mark.real
 def test_a_clip_guides_each_round_alike(
     tiny: Make, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

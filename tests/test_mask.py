@@ -197,6 +197,7 @@ SLIDES = ("-vf", "settb=1/1000,setpts='N*1700'", "-fps_mode", "passthrough")
 H264 = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "60", "-bf", "2")
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     ("name", "count", "options"),
     [
@@ -266,6 +267,7 @@ def test_black_is_the_source_exactly_and_white_the_whole_dream(
     assert (mixed[:, :, 97:] != np.array(source)[:, :, 97:]).mean() > 0.5
 
 
+@pytest.mark.real
 def test_a_moving_mask_uncovers_a_grown_dream(tiny: Make, clip: Path, tmp_path: Path) -> None:
     # Twice the rate of the film: white from the film's frame 5 on.
     images = [plain(0)] * 10 + [plain(255)] * 4
@@ -277,6 +279,7 @@ def test_a_moving_mask_uncovers_a_grown_dream(tiny: Make, clip: Path, tmp_path: 
     np.testing.assert_array_equal(masked[5:], whole[5:])
 
 
+@pytest.mark.real
 def test_a_part_of_a_film_has_its_part_of_the_mask(tiny: Make, clip: Path, tmp_path: Path) -> None:
     mask = clip_of(tmp_path / "m.mkv", [plain(0)] * 7 + [plain(255)] * 5, "25")
     chosen = output(mask, start=0.2, end=0.4)  # frames 5 to 9
@@ -288,6 +291,7 @@ def test_a_part_of_a_film_has_its_part_of_the_mask(tiny: Make, clip: Path, tmp_p
     assert same == [True, True, False, False, False]
 
 
+@pytest.mark.real
 def test_a_film_in_chunks_has_the_same_masks(tiny: Make, tmp_path: Path) -> None:
     source = films.make_film(tmp_path / "film.mp4", sound=False)
     images = [np.roll(half((48, 32)), number, axis=1) for number in range(20)]
@@ -312,6 +316,7 @@ def test_a_film_refuses_what_is_no_mask_before_it_begins(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.real
 def test_size_and_compare(tiny: Make, clip: Path, tmp_path: Path) -> None:
     mask = picture(tmp_path / "m.png", half((31, 7)))
     chosen = output(mask, size="81x63", compare=True, mask_softness=0)
@@ -323,6 +328,7 @@ def test_size_and_compare(tiny: Make, clip: Path, tmp_path: Path) -> None:
     assert (left[:, 44:] != right[:, 44:]).mean() > 0.5
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("turned", [False, True])
 def test_the_mask_is_stretched_to_the_upright_stored_frame(
     tiny: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, turned: bool
@@ -349,6 +355,7 @@ def test_the_mask_is_stretched_to_the_upright_stored_frame(
 # What cannot be used
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

@@ -29,6 +29,7 @@ def dreamed(dream: Ascent | Morph, index: int = 0) -> ImageF:
     return dream(source, np.zeros_like(source), index=index, rng=rng)[0]
 
 
+@pytest.mark.real
 def test_at_a_station_only_that_one_dreams(stations: list[Ascent]) -> None:
     morph = Morph(stations, FRAMES)
     # Two stations: they lie at a quarter and at three quarters of the way.
@@ -36,6 +37,7 @@ def test_at_a_station_only_that_one_dreams(stations: list[Ascent]) -> None:
     np.testing.assert_array_equal(dreamed(morph, 15), dreamed(stations[1]))
 
 
+@pytest.mark.real
 def test_between_two_both_dream(stations: list[Ascent]) -> None:
     morph = Morph(stations, FRAMES)
     middle = (dreamed(stations[0]) + dreamed(stations[1])) / 2
@@ -47,6 +49,7 @@ def test_between_two_both_dream(stations: list[Ascent]) -> None:
     assert ways[0] > ways[4] > ways[-1]
 
 
+@pytest.mark.real
 def test_the_way_is_closed_and_smooth(stations: list[Ascent]) -> None:
     morph = Morph(stations, FRAMES)
     around = [dreamed(morph, index) for index in range(FRAMES)]

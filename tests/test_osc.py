@@ -172,6 +172,7 @@ BAD = {
 }
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("name", BAD)
 def test_what_cannot_be_is_one_line_and_changes_nothing(
     desk: _Desk, caplog: pytest.LogCaptureFixture, name: str

@@ -250,6 +250,7 @@ def test_recordings_are_listed_and_served(client: httpx.Client, tmp_path: Path) 
     assert client.get(raw).status_code == 404
 
 
+@pytest.mark.real
 def test_what_is_said_takes_effect_on_every_page(view: WebView, controls: Controls) -> None:
     with shows.playing(view, controls), talk(view) as one, talk(view) as two:
         made = told(one, "form")["form"]

@@ -45,6 +45,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.real
 def test_frames_and_reports(tiny: Make, clip: Path, tmp_path: Path) -> None:
     reports: list[FrameReport] = []
     target = tmp_path / "dream.mp4"
@@ -60,6 +61,7 @@ def test_frames_and_reports(tiny: Make, clip: Path, tmp_path: Path) -> None:
     assert cv2.getNumThreads() == 2
 
 
+@pytest.mark.real
 def test_the_result_does_not_depend_on_timing(
     tiny: Make, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +107,7 @@ def test_an_interrupted_render_keeps_what_was_done(tiny: Make, clip: Path, tmp_p
     assert 6 <= len(frames_of(tmp_path / "dream.interrupted.mp4")) <= 12
 
 
+@pytest.mark.real
 def test_an_interruption_in_the_last_frames_keeps_them(
     tiny: Make, clip: Path, tmp_path: Path
 ) -> None:

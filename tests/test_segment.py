@@ -71,6 +71,7 @@ def test_copied_packets_give_the_same_frames(tmp_path: Path, name: str, start: f
             assert np.array_equal(a.image, b.image)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("name", ["a.avi", "a.gif", "odd.mp4", "still.mp4"])
 def test_what_is_encoded_without_loss_is_the_same(tmp_path: Path, name: str) -> None:
     odd = ("-c:v", "libx264", "-pix_fmt", "yuv444p") if name == "odd.mp4" else ()

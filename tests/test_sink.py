@@ -60,6 +60,7 @@ def noise(seed: int = 0) -> Image8:
     return np.random.default_rng(seed).integers(0, 256, (240, 320, 3), dtype=np.uint8)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("count", [1, 31])
 @pytest.mark.parametrize("suffix", FILMS)
 def test_films_have_every_frame_at_the_exact_rate(tmp_path: Path, suffix: str, count: int) -> None:
@@ -352,6 +353,7 @@ def test_killed_ffmpeg(tmp_path: Path, suffix: str) -> None:
     assert "SIGKILL" in fail(tmp_path / f"a.{suffix}", lambda pid: os.kill(pid, signal.SIGKILL))
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("suffix", ["mp4", "gif"])
 def test_full_disk(tmp_path: Path, suffix: str) -> None:
     def fill(pid: int) -> None:  # the same error path as ENOSPC, without needing a small disk
@@ -371,6 +373,7 @@ def test_hung_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no sign of life" in message
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("name", ["a.mp4", "a.webm", "a.gif", "a%02d.png"])
 def test_interrupted_work_is_kept_under_another_name(tmp_path: Path, name: str) -> None:
     sound = Soundtrack(clips.real_clip("bigbuckbunny.mp4"))

@@ -36,6 +36,7 @@ def truncated_clip(path: Path) -> Path:
     return path
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     ("name", "size", "fps", "aspect", "count"),
     [
@@ -57,6 +58,7 @@ def test_real_clips(
     assert frames[-1].time == pytest.approx(float((count - 1) / fps))
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("fps", ["24000/1001", "30000/1001", "25", "120"])
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "webm", "avi", "ts"])
 def test_constant_rate_gives_each_picture_once(tmp_path: Path, fps: str, suffix: str) -> None:
@@ -155,6 +157,7 @@ def test_colours(tmp_path: Path, kind: dict[str, bool]) -> None:
     assert np.abs(seen - clips.PATCHES).max() <= 3
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(("start", "end"), [(0.5, 0.9), (6.0, 6.4), (9.9, None), (None, 0.2)])
 def test_span_is_exact_to_the_frame(start: float | None, end: float | None) -> None:
     clip = clips.real_clip("bikes.mp4")

@@ -78,6 +78,7 @@ def by_hand(source: F32, layers: dict[str, float], *, max_loss: float) -> F32:
     return np.clip(image, 0, 1)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("max_loss", [10, 0.004])
 def test_the_notebooks_algorithm_by_hand(tiny: Make, max_loss: float) -> None:
     layers = {"conv1": 0.5, "conv2": 2.0}
@@ -109,6 +110,7 @@ def test_the_notebooks_preset() -> None:
     assert (preset.jitter, preset.schedule, preset.warm_up) == (0, "restore", 0)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("schedule", ["all", "restore"])
 @pytest.mark.parametrize("size", [(1, 1), (7, 5), (300, 2)])
 def test_tiny_pictures(tiny: Make, schedule: str, size: tuple[int, int]) -> None:
