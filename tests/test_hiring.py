@@ -1,7 +1,8 @@
-"""Who of a cluster's workers gets which chunk; with a Ray that does nothing."""
+"""Who of a cluster's workers gets which chunk, and when the connection ends; without a Ray."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from stream_dream.film.cluster import hiring
-from stream_dream.film.cluster.connection import ClusterLost
+from stream_dream.film.cluster import connection, hiring
+from stream_dream.film.cluster.connection import Cluster, ClusterLost
 from stream_dream.film.cluster.hiring import Hired, Staff
 from stream_dream.film.cluster.shares import Share
 
@@ -30,6 +31,19 @@ class FakeRay:
         self.begun: list[Future[tuple[str, str]]] = []
         self.killed: list[int] = []
         self.let_go: list[int] = []
+        self.calls: list[str] = []
+
+    def is_initialized(self) -> bool:
+        """Tell that nobody has connected."""
+        return False
+
+    def init(self, **settings: Any) -> None:
+        """Connect."""
+        self.calls.append("init")
+
+    def shutdown(self) -> None:
+        """Disconnect."""
+        self.calls.append("shutdown")
 
     def remote(self, worker: type) -> Any:
         """Take what is to be run."""
@@ -86,12 +100,16 @@ def wait_for(reached: Callable[[], bool]) -> None:
 def staff(workers: int, seats: int) -> Iterator[tuple[FakeRay, Staff, Callable[..., Any]]]:
     """Give a staff, and what asks for a seat in a thread of its own."""
     ray, pool = FakeRay(), ThreadPoolExecutor(16)
-    made = Staff(ray, Share(workers, 1, 1), seats)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connection, "_imported", lambda: ray)
+        cluster = Cluster("auto")
+    made = Staff(cluster, Share(workers, 1, 1), seats)
     try:
         yield ray, made, lambda chunk: pool.submit(made.seat, chunk)
     finally:
         made.forget()
         pool.shutdown()
+        cluster.close(wait=True)
 
 
 def seat_of(future: Future[Hired]) -> int:
@@ -196,3 +214,44 @@ def test_nobody_waits_when_the_work_was_ended() -> None:
         with pytest.raises(ClusterLost):
             first.result(SECONDS)
         assert ray.killed == []
+
+
+@pytest.mark.parametrize("end", [Cluster.renew, lambda cluster: cluster.close(wait=False)])
+def test_a_connection_that_is_used_is_not_given_up(
+    monkeypatch: pytest.MonkeyPatch, end: Callable[[Cluster], None]
+) -> None:
+    ray, told = FakeRay(), threading.Event()
+    monkeypatch.setattr(connection, "_imported", lambda: ray)
+    cluster = Cluster("auto")
+
+    def use(number: int) -> None:
+        told.wait(SECONDS)
+        time.sleep(0.05)
+        ray.calls.append(f"use {number}")
+
+    for number in range(2):
+        cluster.use(use, number)
+    told.set()
+    end(cluster)
+    assert sorted(ray.calls[1:3]) == ["use 0", "use 1"]
+    assert ray.calls[3] == "shutdown"
+
+
+def test_who_still_waits_does_not_call_ray_when_the_work_was_ended() -> None:
+    with staff(workers=1, seats=1) as (ray, made, ask):
+        first = ask(0)
+        ray.begin(0)
+        hired = first.result(SECONDS)
+        wait = ray.wait
+
+        def end(*arguments: Any, **options: Any) -> Any:
+            made.forget()
+            return wait(*arguments, **options)
+
+        ray.wait, ray.get = end, None  # type: ignore[method-assign, assignment]
+        with pytest.raises(ClusterLost):
+            made.get(ray.begun[0])
+        ray.put = ray.wait = None  # type: ignore[attr-defined, method-assign, assignment]
+        for call in (lambda: made.put(b""), lambda: made.get(None), lambda: made.ask(hired, None)):
+            with pytest.raises(ClusterLost):
+                call()

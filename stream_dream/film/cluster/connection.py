@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -28,6 +29,8 @@ _MISSING = "--cluster needs the extra cluster: pip install 'stream-dream[cluster
 _PROBE_SECONDS, _CONNECT_SECONDS = 5.0, 25.0
 _START_SECONDS = 120.0
 _END_SECONDS = 10.0
+# Who uses the connection looks several times a second whether it is to be given up.
+_LEAVE_SECONDS = 5.0
 _CLIENT, _CLIENT_PORT = "ray://", 10001
 
 
@@ -79,6 +82,8 @@ class Cluster:
         self.local = address == LOCAL
         self._address, self._workers = address, workers
         self._thread = _Thread()
+        self._users: list[threading.Thread] = []
+        self._changing = threading.Lock()
         self._started: list[Any] = []
         self._session: str | None = None
         self._ours = not self.ray.is_initialized()  # else the connection belongs to the caller
@@ -90,14 +95,26 @@ class Cluster:
         found = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
         return [Node(node.get("CPU", 0.0), node.get("GPU", 0.0)) for node in found]
 
+    def use(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Call a function that uses the connection, in a thread of its own.
+
+        The connection is not given up before it returns. A call to Ray without a connection would
+        look for a cluster and connect to it, and during the end of one Ray ends this process.
+        """
+        user = threading.Thread(target=function, args=arguments, daemon=True)
+        with self._changing:
+            user.start()
+            self._users = [each for each in self._users if each.is_alive()] + [user]
+
     def renew(self) -> None:
-        """Connect anew, or start Ray anew.
+        """Connect anew, or start Ray anew; those who use the connection have been told to end.
 
         Raises:
             ClusterLost: That is not possible.
         """
         if not self._ours:
             raise ClusterLost("the connection to the Ray cluster has broken")
+        self._leave()
         self._disconnect()
         try:
             self._connect()
@@ -105,7 +122,12 @@ class Cluster:
             raise ClusterLost(f"the connection to the Ray cluster has broken: {error}") from error
 
     def close(self, *, wait: bool) -> None:
-        """Disconnect; where Ray was started here, all its processes end."""
+        """Disconnect; where Ray was started here, all its processes end.
+
+        Those who use the connection have been told to end.
+        """
+        if wait or not self.local:
+            self._leave()
         if not self._ours:
             return
         self._ours = False
@@ -137,6 +159,14 @@ class Cluster:
             raise _no_cluster(self._address, context) from context
         if self.local:
             self._session = getattr(context, "address_info", {}).get("session_dir")
+
+    def _leave(self) -> None:
+        """Wait until nobody uses the connection any more."""
+        late = time.monotonic() + _LEAVE_SECONDS
+        with self._changing:
+            users = self._users.copy()
+        for user in users:
+            user.join(max(0.0, late - time.monotonic()))
 
     def _call(self, function: Callable[[], Any], seconds: float) -> Any:
         """Call a function in the thread of Ray; return what it returns, or raises."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from stream_dream.film.chunk import Task
 from stream_dream.film.cluster.connection import Cluster, ClusterLost
 from stream_dream.film.cluster.errors import explained
-from stream_dream.film.cluster.hiring import LOOK_SECONDS, Hired, Staff
+from stream_dream.film.cluster.hiring import Hired, Staff
 from stream_dream.film.cluster.sending import ByPath, ByShipment, Line, unseen
 from stream_dream.film.cluster.shares import share_out
 from stream_dream.film.cluster.tally import Tally
@@ -26,6 +26,7 @@ from stream_dream.film_settings import FilmSettings
 if TYPE_CHECKING:
     from stream_dream.film.cluster.worker import Order, Outcome
 
+_LOOK_SECONDS = 1.0
 _NODES_SECONDS = 10.0
 # A machine may have to be started first; when that takes long, somebody should know.
 _QUIET_SECONDS = 60.0
@@ -96,8 +97,7 @@ class RayCrew:
         run = _Run(uuid.uuid4().hex, task.chunk.number)
         self._runs[place] = run
         future = Future[Record]()
-        arguments = (task, run, future)
-        threading.Thread(target=self._follow, args=arguments, daemon=True).start()
+        self._cluster.use(self._follow, task, run, future)
         return future
 
     def dreamed(self, place: int) -> int:
@@ -133,13 +133,13 @@ class RayCrew:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         self._way = ByShipment() if self._ship else ByPath()
-        self._staff = Staff(self._ray, self._share, self._seats)
+        self._staff = Staff(self._cluster, self._share, self._seats)
         # Near us it survives the machines that fail. Started anew it learns all from the next word.
         here = self._ray.get_runtime_context().get_node_id()
         near = NodeAffinitySchedulingStrategy(node_id=here, soft=True)
         options = {"num_cpus": 0, "max_restarts": -1, "scheduling_strategy": near}
         self._tally = self._ray.remote(Tally).options(**options).remote()
-        threading.Thread(target=self._watch, args=(self._closed,), daemon=True).start()
+        self._cluster.use(self._watch, self._closed)
 
     def _follow(self, task: Task, run: _Run, future: Future[Record]) -> None:
         """Have a chunk dreamed, and say what became of it."""
@@ -150,9 +150,9 @@ class RayCrew:
                 run.waits_since = time.monotonic()
                 run.worker = staff.seat(run.chunk)
                 run.waits_since = None
-            return self._asked(order, run.worker, staff)
+            return staff.ask(run.worker, order)
 
-        line = Line(run.key, self._tally, ask, self._ray.put, staff.get)
+        line = Line(run.key, self._tally, ask, staff.put, staff.get)
         try:
             outcome = self._way.dream(task, line)
             self._compare(outcome)
@@ -168,19 +168,6 @@ class RayCrew:
         else:
             staff.leave(run.worker)
             future.set_result(outcome.record)
-
-    def _asked(self, order: Order, worker: Hired, staff: Staff) -> Outcome:
-        """Have a worker dream; what it raises itself tells that it is still there."""
-        from ray.exceptions import RayError, RayTaskError
-
-        try:
-            outcome: Outcome = staff.get(worker.actor.dream.remote(order))
-        except RayTaskError:
-            raise
-        except RayError:
-            staff.dismiss(worker)
-            raise
-        return outcome
 
     def _explained(self, error: BaseException, run: _Run) -> BaseException:
         from stream_dream.film.cluster.worker import Unseen
@@ -207,7 +194,7 @@ class RayCrew:
     def _watch(self, closed: threading.Event) -> None:
         """Look how far all chunks are, who has nothing to do, and how large the cluster is."""
         looked = time.monotonic()
-        while not closed.wait(LOOK_SECONDS):
+        while not closed.wait(_LOOK_SECONDS):
             with suppress(BaseException):  # nobody knows then how far it is; Ray ends threads, too
                 self._look()
                 self._staff.release()
@@ -220,7 +207,7 @@ class RayCrew:
     def _look(self) -> None:
         runs = {run.key: run for run in self._runs.values()}
         reference = self._tally.read.remote(list(runs))
-        if not self._ray.wait([reference], timeout=LOOK_SECONDS)[0]:
+        if not self._ray.wait([reference], timeout=_LOOK_SECONDS)[0]:
             return
         for key, frames in self._ray.get(reference).items():
             runs[key].frames = frames

@@ -6,14 +6,17 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from stream_dream.film.cluster.connection import ClusterLost
+from stream_dream.film.cluster.connection import Cluster, ClusterLost
 from stream_dream.film.cluster.shares import Share
 
-LOOK_SECONDS = 1.0
-"""How often those who wait look whether the work was ended."""
+if TYPE_CHECKING:
+    from stream_dream.film.cluster.worker import Order, Outcome
 
+_ENDED = "the work was ended"
+# How often those who wait look whether the work was ended.
+_WAIT_SECONDS = 0.25
 # So long a chunk waits for a worker that was hired rather than share one. A process takes a second
 # or two to start; a machine, minutes.
 _PATIENCE_SECONDS = 20.0
@@ -52,19 +55,20 @@ class Staff:
         most: How many there may be; may grow.
     """
 
-    def __init__(self, ray: Any, share: Share, seats: int) -> None:
+    def __init__(self, cluster: Cluster, share: Share, seats: int) -> None:
         """Begin with nobody.
 
         Args:
-            ray: The package.
+            cluster: The connection.
             share: How many there may be, and what each gets.
             seats: How many chunks one may have.
         """
         from stream_dream.film.cluster.worker import Worker
 
         self.most = share.workers
-        self._ray, self._share, self._seats = ray, share, seats
-        self._worker = ray.remote(Worker)
+        self._cluster, self._ray = cluster, cluster.ray
+        self._share, self._seats = share, seats
+        self._worker = self._ray.remote(Worker)
         self._hired: list[Hired] = []
         self._avoided: dict[int, set[str]] = {}
         self._changed = threading.Condition()
@@ -89,8 +93,8 @@ class Staff:
                     return found
                 if may_hire:
                     own = self._hire(chunk)
-                self._changed.wait(LOOK_SECONDS)
-        raise ClusterLost("the work was ended")
+                self._changed.wait(_WAIT_SECONDS)
+        raise ClusterLost(_ENDED)
 
     def leave(self, hired: Hired | None) -> None:
         """Give a seat back, if there is one."""
@@ -126,12 +130,35 @@ class Staff:
                     self._hired.remove(hired)
                     hired.actor.__ray_terminate__.remote()
 
+    def ask(self, hired: Hired, order: Order) -> Outcome:
+        """Have a worker dream; one that vanishes is given up. Raises as ``get``, and what it did.
+
+        What it raises itself tells that it is still there.
+        """
+        from ray.exceptions import RayError, RayTaskError
+
+        self._check()
+        try:
+            outcome: Outcome = self.get(hired.actor.dream.remote(order))
+        except RayTaskError:
+            raise
+        except RayError:
+            self.dismiss(hired)
+            raise
+        return outcome
+
+    def put(self, data: bytes) -> Any:
+        """Give bytes to Ray. Raises ``ClusterLost`` when the work was ended."""
+        self._check()
+        return self._ray.put(data)
+
     def get(self, reference: Any) -> Any:
         """Wait for what a reference stands for. Raises ``ClusterLost`` when the work was ended."""
         while not self._closed:
-            if self._ray.wait([reference], timeout=LOOK_SECONDS)[0]:
+            ready, _ = self._ray.wait([reference], timeout=_WAIT_SECONDS)
+            if ready and not self._closed:
                 return self._ray.get(reference)
-        raise ClusterLost("the work was ended")
+        raise ClusterLost(_ENDED)
 
     def forget(self) -> None:
         """End all waiting: the work was ended, or nobody can be reached."""
@@ -149,6 +176,10 @@ class Staff:
                         hired.actor.__ray_terminate__.remote()
                     else:
                         self._ray.kill(hired.actor)
+
+    def _check(self) -> None:
+        if self._closed:
+            raise ClusterLost(_ENDED)
 
     def _found(self, chunk: int, *, may_hire: bool) -> Hired | None:
         """Choose a worker for a chunk; None where it is better to wait."""
@@ -169,7 +200,7 @@ class Staff:
         actor = self._worker.options(**self._options(chunk)).remote(self._seats)
         hired = Hired(actor, time.monotonic())
         self._hired.append(hired)
-        threading.Thread(target=self._begin, args=(hired,), daemon=True).start()
+        self._cluster.use(self._begin, hired)
         return hired
 
     def _begin(self, hired: Hired) -> None:
