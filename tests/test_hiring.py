@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from stream_dream.film.cluster import connection, hiring
+from stream_dream.film.cluster import connection, crew, hiring
 from stream_dream.film.cluster.connection import Cluster, ClusterLost
 from stream_dream.film.cluster.hiring import Hired, Staff
 from stream_dream.film.cluster.shares import Share
+from stream_dream.film_settings import FilmSettings
 
 pytest.importorskip("ray", reason="Ray is not installed: it is in the extra test")
 
@@ -32,6 +33,7 @@ class FakeRay:
         self.killed: list[int] = []
         self.let_go: list[int] = []
         self.calls: list[str] = []
+        self.dead: list[str] = []
 
     def is_initialized(self) -> bool:
         """Tell that nobody has connected."""
@@ -50,7 +52,7 @@ class FakeRay:
         return SimpleNamespace(options=self._options)
 
     def _options(self, **options: Any) -> Any:
-        def hire(seats: int) -> Any:
+        def hire(seats: int = 0) -> Any:
             number, begun = len(self.begun), Future[tuple[str, str]]()
             self.asked.append(options)
             self.begun.append(begun)
@@ -84,9 +86,13 @@ class FakeRay:
     def nodes(self) -> list[dict[str, Any]]:
         """Return the machines."""
         return [
-            {"NodeID": f"{number:056x}", "Alive": True, "Resources": {"CPU": 8.0, "GPU": 8.0}}
-            for number in range(2)
+            {"NodeID": node, "Alive": node not in self.dead, "Resources": {"CPU": 8.0, "GPU": 8.0}}
+            for node in (f"{number:056x}" for number in range(2))
         ]
+
+    def get_runtime_context(self) -> Any:
+        """Tell on which machine we are."""
+        return SimpleNamespace(get_node_id=lambda: f"{0:056x}")
 
 
 def wait_for(reached: Callable[[], bool]) -> None:
@@ -255,3 +261,33 @@ def test_who_still_waits_does_not_call_ray_when_the_work_was_ended() -> None:
         for call in (lambda: made.put(b""), lambda: made.get(None), lambda: made.ask(hired, None)):
             with pytest.raises(ClusterLost):
                 call()
+
+
+def test_all_work_is_lost_when_our_machine_leaves_the_cluster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ray = FakeRay()
+    monkeypatch.setattr(connection, "_imported", lambda: ray)
+    monkeypatch.setattr(crew, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(crew, "_NODES_SECONDS", 0.02)
+    way = SimpleNamespace(dream=lambda task, line: line.ask(None))
+    monkeypatch.setattr(crew, "ByPath", lambda: way)
+    notes: list[str] = []
+    made = crew.RayCrew(Cluster("auto"), FilmSettings(workers=2), 4, notes.append)
+    task: Any = SimpleNamespace(chunk=SimpleNamespace(number=0))
+    future = made.submit(task, 0)
+    ray.dead.append(f"{1:056x}")
+    time.sleep(0.1)
+    assert not future.done()
+    ray.dead.append(f"{0:056x}")
+    lost = future.exception(SECONDS)
+    assert lost is not None
+    assert made.lost(lost)
+    ray.dead.clear()
+    made.renew()
+    again = made.submit(task, 0)
+    time.sleep(0.1)
+    assert not again.done()
+    made.close(wait=True)
+    assert ray.calls == ["init", "shutdown", "init", "shutdown"]
+    assert isinstance(again.exception(SECONDS), ClusterLost)

@@ -199,10 +199,10 @@ class RayCrew:
                 self._look()
                 self._staff.release()
             now = time.monotonic()
-            if self._grows and now > looked + _NODES_SECONDS:
+            if now > looked + _NODES_SECONDS:
                 looked = now
                 with suppress(BaseException):
-                    self._grow()
+                    self._look_around()
 
     def _look(self) -> None:
         runs = {run.key: run for run in self._runs.values()}
@@ -217,8 +217,12 @@ class RayCrew:
                 "a chunk has been waiting for a minute: the cluster has no room for it", False
             )
 
-    def _grow(self) -> None:
-        """Hire more where there is room for more."""
+    def _look_around(self) -> None:
+        """Notice that our own machine has left the cluster; hire more where there is more room."""
+        if not self._cluster.holds():
+            self._staff.forget()  # all that is at work fails, and the connection is renewed
+        if not self._grows:
+            return
         fitting = min(self._share.fit(self._cluster.nodes()), self._shots)
         self._staff.most = max(self._staff.most, fitting)
         self.places = max(self.places, min(fitting * self._seats, self._shots))

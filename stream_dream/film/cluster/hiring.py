@@ -14,7 +14,7 @@ from stream_dream.film.cluster.shares import Share
 if TYPE_CHECKING:
     from stream_dream.film.cluster.worker import Order, Outcome
 
-_ENDED = "the work was ended"
+_ENDED = "the connection to Ray has broken"
 # How often those who wait look whether the work was ended.
 _WAIT_SECONDS = 0.25
 # So long a chunk waits for a worker that was hired rather than share one. A process takes a second
