@@ -18,7 +18,7 @@ from stream_dream.errors import SourceError
 from stream_dream.film.files import fingerprint, write_json
 from stream_dream.film.plan import Plan, make_plan
 from stream_dream.film.reading import Excerpt, Mismatch, Reader
-from stream_dream.frame import Frame
+from stream_dream.frame import Frame, StreamInfo
 from stream_dream.media.source import VideoSource
 from stream_dream.networks.download import cache_folder
 
@@ -27,6 +27,11 @@ _VERSION = 1
 _PLANS_KEPT = 50
 # What OpenCV reads options for its decoder from.
 _DECODER_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+
+
+def frames_in(seconds: float, info: StreamInfo) -> int:
+    """Return the number of frames that a chunk of so many seconds has at the most."""
+    return max(1, round(seconds * info.fps))
 
 
 def plan_of(

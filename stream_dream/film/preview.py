@@ -13,10 +13,9 @@ from typing import Any
 from stream_dream.film.chunk import Task
 from stream_dream.film.contact_sheet import ContactSheet, clock
 from stream_dream.film.crew import Single
-from stream_dream.film.film import chunk_frames
 from stream_dream.film.measuring import estimated_seconds, measured_fps, sample_of
 from stream_dream.film.plan import Plan
-from stream_dream.film.planning import plan_of
+from stream_dream.film.planning import frames_in, plan_of
 from stream_dream.film.reading import Excerpt
 from stream_dream.film.watcher import Watcher
 from stream_dream.film_settings import PlanSettings
@@ -125,7 +124,7 @@ def preview(
             if drawn is not None:
                 drawn.look(frame)
 
-        frames = chunk_frames(settings.chunk_seconds, info)
+        frames = frames_in(settings.chunk_seconds, info)
         plan = plan_of(opened, frames, cuts=dream.cuts, on_frame=look, anew=drawn is not None)
         if drawn is not None and sheet is not None:
             drawn.write(sheet, overwrite=overwrite)
