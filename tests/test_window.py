@@ -304,8 +304,11 @@ def xvfb() -> Iterator[dict[str, str]]:
     if not (shutil.which("Xvfb") and shutil.which("xdotool")):
         pytest.skip("needs Xvfb and xdotool")
     reader, writer = os.pipe()
+    # Without -noreset the server starts anew when its last client goes, as the probe of the display
+    # does, and may refuse the next one meanwhile.
+    options = ["-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset"]
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1280x800x24", "-nolisten", "tcp"],
+        ["Xvfb", "-displayfd", str(writer), *options],
         pass_fds=[writer],
         stderr=subprocess.DEVNULL,
     )
@@ -335,9 +338,10 @@ def test_keys_in_a_real_window(xvfb: dict[str, str]) -> None:
 
         def wait_for(line: str) -> None:
             assert show.stdout is not None
+            assert show.stderr is not None
             deadline = time.monotonic() + 30
             while (got := show.stdout.readline().strip()) != line:
-                assert got, "the show ended"
+                assert got, f"the show ended: {show.stderr.read()}"
                 assert time.monotonic() < deadline, got
 
         try:
