@@ -667,6 +667,23 @@ def test_processes_make_the_same_frames(
 
 
 @pytest.mark.real
+def test_workers_that_have_nothing_to_do_are_told_of(
+    network: Path, source: Path, tmp_path: Path
+) -> None:
+    notes = films.Notes()
+    one_shot = of_file(network).model_copy(update={"cuts": False})
+    render_film(
+        source,
+        tmp_path / "film.mp4",
+        one_shot,
+        OutputSettings(),
+        FilmSettings(chunk_seconds=0.24, workers=2),
+        watcher=Watcher(note=notes),
+    )
+    assert "1 at work instead of 2 workers" in notes
+
+
+@pytest.mark.real
 def test_shots_dreamed_in_one_call_are_as_if_alone(
     tiny: Make, source: Path, tmp_path: Path
 ) -> None:

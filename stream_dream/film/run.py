@@ -242,6 +242,11 @@ class Run:
             count = fastest_count(task, shots, on_measured=self._watcher.measured)
         else:
             count = min(self._film.workers, shots)
+            if count < self._film.workers:
+                self._watcher.note(
+                    f"{count} at work instead of {self._film.workers} workers: no more shots are "
+                    "left to be dreamed side by side"
+                )
         return Processes(count) if count > 1 else Single(min(self._batch(), shots))
 
     def _batch(self) -> int:
