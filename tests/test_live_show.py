@@ -69,7 +69,7 @@ class _Playing:
         except StreamDreamError as error:
             self.error = error
 
-    def until(self, condition: Callable[[], bool], seconds: float = 20) -> None:
+    def until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, self.show.status
@@ -81,6 +81,10 @@ class _Playing:
         self.thread.join(10)
         assert not self.thread.is_alive()
         self.keeper.close()
+        ours, end = {"camera", "capture", "motion", "looks", "behind"}, time.monotonic() + 60
+        while names := ours & {thread.name for thread in threading.enumerate()}:
+            assert time.monotonic() < end, names  # looks finishes what it is tracing
+            time.sleep(0.05)
 
 
 @pytest.fixture
@@ -89,10 +93,6 @@ def playing(tiny: Callable[..., DreamSettings], tmp_path: Path) -> Iterator[_Pla
     made = _Playing(tiny, tmp_path / "kept", connect)
     yield made
     made.end()
-    ours, end = {"camera", "capture", "motion", "looks", "behind"}, time.monotonic() + 20
-    while names := ours & {thread.name for thread in threading.enumerate()}:
-        assert time.monotonic() < end, names  # looks finishes what it is tracing
-        time.sleep(0.05)
 
 
 def test_it_dreams_and_says_so(playing: _Playing) -> None:
@@ -186,24 +186,24 @@ def test_resetting_starts_afresh(playing: _Playing) -> None:
 
 @pytest.mark.real
 def test_a_file_ends_the_show(tiny: Callable[..., DreamSettings], tmp_path: Path) -> None:
-    class _Short:
-        left = 14
+    shows: list[Show] = []
 
+    class _Short:
         def read(self) -> Image8:
-            self.left -= 1
-            if self.left < 0:
+            if shows and shows[0].status.dreamed >= 2:
                 raise Ended
-            time.sleep(0.3)
+            time.sleep(0.05)
             return synthetic.photo((64, 48))
 
         def close(self) -> None: ...
 
     made = _Playing(tiny, tmp_path, _Short)
-    made.thread.join(20)
+    shows.append(made.show)
+    made.thread.join(60)
     assert not made.thread.is_alive()
     assert made.error is None
-    assert made.show.status.dreamed >= 2
     assert made.show.ended.is_set()
+    made.end()
 
 
 @pytest.mark.real
