@@ -91,9 +91,11 @@ class Run:
         if placed is None:
             try:
                 records = self._check(plan, records)
-                if not anew and missing(plan, records):
-                    self._prepare()
-                self._dream_chunks(job, records)
+                if left := missing(plan, records):
+                    if not anew:
+                        self._prepare()
+                    with self._stage("dream"):
+                        self._dream_chunks(left, job, records)
                 with self._stage("join"):
                     placed = self._join(plan)
             except (KeyboardInterrupt, Interrupted):
@@ -175,14 +177,8 @@ class Run:
             self._watcher.note(line)
         return good
 
-    def _dream_chunks(self, job: Job, records: dict[int, Record]) -> None:
-        left = missing(job.plan, records)
-        if not left:
-            return
-        with self._stage("dream"):
-            self._dream_those(left, job, records)
-
-    def _dream_those(self, left: list[Chunk], job: Job, records: dict[int, Record]) -> None:
+    def _dream_chunks(self, left: list[Chunk], job: Job, records: dict[int, Record]) -> None:
+        """Have the chunks that are left dreamed; their records join the others."""
         plan, key = job.plan, job.key
         crew = self._crew(plan, len({chunk.shot for chunk in left}))
 
