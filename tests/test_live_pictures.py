@@ -15,6 +15,7 @@ from stream_dream.live.bridge import Bridge
 from stream_dream.live.feeds import Ended, TestFeed, feed_opener
 from stream_dream.live.framing import Framing
 from stream_dream.live_settings import LiveSettings
+from stream_dream.media.source import VideoSource
 from stream_dream.settings import validated
 
 
@@ -38,6 +39,21 @@ def test_a_file_plays_at_its_own_rate_and_ends(tmp_path: Path) -> None:
     for _ in range(10):
         assert feed.read() is not None
     assert time.monotonic() - begun > 0.3
+    with pytest.raises(Ended):
+        feed.read()
+    feed.close()
+
+
+def test_a_file_stays_at_its_first_frame_until_the_show_has_begun(tmp_path: Path) -> None:
+    path = clips.make(tmp_path / "in.mp4", seconds=0.2)
+    begun: list[bool] = []
+    feed = feed_opener(settings(source=str(path)), begun=lambda: bool(begun))()
+    first = feed.read()
+    assert all(feed.read() is first for _ in range(8))
+    begun.append(True)
+    shown = [first, *(feed.read() for _ in range(4))]
+    with VideoSource(path) as source:
+        assert np.array_equal(shown, [frame.image for frame in source])
     with pytest.raises(Ended):
         feed.read()
     feed.close()

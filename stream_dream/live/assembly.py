@@ -66,7 +66,8 @@ def assembled(
     dream = looks[first]
     of_look = parameters_of(dream).model_dump()
     controls = Controls(LiveParameters(**{**of_look, **own.model_dump()}), looks, first)
-    connect = feed_opener(settings)
+    # What a file plays while the first look gets ready nobody would see.
+    connect = feed_opener(settings, begun=lambda: show.status.dreamed > 0)
     with ExitStack() as stack:
         keeper = _keeper(settings, own.target_fps)
         stack.callback(keeper.close)

@@ -76,8 +76,19 @@ class CaptureFeed:
 class FileFeed:
     """A video file, played at its own rate."""
 
-    def __init__(self, path: Path, *, loop: bool) -> None:
-        """Open a file. Raises ``SourceError``."""
+    def __init__(self, path: Path, *, loop: bool, begun: Callable[[], bool] = lambda: True) -> None:
+        """Open a file.
+
+        Args:
+            path: A file that OpenCV's FFmpeg reads.
+            loop: True to play it again and again.
+            begun: Tells whether anybody watches: the file stays at its first frame until then.
+
+        Raises:
+            SourceError: It cannot be read.
+        """
+        self._begun = begun
+        self._newest: Image8 | None = None
         self._source = VideoSource(path)
         self._frames = self._all(loop)
         info = self._source.info
@@ -89,9 +100,11 @@ class FileFeed:
 
     def read(self) -> Image8 | None:
         """Wait until the next frame is due. Raises ``Ended``."""
-        image = next(self._frames, None)
+        holding = self._newest is not None and not self._begun()
+        image = self._newest if holding else next(self._frames, None)
         if image is None:
             raise Ended
+        self._newest = image
         self._next = _wait_until(self._next) + self._interval
         return resize(image, self._size)
 
@@ -154,8 +167,14 @@ def test_picture(x: np.ndarray, y: np.ndarray, seconds: float) -> Image8:
     return image
 
 
-def feed_opener(settings: LiveSettings) -> Callable[[], Feed]:
+def feed_opener(
+    settings: LiveSettings, begun: Callable[[], bool] = lambda: True
+) -> Callable[[], Feed]:
     """Return what connects to the source, as often as it is needed.
+
+    Args:
+        settings: Name the source, and how it is read.
+        begun: Tells whether the show has begun: a file stays at its first frame until then.
 
     Raises:
         SourceError: It can never be opened: a file that does not exist or is no video.
@@ -169,7 +188,7 @@ def feed_opener(settings: LiveSettings) -> Callable[[], Feed]:
     if source.isdecimal() or source.startswith("/dev/"):
         return lambda: _open_camera(settings)
     FileFeed(Path(source), loop=False).close()  # a wrong name is reported at once
-    return lambda: FileFeed(Path(source), loop=settings.loop)
+    return lambda: FileFeed(Path(source), loop=settings.loop, begun=begun)
 
 
 def list_cameras() -> list[str]:
