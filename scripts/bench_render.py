@@ -58,6 +58,8 @@ FULL = {
 COHERENCE_SIZE = (320, 240)
 COHERENCE_FRAMES = 60
 JUDGED_FRAMES = 30
+# Gradient calls alone, before and after a render of 132 frames.
+ALONE = 66
 
 
 def judging_flows(images: list[Image8]) -> list[tuple[Flow, NDArray[np.float32]]]:
@@ -137,6 +139,16 @@ def coherence() -> Iterator[Row]:
     }
 
 
+def mean_ms(function: Callable[[], object], repeats: int) -> float:
+    """Return the mean time of a call in milliseconds, after two to warm up."""
+    for _ in range(2):
+        function()
+    begun = time.perf_counter()
+    for _ in range(repeats):
+        function()
+    return (time.perf_counter() - begun) / repeats * 1e3
+
+
 def median_ms(function: Callable[[], object], repeats: int = 20) -> float:
     """Return the median time of a call in milliseconds, after two to warm up."""
     seconds = []
@@ -169,13 +181,14 @@ def overhead() -> Iterator[Row]:
             def stamp(report: FrameReport, stamps: list[float] = stamps) -> None:
                 stamps.append(time.perf_counter())
 
-            before = median_ms(calls)
+            before = mean_ms(calls, ALONE)
             target = Path(folder) / f"{name}.mp4"
             render(path, target, settings, OutputSettings(), on_report=stamp)
             # From the first frame, which is warmed up, to the finished file.
             wall = (time.perf_counter() - stamps[0]) / (len(stamps) - 1) * 1e3
-            # Before and after: the machine may have changed its mind in between.
-            alone = (before + median_ms(calls)) / 2 * settings.steps
+            # Before and after: the machine may have changed its mind in between. Means like that
+            # of the frames: they are slower than medians where other programs get in the way.
+            alone = (before + mean_ms(calls, ALONE)) / 2 * settings.steps
             yield {
                 "figure": "overhead",
                 "output": name,

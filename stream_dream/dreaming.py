@@ -17,6 +17,7 @@ from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
 from stream_dream.image import resize
 from stream_dream.media.mask import Mask
 from stream_dream.pipeline import Behind, ahead, single_threads
+from stream_dream.priority import SpareTime
 from stream_dream.quiet import hushed
 from stream_dream.settings import DreamSettings, OutputSettings
 from stream_dream.temporal.dreamer import Dreamed, Prepared, TemporalDreamer
@@ -126,8 +127,17 @@ def dream_frames(
     dreamer: TemporalDreamer,
     guided: Guided,
     write: Callable[[Dreamed], None],
+    spare: SpareTime | None = None,
 ) -> None:
-    """Dream frames: decode and find motion ahead of the dream, compose and encode behind it."""
+    """Dream frames: decode and find motion ahead of the dream, compose and encode behind it.
+
+    Args:
+        frames: The source, in order.
+        dreamer: Dreams them.
+        guided: Shows each one's guide.
+        write: Takes the dreams, in order, in a thread of its own.
+        spare: The dream's spare time: the best for all that is not the dream.
+    """
 
     def prepared() -> Iterator[Prepared]:
         for frame in frames:
@@ -135,12 +145,16 @@ def dream_frames(
 
     with (
         single_threads(),
-        closing(ahead(prepared(), _DEPTH)) as stream,
-        Behind(write, _DEPTH) as writer,
+        closing(ahead(prepared(), _DEPTH, spare)) as stream,
+        Behind(write, _DEPTH, spare) as writer,
     ):
-        for item in stream:
-            writer.put(dreamer.ascend(item))
-            guided.next_frame()
+        try:
+            for item in stream:
+                writer.put(dreamer.ascend(item))
+                guided.next_frame()
+        finally:
+            if spare is not None:
+                spare.begin()  # nothing more is dreamed
 
 
 def written_shape(info: StreamInfo, output: OutputSettings) -> tuple[tuple[int, int], Fraction]:

@@ -2,21 +2,22 @@
 
 Two pieces make every pipeline: ``ahead`` runs what comes before in a thread of its own, ``Behind``
 what comes after. Both keep the order, hold back a stage that is too fast, hand exceptions to the
-caller and end their thread in any case.
+caller and end their thread in any case. Where they are told of the spare time of a stage between,
+they wait for it, unless that stage would soon wait for them.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 import cv2
 
-from stream_dream.priority import step_back
+from stream_dream.priority import SpareTime, step_back
 
 T = TypeVar("T")
 
@@ -30,11 +31,12 @@ class _End:
         self.error = error
 
 
-def ahead(items: Iterable[T], depth: int) -> Generator[T]:
+def ahead(items: Iterable[T], depth: int, spare: SpareTime | None = None) -> Generator[T]:
     """Yield the items, fetched by a thread that runs up to ``depth`` items ahead.
 
     An exception of the iterable is raised here, after the items before it. Closing the generator
-    ends the thread, after the item it is working on.
+    ends the thread, after the item it is working on. With ``spare``, items are fetched in that time
+    while at least half of ``depth`` wait.
     """
     waiting: queue.Queue[T | _End] = queue.Queue(depth)
     stopped = threading.Event()
@@ -51,7 +53,7 @@ def ahead(items: Iterable[T], depth: int) -> Generator[T]:
         step_back()
         error: BaseException | None = None
         try:
-            for item in items:
+            for item in _in_spare_time(items, spare, lambda: waiting.qsize() >= depth / 2):
                 put(item)
                 if stopped.is_set():
                     break
@@ -71,6 +73,16 @@ def ahead(items: Iterable[T], depth: int) -> Generator[T]:
         thread.join()
 
 
+def _in_spare_time(
+    items: Iterable[T], spare: SpareTime | None, has_enough: Callable[[], bool]
+) -> Iterator[T]:
+    """Yield the items, each fetched in spare time where there are enough of them."""
+    for item in items:
+        yield item
+        if spare is not None and has_enough():
+            spare.wait()
+
+
 class Behind(Generic[T]):
     """Calls a function with each item, in order, in a thread of its own.
 
@@ -78,9 +90,15 @@ class Behind(Generic[T]):
     the block ended with an exception (what was dreamed before Ctrl-C is still written).
     """
 
-    def __init__(self, function: Callable[[T], None], depth: int) -> None:
-        """Start the thread; at most ``depth`` items wait."""
+    def __init__(
+        self, function: Callable[[T], None], depth: int, spare: SpareTime | None = None
+    ) -> None:
+        """Start the thread; at most ``depth`` items wait.
+
+        With ``spare``, items are done in that time while less than half of ``depth`` wait.
+        """
         self._function = function
+        self._depth, self._spare = depth, spare
         self._waiting: queue.Queue[T | _End] = queue.Queue(depth)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="behind", daemon=True)
@@ -123,6 +141,8 @@ class Behind(Generic[T]):
         while not isinstance(item := self._waiting.get(), _End):
             if self._error is not None:
                 continue
+            if self._spare is not None and self._waiting.qsize() < self._depth / 2:
+                self._spare.wait()
             try:
                 self._function(item)
             except BaseException as caught:

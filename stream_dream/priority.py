@@ -12,6 +12,35 @@ from contextlib import suppress
 # (measured).
 _NICENESS = 10
 
+# Longer waits are no gain: a dream that takes so long for a frame hardly notices the rest.
+_LONGEST_WAIT = 0.25
+
+
+class SpareTime:
+    """When the dream leaves a core to others: what runs beside it does best to wait for that.
+
+    Niceness alone does not keep it out of the dream's way: Linux lets it finish its turn, up to
+    4 ms each time, and spreads it over all cores. On two cores a render of 720p takes a twelfth
+    less time a frame with both than with niceness alone (measured).
+    """
+
+    def __init__(self) -> None:
+        """Start while nothing is dreamed: all time is spare."""
+        self._spare = threading.Event()
+        self._spare.set()
+
+    def begin(self) -> None:
+        """Let go on what waits."""
+        self._spare.set()
+
+    def end(self) -> None:
+        """Let wait what has not begun."""
+        self._spare.clear()
+
+    def wait(self) -> None:
+        """Wait for spare time, but not for long."""
+        self._spare.wait(_LONGEST_WAIT)
+
 
 def step_back(pid: int | None = None) -> None:
     """Lower the priority of a process, or of the thread that calls; does nothing where it cannot.

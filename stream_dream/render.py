@@ -94,7 +94,7 @@ def render(
             if dream.cuts:
                 frames = mark_cuts(frames, opened.info.fps)
             try:
-                dream_frames(frames, dreamer, guided, writer)
+                dream_frames(frames, dreamer, guided, writer, ascent.spare)
                 sink.close()
             except KeyboardInterrupt:
                 raise Interrupted(_keep(sink)) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -14,6 +15,7 @@ from stream_dream.dream.still import StillDreamer
 from stream_dream.errors import NetworkError
 from stream_dream.frame import ImageF
 from stream_dream.image import to_float
+from stream_dream.priority import SpareTime
 from stream_dream.settings import DreamSettings
 
 Make = Callable[..., DreamSettings]
@@ -227,3 +229,50 @@ def test_numbers_change_without_a_trace(tiny: Make, source: ImageF) -> None:
     ascent.change(step_size=0.02, jitter=0, octaves=1)
     assert np.abs(residual()).mean() > 1.5 * np.abs(before).mean()
     assert ascent.traces == traces
+
+
+class Noted(SpareTime):
+    """Notes what it is told, and whether a TensorFlow call was under way."""
+
+    def __init__(self) -> None:
+        """Note whose thread makes the calls."""
+        super().__init__()
+        self.told: list[str] = []
+        self._caller = threading.get_ident()
+
+    def begin(self) -> None:
+        """Note it."""
+        during = threading.get_ident() != self._caller
+        self.told.append("begin during the call" if during else "begin")
+        super().begin()
+
+    def end(self) -> None:
+        """Note it."""
+        self.told.append("end")
+        super().end()
+
+
+@pytest.mark.parametrize(
+    ("schedule", "octaves", "told"),
+    [
+        ("together", 3, ["begin during the call", "end"]),
+        ("together", 1, ["begin", "end"]),
+        ("all", 3, ["begin", "end"]),
+        ("rotate", 3, ["begin", "end"]),
+    ],
+)
+def test_spare_time_is_while_one_octave_is_left_or_all_of_a_call(
+    tiny: Make, source: ImageF, schedule: str, octaves: int, told: list[str]
+) -> None:
+    ascent = Ascent(tiny(schedule=schedule, octaves=octaves))
+    ascent.spare = spare = Noted()
+    for index in range(2):
+        ascent(source, np.zeros_like(source), index=index, rng=np.random.default_rng(0))
+    assert spare.told == told * 2
+
+
+def test_all_time_is_spare_while_tiles_are_dreamed(tiny: Make, source: ImageF) -> None:
+    ascent = Ascent(tiny(tile=64))
+    ascent.spare = spare = Noted()
+    ascent(source, np.zeros_like(source), index=0, rng=np.random.default_rng(0))
+    assert spare.told == ["begin"]

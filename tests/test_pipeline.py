@@ -10,7 +10,9 @@ from contextlib import closing
 
 import pytest
 
+from stream_dream import priority
 from stream_dream.pipeline import Behind, ahead
+from stream_dream.priority import SpareTime
 
 
 def threads() -> set[str]:
@@ -87,3 +89,65 @@ def test_ctrl_c_while_waiting_for_the_rest_gives_nothing_up() -> None:
         run()
     assert done == list(range(5))
     assert not threads()
+
+
+def test_what_runs_ahead_waits_for_spare_time_once_half_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(priority, "_LONGEST_WAIT", 60.0)
+    fetched: list[int] = []
+    spare = SpareTime()
+    spare.end()
+
+    def numbers() -> Iterator[int]:
+        for number in range(20):
+            fetched.append(number)
+            yield number
+
+    with closing(ahead(numbers(), 4, spare)) as items:
+        assert next(items) == 0
+        # Two wait, or three where the first was not taken at once; a full queue would be four.
+        settle(fetched)
+        assert len(fetched) <= 4
+        spare.begin()
+        assert list(items) == list(range(1, 20))
+    assert not threads()
+
+
+def test_what_runs_behind_waits_for_spare_time_until_half_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(priority, "_LONGEST_WAIT", 60.0)
+    done: list[int] = []
+    spare = SpareTime()
+    spare.end()
+    with Behind(done.append, 4, spare) as behind:
+        behind.put(0)
+        settle(done)
+        assert done == []
+        spare.begin()
+        settle(done)
+        assert done == [0]
+        spare.end()
+        behind.put(1)
+        spare.begin()
+    assert done == [0, 1]
+
+
+def test_nobody_waits_long_for_spare_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(priority, "_LONGEST_WAIT", 0.01)
+    done: list[int] = []
+    spare = SpareTime()
+    spare.end()
+    with closing(ahead(range(20), 4, spare)) as items, Behind(done.append, 4, spare) as behind:
+        for item in items:
+            behind.put(item)
+    assert done == list(range(20))
+
+
+def settle(items: list[int]) -> None:
+    """Wait until nothing has been added for a while."""
+    count = -1
+    while count != len(items):
+        count = len(items)
+        time.sleep(0.1)

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from stream_dream.dream.climbing import GradientFunction, climb
 from stream_dream.dream.composing import compose
-from stream_dream.dream.cores import use_cores
+from stream_dream.dream.cores import has_gpu, use_cores
 from stream_dream.dream.octaves import Shape, workable_shapes
 from stream_dream.dream.pyramid import adding_up, restoring
 from stream_dream.dream.walk import Walk, tile_of
 from stream_dream.frame import ImageF
+from stream_dream.priority import SpareTime
 from stream_dream.settings import DreamSettings
 
 # Traces of as many sizes are kept: each holds on to memory, and an installation runs for days.
@@ -67,6 +68,8 @@ class Ascent:
     Attributes:
         traces: How many times TensorFlow has traced the ascent.
         guide: What guides the dream, to be shown a picture before the first frame; None without.
+        spare: When it leaves a core to others: within a call, once all octaves but the finest are
+            done, or all the time where they are not side by side.
     """
 
     def __init__(self, settings: DreamSettings) -> None:
@@ -78,6 +81,7 @@ class Ascent:
         # Octaves side by side, or halves, fill the others, and what runs beside them finds a place.
         use_cores(share=0.5)
         self.traces = 0
+        self.spare = SpareTime()
         self._settings = settings
         self._gradient, self.guide = compose(settings)
         self._walk = Walk(settings, self._gradient)
@@ -164,18 +168,26 @@ class Ascent:
         jitter, shape = min(self._settings.jitter, max(starts[0].shape)), starts[0].shape
         steps = (len(shapes), self._settings.steps, 2)
         shifts = [start.rng.integers(-jitter, jitter + 1, steps) for start in starts]
-        residuals, losses = self._function(places, shape, shapes)(
-            sources=tf.constant(_stacked([start.source for start in starts], places)),
-            carried=tf.constant(_stacked([start.carried for start in starts], places)),
-            shifts=tf.constant(_stacked(shifts, places).astype(np.int32)),
-            step_size=tf.constant(self._settings.step_size, tf.float32),
-            max_loss=tf.constant(self._settings.max_loss or np.inf, tf.float32),
-        )
+        arguments = {
+            "sources": tf.constant(_stacked([start.source for start in starts], places)),
+            "carried": tf.constant(_stacked([start.carried for start in starts], places)),
+            "shifts": tf.constant(_stacked(shifts, places).astype(np.int32)),
+            "step_size": tf.constant(self._settings.step_size, tf.float32),
+            "max_loss": tf.constant(self._settings.max_loss or np.inf, tf.float32),
+        }
+        function = self._function(places, shape, shapes)
+        if not self._tells_of_spare_time(shapes):
+            self.spare.begin()
+        try:
+            residuals, losses = function(**arguments)
+        finally:
+            self.spare.end()
         found = zip(starts, residuals.numpy(), losses.numpy(), strict=False)
         return [Ascended(residual, float(loss)) for _, residual, loss in found]
 
     def _walked(self, start: Start, shapes: tuple[Shape, ...]) -> Ascended:
         """Ascend in tiles: one TensorFlow call for all of it would need all the memory at once."""
+        self.spare.begin()
         loss, seed = 0.0, np.clip(start.source + start.carried, 0, 1)
         image = seed
         for step in self._walk(seed, shapes, self._settings.steps, start.rng):
@@ -233,9 +245,10 @@ class Ascent:
         """
         gradient = self._gradient_function(len(shapes))
         norm, schedule = self._settings.gradient_norm, self._settings.schedule
+        done: list[tf.Tensor] = []
 
         def climb_octave(octave: int, starts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return climb(
+            images, losses = climb(
                 gradient,
                 starts,
                 shifts[:, octave],
@@ -244,6 +257,10 @@ class Ascent:
                 norm=norm,
                 clipped=schedule != "restore",
             )
+            done.append(losses)
+            if len(done) == len(shapes) - 1 and self._tells_of_spare_time(shapes):
+                tf.numpy_function(self._begin_spare_time, done, [])
+            return images, losses
 
         # Within what can be shown, or the residual would wind up unseen.
         seeds = tf.clip_by_value(sources + carried, 0, 1)
@@ -256,8 +273,19 @@ class Ascent:
 
     def _gradient_function(self, octaves: int) -> GradientFunction:
         # Octaves side by side fill the cores without the halves' overlap.
-        side_by_side = self._settings.schedule == "together" and octaves > 1
+        side_by_side = self._side_by_side(octaves)
         return self._gradient.of_batch if side_by_side else self._gradient.in_halves
+
+    def _side_by_side(self, octaves: int) -> bool:
+        return self._settings.schedule == "together" and octaves > 1
+
+    def _tells_of_spare_time(self, shapes: tuple[Shape, ...]) -> bool:
+        """Tell whether a core falls idle within a call; a graphics processor needs none."""
+        return self._side_by_side(len(shapes)) and not has_gpu()
+
+    def _begin_spare_time(self, *losses: NDArray[np.float32]) -> None:
+        """Begin it once these losses are known: their octaves are done."""
+        self.spare.begin()
 
 
 def _stacked(arrays: Sequence[NDArray[Any]], places: int) -> NDArray[Any]:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from stream_dream.dream.ascent import Ascent
     from stream_dream.dream.batching import BatchedAscent
     from stream_dream.frame import ImageF
+    from stream_dream.priority import SpareTime
     from stream_dream.temporal.dreamer import DreamFunction
 
 
@@ -154,7 +155,7 @@ class Studio:
             frames = reader.read(chunk, exactly=exactly)
             with opened_mask(task.output, task.info, task.source.first + chunk.first) as mask:
                 writer = Writer(encoder.write, task.output, take, mask=mask, checksums=True)
-                dream_frames(frames, dreamer, guided, writer)
+                dream_frames(frames, dreamer, guided, writer, self._spare(task, ascent))
             if isinstance(dream, _Member):
                 dream.leave()  # the others need not wait until all is written
             encoder.finish(_completion(task).patience(chunk.frames))
@@ -187,6 +188,11 @@ class Studio:
             if self._batched is None:
                 return self._ascent, self._ascent
             return self._ascent, _Member(self._ascent, self._batched)
+
+    def _spare(self, task: Task, ascent: Ascent) -> SpareTime | None:
+        """Return the spare time of a dream that has the machine to itself."""
+        alone = task.threads is None and self._side_by_side == 1
+        return ascent.spare if alone else None
 
     def _guide_images(self, task: Task) -> Iterator[Image8]:
         """Return the guides of a chunk; a clip, which has others for each frame, stays open."""
