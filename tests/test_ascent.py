@@ -67,6 +67,18 @@ def test_the_dream_stays_within_what_can_be_shown(tiny: Make, source: ImageF) ->
     assert dream.max() <= 1 + 1e-6
 
 
+@pytest.mark.parametrize("lies", ["aligned", "unaligned", "read-only"])
+def test_an_ascent_leaves_its_start_as_it_was(tiny: Make, source: ImageF, lies: str) -> None:
+    expected, _ = ascend(tiny(steps=2), source)
+    own = np.empty(source.size + 1, np.float32)[1:].reshape(source.shape)
+    start = own if lies == "unaligned" else source
+    start[:] = before = source.copy()
+    start.flags.writeable = lies != "read-only"
+    residual, _ = ascend(tiny(steps=2), start)
+    np.testing.assert_array_equal(start, before)
+    np.testing.assert_array_equal(residual, expected)
+
+
 def test_max_loss_stops(tiny: Make, source: ImageF) -> None:
     assert not ascend(tiny(steps=5, max_loss=1e-9), source)[0].any()
 

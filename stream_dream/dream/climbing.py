@@ -43,11 +43,10 @@ def climb(
     def step(count: tf.Tensor, images: tf.Tensor, before: tf.Tensor) -> tuple[tf.Tensor, ...]:
         shift = shifts[:, count]
         gradients, losses = gradient_of(_rolled(images, shift))
-        gradients = _rolled(NORMS[norm](gradients), -shift)
         # An image that has stopped takes part without moving, until all have.
         losses = tf.where(before > max_loss, before, losses)
         lengths = tf.reshape(tf.where(losses > max_loss, 0.0, step_size), (batch, 1, 1, 1))
-        images += lengths * gradients
+        images += _rolled(NORMS[norm](gradients, lengths), -shift)
         return count + 1, tf.clip_by_value(images, 0, 1) if clipped else images, losses
 
     _, images, losses = tf.while_loop(

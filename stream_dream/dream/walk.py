@@ -159,7 +159,8 @@ class Walk:
         """Return the step: the gradient normalised, times the step size."""
         large = max(gradient.shape[:2]) > _TILED_ABOVE
         normalize = self._normalize_large if large else self._normalize
-        step = normalize(tf.constant(gradient[None])) * self._settings.step_size
+        length = tf.fill((1, 1, 1, 1), tf.constant(self._settings.step_size, tf.float32))
+        step = normalize(tf.constant(gradient[None]), length)
         moved: ImageF = np.asarray(step, np.float32)[0]
         return moved
 
