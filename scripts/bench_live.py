@@ -83,8 +83,8 @@ class EagerFeed:
         self._images = cycle(images)
 
     def read(self) -> Image8:
-        """Return the next picture, sixty a second."""
-        time.sleep(1 / 60)
+        """Return the next picture, 250 a second."""
+        time.sleep(1 / 250)
         return next(self._images)
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from scenedetect.detector import FlashFilter
 from stream_dream.frame import Frame, Image8
 from stream_dream.image import fit_size, resize, to_float
 from stream_dream.live.bridge import Bridge
-from stream_dream.live.camera import Camera
+from stream_dream.live.camera import Camera, Captured
 from stream_dream.live.controls import Controls
 from stream_dream.live.framing import Framing
 from stream_dream.live.slot import Slot
@@ -27,6 +27,11 @@ from stream_dream.temporal.flow import FlowEstimator, Motion, chained, scaled, s
 _FLOW_SIZE = 320
 # A picture that has not come by then is not waited for: a lost camera drifts at this rate.
 _DRIFT_SECONDS = 1 / 25
+# Motion is looked for so many times its mean duration before the dream wants the picture: one that
+# is late makes the dream wait. The last picture counts for so much of the mean.
+_HEADROOM, _MEMORY = 1.5, 0.1
+# A dream that stands still, or takes longer than it said, is not waited for.
+_LONGEST_WAIT = 0.25
 # Errors add up from picture to picture: past so many that were skipped, in a frozen show say, the
 # dream stays where it is in the picture.
 _MOST_CHAINED = 50
@@ -93,6 +98,8 @@ class MotionStage:
         self._estimate = FlowEstimator()
         self._shape: tuple[int, ...] | None = None
         self._mirrored = False
+        self._wanted = 0.0
+        self._duration: float | None = None
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="motion", daemon=True)
         self._thread.start()
@@ -101,6 +108,14 @@ class MotionStage:
         """End the thread."""
         self._stopped.set()
         self._thread.join(2)
+
+    def expect(self, wanted: float) -> None:
+        """Take notice of when the dream will want its next picture, on ``time.monotonic``'s clock.
+
+        Motion is found just before that, for the newest picture then: those of a camera that is
+        faster than the dream cost nothing, and what the dream gets is fresh.
+        """
+        self._wanted = wanted
 
     def again(self, staged: Staged) -> Prepared:
         """Prepare a picture once more, to be dreamed further where no newer one has come."""
@@ -112,7 +127,7 @@ class MotionStage:
         try:
             number = 0
             while not self._stopped.is_set():
-                captured = self._camera.wait(number, _DRIFT_SECONDS)
+                captured = self._newest(number)
                 now = time.monotonic()
                 if captured is not None:
                     self.dropped += captured.number - number - 1 if number else 0
@@ -123,6 +138,16 @@ class MotionStage:
                     self._stage(self._bridge.missing(now), now, number, real=False)
         except BaseException as error:
             self.error = error
+
+    def _newest(self, after: int) -> Captured | None:
+        """Return the camera's newest picture, if there is one, when it is time for its motion."""
+        self.slot.wait_until_empty(_LONGEST_WAIT)
+        captured = self._camera.wait(after, _DRIFT_SECONDS)
+        early = self._wanted - _HEADROOM * (self._duration or 0.0) - time.monotonic()
+        if early <= 0:
+            return captured
+        self._stopped.wait(min(early, _LONGEST_WAIT))
+        return self._camera.wait(after, 0)
 
     def _stage(self, image: Image8, captured: float, number: int, *, real: bool) -> None:
         begun = time.perf_counter()
@@ -146,6 +171,9 @@ class MotionStage:
         frame = Frame(shown, number, captured, cut)
         prepared = self._prepared(frame, motion, begun)
         self.slot.put(Staged(frame, motion, prepared, real, count))
+        passed = time.perf_counter() - begun
+        before = passed if self._duration is None else self._duration
+        self._duration = before + _MEMORY * (passed - before)
 
     def _prepared(self, frame: Frame, motion: Motion | None, begun: float) -> Prepared:
         height, width = frame.image.shape[:2]

@@ -32,6 +32,8 @@ log = logging.getLogger("stream_dream.live")
 # goes on with the last one.
 _PATIENCE_FRAMES = 1.5
 _FROZEN_SECONDS = 0.2
+# How much the last frame counts for in the mean time of one.
+_MEMORY = 0.2
 _FIRST_PICTURE_SECONDS = 10.0
 _FIRST_SHAPE = (360, 640)
 
@@ -192,6 +194,7 @@ class Show:
         staged: Staged | None = None
         resets = self._controls.resets
         due = before = time.monotonic()
+        busy = 0.0
         while not self.ended.wait(max(0.0, due - time.monotonic())) and stage.error is None:
             period = 1 / self._controls.parameters().target_fps
             if self._controls.frozen and staged is not None and not camera.ended.is_set():
@@ -206,14 +209,16 @@ class Show:
             if resets != self._controls.resets:
                 resets = self._controls.resets
                 dreamer.reset()
-            begun = time.perf_counter()
+            begun = time.monotonic()
+            stage.expect(max(due + period, begun + busy))
             prepared = latest.prepared if fresh is not None else stage.again(latest)
             staged = latest
             dreamer.use(self._with_parameters())
             dreamed = dreamer.ascend(prepared)
             present(Presented(dreamed, max(prepared.small.shape), stage.dropped))
             now = time.monotonic()
-            self._govern(time.perf_counter() - begun, now - before)
+            busy += _MEMORY * (now - begun - busy)
+            self._govern(now - begun, now - before)
             due, before = max(due + period, now - period), now
 
     def _govern(self, busy: float, passed: float) -> None:

