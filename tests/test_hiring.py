@@ -62,9 +62,13 @@ class FakeRay:
 
         return SimpleNamespace(remote=hire)
 
+    def hired(self, count: int) -> None:
+        """Wait until so many are hired: later chunks would take seats at those that have begun."""
+        wait_for(lambda: len(self.begun) >= count)
+
     def begin(self, number: int, node: str | None = None) -> None:
         """Let a worker begin."""
-        wait_for(lambda: len(self.begun) > number)
+        self.hired(number + 1)
         self.begun[number].set_result(("host", node or f"node {number}"))
 
     def wait(self, references: list[Future[Any]], timeout: float) -> tuple[list[Any], list[Any]]:
@@ -133,6 +137,7 @@ def seated(futures: list[Future[Hired]], count: int) -> list[int]:
 def test_each_worker_gets_one_chunk_before_any_gets_two() -> None:
     with staff(workers=2, seats=2) as (ray, _, ask):
         futures = [ask(0), ask(1)]
+        ray.hired(2)
         ray.begin(0)
         assert seated(futures, 1) == [0]
         ray.begin(1)
@@ -158,6 +163,7 @@ def test_a_worker_for_which_there_is_no_room_is_not_waited_for(
     monkeypatch.setattr(hiring, "_PATIENCE_SECONDS", 0.0)
     with staff(workers=3, seats=2) as (ray, _, ask):
         futures = [ask(number) for number in range(3)]
+        ray.hired(3)
         ray.begin(1)
         assert seated(futures, 2) == [1, 1]
         ray.begin(0)
@@ -167,6 +173,7 @@ def test_a_worker_for_which_there_is_no_room_is_not_waited_for(
 def test_a_chunk_that_failed_is_dreamed_elsewhere() -> None:
     with staff(workers=2, seats=2) as (ray, made, ask):
         futures = [ask(0), ask(1)]
+        ray.hired(2)
         ray.begin(0, f"{0:056x}")
         ray.begin(1, f"{1:056x}")
         assert seated(futures, 2) == [0, 1]
@@ -197,6 +204,7 @@ def test_a_worker_that_cannot_begin_is_told_to_its_chunk() -> None:
 def test_who_has_nothing_to_do_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     with staff(workers=2, seats=1) as (ray, made, ask):
         futures = [ask(0), ask(1)]
+        ray.hired(2)
         ray.begin(0)
         ray.begin(1)
         assert seated(futures, 2) == [0, 1]
