@@ -835,10 +835,11 @@ def test_a_stopped_command_leaves_no_process(
         time.sleep(0.05)
         os.killpg(run.pid, signal.SIGINT)
     _, said = run.communicate(timeout=60)
-    assert run.returncode == 130
-    assert said.splitlines()[-1].startswith(
-        "stream-dream: stopped" if twice else "stream-dream: interrupted: "
-    )
+    # The second may come after the first has done its work, even in the interpreter's last moments,
+    # and kill it: a shell calls that 130 too.
+    assert run.returncode in ((130, -signal.SIGINT) if twice else (130,))
+    endings = ("stream-dream: interrupted: ", *["stream-dream: stopped"] * twice)
+    assert said.splitlines()[-1].startswith(endings)
     assert "Traceback" not in said
     deadline = time.monotonic() + 5
     while processes_of(run.pid) and time.monotonic() < deadline:
