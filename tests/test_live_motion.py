@@ -62,6 +62,15 @@ def newest(stage: MotionStage, number: int) -> Staged:
     raise AssertionError(f"picture {number} was never staged: {stage.error}")
 
 
+def begun(stage_of: Callable[[_Camera], MotionStage], pictures: int) -> tuple[_Camera, MotionStage]:
+    """Give a camera of so many pictures, and a stage where the first one waits."""
+    camera = _Camera([synthetic.photo((192, 144))] * pictures)
+    stage = stage_of(camera)
+    camera.given = 1
+    newest(stage, 1)
+    return camera, stage
+
+
 def test_the_motion_past_a_skipped_picture_is_that_of_both(
     stage_of: Callable[[_Camera], MotionStage],
 ) -> None:
@@ -91,10 +100,7 @@ def test_the_motion_past_a_skipped_picture_is_that_of_both(
 def test_motion_is_found_for_the_newest_picture_just_before_it_is_wanted(
     stage_of: Callable[[_Camera], MotionStage],
 ) -> None:
-    camera = _Camera([synthetic.photo((192, 144))] * 4)
-    stage = stage_of(camera)
-    camera.given = 1
-    newest(stage, 1)
+    camera, stage = begun(stage_of, 4)
     wanted = time.monotonic() + 0.2
     stage.expect(wanted)
     stage.slot.take(1)
@@ -110,10 +116,7 @@ def test_motion_is_found_for_the_newest_picture_just_before_it_is_wanted(
 def test_a_picture_that_waits_for_the_dream_is_not_replaced_at_once(
     stage_of: Callable[[_Camera], MotionStage],
 ) -> None:
-    camera = _Camera([synthetic.photo((192, 144))] * 2)
-    stage = stage_of(camera)
-    camera.given = 1
-    newest(stage, 1)
+    camera, stage = begun(stage_of, 2)
     camera.given = 2
     time.sleep(0.1)
     first, second = stage.slot.take(), stage.slot.take(1)
@@ -136,10 +139,7 @@ def test_a_cut_is_kept_until_it_is_dreamed(stage_of: Callable[..., MotionStage])
 
 
 def test_a_lost_camera_drifts_on(stage_of: Callable[[_Camera], MotionStage]) -> None:
-    camera = _Camera([synthetic.photo((192, 144))])
-    stage = stage_of(camera)
-    camera.given = 1
-    newest(stage, 1)
+    camera, stage = begun(stage_of, 1)
     stage.slot.take(1)
     assert stage.slot.take(0.1) is None  # no picture, no news
     camera.state = "lost"
@@ -150,10 +150,7 @@ def test_a_lost_camera_drifts_on(stage_of: Callable[[_Camera], MotionStage]) -> 
 
 
 def test_a_file_that_is_over_does_not_drift(stage_of: Callable[[_Camera], MotionStage]) -> None:
-    camera = _Camera([synthetic.photo((192, 144))])
-    stage = stage_of(camera)
-    camera.given = 1
-    newest(stage, 1)
+    camera, stage = begun(stage_of, 1)
     stage.slot.take(1)
     camera.ended.set()
     camera.state = "lost"

@@ -53,7 +53,7 @@ class Ascended(NamedTuple):
     """What the ascent on one frame gave.
 
     Attributes:
-        residual: Dream minus source, float32 (height, width, 3) in [-1, 1].
+        residual: Dream minus source, float32 (height, width, 3) in [-1, 1]; read-only.
         loss: Objective at the finest octave dreamed, before its last step.
     """
 
