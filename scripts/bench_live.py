@@ -168,13 +168,15 @@ def gradient_ms(looks: Looks, settings: DreamSettings, shape: tuple[int, int]) -
 
 
 def rate() -> Iterator[Row]:
-    """Compare the frame rate without a limit with that of the gradient calls alone."""
+    """Compare the rates of frames and ascents without a limit with that of gradient calls alone."""
     for size in (320, 480):
         with playing(EagerFeed, [size], 120, recorded=False) as show:
             time.sleep(2)
             begun = time.monotonic()
             time.sleep(MEASURED_SECONDS)
-            fps = len(show.meter.since(begun)) / MEASURED_SECONDS
+            seen = [status for _, status in show.meter.since(begun)]
+            fps = len(seen) / MEASURED_SECONDS
+            ascents = sum(a.loss != b.loss for a, b in pairwise(seen)) / MEASURED_SECONDS
         alone = gradient_ms(show.looks, show.dream, fit_size((1280, 720), size)[::-1])
         yield {
             "figure": "rate",
@@ -182,6 +184,7 @@ def rate() -> Iterator[Row]:
             "fps": fps,
             "gradient_fps": 1e3 / alone,
             "ratio": fps * alone / 1e3,
+            "ascents_ratio": ascents * alone / 1e3,
         }
 
 

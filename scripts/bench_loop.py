@@ -38,7 +38,7 @@ from stream_dream.presets import load_preset
 from stream_dream.render import render
 from stream_dream.settings import LoopSettings, OutputSettings, validated
 from stream_dream.stations import way_around
-from stream_dream.temporal.flow import FlowEstimator, Warp, in_frame
+from stream_dream.temporal.flow import FlowEstimator, in_frame, warp
 
 Row = dict[str, Any]
 
@@ -62,7 +62,8 @@ def changes(images: list[Image8], flows: list[Flow]) -> NDArray[np.float64]:
     """
     figures = []
     for index, (image, flow) in enumerate(zip(images, flows, strict=True)):
-        moved = Warp(flow, interpolation=cv2.INTER_CUBIC)(images[index - 1].astype(np.float32))
+        before = images[index - 1].astype(np.float32)
+        moved = warp(before, flow, interpolation=cv2.INTER_CUBIC)
         shown = in_frame(flow)
         figures.append(np.abs(moved - image).mean(axis=-1)[shown].mean())
     return np.array(figures)

@@ -232,24 +232,6 @@ def test_a_looping_dreamer_repeats_what_is_random(tiny: Make) -> None:
     assert [index for index, _ in seen[:3]] == [0, 1, 2]
 
 
-def test_other_settings_apply_from_the_next_frame_on(tiny: Callable[..., DreamSettings]) -> None:
-    carried: list[ImageF] = []
-
-    def dream(source: ImageF, start: ImageF, **_: object) -> tuple[ImageF, float]:
-        carried.append(start)
-        return np.full_like(source, 0.1), 0.0
-
-    settings = tiny(persistence=0.9, warm_up=0, dream_size=64)
-    dreamer = TemporalDreamer(dream, settings)
-    frames = synthetic.still(4, (64, 48))
-    dreamer(frames[0])
-    dreamer(frames[1])
-    assert carried[-1].mean() == pytest.approx(0.09, abs=1e-3)
-    dreamer.use(settings.model_copy(update={"persistence": 0.5}))
-    dreamer(frames[2])
-    assert carried[-1].mean() == pytest.approx(0.05, abs=1e-3)
-
-
 def test_the_dream_goes_on_at_another_size(tiny: Callable[..., DreamSettings]) -> None:
     carried: list[ImageF] = []
 

@@ -42,8 +42,11 @@ def stage_of() -> Iterator[Callable[[_Camera], MotionStage]]:
         controls = Controls(LiveParameters(), {"a": DreamSettings()}, "a")
         framing = Framing(LiveSettings())
         stages.append(
-            MotionStage(camera, framing, controls, lambda: 96, lambda shape: None, cuts=cuts)
-        )  # type: ignore[arg-type]
+            MotionStage(
+                *(camera, framing, controls, lambda: 96, lambda: 0.9, lambda shape: None),
+                cuts=cuts,
+            )  # type: ignore[arg-type]
+        )
         return stages[-1]
 
     yield make

@@ -81,7 +81,8 @@ class _Playing:
         self.thread.join(10)
         assert not self.thread.is_alive()
         self.keeper.close()
-        ours, end = {"camera", "capture", "motion", "looks", "behind"}, time.monotonic() + 60
+        ours = {"camera", "capture", "motion", "looks", "behind", "ascent_0"}
+        end = time.monotonic() + 60
         while names := ours & {thread.name for thread in threading.enumerate()}:
             assert time.monotonic() < end, names  # looks finishes what it is tracing
             time.sleep(0.05)

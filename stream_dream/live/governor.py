@@ -1,4 +1,4 @@
-"""Holds the frame rate by choosing the size at which gradients are computed."""
+"""Holds the rate of ascents, and with it the frame rate, by choosing the dream's size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MULTIPLE = 16
 # Each is traced for each of a look's octaves, and an ascent keeps so many traces.
 _MOST_SIZES = 8
 
-# The rate counts as held with this much of a frame's time in use.
+# The rate counts as held with this much of its time in use.
 _TOO_SLOW = 1.0
 _ROOM_ENOUGH = 0.88
 _DOWN_AFTER = 0.6
@@ -32,9 +32,9 @@ def ladder(largest: int) -> tuple[int, ...]:
 
 
 class Governor:
-    """Chooses a size on a ladder: down quickly when frames are late, up slowly when there is room.
+    """Chooses a size on a ladder: down quickly when ascents are late, up slowly when there is room.
 
-    It knows nothing of clocks: tell it what each frame took and how long ago the last one was.
+    It knows nothing of clocks: tell it what an ascent takes, and how long ago it was told that.
 
     Attributes:
         sizes: The ladder, large to small.
@@ -54,18 +54,18 @@ class Governor:
         self._since_up = float("inf")
         self._patience = _UP_AFTER
 
-    def observe(self, busy: float, passed: float, target_fps: float) -> int:
-        """Take what a frame took, and return the size for the next one.
+    def observe(self, busy: float, passed: float, target: float) -> int:
+        """Take what the last ascent took, and return the size for the next one.
 
         Args:
-            busy: Seconds that the frame took of its stage's time.
-            passed: Seconds since the frame before it.
-            target_fps: Frames per second to hold.
+            busy: Seconds that it took.
+            passed: Seconds since the last call.
+            target: Ascents per second to hold.
         """
         share = min(1.0, passed / _MEMORY)
         self._busy = busy if self._busy is None else self._busy + share * (busy - self._busy)
         self._since_up += passed
-        used = self._busy * target_fps
+        used = self._busy * target
         place = self.sizes.index(self.size)
         larger = self.sizes[place - 1] if place > 0 else None
         self._late = self._late + passed if used > _TOO_SLOW else 0.0

@@ -19,7 +19,6 @@ from stream_dream.live.camera import Camera, Captured
 from stream_dream.live.controls import Controls
 from stream_dream.live.framing import Framing
 from stream_dream.live.slot import Slot
-from stream_dream.priority import step_back
 from stream_dream.temporal.dreamer import Carry, Prepared
 from stream_dream.temporal.flow import FlowEstimator, Motion, chained, scaled, still
 
@@ -72,6 +71,7 @@ class MotionStage:
         framing: Framing,
         controls: Controls,
         dream_size: Callable[[], int],
+        persistence: Callable[[], float],
         on_shape: Callable[[tuple[int, int]], None],
         *,
         cuts: bool,
@@ -81,15 +81,17 @@ class MotionStage:
         Args:
             camera: Where pictures come from.
             framing: What of them is shown.
-            controls: Tell whether to mirror, and the persistence.
+            controls: Tell whether to mirror.
             dream_size: Tells the longer side of the dream.
+            persistence: Tells how much of the dream stays from a frame to the next.
             on_shape: Told the (height, width) of what is shown where it changes.
             cuts: True to start afresh where another shot begins.
         """
         self.slot: Slot[Staged] = Slot()
         self.error: BaseException | None = None
         self._camera, self._framing, self._controls = camera, framing, controls
-        self._dream_size, self._on_shape = dream_size, on_shape
+        self._dream_size, self._persistence = dream_size, persistence
+        self._on_shape = on_shape
         self.dropped = 0
         self._cuts = cuts
         self._detector = _detector()
@@ -123,7 +125,6 @@ class MotionStage:
         return self._prepared(staged.frame, still(shape), time.perf_counter())
 
     def _work(self) -> None:
-        step_back()
         try:
             number = 0
             while not self._stopped.is_set():
@@ -180,8 +181,7 @@ class MotionStage:
         small = resize(frame.image, fit_size((width, height), self._dream_size()))
         carry = None
         if motion is not None:
-            persistence = self._controls.parameters().persistence
-            carry = Carry(scaled(motion, small.shape[:2]), persistence)
+            carry = Carry(scaled(motion, small.shape[:2]), self._persistence())
         return Prepared(
             frame=frame,
             small=small,

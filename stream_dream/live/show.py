@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ import numpy as np
 
 from stream_dream.errors import SettingsError, SourceError
 from stream_dream.image import fit_size
+from stream_dream.live.beat import Beat
 from stream_dream.live.camera import Camera
 from stream_dream.live.controls import Controls
 from stream_dream.live.feeds import Feed
@@ -24,7 +26,7 @@ from stream_dream.live.status import LiveStatus
 from stream_dream.live.view import View
 from stream_dream.pipeline import Behind, single_threads
 from stream_dream.settings import DreamSettings
-from stream_dream.temporal.dreamer import TemporalDreamer
+from stream_dream.temporal.trailing import FRAMES_PER_ASCENT, TrailingDreamer
 
 log = logging.getLogger("stream_dream.live")
 
@@ -32,8 +34,9 @@ log = logging.getLogger("stream_dream.live")
 # goes on with the last one.
 _PATIENCE_FRAMES = 1.5
 _FROZEN_SECONDS = 0.2
-# How much the last frame counts for in the mean time of one.
-_MEMORY = 0.2
+# So many ascents a second are enough for a dream to grow within seconds. Where frames are to come
+# faster, the governor lets some of them go without one before it chooses a smaller size.
+_ASCENTS_ENOUGH = 16.0
 _FIRST_PICTURE_SECONDS = 10.0
 _FIRST_SHAPE = (360, 640)
 
@@ -80,6 +83,7 @@ class Show:
         self._size = self._governor.size
         self._shape = _FIRST_SHAPE
         self._dream_function = LiveDream(looks, controls)
+        self._dreamer = TrailingDreamer(self._dream_function, dream)
         self._presenter: Presenter | None = None
 
     @property
@@ -103,7 +107,8 @@ class Show:
                 if not self._make_ready():
                     return
                 stage = MotionStage(
-                    *(camera, self._framing, self._controls, lambda: self._size, self._reshape),
+                    *(camera, self._framing, self._controls),
+                    *(lambda: self._size, self._persistence, self._reshape),
                     cuts=self._settings.cuts,
                 )
                 self._present(camera, stage)
@@ -112,6 +117,7 @@ class Show:
             if stage is not None:
                 stage.close()
             camera.close()
+            self._dreamer.close()
             self._looks.close()
 
     def show_on(self, *views: View) -> None:
@@ -190,16 +196,17 @@ class Show:
         self, camera: Camera, stage: MotionStage, present: Callable[[Presented], None]
     ) -> None:
         """Dream picture after picture, at most at the rate that is wanted."""
-        dreamer = TemporalDreamer(self._dream_function, self._settings)
+        dreamer = self._dreamer
         staged: Staged | None = None
         resets = self._controls.resets
-        due = before = time.monotonic()
-        busy = 0.0
-        while not self.ended.wait(max(0.0, due - time.monotonic())) and stage.error is None:
+        before = time.monotonic()
+        beat = Beat(before)
+        while not self.ended.wait(max(0.0, beat.due - time.monotonic())) and stage.error is None:
             period = 1 / self._controls.parameters().target_fps
             if self._controls.frozen and staged is not None and not camera.ended.is_set():
                 present(Presented(None, self._size, stage.dropped))
-                due = before = time.monotonic() + _FROZEN_SECONDS
+                before = time.monotonic() + _FROZEN_SECONDS
+                beat.pause(before)
                 continue
             fresh = stage.slot.take(_PATIENCE_FRAMES * period)
             if fresh is None and camera.ended.is_set():
@@ -209,27 +216,26 @@ class Show:
             if resets != self._controls.resets:
                 resets = self._controls.resets
                 dreamer.reset()
-            begun = time.monotonic()
-            stage.expect(max(due + period, begun + busy))
+            stage.expect(beat.expected(time.monotonic(), period))
             prepared = latest.prepared if fresh is not None else stage.again(latest)
             staged = latest
-            dreamer.use(self._with_parameters())
-            dreamed = dreamer.ascend(prepared)
+            dreamed = dreamer(prepared)
             present(Presented(dreamed, max(prepared.small.shape), stage.dropped))
             now = time.monotonic()
-            busy += _MEMORY * (now - begun - busy)
-            self._govern(now - begun, now - before)
-            due, before = max(due + period, now - period), now
+            beat.shown(now, period, latest.frame.index, dreamer.seconds / FRAMES_PER_ASCENT)
+            self._govern(dreamer.seconds, now - before)
+            before = now
 
-    def _govern(self, busy: float, passed: float) -> None:
+    def _govern(self, ascent: float, passed: float) -> None:
         """Choose the size of the next dream, of those that are ready."""
         target = self._controls.parameters().target_fps
-        size = self._governor.observe(busy, passed, target)
+        ascents = max(min(target, _ASCENTS_ENOUGH), target / FRAMES_PER_ASCENT)
+        size = self._governor.observe(ascent, passed, ascents)
         if self._dream_function.can_dream(self._shape_at(size)):
             self._size = size
         else:
             self._governor.stay(self._size)
 
-    def _with_parameters(self) -> DreamSettings:
-        persistence = self._controls.parameters().persistence
-        return self._settings.model_copy(update={"persistence": persistence})
+    def _persistence(self) -> float:
+        """Return how much stays from a frame to the next; what was asked for, does by an ascent."""
+        return math.pow(self._controls.parameters().persistence, 1 / self._dreamer.pace)

@@ -16,8 +16,8 @@ class LiveStatus:
         fps: Frames shown per second, over about the last second.
         target_fps: What the governor holds.
         dream_size: Longer side that gradients are computed at now, in pixels.
-        latency_ms: From the moment the camera handed the frame over to its dream being shown.
-        dream_ms: What its motion and its ascent took of that.
+        latency_ms: From the moment the camera handed the frame over to its being shown.
+        dream_ms: What its motion and the ascent before it took.
         frame_ms: From the frame shown before to this one.
         camera: ``ok``, ``lost`` or ``connecting``.
         captured: Frames taken from the camera so far.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stream_dream.frame import Flow, Image8
 from stream_dream.image import fit_size, resize
-from stream_dream.temporal.flow import FlowEstimator, Warp
+from stream_dream.temporal.flow import FlowEstimator, warp
 
 # Longer side of the pictures that are compared: enough to tell poses apart, blind to noise.
 _COMPARED_SIDE = 32
@@ -126,9 +126,11 @@ def in_between(first: Image8, second: Image8, share: float) -> Image8:
         share: 0 for the first, 1 for the second.
     """
     there, back = _agreeing_flow(second, first), _agreeing_flow(first, second)
-    start = Warp(there * np.float32(share), interpolation=cv2.INTER_CUBIC)
-    end = Warp(back * np.float32(1 - share), interpolation=cv2.INTER_CUBIC)
-    mixed = (1 - share) * start(first.astype(np.float32)) + share * end(second.astype(np.float32))
+    start, end = (
+        warp(image.astype(np.float32), flow * np.float32(part), interpolation=cv2.INTER_CUBIC)
+        for image, flow, part in ((first, there, share), (second, back, 1 - share))
+    )
+    mixed = (1 - share) * start + share * end
     return np.asarray(np.rint(np.clip(mixed, 0, 255)), np.uint8)
 
 

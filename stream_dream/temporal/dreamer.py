@@ -47,12 +47,21 @@ class Carry:
         weight = hidden + (1 - hidden) * motion.visible
         # OpenCV multiplies three channels by three equal ones faster than NumPy does by one.
         self._weight = cv2.merge([weight * np.float32(persistence)] * 3)
-        # Cubic: bilinear blurs a little each frame, and after fifty of them fur is fog.
-        self._warp = Warp(motion.flow, interpolation=cv2.INTER_CUBIC)
+        self._warp = Warp(motion.flow)
 
-    def __call__(self, residual: ImageF) -> ImageF:
-        """Return what is left of the previous frame's residual, in its new place."""
-        return np.asarray(cv2.multiply(self._warp(residual), self._weight), np.float32)
+    def __call__(self, residual: ImageF, *, once: bool = False) -> ImageF:
+        """Return what is left of the previous frame's residual, in its new place.
+
+        Args:
+            residual: float32, (height, width, 3); where the dream size has changed since, it goes
+                on at the new one.
+            once: True for what is not carried many times: it is moved in a third of the time.
+        """
+        residual = resize_float(residual, self._weight.shape[:2], antialias=True)
+        # Cubic: bilinear blurs a little each frame, and after fifty of them fur is fog.
+        interpolation = cv2.INTER_LINEAR if once else cv2.INTER_CUBIC
+        moved = self._warp(residual, interpolation=interpolation)
+        return np.asarray(cv2.multiply(moved, self._weight), np.float32)
 
 
 class Prepared(NamedTuple):
@@ -164,10 +173,6 @@ class TemporalDreamer:
         self.report = dreamed.report
         return Frame(dreamed.compose(), frame.index, frame.time, frame.cut)
 
-    def use(self, settings: DreamSettings) -> None:
-        """Go on with other settings from the next frame on; the dream stays."""
-        self._settings = settings
-
     def reset(self) -> None:
         """Forget everything: the next frame begins a shot."""
         self._estimate.reset()
@@ -209,9 +214,7 @@ class TemporalDreamer:
                 residual, _ = self._dream_on(source, carried)
                 carried = residual * np.float32(persistence)
         else:
-            # Where the dream size has changed, the dream goes on at the new one.
-            residual = resize_float(self._residual, source.shape[:2], antialias=True)
-            carried = prepared.carry(residual)
+            carried = prepared.carry(self._residual)
         if self._looping:
             self._index = prepared.frame.index
             self._rng = np.random.default_rng((self._settings.seed, self._index))

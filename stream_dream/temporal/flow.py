@@ -59,26 +59,29 @@ class Warp:
     dream that only repeats its last row would grow into streaks. The visibility mask says where.
     """
 
-    def __init__(self, flow: Flow, *, interpolation: int = cv2.INTER_LINEAR) -> None:
-        """Prepare a warp.
+    def __init__(self, flow: Flow) -> None:
+        """Prepare a warp along a flow, float32, (height, width, 2), pixels."""
+        self._x, self._y = cv2.split(pixel_grid(flow.shape[:2]) + flow)
+
+    def __call__(
+        self, image: NDArray[np.float32], *, interpolation: int = cv2.INTER_LINEAR
+    ) -> NDArray[np.float32]:
+        """Return the warped image.
 
         Args:
-            flow: float32, (height, width, 2), pixels.
+            image: float32, (height, width) or (height, width, channels).
             interpolation: One of OpenCV's ``INTER_*`` flags.
         """
-        self._x, self._y = cv2.split(pixel_grid(flow.shape[:2]) + flow)
-        self._interpolation = interpolation
-
-    def __call__(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the warped image; float32, (height, width) or (height, width, channels)."""
         edge = cv2.BORDER_REFLECT
-        warped = cv2.remap(image, self._x, self._y, self._interpolation, borderMode=edge)
+        warped = cv2.remap(image, self._x, self._y, interpolation, borderMode=edge)
         return np.asarray(warped, np.float32)
 
 
-def warp(image: NDArray[np.float32], flow: Flow) -> NDArray[np.float32]:
-    """Warp backward, bilinearly; see ``Warp``."""
-    return Warp(flow)(image)
+def warp(
+    image: NDArray[np.float32], flow: Flow, *, interpolation: int = cv2.INTER_LINEAR
+) -> NDArray[np.float32]:
+    """Warp backward, once; see ``Warp``."""
+    return Warp(flow)(image, interpolation=interpolation)
 
 
 def visibility(forward: Flow, backward: Flow, *, pixel: float = 1.0) -> NDArray[np.float32]:

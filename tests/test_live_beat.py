@@ -1,0 +1,84 @@
+"""When a show's frames are due, with simulated cameras."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+
+from stream_dream.live.beat import Beat
+
+PERIOD = 0.04
+
+
+def played(
+    camera_fps: float,
+    seconds: float,
+    *,
+    phase: float = 0.0,
+    share: float = 0.0,
+    work: float = 0.002,
+) -> list[tuple[float, float]]:
+    """Play a show at 25 a second; return when frames were shown and when their pictures came."""
+    now, beat, number, shown = 0.0, Beat(0.0), 0, []
+    while now < seconds:
+        now = max(now, beat.due)
+        newest = math.floor((now - phase) * camera_fps + 1e-9)
+        if newest <= number:  # wait for the next one
+            newest = number + 1
+            now = max(now, newest / camera_fps + phase)
+        number = newest
+        came = number / camera_fps + phase
+        now += work
+        beat.shown(now, PERIOD, number, share)
+        shown.append((now, came))
+    return shown
+
+
+def test_a_camera_of_the_same_rate_sets_the_beat() -> None:
+    for phase in np.linspace(0, PERIOD, 7):
+        shown = played(25, 20, phase=float(phase))
+        ages = [at - came for at, came in shown]
+        assert max(ages[-100:]) < 0.005
+        assert len(shown) <= 25 * 20 + 2
+
+
+def test_a_faster_camera_does_not_raise_the_rate() -> None:
+    for fps in (30, 50, 60, 250):
+        assert abs(len(played(fps, 20)) - 500) <= 5
+
+
+def test_a_slower_camera_is_waited_for() -> None:
+    shown = played(20, 10)
+    assert abs(len(shown) - 200) <= 1
+    assert max(at - came for at, came in shown[5:]) < 0.005
+
+
+def test_what_limits_the_rate_keeps_even_distances() -> None:
+    times = [at for at, _ in played(250, 10, share=0.08)]
+    gaps = [after - before for before, after in itertools.pairwise(times)][50:]
+    assert min(gaps) > PERIOD
+    assert max(gaps) - min(gaps) < 0.01
+
+
+def test_late_frames_are_made_up_for_only_once() -> None:
+    beat = Beat(0.0)
+    beat.shown(0.0, PERIOD, 1, 0.0)
+    beat.shown(5.0, PERIOD, 2, 0.0)  # five seconds late
+    assert beat.due == 5.0 - PERIOD
+    beat.shown(5.0, PERIOD, 3, 0.0)
+    assert beat.due == 5.0
+
+
+def test_what_is_expected_is_what_is_due() -> None:
+    beat = Beat(1.0)
+    assert beat.expected(1.0, PERIOD) == 1.0 + PERIOD
+    beat.shown(1.01, PERIOD, 1, 0.0)
+    assert beat.due == 1.0 + PERIOD
+
+
+def test_a_pause_lets_nothing_be_due() -> None:
+    beat = Beat(0.0)
+    beat.pause(7.0)
+    assert beat.due == 7.0

@@ -1,0 +1,250 @@
+"""Frames that are shown at once, and ascents that follow."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any
+
+import numpy as np
+import pytest
+import synthetic
+
+from stream_dream.frame import Frame, ImageF
+from stream_dream.image import to_float
+from stream_dream.settings import DreamSettings
+from stream_dream.temporal.dreamer import Carry, Dreamed, Prepared, TemporalDreamer
+from stream_dream.temporal.flow import Motion, still, warp
+from stream_dream.temporal.trailing import FRAMES_PER_ASCENT, TrailingDreamer
+
+SHAPE = (24, 32)
+STEP = 0.1
+
+
+class _Patient(Executor):
+    """Runs what was submitted when it is told to."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+        self.submitted = 0
+
+    def submit(self, function: Any, /, *arguments: Any, **names: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.waiting.append((future, lambda: function(*arguments, **names)))
+        self.submitted += 1
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None: ...
+
+    def run(self) -> None:
+        for future, work in self.waiting:
+            if future.set_running_or_notify_cancel():
+                future.set_result(work())
+        self.waiting.clear()
+
+
+def steadily(source: ImageF, carried: ImageF, **_: object) -> tuple[ImageF, float]:
+    """Stand in for an ascent: the same step everywhere."""
+    return carried + np.float32(STEP), 1.0
+
+
+def picture(persistence: float = 1.0, *, motion: Motion | None = None, index: int = 0) -> Prepared:
+    """Return a grey frame that goes on from the one before; by default it stands still."""
+    image = np.full((*SHAPE, 3), 128, np.uint8)
+    carry = Carry(motion or still(SHAPE), persistence)
+    return Prepared(Frame(image, index), image, to_float(image), carry, 1.0, 0.0)
+
+
+def play(
+    dreamer: TrailingDreamer, executor: _Patient, frames: int, pace: int, persistence: float
+) -> list[float]:
+    """Show frames of which every so many get an ascent; return the mean residuals shown."""
+    shown = []
+    for frame in range(frames):
+        if frame % pace == 0:
+            executor.run()
+        shown.append(float(dreamer(picture(persistence ** (1 / pace))).residual.mean()))
+    return shown
+
+
+def trailing(dream: Any = steadily) -> tuple[TrailingDreamer, _Patient]:
+    executor = _Patient()
+    return TrailingDreamer(dream, DreamSettings(), executor=executor), executor
+
+
+def test_a_frame_is_shown_before_its_own_ascent() -> None:
+    dreamer, executor = trailing()
+    first = dreamer(picture())
+    assert first.residual.max() == 0
+    assert first.report.loss is None
+    assert executor.submitted == 1
+    np.testing.assert_array_equal(first.compose(), first.frame.image)
+
+
+def test_a_step_is_shown_bit_by_bit_and_in_the_end_all_of_it() -> None:
+    dreamer, executor = trailing()
+    dreamer(picture())
+    executor.run()
+    shown = [dreamer(picture()) for _ in range(2)]  # the next ascent never ends
+    assert [float(one.residual.mean()) for one in shown] == pytest.approx([0.05, 0.075], rel=1e-5)
+    assert shown[0].report.loss == 1.0
+
+
+def test_an_ascent_starts_from_all_that_was_found_before() -> None:
+    starts: list[float] = []
+
+    def note(source: ImageF, carried: ImageF, **_: object) -> tuple[ImageF, float]:
+        starts.append(float(carried.mean()))
+        return carried + np.float32(STEP), 0.0
+
+    dreamer, executor = trailing(note)
+    play(dreamer, executor, 5, 1, 1.0)
+    assert starts == pytest.approx([0.0, STEP, 2 * STEP, 3 * STEP], rel=1e-5)
+
+
+@pytest.mark.parametrize("pace", range(1, FRAMES_PER_ASCENT + 1))
+def test_a_dream_is_as_strong_at_any_pace(pace: int) -> None:
+    dreamer, executor = trailing()
+    shown = play(dreamer, executor, 300 * pace, pace, persistence=0.98)
+    assert dreamer.pace == pace
+    assert executor.submitted == pytest.approx(300, abs=1)
+    # As where frames wait: 0.1 * (0.98 + 0.98^2 + ...).
+    assert np.mean(shown[-10 * pace :]) == pytest.approx(4.9, rel=0.03)
+
+
+def test_a_step_is_carried_past_the_frames_that_were_shown_meanwhile() -> None:
+    def spot(source: ImageF, carried: ImageF, *, index: int, **_: object) -> tuple[ImageF, float]:
+        grown = carried.copy()
+        if index == 0:
+            grown[10:13, 20:23] += 0.8
+        return grown, 0.0
+
+    flow = np.zeros((*SHAPE, 2), np.float32)
+    flow[..., 0] = 2  # what is at x was at x + 2: it moves to the left
+    everywhere = np.ones(SHAPE, np.float32)
+    moving = Motion(flow, everywhere, everywhere)
+    dreamer, executor = trailing(spot)
+    dreamer(picture())
+    dreamer(picture(motion=moving))
+    executor.run()
+    shown = dreamer(picture(motion=moving)).residual[..., 0]
+    y, x = np.argwhere(shown > 0.3).mean(axis=0)
+    assert (x, y) == (21 - 2 * 2, 11)
+    assert dreamer.pace == 2
+
+
+def test_a_frame_waits_where_too_many_have_gone_without_an_ascent() -> None:
+    let_go = threading.Event()
+
+    def slowly(source: ImageF, carried: ImageF, **_: object) -> tuple[ImageF, float]:
+        let_go.wait(20)
+        return steadily(source, carried)
+
+    dreamer = TrailingDreamer(slowly, DreamSettings())
+    shown: list[Dreamed] = []
+
+    def show() -> None:
+        for _ in range(FRAMES_PER_ASCENT + 1):
+            shown.append(dreamer(picture()))
+
+    thread = threading.Thread(target=show)
+    thread.start()
+    thread.join(0.5)
+    assert thread.is_alive()
+    assert len(shown) == FRAMES_PER_ASCENT
+    let_go.set()
+    thread.join(20)
+    assert len(shown) == FRAMES_PER_ASCENT + 1
+    assert shown[-1].residual.mean() > 0
+    assert dreamer.pace == FRAMES_PER_ASCENT
+    assert dreamer.seconds > 0.4
+    dreamer.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ascent")]
+
+
+def test_a_cut_begins_afresh_and_drops_what_is_under_way() -> None:
+    dreamer, executor = trailing()
+    play(dreamer, executor, 5, 1, 1.0)
+    cut = picture()._replace(carry=None)
+    assert dreamer(cut).residual.max() == 0
+    assert dreamer(picture()).residual.max() == 0  # the ascent from before the cut was cancelled
+    executor.run()
+    assert dreamer(picture()).residual.mean() == pytest.approx(STEP / 2, rel=1e-5)
+
+
+def test_cuts_in_every_frame_leave_no_queue_of_ascents() -> None:
+    dreamer, executor = trailing()
+    for _ in range(20):
+        dreamer(picture()._replace(carry=None))
+    assert sum(not future.cancelled() for future, _ in executor.waiting) == 1
+
+
+def test_a_reset_repeats_the_dream_of_a_shot() -> None:
+    def randomly(
+        source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
+    ) -> tuple[ImageF, float]:
+        return carried + rng.normal(0, 0.1, carried.shape).astype(np.float32) * (index + 1), 0.0
+
+    dreamer, executor = trailing(randomly)
+    before = play(dreamer, executor, 4, 1, 0.9)
+    dreamer.reset()
+    assert play(dreamer, executor, 4, 1, 0.9) == before
+
+
+def test_the_dream_goes_on_at_another_size() -> None:
+    dreamer, executor = trailing()
+    dreamer(picture())
+    executor.run()
+    dreamer(picture())
+    image = np.full((48, 64, 3), 128, np.uint8)
+    larger = Prepared(
+        *(Frame(image), image, to_float(image)), Carry(still((48, 64)), 1.0), 1.0, 0.0
+    )
+    dreamed = dreamer(larger)  # an ascent of the smaller size is under way
+    assert dreamed.residual.shape == (48, 64, 3)
+    executor.run()
+    dreamed = dreamer(larger)
+    assert dreamed.residual.shape == (48, 64, 3)
+    assert dreamed.residual.mean() == pytest.approx(2 * STEP, rel=0.4)
+
+
+def test_what_an_ascent_raises_is_raised() -> None:
+    def fail(source: ImageF, carried: ImageF, **_: object) -> tuple[ImageF, float]:
+        raise RuntimeError("no memory")
+
+    dreamer = TrailingDreamer(fail, DreamSettings())
+
+    def show() -> None:
+        for _ in range(FRAMES_PER_ASCENT + 1):
+            dreamer(picture())
+
+    with pytest.raises(RuntimeError, match="no memory"):
+        show()
+    dreamer.close()
+
+
+def test_it_flickers_less_than_dreams_that_are_waited_for(
+    tiny: Callable[..., DreamSettings],
+) -> None:
+    def noisy(
+        source: ImageF, carried: ImageF, *, rng: np.random.Generator, **_: object
+    ) -> tuple[ImageF, float]:
+        coarse = rng.normal(0, 0.05, (source.shape[0] // 4, source.shape[1] // 4, 3))
+        noise = np.kron(coarse, np.ones((4, 4, 1)))
+        return np.clip(source + carried + noise, 0, 1).astype(np.float32) - source, 0.0
+
+    frames, flow = synthetic.pan(16)
+    settings = tiny(persistence=0.9, warm_up=0)
+
+    def flicker(shown: list[ImageF]) -> float:
+        return float(np.square(shown[-1] - warp(shown[-2], flow))[12:-12, 12:-12].mean())
+
+    waited, ahead = (TemporalDreamer(noisy, settings) for _ in range(2))
+    at_once, executor = trailing(noisy)
+    dreams: tuple[list[ImageF], list[ImageF]] = ([], [])
+    for frame in frames:
+        dreams[0].append(waited.ascend(waited.prepare(frame)).residual)
+        executor.run()
+        dreams[1].append(at_once(ahead.prepare(frame)).residual)
+    assert flicker(dreams[1]) < 0.8 * flicker(dreams[0])
