@@ -35,8 +35,8 @@ class TrailingDreamer:
     No frame waits for its own ascent: the rate is not that of the gradients, and a frame is shown
     as soon as its motion is known. At dream size, for every frame,
 
-        ``residual = carry(residual) + pending / 2``
-        ``pending  = carry(pending + steps found since the last frame) / 2``
+        ``pending = carry(pending + steps found since the last frame) / 2``
+        ``residual = carry(residual) + pending``
 
     where both begin at 0, and the ascent that begins with the frame starts from
     ``source + residual + pending``. A step that was found while other frames were shown is carried
