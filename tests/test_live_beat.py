@@ -17,13 +17,20 @@ def played(
     seconds: float,
     *,
     phase: float = 0.0,
-    share: float = 0.0,
+    ascent: float = 0.0,
     work: float = 0.002,
 ) -> list[tuple[float, float]]:
-    """Play a show at 25 a second; return when frames were shown and when their pictures came."""
+    """Play a show at 25 a second; return when frames were shown and when their pictures came.
+
+    Every third frame waits for the end of an ascent, and another begins with it.
+    """
     now, beat, number, shown = 0.0, Beat(0.0), 0, []
+    begun = -ascent
     while now < seconds:
         now = max(now, beat.due)
+        if len(shown) % 3 == 0:
+            now = max(now, begun + ascent)
+            begun = now + work
         newest = math.floor((now - phase) * camera_fps + 1e-9)
         if newest <= number:  # wait for the next one
             newest = number + 1
@@ -31,7 +38,7 @@ def played(
         number = newest
         came = number / camera_fps + phase
         now += work
-        beat.shown(now, PERIOD, number, share)
+        beat.shown(now, PERIOD, number, work=work, share=(ascent + work) / 3)
         shown.append((now, came))
     return shown
 
@@ -56,25 +63,33 @@ def test_a_slower_camera_is_waited_for() -> None:
 
 
 def test_what_limits_the_rate_keeps_even_distances() -> None:
-    times = [at for at, _ in played(250, 10, share=0.08)]
-    gaps = [after - before for before, after in itertools.pairwise(times)][50:]
-    assert min(gaps) > PERIOD
-    assert max(gaps) - min(gaps) < 0.01
+    for ascent, work in ((0.15, 0.002), (0.3, 0.01), (0.6, 0.03)):
+        times = [at for at, _ in played(250, 20, ascent=ascent, work=work)]
+        gaps = [after - before for before, after in itertools.pairwise(times)][30:]
+        assert min(gaps) > 0.95 * (ascent + work) / 3
+        assert max(gaps) < 1.05 * (ascent + work) / 3 + 0.004
 
 
 def test_late_frames_are_made_up_for_only_once() -> None:
     beat = Beat(0.0)
-    beat.shown(0.0, PERIOD, 1, 0.0)
-    beat.shown(5.0, PERIOD, 2, 0.0)  # five seconds late
+    beat.shown(0.0, PERIOD, 1, work=0, share=0)
+    beat.shown(5.0, PERIOD, 2, work=0, share=0)  # five seconds late
     assert beat.due == 5.0 - PERIOD
-    beat.shown(5.0, PERIOD, 3, 0.0)
+    beat.shown(5.0, PERIOD, 3, work=0, share=0)
+    assert beat.due == 5.0
+
+
+def test_a_repeated_picture_is_not_made_up_for() -> None:
+    beat = Beat(0.0)
+    beat.shown(0.0, PERIOD, 1, work=0, share=0)
+    beat.shown(5.0, PERIOD, 1, work=0, share=0)
     assert beat.due == 5.0
 
 
 def test_what_is_expected_is_what_is_due() -> None:
     beat = Beat(1.0)
     assert beat.expected(1.0, PERIOD) == 1.0 + PERIOD
-    beat.shown(1.01, PERIOD, 1, 0.0)
+    beat.shown(1.01, PERIOD, 1, work=0, share=0)
     assert beat.due == 1.0 + PERIOD
 
 

@@ -20,7 +20,7 @@ def play(
         passed = max(busy, 1 / fps)
         now += passed
         played.append((now, governor.size, passed))
-        governor.observe(busy, passed, fps)
+        governor.observe(busy * fps, passed)
     return played
 
 
@@ -71,6 +71,6 @@ def test_a_size_that_cannot_be_had_is_taken_back() -> None:
     governor = Governor(SIZES)
     size = governor.size
     for _ in range(1000):
-        if governor.observe(0.005, 0.04, 25) != size:
+        if governor.observe(0.125, 0.04) != size:
             governor.stay(size)
     assert governor.size == size

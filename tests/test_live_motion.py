@@ -43,7 +43,7 @@ def stage_of() -> Iterator[Callable[[_Camera], MotionStage]]:
         framing = Framing(LiveSettings())
         stages.append(
             MotionStage(
-                *(camera, framing, controls, lambda: 96, lambda: 0.9, lambda shape: None),
+                *(camera, framing, controls, lambda: 96, lambda shape: None),
                 cuts=cuts,
             )  # type: ignore[arg-type]
         )

@@ -1,4 +1,4 @@
-"""Holds the rate of ascents, and with it the frame rate, by choosing the dream's size."""
+"""Holds the frame rate by choosing the size at which gradients are computed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MULTIPLE = 16
 # Each is traced for each of a look's octaves, and an ascent keeps so many traces.
 _MOST_SIZES = 8
 
-# The rate counts as held with this much of its time in use.
+# The rate counts as held with this much of the time in use.
 _TOO_SLOW = 1.0
 _ROOM_ENOUGH = 0.88
 _DOWN_AFTER = 0.6
@@ -32,9 +32,9 @@ def ladder(largest: int) -> tuple[int, ...]:
 
 
 class Governor:
-    """Chooses a size on a ladder: down quickly when ascents are late, up slowly when there is room.
+    """Chooses a size on a ladder: down quickly when frames are late, up slowly when there is room.
 
-    It knows nothing of clocks: tell it what an ascent takes, and how long ago it was told that.
+    It knows nothing of clocks: tell it how much of the time is in use, and how much has passed.
 
     Attributes:
         sizes: The ladder, large to small.
@@ -49,23 +49,22 @@ class Governor:
         """
         self.sizes = tuple(sizes)
         self.size = self.sizes[len(self.sizes) // 2]
-        self._busy: float | None = None
+        self._used: float | None = None
         self._late = self._roomy = 0.0
         self._since_up = float("inf")
         self._patience = _UP_AFTER
 
-    def observe(self, busy: float, passed: float, target: float) -> int:
-        """Take what the last ascent took, and return the size for the next one.
+    def observe(self, used: float, passed: float) -> int:
+        """Take what a frame of the present size took, and return the size for the next one.
 
         Args:
-            busy: Seconds that it took.
+            used: Share of the time there was for it; above 1 where that was not enough.
             passed: Seconds since the last call.
-            target: Ascents per second to hold.
         """
         share = min(1.0, passed / _MEMORY)
-        self._busy = busy if self._busy is None else self._busy + share * (busy - self._busy)
+        self._used = used if self._used is None else self._used + share * (used - self._used)
         self._since_up += passed
-        used = self._busy * target
+        used = self._used
         place = self.sizes.index(self.size)
         larger = self.sizes[place - 1] if place > 0 else None
         self._late = self._late + passed if used > _TOO_SLOW else 0.0
@@ -86,7 +85,7 @@ class Governor:
             self._move(size)
 
     def _move(self, size: int) -> None:
-        assert self._busy is not None
-        self._busy *= (size / self.size) ** 2
+        if self._used is not None:
+            self._used *= (size / self.size) ** 2
         self.size = size
         self._late = self._roomy = 0.0

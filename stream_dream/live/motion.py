@@ -44,7 +44,7 @@ class Staged:
         frame: The picture as it is shown, with its cut; ``time`` is when it was captured, on
             ``time.monotonic``'s clock, and ``index`` the camera's number.
         motion: Since the last picture that was dreamed, at flow size; None after a cut.
-        prepared: The same, ready to be dreamed.
+        prepared: The same, ready to be dreamed: carried is all that both pictures show.
         real: True for a picture from the camera.
         skipped: How many pictures were skipped between the two.
     """
@@ -71,7 +71,6 @@ class MotionStage:
         framing: Framing,
         controls: Controls,
         dream_size: Callable[[], int],
-        persistence: Callable[[], float],
         on_shape: Callable[[tuple[int, int]], None],
         *,
         cuts: bool,
@@ -83,15 +82,13 @@ class MotionStage:
             framing: What of them is shown.
             controls: Tell whether to mirror.
             dream_size: Tells the longer side of the dream.
-            persistence: Tells how much of the dream stays from a frame to the next.
             on_shape: Told the (height, width) of what is shown where it changes.
             cuts: True to start afresh where another shot begins.
         """
         self.slot: Slot[Staged] = Slot()
         self.error: BaseException | None = None
         self._camera, self._framing, self._controls = camera, framing, controls
-        self._dream_size, self._persistence = dream_size, persistence
-        self._on_shape = on_shape
+        self._dream_size, self._on_shape = dream_size, on_shape
         self.dropped = 0
         self._cuts = cuts
         self._detector = _detector()
@@ -181,7 +178,7 @@ class MotionStage:
         small = resize(frame.image, fit_size((width, height), self._dream_size()))
         carry = None
         if motion is not None:
-            carry = Carry(scaled(motion, small.shape[:2]), self._persistence())
+            carry = Carry(scaled(motion, small.shape[:2]), persistence=1.0)
         return Prepared(
             frame=frame,
             small=small,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -30,12 +29,12 @@ from stream_dream.temporal.trailing import FRAMES_PER_ASCENT, TrailingDreamer
 
 log = logging.getLogger("stream_dream.live")
 
-# How much longer than a frame the next picture of a slow camera is waited for, before the dream
-# goes on with the last one.
-_PATIENCE_FRAMES = 1.5
+# The next picture of a slow camera is waited for so long, before the dream goes on with the last.
+_PATIENCE_SECONDS = 0.12
 _FROZEN_SECONDS = 0.2
-# So many ascents a second are enough for a dream to grow within seconds. Where frames are to come
-# faster, the governor lets some of them go without one before it chooses a smaller size.
+# Time for so many ascents a second is enough: a dream grows within seconds. Where frames come
+# faster, the governor lets some go without one before it chooses a smaller size (an ascent begins
+# with a frame: where there is no time for 25 a second, there are 12.5).
 _ASCENTS_ENOUGH = 16.0
 _FIRST_PICTURE_SECONDS = 10.0
 _FIRST_SHAPE = (360, 640)
@@ -107,8 +106,7 @@ class Show:
                 if not self._make_ready():
                     return
                 stage = MotionStage(
-                    *(camera, self._framing, self._controls),
-                    *(lambda: self._size, self._persistence, self._reshape),
+                    *(camera, self._framing, self._controls, lambda: self._size, self._reshape),
                     cuts=self._settings.cuts,
                 )
                 self._present(camera, stage)
@@ -196,46 +194,48 @@ class Show:
         self, camera: Camera, stage: MotionStage, present: Callable[[Presented], None]
     ) -> None:
         """Dream picture after picture, at most at the rate that is wanted."""
-        dreamer = self._dreamer
         staged: Staged | None = None
         resets = self._controls.resets
         before = time.monotonic()
         beat = Beat(before)
         while not self.ended.wait(max(0.0, beat.due - time.monotonic())) and stage.error is None:
-            period = 1 / self._controls.parameters().target_fps
+            parameters = self._controls.parameters()
+            period = 1 / parameters.target_fps
             if self._controls.frozen and staged is not None and not camera.ended.is_set():
                 present(Presented(None, self._size, stage.dropped))
                 before = time.monotonic() + _FROZEN_SECONDS
                 beat.pause(before)
                 continue
-            fresh = stage.slot.take(_PATIENCE_FRAMES * period)
+            self._dreamer.wait()
+            fresh = stage.slot.take(_PATIENCE_SECONDS + beat.share)
             if fresh is None and camera.ended.is_set():
                 return
             if (latest := fresh or staged) is None:
                 continue
             if resets != self._controls.resets:
                 resets = self._controls.resets
-                dreamer.reset()
-            stage.expect(beat.expected(time.monotonic(), period))
+                self._dreamer.reset()
+            begun = time.monotonic()
+            stage.expect(beat.expected(begun, period))
             prepared = latest.prepared if fresh is not None else stage.again(latest)
             staged = latest
-            dreamed = dreamer(prepared)
+            dreamed = self._dreamer(prepared, parameters.persistence)
             present(Presented(dreamed, max(prepared.small.shape), stage.dropped))
             now = time.monotonic()
-            beat.shown(now, period, latest.frame.index, dreamer.seconds / FRAMES_PER_ASCENT)
-            self._govern(dreamer.seconds, now - before)
+            work = now - begun
+            share = (self._dreamer.seconds + work) / FRAMES_PER_ASCENT
+            beat.shown(now, period, latest.frame.index, work=work, share=share)
+            self._govern(work, now - before)
             before = now
 
-    def _govern(self, ascent: float, passed: float) -> None:
+    def _govern(self, work: float, passed: float) -> None:
         """Choose the size of the next dream, of those that are ready."""
-        target = self._controls.parameters().target_fps
+        governor, target = self._governor, self._controls.parameters().target_fps
         ascents = max(min(target, _ASCENTS_ENOUGH), target / FRAMES_PER_ASCENT)
-        size = self._governor.observe(ascent, passed, ascents)
+        if self._dreamer.shape != self._shape_at(governor.size):
+            return  # what is known is of another size still
+        size = governor.observe(max(work * target, self._dreamer.seconds * ascents), passed)
         if self._dream_function.can_dream(self._shape_at(size)):
             self._size = size
         else:
-            self._governor.stay(self._size)
-
-    def _persistence(self) -> float:
-        """Return how much stays from a frame to the next; what was asked for, does by an ascent."""
-        return math.pow(self._controls.parameters().persistence, 1 / self._dreamer.pace)
+            governor.stay(self._size)

@@ -16,15 +16,17 @@ from stream_dream.temporal.dreamer import Carry, Dreamed, DreamFunction, Prepare
 FRAMES_PER_ASCENT = 3
 """At most so many frames are shown while one is ascended on; then the next one waits."""
 
-# What an ascent has found is shown bit by bit, so much of what is left of it with each frame: the
-# mean of several steps flickers less than each of them.
-_SHOWN_AT_ONCE = 0.5
-
 
 class _Found(NamedTuple):
-    """What an ascent has found: its step, float32 (height, width, 3); the loss; its seconds."""
+    """What an ascent has found.
 
-    step: ImageF
+    Attributes:
+        change: Of the whole dream, float32 (height, width, 3).
+        loss: Objective before the last step.
+        seconds: What it took.
+    """
+
+    change: ImageF
     loss: float
     seconds: float
 
@@ -35,19 +37,20 @@ class TrailingDreamer:
     No frame waits for its own ascent: the rate is not that of the gradients, and a frame is shown
     as soon as its motion is known. At dream size, for every frame,
 
-        ``pending = carry(pending + steps found since the last frame) / 2``
-        ``residual = carry(residual) + pending``
+        ``change = carry(still to come + what ascents have found since the last frame)``
+        ``residual = carry(residual) + share * change``
+        ``still to come = (1 - share) * change``
 
-    where both begin at 0, and the ascent that begins with the frame starts from
-    ``source + residual + pending``. A step that was found while other frames were shown is carried
-    past them first.
+    where ``share`` is ``1 - persistence / 2``: the mean of several steps flickers less than each of
+    them. With a frame begins an ascent, unless one is under way. Where ``dream`` is the residual
+    and what is still to come, it finds ``ascend(persistence * dream) - dream``; this is carried
+    past all frames that are shown before it is there.
 
     Unlike ``TemporalDreamer`` it depends on timing: it is made for shows.
 
     Attributes:
         seconds: What the last ascent took.
-        pace: Frames that were shown for the last ascent, 1 to ``FRAMES_PER_ASCENT``. So that a
-            dream is as strong at any pace, carry with the ``pace``-th root of the persistence.
+        shape: (height, width) that it was done at; None before the first.
     """
 
     def __init__(
@@ -61,19 +64,19 @@ class TrailingDreamer:
             executor: Where ascents run, one after the other; a thread of its own if not given.
         """
         self.seconds = 0.0
-        self.pace = 1
+        self.shape: tuple[int, ...] | None = None
         self._dream, self._seed = dream, settings.seed
         self._executor = executor or ThreadPoolExecutor(1, "ascent")
         self._ascent: Future[_Found] | None = None
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything: the next frame begins a shot."""
+        """Forget everything: the next frame begins a shot, and has no loss."""
         if self._ascent is not None:
             self._ascent.cancel()
         self._ascent = None
         self._residual: ImageF | None = None
-        self._pending: ImageF | None = None
+        self._to_come: ImageF | None = None
         self._passed: list[Carry] = []
         self._loss: float | None = None
         self._index = 0
@@ -83,33 +86,36 @@ class TrailingDreamer:
         """End the thread, after the ascent that it is at."""
         self._executor.shutdown(cancel_futures=True)
 
-    def __call__(self, prepared: Prepared) -> Dreamed:
+    def wait(self) -> None:
+        """Wait until the next frame may be shown; not at all, but after ``FRAMES_PER_ASCENT``."""
+        if self._ascent is not None and len(self._passed) + 1 >= FRAMES_PER_ASCENT:
+            wait([self._ascent])
+
+    def __call__(self, prepared: Prepared, persistence: float) -> Dreamed:
         """Return a frame with the dream of those before it, and let its ascent begin.
 
-        Where ``FRAMES_PER_ASCENT`` frames have been shown for the last ascent, waits for its end.
-        Raises what that ascent raised.
+        Waits as ``wait`` does, and raises what the last ascent raised.
+
+        Args:
+            prepared: The next frame; its ``carry`` has a persistence of 1.
+            persistence: How much of a dream is left when the next ascent is added to it, 0..1.
         """
-        if prepared.carry is None or self._residual is None or self._pending is None:
+        if prepared.carry is None or self._residual is None or self._to_come is None:
             self.reset()
-            residual = pending = np.zeros_like(prepared.source)
+            residual = to_come = np.zeros_like(prepared.source)
         else:
-            if self._ascent is not None and len(self._passed) + 1 >= FRAMES_PER_ASCENT:
-                wait([self._ascent])
+            self.wait()
             if self._ascent is not None and self._ascent.done():
                 self._take(self._ascent.result())
             elif self._ascent is not None:
                 self._passed.append(prepared.carry)
-            carried = prepared.carry(self._residual)
-            pending = prepared.carry(self._pending, once=True)
-            residual = _sum(carried, pending, _SHOWN_AT_ONCE)
-            pending = _sum(pending, pending, -_SHOWN_AT_ONCE)
-        self._residual, self._pending = residual, pending
+            share = 1 - persistence / 2
+            change = prepared.carry(self._to_come, once=True)
+            residual = _sum(prepared.carry(self._residual), 1.0, change, share)
+            to_come = change * np.float32(1 - share)
+        self._residual, self._to_come = residual, to_come
         if self._ascent is None:
-            start = _sum(residual, pending, 1.0)
-            self._ascent = self._executor.submit(
-                _ascend, self._dream, prepared.source, start, self._index, self._rng
-            )
-            self._index += 1
+            self._begin(prepared.source, persistence)
         report = FrameReport(
             index=prepared.frame.index,
             seconds={"flow": prepared.seconds, "ascent": self.seconds},
@@ -119,26 +125,33 @@ class TrailingDreamer:
         )
         return Dreamed(prepared.frame, residual, report)
 
+    def _begin(self, source: ImageF, persistence: float) -> None:
+        """Let the ascent on the last frame begin."""
+        assert self._residual is not None
+        assert self._to_come is not None
+        dream, index, rng = _sum(self._residual, 1.0, self._to_come, 1.0), self._index, self._rng
+
+        def ascend() -> _Found:
+            begun = time.perf_counter()
+            start = dream * np.float32(persistence)
+            residual, loss = self._dream(source, start, index=index, rng=rng)
+            return _Found(_sum(residual, 1.0, dream, -1.0), loss, time.perf_counter() - begun)
+
+        self._ascent = self._executor.submit(ascend)
+        self._index += 1
+
     def _take(self, found: _Found) -> None:
         """Let what an ascent has found become part of the dream, at the last frame."""
-        assert self._pending is not None
-        step = found.step
-        for carry in self._passed:
-            step = carry(step, once=True)
-        self._pending = _sum(self._pending, step, 1.0)
+        assert self._to_come is not None
+        self.shape = found.change.shape[:2]
         self._loss, self.seconds = found.loss, found.seconds
-        self._ascent, self.pace = None, len(self._passed) + 1
-        self._passed = []
+        change = found.change
+        for carry in self._passed:
+            change = carry(change, once=True)
+        self._to_come = _sum(self._to_come, 1.0, change, 1.0)
+        self._ascent, self._passed = None, []
 
 
-def _ascend(
-    dream: DreamFunction, source: ImageF, start: ImageF, index: int, rng: np.random.Generator
-) -> _Found:
-    begun = time.perf_counter()
-    residual, loss = dream(source, start, index=index, rng=rng)
-    return _Found(_sum(residual, start, -1.0), loss, time.perf_counter() - begun)
-
-
-def _sum(first: ImageF, second: ImageF, weight: float) -> ImageF:
-    """Return ``first + weight * second``."""
-    return np.asarray(cv2.addWeighted(first, 1, second, weight, 0), np.float32)
+def _sum(first: ImageF, weight: float, second: ImageF, other: float) -> ImageF:
+    """Return ``weight * first + other * second``."""
+    return np.asarray(cv2.addWeighted(first, weight, second, other, 0), np.float32)
