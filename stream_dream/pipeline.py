@@ -91,14 +91,20 @@ class Behind(Generic[T]):
     """
 
     def __init__(
-        self, function: Callable[[T], None], depth: int, spare: SpareTime | None = None
+        self,
+        function: Callable[[T], None],
+        depth: int,
+        spare: SpareTime | None = None,
+        *,
+        urgent: bool = False,
     ) -> None:
         """Start the thread; at most ``depth`` items wait.
 
-        With ``spare``, items are done in that time while less than half of ``depth`` wait.
+        With ``spare``, items are done in that time while less than half of ``depth`` wait. The
+        thread lets others go first unless what it does is ``urgent``.
         """
         self._function = function
-        self._depth, self._spare = depth, spare
+        self._depth, self._spare, self._urgent = depth, spare, urgent
         self._waiting: queue.Queue[T | _End] = queue.Queue(depth)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="behind", daemon=True)
@@ -137,7 +143,8 @@ class Behind(Generic[T]):
             raise self._error
 
     def _work(self) -> None:
-        step_back()
+        if not self._urgent:
+            step_back()
         while not isinstance(item := self._waiting.get(), _End):
             if self._error is not None:
                 continue

@@ -12,7 +12,6 @@ from stream_dream.errors import StreamDreamError, first_line
 from stream_dream.frame import Image8
 from stream_dream.live.feeds import Ended, Feed
 from stream_dream.live.status import CameraState
-from stream_dream.priority import step_back
 
 log = logging.getLogger("stream_dream.live")
 
@@ -176,7 +175,6 @@ class _Connection(threading.Thread):
 
     def run(self) -> None:
         """Connect, and hand over picture after picture."""
-        step_back()
         try:
             feed = self._connect()
         except Exception as error:

@@ -196,9 +196,9 @@ class Looks:
 
 
 class LiveDream:
-    """Dreams each frame with the look and the parameters of the moment.
+    """Ascends on each frame with the look and the parameters of the moment.
 
-    While a look fades in, frames of both looks alternate, in the shares that they have: what is
+    While a look fades in, ascents of both looks alternate, in the shares that they have: what is
     carried from frame to frame mixes them.
     """
 

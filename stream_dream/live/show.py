@@ -185,7 +185,8 @@ class Show:
         self._presenter = presenter = Presenter(
             *(self.views, self.listeners, self._controls, self._looks, camera, self._keeper)
         )
-        with Behind(presenter, 2) as shower:
+        # What is on the way from the camera to the screen comes before the dream.
+        with Behind(presenter, 2, urgent=True) as shower:
             self._dream(camera, stage, shower.put)
         if stage.error is not None:
             raise stage.error

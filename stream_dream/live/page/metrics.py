@@ -26,7 +26,7 @@ def _lines(status: LiveStatus, clients: Mapping[str, int]) -> Iterator[str]:
     yield from _metric(
         "latency_seconds",
         "gauge",
-        "Time from the camera handing over a frame to its dream being shown.",
+        "Time from the camera handing over a frame to its being shown.",
         status.latency_ms / 1000,
     )
     for name, what in (

@@ -14,7 +14,6 @@ import numpy as np
 
 from stream_dream.frame import Image8
 from stream_dream.live.status import LiveStatus
-from stream_dream.priority import step_back
 
 JPEG_QUALITY = 85
 HISTORY_SECONDS = 60.0
@@ -56,7 +55,7 @@ class Pictures:
         self._announced = False
         self._encoding = asyncio.Lock()
         # A thread of its own: controls are answered while a picture is encoded.
-        self._encoder = ThreadPoolExecutor(1, "web-encoder", initializer=step_back)
+        self._encoder = ThreadPoolExecutor(1, "web-encoder")
 
     @property
     def newest(self) -> Shown:
