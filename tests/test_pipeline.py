@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -151,3 +153,13 @@ def settle(items: list[int]) -> None:
     while count != len(items):
         count = len(items)
         time.sleep(0.1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+@pytest.mark.parametrize("urgent", [False, True])
+def test_only_what_is_urgent_keeps_its_priority(urgent: bool) -> None:
+    own, seen = os.getpriority(os.PRIO_PROCESS, 0), []
+    with Behind(lambda _: seen.append(os.getpriority(os.PRIO_PROCESS, 0)), 1, urgent=urgent) as one:
+        one.put(0)
+    assert (seen == [own]) == urgent
+    assert seen[0] >= own
