@@ -62,9 +62,10 @@ class Governor:
             passed: Seconds since the last call.
         """
         share = min(1.0, passed / _MEMORY)
-        self._used = used if self._used is None else self._used + share * (used - self._used)
+        if self._used is not None:
+            used = self._used + share * (used - self._used)
+        self._used = used
         self._since_up += passed
-        used = self._used
         place = self.sizes.index(self.size)
         larger = self.sizes[place - 1] if place > 0 else None
         self._late = self._late + passed if used > _TOO_SLOW else 0.0

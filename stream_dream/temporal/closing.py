@@ -126,10 +126,9 @@ def in_between(first: Image8, second: Image8, share: float) -> Image8:
         share: 0 for the first, 1 for the second.
     """
     there, back = _agreeing_flow(second, first), _agreeing_flow(first, second)
-    start, end = (
-        warp(image.astype(np.float32), flow * np.float32(part), interpolation=cv2.INTER_CUBIC)
-        for image, flow, part in ((first, there, share), (second, back, 1 - share))
-    )
+    there, back = there * np.float32(share), back * np.float32(1 - share)
+    start = warp(first.astype(np.float32), there, interpolation=cv2.INTER_CUBIC)
+    end = warp(second.astype(np.float32), back, interpolation=cv2.INTER_CUBIC)
     mixed = (1 - share) * start + share * end
     return np.asarray(np.rint(np.clip(mixed, 0, 255)), np.uint8)
 
