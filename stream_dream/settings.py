@@ -80,16 +80,16 @@ class DreamSettings(Model):
         description="Layer that the guide takes over; all that are dreamed if none is given.",
         json_schema_extra={"metavar": "NAME[=WEIGHT]"},
     )
-    octaves: int = Field(2, ge=1, le=12, description="Scales of the image pyramid.")
+    octaves: int = Field(4, ge=1, le=12, description="Scales of the image pyramid.")
     octave_scale: float = Field(
-        1.3, ge=1.05, le=4, description="Size ratio between neighbouring octaves."
+        1.4, ge=1.05, le=4, description="Size ratio between neighbouring octaves."
     )
     steps: int = Field(1, ge=1, le=200, description="Ascent steps per octave and frame.")
     step_size: float = Field(
-        0.0095, ge=0, le=0.2, description="Length of a step, as a share of the brightness range."
+        0.013, ge=0, le=0.2, description="Length of a step, as a share of the brightness range."
     )
     jitter: int = Field(
-        4, ge=0, le=512, description="Largest random shift before a gradient, in dream pixels."
+        16, ge=0, le=512, description="Largest random shift before a gradient, in dream pixels."
     )
     persistence: float = Field(
         0.98, ge=0, le=0.995, description="Share of the last dream that survives a frame."
@@ -102,8 +102,55 @@ class DreamSettings(Model):
     gradient_norm: GradientNorm = Field(
         "laplacian", description="What makes gradients comparable: frequency bands, or the whole."
     )
+    whitening: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="How far the gradient's frequency bands are brought to the same strength: 0 "
+        "leaves fine fur, 1 lifts large stains of colour.",
+    )
+    evenness: float = Field(
+        0.6,
+        ge=0,
+        le=1,
+        description="How far the gradient is brought to the same strength all over the picture: 0 "
+        "leaves hot spots.",
+    )
+    colours: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="Colours that grow: 0 is the free gradient, 1 those of natural pictures, "
+        "tinted as the source.",
+    )
+    keep_colours: bool = Field(
+        False, description="Keep the source's own colours and dream in brightness alone."
+    )
+    limit: float | None = Field(
+        0.35,
+        gt=0,
+        le=1,
+        description="Largest change of a colour, approached softly, as a share of the brightness "
+        "range; highlights and shadows take less.",
+    )
+    momentum: float = Field(
+        0.8,
+        ge=0,
+        le=0.95,
+        description="Share of a frame's change that goes on in the next: what grows steadily "
+        "stays, what flickers averages out.",
+    )
+    catch_up: float = Field(
+        1.5,
+        ge=0,
+        le=5,
+        description="How much longer steps are where the picture is new; nothing after 20 frames.",
+    )
+    cadence: int = Field(
+        1, ge=1, le=8, description="Frames from one gradient to the next; the dream flows between."
+    )
     warm_up: int = Field(
-        12, ge=0, le=200, description="Extra rounds on the first frame of a shot: no slow fade-in."
+        20, ge=0, le=200, description="Extra rounds on the first frame of a shot: no slow fade-in."
     )
     tile: int | None = Field(
         None,

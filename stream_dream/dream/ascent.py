@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from stream_dream.dream.climbing import GradientFunction, climb
 from stream_dream.dream.composing import compose
 from stream_dream.dream.cores import has_gpu, use_cores
+from stream_dream.dream.normalize import normalizer, palettes_of
 from stream_dream.dream.octaves import Shape, workable_shapes
 from stream_dream.dream.pyramid import adding_up, restoring
 from stream_dream.dream.walk import Walk, tile_of
@@ -247,17 +248,19 @@ class Ascent:
             The residuals, as shown: no more than what stays in [0, 1]; and the losses.
         """
         gradient = self._gradient_function(len(shapes))
-        norm, schedule = self._settings.gradient_norm, self._settings.schedule
+        normalize, schedule = normalizer(self._settings), self._settings.schedule
+        palettes = palettes_of(sources)
         done: list[tf.Tensor] = []
 
         def climb_octave(octave: int, starts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             images, losses = climb(
                 gradient,
                 starts,
+                palettes,
                 shifts[:, octave],
                 step_size,
                 max_loss,
-                norm=norm,
+                normalize=normalize,
                 clipped=schedule != "restore",
             )
             done.append(losses)

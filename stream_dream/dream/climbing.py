@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from stream_dream.dream.normalize import NORMS
-from stream_dream.setting_values import GradientNorm
+from stream_dream.dream.normalize import Normalizer
 
 # From images, (batch, height, width, 3), to their gradients and their losses, (batch,).
 GradientFunction = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
@@ -16,11 +15,12 @@ GradientFunction = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 def climb(
     gradient_of: GradientFunction,
     images: tf.Tensor,
+    palettes: tf.Tensor,
     shifts: tf.Tensor,
     step_size: tf.Tensor,
     max_loss: tf.Tensor,
     *,
-    norm: GradientNorm,
+    normalize: Normalizer,
     clipped: bool = True,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Take the steps of one octave; each image stops where its loss exceeds ``max_loss``.
@@ -28,17 +28,19 @@ def climb(
     Args:
         gradient_of: Gives gradients and losses of images.
         images: float32 (batch, height, width, 3) in [0, 1].
+        palettes: Colours of their surroundings; see ``normalize.palettes_of``.
         shifts: One roll an image and step, int32 (batch, steps, 2), in pixels down and right;
             undone after it.
         step_size: Length of a step.
         max_loss: Where to stop, before the step that would follow.
-        norm: What makes gradients comparable.
+        normalize: Turns gradients into steps.
         clipped: True to keep the images in [0, 1].
 
     Returns:
         The images and the loss of each before its last step, (batch,).
     """
     batch, steps = images.shape[0], tf.shape(shifts)[1]
+    palettes = tf.image.resize(palettes, images.shape[1:3])
 
     def step(count: tf.Tensor, images: tf.Tensor, before: tf.Tensor) -> tuple[tf.Tensor, ...]:
         shift = shifts[:, count]
@@ -46,7 +48,8 @@ def climb(
         # An image that has stopped takes part without moving, until all have.
         losses = tf.where(before > max_loss, before, losses)
         lengths = tf.reshape(tf.where(losses > max_loss, 0.0, step_size), (batch, 1, 1, 1))
-        images += _rolled(NORMS[norm](gradients, lengths), -shift)
+        steps_taken = normalize(gradients, lengths, _rolled(palettes, shift))
+        images += _rolled(steps_taken, -shift)
         return count + 1, tf.clip_by_value(images, 0, 1) if clipped else images, losses
 
     _, images, losses = tf.while_loop(

@@ -12,6 +12,7 @@ import tensorflow as tf
 from stream_dream.dream.climbing import climb
 from stream_dream.dream.cores import use_cores
 from stream_dream.dream.gradient import Gradient
+from stream_dream.dream.normalize import normalizer, palettes_of
 from stream_dream.dream.objective import LayerEnergy, Objective, Seen
 from stream_dream.frame import Image8, ImageF
 from stream_dream.image import resize_float
@@ -90,10 +91,16 @@ def _strongest(act: ImageF) -> list[int]:
 
 
 def _climb_from(gradient: Gradient):  # type: ignore[no-untyped-def]
+    normalize = normalizer(DreamSettings())
+
     def step(image: tf.Tensor, shifts: tf.Tensor) -> tf.Tensor:
         size, limit = tf.constant(_STEP_SIZE), tf.constant(np.inf, tf.float32)
         images, shifts = image[None], shifts[None]
-        return climb(gradient.of_batch, images, shifts, size, limit, norm="laplacian")[0][0]
+        ascended, _ = climb(
+            *(gradient.of_batch, images, palettes_of(images), shifts, size, limit),
+            normalize=normalize,
+        )
+        return ascended[0]
 
     return step
 

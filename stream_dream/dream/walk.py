@@ -10,7 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from stream_dream.dream.gradient import Gradient
-from stream_dream.dream.normalize import NORMS
+from stream_dream.dream.normalize import normalizer, palettes_of
 from stream_dream.dream.octaves import Shape
 from stream_dream.frame import ImageF
 from stream_dream.image import resize_float
@@ -65,7 +65,7 @@ class Walk:
         """Take how to ascend, and along what."""
         self._settings = settings
         self._gradient = gradient
-        self._normalize = NORMS[settings.gradient_norm]
+        self._normalize = normalizer(settings)
         # A graph lets go of each array as soon as it can.
         self._normalize_large = tf.function(self._normalize, autograph=False)
 
