@@ -218,7 +218,8 @@ def test_ctrl_c_between_two_steps_keeps_the_picture(
                 raise KeyboardInterrupt
             return resize_float(image, shape, **rest)
 
-        monkeypatch.setattr(walk, "resize_float", resize)
+        for name in ("resize_float", "resize_by_corners"):
+            monkeypatch.setattr(walk, name, resize)
         target = tmp_path / f"{count}.png"
         try:
             dream_stills(

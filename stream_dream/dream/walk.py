@@ -13,7 +13,7 @@ from stream_dream.dream.gradient import Gradient
 from stream_dream.dream.normalize import NORMS
 from stream_dream.dream.octaves import Shape
 from stream_dream.frame import ImageF
-from stream_dream.image import resize_float
+from stream_dream.image import resize_by_corners, resize_float
 from stream_dream.settings import DreamSettings
 
 # A picture with a longer side is dreamed in tiles: whole, it would need more than 8 GiB.
@@ -86,18 +86,18 @@ class Walk:
     def _restoring(
         self, seed: ImageF, shapes: Sequence[Shape], steps: int, rng: np.random.Generator
     ) -> Iterator[Step]:
-        original = resize_float(seed, shapes[0])
+        original = resize_by_corners(seed, shapes[0])
         image = original.copy()
         for octave, shape in enumerate(shapes):
-            image, enlarged = resize_float(image, shape), resize_float(original, shape)
+            image, enlarged = resize_by_corners(image, shape), resize_by_corners(original, shape)
             loss = 0.0
             for step, loss in self._climb(image, steps, rng, clipped=False):
                 yield Step(octave, len(shapes), step, steps, loss, image, enlarged, finished=False)
-            original = resize_float(seed, shape)
+            original = resize_by_corners(seed, shape)
             image = image - enlarged  # not in place: the step before still shows the old one
             image += original
             if octave == len(shapes) - 1:
-                image, original = resize_float(image, seed.shape[:2]), seed
+                image, original = resize_by_corners(image, seed.shape[:2]), seed
             yield Step(octave, len(shapes), steps - 1, steps, loss, image, original, finished=True)
 
     def _adding_up(
