@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from stream_dream.dream.ascent import Ascent
-from stream_dream.dream.octaves import octave_shapes
+from stream_dream.dream.composing import compose
+from stream_dream.dream.octaves import Shape, octave_shapes
 from stream_dream.dream.still import StillDreamer
-from stream_dream.dream.walk import Step
+from stream_dream.dream.walk import Step, Walk
 from stream_dream.image import to_float
 from stream_dream.networks.registry import find
 from stream_dream.presets import load_preset
@@ -127,7 +129,7 @@ def test_the_notebooks_preset() -> None:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("schedule", ["all", "restore"])
+@pytest.mark.parametrize("schedule", ["all", "together", "restore"])
 @pytest.mark.parametrize("size", [(1, 1), (7, 5), (300, 2)])
 def test_tiny_pictures(tiny: Make, schedule: str, size: tuple[int, int]) -> None:
     image = np.full((size[1], size[0], 3), 100, np.uint8)
@@ -135,7 +137,7 @@ def test_tiny_pictures(tiny: Make, schedule: str, size: tuple[int, int]) -> None
     assert dream.shape == image.shape
 
 
-@pytest.mark.parametrize("schedule", ["all", "restore"])
+@pytest.mark.parametrize("schedule", ["all", "together", "restore"])
 def test_step_size_zero_changes_nothing(tiny: Make, schedule: str) -> None:
     image = synthetic.photo((97, 61))
     dream = StillDreamer(tiny(schedule=schedule, step_size=0, octaves=3))(image)
@@ -151,6 +153,35 @@ def test_every_step_is_told(tiny: Make) -> None:
     assert [step.finished for step in steps] == [False, False, False, False, True] * 2
     assert steps[0].image.shape == (44, 64, 3)
     assert steps[-1].image.shape == (66, 96, 3)
+
+
+@pytest.mark.parametrize("tile", [None, 48])
+def test_octaves_dreamed_together_do_not_see_each_other(tiny: Make, tile: int | None) -> None:
+    seed = to_float(synthetic.photo((90, 66)))
+    coarse, fine = (33, 45), (66, 90)
+
+    def changes(schedule: str, *ways: list[Shape]) -> list[F32]:
+        settings = tiny(schedule=schedule, step_size=0.02, tile=tile)
+        walk, rng = Walk(settings, compose(settings)[0]), np.random.default_rng(0)
+        return [list(walk(seed, way, 2, rng))[-1].image - seed for way in ways]
+
+    (together,) = changes("together", [coarse, fine])
+    (in_turn,) = changes("all", [coarse, fine])
+    each = changes("all", [coarse], [fine])
+    np.testing.assert_allclose(together, each[0] + each[1], atol=1e-5)
+    assert np.abs(in_turn - together).mean() > 0.05 * np.abs(together).mean()
+
+
+def test_octaves_dreamed_together_emerge_one_upon_the_other(tiny: Make) -> None:
+    steps: list[Step] = []
+
+    def keep(step: Step) -> None:
+        steps.append(replace(step, image=step.image.copy()))
+
+    StillDreamer(tiny(schedule="together", octave_scale=1.5, steps=3))(synthetic.photo(), keep)
+    grown = [np.abs(step.image - step.original).mean() for step in steps]
+    assert steps[-1].octaves == 2
+    assert np.diff(grown).min() > -0.1 * max(grown), "what was dreamed before is gone"
 
 
 def test_a_large_source_keeps_its_detail(tiny: Make) -> None:

@@ -205,7 +205,7 @@ def test_an_interrupted_picture_keeps_its_detail(photo: Path, tmp_path: Path, ti
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("schedule", ["all", "restore"])
+@pytest.mark.parametrize("schedule", ["all", "together", "restore"])
 def test_ctrl_c_between_two_steps_keeps_the_picture(
     photo: Path, tmp_path: Path, tiny: Make, monkeypatch: pytest.MonkeyPatch, schedule: str
 ) -> None:

@@ -58,7 +58,8 @@ class Walk:
 
     With schedule ``restore`` this is the Keras notebook's algorithm: the picture is enlarged from
     octave to octave, and after each the detail is added that the smaller original had lost. With
-    all others each octave's change is scaled up and added to the picture, as in Google's notebook.
+    all others each octave's change is scaled up and added to the picture, as in Google's notebook;
+    with ``together`` no octave sees the changes of those before it.
     """
 
     def __init__(self, settings: DreamSettings, gradient: Gradient) -> None:
@@ -104,14 +105,18 @@ class Walk:
         self, seed: ImageF, shapes: Sequence[Shape], steps: int, rng: np.random.Generator
     ) -> Iterator[Step]:
         # In place wherever it can be: a photo of 24 megapixels is 288 MB here.
+        together = self._settings.schedule == "together"
         image = seed.copy()
         for octave, shape in enumerate(shapes):
-            start = resize_float(np.clip(image, 0, 1), shape, antialias=True)
+            start = resize_float(np.clip(seed if together else image, 0, 1), shape, antialias=True)
             change = start.copy()
             original = resize_float(seed, shape, antialias=True)
+            # What the octaves before have grown is part of the picture, seen by this one or not.
+            unseen = resize_float(image - seed, shape, antialias=True) if together else None
             loss = 0.0
             for step, loss in self._climb(change, steps, rng, clipped=True):
-                yield Step(octave, len(shapes), step, steps, loss, change, original, finished=False)
+                shown = change if unseen is None else change + unseen
+                yield Step(octave, len(shapes), step, steps, loss, shown, original, finished=False)
             # Not into the change: the step before still shows it.
             grown = np.subtract(change, start, out=start)
             image += resize_float(grown, seed.shape[:2])
