@@ -85,8 +85,8 @@ def image(
     """Dream pictures.
 
     Options left out take their value from the preset; the defaults named below are those of the
-    preset dogs. Pictures get all the steps of a shot's first frame, and are dreamed at 1024 pixels
-    if nothing else is said.
+    preset dogs. Pictures get all the steps of a shot's first frame, and are dreamed at 1024 pixels,
+    one octave after the other, if nothing else is said.
     """
     if len(paths) < 2:
         raise SettingsError("give the name of the dream as well, or a folder for several")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from stream_dream.frame import Image8, ImageF, Mask8
 
 _BAND = 64
-"""Rows of a frame that its mask is laid on at a time."""
+"""Rows of a frame that are worked on at a time."""
 
 
 def to_float(image: Image8) -> ImageF:
@@ -46,6 +46,56 @@ def resize_float(image: ImageF, shape: tuple[int, int], *, antialias: bool = Fal
     shrinking = shape[0] < image.shape[0] or shape[1] < image.shape[1]
     interpolation = cv2.INTER_AREA if antialias and shrinking else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, shape[::-1], interpolation=interpolation), np.float32)
+
+
+def corner_samples(
+    have: int, wanted: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """Return what the samples of a resized axis are mixed of, its ends on the old ends.
+
+    ``sample[i] = (1 - share[i]) * old[low[i]] + share[i] * old[high[i]]``, at the positions
+    ``i * (have - 1) / (wanted - 1)``; a single sample lies at 0.
+
+    Args:
+        have: Length of the axis.
+        wanted: Its length when resized.
+
+    Returns:
+        ``low``, ``high`` and ``share``, each (wanted,).
+    """
+    where = np.linspace(0, have - 1, wanted)
+    low = where.astype(np.intp)
+    return low, np.minimum(low + 1, have - 1), (where - low).astype(np.float32)
+
+
+def resize_by_corners(image: ImageF, shape: tuple[int, int]) -> ImageF:
+    """Resize a float32 image to (height, width), bilinearly, its corners on the old corners.
+
+    As ``scipy.ndimage.zoom`` with ``order=1`` does, but for the last row or column, which SciPy
+    makes black at some sizes, where rounding puts it behind the old one.
+
+    Args:
+        image: float32 (height, width, 3).
+        shape: (height, width) of the result.
+    """
+    if image.shape[:2] == shape:
+        return image
+    resized = np.empty((*shape, image.shape[2]), np.float32)
+    top, bottom, down = corner_samples(image.shape[0], shape[0])
+    left, right, across = corner_samples(image.shape[1], shape[1])
+    for first in range(0, shape[0], _BAND):
+        rows = slice(first, first + _BAND)
+        band = _mix(image[top[rows]], image[bottom[rows]], down[rows, None, None])
+        resized[rows] = _mix(band[:, left], band[:, right], across[:, None])
+    return resized
+
+
+def _mix(near: ImageF, far: ImageF, share: NDArray[np.float32]) -> ImageF:
+    """Return ``near + share * (far - near)``; both are used up."""
+    far -= near
+    far *= share
+    near += far
+    return near
 
 
 def pad_even(image: Image8) -> Image8:

@@ -341,13 +341,14 @@ def merged(base: DreamSettings, changes: Mapping[str, Any], *, origin: str = "")
 
     Layers of one network mean nothing to another, and who asks for a class wants that class: with
     another network, a class or layers for a guide, the layers of ``base`` go unless others come.
+    ``model_fields_set`` of the result holds what ``base`` and the changes have set explicitly.
 
     Raises:
         SettingsError: As ``validated``.
     """
     by_name = {typed_name(DreamSettings, name): name for name in DreamSettings.model_fields}
     changes = {by_name.get(key, key): value for key, value in changes.items()}
-    values = base.model_dump()
+    values = base.model_dump(exclude_unset=True)
     if changes.get("network", base.network) != base.network:
         values |= {"layer": (), "classes": (), "guide_layer": (), "weights": None}
     if {"classes", "guide_layer"} & changes.keys():
@@ -359,13 +360,22 @@ def for_stills(dream: DreamSettings, *, given: Mapping[str, object]) -> DreamSet
     """Turn the settings of a film into those of a still, which has time for finer detail.
 
     Dreams are computed at 1024 pixels instead of the usual 480, with as many more octaves, so that
-    shapes stay as large in the picture. What is ``given``, or not the usual, stays.
+    shapes stay as large in the picture. Octaves come one after the other instead of together, so
+    that creatures nest in creatures. What a preset or a user sets explicitly stays, but for two: a
+    preset's octaves are meant for films, and one octave a frame (``rotate``) would be but one.
+
+    Args:
+        dream: The settings of a film, merged from those of a preset and others.
+        given: The settings that a user has given, None for the others.
     """
-    usual = DreamSettings.model_fields["dream_size"].default
-    if given.get("dream_size") is not None or dream.dream_size != usual:
-        return dream
-    values: dict[str, object] = {"dream_size": _STILL_SIZE}
-    if given.get("octaves") is None:
-        more = math.log(_STILL_SIZE / usual, dream.octave_scale)
-        values["octaves"] = min(12, dream.octaves + round(more))
+    chosen = dream.model_fields_set | {name for name, value in given.items() if value is not None}
+    values: dict[str, object] = {}
+    if dream.schedule == "rotate" or (dream.schedule == "together" and "schedule" not in chosen):
+        values["schedule"] = "all"
+    if "dream_size" not in chosen:
+        values["dream_size"] = _STILL_SIZE
+        if given.get("octaves") is None:
+            usual = DreamSettings.model_fields["dream_size"].default
+            more = math.log(_STILL_SIZE / usual, dream.octave_scale)
+            values["octaves"] = min(12, dream.octaves + round(more))
     return dream.model_copy(update=values)

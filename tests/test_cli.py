@@ -20,6 +20,7 @@ import synthetic
 import typer
 from pydantic import BaseModel, Field
 
+from stream_dream import stills
 from stream_dream.errors import Interrupted, NetworkError, SinkError, StreamDreamError
 from stream_dream.frame import FrameReport, StreamInfo
 from stream_dream.media.picture import Picture, read_picture
@@ -29,6 +30,7 @@ from stream_dream.presets import DEFAULT_PRESET, load_preset
 from stream_dream.render import RenderSummary
 from stream_dream.setting_values import LayerTarget
 from stream_dream.settings import DreamSettings, OutputSettings, typed_name
+from stream_dream.stills import StillsSummary
 
 Run = Callable[..., tuple[int, str, str]]
 KNOBS = {**DreamSettings.model_fields, **OutputSettings.model_fields}
@@ -435,6 +437,26 @@ def test_image_dreams_with_the_settings_of_a_still(run: Run, tmp_path: Path) -> 
     code, out, err = run("image", *inputs, str(tmp_path / "new"), *tiny, "--quiet")
     assert (code, out) == (1, "")
     assert "1 left as they are" in err
+
+
+def test_image_takes_presets_and_options_at_their_word(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[DreamSettings] = []
+
+    def dream(
+        inputs: object, output: object, dream: DreamSettings, *_: object, **__: object
+    ) -> Any:
+        asked.append(dream)
+        return StillsSummary()
+
+    monkeypatch.setattr(stills, "dream_stills", dream)
+    mine = tmp_path / "mine.toml"
+    mine.write_text("dream_size = 480\n")
+    for options in (), ("--preset", str(mine)), ("--schedule", "together"):
+        assert run("image", "in.png", "out.png", "--quiet", *options)[0] == 0
+    found = [(dream.dream_size, dream.schedule) for dream in asked]
+    assert found == [(1024, "all"), (480, "all"), (1024, "together")]
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import synthetic
 import tensorflow as tf
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from stream_dream.dream.octaves import octave_shapes
+from stream_dream.dream.ascent import Ascent
+from stream_dream.dream.composing import compose
+from stream_dream.dream.octaves import Shape, octave_shapes
 from stream_dream.dream.still import StillDreamer
-from stream_dream.dream.walk import Step
+from stream_dream.dream.walk import Step, Walk
 from stream_dream.image import to_float
 from stream_dream.networks.registry import find
 from stream_dream.presets import load_preset
@@ -34,27 +38,24 @@ NOTEBOOK = {
 }
 
 
-def bilinear(image: F32, shape: tuple[int, int]) -> F32:
-    """Resize with half-pixel centres and repeated edges, in NumPy."""
-    for axis, length in enumerate(shape):
-        where = (np.arange(length) + 0.5) * image.shape[axis] / length - 0.5
-        where = np.clip(where, 0, image.shape[axis] - 1)
-        low = np.floor(where).astype(int)
-        high = np.minimum(low + 1, image.shape[axis] - 1)
-        share = (where - low).reshape([-1 if a == axis else 1 for a in range(3)])
-        image = np.take(image, low, axis) * (1 - share) + np.take(image, high, axis) * share
-    return image.astype(np.float32)
+def zoomed(image: F32, shape: tuple[int, int]) -> F32:
+    """Resize as the notebook does."""
+    factors = (shape[0] / image.shape[0], shape[1] / image.shape[1], 1)
+    resized: F32 = ndimage.zoom(image, factors, order=1)
+    return resized
 
 
-def by_hand(source: F32, layers: dict[str, float], *, max_loss: float) -> F32:
+def by_hand(
+    source: F32, layers: dict[str, float], *, steps: int = 5, max_loss: float = np.inf
+) -> F32:
     """Dream as the notebook does, with a plain GradientTape."""
     model = find(synthetic.TINY).build(list(layers))
     height, width = source.shape[:2]
     shapes = [(int(height / 1.2**level), int(width / 1.2**level)) for level in (3, 2, 1, 0)]
-    image = shrunk = bilinear(source, shapes[0])
+    image, shrunk = source.copy(), zoomed(source, shapes[0])
     for shape in shapes:
-        image = bilinear(image, shape)
-        for _ in range(5):
+        image = zoomed(image, shape)
+        for _ in range(steps):
             variable = tf.constant(image)
             with tf.GradientTape() as tape:
                 tape.watch(variable)
@@ -72,10 +73,27 @@ def by_hand(source: F32, layers: dict[str, float], *, max_loss: float) -> F32:
             if float(loss) > max_loss:
                 break
             image = image + 0.005 * gradient / max(np.abs(gradient).mean(), 1e-7)
-        original = bilinear(source, shape)
-        image = image + original - bilinear(shrunk, shape)
+        original = zoomed(source, shape)
+        image = image + original - zoomed(shrunk, shape)
         shrunk = original
     return np.clip(image, 0, 1)
+
+
+@pytest.mark.parametrize("size", [(76, 60), (53, 79)])  # too small to be halved
+def test_the_notebooks_loop_exactly(tiny: Make, size: tuple[int, int]) -> None:
+    image = synthetic.photo(size)
+    source = to_float(image)
+    expected = by_hand(source, {"conv1": 0.5, "conv2": 2.0}, steps=1)
+    settings = tiny(**{**NOTEBOOK, "steps": 1, "layer": ["conv1=0.5", "conv2=2"]})
+    steps: list[Step] = []
+    dream = StillDreamer(settings)(image, steps.append)
+    assert steps[-1].octaves == 4
+    np.testing.assert_allclose(np.clip(steps[-1].image, 0, 1), expected, atol=1e-4)
+    assert np.abs(dream / 255 - expected).max() <= 0.5 / 255 + 1e-4
+    rng = np.random.default_rng(0)
+    ascended = Ascent(settings)(source, np.zeros_like(source), index=0, rng=rng)
+    np.testing.assert_allclose(source + ascended.residual, expected, atol=1e-4)
+    assert np.abs(expected - source).max() > 0.05
 
 
 @pytest.mark.real
@@ -111,7 +129,7 @@ def test_the_notebooks_preset() -> None:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("schedule", ["all", "restore"])
+@pytest.mark.parametrize("schedule", ["all", "together", "restore"])
 @pytest.mark.parametrize("size", [(1, 1), (7, 5), (300, 2)])
 def test_tiny_pictures(tiny: Make, schedule: str, size: tuple[int, int]) -> None:
     image = np.full((size[1], size[0], 3), 100, np.uint8)
@@ -119,7 +137,7 @@ def test_tiny_pictures(tiny: Make, schedule: str, size: tuple[int, int]) -> None
     assert dream.shape == image.shape
 
 
-@pytest.mark.parametrize("schedule", ["all", "restore"])
+@pytest.mark.parametrize("schedule", ["all", "together", "restore"])
 def test_step_size_zero_changes_nothing(tiny: Make, schedule: str) -> None:
     image = synthetic.photo((97, 61))
     dream = StillDreamer(tiny(schedule=schedule, step_size=0, octaves=3))(image)
@@ -135,6 +153,35 @@ def test_every_step_is_told(tiny: Make) -> None:
     assert [step.finished for step in steps] == [False, False, False, False, True] * 2
     assert steps[0].image.shape == (44, 64, 3)
     assert steps[-1].image.shape == (66, 96, 3)
+
+
+@pytest.mark.parametrize("tile", [None, 48])
+def test_octaves_dreamed_together_do_not_see_each_other(tiny: Make, tile: int | None) -> None:
+    seed = to_float(synthetic.photo((90, 66)))
+    coarse, fine = (33, 45), (66, 90)
+
+    def changes(schedule: str, *ways: list[Shape]) -> list[F32]:
+        settings = tiny(schedule=schedule, step_size=0.02, tile=tile)
+        walk, rng = Walk(settings, compose(settings)[0]), np.random.default_rng(0)
+        return [list(walk(seed, way, 2, rng))[-1].image - seed for way in ways]
+
+    (together,) = changes("together", [coarse, fine])
+    (in_turn,) = changes("all", [coarse, fine])
+    each = changes("all", [coarse], [fine])
+    np.testing.assert_allclose(together, each[0] + each[1], atol=1e-5)
+    assert np.abs(in_turn - together).mean() > 0.05 * np.abs(together).mean()
+
+
+def test_octaves_dreamed_together_emerge_one_upon_the_other(tiny: Make) -> None:
+    steps: list[Step] = []
+
+    def keep(step: Step) -> None:
+        steps.append(replace(step, image=step.image.copy()))
+
+    StillDreamer(tiny(schedule="together", octave_scale=1.5, steps=3))(synthetic.photo(), keep)
+    grown = [np.abs(step.image - step.original).mean() for step in steps]
+    assert steps[-1].octaves == 2
+    assert np.diff(grown).min() > -0.1 * max(grown), "what was dreamed before is gone"
 
 
 def test_a_large_source_keeps_its_detail(tiny: Make) -> None:

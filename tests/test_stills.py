@@ -205,7 +205,7 @@ def test_an_interrupted_picture_keeps_its_detail(photo: Path, tmp_path: Path, ti
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("schedule", ["all", "restore"])
+@pytest.mark.parametrize("schedule", ["all", "together", "restore"])
 def test_ctrl_c_between_two_steps_keeps_the_picture(
     photo: Path, tmp_path: Path, tiny: Make, monkeypatch: pytest.MonkeyPatch, schedule: str
 ) -> None:
@@ -218,7 +218,8 @@ def test_ctrl_c_between_two_steps_keeps_the_picture(
                 raise KeyboardInterrupt
             return resize_float(image, shape, **rest)
 
-        monkeypatch.setattr(walk, "resize_float", resize)
+        for name in ("resize_float", "resize_by_corners"):
+            monkeypatch.setattr(walk, name, resize)
         target = tmp_path / f"{count}.png"
         try:
             dream_stills(
@@ -242,8 +243,50 @@ def test_stills_are_dreamed_larger_than_films() -> None:
     film, picture = (d.dream_size / d.octave_scale ** (d.octaves - 1) for d in (look, still))
     assert 0.8 < picture / film < 1.25
     assert for_stills(look, given={"octaves": 3}).octaves == look.octaves
-    assert for_stills(look, given={"dream_size": 480}) == look
-    assert for_stills(load_preset("notebook").dream, given={}) == load_preset("notebook").dream
+    as_large = look.model_copy(update={"schedule": "all"})
+    assert for_stills(look, given={"dream_size": "480", "octaves": None}) == as_large
+    for name in ("notebook", "keras_example", "google"):
+        assert for_stills(load_preset(name).dream, given={}) == load_preset(name).dream
+
+
+@pytest.mark.parametrize("name", ["dogs", "wild"])
+def test_stills_are_dreamed_one_octave_after_the_other(name: str) -> None:
+    look = load_preset(name).dream
+    assert look.schedule == "together"
+    assert for_stills(look, given={"schedule": None}).schedule == "all"
+    for asked, obeyed in ("together", "together"), ("restore", "restore"), ("rotate", "all"):
+        given = {"schedule": asked}
+        assert for_stills(merged(look, given), given=given).schedule == obeyed
+
+
+@pytest.mark.parametrize("extends", ["", 'extends = "wild"\n'])
+@pytest.mark.parametrize(
+    ("text", "size", "schedule"),
+    [
+        ("", 1024, "all"),
+        ("dream_size = 480", 480, "all"),
+        ("dream_size = 640", 640, "all"),
+        ('schedule = "together"', 1024, "together"),
+        ('schedule = "rotate"', 1024, "all"),
+        ('dream_size = 480\nschedule = "together"', 480, "together"),
+    ],
+)
+def test_a_presets_file_is_taken_at_its_word(
+    tmp_path: Path, extends: str, text: str, size: int, schedule: str
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(extends + text)
+    look = load_preset(path).dream
+    still = for_stills(look, given={})
+    assert (still.dream_size, still.schedule) == (size, schedule)
+    # A larger still has more octaves than the film, whatever the preset says.
+    assert (still.octaves > look.octaves) == (size == 1024)
+    # Nor does a command line change that which is about something else.
+    assert for_stills(merged(look, {"steps": 3}), given={"steps": 3}).dream_size == size
+    path.write_text(extends + text + "\noctaves = 3")
+    assert (for_stills(load_preset(path).dream, given={}).octaves > 3) == (size == 1024)
+    given = {"octaves": 3}
+    assert for_stills(merged(look, given), given=given).octaves == 3
 
 
 def test_a_guide_needs_whole_layers_and_a_picture(photo: Path, tiny: Make) -> None:

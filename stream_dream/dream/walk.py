@@ -13,7 +13,7 @@ from stream_dream.dream.gradient import Gradient
 from stream_dream.dream.normalize import normalizer, palettes_of
 from stream_dream.dream.octaves import Shape
 from stream_dream.frame import ImageF
-from stream_dream.image import resize_float
+from stream_dream.image import resize_by_corners, resize_float
 from stream_dream.settings import DreamSettings
 
 # A picture with a longer side is dreamed in tiles: whole, it would need more than 8 GiB.
@@ -58,7 +58,8 @@ class Walk:
 
     With schedule ``restore`` this is the Keras notebook's algorithm: the picture is enlarged from
     octave to octave, and after each the detail is added that the smaller original had lost. With
-    all others each octave's change is scaled up and added to the picture, as in Google's notebook.
+    all others each octave's change is scaled up and added to the picture, as in Google's notebook;
+    with ``together`` no octave sees the changes of those before it.
     """
 
     def __init__(self, settings: DreamSettings, gradient: Gradient) -> None:
@@ -86,32 +87,36 @@ class Walk:
     def _restoring(
         self, seed: ImageF, shapes: Sequence[Shape], steps: int, rng: np.random.Generator
     ) -> Iterator[Step]:
-        original = resize_float(seed, shapes[0])
+        original = resize_by_corners(seed, shapes[0])
         image = original.copy()
         for octave, shape in enumerate(shapes):
-            image, enlarged = resize_float(image, shape), resize_float(original, shape)
+            image, enlarged = resize_by_corners(image, shape), resize_by_corners(original, shape)
             loss = 0.0
             for step, loss in self._climb(image, steps, rng, clipped=False):
                 yield Step(octave, len(shapes), step, steps, loss, image, enlarged, finished=False)
-            original = resize_float(seed, shape)
+            original = resize_by_corners(seed, shape)
             image = image - enlarged  # not in place: the step before still shows the old one
             image += original
             if octave == len(shapes) - 1:
-                image, original = resize_float(image, seed.shape[:2]), seed
+                image, original = resize_by_corners(image, seed.shape[:2]), seed
             yield Step(octave, len(shapes), steps - 1, steps, loss, image, original, finished=True)
 
     def _adding_up(
         self, seed: ImageF, shapes: Sequence[Shape], steps: int, rng: np.random.Generator
     ) -> Iterator[Step]:
         # In place wherever it can be: a photo of 24 megapixels is 288 MB here.
+        together = self._settings.schedule == "together"
         image = seed.copy()
         for octave, shape in enumerate(shapes):
-            start = resize_float(np.clip(image, 0, 1), shape, antialias=True)
+            start = resize_float(np.clip(seed if together else image, 0, 1), shape, antialias=True)
             change = start.copy()
             original = resize_float(seed, shape, antialias=True)
+            # What the octaves before have grown is part of the picture, seen by this one or not.
+            unseen = resize_float(image - seed, shape, antialias=True) if together else None
             loss = 0.0
             for step, loss in self._climb(change, steps, rng, clipped=True):
-                yield Step(octave, len(shapes), step, steps, loss, change, original, finished=False)
+                shown = change if unseen is None else change + unseen
+                yield Step(octave, len(shapes), step, steps, loss, shown, original, finished=False)
             # Not into the change: the step before still shows it.
             grown = np.subtract(change, start, out=start)
             image += resize_float(grown, seed.shape[:2])

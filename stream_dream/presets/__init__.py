@@ -52,18 +52,22 @@ def presets() -> list[Preset]:
 def preset_text(name: str) -> str:
     """Return a preset as TOML, every setting with what it means.
 
+    What it does not set itself is commented out: films and stills have defaults of their own.
+
     Raises:
         SettingsError: As ``load_preset``.
     """
     preset = load_preset(name)
     lines = [f"description = {json.dumps(preset.description)}", ""]
-    for key, field in DreamSettings.model_fields.items():
-        value = getattr(preset.dream, key)
+    for field_name, field in DreamSettings.model_fields.items():
+        value = getattr(preset.dream, field_name)
         if isinstance(value, tuple):
             value = [str(item) for item in value]
-        key = typed_name(DreamSettings, key)
+        key = typed_name(DreamSettings, field_name)
         # JSON's strings, numbers, booleans and lists are TOML's.
-        setting = f"# {key} =" if value is None else f"{key} = {json.dumps(value, default=str)}"
+        setting = f"{key} =" if value is None else f"{key} = {json.dumps(value, default=str)}"
+        if value is None or field_name not in preset.dream.model_fields_set:
+            setting = f"# {setting}"
         lines.append(f"{setting}  # {field.description}")
     return "\n".join(lines) + "\n"
 
