@@ -6,64 +6,76 @@ brightness and the colour that they had: a grey road stays grey, a bright sky st
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from stream_dream.frame import ImageF
 
-# Share of the limit that is left where the source is black or white.
-_LEAST_ROOM = 0.5
-# A pixel's room is that of its neighbourhood, this share of the longer side: a thin bright line may
-# become an eyelash.
-_NEIGHBOURHOOD = 1 / 200
-# How much a channel's own level counts beside the pixel's brightness: a golden lion stays golden.
-_CHANNEL_SHARE = np.float32(0.4)
+# Share of the way to black and to white that a dream may go: it ends before they are reached.
+_SHARE = np.float32(0.85)
+# How far the darkest places may brighten and the brightest darken, and how much more others may:
+# blacks stay black and skies bright.
+_LEAST, _SLOPE = np.float32(0.12), np.float32(1.5)
+# A level: no room at all would keep a residual from being carried on to where there is some.
+_SMALLEST = np.float32(1 / 255)
 # Cells along the longer side whose mean colour a dream must not change.
 _AREAS = 12
 
 
-def room_for(source: ImageF, limit: float) -> ImageF:
-    """Return the largest change that each value of a picture takes.
+class Room(NamedTuple):
+    """How far each value of a picture may be changed.
 
-    ``limit * (least + (1 - least) * sqrt(4 y (1 - y)))``, where ``y`` is the level around the
-    pixel, part brightness and part the channel's own.
+    Attributes:
+        down: The largest change towards black, float32 (height, width, 3), above 0.
+        up: The largest change towards white, same shape, above 0.
+    """
+
+    down: ImageF
+    up: ImageF
+
+
+def room_of(source: ImageF, limit: float | None) -> Room | None:
+    """Return how far a picture may be changed.
 
     Args:
         source: float32 (height, width, 3) in [0, 1].
-        limit: The largest change in the middle of the range, above 0.
+        limit: The largest change in the middle of the range, above 0; None without.
 
     Returns:
-        float32 (height, width, 3), above 0.
+        What there is; None without a limit.
     """
-    grey = cv2.cvtColor(cv2.transform(source, np.full((1, 3), 1 / 3, np.float32)), cv2.COLOR_GRAY2BGR)
-    level = cv2.addWeighted(source, float(_CHANNEL_SHARE), grey, 1 - float(_CHANNEL_SHARE), 0)
-    sigma = max(source.shape[:2]) * _NEIGHBOURHOOD
-    level = cv2.GaussianBlur(level, (0, 0), max(sigma, 0.3))
-    middle = np.sqrt(np.clip(4 * level * (1 - level), 0, 1))
-    return np.asarray(limit * (_LEAST_ROOM + (1 - _LEAST_ROOM) * middle), np.float32)
+    if limit is None:
+        return None
+    rest = 1 - source
+    up = np.minimum(_SHARE * rest, _LEAST + _SLOPE * source)
+    down = np.minimum(_SHARE * source, _LEAST + _SLOPE * rest)
+    return Room(*(np.clip(room, _SMALLEST, np.float32(limit)) for room in (down, up)))
 
 
-def add_within(residual: ImageF, change: ImageF, room: ImageF) -> ImageF:
+def add_within(residual: ImageF, change: ImageF, room: Room) -> ImageF:
     """Return the residual after a change, which slows down on its way to the limit.
 
-    ``(residual + change) / (1 + residual * change / room^2)``, the sum of two velocities below that
-    of light (Einstein, 1905): small changes simply add up, what is near the limit hardly grows, and
-    the way back is as short as ever. Nothing is lost when there is no change.
+    ``(residual + change) / (1 + residual * change / room^2)``, as velocities add up below that of
+    light (Einstein, 1905): small changes simply add up, what is near the limit hardly grows, and
+    the way back is as short as ever. Where there is no change nothing is lost.
 
     Args:
         residual: Dream minus source, float32 (height, width, 3).
         change: What an ascent adds to it, same shape.
-        room: The limit of each value; see ``room_for``.
+        room: The limits.
 
     Returns:
-        float32 (height, width, 3), never beyond the room.
+        float32 (height, width, 3), within the room.
     """
-    change = np.clip(change, -room, room)
-    residual = np.clip(residual, -room, room)
-    slowed = 1 + residual * change / (room * room)
+    limit = np.where(residual > 0, room.up, room.down)
+    residual, change = np.clip(residual, -limit, limit), np.clip(change, -limit, limit)
+    slowed = 1 + residual * change / (limit * limit)
     # Zero only where one limit meets the other, whose sum is zero as well.
-    return np.asarray((residual + change) / np.maximum(slowed, 1e-6), np.float32)
+    grown = (residual + change) / np.maximum(slowed, np.float32(1e-6))
+    return np.asarray(np.clip(grown, -room.down, room.up), np.float32)
 
 
 def without_large_areas(change: ImageF) -> ImageF:

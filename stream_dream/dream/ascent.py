@@ -87,7 +87,7 @@ class Ascent:
         self.spare = SpareTime()
         self._settings = settings
         self._gradient, self.guide = compose(settings)
-        self._walk = Walk(settings, self._gradient)
+        self._walk = Walk(settings, self._gradient, toned=False)
         self._function = lru_cache(TRACES_KEPT)(self._trace)
         self._prepared: set[tuple[Shape, tuple[Shape, ...]]] = set()
 

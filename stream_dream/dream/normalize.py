@@ -22,8 +22,8 @@ _BANDS = 5
 _SMALLEST_SIDE = 8
 # Burt and Adelson (1983): the binomial filter of the Laplacian pyramid.
 _BINOMIAL = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256
-# Olah, Mordvintsev and Schubert: Feature Visualization (2017), Lucid's ``color_correlation_svd_sqrt``:
-# the square root of the covariance of red, green and blue in ImageNet.
+# Olah, Mordvintsev and Schubert: Feature Visualization (2017), ``color_correlation_svd_sqrt``:
+# a square root of the covariance of red, green and blue in natural pictures.
 _COLOUR_ROOT = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
 _COLOUR_COVARIANCE = _COLOUR_ROOT @ _COLOUR_ROOT.T
 _NATURAL = _COLOUR_COVARIANCE * (3 / np.trace(_COLOUR_COVARIANCE))
@@ -60,7 +60,9 @@ def normalizer(settings: DreamSettings) -> Normalizer:
     return normalize
 
 
-def by_laplacian(gradients: tf.Tensor, *, whitening: float = 1.0, evenness: float = 0.0) -> tf.Tensor:
+def by_laplacian(
+    gradients: tf.Tensor, *, whitening: float = 1.0, evenness: float = 0.0
+) -> tf.Tensor:
     """Split into frequency bands, bring them nearer to each other, and add them up again.
 
     Each band is divided by its root mean square to the power of ``whitening``: 0 leaves the fine

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from stream_dream.dream.gradient import Gradient
 from stream_dream.dream.normalize import normalizer, palettes_of
@@ -15,10 +14,13 @@ from stream_dream.dream.octaves import Shape
 from stream_dream.frame import ImageF
 from stream_dream.image import resize_by_corners, resize_float
 from stream_dream.settings import DreamSettings
+from stream_dream.tone import Room, add_within, room_of, without_large_areas
 
 # A picture with a longer side is dreamed in tiles: whole, it would need more than 8 GiB.
 _TILED_ABOVE = 2048
 _TILE = 1024
+# Rows that are changed at a time: a large picture's intermediate results would need much memory.
+_BAND = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,18 @@ class Walk:
     with ``together`` no octave sees the changes of those before it.
     """
 
-    def __init__(self, settings: DreamSettings, gradient: Gradient) -> None:
-        """Take how to ascend, and along what."""
+    def __init__(self, settings: DreamSettings, gradient: Gradient, *, toned: bool = True) -> None:
+        """Take how to ascend, and along what.
+
+        Args:
+            settings: How to ascend.
+            gradient: Along what.
+            toned: True to keep each step within the limit and large areas as bright as they were;
+                of frames ``temporal.growth`` takes care.
+        """
         self._settings = settings
+        self._limit = settings.limit if toned else None
+        self._toned = toned
         self._gradient = gradient
         self._normalize = normalizer(settings)
         # A graph lets go of each array as soon as it can.
@@ -92,7 +103,7 @@ class Walk:
         for octave, shape in enumerate(shapes):
             image, enlarged = resize_by_corners(image, shape), resize_by_corners(original, shape)
             loss = 0.0
-            for step, loss in self._climb(image, steps, rng, clipped=False):
+            for step, loss in self._climb(image, steps, rng):
                 yield Step(octave, len(shapes), step, steps, loss, image, enlarged, finished=False)
             original = resize_by_corners(seed, shape)
             image = image - enlarged  # not in place: the step before still shows the old one
@@ -114,19 +125,22 @@ class Walk:
             # What the octaves before have grown is part of the picture, seen by this one or not.
             unseen = resize_float(image - seed, shape, antialias=True) if together else None
             loss = 0.0
-            for step, loss in self._climb(change, steps, rng, clipped=True):
+            for step, loss in self._climb(change, steps, rng, original):
                 shown = change if unseen is None else change + unseen
                 yield Step(octave, len(shapes), step, steps, loss, shown, original, finished=False)
             # Not into the change: the step before still shows it.
             grown = np.subtract(change, start, out=start)
+            if self._toned:
+                grown = without_large_areas(grown)
             image += resize_float(grown, seed.shape[:2])
-            if octave == len(shapes) - 1:
-                # As in the ascent on frames: the overall colour is no shape.
-                image -= _mean_colour(image) - _mean_colour(seed)
             yield Step(octave, len(shapes), steps - 1, steps, loss, image, seed, finished=True)
 
     def _climb(
-        self, image: ImageF, steps: int, rng: np.random.Generator, *, clipped: bool
+        self,
+        image: ImageF,
+        steps: int,
+        rng: np.random.Generator,
+        original: ImageF | None = None,
     ) -> Iterator[tuple[int, float]]:
         """Take the steps of one octave, up to the one at which the loss exceeds ``max_loss``.
 
@@ -134,18 +148,18 @@ class Walk:
             image: Where the octave starts; it is changed in place.
             steps: How many.
             rng: Gives the jitter.
-            clipped: True to keep the image in [0, 1].
+            original: What the limit is counted from; None to leave the range open.
 
         Yields:
             Number of the step, and the loss before it.
         """
         limit = self._settings.max_loss or np.inf
+        palette = palettes_of(tf.constant((image if original is None else original)[None]))
+        room = None if original is None else room_of(original, self._limit)
         for step in range(steps):
             gradient, loss = self._gradient_of(image, rng)
             if loss <= limit:
-                image += self._step_along(gradient)
-                if clipped:
-                    np.clip(image, 0, 1, out=image)
+                self._take_step(image, self._step_along(gradient, palette), original, room)
             yield step, loss
             if loss > limit:
                 return
@@ -160,16 +174,27 @@ class Walk:
         gradient, loss = self._gradient.of_any_size(rolled)
         return np.roll(gradient.numpy(), -shift, axis=(0, 1)), float(loss)
 
-    def _step_along(self, gradient: ImageF) -> ImageF:
+    @staticmethod
+    def _take_step(image: ImageF, step: ImageF, original: ImageF | None, room: Room | None) -> None:
+        """Change the image in place: within the limit, or in [0, 1], where there is an original."""
+        for top in range(0, len(image), _BAND):
+            rows = slice(top, top + _BAND)
+            if original is None:
+                image[rows] += step[rows]
+            elif room is None:
+                np.clip(image[rows] + step[rows], 0, 1, out=image[rows])
+            else:
+                grown = add_within(
+                    image[rows] - original[rows], step[rows], Room(room.down[rows], room.up[rows])
+                )
+                np.clip(original[rows] + grown, 0, 1, out=image[rows])
+
+    def _step_along(self, gradient: ImageF, palette: tf.Tensor) -> ImageF:
         """Return the step: the gradient normalised, times the step size."""
         large = max(gradient.shape[:2]) > _TILED_ABOVE
         normalize = self._normalize_large if large else self._normalize
         length = tf.fill((1, 1, 1, 1), tf.constant(self._settings.step_size, tf.float32))
-        step = normalize(tf.constant(gradient[None]), length)
+        palettes = tf.image.resize(palette, gradient.shape[:2])
+        step = normalize(tf.constant(gradient[None]), length, palettes)
         moved: ImageF = np.asarray(step, np.float32)[0]
         return moved
-
-
-def _mean_colour(image: ImageF) -> NDArray[np.float32]:
-    mean: NDArray[np.float32] = image.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)
-    return mean

@@ -14,19 +14,14 @@ import numpy as np
 
 from stream_dream.errors import SettingsError
 from stream_dream.frame import Flow, Frame, FrameReport, Image8, ImageF, Mask8
-from stream_dream.image import add_residual, fit_size, resize, resize_float, to_float
+from stream_dream.image import add_residual, fit_size, resize, to_float
 from stream_dream.settings import DreamSettings
-from stream_dream.temporal.flow import FlowEstimator, Motion, Warp, in_frame
+from stream_dream.temporal.carry import Carry
+from stream_dream.temporal.flow import FlowEstimator, Motion, in_frame
+from stream_dream.temporal.growth import Growth
+from stream_dream.tone import Room, room_of
 
-_STATE_VERSION = 1
-# What the previous frame does not show starts from the dream that the flow finds in its place: from
-# nothing, a bare trail would follow all that moves. Where the place looks different the dream there
-# belongs to another thing, and most of it goes.
-_HIDDEN_WEIGHT = np.float32(0.8)
-_UNLIKE_WEIGHT = np.float32(0.3)
-# How much of a frame's own step waits for the next frame. Half of it makes the picture calmest: the
-# steps of two frames are averaged.
-_HELD_BACK = 0.5
+_STATE_VERSION = 2
 
 
 class DreamFunction(Protocol):
@@ -38,32 +33,6 @@ class DreamFunction(Protocol):
         """Return the new residual and the loss, from the source and the carried residual."""
 
 
-class Carry:
-    """Moves a residual along with its frame: ``persistence * weight * warp(residual)``."""
-
-    def __init__(self, motion: Motion, persistence: float) -> None:
-        """Prepare all that does not need the residual."""
-        hidden = _UNLIKE_WEIGHT + (_HIDDEN_WEIGHT - _UNLIKE_WEIGHT) * motion.alike
-        weight = hidden + (1 - hidden) * motion.visible
-        # OpenCV multiplies three channels by three equal ones faster than NumPy does by one.
-        self._weight = cv2.merge([weight * np.float32(persistence)] * 3)
-        self._warp = Warp(motion.flow)
-
-    def __call__(self, residual: ImageF, *, once: bool = False) -> ImageF:
-        """Return what is left of the previous frame's residual, in its new place.
-
-        Args:
-            residual: float32, (height, width, 3); where the dream size has changed since, it goes
-                on at the new one.
-            once: True for what is not carried many times: it is moved in a third of the time.
-        """
-        residual = resize_float(residual, self._weight.shape[:2], antialias=True)
-        # Cubic: bilinear blurs a little each frame, and after fifty of them fur is fog.
-        interpolation = cv2.INTER_LINEAR if once else cv2.INTER_CUBIC
-        moved = self._warp(residual, interpolation=interpolation)
-        return np.asarray(cv2.multiply(moved, self._weight), np.float32)
-
-
 class Prepared(NamedTuple):
     """A frame whose motion is known.
 
@@ -71,6 +40,7 @@ class Prepared(NamedTuple):
         frame: The frame.
         small: Its image at dream size, uint8 RGB.
         source: The same as float32 in [0, 1].
+        room: How far each value may be changed; None without a limit.
         carry: Moves the previous residual to this frame; None where a shot begins.
         visible_share: Share of the frame that the previous frame shows too, 0..1.
         seconds: What finding the motion took.
@@ -79,6 +49,7 @@ class Prepared(NamedTuple):
     frame: Frame
     small: Image8
     source: ImageF
+    room: Room | None
     carry: Carry | None
     visible_share: float
     seconds: float
@@ -116,11 +87,13 @@ class TemporalDreamer:
     For every frame, at dream size,
 
         ``carried = persistence * weight * warp(residual)``
-        ``residual = dream(source, carried)``
-        ``shown = residual - persistence / 2 * (residual - carried)``
+        ``change = dream(source, carried) - carried``
+        ``residual = carried + growth(change)``
 
-    where ``weight`` is 1 on what the previous frame shows too and 0.3 to 0.8 elsewhere, more where
-    it looks alike; and the output is ``clip(source + resize(shown))`` at the source's size.
+    where ``weight`` is 1 on what the previous frame shows too and less elsewhere, more where it
+    looks alike; ``growth`` is that of ``temporal.growth``; and the output is
+    ``clip(source + resize(residual))`` at the source's size. With a cadence of N only every Nth
+    frame of a shot has an ascent; the dream grows on between.
 
     Call it with frames in order; or, to find the motion of a frame while another is dreamed, call
     ``prepare``, ``ascend`` and ``Dreamed.compose`` from threads of their own: each in order, the
@@ -142,7 +115,8 @@ class TemporalDreamer:
 
         Args:
             dream: Dreams one frame.
-            settings: ``persistence``, ``dream_size``, ``warm_up`` and ``seed`` are used.
+            settings: ``persistence``, ``dream_size``, ``cadence``, ``warm_up``, ``seed`` and those
+                of ``temporal.growth`` are used.
             pixel_aspect: Shape of the frames' pixels: dreams are grown in square ones.
             looping: True where frames come round again: what is random then depends on the
                 frame's index alone.
@@ -154,6 +128,7 @@ class TemporalDreamer:
         self._looping = looping
         self._estimate = FlowEstimator()
         self._newest_shape: tuple[int, ...] | None = None
+        self._growth = Growth(settings)
         self._residual: ImageF | None = None
         self._source: Image8 | None = None
         self.reset()
@@ -194,10 +169,12 @@ class TemporalDreamer:
         else:
             self._estimate.reset(small)
             motion = None if begins_shot else _known_motion(flow, (height, width), small)
+        source = to_float(small)
         return Prepared(
             frame=frame,
             small=small,
-            source=to_float(small),
+            source=source,
+            room=room_of(source, self._settings.limit),
             carry=None if motion is None else Carry(motion, self._settings.persistence),
             visible_share=0.0 if motion is None else float(motion.visible.mean()),
             seconds=time.perf_counter() - begun,
@@ -206,21 +183,27 @@ class TemporalDreamer:
     def ascend(self, prepared: Prepared) -> Dreamed:
         """Dream a prepared frame."""
         begun = time.perf_counter()
-        source, persistence = prepared.source, self._settings.persistence
         if prepared.carry is None or self._residual is None:
             self._begin_shot()
-            carried = np.zeros_like(source)
+            carried = np.zeros_like(prepared.source)
             for _ in range(self._settings.warm_up):
-                residual, _ = self._dream_on(source, carried)
-                carried = residual * np.float32(persistence)
+                self._ascend(prepared, carried, self._settings.momentum)
+                residual = self._growth.grow(carried, prepared.source, prepared.room)
+                carried = residual * np.float32(self._settings.persistence)
         else:
             carried = prepared.carry(self._residual)
+            self._growth.move(prepared.carry)
+        loss, cadence = None, self._settings.cadence
         if self._looping:
-            self._index = prepared.frame.index
-            self._rng = np.random.default_rng((self._settings.seed, self._index))
-        residual, loss = self._dream_on(source, carried)
-        held_back = persistence * _HELD_BACK
-        shown = cv2.addWeighted(residual, 1 - held_back, carried, held_back, 0)
+            self._frames = prepared.frame.index
+        if self._frames % cadence == 0:
+            if self._looping:
+                self._index = prepared.frame.index
+                self._rng = np.random.default_rng((self._settings.seed, self._index))
+            # As short a memory, in frames, however many there are from one ascent to the next.
+            loss = self._ascend(prepared, carried, self._settings.momentum**cadence)
+        self._frames += 1
+        residual = self._growth.grow(carried, prepared.source, prepared.room)
         self._residual, self._source = residual, prepared.small
         report = FrameReport(
             index=prepared.frame.index,
@@ -229,7 +212,7 @@ class TemporalDreamer:
             visible_share=prepared.visible_share,
             cut=prepared.frame.cut,
         )
-        return Dreamed(prepared.frame, np.asarray(shown, np.float32), report)
+        return Dreamed(prepared.frame, residual, report)
 
     def save(self, path: Path | str) -> None:
         """Write the state after the last dreamed frame to one file (NumPy's .npz).
@@ -241,12 +224,15 @@ class TemporalDreamer:
             {
                 "version": _STATE_VERSION,
                 "index": self._index,
+                "frames": self._frames,
                 "rng": self._rng.bit_generator.state,
             }
         )
         arrays: dict[str, Any] = {"state": np.array(state)}
         if self._residual is not None and self._source is not None:
             arrays |= {"residual": self._residual, "source": self._source}
+            growth = {"velocity": self._growth.velocity, "age": self._growth.age}
+            arrays |= {name: array for name, array in growth.items() if array is not None}
         part = path.with_name(path.name + ".part")
         try:
             with part.open("wb") as file:
@@ -272,15 +258,19 @@ class TemporalDreamer:
             if state["version"] != _STATE_VERSION:
                 raise ValueError(f"its version is {state['version']}, expected {_STATE_VERSION}")
             rng.bit_generator.state = state["rng"]
-            index = int(state["index"])
+            index, frames = int(state["index"]), int(state["frames"])
+            velocity, age = arrays.get("velocity"), arrays.get("age")
             if "residual" in arrays:
                 residual, source = arrays["residual"], arrays["source"]
                 if source.dtype != np.uint8 or source.shape != residual.shape:
                     raise ValueError("its source and residual do not fit")
+                if age is None or (velocity is not None and velocity.shape != source.shape):
+                    raise ValueError("its residual and velocity do not fit")
         except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise SettingsError(f"{path} is not a saved dream that can be used: {error}") from error
         self.reset()
-        self._rng, self._index = rng, index
+        self._rng, self._index, self._frames = rng, index, frames
+        self._growth.velocity, self._growth.age = velocity, age
         self._residual, self._source = residual, source
         if source is not None:
             self._estimate.reset(source)
@@ -289,14 +279,18 @@ class TemporalDreamer:
     def _begin_shot(self) -> None:
         # Randomness begins anew as well: a shot does not depend on those before it.
         self._rng = np.random.default_rng(self._settings.seed)
-        self._index = 0
+        self._index = self._frames = 0
+        self._growth.reset()
         self._residual = None
         self._source = None
 
-    def _dream_on(self, source: ImageF, carried: ImageF) -> tuple[ImageF, float]:
+    def _ascend(self, prepared: Prepared, carried: ImageF, momentum: float) -> float:
+        """Let an ascent give the dream a push; return its loss."""
         # Counts the rounds of a warm-up too: a rotating octave goes round in them as well.
         index, self._index = self._index, self._index + 1
-        return self._dream(source, carried, index=index, rng=self._rng)
+        residual, loss = self._dream(prepared.source, carried, index=index, rng=self._rng)
+        self._growth.push(residual - carried, momentum)
+        return loss
 
 
 def _known_motion(flow: Flow, shape: tuple[int, int], small: Image8) -> Motion:

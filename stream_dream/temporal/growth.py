@@ -1,0 +1,100 @@
+"""How the dream grows from frame to frame: momentum along the flow, age, and a soft limit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_dream.frame import ImageF
+from stream_dream.settings import DreamSettings
+from stream_dream.tone import Room, add_within, without_large_areas
+
+if TYPE_CHECKING:
+    from stream_dream.temporal.carry import Carry
+
+# Frames after which a place is no longer new.
+GROWN_UP = 20
+# What is new fades into what is not over so many pixels, standard deviation.
+_AGE_BLUR = 4.0
+
+
+class Growth:
+    """What of a dream moves along with its residual.
+
+    For every frame, at dream size,
+
+        ``velocity = momentum * carry(velocity) + (1 - momentum) * change``
+        ``age = min(1, visible * warp(age) + 1 / 20)``
+        ``residual = carried + (1 + catch_up * (1 - age)) * velocity``
+
+    where ``change`` is what the frame's ascent has found, without a change of large areas'
+    brightness, and the last sum slows down near the limit (``tone.add_within``). Where nothing
+    ascended the dream grows on by its velocity.
+
+    Attributes:
+        velocity: Change from frame to frame, float32 (height, width, 3); None where a shot begins.
+        age: 0 where the picture is new, 1 where it has been seen for 20 frames, float32 (height,
+            width); None where a shot begins.
+    """
+
+    def __init__(self, settings: DreamSettings) -> None:
+        """Start without motion.
+
+        Args:
+            settings: ``momentum``, ``catch_up``, ``limit``, ``schedule`` and ``warm_up`` are used.
+        """
+        self._settings = settings
+        self.velocity: ImageF | None = None
+        self.age: NDArray[np.float32] | None = None
+
+    def reset(self) -> None:
+        """Begin a shot."""
+        self.velocity = self.age = None
+
+    def move(self, carry: Carry) -> None:
+        """Move along with a frame's picture."""
+        if self.velocity is not None:
+            self.velocity = carry(self.velocity, once=True)
+        if self.age is not None:
+            self.age = np.minimum(carry.warp_visible(self.age) + np.float32(1 / GROWN_UP), 1)
+
+    def push(self, change: ImageF, momentum: float) -> None:
+        """Take what an ascent has found.
+
+        Args:
+            change: Residual after the ascent less the one before, float32 (height, width, 3).
+            momentum: Share of the velocity so far that stays, 0..1.
+        """
+        if self._settings.schedule != "restore":
+            change = without_large_areas(change)
+        if self.velocity is None:
+            self.velocity = change * np.float32(1 - momentum)
+        else:
+            mixed = cv2.addWeighted(self.velocity, momentum, change, 1 - momentum, 0)
+            self.velocity = np.asarray(mixed, np.float32)
+
+    def grow(self, carried: ImageF, source: ImageF, room: Room | None) -> ImageF:
+        """Return the residual of a frame.
+
+        Args:
+            carried: The residual of the frame before, moved here, float32 (height, width, 3).
+            source: The frame, same shape, in [0, 1].
+            room: How large it may become; None for what stays in [0, 1].
+        """
+        shape = carried.shape[:2]
+        if self.age is None:
+            # What a warm-up has finished is not new.
+            self.age = np.full(shape, float(self._settings.warm_up > 0), np.float32)
+        if self.velocity is None:
+            return carried
+        change = self.velocity
+        if self._settings.catch_up and self.age.min() < 1:
+            new = 1 - np.asarray(cv2.GaussianBlur(self.age, (0, 0), _AGE_BLUR), np.float32)
+            gain = 1 + np.float32(self._settings.catch_up) * new
+            change = np.asarray(cv2.multiply(change, cv2.merge([gain] * 3)), np.float32)
+        if room is None:
+            return np.clip(source + carried + change, 0, 1) - source
+        return add_within(carried, change, room)
