@@ -80,6 +80,21 @@ def luma_share(source: Image8 | ImageF, dream: Image8 | ImageF) -> float:
     return float(np.linalg.eigvalsh(covariance)[-1]) / total if total > 0 else 0.0
 
 
+def strength(
+    source: Image8 | ImageF, dream: Image8 | ImageF, objective: Callable[[ImageF], float]
+) -> float:
+    """Return how many times as much of what is dreamed the dream shows as its source does.
+
+    ``objective(D) / objective(S)``, each at its own size.
+
+    Args:
+        source: RGB, uint8 or float32 in [0, 1], (height, width, 3).
+        dream: The same.
+        objective: What the ascent makes grow, such as ``Ascent.loss``; positive.
+    """
+    return objective(_as_float(dream)) / objective(_as_float(source))
+
+
 def clarity(images: Sequence[Image8]) -> float:
     """Return the share of windows in which another network is sure of what it sees, 0..1.
 
