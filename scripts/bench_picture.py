@@ -6,7 +6,7 @@ every frame, on real clips and photos; the figures are those of ``picture_measur
 40 to 69. Prints one JSON object a line, then a table. Everything compared is measured in this one
 run; quote ratios, not milliseconds. Needs the ``test`` extra (clips, photos, the judging network).
 
-    python scripts/bench_picture.py                    # everything, about six minutes on two cores
+    python scripts/bench_picture.py                    # everything: some minutes
     python scripts/bench_picture.py bikes astronaut    # some of the clips and photos
     python scripts/bench_picture.py --preset my.toml   # another look in place of the default
     python scripts/bench_picture.py --frames out       # the judged dreams as PNG, too

@@ -34,6 +34,7 @@ FULL = PLAIN_GROWTH | {
     "octave_scale": 1.4,
     "steps": 10,
     "step_size": 2 / 255,
+    "jitter": 4,
     "schedule": "all",
     "gradient_norm": "std",
     "persistence": 0,
