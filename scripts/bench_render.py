@@ -17,21 +17,20 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
+from coherence import FULL, JUDGED_FRAMES, judging_flows, warping_error
 from real_clips import clip
 from rich.console import Console
 from rich.table import Table
 
 from stream_dream.dream.ascent import Ascent
 from stream_dream.dream.octaves import octave_shapes
-from stream_dream.frame import Flow, Frame, FrameReport, Image8
+from stream_dream.frame import Frame, FrameReport, Image8
 from stream_dream.image import resize, to_float
 from stream_dream.media.ffmpeg import run
 from stream_dream.media.source import VideoSource
@@ -40,52 +39,16 @@ from stream_dream.presets import load_preset
 from stream_dream.render import render
 from stream_dream.settings import DreamSettings, OutputSettings, validated
 from stream_dream.temporal.dreamer import TemporalDreamer
-from stream_dream.temporal.flow import visibility, warp
 
 Row = dict[str, Any]
 
-# What a still needs, on every frame: the field's usual way.
-FULL = {
-    "octaves": 5,
-    "octave_scale": 1.4,
-    "steps": 10,
-    "step_size": 2 / 255,
-    "schedule": "all",
-    "gradient_norm": "std",
-    "persistence": 0,
-    "warm_up": 0,
-}
 COHERENCE_SIZE = (320, 240)
 COHERENCE_FRAMES = 60
-JUDGED_FRAMES = 30
 # A dream that goes on from frame to frame is chaotic: on `bikes`, where a few spots make most of
 # its error, one seed has twice as much as another. Dreams that start afresh hardly differ.
 SEEDS = {"full": range(1), "default": range(8)}
 # Gradient calls alone, before and after a render of 132 frames.
 ALONE = 66
-
-
-def judging_flows(images: list[Image8]) -> list[tuple[Flow, NDArray[np.float32]]]:
-    """Return flow and visibility between neighbours, by a finer estimator than the dream's."""
-    estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    greys = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images]
-    flows = []
-    for before, now in pairwise(greys):
-        empty = np.zeros((*now.shape, 2), np.float32)
-        there = np.asarray(estimator.calc(now, before, empty.copy()), np.float32)
-        back = np.asarray(estimator.calc(before, now, empty), np.float32)
-        flows.append((there, visibility(there, back)))
-    return flows
-
-
-def warping_error(images: list[Image8], flows: list[tuple[Flow, NDArray[np.float32]]]) -> float:
-    """Return the mean squared difference to the warped frame before, where visible (Lai, 2018)."""
-    errors = []
-    judged = list(zip(pairwise(images), flows, strict=True))[-JUDGED_FRAMES:]
-    for (before, now), (flow, visible) in judged:
-        difference = np.square(to_float(now) - warp(to_float(before), flow)).mean(axis=-1)
-        errors.append((difference * visible).sum() / visible.sum())
-    return float(np.mean(errors))
 
 
 def coherence() -> Iterator[Row]:
