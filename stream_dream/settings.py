@@ -308,17 +308,19 @@ def merged(base: DreamSettings, changes: Mapping[str, Any], *, origin: str = "")
     return validated(DreamSettings, {**values, **changes}, origin=origin)
 
 
-def for_stills(dream: DreamSettings, *, given: Mapping[str, object]) -> DreamSettings:
+def for_stills(
+    dream: DreamSettings, *, given: Mapping[str, object], size: int = _STILL_SIZE
+) -> DreamSettings:
     """Turn the settings of a film into those of a still, which has time for finer detail.
 
-    Dreams are computed at 1024 pixels instead of the usual 480, with as many more octaves, so that
-    shapes stay as large in the picture. What is ``given``, or not the usual, stays.
+    Dreams are computed at ``size`` pixels instead of the usual 480, with as many more octaves, so
+    that shapes stay as large in the picture. What is ``given``, or not the usual, stays.
     """
     usual = DreamSettings.model_fields["dream_size"].default
     if given.get("dream_size") is not None or dream.dream_size != usual:
         return dream
-    values: dict[str, object] = {"dream_size": _STILL_SIZE}
+    values: dict[str, object] = {"dream_size": size}
     if given.get("octaves") is None:
-        more = math.log(_STILL_SIZE / usual, dream.octave_scale)
-        values["octaves"] = min(12, dream.octaves + round(more))
+        more = math.log(size / usual, dream.octave_scale)
+        values["octaves"] = min(12, max(1, dream.octaves + round(more)))
     return dream.model_copy(update=values)
