@@ -91,7 +91,7 @@ def image(
     """
     if len(paths) < 2:
         raise SettingsError("give the name of the dream as well, or a folder for several")
-    dream, still = chosen(preset, knobs, StillSettings, debug=debug)
+    dream, still = chosen(preset, knobs, StillSettings, debug=debug, quiet=quiet)
     dream = for_stills(dream, given=knobs)
 
     from stream_dream.progress import fetch_weights, still_display
@@ -134,7 +134,9 @@ def show_presets(
     if name is not None:
         typer.echo(preset_text(name), nl=False)
         return
-    table = Table("preset", "what it looks like", "suits", "layers", "octaves", "step size", box=None)
+    table = Table(
+        "preset", "what it looks like", "suits", "layers", "octaves", "step size", box=None
+    )
     for preset in presets():
         dream = preset.dream
         layers = default_text(dream.layer)

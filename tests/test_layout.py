@@ -16,7 +16,14 @@ PACKAGE = Path(stream_dream.__file__).parent
 FLOORS = (
     ("__main__",),
     ("cli",),
-    ("network_command", "looks_command", "loop_command", "live_command", "render_command", "plan_command"),
+    (
+        "network_command",
+        "looks_command",
+        "loop_command",
+        "live_command",
+        "render_command",
+        "plan_command",
+    ),
     ("film_progress",),
     ("progress", "options"),
     ("render", "film", "stills", "still", "loop", "live"),

@@ -139,10 +139,10 @@ def _fetch(application: Application, on_progress: Callable[[str, int, int], None
 
 
 def _is_fetched(application: Application) -> bool:
-    """Return whether Keras has the weights; its files are named in a dozen ways, as here or so:
+    """Return whether Keras has the weights, by the names of its files.
 
-    ``vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5``, ``efficientnetv2-b0_notop.h5``,
-    ``weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5``.
+    They come in a dozen forms, such as ``vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5``,
+    ``efficientnetv2-b0_notop.h5``, ``weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5``.
     """
     name = application.name.replace("_", "")
     pattern = re.compile(rf"(weights)?{name}(?!v\d).*notop.*\.h5")

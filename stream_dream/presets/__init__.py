@@ -63,7 +63,10 @@ def preset_text(name: str) -> str:
 def look_text(preset: Preset) -> str:
     """Return a look as TOML, every setting with what it means: a preset file."""
     # JSON's strings, numbers, booleans and lists are TOML's.
-    lines = [f"{key} = {json.dumps(getattr(preset, key))}" for key in ("description", "suits")]
+    lines = [
+        f"{key} = {json.dumps(getattr(preset, key), ensure_ascii=False)}"
+        for key in ("description", "suits")
+    ]
     lines.append("")
     for key, field in DreamSettings.model_fields.items():
         value = getattr(preset.dream, key)

@@ -28,12 +28,12 @@ class Candidate(NamedTuple):
     Attributes:
         image: uint8 RGB, (height, width, 3), in square pixels.
         time: Seconds from the first picture.
-        index: Number of the frame at the clip's rate, from 0.
+        number: Of the frame at the clip's rate, from 0.
     """
 
     image: Image8
     time: float
-    index: int
+    number: int
 
 
 def sharpness(image: Image8) -> float:
