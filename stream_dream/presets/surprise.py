@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -82,13 +82,45 @@ _BEASTS = _Depth(
 )
 _DEPTHS = (_LINES, _ORNAMENT, _EYES, _CREATURES, _BEASTS)
 
-# Looked at, one by one, on two photos: channels that dream something of their own.
-_CHANNELS: dict[str, tuple[_Depth, tuple[int, ...]]] = {
-    "block8": (_EYES, (1,)),
-}
+# Looked at, one by one, on a drawn meadow and a photo of a cat: channels that dream things of their
+# own, and not only a texture.
+_CHANNELS: tuple[tuple[_Depth, str, int], ...] = (
+    (_ORNAMENT, "block6", 54),  # paisley
+    (_ORNAMENT, "block6", 57),  # fans of coral
+    (_ORNAMENT, "block6", 68),  # panes full of glass beads
+    (_ORNAMENT, "block7", 14),  # striped plumes
+    (_ORNAMENT, "block7", 15),  # clouds as in old prints
+    (_ORNAMENT, "block7", 25),  # ribbons of marble, tartan
+    (_ORNAMENT, "block7", 27),  # scales of a fish
+    (_ORNAMENT, "block7", 35),  # strings of beads, tufts
+    (_EYES, "block8", 1),  # jars of coloured glass
+    (_EYES, "block8", 18),  # buttons on velvet
+    (_EYES, "block8", 24),  # horns, beaded ropes
+    (_EYES, "block8", 31),  # painted eggs under arches
+    (_EYES, "block8", 36),  # knitted ropes, small suns
+    (_EYES, "block8", 38),  # black fur, honeycombs
+    (_EYES, "block8", 56),  # striped cats, lace
+    (_EYES, "block8", 59),  # tentacles
+    (_EYES, "block8", 82),  # corals full of eyes
+    (_EYES, "block8", 85),  # circuit boards, long hair
+    (_EYES, "block8", 88),  # large blue eyes
+    (_EYES, "block8", 102),  # cut gems, ivy
+    (_EYES, "block9", 6),  # leaded glass
+    (_EYES, "block9", 67),  # fans of feathers, beads
+    (_EYES, "block9", 95),  # striped tubes
+    (_CREATURES, "block10", 18),  # treasure chests
+    (_CREATURES, "block10", 58),  # arches of bridges
+    (_CREATURES, "block10", 106),  # feathers of a peacock
+    (_CREATURES, "block10", 110),  # hawks' plumage, stone meanders
+    (_BEASTS, "block11", 50),  # beetles
+    (_BEASTS, "block11", 120),  # black dogs with curls
+    (_BEASTS, "block11", 125),  # coaches, kettles
+    (_BEASTS, "block11", 177),  # anemones
+    (_BEASTS, "block12", 110),  # limbs, horned heads
+)
 
-# The same of classes, by their names in ImageNet.
-_CLASSES = ("peacock",)
+# The same of classes, which a layer beneath them gives a body.
+_CLASSES = ("artichoke", "chambered nautilus", "daisy", "pineapple", "strawberry")
 
 
 def surprise(seed: int) -> Preset:
@@ -98,7 +130,7 @@ def surprise(seed: int) -> Preset:
     the default, as suits the depth. The seed is that of the dream, too.
     """
     rng = random.Random(seed)
-    depth, what = _pick(rng, (_whole_layer, _neighbours, _channels, _channels, _class))(rng)
+    depth, what = _pick(rng, _RECIPES)(rng)
     values = {
         "network": NETWORK,
         "octaves": _pick(rng, depth.octaves),
@@ -115,11 +147,6 @@ def surprise(seed: int) -> Preset:
     )
 
 
-def _whole_layer(rng: random.Random) -> tuple[_Depth, dict[str, Any]]:
-    depth = _pick(rng, _DEPTHS)
-    return depth, {"layer": [_pick(rng, depth.layers)]}
-
-
 def _neighbours(rng: random.Random) -> tuple[_Depth, dict[str, Any]]:
     """Choose a layer and less of the one before or behind it."""
     depth = _pick(rng, _DEPTHS)
@@ -130,19 +157,25 @@ def _neighbours(rng: random.Random) -> tuple[_Depth, dict[str, Any]]:
 
 
 def _channels(rng: random.Random) -> tuple[_Depth, dict[str, Any]]:
-    """Choose one or two channels, with or without a little of their whole layer."""
-    layer = _pick(rng, tuple(_CHANNELS))
-    depth, channels = _CHANNELS[layer]
-    first, second = _pick(rng, channels), _pick(rng, channels)
-    numbers = dict.fromkeys((first, second) if rng.random() < 0.5 else (first,))
+    """Choose a channel, alone or with another one or with a little of its whole layer."""
+    depth, layer, channel = _pick(rng, _CHANNELS)
+    others = [number for _, name, number in _CHANNELS if name == layer and number != channel]
+    with_another, with_layer = rng.random() < 0.4, rng.random() < 0.4
+    numbers = (channel, _pick(rng, others)) if with_another and others else (channel,)
     dreamed = [f"{layer}:{','.join(map(str, numbers))}"]
-    return depth, {"layer": dreamed + ([f"{layer}=0.3"] if rng.random() < 0.5 else [])}
+    return depth, {"layer": dreamed + ([f"{layer}={_pick(rng, (0.2, 0.5))}"] if with_layer else [])}
 
 
 def _class(rng: random.Random) -> tuple[_Depth, dict[str, Any]]:
-    return _BEASTS, {"class": [_pick(rng, _CLASSES)]}
+    layer = _pick(rng, ("block10", "block12"))
+    return _BEASTS, {"layer": [layer], "class": [f"{_pick(rng, _CLASSES)}=0.1"]}
 
 
 def _pick(rng: random.Random, items: Sequence[_T]) -> _T:
     # Not rng.choice(): of a seed's results Python promises only those of random() for good.
     return items[int(rng.random() * len(items))]
+
+
+_Recipe = Callable[[random.Random], tuple[_Depth, dict[str, Any]]]
+# Channels differ most from what ships with the package.
+_RECIPES: tuple[_Recipe, ...] = (_neighbours, _neighbours, _channels, _channels, _channels, _class)
