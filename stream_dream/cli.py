@@ -134,15 +134,10 @@ def show_presets(
     if name is not None:
         typer.echo(preset_text(name), nl=False)
         return
-    table = Table(
-        "preset", "what it looks like", "suits", "layers", "octaves", "step size", box=None
-    )
+    table = Table("preset", "what it looks like", "suits", "layers", box=None)
     for preset in presets():
-        dream = preset.dream
-        layers = default_text(dream.layer)
-        octaves = f"{dream.octaves} x {dream.octave_scale:g}"
-        texts = (preset.name, preset.description, preset.suits)
-        table.add_row(*texts, layers, octaves, f"{dream.step_size:g}")
+        layers = default_text(preset.dream.layer)
+        table.add_row(preset.name, preset.description, preset.suits, layers)
     Console(markup=False).print(table)
 
 

@@ -101,13 +101,16 @@ _CHANNELS: tuple[tuple[_Depth, str, int], ...] = (
     (_EYES, "block8", 38),  # black fur, honeycombs
     (_EYES, "block8", 56),  # striped cats, lace
     (_EYES, "block8", 59),  # tentacles
+    (_EYES, "block8", 76),  # a chameleon's skin
     (_EYES, "block8", 82),  # corals full of eyes
     (_EYES, "block8", 85),  # circuit boards, long hair
     (_EYES, "block8", 88),  # large blue eyes
     (_EYES, "block8", 102),  # cut gems, ivy
     (_EYES, "block9", 6),  # leaded glass
+    (_EYES, "block9", 57),  # muzzles of deer, antlers
     (_EYES, "block9", 67),  # fans of feathers, beads
     (_EYES, "block9", 95),  # striped tubes
+    (_EYES, "block9", 109),  # beds of tulips, fish
     (_CREATURES, "block10", 18),  # treasure chests
     (_CREATURES, "block10", 58),  # arches of bridges
     (_CREATURES, "block10", 106),  # feathers of a peacock
