@@ -122,8 +122,9 @@ _CHANNELS: tuple[tuple[_Depth, str, int], ...] = (
     (_BEASTS, "block12", 110),  # limbs, horned heads
 )
 
-# The same of classes, which a layer beneath them gives a body.
-_CLASSES = ("artichoke", "chambered nautilus", "daisy", "pineapple", "strawberry")
+# The same of classes, beside a layer that gives them a body: alone they are little more than grain.
+_CLASSES = ("leopard", "lion", "macaw", "peacock", "snail", "tiger")
+_BODY = "block12"
 
 
 def surprise(seed: int) -> Preset:
@@ -170,8 +171,8 @@ def _channels(rng: random.Random) -> tuple[_Depth, dict[str, Any]]:
 
 
 def _class(rng: random.Random) -> tuple[_Depth, dict[str, Any]]:
-    layer = _pick(rng, ("block10", "block12"))
-    return _BEASTS, {"layer": [layer], "class": [f"{_pick(rng, _CLASSES)}=0.1"]}
+    weight = _pick(rng, (0.3, 0.4))
+    return _BEASTS, {"layer": [_BODY], "class": [f"{_pick(rng, _CLASSES)}={weight}"]}
 
 
 def _pick(rng: random.Random, items: Sequence[_T]) -> _T:
