@@ -15,6 +15,7 @@ from rich.table import Table
 
 from stream_dream.errors import Interrupted, SettingsError, StreamDreamError
 from stream_dream.live_command import live
+from stream_dream.looks_command import looks
 from stream_dream.loop_command import loop
 from stream_dream.network_command import networks
 from stream_dream.options import (
@@ -90,7 +91,7 @@ def image(
     """
     if len(paths) < 2:
         raise SettingsError("give the name of the dream as well, or a folder for several")
-    dream, still = chosen(preset, knobs, StillSettings, debug=debug)
+    dream, still = chosen(preset, knobs, StillSettings, debug=debug, quiet=quiet)
     dream = for_stills(dream, given=knobs)
 
     from stream_dream.progress import fetch_weights, still_display
@@ -133,16 +134,15 @@ def show_presets(
     if name is not None:
         typer.echo(preset_text(name), nl=False)
         return
-    table = Table("preset", "what it looks like", "layers", "octaves", "step size", box=None)
+    table = Table("preset", "what it looks like", "suits", "layers", box=None)
     for preset in presets():
-        dream = preset.dream
-        layers = default_text(dream.layer)
-        octaves = f"{dream.octaves} x {dream.octave_scale:g}"
-        table.add_row(preset.name, preset.description, layers, octaves, f"{dream.step_size:g}")
+        layers = default_text(preset.dream.layer)
+        table.add_row(preset.name, preset.description, preset.suits, layers)
     Console(markup=False).print(table)
 
 
 app.command()(live)
+app.command()(looks)
 app.command()(loop)
 app.command()(networks)
 app.command()(plan)

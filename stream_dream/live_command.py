@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -19,8 +19,9 @@ from stream_dream.live.config import PRESET, read_config, write_config
 from stream_dream.live.controls import OF_A_LOOK, parameters_of
 from stream_dream.live.slot import Slot
 from stream_dream.live_settings import LiveSettings, ShowParameters
-from stream_dream.options import Debug, Quiet, complain, with_options
-from stream_dream.presets import DEFAULT_PRESET, load_preset
+from stream_dream.options import Debug, Quiet, complain, found_look, show_look, with_options
+from stream_dream.presets import DEFAULT_PRESET
+from stream_dream.presets.surprise import SURPRISE
 from stream_dream.quiet import DEBUG_VARIABLE, debugging
 from stream_dream.settings import DreamSettings, merged, validated
 from stream_dream.signals import leave
@@ -42,7 +43,9 @@ _LAST_TRACE_SECONDS = 5.0
 def live(
     preset: Annotated[
         str | None,
-        typer.Option(help="The look to begin with: a name or a .toml file.  [default: dogs]"),
+        typer.Option(
+            help="The look to begin with: a name, a .toml file or surprise.  [default: dogs]"
+        ),
     ] = None,
     config: Annotated[
         Path | None,
@@ -89,6 +92,10 @@ def _run(given: Mapping[str, Any], write_to: Path | None, *, as_json: bool, quie
     own = validated(ShowParameters, _part(given, ShowParameters))
     first = str(given.get(PRESET, DEFAULT_PRESET))
     dreams = _dreams(first, settings, _part(given, DreamSettings))
+    if SURPRISE in dreams:
+        given = {**given, "seed": dreams[SURPRISE].seed}  # a config that is written has it
+        if not quiet:
+            show_look(replace(found_look(SURPRISE, given), dream=dreams[SURPRISE]), as_json=as_json)
     settings = settings.model_copy(update={"cycle": tuple(map(_name, settings.cycle))})
     if write_to is not None and not os.access(write_to.absolute().parent, os.W_OK):
         raise SettingsError(f"config {write_to} cannot be written: choose another folder")
@@ -167,7 +174,7 @@ def _dreams(
     of_all = {name: value for name, value in given.items() if name in _OF_EVERY_LOOK}
     dreams = {}
     for name in dict.fromkeys((*settings.presets, *settings.cycle, first)):
-        dream = load_preset(name).dream
+        dream = found_look(name, of_all).dream
         dreams[_name(name)] = merged(dream, dict(given) if name == first else of_all)
     return dreams
 

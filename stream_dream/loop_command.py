@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stream_dream.errors import SettingsError
-from stream_dream.options import Debug, Overwrite, Quiet, chosen, with_options
+from stream_dream.options import PRESET_HELP, Debug, Overwrite, Quiet, chosen, with_options
 from stream_dream.presets import DEFAULT_PRESET
 from stream_dream.settings import DreamSettings, LoopSettings
 
@@ -28,10 +29,7 @@ def loop(
             help=".gif, .webp, .apng, .mp4, .webm, .mov, .mkv or a pattern like %05d.png.",
         ),
     ],
-    preset: Annotated[
-        str | None,
-        typer.Option(help="A look: a name (see: stream-dream presets) or a .toml file."),
-    ] = None,
+    preset: Annotated[str | None, typer.Option(help=PRESET_HELP)] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Annotated[
@@ -47,10 +45,13 @@ def loop(
     have no sound. Options left out take their value from the preset; the defaults named below are
     those of the preset dogs.
     """
-    dream, settings = chosen(preset or DEFAULT_PRESET, knobs, LoopSettings, debug=debug)
+    choose = partial(
+        chosen, knobs=knobs, model=LoopSettings, debug=debug, quiet=quiet, as_json=as_json
+    )
+    dream, settings = choose(preset or DEFAULT_PRESET)
     if preset is not None and settings.presets:
         raise SettingsError("--preset is one look, --presets are several: give one of the two")
-    dreams = [chosen(name, knobs, LoopSettings, debug=debug)[0] for name in settings.presets]
+    dreams = [choose(name)[0] for name in settings.presets]
 
     from stream_dream.loop import make_loop
     from stream_dream.progress import display, fetch_weights

@@ -7,21 +7,28 @@ from __future__ import annotations
 
 import inspect
 import os
+import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from stream_dream.errors import SettingsError
 from stream_dream.live_settings import LOOPBACK_WEB
-from stream_dream.presets import load_preset
+from stream_dream.presets import Preset as Look
+from stream_dream.presets import load_preset, look_text
+from stream_dream.presets.surprise import NETWORK, SURPRISE, surprise
 from stream_dream.quiet import DEBUG_VARIABLE
 from stream_dream.settings import DreamSettings, limits, merged, typed_name, validated
 
-Preset = Annotated[
-    str, typer.Option(help="A look: a name (see: stream-dream presets) or a .toml file.")
-]
+PRESET_HELP = (
+    "A look: a name (see: stream-dream presets), a .toml file, or surprise: a new one that "
+    "--seed decides on."
+)
+Preset = Annotated[str, typer.Option(help=PRESET_HELP)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings and errors.")]
 Debug = Annotated[
@@ -29,6 +36,7 @@ Debug = Annotated[
 ]
 _M = TypeVar("_M", bound=BaseModel)
 _OPTIONAL_VALUES = {"--web": LOOPBACK_WEB}
+_RANDOM_SEEDS = 1_000_000  # short enough to be written down
 
 
 def bounds(field: FieldInfo) -> str:
@@ -78,15 +86,25 @@ def with_options(*models: type[BaseModel]) -> Callable[[Callable[..., None]], Ca
 
 
 def chosen(
-    preset: str, knobs: Mapping[str, Any], model: type[_M], *, debug: bool
+    preset: str,
+    knobs: Mapping[str, Any],
+    model: type[_M],
+    *,
+    debug: bool,
+    quiet: bool = False,
+    as_json: bool = False,
 ) -> tuple[DreamSettings, _M]:
     """Return the settings that a command line asks for, and obey ``--debug`` from here on.
+
+    A surprise is printed as a preset file.
 
     Args:
         preset: Name or file of the look that the options change.
         knobs: What ``with_options`` hands over.
         model: The settings that are not the dream's.
         debug: True to show tracebacks and the libraries' messages.
+        quiet: True to print no surprise.
+        as_json: True if standard output is for JSON: a surprise goes to standard error.
 
     Raises:
         SettingsError: There is no such preset, or an option cannot be used.
@@ -95,8 +113,38 @@ def chosen(
         os.environ[DEBUG_VARIABLE] = "1"
     given = {name: value for name, value in knobs.items() if value is not None}
     dreamed = {name: value for name, value in given.items() if name in DreamSettings.model_fields}
-    dream = merged(load_preset(preset).dream, dreamed)
-    return dream, validated(model, {k: v for k, v in given.items() if k not in dreamed})
+    others = validated(model, {k: v for k, v in given.items() if k not in dreamed})
+    look = found_look(preset, dreamed)
+    dream = merged(look.dream, dreamed)
+    if preset == SURPRISE and not quiet:
+        show_look(replace(look, dream=dream), as_json=as_json)
+    return dream, others
+
+
+def found_look(preset: str, given: Mapping[str, Any]) -> Look:
+    """Return a preset or, as a surprise, a new look; a seed that nobody gave is chosen and said.
+
+    Args:
+        preset: Name or file of a look, or ``surprise``.
+        given: The settings of the dream that were given; the seed of a surprise is one.
+
+    Raises:
+        SettingsError: There is no such preset, or a surprise is asked of another network.
+    """
+    if preset != SURPRISE:
+        return load_preset(preset)
+    if given.get("network", NETWORK) != NETWORK:
+        raise SettingsError(f"--preset {SURPRISE} knows {NETWORK} alone: leave out --network")
+    if "seed" in given:
+        return surprise(validated(DreamSettings, {"seed": given["seed"]}).seed)
+    seed = random.SystemRandom().randrange(_RANDOM_SEEDS)
+    complain(f"--preset {SURPRISE} --seed {seed} is this look again")
+    return surprise(seed)
+
+
+def show_look(look: Look, *, as_json: bool) -> None:
+    """Print a look as a preset file, where it does not get into the way of JSON."""
+    typer.echo(look_text(look), nl=False, err=as_json)
 
 
 def with_optional_values(arguments: Sequence[str]) -> list[str]:

@@ -39,7 +39,7 @@ def plan(
     out. Options left out take their value from the preset; the defaults named below are those of
     the preset dogs.
     """
-    dream, settings = chosen(preset, knobs, PlanSettings, debug=debug)
+    dream, settings = chosen(preset, knobs, PlanSettings, debug=debug, quiet=quiet, as_json=as_json)
 
     from stream_dream.film.preview import preview
     from stream_dream.film_progress import film_display

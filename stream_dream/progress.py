@@ -29,6 +29,7 @@ from stream_dream.settings import DreamSettings
 
 if TYPE_CHECKING:
     from stream_dream.dream.walk import Step
+    from stream_dream.presets import Preset
     from stream_dream.stills import Job
 
 _LINE_SECONDS = 10.0
@@ -190,6 +191,47 @@ class StillBar(_Drawn, StillDisplay):
             figures=f"octave {step.octave + 1} of {step.octaves}, {width}x{height}, "
             f"loss {step.loss:.3g}",
         )
+
+
+class LookDisplay(Shown):
+    """Follows the dreaming of one picture in many looks and shows nothing of it."""
+
+    def started(self, look: Preset, count: int) -> None:
+        """Take the next look, and how many there are."""
+
+    def advanced(self, step: Step) -> None:
+        """Take one step of the present look."""
+
+
+class LookBar(_Drawn, LookDisplay):
+    """A progress bar over all looks, with the present one's octave and step."""
+
+    def __init__(self, console: Console) -> None:
+        """Draw on a console."""
+        super().__init__(console)
+        self._begun = 0
+
+    def started(self, look: Preset, count: int) -> None:
+        """Show the next look."""
+        described = f"{look.name} ({self._begun + 1} of {count})"
+        self._progress.update(
+            self._task, total=count, completed=self._begun, description=described, figures=""
+        )
+        self._begun += 1
+
+    def advanced(self, step: Step) -> None:
+        """Move on by one step."""
+        share = (step.octave + (step.step + 1) / step.steps) / step.octaves
+        self._progress.update(
+            self._task,
+            completed=self._begun - 1 + share,
+            figures=f"octave {step.octave + 1} of {step.octaves}",
+        )
+
+
+def look_display(*, quiet: bool) -> LookDisplay:
+    """Choose what to show of a sheet of looks: a bar on a terminal."""
+    return LookDisplay() if quiet or not sys.stderr.isatty() else LookBar(own_console())
 
 
 def still_display(*, quiet: bool) -> StillDisplay:

@@ -60,7 +60,7 @@ def render(
     preset; the defaults named below are those of the preset dogs.
     """
     given = {name: knobs.pop(name) for name in FilmSettings.model_fields}
-    dream, output = chosen(preset, knobs, OutputSettings, debug=debug)
+    dream, output = chosen(preset, knobs, OutputSettings, debug=debug, quiet=quiet, as_json=as_json)
     film = validated(FilmSettings, {name: v for name, v in given.items() if v is not None})
     wanted = _Wanted(source, target, dream, output, overwrite, report, quiet, as_json)
 

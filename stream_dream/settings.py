@@ -356,26 +356,29 @@ def merged(base: DreamSettings, changes: Mapping[str, Any], *, origin: str = "")
     return validated(DreamSettings, {**values, **changes}, origin=origin)
 
 
-def for_stills(dream: DreamSettings, *, given: Mapping[str, object]) -> DreamSettings:
+def for_stills(
+    dream: DreamSettings, *, given: Mapping[str, object], size: int = _STILL_SIZE
+) -> DreamSettings:
     """Turn the settings of a film into those of a still, which has time for finer detail.
 
-    Dreams are computed at 1024 pixels instead of the usual 480, with as many more octaves, so that
-    shapes stay as large in the picture. Octaves come one after the other instead of together, so
-    that creatures nest in creatures. What a preset or a user sets explicitly stays, but for two: a
-    preset's octaves are meant for films, and one octave a frame (``rotate``) would be but one.
+    Dreams are computed at ``size`` pixels instead of the usual 480, with as many more octaves, so
+    that shapes stay as large in the picture. Octaves come one after the other instead of together,
+    so that creatures nest in creatures. What a preset or a user sets explicitly stays, but for two:
+    a preset's octaves are meant for films, and one octave a frame (``rotate``) would be but one.
 
     Args:
         dream: The settings of a film, merged from those of a preset and others.
         given: The settings that a user has given, None for the others.
+        size: Longer side that the dream is computed at if nothing else is said, in pixels.
     """
     chosen = dream.model_fields_set | {name for name, value in given.items() if value is not None}
     values: dict[str, object] = {}
     if dream.schedule == "rotate" or (dream.schedule == "together" and "schedule" not in chosen):
         values["schedule"] = "all"
     if "dream_size" not in chosen:
-        values["dream_size"] = _STILL_SIZE
+        values["dream_size"] = size
         if given.get("octaves") is None:
             usual = DreamSettings.model_fields["dream_size"].default
-            more = math.log(_STILL_SIZE / usual, dream.octave_scale)
-            values["octaves"] = min(12, dream.octaves + round(more))
+            more = math.log(size / usual, dream.octave_scale)
+            values["octaves"] = min(12, max(1, dream.octaves + round(more)))
     return dream.model_copy(update=values)

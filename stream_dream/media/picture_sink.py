@@ -142,7 +142,7 @@ def _name_problem(path: Path) -> str | None:
     if suffix in PICTURE_FORMATS:
         return "would be a numbered sequence: leave out the %" if is_pattern(path) else None
     if suffix in FORMATS:
-        return f"would be a film: choose {known}, or --out, which shows the dream emerging"
+        return f"would be a film: choose {known} (image --out films how the dream emerges)"
     return f"has no extension that can be written: choose {known}"
 
 

@@ -103,6 +103,7 @@ def _spec(application: Application) -> NetworkSpec:
         # NASNet's branches fit only where all of its maps have even sides.
         granularity=32 if application.name in _BUILT_FOR else 1,
         fetch=partial(_fetch, application),
+        is_fetched=partial(_is_fetched, application),
     )
 
 
@@ -135,6 +136,23 @@ def _build(
 def _fetch(application: Application, on_progress: Callable[[str, int, int], None]) -> None:
     """Let Keras download the weights: it shows its own progress."""
     _open(application, "imagenet", top=False)
+
+
+def _is_fetched(application: Application) -> bool:
+    """Return whether Keras has the weights, by the names of its files.
+
+    They come in a dozen forms, such as ``vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5``,
+    ``efficientnetv2-b0_notop.h5``, ``weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5``.
+    """
+    name = application.name.replace("_", "")
+    pattern = re.compile(rf"(weights)?{name}(?!v\d).*notop.*\.h5")
+    files = (re.sub(r"[_-]", "", path.name) for path in _models_folder().glob("*.h5"))
+    return any(pattern.fullmatch(file) for file in files)
+
+
+def _models_folder() -> Path:
+    """Return where Keras keeps weights."""
+    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
 
 
 def _open(application: Application, weights: str | None, *, top: bool) -> keras.Model:
@@ -171,10 +189,9 @@ def _where_to_get(application: Application, problem: str) -> str:
     found = re.search(r"https?://\S+", problem)
     address = found[0].rstrip(":,") if found else "them from Keras"
     reason = problem.splitlines()[0].rpartition(" -- ")[2]
-    folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
     return (
         f"the weights of {application.name} cannot be downloaded ({reason}): "
-        f"fetch {address} and put it into {folder}, or give it with --weights FILE"
+        f"fetch {address} and put it into {_models_folder()}, or give it with --weights FILE"
     )
 
 

@@ -73,6 +73,11 @@ def fetch(network: str, sources: Sequence[Source], on_progress: Progress | None 
     )
 
 
+def is_fetched(sources: Sequence[Source]) -> bool:
+    """Return whether one of the sources' files lies in the cache; it is not looked into."""
+    return any((cache_folder() / source.name).is_file() for source in sources)
+
+
 def _download(source: Source, folder: Path, on_progress: Progress | None) -> Path:
     """Download to a temporary file, check it, and only then give it its name."""
     import pooch

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stream_dream.errors import NetworkError
-from stream_dream.networks.download import Source, fetch
+from stream_dream.networks.download import Source, fetch, is_fetched
 from stream_dream.networks.inception_v1_files import Arrays, read_weights
 from stream_dream.networks.layers import CLASSES, Layer, NetworkSpec, Weights
 from stream_dream.networks.quiet_keras import import_keras
@@ -110,6 +110,7 @@ def spec() -> NetworkSpec:
         list_layers=_list_layers,
         build=_build,
         fetch=lambda on_progress: fetch(NAME, SOURCES, on_progress),
+        is_fetched=lambda: is_fetched(SOURCES),
     )
 
 

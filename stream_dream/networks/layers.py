@@ -84,6 +84,8 @@ class NetworkSpec:
             where nobody knows before it is built.
         fetch: Downloads the weights if they are not there yet; given a function that is told
             (file name, bytes so far, bytes in all or 0).
+        is_fetched: Tells whether the weights are on this machine, without fetching them; None
+            where they always are.
     """
 
     name: str
@@ -95,6 +97,11 @@ class NetworkSpec:
     build: Builder
     granularity: int | None = 1
     fetch: Callable[[Callable[[str, int, int], None]], object] | None = None
+    is_fetched: Callable[[], bool] | None = None
+
+    def has_weights(self) -> bool:
+        """Return whether it can be dreamed at once, without a download or another package."""
+        return self.is_fetched is None or self.is_fetched()
 
     def default_layers(self) -> tuple[str, ...]:
         """Return what is dreamed if no layer is asked for."""

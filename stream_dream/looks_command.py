@@ -1,0 +1,99 @@
+"""The command ``stream-dream looks``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stream_dream.errors import SettingsError
+from stream_dream.options import Debug, Overwrite, Quiet, complain
+from stream_dream.presets import Preset, load_preset, presets
+from stream_dream.quiet import DEBUG_VARIABLE
+from stream_dream.settings import DreamSettings, validated
+
+_DREAM_SIZE = 480
+
+
+def looks(
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="A picture, or a clip: its sharpest frame.")
+    ],
+    target: Annotated[
+        Path, typer.Argument(metavar="SHEET", help=".png, .jpg, .webp or .tif: the sheet.")
+    ],
+    only: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,NAME,...", help="Only these looks, in this order."),
+    ] = None,
+    dream_size: Annotated[
+        str,
+        typer.Option(
+            metavar="INTEGER", help="Longer side at which each look is dreamed, in pixels."
+        ),
+    ] = str(_DREAM_SIZE),
+    seed: Annotated[
+        str | None, typer.Option(metavar="INTEGER", help="Start of the random numbers.")
+    ] = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Dream your own picture in every look, on one sheet with their names.
+
+    Looks whose network would have to be downloaded first are left out.
+    """
+    if debug:
+        os.environ[DEBUG_VARIABLE] = "1"
+    given = {"dream_size": dream_size} | ({} if seed is None else {"seed": seed})
+    settings = validated(DreamSettings, given)
+    wanted = presets() if only is None else _named(only)
+
+    # OpenCV is imported here and not earlier: --help answers at once.
+    from stream_dream.media.picture_sink import check_picture_target
+    from stream_dream.progress import look_display
+    from stream_dream.still.look_sheet import dream_look_sheet, left_out, read_subject
+
+    check_picture_target(target, overwrite=overwrite, sources=[source])
+    absent = left_out(wanted)
+    chosen = [look for look in wanted if look not in absent]
+    if not chosen:
+        raise SettingsError(f"{_without_weights(absent)}: choose other looks")
+    subject = read_subject(source)
+    if absent:
+        complain(f"{_without_weights(absent)}: left out")
+    with look_display(quiet=quiet) as shown:
+        done = dream_look_sheet(
+            subject,
+            target,
+            chosen,
+            dream_size=settings.dream_size,
+            source=source,
+            seed=None if seed is None else settings.seed,
+            overwrite=overwrite,
+            on_look=shown.started,
+            on_step=shown.advanced,
+        )
+    if not quiet:
+        noun = "look" if done.looks == 1 else "looks"
+        width, height = done.size
+        typer.echo(
+            f"{done.target}: {done.looks} {noun} of {subject.name} ({subject.text}), "
+            f"{width}x{height}, in {done.seconds:.1f} s"
+        )
+
+
+def _named(only: str) -> list[Preset]:
+    """Return the looks of a list of names, each once."""
+    names = dict.fromkeys(name.strip() for name in only.split(","))
+    return [load_preset(name) for name in names]
+
+
+def _without_weights(looks: list[Preset]) -> str:
+    """Say which looks have no weights here, and how to get them."""
+    names = ", ".join(look.name for look in looks)
+    verb, noun = ("has", "its network") if len(looks) == 1 else ("have", "their networks")
+    example = f"stream-dream image IN OUT --preset {looks[0].name}"
+    return f"{names} {verb} no weights on this machine ({example} fetches those of {noun})"

@@ -1,0 +1,1 @@
+"""Still pictures, in all looks at once."""

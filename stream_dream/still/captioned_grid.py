@@ -1,0 +1,128 @@
+"""Lays pictures out as a sheet, each with a caption beneath it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stream_dream.frame import Image8
+
+if TYPE_CHECKING:
+    from PIL import ImageDraw, ImageFont
+
+_ASPECT = 4 / 3
+"""Width of a sheet over its height, as far as whole cells allow."""
+
+_BACKGROUND = (26, 26, 28)
+_NAME_COLOUR = (240, 240, 240)
+_TEXT_COLOUR = (165, 165, 168)
+_NAME_SIZE, _TEXT_SIZE = 24, 16
+_NAME_LINE, _TEXT_LINE = 32, 21
+_MARGIN, _GAP = 32, 24
+_ABOVE_CAPTION = 8
+_LEAST_WIDTH = 300
+"""Of a cell, so that a caption has room beneath a tall picture too."""
+
+_MOST_LINES = 3
+_FOLLOWING = "\N{HORIZONTAL ELLIPSIS}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cell:
+    """A picture of a sheet and its caption.
+
+    Attributes:
+        image: uint8 RGB, (height, width, 3); all pictures of a sheet have one shape.
+        name: First line of the caption.
+        text: What stands beneath it, smaller, on up to three lines.
+    """
+
+    image: Image8
+    name: str
+    text: str
+
+
+def captioned_grid(cells: Sequence[Cell]) -> Image8:
+    """Draw cells in rows, on as many columns as bring the sheet closest to 4:3.
+
+    Args:
+        cells: At least one.
+
+    Returns:
+        uint8 RGB, (height, width, 3).
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    name_font, text_font = ImageFont.load_default(_NAME_SIZE), ImageFont.load_default(_TEXT_SIZE)
+    height, width = cells[0].image.shape[:2]
+    cell_width = max(width, _LEAST_WIDTH)
+    texts = [_wrapped(cell.text, cell_width, text_font) for cell in cells]
+    lines = max(map(len, texts))
+    cell_height = height + _ABOVE_CAPTION + _NAME_LINE + lines * _TEXT_LINE
+    columns = column_count(len(cells), (cell_width, cell_height))
+    sheet = Image.new("RGB", _sheet_size(len(cells), columns, cell_width, cell_height), _BACKGROUND)
+    draw = ImageDraw.Draw(sheet)
+    for index, (cell, text) in enumerate(zip(cells, texts, strict=True)):
+        left = _MARGIN + index % columns * (cell_width + _GAP)
+        top = _MARGIN + index // columns * (cell_height + _GAP)
+        sheet.paste(Image.fromarray(cell.image), (left, top))
+        top += height + _ABOVE_CAPTION
+        name = _shortened(cell.name, cell_width, name_font)
+        draw.text((left, top), name, _NAME_COLOUR, name_font)
+        _draw_lines(draw, (left, top + _NAME_LINE), text, text_font)
+    return np.array(sheet)
+
+
+def column_count(cells: int, size: tuple[int, int]) -> int:
+    """Return on how many columns cells of one (width, height) come closest to 4:3."""
+
+    def distance(columns: int) -> float:
+        width, height = _sheet_size(cells, columns, *size)
+        return abs(math.log(width / height / _ASPECT))
+
+    return min(range(1, cells + 1), key=distance)
+
+
+def _sheet_size(cells: int, columns: int, width: int, height: int) -> tuple[int, int]:
+    rows = -(-cells // columns)
+    across, down = (columns, width), (rows, height)
+    both = [2 * _MARGIN + count * (side + _GAP) - _GAP for count, side in (across, down)]
+    return both[0], both[1]
+
+
+def _draw_lines(
+    draw: ImageDraw.ImageDraw,
+    place: tuple[int, int],
+    lines: Sequence[str],
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+) -> None:
+    for number, line in enumerate(lines):
+        draw.text((place[0], place[1] + number * _TEXT_LINE), line, _TEXT_COLOUR, font)
+
+
+def _wrapped(
+    text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
+) -> list[str]:
+    """Break a text into lines; what does not fit on the last one is cut off."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and font.getlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    if len(lines) > _MOST_LINES:
+        lines[_MOST_LINES - 1 :] = [" ".join(lines[_MOST_LINES - 1 :])]
+    return [_shortened(line, width, font) for line in lines]
+
+
+def _shortened(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + _FOLLOWING) > width:
+        text = text[:-1]
+    return text.rstrip() + _FOLLOWING

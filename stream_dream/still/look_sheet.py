@@ -1,0 +1,191 @@
+"""Dreams one picture in many looks, on one sheet with captions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from stream_dream.errors import Interrupted, SourceError
+from stream_dream.frame import Image8
+from stream_dream.image import resize
+from stream_dream.media.picture import READABLE_PICTURES, Picture, read_picture, visible_image
+from stream_dream.media.picture_sink import check_picture_target, write_picture
+from stream_dream.media.target import interrupted_name
+from stream_dream.networks import registry
+from stream_dream.presets import Preset
+from stream_dream.quiet import hushed
+from stream_dream.settings import DreamSettings, for_stills
+from stream_dream.still.captioned_grid import Cell, captioned_grid
+from stream_dream.still.sharpest_frame import sharpest_frame
+
+if TYPE_CHECKING:
+    from stream_dream.dream.walk import Step
+
+CELL_SIDE = 480
+"""Longer side of a picture on the sheet, in pixels."""
+
+_LEAST_SIDE = 16
+_MOST_SLENDER = 8
+
+
+class Subject(NamedTuple):
+    """What is dreamed.
+
+    Attributes:
+        image: uint8 RGB, (height, width, 3).
+        name: Name of its file.
+        text: Its size or, of a clip, which frame it is.
+        icc_profile: The profile of its colours; None for sRGB.
+    """
+
+    image: Image8
+    name: str
+    text: str
+    icc_profile: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LookSheetSummary:
+    """What was done.
+
+    Attributes:
+        target: The sheet, under the name that it has got.
+        looks: How many looks are on it.
+        size: (width, height) of the sheet in pixels.
+        seconds: Wall time.
+    """
+
+    target: Path
+    looks: int
+    size: tuple[int, int]
+    seconds: float
+
+
+def read_subject(source: Path) -> Subject:
+    """Read a picture, by its extension, or the sharpest frame of a clip.
+
+    Raises:
+        SourceError: It cannot be read, is too small or too slender.
+    """
+    if source.is_dir():
+        raise SourceError(f"{source} is a folder: give a picture or a clip")
+    if source.suffix.lower() in READABLE_PICTURES:
+        picture = read_picture(source)
+        image, profile = visible_image(picture), picture.icc_profile
+        text = f"the picture, {image.shape[1]}x{image.shape[0]}"
+    else:
+        frame = sharpest_frame(source)
+        image, profile = frame.image, None
+        text = f"its sharpest frame, number {frame.number + 1} at {_clock(frame.time)}"
+    height, width = image.shape[:2]
+    problem = None
+    if min(width, height) < _LEAST_SIDE:
+        problem = f"a sheet of looks needs at least {_LEAST_SIDE} a side"
+    elif max(width, height) > _MOST_SLENDER * min(width, height):
+        problem = f"its longer side may be {_MOST_SLENDER} times the other: cut out a part of it"
+    if problem:
+        raise SourceError(f"{source} has {width}x{height} pixels: {problem}")
+    return Subject(image, source.name, text, profile)
+
+
+def left_out(looks: Sequence[Preset]) -> list[Preset]:
+    """Return the looks whose network has no weights on this machine; nothing is downloaded.
+
+    Raises:
+        NetworkError: There is no such network.
+    """
+    return [
+        look
+        for look in looks
+        if look.dream.weights is None and not registry.find(look.dream.network).has_weights()
+    ]
+
+
+def dream_look_sheet(
+    subject: Subject,
+    target: Path,
+    looks: Sequence[Preset],
+    *,
+    dream_size: int,
+    source: Path,
+    seed: int | None = None,
+    overwrite: bool = False,
+    on_look: Callable[[Preset, int], None] = lambda look, count: None,
+    on_step: Callable[[Step], None] = lambda step: None,
+) -> LookSheetSummary:
+    """Dream a picture in several looks and write them on one sheet, the source first.
+
+    Args:
+        subject: What to dream.
+        target: A picture, by its extension.
+        looks: At least one.
+        dream_size: Longer side in pixels at which each is dreamed.
+        source: The subject's file, which is never replaced.
+        seed: Start of the random numbers; None for each look's own.
+        overwrite: True if the target may be replaced.
+        on_look: Told of each look before it is dreamed, and how many there are.
+        on_step: Told of each step.
+
+    Raises:
+        SinkError, SettingsError, NetworkError: With one clear line.
+        Interrupted: On Ctrl-C; the looks that are finished are kept, and the message says where.
+    """
+    begun = time.perf_counter()
+    check_picture_target(target, overwrite=overwrite, sources=[source])
+    image = resize(subject.image, _scaled(subject.image, dream_size))
+    cells = [Cell(_shown(subject.image), subject.name, subject.text)]
+
+    def write(path: Path, *, overwrite: bool) -> LookSheetSummary:
+        sheet = captioned_grid(cells)
+        written = write_picture(
+            Picture(sheet, icc_profile=subject.icc_profile), path, overwrite=overwrite
+        )
+        height, width = sheet.shape[:2]
+        seconds = time.perf_counter() - begun
+        return LookSheetSummary(written, len(cells) - 1, (width, height), seconds)
+
+    try:
+        for look in looks:
+            on_look(look, len(looks))
+            dream = _dreamed(image, for_sheet(look.dream, dream_size, seed), on_step)
+            cells.append(Cell(_shown(dream), look.name, look.description))
+    except KeyboardInterrupt:
+        if len(cells) == 1:
+            raise Interrupted("interrupted in the first look: nothing was written") from None
+        done = write(interrupted_name(target), overwrite=False)
+        raise Interrupted(
+            f"interrupted: the first {done.looks} of {len(looks)} looks are in {done.target}"
+        ) from None
+    return write(target, overwrite=overwrite)
+
+
+def for_sheet(look: DreamSettings, dream_size: int, seed: int | None) -> DreamSettings:
+    """Turn a look's settings into those of one picture of a sheet."""
+    dream = for_stills(look, given={}, size=dream_size)
+    return dream if seed is None else dream.model_copy(update={"seed": seed})
+
+
+def _dreamed(image: Image8, dream: DreamSettings, on_step: Callable[[Step], None]) -> Image8:
+    # TensorFlow is imported here and not earlier: a wrong path is reported at once.
+    with hushed():
+        from stream_dream.dream.still import StillDreamer
+    return StillDreamer(dream)(image, on_step)
+
+
+def _shown(image: Image8) -> Image8:
+    return resize(image, _scaled(image, CELL_SIDE))
+
+
+def _scaled(image: Image8, side: int) -> tuple[int, int]:
+    """Return the (width, height) of that shape with this longer side, also where it is larger."""
+    height, width = image.shape[:2]
+    scale = side / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds, 2), 60)
+    return f"{int(minutes)}:{rest:05.2f}"
