@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from stream_dream.frame import Image8, ImageF, Mask8
 
+MOST_ENLARGED = 2.0
+"""Small pictures are dreamed so many times larger at the most: creatures need room to grow."""
+
 _BAND = 64
 """Rows of a frame that are worked on at a time."""
 
@@ -106,13 +109,16 @@ def pad_even(image: Image8) -> Image8:
     return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
-def fit_size(display_size: tuple[float, float], longer_side: int) -> tuple[int, int]:
+def fit_size(
+    display_size: tuple[float, float], longer_side: int, *, enlarged: float = 1.0
+) -> tuple[int, int]:
     """Return the largest (width, height) of that shape whose longer side is ``longer_side``.
 
-    Never larger than ``display_size`` itself and never smaller than 1 pixel a side.
+    Never more than ``enlarged`` times as large as ``display_size`` and never smaller than 1 pixel a
+    side.
     """
     width, height = display_size
-    scale = min(1.0, longer_side / max(width, height))
+    scale = min(enlarged, longer_side / max(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 

@@ -88,6 +88,13 @@ class DreamSettings(Model):
     step_size: float = Field(
         0.013, ge=0, le=0.2, description="Length of a step, as a share of the brightness range."
     )
+    detail: float = Field(
+        0.7,
+        gt=0,
+        le=2,
+        description="Length of the finest octave's steps beside the coarsest's: less is softer and "
+        "calmer, more is crisper.",
+    )
     jitter: int = Field(
         16, ge=0, le=512, description="Largest random shift before a gradient, in dream pixels."
     )

@@ -15,7 +15,7 @@ from stream_dream.dream.climbing import GradientFunction, climb
 from stream_dream.dream.composing import compose
 from stream_dream.dream.cores import has_gpu, use_cores
 from stream_dream.dream.normalize import normalizer, palettes_of
-from stream_dream.dream.octaves import Shape, workable_shapes
+from stream_dream.dream.octaves import Shape, step_share, workable_shapes
 from stream_dream.dream.pyramid import adding_up, restoring
 from stream_dream.dream.walk import Walk, tile_of
 from stream_dream.frame import ImageF
@@ -88,6 +88,9 @@ class Ascent:
         self._settings = settings
         self._gradient, self.guide = compose(settings)
         self._walk = Walk(settings, self._gradient, toned=False)
+        nested = "all" if settings.schedule in ("together", "rotate") else settings.schedule
+        shot = settings.model_copy(update={"schedule": nested})
+        self._beginning = Walk(shot, self._gradient)
         self._function = lru_cache(TRACES_KEPT)(self._trace)
         self._prepared: set[tuple[Shape, tuple[Shape, ...]]] = set()
 
@@ -106,6 +109,22 @@ class Ascent:
         if self.is_tiled(start.shape):
             return self._walked(start, self.octaves(start.shape, index))
         return self.ascend_all([start])[0]
+
+    def begin(self, source: ImageF, rng: np.random.Generator) -> ImageF:
+        """Return the residual that a shot begins with: a finished dream, as of a still.
+
+        Each octave, from small to large, takes ``warm_up`` times the steps of a frame: creatures
+        nest in creatures.
+
+        Args:
+            source: The first frame at dream size, float32 (height, width, 3) in [0, 1].
+            rng: Gives the jitter.
+        """
+        self.spare.begin()
+        image, steps = source, self._settings.steps * self._settings.warm_up
+        for step in self._beginning(source, self._octaves(source.shape[:2]), steps, rng):
+            image = step.image
+        return np.clip(image, 0, 1) - source
 
     def ascend_all(self, starts: Sequence[Start], places: int = 1) -> list[Ascended]:
         """Ascend from several starts in one TensorFlow call, each as if it were alone.
@@ -200,16 +219,20 @@ class Ascent:
 
     def _turns(self, shape: Shape, octaves: int) -> tuple[tuple[Shape, ...], ...]:
         """Return the octaves of each frame, from one frame to the next, until they come round."""
-        shapes = workable_shapes(
+        shapes = self._octaves(shape, octaves)
+        if self._settings.schedule == "rotate":
+            return tuple((shape,) for shape in shapes)
+        return (shapes,)
+
+    def _octaves(self, shape: Shape, octaves: int | None = None) -> tuple[Shape, ...]:
+        """Return (height, width) of the octaves, as many as the settings want if not given."""
+        return workable_shapes(
             shape,
-            octaves,
+            self._settings.octaves if octaves is None else octaves,
             self._settings.octave_scale,
             stride=self._gradient.stride,
             smallest=self._gradient.smallest,
         )
-        if self._settings.schedule == "rotate":
-            return tuple((shape,) for shape in shapes)
-        return (shapes,)
 
     def _trace(
         self, places: int, shape: Shape, shapes: tuple[Shape, ...]
@@ -251,6 +274,7 @@ class Ascent:
         normalize, schedule = normalizer(self._settings), self._settings.schedule
         palettes = palettes_of(sources)
         done: list[tf.Tensor] = []
+        whole = sources.shape[1], sources.shape[2]
 
         def climb_octave(octave: int, starts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             images, losses = climb(
@@ -258,7 +282,7 @@ class Ascent:
                 starts,
                 palettes,
                 shifts[:, octave],
-                step_size,
+                step_size * step_share(shapes[octave], whole, self._settings),
                 max_loss,
                 normalize=normalize,
                 clipped=schedule != "restore",

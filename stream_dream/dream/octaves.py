@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
+from stream_dream.settings import DreamSettings
+
 Shape = tuple[int, int]
 
 
@@ -34,3 +38,19 @@ def workable_shapes(
     """
     shape = max(shape[0], smallest), max(shape[1], smallest)
     return octave_shapes(shape, octaves, scale, max(2 * stride, smallest))
+
+
+def step_share(shape: Shape, whole: Shape, settings: DreamSettings) -> float:
+    """Return the length of an octave's steps as a share of the coarsest's.
+
+    ``detail ** fineness``, where ``fineness`` runs from 0 at the coarsest octave to 1 at the finest.
+
+    Args:
+        shape: (height, width) of the octave.
+        whole: (height, width) of the finest.
+        settings: ``octaves``, ``octave_scale`` and ``detail`` are used.
+    """
+    if settings.octaves == 1:
+        return 1.0
+    below = math.log(max(whole) / max(shape), settings.octave_scale)
+    return float(settings.detail ** max(0.0, 1 - round(below) / (settings.octaves - 1)))

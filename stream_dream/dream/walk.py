@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from stream_dream.dream.gradient import Gradient
 from stream_dream.dream.normalize import normalizer, palettes_of
-from stream_dream.dream.octaves import Shape
+from stream_dream.dream.octaves import Shape, step_share
 from stream_dream.frame import ImageF
 from stream_dream.image import resize_by_corners, resize_float
 from stream_dream.settings import DreamSettings
@@ -103,7 +103,7 @@ class Walk:
         for octave, shape in enumerate(shapes):
             image, enlarged = resize_by_corners(image, shape), resize_by_corners(original, shape)
             loss = 0.0
-            for step, loss in self._climb(image, steps, rng):
+            for step, loss in self._climb(image, steps, rng, seed.shape[:2]):
                 yield Step(octave, len(shapes), step, steps, loss, image, enlarged, finished=False)
             original = resize_by_corners(seed, shape)
             image = image - enlarged  # not in place: the step before still shows the old one
@@ -125,7 +125,7 @@ class Walk:
             # What the octaves before have grown is part of the picture, seen by this one or not.
             unseen = resize_float(image - seed, shape, antialias=True) if together else None
             loss = 0.0
-            for step, loss in self._climb(change, steps, rng, original):
+            for step, loss in self._climb(change, steps, rng, seed.shape[:2], original):
                 shown = change if unseen is None else change + unseen
                 yield Step(octave, len(shapes), step, steps, loss, shown, original, finished=False)
             # Not into the change: the step before still shows it.
@@ -140,6 +140,7 @@ class Walk:
         image: ImageF,
         steps: int,
         rng: np.random.Generator,
+        whole: Shape,
         original: ImageF | None = None,
     ) -> Iterator[tuple[int, float]]:
         """Take the steps of one octave, up to the one at which the loss exceeds ``max_loss``.
@@ -148,6 +149,7 @@ class Walk:
             image: Where the octave starts; it is changed in place.
             steps: How many.
             rng: Gives the jitter.
+            whole: (height, width) of the finest octave.
             original: What the limit is counted from; None to leave the range open.
 
         Yields:
@@ -156,10 +158,11 @@ class Walk:
         limit = self._settings.max_loss or np.inf
         palette = palettes_of(tf.constant((image if original is None else original)[None]))
         room = None if original is None else room_of(original, self._limit)
+        share = step_share((image.shape[0], image.shape[1]), whole, self._settings)
         for step in range(steps):
             gradient, loss = self._gradient_of(image, rng)
             if loss <= limit:
-                self._take_step(image, self._step_along(gradient, palette), original, room)
+                self._take_step(image, self._step_along(gradient, palette, share), original, room)
             yield step, loss
             if loss > limit:
                 return
@@ -189,11 +192,11 @@ class Walk:
                 )
                 np.clip(original[rows] + grown, 0, 1, out=image[rows])
 
-    def _step_along(self, gradient: ImageF, palette: tf.Tensor) -> ImageF:
+    def _step_along(self, gradient: ImageF, palette: tf.Tensor, share: float) -> ImageF:
         """Return the step: the gradient normalised, times the step size."""
         large = max(gradient.shape[:2]) > _TILED_ABOVE
         normalize = self._normalize_large if large else self._normalize
-        length = tf.fill((1, 1, 1, 1), tf.constant(self._settings.step_size, tf.float32))
+        length = tf.fill((1, 1, 1, 1), tf.constant(self._settings.step_size * share, tf.float32))
         palettes = tf.image.resize(palette, gradient.shape[:2])
         step = normalize(tf.constant(gradient[None]), length, palettes)
         moved: ImageF = np.asarray(step, np.float32)[0]

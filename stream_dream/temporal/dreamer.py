@@ -7,14 +7,14 @@ import time
 import zipfile
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
 
 from stream_dream.errors import SettingsError
 from stream_dream.frame import Flow, Frame, FrameReport, Image8, ImageF, Mask8
-from stream_dream.image import add_residual, fit_size, resize, to_float
+from stream_dream.image import MOST_ENLARGED, add_residual, fit_size, resize, to_float
 from stream_dream.settings import DreamSettings
 from stream_dream.temporal.carry import Carry
 from stream_dream.temporal.flow import FlowEstimator, Motion, in_frame
@@ -31,6 +31,14 @@ class DreamFunction(Protocol):
         self, source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
     ) -> tuple[ImageF, float]:
         """Return the new residual and the loss, from the source and the carried residual."""
+
+
+@runtime_checkable
+class ShotDreamer(DreamFunction, Protocol):
+    """Dreams frames, and finishes the dream that a shot begins with."""
+
+    def begin(self, source: ImageF, rng: np.random.Generator) -> ImageF:
+        """Return the residual that a shot begins with."""
 
 
 class Prepared(NamedTuple):
@@ -159,7 +167,9 @@ class TemporalDreamer:
         begun = time.perf_counter()
         height, width = frame.image.shape[:2]
         display = (width * self._pixel_aspect, float(height))
-        small = resize(frame.image, fit_size(display, self._settings.dream_size))
+        small = resize(
+            frame.image, fit_size(display, self._settings.dream_size, enlarged=MOST_ENLARGED)
+        )
         begins_shot = frame.cut or small.shape != self._newest_shape
         self._newest_shape = small.shape
         if begins_shot:
@@ -186,10 +196,8 @@ class TemporalDreamer:
         if prepared.carry is None or self._residual is None:
             self._begin_shot()
             carried = np.zeros_like(prepared.source)
-            for _ in range(self._settings.warm_up):
-                self._ascend(prepared, carried, self._settings.momentum)
-                residual = self._growth.grow(carried, prepared.source, prepared.room)
-                carried = residual * np.float32(self._settings.persistence)
+            if self._settings.warm_up and isinstance(self._dream, ShotDreamer):
+                carried = self._dream.begin(prepared.source, self._rng)
         else:
             carried = prepared.carry(self._residual)
             self._growth.move(prepared.carry)

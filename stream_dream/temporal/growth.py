@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 GROWN_UP = 20
 # What is new fades into what is not over so many pixels, standard deviation.
 _AGE_BLUR = 4.0
+_CELLS, _EVEN, _MOST_GAIN, _EPS = 12, 1.0, 2.5, 1e-5
 
 
 class Growth:
@@ -90,11 +91,28 @@ class Growth:
             self.age = np.full(shape, float(self._settings.warm_up > 0), np.float32)
         if self.velocity is None:
             return carried
+        gain = self._gain(carried)
         change = self.velocity
-        if self._settings.catch_up and self.age.min() < 1:
-            new = 1 - np.asarray(cv2.GaussianBlur(self.age, (0, 0), _AGE_BLUR), np.float32)
-            gain = 1 + np.float32(self._settings.catch_up) * new
+        if gain is not None:
             change = np.asarray(cv2.multiply(change, cv2.merge([gain] * 3)), np.float32)
         if room is None:
             return np.clip(source + carried + change, 0, 1) - source
         return add_within(carried, change, room)
+
+    def _gain(self, carried: ImageF) -> NDArray[np.float32] | None:
+        """Return how much faster each place grows than usual, (height, width); None for nowhere."""
+        height, width = carried.shape[:2]
+        gain = None
+        if self._settings.evenness:
+            scale = _CELLS / max(height, width)
+            cells = max(1, round(width * scale)), max(1, round(height * scale))
+            energies = cv2.resize(np.square(carried), cells, interpolation=cv2.INTER_AREA).sum(-1)
+            usual = np.median(energies) + _EPS
+            gains = (usual / (energies + _EPS)) ** (self._settings.evenness * _EVEN / 2)
+            gains = np.clip(gains, 1 / _MOST_GAIN, _MOST_GAIN).astype(np.float32)
+            gain = np.asarray(cv2.resize(gains, (width, height)), np.float32)
+        if self._settings.catch_up and self.age is not None and self.age.min() < 1:
+            new = 1 - np.asarray(cv2.GaussianBlur(self.age, (0, 0), _AGE_BLUR), np.float32)
+            faster = 1 + np.float32(self._settings.catch_up) * new
+            gain = faster if gain is None else gain * faster
+        return gain
