@@ -43,7 +43,7 @@ def workable_shapes(
 def step_share(shape: Shape, whole: Shape, settings: DreamSettings) -> float:
     """Return the length of an octave's steps as a share of the coarsest's.
 
-    ``detail ** fineness``, where ``fineness`` runs from 0 at the coarsest octave to 1 at the finest.
+    ``detail ** fineness``, where ``fineness`` goes from 0 at the coarsest to 1 at the finest.
 
     Args:
         shape: (height, width) of the octave.
