@@ -102,9 +102,10 @@ class DreamSettings(Model):
         0.98, ge=0, le=0.995, description="Share of the last dream that survives a frame."
     )
     schedule: Schedule = Field(
-        "together",
-        description="Octaves of a frame: side by side, one after the other, one a frame, or one "
-        "after the other on an enlarged picture whose lost detail is restored.",
+        "alternate",
+        description="Octaves of a frame: the finest and one of the others in turn, all side by "
+        "side, one after the other, one a frame, or one after the other on an enlarged picture "
+        "whose lost detail is restored.",
     )
     gradient_norm: GradientNorm = Field(
         "laplacian", description="What makes gradients comparable: frequency bands, or the whole."
@@ -371,7 +372,7 @@ def for_stills(
     Dreams are computed at ``size`` pixels instead of the usual 480, with as many more octaves, so
     that shapes stay as large in the picture. Octaves come one after the other instead of together,
     so that creatures nest in creatures. What a preset or a user sets explicitly stays, but for two:
-    a preset's octaves are meant for films, and one octave a frame (``rotate``) would be but one.
+    a preset's octaves are meant for films, and octaves in turn would be but one or two of them.
 
     Args:
         dream: The settings of a film, merged from those of a preset and others.
@@ -380,7 +381,8 @@ def for_stills(
     """
     chosen = dream.model_fields_set | {name for name, value in given.items() if value is not None}
     values: dict[str, object] = {}
-    if dream.schedule == "rotate" or (dream.schedule == "together" and "schedule" not in chosen):
+    in_turns = dream.schedule in ("alternate", "rotate")
+    if in_turns or (dream.schedule == "together" and "schedule" not in chosen):
         values["schedule"] = "all"
     if "dream_size" not in chosen:
         values["dream_size"] = size

@@ -87,8 +87,13 @@ class Ascent:
         self.spare = SpareTime()
         self._settings = settings
         self._gradient, self.guide = compose(settings)
+        # Functions of their own: octaves that take turns share their traces.
+        self._of_batch = tf.function(self._gradient.of_batch, autograph=False)
+        self._in_halves = tf.function(self._gradient.in_halves, autograph=False)
         self._walk = Walk(settings, self._gradient, toned=False)
-        nested = "all" if settings.schedule in ("together", "rotate") else settings.schedule
+        nested = (
+            "all" if settings.schedule in ("together", "alternate", "rotate") else settings.schedule
+        )
         shot = settings.model_copy(update={"schedule": nested})
         self._beginning = Walk(shot, self._gradient)
         self._function = lru_cache(TRACES_KEPT)(self._trace)
@@ -194,7 +199,7 @@ class Ascent:
             "sources": _as_tensor(_stacked([start.source for start in starts], places)),
             "carried": _as_tensor(_stacked([start.carried for start in starts], places)),
             "shifts": tf.constant(_stacked(shifts, places).astype(np.int32)),
-            "step_size": tf.constant(self._settings.step_size, tf.float32),
+            "step_sizes": tf.constant(self._step_sizes(shape, shapes), tf.float32),
             "max_loss": tf.constant(self._settings.max_loss or np.inf, tf.float32),
         }
         function = self._function(places, shape, shapes)
@@ -222,7 +227,18 @@ class Ascent:
         shapes = self._octaves(shape, octaves)
         if self._settings.schedule == "rotate":
             return tuple((shape,) for shape in shapes)
+        if self._settings.schedule == "alternate" and len(shapes) > 1:
+            return tuple((coarse, shapes[-1]) for coarse in shapes[-2::-1])
         return (shapes,)
+
+    def _step_sizes(self, shape: Shape, shapes: tuple[Shape, ...]) -> list[float]:
+        """Return the length of the steps of each of a frame's octaves."""
+        settings = self._settings
+        sizes = [settings.step_size * step_share(octave, shape, settings) for octave in shapes]
+        if settings.schedule == "alternate" and len(shapes) > 1:
+            # The coarser ones take turns: what they miss is made up for.
+            sizes[0] *= len(self._turns(shape, settings.octaves))
+        return sizes
 
     def _octaves(self, shape: Shape, octaves: int | None = None) -> tuple[Shape, ...]:
         """Return (height, width) of the octaves, as many as the settings want if not given."""
@@ -240,20 +256,21 @@ class Ascent:
         """Return the ascent for these sizes."""
         images = tf.TensorSpec((places, *shape, 3), tf.float32)
         number = tf.TensorSpec((), tf.float32)
+        sizes = tf.TensorSpec((len(shapes),), tf.float32)
         shifts = tf.TensorSpec((places, len(shapes), None, 2), tf.int32)
 
         def ascend(
             sources: tf.Tensor,
             carried: tf.Tensor,
             shifts: tf.Tensor,
-            step_size: tf.Tensor,
+            step_sizes: tf.Tensor,
             max_loss: tf.Tensor,
         ) -> tuple[tf.Tensor, tf.Tensor]:
             self.traces += 1
-            return self._ascend(sources, carried, shapes, shifts, step_size, max_loss)
+            return self._ascend(sources, carried, shapes, shifts, step_sizes, max_loss)
 
         return tf.function(ascend, autograph=False).get_concrete_function(
-            sources=images, carried=images, shifts=shifts, step_size=number, max_loss=number
+            sources=images, carried=images, shifts=shifts, step_sizes=sizes, max_loss=number
         )
 
     def _ascend(
@@ -262,7 +279,7 @@ class Ascent:
         carried: tf.Tensor,
         shapes: tuple[Shape, ...],
         shifts: tf.Tensor,
-        step_size: tf.Tensor,
+        step_sizes: tf.Tensor,
         max_loss: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Let the octaves ascend from ``clip(sources + carried)``.
@@ -274,7 +291,6 @@ class Ascent:
         normalize, schedule = normalizer(self._settings), self._settings.schedule
         palettes = palettes_of(sources)
         done: list[tf.Tensor] = []
-        whole = sources.shape[1], sources.shape[2]
 
         def climb_octave(octave: int, starts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             images, losses = climb(
@@ -282,7 +298,7 @@ class Ascent:
                 starts,
                 palettes,
                 shifts[:, octave],
-                step_size * step_share(shapes[octave], whole, self._settings),
+                step_sizes[octave],
                 max_loss,
                 normalize=normalize,
                 clipped=schedule != "restore",
@@ -297,14 +313,14 @@ class Ascent:
         if schedule == "restore":
             images, losses = restoring(climb_octave, seeds, shapes)
         else:
-            together = schedule == "together"
+            together = schedule in ("together", "alternate")
             images, losses = adding_up(climb_octave, seeds, shapes, together=together)
         return tf.clip_by_value(images, 0, 1) - sources, losses
 
     def _gradient_function(self, octaves: int) -> GradientFunction:
         # Octaves side by side fill the cores without the halves' overlap.
         side_by_side = self._side_by_side(octaves)
-        return self._gradient.of_batch if side_by_side else self._gradient.in_halves
+        return self._of_batch if side_by_side else self._in_halves
 
     def _side_by_side(self, octaves: int) -> bool:
         return self._settings.schedule == "together" and octaves > 1
