@@ -178,6 +178,7 @@ class DreamSettings(Model):
 
 
 CRF = Field(18, ge=0, le=51, description="Quality of films and WebP: 0 is best.")
+STRENGTH = Field(1.0, ge=0, le=2, description="How much of the dream is shown.")
 
 
 class Excerpt(Model):
@@ -201,6 +202,7 @@ class OutputSettings(Excerpt):
     )
     crf: int = CRF
     audio: bool = Field(True, description="Keep the sound.")
+    strength: float = STRENGTH
     compare: bool = Field(False, description="Show source and dream side by side.")
     mask: Path | None = Field(
         None,
@@ -263,6 +265,7 @@ class LoopSettings(Excerpt):
         "given, 480 for .gif, .webp and .apng, else 1280.",
     )
     crf: int = CRF
+    strength: float = STRENGTH
     repeat: int = Field(1, ge=1, le=10000, description="Turns that a film shows.")
     poster: bool = Field(False, description="Write the first frame beside it, as .png.")
     dither: Dither = Field(
@@ -279,6 +282,7 @@ class LoopSettings(Excerpt):
 class StillSettings(Model):
     """How to write dreamed pictures."""
 
+    strength: float = STRENGTH
     quality: int = Field(95, ge=1, le=100, description="Quality of .jpg and .webp: 100 is best.")
     progress_dir: Path | None = Field(
         None,

@@ -35,13 +35,18 @@ class StillDreamer:
         self._walk = Walk(settings, self._gradient)
 
     def __call__(
-        self, image: Image8, on_step: Callable[[Step], None] = lambda step: None
+        self,
+        image: Image8,
+        on_step: Callable[[Step], None] = lambda step: None,
+        *,
+        strength: float = 1.0,
     ) -> Image8:
         """Dream a picture.
 
         Args:
             image: uint8 RGB (height, width, 3) of any size.
             on_step: Told of each step and each finished octave.
+            strength: How much of the dream the result shows, 0..2.
 
         Returns:
             The dream, of the same shape.
@@ -64,4 +69,4 @@ class StillDreamer:
         for step in self._walk(source, shapes, steps, np.random.default_rng(settings.seed)):
             on_step(step)
             dream = step.image
-        return add_residual(image, np.clip(dream, 0, 1) - source)
+        return add_residual(image, np.clip(dream, 0, 1) - source, strength=strength)
