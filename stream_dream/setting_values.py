@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-Schedule = Literal["alternate", "together", "all", "rotate", "restore"]
+Schedule = Literal["together", "all", "rotate", "restore"]
 GradientNorm = Literal["laplacian", "std", "mean_abs"]
 CameraMotion = Literal["breathe", "sway", "turn", "zoom", "still"]
 Dither = Literal["bayer", "sierra", "none"]

@@ -102,10 +102,9 @@ class DreamSettings(Model):
         0.98, ge=0, le=0.995, description="Share of the last dream that survives a frame."
     )
     schedule: Schedule = Field(
-        "alternate",
-        description="Octaves of a frame: the finest and one of the others in turn, all side by "
-        "side, one after the other, one a frame, or one after the other on an enlarged picture "
-        "whose lost detail is restored.",
+        "together",
+        description="Octaves of a frame: side by side, one after the other, one a frame, or one "
+        "after the other on an enlarged picture whose lost detail is restored.",
     )
     gradient_norm: GradientNorm = Field(
         "laplacian", description="What makes gradients comparable: frequency bands, or the whole."
@@ -385,8 +384,7 @@ def for_stills(
     """
     chosen = dream.model_fields_set | {name for name, value in given.items() if value is not None}
     values: dict[str, object] = {}
-    in_turns = dream.schedule in ("alternate", "rotate")
-    if in_turns or (dream.schedule == "together" and "schedule" not in chosen):
+    if dream.schedule == "rotate" or (dream.schedule == "together" and "schedule" not in chosen):
         values["schedule"] = "all"
     if "dream_size" not in chosen:
         values["dream_size"] = size

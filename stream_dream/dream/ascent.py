@@ -87,9 +87,6 @@ class Ascent:
         self.spare = SpareTime()
         self._settings = settings
         self._gradient, self.guide = compose(settings)
-        # Functions of their own: octaves that take turns share their traces.
-        self._of_batch = tf.function(self._gradient.of_batch, autograph=False)
-        self._in_halves = tf.function(self._gradient.in_halves, autograph=False)
         self._walk = Walk(settings, self._gradient, toned=False)
         nested = (
             "all" if settings.schedule in ("together", "alternate", "rotate") else settings.schedule
@@ -227,18 +224,12 @@ class Ascent:
         shapes = self._octaves(shape, octaves)
         if self._settings.schedule == "rotate":
             return tuple((shape,) for shape in shapes)
-        if self._settings.schedule == "alternate" and len(shapes) > 1:
-            return tuple((coarse, shapes[-1]) for coarse in shapes[-2::-1])
         return (shapes,)
 
     def _step_sizes(self, shape: Shape, shapes: tuple[Shape, ...]) -> list[float]:
         """Return the length of the steps of each of a frame's octaves."""
         settings = self._settings
-        sizes = [settings.step_size * step_share(octave, shape, settings) for octave in shapes]
-        if settings.schedule == "alternate" and len(shapes) > 1:
-            # The coarser ones take turns: what they miss is made up for.
-            sizes[0] *= len(self._turns(shape, settings.octaves))
-        return sizes
+        return [settings.step_size * step_share(octave, shape, settings) for octave in shapes]
 
     def _octaves(self, shape: Shape, octaves: int | None = None) -> tuple[Shape, ...]:
         """Return (height, width) of the octaves, as many as the settings want if not given."""
@@ -313,14 +304,14 @@ class Ascent:
         if schedule == "restore":
             images, losses = restoring(climb_octave, seeds, shapes)
         else:
-            together = schedule in ("together", "alternate")
+            together = schedule == "together"
             images, losses = adding_up(climb_octave, seeds, shapes, together=together)
         return tf.clip_by_value(images, 0, 1) - sources, losses
 
     def _gradient_function(self, octaves: int) -> GradientFunction:
         # Octaves side by side fill the cores without the halves' overlap.
         side_by_side = self._side_by_side(octaves)
-        return self._of_batch if side_by_side else self._in_halves
+        return self._gradient.of_batch if side_by_side else self._gradient.in_halves
 
     def _side_by_side(self, octaves: int) -> bool:
         return self._settings.schedule == "together" and octaves > 1
