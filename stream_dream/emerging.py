@@ -117,7 +117,7 @@ def filmed(
         return
     height, width = source.shape[:2]
     size = fit_size((width, height), _EMERGING_SIDE)
-    steps = dream.octaves * dream.steps * (1 + dream.warm_up)
+    steps = dream.octaves * dream.finishing_steps
     with VideoSink(path, size=size, fps=Fraction(_EMERGING_FPS), overwrite=overwrite) as sink:
         small = resize(source, size)
         sink.write(small)

@@ -123,8 +123,8 @@ class Ascent:
             rng: Gives the jitter.
         """
         self.spare.begin()
-        image, steps = source, self._settings.steps * self._settings.warm_up
-        for step in self._beginning(source, self._octaves(source.shape[:2]), steps, rng):
+        image, shapes = source, self._octaves(source.shape[:2])
+        for step in self._beginning(source, shapes, rng, finished=True):
             image = step.image
         return np.clip(image, 0, 1) - source
 
@@ -215,7 +215,7 @@ class Ascent:
         self.spare.begin()
         loss, seed = 0.0, np.clip(start.source + start.carried, 0, 1)
         image = seed
-        for step in self._walk(seed, shapes, self._settings.steps, start.rng):
+        for step in self._walk(seed, shapes, start.rng):
             image, loss = step.image, step.loss
         return Ascended(np.clip(image, 0, 1) - start.source, loss)
 

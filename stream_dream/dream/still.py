@@ -64,9 +64,8 @@ class StillDreamer:
             stride=self._gradient.stride,
             smallest=self._gradient.smallest,
         )
-        # What the first frame of a shot gets in rounds, a still gets octave by octave.
-        steps = settings.steps * (1 + settings.warm_up)
-        for step in self._walk(source, shapes, steps, np.random.default_rng(settings.seed)):
+        rng = np.random.default_rng(settings.seed)
+        for step in self._walk(source, shapes, rng, finished=True):
             on_step(step)
             dream = step.image
         return add_residual(image, np.clip(dream, 0, 1) - source, strength=strength)
