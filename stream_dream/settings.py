@@ -89,7 +89,7 @@ class DreamSettings(Model):
         0.009, ge=0, le=0.2, description="Length of a step, as a share of the brightness range."
     )
     detail: float = Field(
-        0.6,
+        0.7,
         gt=0,
         le=2,
         description="Length of the finest octave's steps beside the coarsest's: less is softer and "
@@ -148,7 +148,7 @@ class DreamSettings(Model):
         "stays, what flickers averages out.",
     )
     catch_up: float = Field(
-        3.0,
+        1.5,
         ge=0,
         le=5,
         description="How much longer steps are where the picture is new; nothing after 20 frames.",
@@ -160,8 +160,8 @@ class DreamSettings(Model):
         14,
         ge=0,
         le=200,
-        description="How many times the steps of a frame a shot's first frame and a still get, each "
-        "somewhat longer: no slow fade-in.",
+        description="How many times as many steps a shot's first frame and a still get, each a "
+        "little longer: no slow fade-in.",
     )
     tile: int | None = Field(
         None,

@@ -21,7 +21,7 @@ _TILED_ABOVE = 2048
 _TILE = 1024
 # Rows that are changed at a time: a large picture's intermediate results would need much memory.
 _BAND = 256
-# How much longer the steps of a finished dream are than those of one that grows from frame to frame.
+# How much longer the steps of a still are than those of a dream that grows from frame to frame.
 _FINISHING = 1.7
 
 
