@@ -31,7 +31,7 @@ _NATURAL = _COLOUR_COVARIANCE * (3 / np.trace(_COLOUR_COVARIANCE))
 # of the whole picture's strength that a cell counts with: noise in an empty sky is not lifted.
 _CELLS = 14
 _LEAST_STRENGTH = 0.3
-# Share of the way to the same strength everywhere that the largest evenness goes: all the way, weeds
+# How far the largest evenness brings a gradient to the same strength: all the way, weeds
 # cover what is empty.
 _EVENED_SHARE = 0.6
 # Cells along the longer side of a palette, and what keeps dark places from extreme colours.
