@@ -87,10 +87,7 @@ class Ascent:
         self.spare = SpareTime()
         self._settings = settings
         self._gradient, self.guide = compose(settings)
-        self._walk = Walk(settings, self._gradient, toned=False)
-        nested = "all" if settings.schedule in ("together", "rotate") else settings.schedule
-        shot = settings.model_copy(update={"schedule": nested})
-        self._beginning = Walk(shot, self._gradient)
+        self._make_walks()
         self._function = lru_cache(TRACES_KEPT)(self._trace)
         self._prepared: set[tuple[Shape, tuple[Shape, ...]]] = set()
 
@@ -154,6 +151,7 @@ class Ascent:
         """Go on with other numbers: what is traced stays of use."""
         values = {"step_size": step_size, "jitter": jitter, "octaves": octaves}
         self._settings = self._settings.model_copy(update=values)
+        self._make_walks()
 
     def is_ready(self, shape: Shape, octaves: int) -> bool:
         """Tell whether images of (height, width) are dreamed without anything being traced."""
@@ -183,6 +181,14 @@ class Ascent:
         gradient = self._gradient_function(len(images))
         return [gradient(tf.convert_to_tensor(image)[None])[0][0] for image in images]
 
+    def _make_walks(self) -> None:
+        """Prepare what does not fit one TensorFlow call: tiles, and the beginning of a shot."""
+        self._walk = Walk(self._settings, self._gradient, toned=False)
+        schedule = self._settings.schedule
+        nested = "all" if schedule in ("together", "rotate") else schedule
+        shot = self._settings.model_copy(update={"schedule": nested})
+        self._beginning = Walk(shot, self._gradient)
+
     def _run(
         self, starts: Sequence[Start], shapes: tuple[Shape, ...], places: int
     ) -> list[Ascended]:
@@ -190,11 +196,16 @@ class Ascent:
         jitter, shape = min(self._settings.jitter, max(starts[0].shape)), starts[0].shape
         steps = (len(shapes), self._settings.steps, 2)
         shifts = [start.rng.integers(-jitter, jitter + 1, steps) for start in starts]
+        # Not part of a trace: they depend on the number of octaves, which changes.
+        lengths = [
+            self._settings.step_size * step_share(octave, shape, self._settings)
+            for octave in shapes
+        ]
         arguments = {
             "sources": _as_tensor(_stacked([start.source for start in starts], places)),
             "carried": _as_tensor(_stacked([start.carried for start in starts], places)),
             "shifts": tf.constant(_stacked(shifts, places).astype(np.int32)),
-            "step_size": tf.constant(self._settings.step_size, tf.float32),
+            "step_sizes": tf.constant(lengths, tf.float32),
             "max_loss": tf.constant(self._settings.max_loss or np.inf, tf.float32),
         }
         function = self._function(places, shape, shapes)
@@ -240,20 +251,21 @@ class Ascent:
         """Return the ascent for these sizes."""
         images = tf.TensorSpec((places, *shape, 3), tf.float32)
         number = tf.TensorSpec((), tf.float32)
+        numbers = tf.TensorSpec((len(shapes),), tf.float32)
         shifts = tf.TensorSpec((places, len(shapes), None, 2), tf.int32)
 
         def ascend(
             sources: tf.Tensor,
             carried: tf.Tensor,
             shifts: tf.Tensor,
-            step_size: tf.Tensor,
+            step_sizes: tf.Tensor,
             max_loss: tf.Tensor,
         ) -> tuple[tf.Tensor, tf.Tensor]:
             self.traces += 1
-            return self._ascend(sources, carried, shapes, shifts, step_size, max_loss)
+            return self._ascend(sources, carried, shapes, shifts, step_sizes, max_loss)
 
         return tf.function(ascend, autograph=False).get_concrete_function(
-            sources=images, carried=images, shifts=shifts, step_size=number, max_loss=number
+            sources=images, carried=images, shifts=shifts, step_sizes=numbers, max_loss=number
         )
 
     def _ascend(
@@ -262,7 +274,7 @@ class Ascent:
         carried: tf.Tensor,
         shapes: tuple[Shape, ...],
         shifts: tf.Tensor,
-        step_size: tf.Tensor,
+        step_sizes: tf.Tensor,
         max_loss: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Let the octaves ascend from ``clip(sources + carried)``.
@@ -274,7 +286,6 @@ class Ascent:
         normalize, schedule = normalizer(self._settings), self._settings.schedule
         palettes = palettes_of(sources)
         done: list[tf.Tensor] = []
-        whole = sources.shape[1], sources.shape[2]
 
         def climb_octave(octave: int, starts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             images, losses = climb(
@@ -282,7 +293,7 @@ class Ascent:
                 starts,
                 palettes,
                 shifts[:, octave],
-                step_size * step_share(shapes[octave], whole, self._settings),
+                step_sizes[octave],
                 max_loss,
                 normalize=normalize,
                 clipped=schedule != "restore",
