@@ -134,6 +134,7 @@ class TemporalDreamer:
         self._settings = settings
         self._pixel_aspect = float(pixel_aspect)
         self._looping = looping
+        self._rng = np.random.default_rng(settings.seed)
         self._estimate = FlowEstimator()
         self._newest_shape: tuple[int, ...] | None = None
         self._growth = Growth(settings)
