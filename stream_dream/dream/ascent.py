@@ -224,7 +224,7 @@ class Ascent:
         self.spare.begin()
         loss, seed = 0.0, np.clip(start.source + start.carried, 0, 1)
         image = seed
-        for step in self._walk(seed, shapes, self._settings.steps, start.rng):
+        for step in self._walk(seed, shapes, self._settings.steps, start.rng, start.source):
             image, loss = step.image, step.loss
         return Ascended(np.clip(image, 0, 1) - start.source, loss)
 
