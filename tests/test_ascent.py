@@ -179,7 +179,17 @@ def test_unknown_names_suggest_the_nearest(tiny: Make) -> None:
 def test_frames_can_be_dreamed_in_tiles(tiny: Make, schedule: str) -> None:
     source = to_float(synthetic.photo((200, 150)))
     whole, tiled = (
-        ascend(tiny(steps=3, step_size=0.01, schedule=schedule, tile=tile), source)[0]
+        ascend(
+            tiny(
+                steps=3,
+                step_size=0.01,
+                schedule=schedule,
+                tile=tile,
+                whitening=1,  # the finest band depends much on the network's lattice
+                evenness=0,
+            ),
+            source,
+        )[0]
         for tile in (None, 96)
     )
     assert np.corrcoef(whole.ravel(), tiled.ravel())[0, 1] > 0.8
@@ -202,7 +212,13 @@ def test_a_guide_decides_what_grows(tiny: Make, source: ImageF) -> None:
 
 def test_restoring_on_frames_is_the_stills_algorithm(tiny: Make) -> None:
     settings = tiny(
-        schedule="restore", steps=3, octaves=3, gradient_norm="mean_abs", jitter=0, warm_up=0
+        schedule="restore",
+        steps=3,
+        octaves=3,
+        gradient_norm="mean_abs",
+        jitter=0,
+        warm_up=0,
+        dream_size=76,
     )
     image = synthetic.photo((76, 60))  # too small to be halved
     residual, _ = ascend(settings, to_float(image))
