@@ -275,7 +275,15 @@ def begun(settings: DreamSettings, source: ImageF, *, seed: int = 0) -> ImageF:
     return Ascent(settings).begin(source, np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize("schedule", ["together", "all", "rotate", "restore"])
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "together",
+        "restore",
+        pytest.param("all", marks=pytest.mark.real),
+        pytest.param("rotate", marks=pytest.mark.real),
+    ],
+)
 def test_a_shot_begins_with_a_finished_dream(tiny: Make, source: ImageF, schedule: str) -> None:
     settings = tiny(schedule=schedule, warm_up=8, step_size=0.01, limit=0.35)
     residual = begun(settings, source)
