@@ -70,7 +70,8 @@ def add_within(residual: ImageF, change: ImageF, room: Room) -> ImageF:
     Returns:
         float32 (height, width, 3), within the room.
     """
-    limit = np.where(residual > 0, room.up, room.down)
+    # That of the side it ends on: at the very beginning it is on neither.
+    limit = np.where(residual + change > 0, room.up, room.down)
     residual, change = np.clip(residual, -limit, limit), np.clip(change, -limit, limit)
     slowed = 1 + residual * change / (limit * limit)
     # Zero only where one limit meets the other, whose sum is zero as well.

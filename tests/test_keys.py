@@ -13,7 +13,8 @@ from stream_dream.settings import DreamSettings
 @pytest.fixture
 def controls() -> Controls:
     looks = {"dogs": DreamSettings(), "eyes": DreamSettings(octaves=3, persistence=0.9)}
-    return Controls(LiveParameters(glide=0), looks, "dogs")
+    numbers = {"octaves": 2, "step_size": 0.0095, "persistence": 0.98}
+    return Controls(LiveParameters(glide=0, **numbers), looks, "dogs")
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,8 @@ class Growth:
         if gain is not None:
             change = np.asarray(cv2.multiply(change, cv2.merge([gain] * 3)), np.float32)
         if room is None:
-            return np.clip(source + carried + change, 0, 1) - source
+            shown: ImageF = np.clip(source + carried + change, 0, 1)
+            return shown - source
         return add_within(carried, change, room)
 
     def _gain(self, carried: ImageF) -> NDArray[np.float32] | None:
