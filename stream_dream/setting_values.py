@@ -89,6 +89,14 @@ Layers = tuple[Annotated[LayerTarget, BeforeValidator(_parse_layer)], ...]
 Classes = tuple[Annotated[ClassTarget, BeforeValidator(_parse_class)], ...]
 
 
+def _parse_none(value: object) -> object:
+    return None if value == "none" else value
+
+
+OFF = BeforeValidator(_parse_none)
+"""Lets a setting that can be left out be written ``none``: TOML and a command line have no None."""
+
+
 def _parse_seconds(value: object) -> object:
     if not isinstance(value, str):
         return value

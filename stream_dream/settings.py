@@ -10,13 +10,14 @@ import math
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from stream_dream.errors import SettingsError
 from stream_dream.setting_values import (
+    OFF,
     Bytes,
     CameraMotion,
     Classes,
@@ -133,12 +134,12 @@ class DreamSettings(Model):
     keep_colours: bool = Field(
         False, description="Keep the source's own colours and dream in brightness alone."
     )
-    limit: float | None = Field(
+    limit: Annotated[float | None, OFF] = Field(
         0.4,
         gt=0,
         le=1,
         description="Largest change of a colour, approached softly, as a share of the brightness "
-        "range; highlights and shadows take less.",
+        "range; highlights and shadows take less. none lifts it.",
     )
     momentum: float = Field(
         0.85,
@@ -163,14 +164,14 @@ class DreamSettings(Model):
         description="How many times as many steps a shot's first frame and a still get, each a "
         "little longer: no slow fade-in.",
     )
-    tile: int | None = Field(
+    tile: Annotated[int | None, OFF] = Field(
         None,
         ge=16,
         le=8192,
         description="Side of the tiles that gradients are computed in, in pixels, to save memory; "
         "where it is not given, 1024 for dreams above 2048.",
     )
-    max_loss: float | None = Field(
+    max_loss: Annotated[float | None, OFF] = Field(
         None, gt=0, description="Loss above which an octave is not dreamed further."
     )
     dream_size: int = Field(

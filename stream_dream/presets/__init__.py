@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from stream_dream.errors import SettingsError
+from stream_dream.setting_values import OFF
 from stream_dream.settings import (
     DreamSettings,
     LoopSettings,
@@ -74,9 +75,12 @@ def look_text(preset: Preset) -> str:
         if isinstance(value, tuple):
             value = [str(item) for item in value]
         key = typed_name(DreamSettings, field_name)
+        chosen = field_name in preset.dream.model_fields_set
+        if value is None and chosen and OFF in field.metadata:
+            value = "none"
         # JSON's strings, numbers, booleans and lists are TOML's.
         setting = f"{key} =" if value is None else f"{key} = {json.dumps(value, default=str)}"
-        if value is None or field_name not in preset.dream.model_fields_set:
+        if value is None or not chosen:
             setting = f"# {setting}"
         lines.append(f"{setting}  # {field.description}")
     return "\n".join(lines) + "\n"
