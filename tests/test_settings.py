@@ -11,6 +11,8 @@ from stream_dream.presets import DEFAULT_PRESET, load_preset, preset_text, prese
 from stream_dream.setting_values import LayerTarget
 from stream_dream.settings import DreamSettings, OutputSettings, merged, validated
 
+CLASSICS = {"google", "keras_example", "notebook"}
+
 
 @pytest.mark.parametrize(
     ("text", "target"),
@@ -62,10 +64,41 @@ def test_wrong_times_and_sizes(values: dict[str, str]) -> None:
 def test_the_shipped_presets() -> None:
     names = [preset.name for preset in presets()]
     assert names[0] == DEFAULT_PRESET
-    assert {"dogs", "eyes", "spirals", "stripes", "subtle", "wild"} <= set(names)
-    assert all(preset.description for preset in presets())
+    assert {"dogs", "eyes", "spirals", "stripes", "subtle", "wild", *CLASSICS} <= set(names)
+    assert len(set(names) - CLASSICS) >= 14
+    assert all(preset.description and preset.suits for preset in presets())
     looks = [preset.dream for preset in presets()]
     assert len(set(looks)) == len(looks)
+
+
+def test_all_looks_but_the_classics_grow_gently_in_films() -> None:
+    for preset in presets():
+        dream = preset.dream
+        if preset.name not in CLASSICS:
+            assert dream.network == "efficientnet_lite0"
+            assert (dream.steps, dream.schedule, dream.gradient_norm) == (1, "together", "laplacian")
+            assert dream.limit
+            assert dream.momentum
+
+
+@pytest.mark.parametrize("name", sorted(CLASSICS))
+def test_the_classics_grow_as_they_always_did(name: str) -> None:
+    dream = load_preset(name).dream
+    assert dream.limit is None
+    assert (dream.evenness, dream.colours, dream.momentum, dream.catch_up) == (0, 0, 0, 0)
+    assert dream.detail == 1
+    assert dream.warm_up == 0
+
+
+@pytest.mark.parametrize("name", ["limit", "tile", "max_loss"])
+def test_what_can_be_left_out_is_none(tmp_path: Path, name: str) -> None:
+    assert getattr(validated(DreamSettings, {name: "none"}), name) is None
+    with pytest.raises(SettingsError, match=f"{name.replace('_', '-')} cannot be 'nothing'"):
+        validated(DreamSettings, {name: "nothing"})
+    path = tmp_path / "mine.toml"
+    path.write_text(f'{name} = "none"\n')
+    dream = load_preset(path).dream
+    assert (getattr(dream, name), dream.model_fields_set) == (None, {name})
 
 
 def test_the_default_preset_is_the_models_defaults() -> None:
@@ -106,14 +139,14 @@ def test_a_printed_preset_is_the_preset(tmp_path: Path) -> None:
         printed = load_preset(str(path))
         assert (printed.description, printed.dream) == (preset.description, preset.dream)
         assert printed.dream.model_fields_set == preset.dream.model_fields_set
-    assert "\n# dream_size = 480  # " in preset_text("dogs")
+    assert "\n# dream_size = 640  # " in preset_text("dogs")
 
 
 def test_what_is_set_explicitly_is_known(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('extends = "wild"\ndream_size = 480\n')
     mine = load_preset(path).dream
-    assert mine.model_fields_set == {"layer", "octaves", "step_size", "warm_up", "dream_size"}
+    assert mine.model_fields_set == load_preset("wild").dream.model_fields_set | {"dream_size"}
     assert merged(mine, {"class": ["281"]}).model_fields_set == mine.model_fields_set | {"classes"}
     assert merged(mine, {"class": ["281"]}).octaves == mine.octaves
 

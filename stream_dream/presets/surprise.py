@@ -42,42 +42,42 @@ class _Depth:
 
 _LINES = _Depth(
     layers=("block3", "block4", "block5"),
-    octaves=(2, 3),
-    octave_scales=(1.3, 1.5),
-    paces=(0.6, 0.8),
+    octaves=(4, 5),
+    octave_scales=(1.4, 1.5),
+    paces=(0.7, 0.9),
     jitters=(8,),
     suits="drawings, buildings, portraits",
 )
 _ORNAMENT = _Depth(
     layers=("block5", "block6", "block7"),
-    octaves=(2, 3),
-    octave_scales=(1.4, 1.6, 1.8),
+    octaves=(4, 5),
+    octave_scales=(1.4, 1.5, 1.6),
     paces=(0.8, 1.0),
-    jitters=(4, 8),
+    jitters=(8, 16),
     suits="drawings, water, soft shapes",
 )
 _EYES = _Depth(
     layers=("block7", "block8", "block9"),
-    octaves=(2, 3, 4),
-    octave_scales=(1.3, 1.4),
-    paces=(0.9, 1.1),
-    jitters=(4, 8, 16),
+    octaves=(4, 5),
+    octave_scales=(1.4, 1.5),
+    paces=(0.9, 1.0, 1.1),
+    jitters=(8, 16),
     suits="faces, foliage, crowds",
 )
 _CREATURES = _Depth(
     layers=("block9", "block10", "block11"),
-    octaves=(3, 4),
-    octave_scales=(1.3, 1.4),
+    octaves=(4, 5),
+    octave_scales=(1.4, 1.5),
     paces=(1.0, 1.2),
-    jitters=(4, 8, 16),
+    jitters=(8, 16),
     suits="faces and animals, any footage",
 )
 _BEASTS = _Depth(
     layers=("block11", "block12", "block13"),
     octaves=(4, 5),
-    octave_scales=(1.3, 1.4),
+    octave_scales=(1.4,),
     paces=(1.1, 1.3),
-    jitters=(8, 16),
+    jitters=(16, 32),
     suits="landscapes, crowds",
 )
 _DEPTHS = (_LINES, _ORNAMENT, _EYES, _CREATURES, _BEASTS)
@@ -100,7 +100,9 @@ _CHANNELS: tuple[tuple[_Depth, str, int], ...] = (
     (_EYES, "block8", 36),  # knitted ropes, small suns
     (_EYES, "block8", 38),  # black fur, honeycombs
     (_EYES, "block8", 56),  # striped cats, lace
+    (_EYES, "block8", 58),  # arcades
     (_EYES, "block8", 59),  # tentacles
+    (_EYES, "block8", 62),  # hearts of thread, cross-stitch
     (_EYES, "block8", 76),  # a chameleon's skin
     (_EYES, "block8", 82),  # corals full of eyes
     (_EYES, "block8", 85),  # circuit boards, long hair
@@ -116,11 +118,15 @@ _CHANNELS: tuple[tuple[_Depth, str, int], ...] = (
     (_CREATURES, "block10", 106),  # feathers of a peacock
     (_CREATURES, "block10", 110),  # hawks' plumage, stone meanders
     (_BEASTS, "block11", 50),  # beetles
+    (_BEASTS, "block11", 61),  # shells, roses
     (_BEASTS, "block11", 120),  # black dogs with curls
     (_BEASTS, "block11", 125),  # coaches, kettles
     (_BEASTS, "block11", 177),  # anemones
     (_BEASTS, "block12", 110),  # limbs, horned heads
 )
+
+# From nearly free ones to nearly those of the picture.
+_COLOURS = (0.4, 0.6, 0.8)
 
 # The same of classes, beside a layer that gives them a body: alone they are little more than grain.
 _CLASSES = ("leopard", "lion", "macaw", "peacock", "snail", "tiger")
@@ -141,6 +147,7 @@ def surprise(seed: int) -> Preset:
         "octave_scale": _pick(rng, depth.octave_scales),
         "step_size": round(_pick(rng, depth.paces) * DreamSettings().step_size, 5),
         "jitter": _pick(rng, depth.jitters),
+        "colours": _pick(rng, _COLOURS),
         "seed": seed,
     }
     return Preset(
