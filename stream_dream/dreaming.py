@@ -67,7 +67,8 @@ class Writer:
 
         Args:
             write: Takes the images, in order.
-            output: Their size, and whether the source stands beside the dream.
+            output: Their size, how much of the dream they show, and whether the source stands
+                beside it.
             on_report: Takes the report on each frame that was written.
             mask: Has a mask for each frame; None to show all of the dream.
             checksums: True to add the image's checksum to its report.
@@ -83,7 +84,7 @@ class Writer:
         """Write one frame."""
         begun = time.perf_counter()
         mask = None if self._mask is None else next(self._mask)
-        image = dreamed.compose(self._output.size, mask)
+        image = dreamed.compose(self._output.size, mask, strength=self._output.strength)
         if self._output.compare:
             image = _beside(resize(dreamed.frame.image, image.shape[1::-1]), image)
         composed = time.perf_counter()

@@ -44,9 +44,19 @@ def make_folder(folder: Path) -> None:
 class OctaveFiles:
     """Writes the picture as it stands after each octave."""
 
-    def __init__(self, folder: Path | None, source: Path, overwrite: bool) -> None:
-        """Take the folder, which is made (None: nothing is written), and the picture's name."""
+    def __init__(
+        self, folder: Path | None, source: Path, overwrite: bool, *, strength: float = 1.0
+    ) -> None:
+        """Take where to write, and what.
+
+        Args:
+            folder: The folder, which is made; None to write nothing.
+            source: The picture, which gives its name.
+            overwrite: True if what exists may be replaced.
+            strength: How much of the dream is shown, 0..2.
+        """
         self._folder, self._stem, self._overwrite = folder, source.stem, overwrite
+        self._strength = strength
         if folder is not None:
             make_folder(folder)
 
@@ -55,16 +65,26 @@ class OctaveFiles:
         if self._folder is None or not step.finished:
             return
         path = self._folder / f"{self._stem}-octave-{step.octave + 1:02}.png"
-        write_picture(Picture(_to_8_bits(step.image)), path, overwrite=self._overwrite)
+        write_picture(Picture(_shown(step, self._strength)), path, overwrite=self._overwrite)
 
 
 class Emerging:
     """Films the dream while it emerges."""
 
-    def __init__(self, sink: VideoSink, source: Image8, steps: int) -> None:
-        """Take where to film, the source at the film's size, and how many steps there will be."""
+    def __init__(
+        self, sink: VideoSink, source: Image8, steps: int, *, strength: float = 1.0
+    ) -> None:
+        """Take where to film, and what.
+
+        Args:
+            sink: Takes the images.
+            source: The source at the film's size.
+            steps: How many steps there will be.
+            strength: How much of the dream is shown, 0..2.
+        """
         self._sink = sink
         self._source = source
+        self._strength = strength
         self._every = max(1, steps // _EMERGING_FRAMES)
         self._count = 0
 
@@ -73,7 +93,7 @@ class Emerging:
         if not step.finished:
             self._count += 1
             if self._count % self._every == 0:
-                self._sink.write(laid_over(self._source, step))
+                self._sink.write(laid_over(self._source, step, strength=self._strength))
 
     def hold(self, dream: Image8) -> None:
         """Show the finished dream for a while."""
@@ -84,7 +104,12 @@ class Emerging:
 
 @contextmanager
 def filmed(
-    path: Path | None, source: Image8, dream: DreamSettings, overwrite: bool
+    path: Path | None,
+    source: Image8,
+    dream: DreamSettings,
+    overwrite: bool,
+    *,
+    strength: float = 1.0,
 ) -> Iterator[Emerging | None]:
     """Film a dream, if there is a path to film it to; Ctrl-C keeps what was filmed."""
     if path is None:
@@ -92,12 +117,12 @@ def filmed(
         return
     height, width = source.shape[:2]
     size = fit_size((width, height), _EMERGING_SIDE)
-    steps = dream.octaves * dream.steps * (1 + dream.warm_up)
+    steps = dream.octaves * dream.finishing_steps
     with VideoSink(path, size=size, fps=Fraction(_EMERGING_FPS), overwrite=overwrite) as sink:
         small = resize(source, size)
         sink.write(small)
         try:
-            yield Emerging(sink, small, steps)
+            yield Emerging(sink, small, steps, strength=strength)
         except KeyboardInterrupt as stop:
             kept = sink.keep_partial()
             if kept is not None:
@@ -105,9 +130,17 @@ def filmed(
             raise
 
 
-def laid_over(source: Image8, step: Step) -> Image8:
+def laid_over(source: Image8, step: Step, *, strength: float = 1.0) -> Image8:
     """Lay what has been dreamed so far, at whatever octave, over the source with all its detail."""
-    return add_residual(source, np.clip(step.image, 0, 1) - np.clip(step.original, 0, 1))
+    residual = np.clip(step.image, 0, 1) - np.clip(step.original, 0, 1)
+    return add_residual(source, residual, strength=strength)
+
+
+def _shown(step: Step, strength: float) -> Image8:
+    """Return the picture as it stands, at the size of its octave."""
+    if strength != 1:
+        return laid_over(_to_8_bits(step.original), step, strength=strength)
+    return _to_8_bits(step.image)
 
 
 def _to_8_bits(image: ImageF) -> Image8:

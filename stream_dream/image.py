@@ -122,20 +122,28 @@ def fit_size(
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def add_residual(image: Image8, residual: NDArray[np.float32], mask: Mask8 | None = None) -> Image8:
-    """Return ``clip(image + mask * resize(residual))`` at the image's own size.
+def add_residual(
+    image: Image8,
+    residual: NDArray[np.float32],
+    mask: Mask8 | None = None,
+    *,
+    strength: float = 1.0,
+) -> Image8:
+    """Return ``clip(image + mask * resize(strength * residual))`` at the image's own size.
 
     Args:
         image: uint8 RGB, (height, width, 3).
         residual: What dreaming added, float32 in [-1, 1], of any size; it is resized to the image.
         mask: How much of it shows, uint8 (height, width) of the image: 255 is all, 0 is nothing.
+        strength: How much of it shows everywhere, 0..2: 1 is all, 2 is twice as much.
 
     Returns:
-        uint8 RGB, (height, width, 3). Where residual or mask is 0 the image comes back exactly.
+        uint8 RGB, (height, width, 3). Where residual, mask or strength is 0 the image comes back
+        exactly.
     """
     height, width = image.shape[:2]
     # Saturating 16-bit integers: a quarter of the time of floats at 1280x720, exact to one level.
-    levels = np.rint(residual * np.float32(255)).astype(np.int16)
+    levels = np.rint(residual * np.float32(255 * strength)).astype(np.int16)
     if levels.shape[:2] != (height, width):
         growing = height * width > levels.shape[0] * levels.shape[1]
         interpolation = cv2.INTER_CUBIC if growing else cv2.INTER_AREA

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from stream_dream.setting_values import Model, Names, Size
-from stream_dream.settings import DreamSettings
+from stream_dream.settings import STRENGTH, DreamSettings
 
 Turn = Literal["0", "90", "180", "270"]
 
@@ -65,7 +65,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 class ShowParameters(Model):
     """What a show has beside the dream's own parameters."""
 
-    strength: float = Field(1.0, ge=0, le=2, description="How much of the dream is shown.")
+    strength: float = STRENGTH
     target_fps: float = Field(25.0, ge=1, le=120, description="Frames per second to hold.")
     glide: float = Field(
         1.0, ge=0, le=60, description="Seconds in which a parameter or look changes."

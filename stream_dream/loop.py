@@ -92,7 +92,7 @@ def make_loop(
     source, target = Path(source), Path(target)
     _check_output(source, target, settings, overwrite=overwrite)
     cycle = make_cycle(source, target, settings, cuts=stations[0].cuts)
-    dream = _Dream(cycle, stations)
+    dream = _Dream(cycle, stations, settings.strength)
     write = partial(_write, dream=dream, settings=settings)
     try:
         with single_threads():
@@ -109,7 +109,7 @@ def make_loop(
         fps=cycle.fps,
         size=sink.written_size,
         rounds=dream.orbit.rounds,
-        seam=dream.orbit.seam,
+        seam=dream.orbit.seam * settings.strength,
         seconds=time.perf_counter() - begun,
         notes=(*cycle.notes, *_notes(sink, settings, cycle.fps)),
     )
@@ -118,14 +118,20 @@ def make_loop(
 class _Dream:
     """The frames of a cycle, and what is dreamed on them."""
 
-    def __init__(self, cycle: Cycle, stations: Sequence[DreamSettings]) -> None:
-        """Build the networks, and paint the frames at dream size."""
+    def __init__(self, cycle: Cycle, stations: Sequence[DreamSettings], strength: float) -> None:
+        """Build the networks, and paint the frames at dream size.
+
+        Args:
+            cycle: The frames.
+            stations: How to dream.
+            strength: How much of the dream is shown, 0..2.
+        """
         # TensorFlow is imported here and not earlier: a wrong path is reported at once.
         with hushed():
             from stream_dream.dream.ascent import Ascent
             from stream_dream.dream.morph import Morph
 
-        self.cycle = cycle
+        self.cycle, self._strength = cycle, strength
         ascents = [Ascent(station) for station in stations]
         dream = ascents[0] if len(ascents) == 1 else Morph(ascents, cycle.frames)
         self._guides = [
@@ -149,9 +155,9 @@ class _Dream:
 
     def image(self, index: int) -> Image8:
         """Return a frame of the loop, dreamed, at full size."""
-        if self._size == self.cycle.size:
-            return add_residual(self._small[index], self.orbit.residual(index))
-        return add_residual(self.cycle.view(index, self.cycle.size), self.orbit.residual(index))
+        same = self._size == self.cycle.size
+        source = self._small[index] if same else self.cycle.view(index, self.cycle.size)
+        return add_residual(source, self.orbit.residual(index), strength=self._strength)
 
     def _prepared(self, count: int) -> Prepared:
         index = count % self.cycle.frames

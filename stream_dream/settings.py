@@ -80,13 +80,13 @@ class DreamSettings(Model):
         description="Layer that the guide takes over; all that are dreamed if none is given.",
         json_schema_extra={"metavar": "NAME[=WEIGHT]"},
     )
-    octaves: int = Field(4, ge=1, le=12, description="Scales of the image pyramid.")
+    octaves: int = Field(5, ge=1, le=12, description="Scales of the image pyramid.")
     octave_scale: float = Field(
         1.4, ge=1.05, le=4, description="Size ratio between neighbouring octaves."
     )
     steps: int = Field(1, ge=1, le=200, description="Ascent steps per octave and frame.")
     step_size: float = Field(
-        0.013, ge=0, le=0.2, description="Length of a step, as a share of the brightness range."
+        0.009, ge=0, le=0.2, description="Length of a step, as a share of the brightness range."
     )
     detail: float = Field(
         0.7,
@@ -99,7 +99,7 @@ class DreamSettings(Model):
         16, ge=0, le=512, description="Largest random shift before a gradient, in dream pixels."
     )
     persistence: float = Field(
-        0.98, ge=0, le=0.995, description="Share of the last dream that survives a frame."
+        0.99, ge=0, le=0.995, description="Share of the last dream that survives a frame."
     )
     schedule: Schedule = Field(
         "together",
@@ -110,21 +110,21 @@ class DreamSettings(Model):
         "laplacian", description="What makes gradients comparable: frequency bands, or the whole."
     )
     whitening: float = Field(
-        0.7,
+        0.8,
         ge=0,
         le=1,
         description="How far the gradient's frequency bands are brought to the same strength: 0 "
         "leaves fine fur, 1 lifts large stains of colour.",
     )
     evenness: float = Field(
-        0.6,
+        1.0,
         ge=0,
         le=1,
         description="How far the gradient is brought to the same strength all over the picture: 0 "
         "leaves hot spots.",
     )
     colours: float = Field(
-        0.7,
+        0.5,
         ge=0,
         le=1,
         description="Colours that grow: 0 is the free gradient, 1 those of natural pictures, "
@@ -134,14 +134,14 @@ class DreamSettings(Model):
         False, description="Keep the source's own colours and dream in brightness alone."
     )
     limit: float | None = Field(
-        0.35,
+        0.4,
         gt=0,
         le=1,
         description="Largest change of a colour, approached softly, as a share of the brightness "
         "range; highlights and shadows take less.",
     )
     momentum: float = Field(
-        0.8,
+        0.85,
         ge=0,
         le=0.95,
         description="Share of a frame's change that goes on in the next: what grows steadily "
@@ -157,7 +157,11 @@ class DreamSettings(Model):
         1, ge=1, le=8, description="Frames from one gradient to the next; the dream flows between."
     )
     warm_up: int = Field(
-        20, ge=0, le=200, description="Extra rounds on the first frame of a shot: no slow fade-in."
+        14,
+        ge=0,
+        le=200,
+        description="How many times as many steps a shot's first frame and a still get, each a "
+        "little longer: no slow fade-in.",
     )
     tile: int | None = Field(
         None,
@@ -170,13 +174,19 @@ class DreamSettings(Model):
         None, gt=0, description="Loss above which an octave is not dreamed further."
     )
     dream_size: int = Field(
-        480, ge=16, le=8192, description="Longer side at which gradients are computed, in pixels."
+        640, ge=16, le=8192, description="Longer side at which gradients are computed, in pixels."
     )
     cuts: bool = Field(True, description="Start afresh at cuts.")
     seed: int = Field(0, ge=0, lt=2**63, description="Start of the random numbers.")
 
+    @property
+    def finishing_steps(self) -> int:
+        """Steps per octave of a still, and of the frame that a shot begins with."""
+        return self.steps * max(1, self.warm_up)
+
 
 CRF = Field(18, ge=0, le=51, description="Quality of films and WebP: 0 is best.")
+STRENGTH = Field(1.0, ge=0, le=2, description="How much of the dream is shown.")
 
 
 class Excerpt(Model):
@@ -200,6 +210,7 @@ class OutputSettings(Excerpt):
     )
     crf: int = CRF
     audio: bool = Field(True, description="Keep the sound.")
+    strength: float = STRENGTH
     compare: bool = Field(False, description="Show source and dream side by side.")
     mask: Path | None = Field(
         None,
@@ -262,6 +273,7 @@ class LoopSettings(Excerpt):
         "given, 480 for .gif, .webp and .apng, else 1280.",
     )
     crf: int = CRF
+    strength: float = STRENGTH
     repeat: int = Field(1, ge=1, le=10000, description="Turns that a film shows.")
     poster: bool = Field(False, description="Write the first frame beside it, as .png.")
     dither: Dither = Field(
@@ -278,6 +290,7 @@ class LoopSettings(Excerpt):
 class StillSettings(Model):
     """How to write dreamed pictures."""
 
+    strength: float = STRENGTH
     quality: int = Field(95, ge=1, le=100, description="Quality of .jpg and .webp: 100 is best.")
     progress_dir: Path | None = Field(
         None,
@@ -371,7 +384,7 @@ def for_stills(
     Dreams are computed at ``size`` pixels instead of the usual 480, with as many more octaves, so
     that shapes stay as large in the picture. Octaves come one after the other instead of together,
     so that creatures nest in creatures. What a preset or a user sets explicitly stays, but for two:
-    a preset's octaves are meant for films, and one octave a frame (``rotate``) would be but one.
+    a preset's octaves are meant for films, and octaves in turn would be but one or two of them.
 
     Args:
         dream: The settings of a film, merged from those of a preset and others.

@@ -185,8 +185,9 @@ class _Worker:
         if self._dreamer is None:
             self._dreamer = _dreamer(self._settings)
         source = visible_image(picture)
-        octaves = OctaveFiles(self._still.progress_dir, job.source, self._overwrite)
-        with filmed(self._still.out, source, self._settings, self._overwrite) as film:
+        still, overwrite, strength = self._still, self._overwrite, self._still.strength
+        octaves = OctaveFiles(still.progress_dir, job.source, overwrite, strength=strength)
+        with filmed(still.out, source, self._settings, overwrite, strength=strength) as film:
 
             def follow(step: Step) -> None:
                 self._newest = step
@@ -195,7 +196,7 @@ class _Worker:
                 if film is not None:
                     film(step)
 
-            dream = self._dreamer(source, follow)
+            dream = self._dreamer(source, follow, strength=strength)
             if film is not None:
                 film.hold(dream)
         return self._write(dream, picture, job.target)
@@ -205,7 +206,7 @@ class _Worker:
         others = f"; {len(summary.written)} are done" if summary.written else ""
         if self._newest is None or picture is None:
             return f"interrupted before the first step of {job.source}: nothing was written{others}"
-        grown = laid_over(visible_image(picture), self._newest)
+        grown = laid_over(visible_image(picture), self._newest, strength=self._still.strength)
         kept = self._write(grown, picture, interrupted_name(job.target), overwrite=False)
         return f"interrupted: {job.source} as far as it came is in {kept}{others}"
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from stream_dream.frame import ImageF
 
 # Share of the way to black and to white that a dream may go: it ends before they are reached.
-_SHARE = np.float32(0.85)
+_SHARE = np.float32(0.9)
 # How far the darkest places may brighten and the brightest darken, and how much more others may:
 # blacks stay black and skies bright.
-_LEAST, _SLOPE = np.float32(0.12), np.float32(1.5)
+_LEAST, _SLOPE = np.float32(0.2), np.float32(2.0)
 # A level: no room at all would keep a residual from being carried on to where there is some.
 _SMALLEST = np.float32(1 / 255)
 # Cells along the longer side whose mean colour a dream must not change.

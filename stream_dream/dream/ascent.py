@@ -88,7 +88,9 @@ class Ascent:
         self._settings = settings
         self._gradient, self.guide = compose(settings)
         self._walk = Walk(settings, self._gradient, toned=False)
-        nested = "all" if settings.schedule in ("together", "rotate") else settings.schedule
+        nested = (
+            "all" if settings.schedule in ("together", "alternate", "rotate") else settings.schedule
+        )
         shot = settings.model_copy(update={"schedule": nested})
         self._beginning = Walk(shot, self._gradient)
         self._function = lru_cache(TRACES_KEPT)(self._trace)
@@ -121,8 +123,8 @@ class Ascent:
             rng: Gives the jitter.
         """
         self.spare.begin()
-        image, steps = source, self._settings.steps * self._settings.warm_up
-        for step in self._beginning(source, self._octaves(source.shape[:2]), steps, rng):
+        image, shapes = source, self._octaves(source.shape[:2])
+        for step in self._beginning(source, shapes, rng, finished=True):
             image = step.image
         return np.clip(image, 0, 1) - source
 
@@ -194,7 +196,7 @@ class Ascent:
             "sources": _as_tensor(_stacked([start.source for start in starts], places)),
             "carried": _as_tensor(_stacked([start.carried for start in starts], places)),
             "shifts": tf.constant(_stacked(shifts, places).astype(np.int32)),
-            "step_size": tf.constant(self._settings.step_size, tf.float32),
+            "step_sizes": tf.constant(self._step_sizes(shape, shapes), tf.float32),
             "max_loss": tf.constant(self._settings.max_loss or np.inf, tf.float32),
         }
         function = self._function(places, shape, shapes)
@@ -213,7 +215,7 @@ class Ascent:
         self.spare.begin()
         loss, seed = 0.0, np.clip(start.source + start.carried, 0, 1)
         image = seed
-        for step in self._walk(seed, shapes, self._settings.steps, start.rng):
+        for step in self._walk(seed, shapes, start.rng):
             image, loss = step.image, step.loss
         return Ascended(np.clip(image, 0, 1) - start.source, loss)
 
@@ -223,6 +225,11 @@ class Ascent:
         if self._settings.schedule == "rotate":
             return tuple((shape,) for shape in shapes)
         return (shapes,)
+
+    def _step_sizes(self, shape: Shape, shapes: tuple[Shape, ...]) -> list[float]:
+        """Return the length of the steps of each of a frame's octaves."""
+        settings = self._settings
+        return [settings.step_size * step_share(octave, shape, settings) for octave in shapes]
 
     def _octaves(self, shape: Shape, octaves: int | None = None) -> tuple[Shape, ...]:
         """Return (height, width) of the octaves, as many as the settings want if not given."""
@@ -240,20 +247,21 @@ class Ascent:
         """Return the ascent for these sizes."""
         images = tf.TensorSpec((places, *shape, 3), tf.float32)
         number = tf.TensorSpec((), tf.float32)
+        sizes = tf.TensorSpec((len(shapes),), tf.float32)
         shifts = tf.TensorSpec((places, len(shapes), None, 2), tf.int32)
 
         def ascend(
             sources: tf.Tensor,
             carried: tf.Tensor,
             shifts: tf.Tensor,
-            step_size: tf.Tensor,
+            step_sizes: tf.Tensor,
             max_loss: tf.Tensor,
         ) -> tuple[tf.Tensor, tf.Tensor]:
             self.traces += 1
-            return self._ascend(sources, carried, shapes, shifts, step_size, max_loss)
+            return self._ascend(sources, carried, shapes, shifts, step_sizes, max_loss)
 
         return tf.function(ascend, autograph=False).get_concrete_function(
-            sources=images, carried=images, shifts=shifts, step_size=number, max_loss=number
+            sources=images, carried=images, shifts=shifts, step_sizes=sizes, max_loss=number
         )
 
     def _ascend(
@@ -262,7 +270,7 @@ class Ascent:
         carried: tf.Tensor,
         shapes: tuple[Shape, ...],
         shifts: tf.Tensor,
-        step_size: tf.Tensor,
+        step_sizes: tf.Tensor,
         max_loss: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Let the octaves ascend from ``clip(sources + carried)``.
@@ -274,7 +282,6 @@ class Ascent:
         normalize, schedule = normalizer(self._settings), self._settings.schedule
         palettes = palettes_of(sources)
         done: list[tf.Tensor] = []
-        whole = sources.shape[1], sources.shape[2]
 
         def climb_octave(octave: int, starts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             images, losses = climb(
@@ -282,7 +289,7 @@ class Ascent:
                 starts,
                 palettes,
                 shifts[:, octave],
-                step_size * step_share(shapes[octave], whole, self._settings),
+                step_sizes[octave],
                 max_loss,
                 normalize=normalize,
                 clipped=schedule != "restore",

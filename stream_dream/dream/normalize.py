@@ -31,6 +31,9 @@ _NATURAL = _COLOUR_COVARIANCE * (3 / np.trace(_COLOUR_COVARIANCE))
 # of the whole picture's strength that a cell counts with: noise in an empty sky is not lifted.
 _CELLS = 14
 _LEAST_STRENGTH = 0.3
+# How far the largest evenness brings a gradient to the same strength: all the way, weeds
+# cover what is empty.
+_EVENED_SHARE = 0.6
 # Cells along the longer side of a palette, and what keeps dark places from extreme colours.
 _PALETTE_CELLS = 24
 _PALETTE_BASE = 0.1
@@ -68,7 +71,7 @@ def by_laplacian(
     Each band is divided by its root mean square to the power of ``whitening``: 0 leaves the fine
     grain that a plain gradient mostly is, 1 lifts the lowest band, large stains of colour, as high
     as all others. And by its local root mean square, as far as it differs from that of the whole
-    band, to the power of ``evenness``: hot spots stop taking the whole step.
+    band, to the power of 0.6 ``evenness``: hot spots stop taking the whole step.
 
     Args:
         gradients: float32 (batch, height, width, 3).
@@ -108,7 +111,10 @@ def _evened(band: tf.Tensor, evenness: float) -> tf.Tensor:
     cells = [max(2, round(side / max(height, width) * _CELLS)) for side in (height, width)]
     local = tf.image.resize(energies, cells, method="area")
     mean = tf.reduce_mean(local, axis=(1, 2), keepdims=True)
-    gains = tf.pow(mean / tf.maximum(local, _LEAST_STRENGTH**2 * mean + _EPSILON**2), evenness / 2)
+    gains = tf.pow(
+        mean / tf.maximum(local, _LEAST_STRENGTH**2 * mean + _EPSILON**2),
+        evenness * _EVENED_SHARE / 2,
+    )
     return band * tf.image.resize(gains, (height, width))
 
 

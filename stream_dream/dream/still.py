@@ -35,13 +35,18 @@ class StillDreamer:
         self._walk = Walk(settings, self._gradient)
 
     def __call__(
-        self, image: Image8, on_step: Callable[[Step], None] = lambda step: None
+        self,
+        image: Image8,
+        on_step: Callable[[Step], None] = lambda step: None,
+        *,
+        strength: float = 1.0,
     ) -> Image8:
         """Dream a picture.
 
         Args:
             image: uint8 RGB (height, width, 3) of any size.
             on_step: Told of each step and each finished octave.
+            strength: How much of the dream the result shows, 0..2.
 
         Returns:
             The dream, of the same shape.
@@ -59,9 +64,8 @@ class StillDreamer:
             stride=self._gradient.stride,
             smallest=self._gradient.smallest,
         )
-        # What the first frame of a shot gets in rounds, a still gets octave by octave.
-        steps = settings.steps * (1 + settings.warm_up)
-        for step in self._walk(source, shapes, steps, np.random.default_rng(settings.seed)):
+        rng = np.random.default_rng(settings.seed)
+        for step in self._walk(source, shapes, rng, finished=True):
             on_step(step)
             dream = step.image
-        return add_residual(image, np.clip(dream, 0, 1) - source)
+        return add_residual(image, np.clip(dream, 0, 1) - source, strength=strength)

@@ -21,6 +21,8 @@ _TILED_ABOVE = 2048
 _TILE = 1024
 # Rows that are changed at a time: a large picture's intermediate results would need much memory.
 _BAND = 256
+# How much longer the steps of a still are than those of a dream that grows from frame to frame.
+_FINISHING = 1.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +84,25 @@ class Walk:
         self._normalize_large = tf.function(self._normalize, autograph=False)
 
     def __call__(
-        self, seed: ImageF, shapes: Sequence[Shape], steps: int, rng: np.random.Generator
+        self,
+        seed: ImageF,
+        shapes: Sequence[Shape],
+        rng: np.random.Generator,
+        *,
+        finished: bool = False,
     ) -> Iterator[Step]:
         """Yield every step, and every finished octave; the last one has the size of the seed.
 
         Args:
             seed: Where to start, float32 (height, width, 3) in [0, 1].
             shapes: (height, width) of the octaves, small to large.
-            steps: How many each octave gets.
             rng: Gives the jitter, and where tiles lie.
+            finished: True for a finished dream; else the steps of a frame are taken.
         """
+        steps = self._settings.steps
+        self._step_size = self._settings.step_size
+        if finished and self._settings.warm_up:
+            steps, self._step_size = self._settings.finishing_steps, _FINISHING * self._step_size
         restoring = self._settings.schedule == "restore"
         return (self._restoring if restoring else self._adding_up)(seed, shapes, steps, rng)
 
@@ -196,7 +207,7 @@ class Walk:
         """Return the step: the gradient normalised, times the step size."""
         large = max(gradient.shape[:2]) > _TILED_ABOVE
         normalize = self._normalize_large if large else self._normalize
-        length = tf.fill((1, 1, 1, 1), tf.constant(self._settings.step_size * share, tf.float32))
+        length = tf.fill((1, 1, 1, 1), tf.constant(self._step_size * share, tf.float32))
         palettes = tf.image.resize(palette, gradient.shape[:2])
         step = normalize(tf.constant(gradient[None]), length, palettes)
         moved: ImageF = np.asarray(step, np.float32)[0]

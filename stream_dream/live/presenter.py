@@ -9,8 +9,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from stream_dream.frame import Image8
 from stream_dream.live.camera import Camera
 from stream_dream.live.controls import Controls
@@ -86,7 +84,7 @@ class Presenter:
         dreamed = presented.dreamed
         if dreamed is not None:
             self._dreamed += 1
-            self.last = self._composed(dreamed)
+            self.last = dreamed.compose(strength=self._controls.parameters().strength)
         if self.last is None:
             return
         for action in self._controls.pressed():
@@ -102,12 +100,6 @@ class Presenter:
                 listener(self.status)
             except Exception:  # whoever listens, the show goes on
                 log.exception("a listener of the show failed")
-
-    def _composed(self, dreamed: Dreamed) -> Image8:
-        strength = self._controls.parameters().strength
-        if strength != 1:
-            dreamed = dreamed._replace(residual=dreamed.residual * np.float32(strength))
-        return dreamed.compose()
 
     def _give_up(self, view: View) -> None:
         self._message = view.problem or ""

@@ -13,8 +13,8 @@ from stream_dream.temporal.flow import Motion, Warp
 # What the previous frame does not show starts from the dream that the flow finds in its place: from
 # nothing, a bare trail would follow all that moves. Where the place looks different the dream there
 # belongs to another thing, and most of it goes.
-_HIDDEN_WEIGHT = np.float32(0.8)
-_UNLIKE_WEIGHT = np.float32(0.3)
+_HIDDEN_WEIGHT = np.float32(0.7)
+_UNLIKE_WEIGHT = np.float32(0.2)
 
 
 class Carry:

@@ -76,17 +76,24 @@ class Dreamed(NamedTuple):
     residual: ImageF
     report: FrameReport
 
-    def compose(self, size: tuple[int, int] | None = None, mask: Mask8 | None = None) -> Image8:
-        """Return the dream, ``clip(source + mask * residual)``, uint8 RGB.
+    def compose(
+        self,
+        size: tuple[int, int] | None = None,
+        mask: Mask8 | None = None,
+        *,
+        strength: float = 1.0,
+    ) -> Image8:
+        """Return the dream, ``clip(source + mask * strength * residual)``, uint8 RGB.
 
-        The residual lives on where the mask hides it: a mask that moves uncovers a grown dream.
+        The residual lives on where it is not shown: a mask that moves uncovers a grown dream.
 
         Args:
             size: (width, height) of the result; the source's own by default.
             mask: How much of the dream shows, uint8 (height, width) of the result; all by default.
+            strength: How much of it shows everywhere, 0..2.
         """
         image = self.frame.image if size is None else resize(self.frame.image, size)
-        return add_residual(image, self.residual, mask)
+        return add_residual(image, self.residual, mask, strength=strength)
 
 
 class TemporalDreamer:

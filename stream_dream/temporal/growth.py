@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 GROWN_UP = 20
 # What is new fades into what is not over so many pixels, standard deviation.
 _AGE_BLUR = 4.0
-_CELLS, _EVEN, _MOST_GAIN, _EPS = 12, 1.0, 2.5, 1e-5
+# Cells along the longer side in which a dream is brought to the same strength, by gains up to
+# this, and an energy far below that of any dream.
+_CELLS, _MOST_GAIN, _LEAST_ENERGY = 12, 2.5, 1e-5
 
 
 class Growth:
@@ -120,8 +122,8 @@ class Growth:
             scale = _CELLS / max(height, width)
             cells = max(1, round(width * scale)), max(1, round(height * scale))
             energies = cv2.resize(np.square(carried), cells, interpolation=cv2.INTER_AREA).sum(-1)
-            usual = np.median(energies) + _EPS
-            gains = (usual / (energies + _EPS)) ** (self.settings.evenness * _EVEN / 2)
+            energies += _LEAST_ENERGY
+            gains = (np.median(energies) / energies) ** self.settings.evenness
             gains = np.clip(gains, 1 / _MOST_GAIN, _MOST_GAIN).astype(np.float32)
             gain = np.asarray(cv2.resize(gains, (width, height)), np.float32)
         if self.settings.catch_up and self.age is not None and self.age.min() < 1:
