@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from stream_dream.frame import ImageF
 from stream_dream.image import fit_size
@@ -110,13 +109,10 @@ def without_large_areas(change: ImageF, *, in_place: bool = False) -> ImageF:
     change = change if in_place else change.copy()
     height, width = change.shape[:2]
     cells = fit_size((width, height), _AREAS)
-    means = cv2.resize(change, cells, interpolation=cv2.INTER_AREA)
-    cv2.subtract(change, cv2.resize(means, (width, height)), dst=change)
-    # In between cells a little is left, and over hundreds of frames it would add up.
-    cv2.subtract(change, cv2.mean(change), dst=change)
+    means = cv2.resize(change, cells, interpolation=cv2.INTER_AREA).reshape(*cells[::-1], 3)
+    areas = cv2.resize(means, (width, height))
+    # In between cells a little would be left, and over hundreds of frames it would add up.
+    means += np.subtract(cv2.mean(change), cv2.mean(areas))[:3].astype(np.float32)
+    cv2.resize(means, (width, height), dst=areas)
+    cv2.subtract(change, areas, dst=change)
     return change
-
-
-def mean_colour(image: ImageF) -> NDArray[np.float32]:
-    """Return the mean of each channel, float32 (3,)."""
-    return np.array(cv2.mean(image)[:3], np.float32)

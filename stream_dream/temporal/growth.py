@@ -125,17 +125,16 @@ class Growth:
         # Smooth maps: computed small.
         small = max(1, width // _COARSER), max(1, height // _COARSER)
         gain = None
-        if self.settings.evenness:
-            scale = _CELLS / max(height, width)
-            cells = max(1, round(width * scale)), max(1, round(height * scale))
-            energies = cv2.resize(np.square(carried), cells, interpolation=cv2.INTER_AREA).sum(-1)
-            energies += _LEAST_ENERGY
-            gains = (np.median(energies) / energies) ** self.settings.evenness
-            gains = np.clip(gains, 1 / _MOST_GAIN, _MOST_GAIN).astype(np.float32)
-            gain = np.asarray(cv2.resize(gains, (width, height)), np.float32)
-        if self.settings.catch_up and self.age is not None and self.age.min() < 1:
-            new = 1 - np.asarray(cv2.GaussianBlur(self.age, (0, 0), _AGE_BLUR), np.float32)
-            faster = 1 + np.float32(self.settings.catch_up) * new
+        if settings.evenness:
+            cells = fit_size((width, height), _CELLS)
+            squares = cv2.resize(np.square(carried), cells, interpolation=_AREA)
+            energies = squares.reshape(*cells[::-1], 3).sum(axis=-1) + _LEAST_ENERGY
+            gains = (np.median(energies) / energies) ** settings.evenness
+            gain = cv2.resize(np.clip(gains, 1 / _MOST_GAIN, _MOST_GAIN), small)
+        if settings.catch_up and self.age is not None and self.age.min() < 1:
+            age = cv2.resize(self.age, small, interpolation=_AREA)
+            new = 1 - cv2.GaussianBlur(age, (0, 0), _AGE_BLUR / _COARSER)
+            faster = 1 + settings.catch_up * new
             gain = faster if gain is None else gain * faster
         if gain is None:
             return None
