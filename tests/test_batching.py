@@ -108,8 +108,8 @@ def test_a_batch_dreams_as_each_shot_alone(tiny: Make, schedule: str, norm: str)
     alone = [dream_shot(ascent, settings, frames) for frames in shots]
     ascent.sizes.clear()
     assert_alike(dream_batched(ascent, settings, shots), alone)
-    # Warm-up of two rounds; then three shots for two frames, two for one more, one for the rest.
-    assert ascent.sizes == [3] * 4 + [2] + [1] * 2
+    # Three shots for two frames, two for one more, one for the rest.
+    assert ascent.sizes == [3] * 2 + [2] + [1] * 2
 
 
 @pytest.mark.real
@@ -153,7 +153,7 @@ def test_each_image_has_its_own_loss_and_stops_for_itself(tiny: Make) -> None:
     for one, other in zip(together, alone, strict=True):
         assert np.abs(one.residual - other.residual).max() < 1e-4
         assert one.loss == pytest.approx(other.loss, rel=1e-4)
-    assert len({round(one.loss, 4) for one in together}) == 3
+    assert len({round(one.loss, 6) for one in together}) == 3
     strengths = [np.abs(one.residual).max() for one in together]
     assert strengths[0] < strengths[1]
 
@@ -197,7 +197,7 @@ def test_different_shapes_are_dreamed_in_turn(tiny: Make) -> None:
     alone = [dream_shot(ascent, settings, frames) for frames in shots]
     ascent.sizes.clear()
     assert_alike(dream_batched(ascent, settings, shots), alone)
-    assert sorted(ascent.sizes) == [1] * 3 + [2] * 3
+    assert sorted(ascent.sizes) == [1] * 2 + [2] * 2
 
 
 def test_shots_that_begin_later_join(tiny: Make) -> None:
@@ -338,7 +338,8 @@ def test_starts_that_do_not_fit_together_are_refused(tiny: Make) -> None:
         {},
         {"schedule": "rotate", "gradient_norm": "std", "octaves": 3},
         {"schedule": "all", "gradient_norm": "mean_abs", "steps": 2, "max_loss": 40.0},
-        {"class": ["tabby cat"], "layer": ["block10=0.05"]},
+        # By more octaves one rounded number makes a dream of its own.
+        {"class": ["tabby cat"], "layer": ["block10=0.05"], "octaves": 2},
     ],
 )
 def test_a_batch_of_real_shots_dreams_as_each_alone(values: dict[str, Any]) -> None:

@@ -13,7 +13,8 @@ from stream_dream.settings import DreamSettings
 @pytest.fixture
 def controls() -> Controls:
     looks = {"dogs": DreamSettings(), "eyes": DreamSettings(octaves=3, persistence=0.9)}
-    return Controls(LiveParameters(glide=0), looks, "dogs")
+    numbers = {"octaves": 2, "step_size": 0.0095, "persistence": 0.98}
+    return Controls(LiveParameters(glide=0, **numbers), looks, "dogs")
 
 
 @pytest.mark.parametrize(
@@ -42,11 +43,12 @@ def test_codes_of_every_system(name: str, codes: list[int]) -> None:
     [
         ("up", "strength", 1.05),
         ("down", "strength", 0.95),
-        ("right", "step_size", 0.0099),
-        ("left", "step_size", 0.008182),
-        ("-", "octaves", 3),
-        ("]", "persistence", 0.995),
-        ("[", "persistence", 0.985),
+        ("right", "step_size", 0.01045),
+        ("left", "step_size", 0.008636),
+        ("+", "octaves", 3),
+        ("-", "octaves", 1),
+        ("]", "persistence", 0.985),
+        ("[", "persistence", 0.975),
     ],
 )
 def test_a_step_changes_one_parameter(

@@ -33,6 +33,7 @@ FLOORS = (
     ("dream",),
     ("networks",),
     ("media",),
+    ("tone",),
     ("image",),
     ("frame",),
     ("presets",),

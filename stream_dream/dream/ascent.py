@@ -87,12 +87,7 @@ class Ascent:
         self.spare = SpareTime()
         self._settings = settings
         self._gradient, self.guide = compose(settings)
-        self._walk = Walk(settings, self._gradient, toned=False)
-        nested = (
-            "all" if settings.schedule in ("together", "alternate", "rotate") else settings.schedule
-        )
-        shot = settings.model_copy(update={"schedule": nested})
-        self._beginning = Walk(shot, self._gradient)
+        self._make_walks()
         self._function = lru_cache(TRACES_KEPT)(self._trace)
         self._prepared: set[tuple[Shape, tuple[Shape, ...]]] = set()
 
@@ -156,6 +151,7 @@ class Ascent:
         """Go on with other numbers: what is traced stays of use."""
         values = {"step_size": step_size, "jitter": jitter, "octaves": octaves}
         self._settings = self._settings.model_copy(update=values)
+        self._make_walks()
 
     def is_ready(self, shape: Shape, octaves: int) -> bool:
         """Tell whether images of (height, width) are dreamed without anything being traced."""
@@ -185,6 +181,14 @@ class Ascent:
         gradient = self._gradient_function(len(images))
         return [gradient(tf.convert_to_tensor(image)[None])[0][0] for image in images]
 
+    def _make_walks(self) -> None:
+        """Prepare what does not fit one TensorFlow call: tiles, and the beginning of a shot."""
+        self._walk = Walk(self._settings, self._gradient, toned=False)
+        schedule = self._settings.schedule
+        nested = "all" if schedule in ("together", "rotate") else schedule
+        shot = self._settings.model_copy(update={"schedule": nested})
+        self._beginning = Walk(shot, self._gradient)
+
     def _run(
         self, starts: Sequence[Start], shapes: tuple[Shape, ...], places: int
     ) -> list[Ascended]:
@@ -192,11 +196,16 @@ class Ascent:
         jitter, shape = min(self._settings.jitter, max(starts[0].shape)), starts[0].shape
         steps = (len(shapes), self._settings.steps, 2)
         shifts = [start.rng.integers(-jitter, jitter + 1, steps) for start in starts]
+        # Not part of a trace: they depend on the number of octaves, which changes.
+        lengths = [
+            self._settings.step_size * step_share(octave, shape, self._settings)
+            for octave in shapes
+        ]
         arguments = {
             "sources": _as_tensor(_stacked([start.source for start in starts], places)),
             "carried": _as_tensor(_stacked([start.carried for start in starts], places)),
             "shifts": tf.constant(_stacked(shifts, places).astype(np.int32)),
-            "step_sizes": tf.constant(self._step_sizes(shape, shapes), tf.float32),
+            "step_sizes": tf.constant(lengths, tf.float32),
             "max_loss": tf.constant(self._settings.max_loss or np.inf, tf.float32),
         }
         function = self._function(places, shape, shapes)
@@ -215,7 +224,7 @@ class Ascent:
         self.spare.begin()
         loss, seed = 0.0, np.clip(start.source + start.carried, 0, 1)
         image = seed
-        for step in self._walk(seed, shapes, start.rng):
+        for step in self._walk(seed, shapes, start.rng, source=start.source):
             image, loss = step.image, step.loss
         return Ascended(np.clip(image, 0, 1) - start.source, loss)
 
@@ -225,11 +234,6 @@ class Ascent:
         if self._settings.schedule == "rotate":
             return tuple((shape,) for shape in shapes)
         return (shapes,)
-
-    def _step_sizes(self, shape: Shape, shapes: tuple[Shape, ...]) -> list[float]:
-        """Return the length of the steps of each of a frame's octaves."""
-        settings = self._settings
-        return [settings.step_size * step_share(octave, shape, settings) for octave in shapes]
 
     def _octaves(self, shape: Shape, octaves: int | None = None) -> tuple[Shape, ...]:
         """Return (height, width) of the octaves, as many as the settings want if not given."""
@@ -247,7 +251,7 @@ class Ascent:
         """Return the ascent for these sizes."""
         images = tf.TensorSpec((places, *shape, 3), tf.float32)
         number = tf.TensorSpec((), tf.float32)
-        sizes = tf.TensorSpec((len(shapes),), tf.float32)
+        numbers = tf.TensorSpec((len(shapes),), tf.float32)
         shifts = tf.TensorSpec((places, len(shapes), None, 2), tf.int32)
 
         def ascend(
@@ -261,7 +265,7 @@ class Ascent:
             return self._ascend(sources, carried, shapes, shifts, step_sizes, max_loss)
 
         return tf.function(ascend, autograph=False).get_concrete_function(
-            sources=images, carried=images, shifts=shifts, step_sizes=sizes, max_loss=number
+            sources=images, carried=images, shifts=shifts, step_sizes=numbers, max_loss=number
         )
 
     def _ascend(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -61,15 +61,13 @@ class BatchedAscent:
         self._waiting: list[_Call] = []
 
     @contextmanager
-    def member(self) -> Iterator[Callable[..., Ascended]]:
+    def member(self) -> Iterator[BatchedAscent]:
         """Take part until the block is left; the others wait for each frame that is dreamed in it.
 
         Enter it when the first frame is at hand.
 
         Yields:
-            What dreams one frame, called like an ``Ascent``, by one thread at a time. It raises
-            ``SettingsError`` for frames that are dreamed in tiles, and whatever goes wrong in a
-            call for all members.
+            What dreams one frame, called like an ``Ascent``, by one thread at a time.
 
         Raises:
             RuntimeError: There are as many members as there may be.
@@ -79,17 +77,26 @@ class BatchedAscent:
                 raise RuntimeError(f"all {self._most} members of the batch are at work")
             self._at_work += 1
         try:
-            yield self._dream
+            yield self
         finally:
             with self._changed:
                 self._at_work -= 1
                 # It may have been the last one that the others waited for.
                 self._changed.notify_all()
 
-    def _dream(
+    def begin(self, source: ImageF, rng: np.random.Generator) -> ImageF:
+        """Return the residual that a shot begins with, as ``Ascent`` does; nobody is waited for."""
+        return self._ascent.begin(source, rng)
+
+    def __call__(
         self, source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
     ) -> Ascended:
-        """Ascend from ``clip(source + carried)`` as soon as all members ask for it."""
+        """Ascend from ``clip(source + carried)`` as soon as all members ask for it.
+
+        Raises:
+            SettingsError: The frame is dreamed in tiles.
+            Exception: Whatever goes wrong in a call for all members.
+        """
         call = _Call(Start(source, carried, index, rng))
         if self._ascent.is_tiled(call.start.shape):
             height, width = call.start.shape

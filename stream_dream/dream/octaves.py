@@ -53,4 +53,6 @@ def step_share(shape: Shape, whole: Shape, settings: DreamSettings) -> float:
     if settings.octaves == 1:
         return 1.0
     below = math.log(max(whole) / max(shape), settings.octave_scale)
-    return float(settings.detail ** max(0.0, 1 - round(below) / (settings.octaves - 1)))
+    fineness = 1 - round(below) / (settings.octaves - 1)
+    # Pictures that the network finds too small are dreamed larger than they are.
+    return float(settings.detail ** min(1.0, max(0.0, fineness)))

@@ -89,6 +89,7 @@ class Walk:
         shapes: Sequence[Shape],
         rng: np.random.Generator,
         *,
+        source: ImageF | None = None,
         finished: bool = False,
     ) -> Iterator[Step]:
         """Yield every step, and every finished octave; the last one has the size of the seed.
@@ -97,6 +98,8 @@ class Walk:
             seed: Where to start, float32 (height, width, 3) in [0, 1].
             shapes: (height, width) of the octaves, small to large.
             rng: Gives the jitter, and where tiles lie.
+            source: Gives the colours of what grows, float32, shaped as the seed; the seed does if
+                it is not given.
             finished: True for a finished dream; else the steps of a frame are taken.
         """
         steps = self._settings.steps
@@ -104,17 +107,24 @@ class Walk:
         if finished and self._settings.warm_up:
             steps, self._step_size = self._settings.finishing_steps, _FINISHING * self._step_size
         restoring = self._settings.schedule == "restore"
-        return (self._restoring if restoring else self._adding_up)(seed, shapes, steps, rng)
+        palette = palettes_of(tf.constant((seed if source is None else source)[None]))
+        way = self._restoring if restoring else self._adding_up
+        return way(seed, shapes, steps, rng, palette)
 
     def _restoring(
-        self, seed: ImageF, shapes: Sequence[Shape], steps: int, rng: np.random.Generator
+        self,
+        seed: ImageF,
+        shapes: Sequence[Shape],
+        steps: int,
+        rng: np.random.Generator,
+        palette: tf.Tensor,
     ) -> Iterator[Step]:
         original = resize_by_corners(seed, shapes[0])
         image = original.copy()
         for octave, shape in enumerate(shapes):
             image, enlarged = resize_by_corners(image, shape), resize_by_corners(original, shape)
             loss = 0.0
-            for step, loss in self._climb(image, steps, rng, seed.shape[:2]):
+            for step, loss in self._climb(image, steps, rng, palette, seed.shape[:2]):
                 yield Step(octave, len(shapes), step, steps, loss, image, enlarged, finished=False)
             original = resize_by_corners(seed, shape)
             image = image - enlarged  # not in place: the step before still shows the old one
@@ -124,7 +134,12 @@ class Walk:
             yield Step(octave, len(shapes), steps - 1, steps, loss, image, original, finished=True)
 
     def _adding_up(
-        self, seed: ImageF, shapes: Sequence[Shape], steps: int, rng: np.random.Generator
+        self,
+        seed: ImageF,
+        shapes: Sequence[Shape],
+        steps: int,
+        rng: np.random.Generator,
+        palette: tf.Tensor,
     ) -> Iterator[Step]:
         # In place wherever it can be: a photo of 24 megapixels is 288 MB here.
         together = self._settings.schedule == "together"
@@ -136,7 +151,8 @@ class Walk:
             # What the octaves before have grown is part of the picture, seen by this one or not.
             unseen = resize_float(image - seed, shape, antialias=True) if together else None
             loss = 0.0
-            for step, loss in self._climb(change, steps, rng, seed.shape[:2], original):
+            climb = self._climb(change, steps, rng, palette, seed.shape[:2], original)
+            for step, loss in climb:
                 shown = change if unseen is None else change + unseen
                 yield Step(octave, len(shapes), step, steps, loss, shown, original, finished=False)
             # Not into the change: the step before still shows it.
@@ -151,6 +167,7 @@ class Walk:
         image: ImageF,
         steps: int,
         rng: np.random.Generator,
+        palette: tf.Tensor,
         whole: Shape,
         original: ImageF | None = None,
     ) -> Iterator[tuple[int, float]]:
@@ -160,6 +177,7 @@ class Walk:
             image: Where the octave starts; it is changed in place.
             steps: How many.
             rng: Gives the jitter.
+            palette: Colours of its surroundings; see ``normalize.palettes_of``.
             whole: (height, width) of the finest octave.
             original: What the limit is counted from; None to leave the range open.
 
@@ -167,7 +185,6 @@ class Walk:
             Number of the step, and the loss before it.
         """
         limit = self._settings.max_loss or np.inf
-        palette = palettes_of(tf.constant((image if original is None else original)[None]))
         room = None if original is None else room_of(original, self._limit)
         share = step_share((image.shape[0], image.shape[1]), whole, self._settings)
         for step in range(steps):

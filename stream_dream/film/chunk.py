@@ -240,6 +240,10 @@ class _Member:
             self._dream = self._ascent if tiled else self._stack.enter_context(member())
         return self._dream(source, carried, index=index, rng=rng)
 
+    def begin(self, source: ImageF, rng: np.random.Generator) -> ImageF:
+        """Return the residual that a shot begins with."""
+        return self._ascent.begin(source, rng)
+
     def leave(self) -> None:
         """Let the others go on without this one."""
         self._stack.close()

@@ -141,6 +141,7 @@ class TemporalDreamer:
         self._settings = settings
         self._pixel_aspect = float(pixel_aspect)
         self._looping = looping
+        self._rng = np.random.default_rng(settings.seed)
         self._estimate = FlowEstimator()
         self._newest_shape: tuple[int, ...] | None = None
         self._growth = Growth(settings)
@@ -301,7 +302,7 @@ class TemporalDreamer:
 
     def _ascend(self, prepared: Prepared, carried: ImageF, momentum: float) -> float:
         """Let an ascent give the dream a push; return its loss."""
-        # Counts the rounds of a warm-up too: a rotating octave goes round in them as well.
+        # Counts ascents, not frames: with a cadence every octave has its turn as well.
         index, self._index = self._index, self._index + 1
         residual, loss = self._dream(prepared.source, carried, index=index, rng=self._rng)
         self._growth.push(residual - carried, momentum)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_dream.frame import ImageF
+from stream_dream.image import fit_size
 from stream_dream.settings import DreamSettings
 from stream_dream.tone import Room, add_within, without_large_areas
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 GROWN_UP = 20
 # What is new fades into what is not over so many pixels, standard deviation.
 _AGE_BLUR = 4.0
+_COARSER = 4
+_AREA = cv2.INTER_AREA
 # Cells along the longer side in which a dream is brought to the same strength, by gains up to
 # this, and an energy far below that of any dream.
 _CELLS, _MOST_GAIN, _LEAST_ENERGY = 12, 2.5, 1e-5
@@ -111,23 +114,27 @@ class Growth:
         if gain is not None:
             change = np.asarray(cv2.multiply(change, cv2.merge([gain] * 3)), np.float32)
         if room is None:
-            return np.asarray(np.clip(source + carried + change, 0, 1) - source, np.float32)
+            shown: ImageF = np.clip(source + carried + change, 0, 1)
+            return shown - source
         return add_within(carried, change, room)
 
     def _gain(self, carried: ImageF) -> NDArray[np.float32] | None:
         """Return how much faster each place grows than usual, (height, width); None for nowhere."""
-        height, width = carried.shape[:2]
+        settings, (height, width) = self.settings, carried.shape[:2]
+        # Smooth maps: computed small.
+        small = max(1, width // _COARSER), max(1, height // _COARSER)
         gain = None
-        if self.settings.evenness:
-            scale = _CELLS / max(height, width)
-            cells = max(1, round(width * scale)), max(1, round(height * scale))
-            energies = cv2.resize(np.square(carried), cells, interpolation=cv2.INTER_AREA).sum(-1)
-            energies += _LEAST_ENERGY
-            gains = (np.median(energies) / energies) ** self.settings.evenness
-            gains = np.clip(gains, 1 / _MOST_GAIN, _MOST_GAIN).astype(np.float32)
-            gain = np.asarray(cv2.resize(gains, (width, height)), np.float32)
-        if self.settings.catch_up and self.age is not None and self.age.min() < 1:
-            new = 1 - np.asarray(cv2.GaussianBlur(self.age, (0, 0), _AGE_BLUR), np.float32)
-            faster = 1 + np.float32(self.settings.catch_up) * new
+        if settings.evenness:
+            cells = fit_size((width, height), _CELLS)
+            squares = cv2.resize(cv2.multiply(carried, carried), cells, interpolation=_AREA)
+            energies = squares.sum(axis=-1) + _LEAST_ENERGY
+            gains = (np.median(energies) / energies) ** settings.evenness
+            gain = cv2.resize(np.clip(gains, 1 / _MOST_GAIN, _MOST_GAIN), small)
+        if settings.catch_up and self.age is not None and self.age.min() < 1:
+            age = cv2.resize(self.age, small, interpolation=_AREA)
+            new = 1 - cv2.GaussianBlur(age, (0, 0), _AGE_BLUR / _COARSER)
+            faster = 1 + settings.catch_up * new
             gain = faster if gain is None else gain * faster
-        return gain
+        if gain is None:
+            return None
+        return np.asarray(cv2.resize(gain.astype(np.float32), (width, height)), np.float32)
