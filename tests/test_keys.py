@@ -43,11 +43,12 @@ def test_codes_of_every_system(name: str, codes: list[int]) -> None:
     [
         ("up", "strength", 1.05),
         ("down", "strength", 0.95),
-        ("right", "step_size", 0.0099),
-        ("left", "step_size", 0.008182),
-        ("-", "octaves", 3),
-        ("]", "persistence", 0.995),
-        ("[", "persistence", 0.985),
+        ("right", "step_size", 0.01045),
+        ("left", "step_size", 0.008636),
+        ("+", "octaves", 3),
+        ("-", "octaves", 1),
+        ("]", "persistence", 0.985),
+        ("[", "persistence", 0.975),
     ],
 )
 def test_a_step_changes_one_parameter(
