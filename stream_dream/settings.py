@@ -141,10 +141,10 @@ class DreamSettings(Model):
         "range; highlights and shadows take less.",
     )
     momentum: float = Field(
-        0.85,
+        0.87,
         ge=0,
         le=0.95,
-        description="Share of a frame's change that goes on in the next: what grows steadily "
+        description="Share of an ascent's change that goes on after the next: what grows steadily "
         "stays, what flickers averages out.",
     )
     catch_up: float = Field(
