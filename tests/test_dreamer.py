@@ -312,8 +312,11 @@ def test_a_dream_does_not_stay_behind_on_what_covers_it() -> None:
     alike[:, 8:] = 0
     carried = Carry(Motion(flow, visible, alike), persistence=0.5)(np.ones((8, 12, 3), np.float32))
     np.testing.assert_allclose(carried[:, :4], 0.5)
-    np.testing.assert_allclose(carried[:, 4:8], 0.5 * 0.8, rtol=1e-6)
-    np.testing.assert_allclose(carried[:, 8:], 0.5 * 0.3, rtol=1e-6)
+    hidden, unlike = carried[:, 4:8], carried[:, 8:]
+    assert hidden.min() == hidden.max()
+    assert unlike.min() == unlike.max()
+    # Where nothing is known most goes, and more where it looks different; but not all.
+    assert 0.05 < unlike.max() < 0.2 < hidden.min() < 0.45
 
 
 def test_a_looping_dreamer_repeats_what_is_random(tiny: Make) -> None:

@@ -151,7 +151,7 @@ def test_step_size_zero_changes_nothing(tiny: Make, schedule: str) -> None:
 
 def test_every_step_is_told(tiny: Make) -> None:
     steps: list[Step] = []
-    settings = tiny(octaves=2, octave_scale=1.5, steps=2, warm_up=1, schedule="all", dream_size=96)
+    settings = tiny(octaves=2, octave_scale=1.5, steps=2, warm_up=2, schedule="all", dream_size=96)
     StillDreamer(settings)(synthetic.photo((96, 66)), steps.append)
     expected = [(0, 0), (0, 1), (0, 2), (0, 3), (0, 3), (1, 0), (1, 1), (1, 2), (1, 3), (1, 3)]
     assert [(step.octave, step.step) for step in steps] == expected
@@ -166,9 +166,9 @@ def test_octaves_dreamed_together_do_not_see_each_other(tiny: Make, tile: int | 
     coarse, fine = (33, 45), (66, 90)
 
     def changes(schedule: str, *ways: list[Shape]) -> list[F32]:
-        settings = tiny(schedule=schedule, step_size=0.02, tile=tile)
+        settings = tiny(schedule=schedule, step_size=0.02, steps=2, tile=tile)
         walk, rng = Walk(settings, compose(settings)[0]), np.random.default_rng(0)
-        return [list(walk(seed, way, 2, rng))[-1].image - seed for way in ways]
+        return [list(walk(seed, way, rng))[-1].image - seed for way in ways]
 
     (together,) = changes("together", [coarse, fine])
     (in_turn,) = changes("all", [coarse, fine])
