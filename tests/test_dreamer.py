@@ -337,7 +337,7 @@ def test_the_dream_goes_on_at_another_size(tiny: Callable[..., DreamSettings]) -
     carried: list[ImageF] = []
 
     def dream(source: ImageF, start: ImageF, **_: object) -> tuple[ImageF, float]:
-        carried.append(start.copy())
+        carried.append(start.copy())  # the dream grows on in place
         return start + spread(source.shape, 0.1), 0.0
 
     dreamer = TemporalDreamer(dream, tiny(**{**FULL, "persistence": 0.9, "dream_size": 64}))

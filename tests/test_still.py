@@ -166,7 +166,7 @@ def test_octaves_dreamed_together_do_not_see_each_other(tiny: Make, tile: int | 
     coarse, fine = (33, 45), (66, 90)
 
     def changes(schedule: str, *ways: list[Shape]) -> list[F32]:
-        settings = tiny(schedule=schedule, steps=2, step_size=0.02, tile=tile)
+        settings = tiny(schedule=schedule, step_size=0.02, steps=2, tile=tile)
         walk, rng = Walk(settings, compose(settings)[0]), np.random.default_rng(0)
         return [list(walk(seed, way, rng))[-1].image - seed for way in ways]
 
