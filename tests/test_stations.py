@@ -32,8 +32,10 @@ def test_a_still_passes_through_layers_near_its_own() -> None:
 def test_a_still_passes_through_what_was_chosen() -> None:
     several = merged(DOGS, {"layer": ["block10:4,42=2"]})
     assert way(several, motion="still") == ["block10:4=2", "block10:42=2"]
-    mixed = merged(DOGS, {"layer": ["block3", "block8=0.5"]})
-    assert way(mixed, motion="still") == ["block3", "block8=0.5"]
+    layers = {"layer": ["block3", "block8=0.5"]}
+    assert way(merged(DOGS, layers), motion="still", given=layers) == ["block3", "block8=0.5"]
+    # What a look mixes by itself belongs together.
+    assert way(merged(DOGS, layers), motion="still")[0] == "block3"
     classes = merged(DOGS, {"class": ["tabby cat", "lorikeet=0.5"]})
     assert way(classes, motion="still") == ["tabby cat", "lorikeet=0.5"]
 
