@@ -85,7 +85,7 @@ def test_how_strong_a_dream_becomes_depends_on_neither(momentum: float, cadence:
     dreamer = TemporalDreamer(dream, settings(**values))
     image = np.full((*SHAPE, 3), 128, np.uint8)
     found = []
-    for index in range(200):
+    for index in range(1000):
         dreamed = dreamer.ascend(dreamer.prepare(Frame(image, index)))
         found.append(strength(dreamed.residual))
     # 0.005 a frame, of which 0.97 stay.
