@@ -44,8 +44,11 @@ from stream_dream.temporal.dreamer import TemporalDreamer
 Row = dict[str, Any]
 Ways = dict[str, DreamSettings]
 
-# The default of version 0.1; settings that have come since are switched off.
+# The default of version 0.1; settings that have come since are switched off. Half of a step was
+# shown a frame later: that is momentum.
 BEFORE = PLAIN_GROWTH | {
+    "layer": ["block10"],
+    "momentum": 0.5,
     "octaves": 2,
     "octave_scale": 1.3,
     "steps": 1,
@@ -72,16 +75,18 @@ FRAMES = 70
 # What remembers nothing begins as many frames before the judged ones: traced and in step by then.
 LEAD = 5
 # The judging network takes longer than the dream.
-CLARITY_EVERY = 5
+CLARITY_EVERY = 3
 # Of the table, in characters.
 WIDTH = 120
 
 
 def film_ways(name: str, look: DreamSettings) -> Ways:
-    """Return the settings that are compared on clips, all at one dream size."""
-    same = {key: getattr(look, key) for key in (*SUBJECT, "dream_size")}
+    """Return the settings that are compared on clips."""
+    same = {key: getattr(look, key) for key in SUBJECT}
+    size = {"dream_size": look.dream_size}
     ways = {
         "full": validated(DreamSettings, same | FULL),
+        f"full at {look.dream_size}": validated(DreamSettings, same | FULL | size),
         "before": validated(DreamSettings, same | BEFORE),
         name: look,
     }
@@ -248,7 +253,7 @@ def main() -> None:
     preset = load_preset(arguments.preset)
     name = "default" if preset.name == DEFAULT_PRESET else preset.name
     cv2.setNumThreads(1)  # as in a render
-    judge = Ascent(load_preset(DEFAULT_PRESET).dream)
+    judge = Ascent(validated(DreamSettings, {"layer": ["block10"]}))
     rows: list[Row] = []
     for picture in chosen:
         if picture in CLIPS:

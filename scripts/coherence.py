@@ -25,7 +25,17 @@ def known(values: Mapping[str, Any]) -> dict[str, Any]:
 
 # Growth as it was at first, whatever the defaults have become since.
 PLAIN_GROWTH = known(
-    {"whitening": 1, "colours": 0, "evenness": 0, "momentum": 0, "catch_up": 0, "limit": None}
+    {
+        "whitening": 1,
+        "evenness": 0,
+        "colours": 0,
+        "detail": 1,
+        "limit": None,
+        "momentum": 0,
+        "catch_up": 0,
+        "cadence": 1,
+        "dream_size": 480,
+    }
 )
 
 # What a still needs, on every frame: the field's usual way.

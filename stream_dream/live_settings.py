@@ -45,6 +45,11 @@ def _same(name: str) -> Any:
     return copy.copy(DreamSettings.model_fields[name])
 
 
+def _usual(name: str) -> Any:
+    """Take over the default of a knob whose range is another in shows."""
+    return DreamSettings.model_fields[name].default
+
+
 Side = Annotated[int, Field(ge=1, le=16384)]
 Crop = Annotated[
     tuple[Side, Side, tuple[int, int] | None] | None,
@@ -74,9 +79,17 @@ class LiveParameters(ShowParameters):
     step_size: float = _same("step_size")
     persistence: float = _same("persistence")
     jitter: int = Field(
-        4, ge=0, le=64, description="Largest random shift before a gradient, in dream pixels."
+        _usual("jitter"),
+        ge=0,
+        le=64,
+        description="Largest random shift before a gradient, in dream pixels.",
     )
-    octaves: int = Field(2, ge=1, le=MOST_OCTAVES, description="Scales of the image pyramid.")
+    octaves: int = Field(
+        min(_usual("octaves"), MOST_OCTAVES),
+        ge=1,
+        le=MOST_OCTAVES,
+        description="Scales of the image pyramid.",
+    )
 
 
 class LiveSettings(Model):

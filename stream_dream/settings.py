@@ -100,7 +100,7 @@ class DreamSettings(Model):
         16, ge=0, le=512, description="Largest random shift before a gradient, in dream pixels."
     )
     persistence: float = Field(
-        0.99, ge=0, le=0.995, description="Share of the last dream that survives a frame."
+        0.993, ge=0, le=0.999, description="Share of the last dream that survives a frame."
     )
     schedule: Schedule = Field(
         "together",
@@ -142,10 +142,10 @@ class DreamSettings(Model):
         "range; highlights and shadows take less. none lifts it.",
     )
     momentum: float = Field(
-        0.85,
+        0.87,
         ge=0,
         le=0.95,
-        description="Share of a frame's change that goes on in the next: what grows steadily "
+        description="Share of an ascent's change that goes on after the next: what grows steadily "
         "stays, what flickers averages out.",
     )
     catch_up: float = Field(

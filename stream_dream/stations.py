@@ -46,21 +46,26 @@ def way_around(
             dreams[0].model_copy(update={**values, "layer": group}) for group in loop.morph_layer
         ]
     elif len(dreams) == 1 and loop.motion == "still":
-        stations = _travelled(dreams[0])
+        stations = _travelled(dreams[0], given)
     if len(stations) == 1:
         return stations
     memory = max(1.0, _MEMORY * loop.frames)
     return [station.model_copy(update=_forgetful(station, memory, given)) for station in stations]
 
 
-def _travelled(dream: DreamSettings) -> list[DreamSettings]:
-    """Return one dream for each part of an objective, or for layers near its only one."""
+def _travelled(dream: DreamSettings, given: Mapping[str, object]) -> list[DreamSettings]:
+    """Return one dream for each part of an objective, or for layers near its first one.
+
+    Layers that a look mixes by itself belong together; those that a user gives are stations.
+    """
     if dream.guide is not None:
         raise SettingsError("a still loop with a guide needs several --presets or --morph-layer")
     spec = registry.find(dream.network)
     layers = dream.layer
     if not layers and not dream.classes:
         layers = tuple(map(LayerTarget.parse, spec.default_layers()))
+    if not given.get("layer") and not dream.classes:
+        layers = layers[:1]
     if len(layers) == 1 and len(layers[0].channels) > 1:
         layers = tuple(
             layers[0].model_copy(update={"channels": (channel,)}) for channel in layers[0].channels

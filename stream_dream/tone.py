@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from stream_dream.frame import ImageF
+from stream_dream.image import fit_size
 
 # Share of the way to black and to white that a dream may go: it ends before they are reached.
 _SHARE = np.float32(0.9)
@@ -21,6 +21,9 @@ _SHARE = np.float32(0.9)
 _LEAST, _SLOPE = np.float32(0.2), np.float32(2.0)
 # A level: no room at all would keep a residual from being carried on to where there is some.
 _SMALLEST = np.float32(1 / 255)
+# Rows that are computed at a time.
+_BAND = 64
+_TINY = np.float32(1e-6)
 # Cells along the longer side whose mean colour a dream must not change.
 _AREAS = 12
 
@@ -55,8 +58,8 @@ def room_of(source: ImageF, limit: float | None) -> Room | None:
     return Room(*(np.clip(room, _SMALLEST, np.float32(limit)) for room in (down, up)))
 
 
-def add_within(residual: ImageF, change: ImageF, room: Room) -> ImageF:
-    """Return the residual after a change, which slows down on its way to the limit.
+def add_within(residual: ImageF, change: ImageF, room: Room, *, in_place: bool = False) -> ImageF:
+    """Return a residual after a change, which slows down on its way to the limit.
 
     ``(residual + change) / (1 + residual * change / room^2)``, as velocities add up below that of
     light (Einstein, 1905): small changes simply add up, what is near the limit hardly grows, and
@@ -66,36 +69,50 @@ def add_within(residual: ImageF, change: ImageF, room: Room) -> ImageF:
         residual: Dream minus source, float32 (height, width, 3).
         change: What an ascent adds to it, same shape.
         room: The limits.
+        in_place: True to change the residual itself.
 
     Returns:
         float32 (height, width, 3), within the room.
     """
-    # That of the side it ends on: at the very beginning it is on neither.
-    limit = np.where(residual + change > 0, room.up, room.down)
-    residual, change = np.clip(residual, -limit, limit), np.clip(change, -limit, limit)
-    slowed = 1 + residual * change / (limit * limit)
-    # Zero only where one limit meets the other, whose sum is zero as well.
-    grown = (residual + change) / np.maximum(slowed, np.float32(1e-6))
-    return np.asarray(np.clip(grown, -room.down, room.up), np.float32)
+    residual = residual if in_place else residual.copy()
+    # Band by band and in place: a sixth of the time (measured).
+    spare = [np.empty_like(residual[:_BAND]) for _ in range(3)]
+    for top in range(0, len(residual), _BAND):
+        rows = slice(top, top + _BAND)
+        band, down, up = residual[rows], room.down[rows], room.up[rows]
+        limit, lowest, step = (array[: len(band)] for array in spare)
+        # The limit is that of the side it ends on: at the very beginning it is on neither.
+        upward = np.add(band, change[rows], out=step) > 0
+        np.multiply(up, upward, out=limit)
+        limit += np.multiply(down, ~upward, out=lowest)
+        np.negative(limit, out=lowest)
+        np.minimum(np.maximum(band, lowest, out=band), limit, out=band)
+        np.minimum(np.maximum(change[rows], lowest, out=step), limit, out=step)
+        slowed = np.multiply(limit, limit, out=limit)
+        np.divide(np.multiply(band, step, out=lowest), slowed, out=slowed)
+        slowed += 1
+        band += step
+        # Zero only where one limit meets the other, whose sum is zero as well.
+        band /= np.maximum(slowed, _TINY, out=slowed)
+        np.maximum(band, np.negative(down, out=lowest), out=band)
+        np.minimum(band, up, out=band)
+    return residual
 
 
-def without_large_areas(change: ImageF) -> ImageF:
+def without_large_areas(change: ImageF, *, in_place: bool = False) -> ImageF:
     """Return a change that leaves the mean colour of all large areas as it was.
 
     Args:
         change: float32 (height, width, 3).
+        in_place: True to change the array itself.
     """
+    change = change if in_place else change.copy()
     height, width = change.shape[:2]
-    scale = _AREAS / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    means = cv2.resize(change, size, interpolation=cv2.INTER_AREA)
-    areas = cv2.resize(means, (width, height), interpolation=cv2.INTER_LINEAR)
-    left: ImageF = cv2.subtract(change, areas).astype(np.float32, copy=False)
-    # In between cells a little is left, and over hundreds of frames it would add up.
-    left -= mean_colour(left)
-    return left
-
-
-def mean_colour(image: ImageF) -> NDArray[np.float32]:
-    """Return the mean of each channel, float32 (3,)."""
-    return np.array(cv2.mean(image)[:3], np.float32)
+    cells = fit_size((width, height), _AREAS)
+    means = cv2.resize(change, cells, interpolation=cv2.INTER_AREA).reshape(*cells[::-1], 3)
+    areas = cv2.resize(means, (width, height))
+    # In between cells a little would be left, and over hundreds of frames it would add up.
+    means += np.subtract(cv2.mean(change), cv2.mean(areas))[:3].astype(np.float32)
+    cv2.resize(means, (width, height), dst=areas)
+    cv2.subtract(change, areas, dst=change)
+    return change

@@ -37,7 +37,7 @@ def tiny() -> Callable[..., DreamSettings]:
 
     def make(**values: Any) -> DreamSettings:
         small = {"network": synthetic.TINY, "layer": ["conv2"], "octaves": 2, "warm_up": 2}
-        return validated(DreamSettings, {**small, "jitter": 4, **values})
+        return validated(DreamSettings, {**small, "jitter": 4, "cadence": 1, **values})
 
     return make
 

@@ -13,7 +13,7 @@ from stream_dream.temporal.carry import Carry
 from stream_dream.temporal.dreamer import TemporalDreamer
 from stream_dream.temporal.flow import Motion, still
 from stream_dream.temporal.growth import GROWN_UP, Growth
-from stream_dream.tone import mean_colour, room_of
+from stream_dream.tone import room_of
 
 SHAPE = (48, 96)
 STILL = Carry(still(SHAPE), persistence=1)
@@ -48,7 +48,7 @@ def test_momentum_averages_what_alternates_and_keeps_what_is_steady() -> None:
         growth, found = Growth(settings(momentum=momentum)), []
         for change in changes:
             growth.move(STILL)
-            growth.push(change, momentum)
+            growth.push(change.copy(), momentum)
             found.append(growth.velocity)
         return np.stack(found[len(found) // 2 :])
 
@@ -66,7 +66,7 @@ def test_the_velocity_moves_with_the_picture() -> None:
     growth = Growth(settings(momentum=0.5))
     change = NOTHING.copy()
     change[20:24, 40:44] = 0.1
-    growth.push(change, 0.5)
+    growth.push(change.copy(), 0.5)
     flow = np.broadcast_to(np.float32((6, 3)), (*SHAPE, 2)).copy()
     everywhere = np.ones(SHAPE, np.float32)
     growth.move(Carry(Motion(flow, everywhere, everywhere), persistence=1))
@@ -85,26 +85,23 @@ def test_how_strong_a_dream_becomes_depends_on_neither(momentum: float, cadence:
     dreamer = TemporalDreamer(dream, settings(**values))
     image = np.full((*SHAPE, 3), 128, np.uint8)
     found = []
-    for index in range(200):
+    for index in range(1000):
         dreamed = dreamer.ascend(dreamer.prepare(Frame(image, index)))
         found.append(strength(dreamed.residual))
-    # 0.005 a frame, of which 0.97 stay; the velocity fades along with the dream.
-    fading = (1 - momentum**cadence) / (1 - (momentum * 0.97) ** cadence)
-    fading *= (1 - 0.97**cadence) / (cadence * 0.03)
-    assert np.mean(found[-cadence:]) == pytest.approx(0.005 / 0.03 * fading, rel=0.05)
-    assert fading > 0.6
+    # 0.005 a frame, of which 0.97 stay.
+    assert np.mean(found[-cadence:]) == pytest.approx(0.005 / 0.03, rel=0.02)
 
 
 def test_what_ascents_do_to_large_areas_is_left_out() -> None:
     change = spread(0.01) + np.float32(0.05)
     for schedule in ("together", "all", "rotate"):
         growth = Growth(settings(schedule=schedule))
-        growth.push(change, 0)
+        growth.push(change.copy(), 0)
         assert growth.velocity is not None
-        np.testing.assert_allclose(mean_colour(growth.velocity), 0, atol=1e-6)
+        np.testing.assert_allclose(growth.velocity.mean(axis=(0, 1)), 0, atol=1e-6)
         assert np.corrcoef(growth.velocity.ravel(), change.ravel())[0, 1] > 0.97
     growth = Growth(settings(schedule="restore"))
-    growth.push(change, 0)
+    growth.push(change.copy(), 0)
     np.testing.assert_array_equal(growth.velocity, change)
 
 

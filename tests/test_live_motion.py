@@ -100,6 +100,18 @@ def test_the_motion_past_a_skipped_picture_is_that_of_both(
     assert staged.prepared.small.shape == (72, 96, 3)
 
 
+def test_a_small_picture_is_dreamed_enlarged_within_the_room_of_the_look(
+    stage_of: Callable[[_Camera], MotionStage],
+) -> None:
+    camera = _Camera([synthetic.photo((40, 30))])
+    stage = stage_of(camera)
+    camera.given = 1
+    prepared = newest(stage, 1).prepared
+    assert prepared.small.shape == (60, 80, 3)
+    assert prepared.room is not None
+    assert prepared.room.up.max() == pytest.approx(DreamSettings().limit)
+
+
 def test_motion_is_found_for_the_newest_picture_just_before_it_is_wanted(
     stage_of: Callable[[_Camera], MotionStage],
 ) -> None:

@@ -151,7 +151,7 @@ def test_step_size_zero_changes_nothing(tiny: Make, schedule: str) -> None:
 
 def test_every_step_is_told(tiny: Make) -> None:
     steps: list[Step] = []
-    settings = tiny(octaves=2, octave_scale=1.5, steps=2, warm_up=1, schedule="all", dream_size=96)
+    settings = tiny(octaves=2, octave_scale=1.5, steps=2, warm_up=2, schedule="all", dream_size=96)
     StillDreamer(settings)(synthetic.photo((96, 66)), steps.append)
     expected = [(0, 0), (0, 1), (0, 2), (0, 3), (0, 3), (1, 0), (1, 1), (1, 2), (1, 3), (1, 3)]
     assert [(step.octave, step.step) for step in steps] == expected
@@ -166,9 +166,9 @@ def test_octaves_dreamed_together_do_not_see_each_other(tiny: Make, tile: int | 
     coarse, fine = (33, 45), (66, 90)
 
     def changes(schedule: str, *ways: list[Shape]) -> list[F32]:
-        settings = tiny(schedule=schedule, step_size=0.02, tile=tile)
+        settings = tiny(schedule=schedule, step_size=0.02, steps=2, tile=tile)
         walk, rng = Walk(settings, compose(settings)[0]), np.random.default_rng(0)
-        return [list(walk(seed, way, 2, rng))[-1].image - seed for way in ways]
+        return [list(walk(seed, way, rng))[-1].image - seed for way in ways]
 
     (together,) = changes("together", [coarse, fine])
     (in_turn,) = changes("all", [coarse, fine])
@@ -194,7 +194,7 @@ def test_octaves_dreamed_together_emerge_one_upon_the_other(tiny: Make) -> None:
 
 def test_a_large_source_keeps_its_detail(tiny: Make) -> None:
     image = synthetic.photo((400, 300))
-    dream = StillDreamer(tiny(dream_size=100, steps=3))(image)
+    dream = StillDreamer(tiny(dream_size=100, steps=3, step_size=0.01))(image)
     assert dream.shape == image.shape
     fine = image.astype(int) - np.roll(image, 1, 1)
     assert np.corrcoef((dream.astype(int) - np.roll(dream, 1, 1)).ravel(), fine.ravel())[0, 1] > 0.8

@@ -35,7 +35,7 @@ def dream(tiny: Make) -> Dream:
 
     def call(*paths: Path, still: dict[str, object] | None = None, **rest: object) -> StillsSummary:
         writing = validated(StillSettings, still or {})
-        settings = tiny(octaves=2, warm_up=0, steps=2, dream_size=60)
+        settings = tiny(octaves=2, warm_up=0, steps=2, dream_size=60, detail=1)
         return dream_stills(paths[:-1], paths[-1], settings, writing, **rest)  # type: ignore[arg-type]
 
     return call

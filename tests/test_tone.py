@@ -8,7 +8,7 @@ import synthetic
 
 from stream_dream.frame import ImageF
 from stream_dream.image import to_float
-from stream_dream.tone import Room, add_within, mean_colour, room_of, without_large_areas
+from stream_dream.tone import Room, add_within, room_of, without_large_areas
 
 LEVEL = 1 / 255
 
@@ -54,7 +54,7 @@ def test_blacks_stay_black_and_skies_bright() -> None:
     up, down = room.up[0, :, 0], room.down[0, :, 0]
     # Most in the middle, little at the ends; what holds for black holds for white.
     assert up[10] == down[10] == pytest.approx(0.35)
-    assert up[0] == down[-1] < 0.2
+    assert up[0] == down[-1] <= 0.2 < 0.35
     np.testing.assert_allclose(up, down[::-1], atol=1e-6)
     assert (np.diff(up[:8]) >= 0).all()
     assert (np.diff(up[12:]) <= 0).all()
@@ -146,7 +146,6 @@ def test_the_overall_colour_stays(size: tuple[int, int]) -> None:
     assert left.shape == change.shape
     assert left.dtype == np.float32
     np.testing.assert_allclose(left.mean(axis=(0, 1)), 0, atol=1e-6)
-    np.testing.assert_allclose(mean_colour(change), change.mean(axis=(0, 1)), atol=1e-6)
 
 
 def test_large_areas_keep_their_colour() -> None:

@@ -158,7 +158,7 @@ class Walk:
             # Not into the change: the step before still shows it.
             grown = np.subtract(change, start, out=start)
             if self._toned:
-                grown = without_large_areas(grown)
+                without_large_areas(grown, in_place=True)
             image += resize_float(grown, seed.shape[:2])
             yield Step(octave, len(shapes), steps - 1, steps, loss, image, seed, finished=True)
 
@@ -215,9 +215,8 @@ class Walk:
             elif room is None:
                 np.clip(image[rows] + step[rows], 0, 1, out=image[rows])
             else:
-                grown = add_within(
-                    image[rows] - original[rows], step[rows], Room(room.down[rows], room.up[rows])
-                )
+                grown, part = image[rows] - original[rows], Room(room.down[rows], room.up[rows])
+                add_within(grown, step[rows], part, in_place=True)
                 np.clip(original[rows] + grown, 0, 1, out=image[rows])
 
     def _step_along(self, gradient: ImageF, palette: tf.Tensor, share: float) -> ImageF:

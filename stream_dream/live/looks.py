@@ -41,8 +41,9 @@ class _Wanted(NamedTuple):
 def for_live(dream: DreamSettings) -> DreamSettings:
     """Turn the settings of a film into those of a show; see ``step_factor``.
 
-    One octave a frame, in turn, is what a frame's time allows. Nothing is warmed up: a picture that
-    stands still for a dozen rounds is worse on a stage than a dream that fades in.
+    One octave a frame, in turn, is what a frame's time allows; all of them side by side in every
+    fourth frame cost as much and grow more slowly (measured). Nothing is warmed up: a picture that
+    stands still for a dozen rounds is worse on a stage than a dream that catches up within seconds.
     """
     values: dict[str, object] = {
         "warm_up": 0,
@@ -59,8 +60,8 @@ def for_live(dream: DreamSettings) -> DreamSettings:
 def step_factor(dream: DreamSettings) -> float:
     """Return how much longer a show's steps are than those of the film with these settings.
 
-    Octaves in turn take longer steps than octaves side by side: by the root of their number, or
-    bright spots burn out (looked at).
+    Octaves in turn take longer steps than octaves side by side: by the root of their number. Steps
+    longer than that add noise, and none of the dream's strength (measured).
     """
     octaves = min(dream.octaves, MOST_OCTAVES)
     return math.sqrt(octaves) if dream.schedule == "together" else 1.0

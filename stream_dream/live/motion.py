@@ -13,14 +13,16 @@ from scenedetect import ContentDetector, FrameTimecode
 from scenedetect.detector import FlashFilter
 
 from stream_dream.frame import Frame, Image8
-from stream_dream.image import fit_size, resize, to_float
+from stream_dream.image import MOST_ENLARGED, fit_size, resize, to_float
 from stream_dream.live.bridge import Bridge
 from stream_dream.live.camera import Camera, Captured
 from stream_dream.live.controls import Controls
 from stream_dream.live.framing import Framing
 from stream_dream.live.slot import Slot
-from stream_dream.temporal.dreamer import Carry, Prepared
+from stream_dream.temporal.carry import Carry
+from stream_dream.temporal.dreamer import Prepared
 from stream_dream.temporal.flow import FlowEstimator, Motion, chained, scaled, still
+from stream_dream.tone import room_of
 
 # Flow is estimated at this size whatever the dream's: the governor may change that one any time.
 _FLOW_SIZE = 320
@@ -80,7 +82,7 @@ class MotionStage:
         Args:
             camera: Where pictures come from.
             framing: What of them is shown.
-            controls: Tell whether to mirror.
+            controls: Tell whether to mirror, and how far the look goes.
             dream_size: Tells the longer side of the dream.
             on_shape: Told the (height, width) of what is shown where it changes.
             cuts: True to start afresh where another shot begins.
@@ -175,14 +177,17 @@ class MotionStage:
 
     def _prepared(self, frame: Frame, motion: Motion | None, begun: float) -> Prepared:
         height, width = frame.image.shape[:2]
-        small = resize(frame.image, fit_size((width, height), self._dream_size()))
+        size = fit_size((width, height), self._dream_size(), enlarged=MOST_ENLARGED)
+        small = resize(frame.image, size)
+        source = to_float(small)
         carry = None
         if motion is not None:
             carry = Carry(scaled(motion, small.shape[:2]), persistence=1.0)
         return Prepared(
             frame=frame,
             small=small,
-            source=to_float(small),
+            source=source,
+            room=room_of(source, self._controls.dream.limit),
             carry=carry,
             visible_share=0.0 if motion is None else float(motion.visible.mean()),
             seconds=time.perf_counter() - begun,

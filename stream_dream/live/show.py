@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from stream_dream.errors import SettingsError, SourceError
-from stream_dream.image import fit_size
+from stream_dream.image import MOST_ENLARGED, fit_size
 from stream_dream.live.beat import Beat
 from stream_dream.live.camera import Camera
 from stream_dream.live.controls import Controls
@@ -157,8 +157,8 @@ class Show:
         return True
 
     def _fit_sizes(self) -> None:
-        """Leave out sizes beyond the picture's own: all of them would give the same dream."""
-        largest = max(self._shape)
+        """Leave out sizes that small pictures are not enlarged to."""
+        largest = round(MOST_ENLARGED * max(self._shape))
         sizes = [size for size in self._sizes if size < largest]
         if len(sizes) < len(self._sizes):
             sizes = [largest, *sizes]
@@ -178,7 +178,7 @@ class Show:
         return list(dict.fromkeys(map(self._shape_at, near)))
 
     def _shape_at(self, size: int) -> Shape:
-        width, height = fit_size((self._shape[1], self._shape[0]), size)
+        width, height = fit_size((self._shape[1], self._shape[0]), size, enlarged=MOST_ENLARGED)
         return height, width
 
     def _present(self, camera: Camera, stage: MotionStage) -> None:
@@ -220,6 +220,7 @@ class Show:
             stage.expect(beat.expected(begun, period))
             prepared = latest.prepared if fresh is not None else stage.again(latest)
             staged = latest
+            self._dreamer.use(self._controls.dream)
             dreamed = self._dreamer(prepared, parameters.persistence)
             present(Presented(dreamed, max(prepared.small.shape), stage.dropped))
             now = time.monotonic()

@@ -25,7 +25,8 @@ class Carry:
         hidden = _UNLIKE_WEIGHT + (_HIDDEN_WEIGHT - _UNLIKE_WEIGHT) * motion.alike
         weight = hidden + (1 - hidden) * motion.visible
         # OpenCV multiplies three channels by three equal ones faster than NumPy does by one.
-        self._weight = cv2.merge([weight * np.float32(persistence)] * 3)
+        self._weight = cv2.merge([weight] * 3)
+        self._persistence = persistence
         self._visible = motion.visible
         self._warp = Warp(motion.flow)
 
@@ -35,13 +36,16 @@ class Carry:
         Args:
             residual: float32, (height, width, 3); where the dream size has changed since, it goes
                 on at the new one.
-            once: True for what is not carried many times: it is moved in a third of the time.
+            once: True for a change, which is not carried many times: it is moved in a third of the
+                time, and ``persistence`` is not its own.
         """
         residual = resize_float(residual, self._weight.shape[:2], antialias=True)
         # Cubic: bilinear blurs a little each frame, and after fifty of them fur is fog.
         interpolation = cv2.INTER_LINEAR if once else cv2.INTER_CUBIC
         moved = self._warp(residual, interpolation=interpolation)
-        return np.asarray(cv2.multiply(moved, self._weight), np.float32)
+        return np.asarray(
+            cv2.multiply(moved, self._weight, scale=1.0 if once else self._persistence), np.float32
+        )
 
     def warp_visible(self, map_: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return a map, (height, width), in its new place: 0 where something comes into view."""

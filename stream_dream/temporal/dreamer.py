@@ -209,15 +209,14 @@ class TemporalDreamer:
         else:
             carried = prepared.carry(self._residual)
             self._growth.move(prepared.carry)
-        loss, cadence = None, self._settings.cadence
+        loss = None
         if self._looping:
             self._frames = prepared.frame.index
-        if self._frames % cadence == 0:
+        if self._frames % self._settings.cadence == 0:
             if self._looping:
                 self._index = prepared.frame.index
                 self._rng = np.random.default_rng((self._settings.seed, self._index))
-            # As short a memory, in frames, however many there are from one ascent to the next.
-            loss = self._ascend(prepared, carried, self._settings.momentum**cadence)
+            loss = self._ascend(prepared, carried)
         self._frames += 1
         residual = self._growth.grow(carried, prepared.source, prepared.room)
         self._residual, self._source = residual, prepared.small
@@ -300,12 +299,12 @@ class TemporalDreamer:
         self._residual = None
         self._source = None
 
-    def _ascend(self, prepared: Prepared, carried: ImageF, momentum: float) -> float:
+    def _ascend(self, prepared: Prepared, carried: ImageF) -> float:
         """Let an ascent give the dream a push; return its loss."""
         # Counts ascents, not frames: with a cadence every octave has its turn as well.
         index, self._index = self._index, self._index + 1
         residual, loss = self._dream(prepared.source, carried, index=index, rng=self._rng)
-        self._growth.push(residual - carried, momentum)
+        self._growth.push(residual - carried, self._settings.momentum)
         return loss
 
 

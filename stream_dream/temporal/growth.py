@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_dream.frame import ImageF
+from stream_dream.image import fit_size
 from stream_dream.settings import DreamSettings
 from stream_dream.tone import Room, add_within, without_large_areas
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 GROWN_UP = 20
 # What is new fades into what is not over so many pixels, standard deviation.
 _AGE_BLUR = 4.0
+_COARSER = 4
+_AREA = cv2.INTER_AREA
 # Cells along the longer side in which a dream is brought to the same strength, by gains up to
 # this, and an energy far below that of any dream.
 _CELLS, _MOST_GAIN, _LEAST_ENERGY = 12, 2.5, 1e-5
@@ -30,14 +33,17 @@ class Growth:
     For every frame, at dream size,
 
         ``velocity = momentum * carry(velocity) + (1 - momentum) * change``
-        ``age = min(1, visible * warp(age) + 1 / 20)``
+        ``age = min(1, visible * warp(age) + share / 20)``
         ``residual = carried + (1 + catch_up * (1 - age)) * velocity``
 
     where ``change`` is what the frame's ascent has found, without a change of large areas'
-    brightness, and the last sum slows down near the limit (``tone.add_within``). Where nothing
-    ascended the dream grows on by its velocity.
+    brightness, ``share`` is 1 with an ascent a frame, and the last sum slows down near the limit
+    (``tone.add_within``). What becomes of a frame without an ascent is its dreamer's to say:
+    without a push the velocity stays as it is, and the last change goes on; a push of nothing lets
+    it die away, and each change counts once.
 
     Attributes:
+        settings: How it grows; may be replaced while it does.
         velocity: Change from frame to frame, float32 (height, width, 3); None where a shot begins.
         age: 0 where the picture is new, 1 where it has been seen for 20 frames, float32 (height,
             width); None where a shot begins.
@@ -47,9 +53,9 @@ class Growth:
         """Start without motion.
 
         Args:
-            settings: ``momentum``, ``catch_up``, ``limit``, ``schedule`` and ``warm_up`` are used.
+            settings: ``evenness``, ``catch_up``, ``schedule`` and ``warm_up`` are used.
         """
-        self._settings = settings
+        self.settings = settings
         self.velocity: ImageF | None = None
         self.age: NDArray[np.float32] | None = None
 
@@ -57,65 +63,79 @@ class Growth:
         """Begin a shot."""
         self.velocity = self.age = None
 
-    def move(self, carry: Carry) -> None:
-        """Move along with a frame's picture."""
+    def move(self, carry: Carry, share: float = 1.0) -> None:
+        """Move along with a frame's picture.
+
+        Args:
+            carry: Moves it.
+            share: How much older it becomes, of a frame: less where ascents are rare.
+        """
         if self.velocity is not None:
             self.velocity = carry(self.velocity, once=True)
         if self.age is not None:
-            self.age = np.minimum(carry.warp_visible(self.age) + np.float32(1 / GROWN_UP), 1)
+            self.age = np.minimum(carry.warp_visible(self.age) + np.float32(share / GROWN_UP), 1)
 
-    def push(self, change: ImageF, momentum: float) -> None:
+    def push(self, change: ImageF | None, momentum: float) -> None:
         """Take what an ascent has found.
 
         Args:
-            change: Residual after the ascent less the one before, float32 (height, width, 3).
+            change: Residual after the ascent less the one before, float32 (height, width, 3),
+                which is changed in place; None for no change.
             momentum: Share of the velocity so far that stays, 0..1.
         """
-        if self._settings.schedule != "restore":
-            change = without_large_areas(change)
-        if self.velocity is None:
-            self.velocity = change * np.float32(1 - momentum)
-        else:
-            mixed = cv2.addWeighted(self.velocity, momentum, change, 1 - momentum, 0)
-            self.velocity = np.asarray(mixed, np.float32)
+        if change is None:
+            if self.velocity is not None:
+                self.velocity = self.velocity * np.float32(momentum)
+            return
+        if self.settings.schedule != "restore":
+            without_large_areas(change, in_place=True)
+        # In place, as all below: memory for a new picture takes longer than the sum (measured).
+        before = change if self.velocity is None else self.velocity
+        share = 0.0 if self.velocity is None else momentum
+        self.velocity = change
+        cv2.addWeighted(before, share, change, 1 - momentum, 0, dst=change)
 
     def grow(self, carried: ImageF, source: ImageF, room: Room | None) -> ImageF:
         """Return the residual of a frame.
 
         Args:
-            carried: The residual of the frame before, moved here, float32 (height, width, 3).
+            carried: The residual of the frame before, moved here, float32 (height, width, 3); it is
+                changed in place.
             source: The frame, same shape, in [0, 1].
             room: How large it may become; None for what stays in [0, 1].
         """
         shape = carried.shape[:2]
         if self.age is None:
             # What a warm-up has finished is not new.
-            self.age = np.full(shape, float(self._settings.warm_up > 0), np.float32)
+            self.age = np.full(shape, float(self.settings.warm_up > 0), np.float32)
         if self.velocity is None:
             return carried
         gain = self._gain(carried)
         change = self.velocity
         if gain is not None:
-            change = np.asarray(cv2.multiply(change, cv2.merge([gain] * 3)), np.float32)
+            gains = cv2.merge([gain] * 3)
+            change = np.asarray(cv2.multiply(change, gains, dst=gains), np.float32)
         if room is None:
-            shown: ImageF = np.clip(source + carried + change, 0, 1)
-            return shown - source
-        return add_within(carried, change, room)
+            return np.asarray(np.clip(source + carried + change, 0, 1) - source, np.float32)
+        return add_within(carried, change, room, in_place=True)
 
     def _gain(self, carried: ImageF) -> NDArray[np.float32] | None:
         """Return how much faster each place grows than usual, (height, width); None for nowhere."""
-        height, width = carried.shape[:2]
+        settings, (height, width) = self.settings, carried.shape[:2]
+        # Smooth maps: computed small.
+        small = max(1, width // _COARSER), max(1, height // _COARSER)
         gain = None
-        if self._settings.evenness:
-            scale = _CELLS / max(height, width)
-            cells = max(1, round(width * scale)), max(1, round(height * scale))
-            energies = cv2.resize(np.square(carried), cells, interpolation=cv2.INTER_AREA).sum(-1)
-            energies += _LEAST_ENERGY
-            gains = (np.median(energies) / energies) ** self._settings.evenness
-            gains = np.clip(gains, 1 / _MOST_GAIN, _MOST_GAIN).astype(np.float32)
-            gain = np.asarray(cv2.resize(gains, (width, height)), np.float32)
-        if self._settings.catch_up and self.age is not None and self.age.min() < 1:
-            new = 1 - np.asarray(cv2.GaussianBlur(self.age, (0, 0), _AGE_BLUR), np.float32)
-            faster = 1 + np.float32(self._settings.catch_up) * new
+        if settings.evenness:
+            cells = fit_size((width, height), _CELLS)
+            squares = cv2.resize(np.square(carried), cells, interpolation=_AREA)
+            energies = squares.reshape(*cells[::-1], 3).sum(axis=-1) + _LEAST_ENERGY
+            gains = (np.median(energies) / energies) ** settings.evenness
+            gain = cv2.resize(np.clip(gains, 1 / _MOST_GAIN, _MOST_GAIN), small)
+        if settings.catch_up and self.age is not None and self.age.min() < 1:
+            age = cv2.resize(self.age, small, interpolation=_AREA)
+            new = 1 - cv2.GaussianBlur(age, (0, 0), _AGE_BLUR / _COARSER)
+            faster = 1 + settings.catch_up * new
             gain = faster if gain is None else gain * faster
-        return gain
+        if gain is None:
+            return None
+        return np.asarray(cv2.resize(gain.astype(np.float32), (width, height)), np.float32)

@@ -6,12 +6,13 @@ import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from stream_dream.frame import FrameReport, ImageF
 from stream_dream.settings import DreamSettings
-from stream_dream.temporal.dreamer import Carry, Dreamed, DreamFunction, Prepared
+from stream_dream.temporal.carry import Carry
+from stream_dream.temporal.dreamer import Dreamed, DreamFunction, Prepared
+from stream_dream.temporal.growth import Growth
 
 FRAMES_PER_ASCENT = 3
 """At most so many frames are shown while one is ascended on; then the next one waits."""
@@ -21,7 +22,7 @@ class _Found(NamedTuple):
     """What an ascent has found.
 
     Attributes:
-        change: Of the whole dream, float32 (height, width, 3).
+        change: Residual after the ascent less the one before, float32 (height, width, 3).
         loss: Objective before the last step.
         seconds: What it took.
     """
@@ -35,16 +36,18 @@ class TrailingDreamer:
     """Shows frame after frame with the dream of those before; ascents follow in a thread.
 
     No frame waits for its own ascent: the rate is not that of the gradients, and a frame is shown
-    as soon as its motion is known. At dream size, for every frame,
+    as soon as its motion is known. For every frame, at dream size,
 
-        ``change = carry(still to come + what ascents have found since the last frame)``
-        ``residual = carry(residual) + share * change``
-        ``still to come = (1 - share) * change``
+        ``share = momentum * share + (1 - momentum) * joined``
+        ``residual = carry((1 - share * (1 - persistence)) * residual) + growth(change)``
 
-    where ``share`` is ``1 - persistence / 2``: the mean of several steps flickers less than each of
-    them. With a frame begins an ascent, unless one is under way. Where ``dream`` is the residual
-    and what is still to come, it finds ``ascend(persistence * dream) - dream``; this is carried
-    past all frames that are shown before it is there.
+    where ``growth`` is that of ``temporal.growth``. With a frame begins an ascent on
+    ``persistence * residual``, unless one is under way. Its ``change`` is carried past all frames
+    that are shown before it is there, and joins the dream, once, in the next one: ``joined`` is 1
+    then and else 0, and there is no change. What fades is what grows, bit by bit: no pulse. A dream
+    lasts and is new for as many ascents as that of a ``TemporalDreamer``, and becomes as strong,
+    but takes longer where ascents are fewer: to let the last change go on instead is as quick, but
+    each one's chance, its jitter and its octave, is seen (measured: three times the flicker).
 
     Unlike ``TemporalDreamer`` it depends on timing: it is made for shows.
 
@@ -60,12 +63,13 @@ class TrailingDreamer:
 
         Args:
             dream: Ascends on one frame; called from another thread.
-            settings: ``seed`` is used.
+            settings: ``seed`` and those of ``temporal.growth`` are used.
             executor: Where ascents run, one after the other; a thread of its own if not given.
         """
         self.seconds = 0.0
         self.shape: tuple[int, ...] | None = None
-        self._dream, self._seed = dream, settings.seed
+        self._dream, self._settings = dream, settings
+        self._growth = Growth(settings)
         self._executor = executor or ThreadPoolExecutor(1, "ascent")
         self._ascent: Future[_Found] | None = None
         self.reset()
@@ -76,11 +80,16 @@ class TrailingDreamer:
             self._ascent.cancel()
         self._ascent = None
         self._residual: ImageF | None = None
-        self._to_come: ImageF | None = None
+        self._growth.reset()
+        self._share = 0.0
         self._passed: list[Carry] = []
         self._loss: float | None = None
         self._index = 0
-        self._rng = np.random.default_rng(self._seed)
+        self._rng = np.random.default_rng(self._settings.seed)
+
+    def use(self, settings: DreamSettings) -> None:
+        """Let the dream grow on as other settings want; a seed counts from the next shot on."""
+        self._settings = self._growth.settings = settings
 
     def close(self) -> None:
         """End the thread, after the ascent that it is at."""
@@ -100,22 +109,20 @@ class TrailingDreamer:
             prepared: The next frame; its ``carry`` has a persistence of 1.
             persistence: How much of a dream is left when the next ascent is added to it, 0..1.
         """
-        if prepared.carry is None or self._residual is None or self._to_come is None:
+        if prepared.carry is None or self._residual is None:
             self.reset()
-            residual = to_come = np.zeros_like(prepared.source)
+            carried = np.zeros_like(prepared.source)
         else:
             self.wait()
-            if self._ascent is not None and self._ascent.done():
-                self._take(self._ascent.result())
-            elif self._ascent is not None:
+            self._join()
+            if self._ascent is not None:
                 self._passed.append(prepared.carry)
-            share = 1 - persistence / 2
-            change = prepared.carry(self._to_come, once=True)
-            residual = _sum(prepared.carry(self._residual), 1.0, change, share)
-            to_come = change * np.float32(1 - share)
-        self._residual, self._to_come = residual, to_come
+            left = np.float32(1 - self._share * (1 - persistence))
+            carried = prepared.carry(self._residual) * left
+            self._growth.move(prepared.carry, self._share)
+        residual = self._residual = self._growth.grow(carried, prepared.source, prepared.room)
         if self._ascent is None:
-            self._begin(prepared.source, persistence)
+            self._begin(prepared.source, residual * np.float32(persistence))
         report = FrameReport(
             index=prepared.frame.index,
             seconds={"flow": prepared.seconds, "ascent": self.seconds},
@@ -125,33 +132,27 @@ class TrailingDreamer:
         )
         return Dreamed(prepared.frame, residual, report)
 
-    def _begin(self, source: ImageF, persistence: float) -> None:
+    def _begin(self, source: ImageF, start: ImageF) -> None:
         """Let the ascent on the last frame begin."""
-        assert self._residual is not None
-        assert self._to_come is not None
-        dream, index, rng = _sum(self._residual, 1.0, self._to_come, 1.0), self._index, self._rng
+        index, rng = self._index, self._rng
 
         def ascend() -> _Found:
             begun = time.perf_counter()
-            start = dream * np.float32(persistence)
             residual, loss = self._dream(source, start, index=index, rng=rng)
-            return _Found(_sum(residual, 1.0, dream, -1.0), loss, time.perf_counter() - begun)
+            return _Found(residual - start, loss, time.perf_counter() - begun)
 
         self._ascent = self._executor.submit(ascend)
         self._index += 1
 
-    def _take(self, found: _Found) -> None:
-        """Let what an ascent has found become part of the dream, at the last frame."""
-        assert self._to_come is not None
-        self.shape = found.change.shape[:2]
-        self._loss, self.seconds = found.loss, found.seconds
-        change = found.change
-        for carry in self._passed:
-            change = carry(change, once=True)
-        self._to_come = _sum(self._to_come, 1.0, change, 1.0)
-        self._ascent, self._passed = None, []
-
-
-def _sum(first: ImageF, weight: float, second: ImageF, other: float) -> ImageF:
-    """Return ``weight * first + other * second``."""
-    return np.asarray(cv2.addWeighted(first, weight, second, other, 0), np.float32)
+    def _join(self) -> None:
+        """Let what an ascent has found, if one has ended, join the dream, at the last frame."""
+        change: ImageF | None = None
+        if self._ascent is not None and self._ascent.done():
+            change, self._loss, self.seconds = self._ascent.result()
+            self.shape = change.shape[:2]
+            for carry in self._passed:
+                change = carry(change, once=True)
+            self._ascent, self._passed = None, []
+        momentum = self._settings.momentum
+        self._growth.push(change, momentum)
+        self._share = momentum * self._share + (1 - momentum) * (change is not None)
