@@ -76,7 +76,11 @@ def test_all_looks_but_the_classics_grow_gently_in_films() -> None:
         dream = preset.dream
         if preset.name not in CLASSICS:
             assert dream.network == "efficientnet_lite0"
-            assert (dream.steps, dream.schedule, dream.gradient_norm) == (1, "together", "laplacian")
+            assert (dream.steps, dream.schedule, dream.gradient_norm) == (
+                1,
+                "together",
+                "laplacian",
+            )
             assert dream.limit
             assert dream.momentum
 
