@@ -97,7 +97,7 @@ class DreamSettings(Model):
         "calmer, more is crisper.",
     )
     jitter: int = Field(
-        16, ge=0, le=512, description="Largest random shift before a gradient, in dream pixels."
+        40, ge=0, le=512, description="Largest random shift before a gradient, in dream pixels."
     )
     persistence: float = Field(
         0.993, ge=0, le=0.999, description="Share of the last dream that survives a frame."

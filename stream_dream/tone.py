@@ -40,12 +40,13 @@ class Room(NamedTuple):
     up: ImageF
 
 
-def room_of(source: ImageF, limit: float | None) -> Room | None:
+def room_of(source: ImageF, limit: float | None, *, grey: bool = False) -> Room | None:
     """Return how far a picture may be changed.
 
     Args:
         source: float32 (height, width, 3) in [0, 1].
         limit: The largest change in the middle of the range, above 0; None without.
+        grey: True for as much in each channel of a pixel: what changes all alike leaves its colour.
 
     Returns:
         What there is; None without a limit.
@@ -55,6 +56,10 @@ def room_of(source: ImageF, limit: float | None) -> Room | None:
     rest = 1 - source
     up = np.minimum(_SHARE * rest, _LEAST + _SLOPE * source)
     down = np.minimum(_SHARE * source, _LEAST + _SLOPE * rest)
+    if grey:
+        down, up = (
+            np.broadcast_to(room.min(axis=-1, keepdims=True), room.shape) for room in (down, up)
+        )
     return Room(*(np.clip(room, _SMALLEST, np.float32(limit)) for room in (down, up)))
 
 

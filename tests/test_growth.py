@@ -236,3 +236,17 @@ def test_the_size_may_change_underway() -> None:
     growth.move(Carry(still(half), persistence=1))
     smaller = np.full((*half, 3), 0.5, np.float32)
     assert growth.grow(np.zeros_like(smaller), smaller, None).shape == smaller.shape
+
+
+def test_kept_colours_are_kept_whatever_room_each_channel_has() -> None:
+    gold = np.full((*SHAPE, 3), (230, 170, 20), np.uint8)
+
+    def dream(source: ImageF, carried: ImageF, **_: object) -> tuple[ImageF, float]:
+        shape = np.sin(np.arange(SHAPE[1], dtype=np.float32) / 3)[:, None]
+        return carried + np.float32(0.05) * shape, 0.0
+
+    dreamer = TemporalDreamer(dream, settings(keep_colours=True, limit=0.4, dream_size=96))
+    for index in range(30):
+        residual = dreamer.ascend(dreamer.prepare(Frame(gold, index))).residual
+    assert np.abs(residual).max() > 0.02
+    np.testing.assert_allclose(residual, residual[..., :1].repeat(3, axis=-1), atol=1e-6)

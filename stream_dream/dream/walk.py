@@ -185,7 +185,8 @@ class Walk:
             Number of the step, and the loss before it.
         """
         limit = self._settings.max_loss or np.inf
-        room = None if original is None else room_of(original, self._limit)
+        grey = self._settings.keep_colours
+        room = None if original is None else room_of(original, self._limit, grey=grey)
         share = step_share((image.shape[0], image.shape[1]), whole, self._settings)
         for step in range(steps):
             gradient, loss = self._gradient_of(image, rng)

@@ -183,11 +183,12 @@ class MotionStage:
         carry = None
         if motion is not None:
             carry = Carry(scaled(motion, small.shape[:2]), persistence=1.0)
+        dream = self._controls.dream
         return Prepared(
             frame=frame,
             small=small,
             source=source,
-            room=room_of(source, self._controls.dream.limit),
+            room=room_of(source, dream.limit, grey=dream.keep_colours),
             carry=carry,
             visible_share=0.0 if motion is None else float(motion.visible.mean()),
             seconds=time.perf_counter() - begun,

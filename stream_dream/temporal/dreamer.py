@@ -192,7 +192,7 @@ class TemporalDreamer:
             frame=frame,
             small=small,
             source=source,
-            room=room_of(source, self._settings.limit),
+            room=room_of(source, self._settings.limit, grey=self._settings.keep_colours),
             carry=None if motion is None else Carry(motion, self._settings.persistence),
             visible_share=0.0 if motion is None else float(motion.visible.mean()),
             seconds=time.perf_counter() - begun,
