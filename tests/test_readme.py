@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from stream_dream.media.source import VideoSource
+from stream_dream.presets import presets
+from stream_dream.settings import DreamSettings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,6 +33,13 @@ def test_pictures_and_links_exist() -> None:
     assert links
     for link in links:
         assert (ROOT / link).is_file(), link
+
+
+def test_all_looks_are_listed() -> None:
+    for look in presets():
+        assert f"`{look.name}`" in README
+        if look.dream.network == DreamSettings().network and look.dream.limit:
+            assert f"| `{look.name}` | {look.description} | {look.suits} |\n" in README
 
 
 @pytest.mark.real
