@@ -382,10 +382,10 @@ def for_stills(
 ) -> DreamSettings:
     """Turn the settings of a film into those of a still, which has time for finer detail.
 
-    Dreams are computed at ``size`` pixels instead of the usual 480, with as many more octaves, so
-    that shapes stay as large in the picture. Octaves come one after the other instead of together,
+    Dreams are computed at ``size`` pixels instead of a film's, with as many more octaves, so that
+    shapes stay as large in the picture. Octaves come one after the other instead of together,
     so that creatures nest in creatures. What a preset or a user sets explicitly stays, but for two:
-    a preset's octaves are meant for films, and octaves in turn would be but one or two of them.
+    a preset's octaves are meant for films, and one octave a frame (``rotate``) would be but one.
 
     Args:
         dream: The settings of a film, merged from those of a preset and others.
