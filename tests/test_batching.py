@@ -122,7 +122,7 @@ def test_a_batch_dreams_as_each_shot_alone(tiny: Make, schedule: str, norm: str)
     ],
 )
 def test_all_objectives_take_batches(tiny: Make, values: dict[str, Any]) -> None:
-    settings = tiny(warm_up=0, **values)
+    settings = tiny(warm_up=0, step_size=0.02, **values)
     # Long enough to be dreamed in halves.
     shots = [shot(2, number, size=(96, 56)) for number in range(2)]
     ascent = Ascent(settings)

@@ -110,6 +110,9 @@ class Growth:
             self.age = np.full(shape, float(self.settings.warm_up > 0), np.float32)
         if self.velocity is None:
             return carried
+        if self.settings.schedule != "restore":
+            # The room is not as wide on both sides: what comes of that must not add up either.
+            without_large_areas(carried, in_place=True)
         gain = self._gain(carried)
         change = self.velocity
         if gain is not None:
