@@ -285,6 +285,6 @@ def test_the_seam_of_a_real_loop_is_no_larger_than_any_step(motion: str, tmp_pat
         before = images[index - 1].astype(np.float32)
         moved = warp(before, flow, interpolation=cv2.INTER_CUBIC)
         changes.append(np.abs(moved - images[index]).mean(axis=-1)[in_frame(flow)].mean())
-    # The camera is not as fast all the way: the steps around the seam are like it.
-    assert changes[0] <= 1.1 * np.median([*changes[-3:], *changes[1:4]])
+    # They differ: the camera is not as fast all the way, and moves by more or less of a pixel.
+    assert changes[0] <= 1.05 * max(changes[1:])
     assert np.median(changes) > 0.3
