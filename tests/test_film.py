@@ -177,9 +177,7 @@ def test_a_film_that_was_begun_is_not_begun_anew(tiny: Make, source: Path, tmp_p
 def test_other_settings_and_sources_are_refused(tiny: Make, source: Path, tmp_path: Path) -> None:
     target = tmp_path / "film.mp4"
     folder = begin(source, target, tiny(), 2)
-    with pytest.raises(
-        SettingsError, match=r"persistence was .+, not 0.5; crf was 18, not 30"
-    ):
+    with pytest.raises(SettingsError, match=r"persistence was .+, not 0.5; crf was 18, not 30"):
         resume(source, target, tiny(persistence=0.5), crf=30)
     other = tmp_path / "other.mp4"
     other.write_bytes(source.read_bytes() + b"more")
