@@ -189,7 +189,8 @@ def test_the_demo_clip_for_real(tmp_path: Path) -> None:
     command += ["--end", "0.4", "--dream-size", "240", "--warm-up", "4"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    # On a slow machine it says how far it is.
+    assert [line for line in done.stderr.splitlines() if not line.startswith("frame ")] == []
     assert done.stdout.startswith(f"{target}: 10 frames in ")
     source, dream = frames_of(DEMO_CLIP)[:10], frames_of(target)
     assert len(dream) == 10

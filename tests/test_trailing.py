@@ -178,7 +178,7 @@ def test_a_dream_is_as_strong_as_one_that_is_waited_for(pace: int, persistence: 
     shown = play(dreamer, executor, 500 * pace, pace, persistence, room)
     assert executor.submitted == pytest.approx(500, abs=1)
     assert np.mean(shown[-10 * pace :]) == pytest.approx(waited_for, rel=0.15)
-    assert np.ptp(shown[-10 * pace :]) < 0.01 * STEP  # no pulse: what fades is what grows
+    assert np.ptp(shown[-10 * pace :]) < 0.02 * STEP  # no pulse: what fades is what grows
 
 
 def test_a_step_is_carried_past_the_frames_that_were_shown_meanwhile() -> None:
