@@ -1,4 +1,4 @@
-"""How the dream grows from frame to frame: momentum along the flow, age, and a soft limit."""
+"""How the dream grows from frame to frame: momentum, age, evenness, and a soft limit."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 GROWN_UP = 20
 # What is new fades into what is not over so many pixels, standard deviation.
 _AGE_BLUR = 4.0
+# Smooth maps are computed at this fraction of the dream size.
 _COARSER = 4
 _AREA = cv2.INTER_AREA
 # Cells along the longer side in which a dream is brought to the same strength, by gains up to
@@ -34,10 +35,11 @@ class Growth:
 
         ``velocity = momentum * carry(velocity) + (1 - momentum) * change``
         ``age = min(1, visible * warp(age) + share / 20)``
-        ``residual = carried + (1 + catch_up * (1 - age)) * velocity``
+        ``gain = (1 + catch_up * (1 - age)) * (usual energy / energy here) ** evenness``
+        ``residual = carried + gain * velocity``
 
-    where ``change`` is what the frame's ascent has found, without a change of large areas'
-    brightness, ``share`` is 1 with an ascent a frame, and the last sum slows down near the limit
+    where ``change`` is what the frame's ascent has found, ``energy`` the mean square of what has
+    grown around a place, ``change`` and ``carried`` leave the colour of large areas, ``share`` is 1 with an ascent a frame, and the last sum slows down near the limit
     (``tone.add_within``). What becomes of a frame without an ascent is its dreamer's to say:
     without a push the velocity stays as it is, and the last change goes on; a push of nothing lets
     it die away, and each change counts once.
@@ -76,7 +78,7 @@ class Growth:
             self.age = np.minimum(carry.warp_visible(self.age) + np.float32(share / GROWN_UP), 1)
 
     def push(self, change: ImageF | None, momentum: float) -> None:
-        """Take what an ascent has found.
+        """Update the velocity by the change of an ascent.
 
         Args:
             change: Residual after the ascent less the one before, float32 (height, width, 3),

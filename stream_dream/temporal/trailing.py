@@ -88,7 +88,7 @@ class TrailingDreamer:
         self._rng = np.random.default_rng(self._settings.seed)
 
     def use(self, settings: DreamSettings) -> None:
-        """Let the dream grow on as other settings want; a seed counts from the next shot on."""
+        """Replace the settings of the growth; a seed counts from the next shot on."""
         self._settings = self._growth.settings = settings
 
     def close(self) -> None:
@@ -133,7 +133,7 @@ class TrailingDreamer:
         return Dreamed(prepared.frame, residual, report)
 
     def _begin(self, source: ImageF, start: ImageF) -> None:
-        """Let the ascent on the last frame begin."""
+        """Submit the ascent on the last frame."""
         index, rng = self._index, self._rng
 
         def ascend() -> _Found:
