@@ -39,7 +39,8 @@ class Growth:
         ``residual = carried + gain * velocity``
 
     where ``change`` is what the frame's ascent has found, ``energy`` the mean square of what has
-    grown around a place, ``change`` and ``carried`` leave the colour of large areas, ``share`` is 1 with an ascent a frame, and the last sum slows down near the limit
+    grown around a place, and ``share`` is 1 with an ascent a frame. Neither ``change`` nor
+    ``carried`` alters the mean colour of large areas, and the last sum slows down near the limit
     (``tone.add_within``). What becomes of a frame without an ascent is its dreamer's to say:
     without a push the velocity stays as it is, and the last change goes on; a push of nothing lets
     it die away, and each change counts once.
