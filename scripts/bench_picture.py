@@ -61,7 +61,7 @@ BEFORE = PLAIN_GROWTH | {
 }
 # What version 0.1 made of it for stills: three more octaves.
 BEFORE_STILL = BEFORE | {"octaves": 5, "dream_size": 1024}
-# What is dreamed, where a preset is measured: the ways differ only in how.
+# What is dreamed: full dreams differ from the look only in how.
 SUBJECT = ("network", "weights", "layer", "classes")
 
 # Clips, and the size that they are scaled to.
@@ -87,7 +87,7 @@ def film_ways(name: str, look: DreamSettings) -> Ways:
     ways = {
         "full": validated(DreamSettings, same | FULL),
         f"full at {look.dream_size}": validated(DreamSettings, same | FULL | size),
-        "before": validated(DreamSettings, same | BEFORE),
+        "before": validated(DreamSettings, BEFORE),
         name: look,
     }
     if cadence := known({"cadence": 2}):
@@ -97,8 +97,7 @@ def film_ways(name: str, look: DreamSettings) -> Ways:
 
 def still_ways(name: str, look: DreamSettings) -> Ways:
     """Return the settings that are compared on photos."""
-    same = {key: getattr(look, key) for key in SUBJECT}
-    before = validated(DreamSettings, same | BEFORE_STILL)
+    before = validated(DreamSettings, BEFORE_STILL)
     return {"before": before, name: for_stills(look, given={})}
 
 

@@ -100,7 +100,7 @@ class DreamSettings(Model):
         40, ge=0, le=512, description="Largest random shift before a gradient, in dream pixels."
     )
     persistence: float = Field(
-        0.993, ge=0, le=0.995, description="Share of the last dream that survives a frame."
+        0.98, ge=0, le=0.995, description="Share of the last dream that survives a frame."
     )
     schedule: Schedule = Field(
         "together",

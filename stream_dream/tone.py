@@ -14,8 +14,9 @@ import numpy as np
 from stream_dream.frame import ImageF
 from stream_dream.image import fit_size
 
-# Share of the way to black and to white that a dream may go: it ends before they are reached.
+# A dream ends three levels before black and white, and may go this share of the way there.
 _SHARE = np.float32(0.9)
+_MARGIN = np.float32(3 / 255)
 # How far the darkest places may brighten and the brightest darken, and how much more others may:
 # blacks stay black and skies bright.
 _LEAST, _SLOPE = np.float32(0.2), np.float32(2.0)
@@ -54,8 +55,8 @@ def room_of(source: ImageF, limit: float | None, *, grey: bool = False) -> Room 
     if limit is None:
         return None
     rest = 1 - source
-    up = np.minimum(_SHARE * rest, _LEAST + _SLOPE * source)
-    down = np.minimum(_SHARE * source, _LEAST + _SLOPE * rest)
+    up = np.minimum(_SHARE * (rest - _MARGIN), _LEAST + _SLOPE * source)
+    down = np.minimum(_SHARE * (source - _MARGIN), _LEAST + _SLOPE * rest)
     if grey:
         down, up = (
             np.broadcast_to(room.min(axis=-1, keepdims=True), room.shape) for room in (down, up)

@@ -33,7 +33,7 @@ _CELLS = 14
 _LEAST_STRENGTH = 0.3
 # How far the largest evenness brings a gradient to the same strength: all the way, weeds
 # cover what is empty.
-_EVENED_SHARE = 0.6
+_EVENED_SHARE = 0.3
 # Cells along the longer side of a palette, and what keeps dark places from extreme colours.
 _PALETTE_CELLS = 24
 _PALETTE_BASE = 0.1
@@ -71,7 +71,7 @@ def by_laplacian(
     Each band is divided by its root mean square to the power of ``whitening``: 0 leaves the fine
     grain that a plain gradient mostly is, 1 lifts the lowest band, large stains of colour, as high
     as all others. And by its local root mean square, as far as it differs from that of the whole
-    band, to the power of 0.6 ``evenness``: hot spots stop taking the whole step.
+    band, to the power of 0.3 ``evenness``: hot spots stop taking the whole step.
 
     Args:
         gradients: float32 (batch, height, width, 3).

@@ -51,6 +51,25 @@ class Step:
     finished: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """What all octaves of one ascent have in common.
+
+    Attributes:
+        shape: (height, width) of the finest.
+        steps: Steps of each.
+        step_size: Length of the coarsest's steps.
+        palette: Colours of what grows; see ``normalize.palettes_of``.
+        rng: Gives the jitter, and where tiles lie.
+    """
+
+    shape: Shape
+    steps: int
+    step_size: float
+    palette: tf.Tensor
+    rng: np.random.Generator
+
+
 def tile_of(settings: DreamSettings, shape: Shape) -> int | None:
     """Return the side of the tiles that a picture is dreamed in; None where it is dreamed whole."""
     tile = settings.tile or (_TILE if max(shape) > _TILED_ABOVE else None)
@@ -102,45 +121,32 @@ class Walk:
                 it is not given.
             finished: True for a finished dream; else the steps of a frame are taken.
         """
-        steps = self._settings.steps
-        self._step_size = self._settings.step_size
+        steps, step_size = self._settings.steps, self._settings.step_size
         if finished and self._settings.warm_up:
-            steps, self._step_size = self._settings.finishing_steps, _FINISHING * self._step_size
-        restoring = self._settings.schedule == "restore"
+            steps, step_size = self._settings.finishing_steps, _FINISHING * step_size
         palette = palettes_of(tf.constant((seed if source is None else source)[None]))
-        way = self._restoring if restoring else self._adding_up
-        return way(seed, shapes, steps, rng, palette)
+        course = _Course((seed.shape[0], seed.shape[1]), steps, step_size, palette, rng)
+        restoring = self._settings.schedule == "restore"
+        return (self._restoring if restoring else self._adding_up)(seed, shapes, course)
 
-    def _restoring(
-        self,
-        seed: ImageF,
-        shapes: Sequence[Shape],
-        steps: int,
-        rng: np.random.Generator,
-        palette: tf.Tensor,
-    ) -> Iterator[Step]:
+    def _restoring(self, seed: ImageF, shapes: Sequence[Shape], course: _Course) -> Iterator[Step]:
+        steps = course.steps
         original = resize_by_corners(seed, shapes[0])
         image = original.copy()
         for octave, shape in enumerate(shapes):
             image, enlarged = resize_by_corners(image, shape), resize_by_corners(original, shape)
             loss = 0.0
-            for step, loss in self._climb(image, steps, rng, palette, seed.shape[:2]):
+            for step, loss in self._climb(image, course):
                 yield Step(octave, len(shapes), step, steps, loss, image, enlarged, finished=False)
             original = resize_by_corners(seed, shape)
             image = image - enlarged  # not in place: the step before still shows the old one
             image += original
             if octave == len(shapes) - 1:
-                image, original = resize_by_corners(image, seed.shape[:2]), seed
+                image, original = resize_by_corners(image, course.shape), seed
             yield Step(octave, len(shapes), steps - 1, steps, loss, image, original, finished=True)
 
-    def _adding_up(
-        self,
-        seed: ImageF,
-        shapes: Sequence[Shape],
-        steps: int,
-        rng: np.random.Generator,
-        palette: tf.Tensor,
-    ) -> Iterator[Step]:
+    def _adding_up(self, seed: ImageF, shapes: Sequence[Shape], course: _Course) -> Iterator[Step]:
+        steps = course.steps
         # In place wherever it can be: a photo of 24 megapixels is 288 MB here.
         together = self._settings.schedule == "together"
         image = seed.copy()
@@ -151,34 +157,24 @@ class Walk:
             # What the octaves before have grown is part of the picture, seen by this one or not.
             unseen = resize_float(image - seed, shape, antialias=True) if together else None
             loss = 0.0
-            climb = self._climb(change, steps, rng, palette, seed.shape[:2], original)
-            for step, loss in climb:
+            for step, loss in self._climb(change, course, original):
                 shown = change if unseen is None else change + unseen
                 yield Step(octave, len(shapes), step, steps, loss, shown, original, finished=False)
             # Not into the change: the step before still shows it.
             grown = np.subtract(change, start, out=start)
             if self._toned:
                 without_large_areas(grown, in_place=True)
-            image += resize_float(grown, seed.shape[:2])
+            image += resize_float(grown, course.shape)
             yield Step(octave, len(shapes), steps - 1, steps, loss, image, seed, finished=True)
 
     def _climb(
-        self,
-        image: ImageF,
-        steps: int,
-        rng: np.random.Generator,
-        palette: tf.Tensor,
-        whole: Shape,
-        original: ImageF | None = None,
+        self, image: ImageF, course: _Course, original: ImageF | None = None
     ) -> Iterator[tuple[int, float]]:
         """Take the steps of one octave, up to the one at which the loss exceeds ``max_loss``.
 
         Args:
             image: Where the octave starts; it is changed in place.
-            steps: How many.
-            rng: Gives the jitter.
-            palette: Colours of its surroundings; see ``normalize.palettes_of``.
-            whole: (height, width) of the finest octave.
+            course: How it goes on.
             original: What the limit is counted from; None to leave the range open.
 
         Yields:
@@ -187,11 +183,13 @@ class Walk:
         limit = self._settings.max_loss or np.inf
         grey = self._settings.keep_colours
         room = None if original is None else room_of(original, self._limit, grey=grey)
-        share = step_share((image.shape[0], image.shape[1]), whole, self._settings)
-        for step in range(steps):
-            gradient, loss = self._gradient_of(image, rng)
+        shape = image.shape[0], image.shape[1]
+        length = course.step_size * step_share(shape, course.shape, self._settings)
+        for step in range(course.steps):
+            gradient, loss = self._gradient_of(image, course.rng)
             if loss <= limit:
-                self._take_step(image, self._step_along(gradient, palette, share), original, room)
+                change = self._step_along(gradient, course.palette, length)
+                self._take_step(image, change, original, room)
             yield step, loss
             if loss > limit:
                 return
@@ -220,12 +218,12 @@ class Walk:
                 add_within(grown, step[rows], part, in_place=True)
                 np.clip(original[rows] + grown, 0, 1, out=image[rows])
 
-    def _step_along(self, gradient: ImageF, palette: tf.Tensor, share: float) -> ImageF:
-        """Return the step: the gradient normalised, times the step size."""
+    def _step_along(self, gradient: ImageF, palette: tf.Tensor, length: float) -> ImageF:
+        """Return the gradient as a step of a length."""
         large = max(gradient.shape[:2]) > _TILED_ABOVE
         normalize = self._normalize_large if large else self._normalize
-        length = tf.fill((1, 1, 1, 1), tf.constant(self._step_size * share, tf.float32))
+        lengths = tf.fill((1, 1, 1, 1), tf.constant(length, tf.float32))
         palettes = tf.image.resize(palette, gradient.shape[:2])
-        step = normalize(tf.constant(gradient[None]), length, palettes)
+        step = normalize(tf.constant(gradient[None]), lengths, palettes)
         moved: ImageF = np.asarray(step, np.float32)[0]
         return moved
