@@ -24,7 +24,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from coherence import FULL, JUDGED_FRAMES, PLAIN_GROWTH, added_flicker, judging_flows, known
+from coherence import FULL, JUDGED_FRAMES, PLAIN_GROWTH, added_flicker, judging_flows
 from picture_measures import burnt, clarity, evenness, luma_share, strength
 from PIL import Image
 from real_clips import clip
@@ -83,16 +83,14 @@ WIDTH = 120
 def film_ways(name: str, look: DreamSettings) -> Ways:
     """Return the settings that are compared on clips."""
     same = {key: getattr(look, key) for key in SUBJECT}
-    size = {"dream_size": look.dream_size}
-    ways = {
+    size = {"dream_size": look.dream_size, "enlarge": look.enlarge}
+    return {
         "full": validated(DreamSettings, same | FULL),
         f"full at {look.dream_size}": validated(DreamSettings, same | FULL | size),
         "before": validated(DreamSettings, BEFORE),
         name: look,
+        f"{name}, cadence 2": look.model_copy(update={"cadence": 2}),
     }
-    if cadence := known({"cadence": 2}):
-        ways[f"{name}, cadence 2"] = look.model_copy(update=cadence)
-    return ways
 
 
 def still_ways(name: str, look: DreamSettings) -> Ways:
@@ -146,7 +144,7 @@ def measured_clip(name: str, ways: Ways, judge: Ascent, folder: Path | None) -> 
             "way": way,
             **figures(sources[1:], judged[1:], judge, clarity_every=CLARITY_EVERY),
             "added_flicker": added_flicker(sources, judged, flows),
-            "ms": frame_ms(seconds[way][-JUDGED_FRAMES:], getattr(settings, "cadence", 1)),
+            "ms": frame_ms(seconds[way][-JUDGED_FRAMES:], settings.cadence),
         }
         if folder is not None:
             for frame, dream in zip(frames[-JUDGED_FRAMES:], judged[1:], strict=True):

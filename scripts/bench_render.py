@@ -31,7 +31,7 @@ from rich.table import Table
 from stream_dream.dream.ascent import Ascent
 from stream_dream.dream.octaves import octave_shapes
 from stream_dream.frame import Frame, FrameReport, Image8
-from stream_dream.image import resize, to_float
+from stream_dream.image import fit_size, resize, to_float
 from stream_dream.media.ffmpeg import run
 from stream_dream.media.source import VideoSource
 from stream_dream.networks.efficientnet_lite import blocks
@@ -64,7 +64,7 @@ def coherence() -> Iterator[Row]:
         flows = judging_flows(images)
         own = warping_error(images, flows)
         dreamers: dict[str, list[TemporalDreamer]] = {}
-        for way, values in (("full", FULL), ("default", {})):
+        for way, values in (("full", FULL), ("default", {"dream_size": FULL["dream_size"]})):
             settings = [validated(DreamSettings, values | {"seed": seed}) for seed in SEEDS[way]]
             ascent = Ascent(settings[0])
             dreamers[way] = [TemporalDreamer(ascent, one) for one in settings]
@@ -142,7 +142,8 @@ def gradient_calls(ascent: Ascent, shapes: Sequence[tuple[int, int]]) -> Callabl
 def overhead() -> Iterator[Row]:
     """Compare the wall time of a render with that of its gradient calls alone."""
     settings = load_preset("dogs").dream
-    octaves = octave_shapes((270, 480), settings.octaves, settings.octave_scale, 32)
+    width, height = fit_size((480, 270), settings.dream_size, enlarged=settings.enlarge)
+    octaves = octave_shapes((height, width), settings.octaves, settings.octave_scale, 32)
     calls = gradient_calls(Ascent(settings), octaves)
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder) / "small.mp4"
@@ -187,7 +188,7 @@ def gradient_flops(shape: tuple[int, int], deepest: str) -> float:
 
 def limit() -> Iterator[Row]:
     """Compare a gradient call with a matrix multiply of as many operations."""
-    ascent = Ascent(load_preset("dogs").dream)
+    ascent = Ascent(validated(DreamSettings, {"layer": ["block10"]}))
     matrix = np.random.default_rng(0).random((1024, 1024), dtype=np.float32)
     for shape in ((240, 320), (480, 640)):
         multiply = median_ms(lambda: matrix @ matrix, 60) / (2 * 1024**3)

@@ -1,8 +1,8 @@
-"""What the benchmarks share: a full dream to compare with, and how coherence is judged."""
+"""Share what benchmarks compare with: a full dream to compare with, and how coherence is judged."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -12,31 +12,24 @@ from numpy.typing import NDArray
 
 from stream_dream.frame import Flow, Image8
 from stream_dream.image import to_float
-from stream_dream.settings import DreamSettings
 from stream_dream.temporal.flow import visibility, warp
 
 JUDGED_FRAMES = 30
 
 
-def known(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of these that there are."""
-    return {key: value for key, value in values.items() if key in DreamSettings.model_fields}
-
-
 # Growth as it was at first, whatever the defaults have become since.
-PLAIN_GROWTH = known(
-    {
-        "whitening": 1,
-        "evenness": 0,
-        "colours": 0,
-        "detail": 1,
-        "limit": None,
-        "momentum": 0,
-        "catch_up": 0,
-        "cadence": 1,
-        "dream_size": 480,
-    }
-)
+PLAIN_GROWTH: dict[str, Any] = {
+    "whitening": 1,
+    "evenness": 0,
+    "colours": 0,
+    "detail": 1,
+    "limit": None,
+    "momentum": 0,
+    "catch_up": 0,
+    "cadence": 1,
+    "dream_size": 480,
+    "enlarge": 1,
+}
 
 # What a still needs, on every frame: the field's usual way.
 FULL = PLAIN_GROWTH | {

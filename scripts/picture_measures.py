@@ -1,4 +1,4 @@
-"""What makes a dream worth looking at, in numbers; all but ``clarity`` by NumPy and OpenCV alone.
+"""Measure what makes a dream worth looking at; all but ``clarity`` by NumPy and OpenCV alone.
 
 A source ``S`` and its dream ``D`` are RGB images of one shape, (height, width, 3), each uint8 or
 float32 in [0, 1]; the residual is ``R = D - S``, float32 in [-1, 1].

@@ -8,9 +8,6 @@ from numpy.typing import NDArray
 
 from stream_dream.frame import Image8, ImageF, Mask8
 
-MOST_ENLARGED = 2.0
-"""Small pictures are dreamed so many times larger at the most: creatures need room to grow."""
-
 _BAND = 64
 """Rows of a frame that are worked on at a time."""
 

@@ -139,8 +139,11 @@ class _Dream:
             for ascent, station in zip(ascents, stations, strict=True)
             if ascent.guide is not None and station.guide is not None
         ]
-        self._dreamer = TemporalDreamer(dream, stations[0], looping=True)
-        self._size = fit_size(cycle.size, stations[0].dream_size)
+        first = stations[0]
+        self._size = fit_size(cycle.size, first.dream_size, enlarged=first.enlarge)
+        # Its frames are painted at the size that they are dreamed at.
+        painted = first.model_copy(update={"enlarge": 1.0})
+        self._dreamer = TemporalDreamer(dream, painted, looping=True)
         self._small = [cycle.view(index, self._size) for index in range(cycle.frames)]
         self.orbit = Orbit(self._dreamer, cycle.frames)
 

@@ -1,4 +1,4 @@
-"""Every knob, once: name, default, range, unit and help.
+"""Define every knob, once: name, default, range, unit and help.
 
 Command-line flags, presets and the README's table are derived from these models.
 """
@@ -32,6 +32,9 @@ from stream_dream.setting_values import (
     Seconds,
     Size,
 )
+
+MOST_ENLARGED = 2.0
+"""How many times their size small pictures are usually dreamed at, at the most; always in shows."""
 
 _STILL_SIZE = 1024
 _M = TypeVar("_M", bound=BaseModel)
@@ -114,15 +117,15 @@ class DreamSettings(Model):
         0.8,
         ge=0,
         le=1,
-        description="How far the gradient's frequency bands are brought to the same strength: 0 "
-        "leaves fine fur, 1 lifts large stains of colour.",
+        description="How far the frequency bands of the gradient (laplacian) are brought to the "
+        "same strength: 0 leaves fine fur, 1 lifts large stains of colour.",
     )
     evenness: float = Field(
         1.0,
         ge=0,
         le=1,
-        description="How far the gradient is brought to the same strength all over the picture: 0 "
-        "leaves hot spots.",
+        description="How far the dream, and the gradient (laplacian), are brought to the same "
+        "strength all over the picture: 0 leaves hot spots.",
     )
     colours: float = Field(
         0.5,
@@ -145,24 +148,29 @@ class DreamSettings(Model):
         0.87,
         ge=0,
         le=0.95,
-        description="Share of an ascent's change that goes on after the next: what grows steadily "
-        "stays, what flickers averages out.",
+        description="Share of a film's rate of change that stays when a new gradient joins it: "
+        "what flickers averages out, what grows steadily stays.",
     )
     catch_up: float = Field(
         1.5,
         ge=0,
         le=5,
-        description="How much longer steps are where the picture is new; nothing after 20 frames.",
+        description="How much longer a film's steps are where the picture is new; nothing after 20 "
+        "frames.",
     )
     cadence: int = Field(
-        1, ge=1, le=8, description="Frames from one gradient to the next; the dream flows between."
+        1,
+        ge=1,
+        le=8,
+        description="Frames of a film or loop from one gradient to the next; the dream flows "
+        "between.",
     )
     warm_up: int = Field(
         14,
         ge=0,
         le=200,
-        description="How many times as many steps a shot's first frame and a still get, each a "
-        "little longer: no slow fade-in.",
+        description="How many times as many steps a shot's first frame and a still get, each 1.7 "
+        "times as long; 0 for as many as any frame.",
     )
     tile: Annotated[int | None, OFF] = Field(
         None,
@@ -177,12 +185,19 @@ class DreamSettings(Model):
     dream_size: int = Field(
         640, ge=16, le=8192, description="Longer side at which gradients are computed, in pixels."
     )
+    enlarge: float = Field(
+        MOST_ENLARGED,
+        ge=1,
+        le=4,
+        description="How many times their size small pictures are dreamed at, at the most: "
+        "creatures need room to grow.",
+    )
     cuts: bool = Field(True, description="Start afresh at cuts.")
     seed: int = Field(0, ge=0, lt=2**63, description="Start of the random numbers.")
 
     @property
     def finishing_steps(self) -> int:
-        """Steps per octave of a still, and of the frame that a shot begins with."""
+        """Return the steps per octave of a still, and of the frame that a shot begins with."""
         return self.steps * max(1, self.warm_up)
 
 

@@ -54,9 +54,9 @@ def way_around(
 
 
 def _travelled(dream: DreamSettings, given: Mapping[str, object]) -> list[DreamSettings]:
-    """Return one dream for each part of an objective, or for layers near its first one.
+    """Return one dream for each part of an objective, or a dream and some of layers near its first.
 
-    Layers that a look mixes by itself belong together; those that a user gives are stations.
+    What a look mixes by itself belongs together; what a user gives are stations.
     """
     if dream.guide is not None:
         raise SettingsError("a still loop with a guide needs several --presets or --morph-layer")
@@ -64,24 +64,30 @@ def _travelled(dream: DreamSettings, given: Mapping[str, object]) -> list[DreamS
     layers = dream.layer
     if not layers and not dream.classes:
         layers = tuple(map(LayerTarget.parse, spec.default_layers()))
-    if not given.get("layer") and not dream.classes:
-        layers = layers[:1]
+    mixed = not given.get("layer") and not given.get("classes")
+    stations = [dream.model_copy(update={"layer": layers})] if mixed else _parts(dream, layers)
+    if len(stations) == 1 and layers:
+        blocks = [layer.name for layer in spec.list_layers() if layer.role == "block"]
+        for name in _near(layers[0].name, blocks)[1:]:
+            layer = layers[0].model_copy(update={"name": name, "channels": ()})
+            stations.append(dream.model_copy(update={"layer": (layer,), "classes": ()}))
+    if not 2 <= len(stations) <= _MOST_STATIONS:
+        raise SettingsError(
+            f"a still loop passes through 2 to {_MOST_STATIONS} layers, channels or classes, these "
+            f"are {len(stations)}: give others, or --presets"
+        )
+    return stations
+
+
+def _parts(dream: DreamSettings, layers: tuple[LayerTarget, ...]) -> list[DreamSettings]:
+    """Return one dream for each layer and class; for each channel of a single layer."""
     if len(layers) == 1 and len(layers[0].channels) > 1:
         layers = tuple(
             layers[0].model_copy(update={"channels": (channel,)}) for channel in layers[0].channels
         )
-    elif len(layers) == 1 and not layers[0].channels and not dream.classes:
-        blocks = [layer.name for layer in spec.list_layers() if layer.role == "block"]
-        names = _near(layers[0].name, blocks)
-        layers = tuple(layers[0].model_copy(update={"name": name}) for name in names)
-    alone = [dream.model_copy(update={"layer": (layer,), "classes": ()}) for layer in layers]
-    alone += [dream.model_copy(update={"layer": (), "classes": (one,)}) for one in dream.classes]
-    if not 2 <= len(alone) <= _MOST_STATIONS:
-        raise SettingsError(
-            f"a still loop passes through 2 to {_MOST_STATIONS} layers, channels or classes, these "
-            f"are {len(alone)}: give others, or --presets"
-        )
-    return alone
+    parts = [dream.model_copy(update={"layer": (layer,), "classes": ()}) for layer in layers]
+    parts += [dream.model_copy(update={"layer": (), "classes": (one,)}) for one in dream.classes]
+    return parts
 
 
 def _near(name: str, layers: Sequence[str]) -> list[str]:

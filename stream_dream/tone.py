@@ -1,4 +1,4 @@
-"""How a dream sits in the tones of its source (NumPy and OpenCV only).
+"""Fits a dream into the tones of its source (NumPy and OpenCV only).
 
 A residual never leaves the room that the source has above and below it, and large areas keep the
 brightness and the colour that they had: a grey road stays grey, a bright sky stays bright.
@@ -62,6 +62,25 @@ def room_of(source: ImageF, limit: float | None, *, grey: bool = False) -> Room 
             np.broadcast_to(room.min(axis=-1, keepdims=True), room.shape) for room in (down, up)
         )
     return Room(*(np.clip(room, _SMALLEST, np.float32(limit)) for room in (down, up)))
+
+
+def room_between(
+    before: Room | None, after: Room | None, share: float, source: ImageF
+) -> Room | None:
+    """Return the room on the way from one limit to another.
+
+    Args:
+        before: Where it begins; None for no limit.
+        after: Where it ends; None for no limit.
+        share: Share of the way, 0..1.
+        source: The picture, float32 (height, width, 3) in [0, 1].
+    """
+    if before is None and after is None:
+        return None
+    whole = Room(source, 1 - source)
+    pairs = zip(before or whole, after or whole, strict=True)
+    mixed = (now * np.float32(1 - share) + then * np.float32(share) for now, then in pairs)
+    return Room(*(np.maximum(room, _SMALLEST) for room in mixed))
 
 
 def add_within(residual: ImageF, change: ImageF, room: Room, *, in_place: bool = False) -> ImageF:

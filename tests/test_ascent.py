@@ -272,7 +272,7 @@ def test_what_is_prepared_for_other_octaves_dreams_as_it_should(tiny: Make, sour
 
 
 def begun(settings: DreamSettings, source: ImageF, *, seed: int = 0) -> ImageF:
-    return Ascent(settings).begin(source, np.random.default_rng(seed))
+    return Ascent(settings).begin(source, index=0, rng=np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize(
@@ -338,10 +338,10 @@ def test_steps_of_nothing_begin_with_the_source(tiny: Make, source: ImageF) -> N
 def test_changed_numbers_hold_for_the_next_shot(tiny: Make, source: ImageF) -> None:
     ascent = Ascent(tiny(step_size=0.01, warm_up=2, jitter=0))
     ascent.change(step_size=0.0, jitter=0, octaves=2)
-    assert not ascent.begin(source, np.random.default_rng(0)).any()
+    assert not ascent.begin(source, index=0, rng=np.random.default_rng(0)).any()
     ascent.change(step_size=0.02, jitter=0, octaves=1)
     expected = begun(tiny(step_size=0.02, warm_up=2, jitter=0, octaves=1), source)
-    found = ascent.begin(source, np.random.default_rng(0))
+    found = ascent.begin(source, index=0, rng=np.random.default_rng(0))
     np.testing.assert_array_equal(found, expected)
 
 

@@ -128,7 +128,7 @@ class Beginning:
         """Begin with an empty record."""
         self.seen: list[str] = []
 
-    def begin(self, source: ImageF, rng: np.random.Generator) -> ImageF:
+    def begin(self, source: ImageF, *, index: int, rng: np.random.Generator) -> ImageF:
         """Return a dream of its own for each random number."""
         self.seen.append("begin")
         return spread(source.shape, 0.05) + np.float32(0.01 * rng.random())

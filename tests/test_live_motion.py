@@ -44,6 +44,7 @@ def stage_of() -> Iterator[Callable[[_Camera], MotionStage]]:
         stages.append(
             MotionStage(
                 *(camera, framing, controls, lambda: 96, lambda shape: None),
+                room=lambda source: None,
                 cuts=cuts,
             )  # type: ignore[arg-type]
         )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stream_dream.errors import NetworkError, SettingsError
-from stream_dream.presets import load_preset
+from stream_dream.presets import load_preset, presets
 from stream_dream.settings import DreamSettings, LoopSettings, merged, validated
 from stream_dream.stations import way_around
 
@@ -31,14 +31,23 @@ def test_a_still_passes_through_layers_near_its_own() -> None:
 
 
 def test_a_still_passes_through_what_was_chosen() -> None:
-    several = merged(DOGS, {"layer": ["block10:4,42=2"]})
-    assert way(several, motion="still") == ["block10:4=2", "block10:42=2"]
+    channels = {"layer": ["block10:4,42=2"]}
+    several = ["block10:4=2", "block10:42=2"]
+    assert way(merged(DOGS, channels), motion="still", given=channels) == several
     layers = {"layer": ["block3", "block8=0.5"]}
     assert way(merged(DOGS, layers), motion="still", given=layers) == ["block3", "block8=0.5"]
-    # What a look mixes by itself belongs together.
-    assert way(merged(DOGS, layers), motion="still")[0] == "block3"
     classes = merged(DOGS, {"class": ["tabby cat", "lorikeet=0.5"]})
-    assert way(classes, motion="still") == ["tabby cat", "lorikeet=0.5"]
+    chosen = {"classes": ["tabby cat", "lorikeet=0.5"]}
+    assert way(classes, motion="still", given=chosen) == ["tabby cat", "lorikeet=0.5"]
+
+
+@pytest.mark.parametrize("name", [preset.name for preset in presets()])
+def test_a_still_passes_through_every_look(name: str) -> None:
+    look = load_preset(name).dream
+    stations = way(look, motion="still")
+    # What a look mixes by itself belongs together.
+    assert stations[0] == " ".join(map(str, look.layer))
+    assert len(set(stations)) > 1
 
 
 def test_groups_of_layers_become_stations() -> None:
@@ -72,8 +81,7 @@ def test_what_changes_forgets_sooner_unless_told_otherwise() -> None:
     ("dream", "values", "given", "problem"),
     [
         ({"guide": "x.png"}, {"motion": "still"}, {}, "guide"),
-        ({"layer": ["block10:3"]}, {"motion": "still"}, {}, "these are 1"),
-        ({"class": ["281"]}, {"motion": "still"}, {}, "these are 1"),
+        ({"class": ["281"]}, {"motion": "still"}, {"classes": ["281"]}, "these are 1"),
         (MANY, {"motion": "still"}, MANY, "these are 13"),
         ({}, {"morph_layer": ["block1"]}, {"layer": ["block1"]}, "give one"),
     ],

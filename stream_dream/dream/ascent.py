@@ -87,7 +87,7 @@ class Ascent:
         self.spare = SpareTime()
         self._settings = settings
         self._gradient, self.guide = compose(settings)
-        self._make_walks()
+        self._walk = Walk(settings, self._gradient, toned=False)
         self._function = lru_cache(TRACES_KEPT)(self._trace)
         self._prepared: set[tuple[Shape, tuple[Shape, ...]]] = set()
 
@@ -107,7 +107,7 @@ class Ascent:
             return self._walked(start, self.octaves(start.shape, index))
         return self.ascend_all([start])[0]
 
-    def begin(self, source: ImageF, rng: np.random.Generator) -> ImageF:
+    def begin(self, source: ImageF, *, index: int, rng: np.random.Generator) -> ImageF:
         """Return the residual that a shot begins with: a finished dream, as of a still.
 
         Each octave, from small to large, takes ``warm_up`` times the steps of a frame: creatures
@@ -115,11 +115,15 @@ class Ascent:
 
         Args:
             source: The first frame at dream size, float32 (height, width, 3) in [0, 1].
+            index: Of no account here: it is dreamed at all octaves.
             rng: Gives the jitter.
         """
         self.spare.begin()
+        settings = self._settings
+        if settings.schedule in ("together", "rotate"):
+            settings = settings.model_copy(update={"schedule": "all"})
         image, shapes = source, self._octaves(source.shape[:2])
-        for step in self._beginning(source, shapes, rng, finished=True):
+        for step in Walk(settings, self._gradient)(source, shapes, rng, finished=True):
             image = step.image
         return np.clip(image, 0, 1) - source
 
@@ -141,7 +145,7 @@ class Ascent:
     def octaves(self, shape: Shape, index: int) -> tuple[Shape, ...]:
         """Return (height, width) of the octaves that a frame of a shot is dreamed at."""
         turns = self._turns(shape, self._settings.octaves)
-        return turns[index % len(turns)]
+        return turns[index // self._settings.cadence % len(turns)]
 
     def is_tiled(self, shape: Shape) -> bool:
         """Tell whether images of (height, width) are dreamed in tiles, one after the other."""
@@ -150,8 +154,10 @@ class Ascent:
     def change(self, *, step_size: float, jitter: int, octaves: int) -> None:
         """Go on with other numbers: what is traced stays of use."""
         values = {"step_size": step_size, "jitter": jitter, "octaves": octaves}
-        self._settings = self._settings.model_copy(update=values)
-        self._make_walks()
+        settings = self._settings.model_copy(update=values)
+        if settings != self._settings:
+            self._settings = settings
+            self._walk = Walk(settings, self._gradient, toned=False)
 
     def is_ready(self, shape: Shape, octaves: int) -> bool:
         """Tell whether images of (height, width) are dreamed without anything being traced."""
@@ -180,14 +186,6 @@ class Ascent:
         """
         gradient = self._gradient_function(len(images))
         return [gradient(tf.convert_to_tensor(image)[None])[0][0] for image in images]
-
-    def _make_walks(self) -> None:
-        """Prepare what does not fit one TensorFlow call: tiles, and the beginning of a shot."""
-        self._walk = Walk(self._settings, self._gradient, toned=False)
-        schedule = self._settings.schedule
-        nested = "all" if schedule in ("together", "rotate") else schedule
-        shot = self._settings.model_copy(update={"schedule": nested})
-        self._beginning = Walk(shot, self._gradient)
 
     def _run(
         self, starts: Sequence[Start], shapes: tuple[Shape, ...], places: int

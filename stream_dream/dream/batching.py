@@ -84,9 +84,9 @@ class BatchedAscent:
                 # It may have been the last one that the others waited for.
                 self._changed.notify_all()
 
-    def begin(self, source: ImageF, rng: np.random.Generator) -> ImageF:
+    def begin(self, source: ImageF, *, index: int, rng: np.random.Generator) -> ImageF:
         """Return the residual that a shot begins with, as ``Ascent`` does; nobody is waited for."""
-        return self._ascent.begin(source, rng)
+        return self._ascent.begin(source, index=index, rng=rng)
 
     def __call__(
         self, source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -29,16 +29,27 @@ class Morph:
         self, source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
     ) -> Ascended:
         """Ascend from ``clip(source + carried)``; ``index`` is the place in the loop."""
-        phase = index / self._frames
-        state = rng.bit_generator.state
         residual, loss = np.zeros_like(source), 0.0
-        for station, weight in _weights(phase, len(self._stations)):
-            # The same jitter for both: what they agree on is dreamed once.
-            rng.bit_generator.state = state
-            grown = self._stations[station](source, carried, index=index, rng=rng)
+        for station, weight in self._near(index, rng):
+            grown = station(source, carried, index=index, rng=rng)
             residual += np.float32(weight) * grown.residual
             loss += weight * grown.loss
         return Ascended(residual, loss)
+
+    def begin(self, source: ImageF, *, index: int, rng: np.random.Generator) -> ImageF:
+        """Return the residual that a shot begins with; ``index`` is the place in the loop."""
+        residual = np.zeros_like(source)
+        for station, weight in self._near(index, rng):
+            residual += np.float32(weight) * station.begin(source, index=index, rng=rng)
+        return residual
+
+    def _near(self, index: int, rng: np.random.Generator) -> Iterator[tuple[Ascent, float]]:
+        """Yield the stations that a place lies at or between, and their weights."""
+        state = rng.bit_generator.state
+        for station, weight in _weights(index / self._frames, len(self._stations)):
+            # The same jitter for both: what they agree on is dreamed once.
+            rng.bit_generator.state = state
+            yield self._stations[station], weight
 
 
 def _weights(phase: float, stations: int) -> list[tuple[int, float]]:

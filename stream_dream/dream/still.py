@@ -11,7 +11,7 @@ from stream_dream.dream.cores import use_cores
 from stream_dream.dream.octaves import workable_shapes
 from stream_dream.dream.walk import Step, Walk
 from stream_dream.frame import Image8
-from stream_dream.image import MOST_ENLARGED, add_residual, fit_size, resize, to_float
+from stream_dream.image import add_residual, fit_size, resize, to_float
 from stream_dream.settings import DreamSettings
 
 
@@ -53,9 +53,8 @@ class StillDreamer:
         """
         settings = self._settings
         height, width = image.shape[:2]
-        source = to_float(
-            resize(image, fit_size((width, height), settings.dream_size, enlarged=MOST_ENLARGED))
-        )
+        size = fit_size((width, height), settings.dream_size, enlarged=settings.enlarge)
+        source = to_float(resize(image, size))
         dream = source
         shapes = workable_shapes(
             source.shape[:2],

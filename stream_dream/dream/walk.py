@@ -21,7 +21,8 @@ _TILED_ABOVE = 2048
 _TILE = 1024
 # Rows that are changed at a time: a large picture's intermediate results would need much memory.
 _BAND = 256
-# How much longer the steps of a still are than those of a dream that grows from frame to frame.
+# How much longer the steps of a still are than those of a dream that grows from frame to frame
+# (chosen by eye).
 _FINISHING = 1.7
 
 
@@ -53,7 +54,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class _Course:
-    """What all octaves of one ascent have in common.
+    """Holds what all octaves of one ascent have in common.
 
     Attributes:
         shape: (height, width) of the finest.
@@ -136,7 +137,8 @@ class Walk:
         for octave, shape in enumerate(shapes):
             image, enlarged = resize_by_corners(image, shape), resize_by_corners(original, shape)
             loss = 0.0
-            for step, loss in self._climb(image, course):
+            limited = None if self._limit is None else enlarged
+            for step, loss in self._climb(image, course, limited):
                 yield Step(octave, len(shapes), step, steps, loss, image, enlarged, finished=False)
             original = resize_by_corners(seed, shape)
             image = image - enlarged  # not in place: the step before still shows the old one
@@ -164,8 +166,27 @@ class Walk:
             grown = np.subtract(change, start, out=start)
             if self._toned:
                 without_large_areas(grown, in_place=True)
-            image += resize_float(grown, course.shape)
+            self._add(image, resize_float(grown, course.shape), seed)
             yield Step(octave, len(shapes), steps - 1, steps, loss, image, seed, finished=True)
+
+    def _add(self, image: ImageF, change: ImageF, seed: ImageF) -> None:
+        """Add an octave's change to the image in place, within the limit."""
+        if self._limit is None:
+            image += change
+            return
+        together, grey = self._settings.schedule == "together", self._settings.keep_colours
+        for top in range(0, len(image), _BAND):
+            rows = slice(top, top + _BAND)
+            room = room_of(seed[rows], self._limit, grey=grey)
+            assert room is not None
+            grown = image[rows] - seed[rows]
+            if together:
+                # Each octave has kept to the limit by itself only.
+                add_within(grown, change[rows], room, in_place=True)
+            else:
+                grown += change[rows]
+                np.clip(grown, -room.down, room.up, out=grown)
+            np.add(seed[rows], grown, out=image[rows])
 
     def _climb(
         self, image: ImageF, course: _Course, original: ImageF | None = None

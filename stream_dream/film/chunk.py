@@ -240,9 +240,9 @@ class _Member:
             self._dream = self._ascent if tiled else self._stack.enter_context(member())
         return self._dream(source, carried, index=index, rng=rng)
 
-    def begin(self, source: ImageF, rng: np.random.Generator) -> ImageF:
+    def begin(self, source: ImageF, *, index: int, rng: np.random.Generator) -> ImageF:
         """Return the residual that a shot begins with."""
-        return self._ascent.begin(source, rng)
+        return self._batched.begin(source, index=index, rng=rng)
 
     def leave(self) -> None:
         """Let the others go on without this one."""

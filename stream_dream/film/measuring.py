@@ -20,6 +20,9 @@ _FRAMES = 30
 # The first frames wait for others than themselves.
 _SKIPPED = 5
 _LOOK_SECONDS = 0.01
+# What a round of a shot's warm-up takes, in frames: its octaves come one after the other, on one
+# core (measured: 2.3 on two cores).
+_ROUND_FRAMES = 2.3
 # More workers for less than this are not worth their memory.
 _WORTH = 1.03
 
@@ -84,13 +87,15 @@ class _Watch:
         """Tell the rate behind the frames that are skipped; that of all where none is behind."""
         (first, begun), (last, ended) = self._first, self._last
         if last == first:  # slower than it is, as it includes the start
-            first, begun = -warm_up, self._begun
+            return (max(1, last) + warm_up * _ROUND_FRAMES) / max(
+                ended - self._begun, _LOOK_SECONDS
+            )
         return max(1, last - first) / max(ended - begun, _LOOK_SECONDS)
 
 
 def estimated_seconds(plan: Plan, warm_up: int, fps: float) -> float:
-    """Estimate what a film takes; a round of a shot's warm-up takes as long as a frame."""
-    return (plan.frames + plan.shots * warm_up) / fps
+    """Estimate what a film takes, with the warm-up of its shots."""
+    return (plan.frames + plan.shots * warm_up * _ROUND_FRAMES) / fps
 
 
 def fastest_count(

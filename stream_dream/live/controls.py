@@ -75,12 +75,6 @@ class Controls:
         return tuple(self._looks)
 
     @property
-    def dream(self) -> DreamSettings:
-        """Settings of the look that was asked for last; what glides is in ``parameters``."""
-        with self._lock:
-            return self._looks[self._look.name]
-
-    @property
     def revision(self) -> int:
         """Counts what was changed: a view that has seen it knows the rest."""
         return self._revision

@@ -19,6 +19,7 @@ from stream_dream.media.guide import guide_images
 from stream_dream.priority import step_back
 from stream_dream.quiet import hushed
 from stream_dream.settings import DreamSettings
+from stream_dream.tone import Room, room_between, room_of
 
 if TYPE_CHECKING:
     from stream_dream.dream.ascent import Ascent
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("stream_dream.live")
 
 Shape = tuple[int, int]
+# What of a look's growth glides while it fades in.
+_GLIDING = ("evenness", "catch_up", "momentum")
 _PATIENCE = 0.2
 _MOST_STEPS = 2
 
@@ -47,6 +50,7 @@ def for_live(dream: DreamSettings) -> DreamSettings:
     """
     values: dict[str, object] = {
         "warm_up": 0,
+        "cadence": 1,
         "tile": None,
         "steps": min(dream.steps, _MOST_STEPS),
         "octaves": min(dream.octaves, MOST_OCTAVES),
@@ -67,12 +71,43 @@ def step_factor(dream: DreamSettings) -> float:
     return math.sqrt(octaves) if dream.schedule == "together" else 1.0
 
 
+class Fade(NamedTuple):
+    """How far a show has come from one look to another.
+
+    Attributes:
+        before: Settings of the look that it leaves, or that it stays with.
+        after: Those of the look that it comes to; the same where it stays.
+        share: Share of the way, 0..1.
+    """
+
+    before: DreamSettings
+    after: DreamSettings
+    share: float
+
+    def growth(self) -> DreamSettings:
+        """Return the settings of ``temporal.growth``, on their way."""
+        if self.before is self.after:
+            return self.after
+        pairs = ((name, getattr(self.before, name), getattr(self.after, name)) for name in _GLIDING)
+        values = {name: now + self.share * (then - now) for name, now, then in pairs}
+        return self.after.model_copy(update=values)
+
+    def room(self, source: ImageF) -> Room | None:
+        """Return how far a picture may be changed, float32 (height, width, 3) in [0, 1]."""
+        after = room_of(source, self.after.limit, grey=self.after.keep_colours)
+        if self.before is self.after:
+            return after
+        before = room_of(source, self.before.limit, grey=self.before.keep_colours)
+        return room_between(before, after, self.share, source)
+
+
 class Looks:
     """Builds the looks, and traces what they need, in a thread of its own.
 
     Tracing takes about a second for every size and octave. What is in use comes first.
 
     Attributes:
+        settings: Those of all looks, also of one that cannot be had.
         error: Why a look cannot be had; None while all is well.
         on_failure: Called with the name of a look that cannot be had.
     """
@@ -83,6 +118,7 @@ class Looks:
         Raises:
             NetworkError, SettingsError: A look cannot be dreamed.
         """
+        self.settings = dict(looks)
         self._settings = dict(looks)
         self._ascents: dict[str, Ascent] = {first: _ascent(self._settings[first])}
         self._shapes: list[Shape] = []
@@ -226,6 +262,15 @@ class LiveDream:
         residual, loss = ascent(source, carried, index=index, rng=rng)
         return residual, loss
 
+    def fade(self) -> Fade:
+        """Tell which look is dreamed now, or which two; may be asked from any thread."""
+        before = self._looks.settings[self._in_use]
+        fading, glide = self._fading, self._controls.target.glide
+        if fading is None or glide == 0:
+            return Fade(before, before, 1.0)
+        share = min(1.0, (self._clock() - self._begun) / glide)
+        return Fade(before, self._looks.settings[fading], share)
+
     def can_dream(self, shape: Shape) -> bool:
         """Tell whether what is in use can be dreamed at a shape."""
         octaves = self._controls.target.octaves
@@ -241,10 +286,11 @@ class LiveDream:
             self._fading = None
             return now or before
         if self._fading != name:  # it is ready only now, or asked for only now
-            self._fading, self._begun, self._owed = name, self._clock(), 0.0
+            self._begun, self._owed = self._clock(), 0.0
+            self._fading = name
         passed = self._clock() - self._begun
         if before is None or passed >= parameters.glide:
-            self._in_use = name
+            self._in_use, self._fading = name, None
             return now
         self._owed += passed / parameters.glide
         if self._owed < 1:

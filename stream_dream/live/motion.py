@@ -12,17 +12,18 @@ import numpy as np
 from scenedetect import ContentDetector, FrameTimecode
 from scenedetect.detector import FlashFilter
 
-from stream_dream.frame import Frame, Image8
-from stream_dream.image import MOST_ENLARGED, fit_size, resize, to_float
+from stream_dream.frame import Frame, Image8, ImageF
+from stream_dream.image import fit_size, resize, to_float
 from stream_dream.live.bridge import Bridge
 from stream_dream.live.camera import Camera, Captured
 from stream_dream.live.controls import Controls
 from stream_dream.live.framing import Framing
 from stream_dream.live.slot import Slot
+from stream_dream.settings import MOST_ENLARGED
 from stream_dream.temporal.carry import Carry
 from stream_dream.temporal.dreamer import Prepared
 from stream_dream.temporal.flow import FlowEstimator, Motion, chained, scaled, still
-from stream_dream.tone import room_of
+from stream_dream.tone import Room
 
 # Flow is estimated at this size whatever the dream's: the governor may change that one any time.
 _FLOW_SIZE = 320
@@ -75,6 +76,7 @@ class MotionStage:
         dream_size: Callable[[], int],
         on_shape: Callable[[tuple[int, int]], None],
         *,
+        room: Callable[[ImageF], Room | None],
         cuts: bool,
     ) -> None:
         """Start.
@@ -82,15 +84,16 @@ class MotionStage:
         Args:
             camera: Where pictures come from.
             framing: What of them is shown.
-            controls: Tell whether to mirror, and how far the look goes.
+            controls: Tell whether to mirror.
             dream_size: Tells the longer side of the dream.
             on_shape: Told the (height, width) of what is shown where it changes.
+            room: Tells how far a picture may be changed, float32 (height, width, 3) in [0, 1].
             cuts: True to start afresh where another shot begins.
         """
         self.slot: Slot[Staged] = Slot()
         self.error: BaseException | None = None
         self._camera, self._framing, self._controls = camera, framing, controls
-        self._dream_size, self._on_shape = dream_size, on_shape
+        self._dream_size, self._on_shape, self._room = dream_size, on_shape, room
         self.dropped = 0
         self._cuts = cuts
         self._detector = _detector()
@@ -183,12 +186,11 @@ class MotionStage:
         carry = None
         if motion is not None:
             carry = Carry(scaled(motion, small.shape[:2]), persistence=1.0)
-        dream = self._controls.dream
         return Prepared(
             frame=frame,
             small=small,
             source=source,
-            room=room_of(source, dream.limit, grey=dream.keep_colours),
+            room=self._room(source),
             carry=carry,
             visible_share=0.0 if motion is None else float(motion.visible.mean()),
             seconds=time.perf_counter() - begun,

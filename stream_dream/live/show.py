@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from stream_dream.errors import SettingsError, SourceError
-from stream_dream.image import MOST_ENLARGED, fit_size
+from stream_dream.image import fit_size
 from stream_dream.live.beat import Beat
 from stream_dream.live.camera import Camera
 from stream_dream.live.controls import Controls
@@ -24,7 +24,7 @@ from stream_dream.live.presenter import Presented, Presenter
 from stream_dream.live.status import LiveStatus
 from stream_dream.live.view import View
 from stream_dream.pipeline import Behind, single_threads
-from stream_dream.settings import DreamSettings
+from stream_dream.settings import MOST_ENLARGED, DreamSettings
 from stream_dream.temporal.trailing import FRAMES_PER_ASCENT, TrailingDreamer
 
 log = logging.getLogger("stream_dream.live")
@@ -107,6 +107,7 @@ class Show:
                     return
                 stage = MotionStage(
                     *(camera, self._framing, self._controls, lambda: self._size, self._reshape),
+                    room=lambda source: self._dream_function.fade().room(source),
                     cuts=self._settings.cuts,
                 )
                 self._present(camera, stage)
@@ -220,7 +221,7 @@ class Show:
             stage.expect(beat.expected(begun, period))
             prepared = latest.prepared if fresh is not None else stage.again(latest)
             staged = latest
-            self._dreamer.use(self._controls.dream)
+            self._dreamer.use(self._dream_function.fade().growth())
             dreamed = self._dreamer(prepared, parameters.persistence)
             present(Presented(dreamed, max(prepared.small.shape), stage.dropped))
             now = time.monotonic()

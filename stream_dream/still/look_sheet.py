@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from stream_dream.errors import Interrupted, SourceError
 from stream_dream.frame import Image8
-from stream_dream.image import resize
+from stream_dream.image import fit_size, resize
 from stream_dream.media.picture import READABLE_PICTURES, Picture, read_picture, visible_image
 from stream_dream.media.picture_sink import check_picture_target, write_picture
 from stream_dream.media.target import interrupted_name
@@ -135,8 +136,8 @@ def dream_look_sheet(
     """
     begun = time.perf_counter()
     check_picture_target(target, overwrite=overwrite, sources=[source])
-    image = resize(subject.image, _scaled(subject.image, dream_size))
-    cells = [Cell(_shown(subject.image), subject.name, subject.text)]
+    image = _scaled(subject.image, dream_size)
+    cells = [Cell(_scaled(subject.image, CELL_SIDE), subject.name, subject.text)]
 
     def write(path: Path, *, overwrite: bool) -> LookSheetSummary:
         sheet = captioned_grid(cells)
@@ -151,7 +152,7 @@ def dream_look_sheet(
         for look in looks:
             on_look(look, len(looks))
             dream = _dreamed(image, for_sheet(look.dream, dream_size, seed), on_step)
-            cells.append(Cell(_shown(dream), look.name, look.description))
+            cells.append(Cell(_scaled(dream, CELL_SIDE), look.name, look.description))
     except KeyboardInterrupt:
         if len(cells) == 1:
             raise Interrupted("interrupted in the first look: nothing was written") from None
@@ -163,9 +164,11 @@ def dream_look_sheet(
 
 
 def for_sheet(look: DreamSettings, dream_size: int, seed: int | None) -> DreamSettings:
-    """Turn a look's settings into those of one picture of a sheet."""
-    dream = for_stills(look, given={}, size=dream_size)
-    return dream if seed is None else dream.model_copy(update={"seed": seed})
+    """Turn a look's settings into those of one picture of a sheet, of that size."""
+    values: dict[str, object] = {"dream_size": dream_size, "enlarge": 1.0}
+    if seed is not None:
+        values["seed"] = seed
+    return for_stills(look, given={}, size=dream_size).model_copy(update=values)
 
 
 def _dreamed(image: Image8, dream: DreamSettings, on_step: Callable[[Step], None]) -> Image8:
@@ -175,15 +178,10 @@ def _dreamed(image: Image8, dream: DreamSettings, on_step: Callable[[Step], None
     return StillDreamer(dream)(image, on_step)
 
 
-def _shown(image: Image8) -> Image8:
-    return resize(image, _scaled(image, CELL_SIDE))
-
-
-def _scaled(image: Image8, side: int) -> tuple[int, int]:
-    """Return the (width, height) of that shape with this longer side, also where it is larger."""
+def _scaled(image: Image8, side: int) -> Image8:
+    """Return the image with this longer side, also where that is larger."""
     height, width = image.shape[:2]
-    scale = side / max(width, height)
-    return max(1, round(width * scale)), max(1, round(height * scale))
+    return resize(image, fit_size((width, height), side, enlarged=math.inf))
 
 
 def _clock(seconds: float) -> str:

@@ -68,7 +68,8 @@ def _samples(clip: VideoSource) -> Iterator[tuple[Image8, float]]:
     if count is None or count <= _READ_THROUGH or not clip.is_seekable:
         # Of a clip whose length nobody knows, the beginning has to do.
         every = -(-min(count or _READ_THROUGH, _READ_THROUGH) // _SAMPLES)
-        yield from islice(clip.pictures(), every // 2, every * _SAMPLES, every)
+        first = 0 if count is None else every // 2
+        yield from islice(clip.pictures(), first, every * _SAMPLES, every)
         return
     for number in range(_SAMPLES):
         start = float((number + 0.5) * count / _SAMPLES / clip.info.fps)

@@ -14,7 +14,7 @@ import numpy as np
 
 from stream_dream.errors import SettingsError
 from stream_dream.frame import Flow, Frame, FrameReport, Image8, ImageF, Mask8
-from stream_dream.image import MOST_ENLARGED, add_residual, fit_size, resize, to_float
+from stream_dream.image import add_residual, fit_size, resize, to_float
 from stream_dream.settings import DreamSettings
 from stream_dream.temporal.carry import Carry
 from stream_dream.temporal.flow import FlowEstimator, Motion, in_frame
@@ -37,7 +37,7 @@ class DreamFunction(Protocol):
 class ShotDreamer(DreamFunction, Protocol):
     """Dreams frames, and finishes the dream that a shot begins with."""
 
-    def begin(self, source: ImageF, rng: np.random.Generator) -> ImageF:
+    def begin(self, source: ImageF, *, index: int, rng: np.random.Generator) -> ImageF:
         """Return the residual that a shot begins with."""
 
 
@@ -130,8 +130,8 @@ class TemporalDreamer:
 
         Args:
             dream: Dreams one frame.
-            settings: ``persistence``, ``dream_size``, ``cadence``, ``warm_up``, ``seed`` and those
-                of ``temporal.growth`` are used.
+            settings: ``persistence``, ``dream_size``, ``enlarge``, ``cadence``, ``warm_up``,
+                ``seed`` and those of ``temporal.growth`` are used.
             pixel_aspect: Shape of the frames' pixels: dreams are grown in square ones.
             looping: True where frames come round again: what is random then depends on the
                 frame's index alone.
@@ -175,8 +175,9 @@ class TemporalDreamer:
         begun = time.perf_counter()
         height, width = frame.image.shape[:2]
         display = (width * self._pixel_aspect, float(height))
+        settings = self._settings
         small = resize(
-            frame.image, fit_size(display, self._settings.dream_size, enlarged=MOST_ENLARGED)
+            frame.image, fit_size(display, settings.dream_size, enlarged=settings.enlarge)
         )
         begins_shot = frame.cut or small.shape != self._newest_shape
         self._newest_shape = small.shape
@@ -192,8 +193,8 @@ class TemporalDreamer:
             frame=frame,
             small=small,
             source=source,
-            room=room_of(source, self._settings.limit, grey=self._settings.keep_colours),
-            carry=None if motion is None else Carry(motion, self._settings.persistence),
+            room=room_of(source, settings.limit, grey=settings.keep_colours),
+            carry=None if motion is None else Carry(motion, settings.persistence),
             visible_share=0.0 if motion is None else float(motion.visible.mean()),
             seconds=time.perf_counter() - begun,
         )
@@ -201,23 +202,21 @@ class TemporalDreamer:
     def ascend(self, prepared: Prepared) -> Dreamed:
         """Dream a prepared frame."""
         begun = time.perf_counter()
-        if prepared.carry is None or self._residual is None:
+        if prepared.carry is None:
             self._begin_shot()
-            carried = np.zeros_like(prepared.source)
-            if self._settings.warm_up and isinstance(self._dream, ShotDreamer):
-                carried = self._dream.begin(prepared.source, self._rng)
+        if self._looping:
+            self._index = prepared.frame.index
+            self._rng = np.random.default_rng((self._settings.seed, self._index))
+        if prepared.carry is None or self._residual is None:
+            carried = self._begun(prepared.source)
         else:
             carried = prepared.carry(self._residual)
             self._growth.move(prepared.carry)
         loss = None
-        if self._looping:
-            self._frames = prepared.frame.index
-        if self._frames % self._settings.cadence == 0:
-            if self._looping:
-                self._index = prepared.frame.index
-                self._rng = np.random.default_rng((self._settings.seed, self._index))
-            loss = self._ascend(prepared, carried)
-        self._frames += 1
+        if self._index % self._settings.cadence == 0:
+            ascended, loss = self._dream(prepared.source, carried, index=self._index, rng=self._rng)
+            self._growth.push(ascended - carried, self._settings.momentum)
+        self._index += 1
         residual = self._growth.grow(carried, prepared.source, prepared.room)
         self._residual, self._source = residual, prepared.small
         report = FrameReport(
@@ -239,7 +238,6 @@ class TemporalDreamer:
             {
                 "version": _STATE_VERSION,
                 "index": self._index,
-                "frames": self._frames,
                 "rng": self._rng.bit_generator.state,
             }
         )
@@ -273,7 +271,7 @@ class TemporalDreamer:
             if state["version"] != _STATE_VERSION:
                 raise ValueError(f"its version is {state['version']}, expected {_STATE_VERSION}")
             rng.bit_generator.state = state["rng"]
-            index, frames = int(state["index"]), int(state["frames"])
+            index = int(state["index"])
             velocity, age = arrays.get("velocity"), arrays.get("age")
             if "residual" in arrays:
                 residual, source = arrays["residual"], arrays["source"]
@@ -284,28 +282,28 @@ class TemporalDreamer:
         except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise SettingsError(f"{path} is not a saved dream that can be used: {error}") from error
         self.reset()
-        self._rng, self._index, self._frames = rng, index, frames
+        self._rng, self._index = rng, index
         self._growth.velocity, self._growth.age = velocity, age
         self._residual, self._source = residual, source
         if source is not None:
             self._estimate.reset(source)
             self._newest_shape = source.shape
 
+    def _begun(self, source: ImageF) -> ImageF:
+        """Return the residual that a shot begins with."""
+        if self._settings.warm_up and isinstance(self._dream, ShotDreamer):
+            self._growth.begin(source.shape[:2], finished=True)
+            return self._dream.begin(source, index=self._index, rng=self._rng)
+        self._growth.begin(source.shape[:2], finished=False)
+        return np.zeros_like(source)
+
     def _begin_shot(self) -> None:
         # Randomness begins anew as well: a shot does not depend on those before it.
         self._rng = np.random.default_rng(self._settings.seed)
-        self._index = self._frames = 0
+        self._index = 0
         self._growth.reset()
         self._residual = None
         self._source = None
-
-    def _ascend(self, prepared: Prepared, carried: ImageF) -> float:
-        """Let an ascent give the dream a push; return its loss."""
-        # Counts ascents, not frames: with a cadence every octave has its turn as well.
-        index, self._index = self._index, self._index + 1
-        residual, loss = self._dream(prepared.source, carried, index=index, rng=self._rng)
-        self._growth.push(residual - carried, self._settings.momentum)
-        return loss
 
 
 def _known_motion(flow: Flow, shape: tuple[int, int], small: Image8) -> Motion:

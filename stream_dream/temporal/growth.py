@@ -1,4 +1,4 @@
-"""How the dream grows from frame to frame: momentum, age, evenness, and a soft limit."""
+"""Lets the dream grow from frame to frame: momentum, age, evenness, and a soft limit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CELLS, _MOST_GAIN, _LEAST_ENERGY = 12, 2.5, 1e-5
 
 
 class Growth:
-    """What of a dream moves along with its residual.
+    """Keeps what of a dream moves along with its residual, and lets the residual grow.
 
     For every frame, at dream size,
 
@@ -56,7 +56,7 @@ class Growth:
         """Start without motion.
 
         Args:
-            settings: ``evenness``, ``catch_up``, ``schedule`` and ``warm_up`` are used.
+            settings: ``evenness``, ``catch_up`` and ``schedule`` are used.
         """
         self.settings = settings
         self.velocity: ImageF | None = None
@@ -65,6 +65,15 @@ class Growth:
     def reset(self) -> None:
         """Begin a shot."""
         self.velocity = self.age = None
+
+    def begin(self, shape: tuple[int, int], *, finished: bool) -> None:
+        """Begin to count the age of a shot's picture.
+
+        Args:
+            shape: (height, width).
+            finished: True where its dream is finished: nothing is new.
+        """
+        self.age = np.full(shape, float(finished), np.float32)
 
     def move(self, carry: Carry, share: float = 1.0) -> None:
         """Move along with a frame's picture.
@@ -107,10 +116,6 @@ class Growth:
             source: The frame, same shape, in [0, 1].
             room: How large it may become; None for what stays in [0, 1].
         """
-        shape = carried.shape[:2]
-        if self.age is None:
-            # What a warm-up has finished is not new.
-            self.age = np.full(shape, float(self.settings.warm_up > 0), np.float32)
         if self.velocity is None:
             return carried
         if self.settings.schedule != "restore":
