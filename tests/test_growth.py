@@ -105,17 +105,18 @@ def test_what_ascents_do_to_large_areas_is_left_out() -> None:
     np.testing.assert_array_equal(growth.velocity, change)
 
 
-@pytest.mark.parametrize(("warm_up", "first"), [(0, 0), (5, 1)])
-def test_an_age_comes_to_one_in_twenty_frames(warm_up: int, first: int) -> None:
-    growth = Growth(settings(catch_up=1, warm_up=warm_up))
+@pytest.mark.parametrize(("finished", "first"), [(False, 0), (True, 1)])
+def test_an_age_comes_to_one_in_twenty_frames(finished: bool, first: int) -> None:
+    growth = Growth(settings(catch_up=1))
+    growth.begin(SHAPE, finished=finished)
     ages = []
-    for _ in range(GROWN_UP + 5):
-        growth.move(STILL)
+    for place in range(GROWN_UP + 5):
+        if place:
+            growth.move(STILL)
         growth.grow(NOTHING, GREY, None)
         assert growth.age is not None
         assert growth.age.min() == growth.age.max()
         ages.append(float(growth.age.max()))
-    # What a warm-up has finished is not new.
     assert ages[0] == first
     expected = np.minimum(first + np.arange(GROWN_UP + 5) / GROWN_UP, 1)
     np.testing.assert_allclose(ages, expected, atol=1e-6)
@@ -124,6 +125,7 @@ def test_an_age_comes_to_one_in_twenty_frames(warm_up: int, first: int) -> None:
 
 def test_what_comes_into_view_catches_up() -> None:
     growth = Growth(settings(catch_up=2))
+    growth.begin(SHAPE, finished=False)
     visible, alike = np.ones(SHAPE, np.float32), np.ones(SHAPE, np.float32)
     for _ in range(GROWN_UP + 1):
         growth.move(STILL)
@@ -144,7 +146,8 @@ def test_what_comes_into_view_catches_up() -> None:
 
 
 def test_what_is_grown_up_does_not_catch_up() -> None:
-    growth = Growth(settings(catch_up=5, warm_up=1))
+    growth = Growth(settings(catch_up=5))
+    growth.begin(SHAPE, finished=True)
     growth.push(spread(0.01), 0)
     assert growth.velocity is not None
     np.testing.assert_allclose(growth.grow(NOTHING, GREY, None), growth.velocity, atol=1e-7)

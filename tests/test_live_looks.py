@@ -14,6 +14,10 @@ from stream_dream.presets import load_preset
 from stream_dream.settings import DreamSettings
 
 SHAPE = (8, 8)
+LOOKS = {
+    "eyes": DreamSettings(octaves=2, limit=0.6, evenness=1.0),
+    "wild": DreamSettings(octaves=4, limit=0.2, evenness=0.5, keep_colours=True),
+}
 
 
 class _Ascent:
@@ -34,6 +38,7 @@ class _Looks:
 
     def __init__(self, **octaves: int) -> None:
         self.octaves, self.log = octaves, []
+        self.settings = LOOKS
 
     def want(self, look: str, shape: tuple[int, int], octaves: int) -> None: ...
 
@@ -57,8 +62,7 @@ def frames(dream: LiveDream, clock: _Clock, count: int) -> None:
 
 
 def controls_of(clock: _Clock) -> Controls:
-    made = {"eyes": DreamSettings(octaves=2), "wild": DreamSettings(octaves=4)}
-    return Controls(parameters_of(made["eyes"]), made, "eyes", clock=clock)
+    return Controls(parameters_of(LOOKS["eyes"]), LOOKS, "eyes", clock=clock)
 
 
 def test_looks_fade_over_whatever_their_octaves() -> None:
@@ -73,6 +77,33 @@ def test_looks_fade_over_whatever_their_octaves() -> None:
     assert 8 < fading.count("wild") < 17
     assert fading[:8].count("wild") < fading[-8:].count("wild")
     assert looks.log[31:] == ["wild"] * len(looks.log[31:])
+
+
+def test_growth_and_room_glide_with_a_look() -> None:
+    clock, looks = _Clock(), _Looks(eyes=2)
+    controls = controls_of(clock)
+    dream = LiveDream(looks, controls, clock=clock)  # type: ignore[arg-type]
+    source = np.full((*SHAPE, 3), 0.5, np.float32)
+
+    def now() -> tuple[float, float]:
+        room = dream.fade().room(source)
+        assert room is not None
+        return dream.fade().growth().evenness, float(room.up.max())
+
+    frames(dream, clock, 3)
+    controls.use("wild")
+    frames(dream, clock, 3)  # it is not ready: nothing changes
+    assert now() == (1.0, pytest.approx(0.45, abs=0.02))
+    before = [now()]
+    looks.octaves["wild"] = 4
+    for _ in range(40):
+        frames(dream, clock, 1)
+        before.append(now())
+    for values in zip(*before, strict=True):
+        assert values[0] > values[-1]
+        assert max(np.diff(values)) <= 1e-6
+        assert min(np.diff(values)) > 0.1 * (values[-1] - values[0])
+    assert before[-1] == (0.5, pytest.approx(0.2))
 
 
 def test_a_look_that_gets_ready_late_fades_in_then() -> None:

@@ -18,6 +18,7 @@ from stream_dream.live.motion import MotionStage, Staged
 from stream_dream.live.slot import Slot
 from stream_dream.live_settings import LiveParameters, LiveSettings
 from stream_dream.settings import DreamSettings
+from stream_dream.tone import room_of
 
 
 class _Camera:
@@ -44,7 +45,7 @@ def stage_of() -> Iterator[Callable[[_Camera], MotionStage]]:
         stages.append(
             MotionStage(
                 *(camera, framing, controls, lambda: 96, lambda shape: None),
-                room=lambda source: None,
+                room=lambda source: room_of(source, 0.3),
                 cuts=cuts,
             )  # type: ignore[arg-type]
         )
@@ -110,7 +111,7 @@ def test_a_small_picture_is_dreamed_enlarged_within_the_room_of_the_look(
     prepared = newest(stage, 1).prepared
     assert prepared.small.shape == (60, 80, 3)
     assert prepared.room is not None
-    assert prepared.room.up.max() == pytest.approx(DreamSettings().limit)
+    assert prepared.room.up.max() == pytest.approx(0.3)
 
 
 def test_motion_is_found_for_the_newest_picture_just_before_it_is_wanted(

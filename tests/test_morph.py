@@ -49,6 +49,20 @@ def test_between_two_both_dream(stations: list[Ascent]) -> None:
     assert ways[0] > ways[4] > ways[-1]
 
 
+def test_a_shot_begins_where_the_loop_stands(tiny: Make) -> None:
+    values = {"step_size": 0.02, "warm_up": 2, "octaves": 1}
+    one, other = (Ascent(tiny(layer=[name], **values)) for name in ("conv1", "conv2"))
+    source = to_float(synthetic.photo((64, 48)))
+
+    def begun(dream: Ascent | Morph, index: int = 0) -> ImageF:
+        return dream.begin(source, index=index, rng=np.random.default_rng(3))
+
+    morph = Morph([one, other], FRAMES)
+    np.testing.assert_array_equal(begun(morph, 5), begun(one))
+    np.testing.assert_allclose(begun(morph, 10), (begun(one) + begun(other)) / 2, atol=1e-6)
+    assert np.abs(begun(one)).max() > 0.02
+
+
 @pytest.mark.real
 def test_the_way_is_closed_and_smooth(stations: list[Ascent]) -> None:
     morph = Morph(stations, FRAMES)

@@ -46,7 +46,7 @@ def test_a_still_passes_through_every_look(name: str) -> None:
     look = load_preset(name).dream
     stations = way(look, motion="still")
     # What a look mixes by itself belongs together.
-    assert stations[0] == " ".join(map(str, look.layer))
+    assert stations[0] == (" ".join(map(str, look.layer)) or "block10")
     assert len(set(stations)) > 1
 
 

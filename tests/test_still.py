@@ -36,6 +36,7 @@ NOTEBOOK = {
     "colours": 0,
     "schedule": "restore",
     "gradient_norm": "mean_abs",
+    "limit": None,
     "warm_up": 0,
     "max_loss": 10,
 }
@@ -166,7 +167,7 @@ def test_octaves_dreamed_together_do_not_see_each_other(tiny: Make, tile: int | 
     coarse, fine = (33, 45), (66, 90)
 
     def changes(schedule: str, *ways: list[Shape]) -> list[F32]:
-        settings = tiny(schedule=schedule, step_size=0.02, steps=2, tile=tile)
+        settings = tiny(schedule=schedule, step_size=0.02, steps=2, tile=tile, limit=None)
         walk, rng = Walk(settings, compose(settings)[0]), np.random.default_rng(0)
         return [list(walk(seed, way, rng))[-1].image - seed for way in ways]
 
@@ -175,6 +176,32 @@ def test_octaves_dreamed_together_do_not_see_each_other(tiny: Make, tile: int | 
     each = changes("all", [coarse], [fine])
     np.testing.assert_allclose(together, each[0] + each[1], atol=1e-5)
     assert np.abs(in_turn - together).mean() > 0.05 * np.abs(together).mean()
+
+
+@pytest.mark.parametrize("schedule", ["all", "together", "restore"])
+def test_a_still_keeps_to_the_limit(tiny: Make, schedule: str) -> None:
+    image = synthetic.photo((96, 72))
+    settings = tiny(schedule=schedule, octaves=3, octave_scale=1.3, steps=4, step_size=0.05)
+
+    def strongest(limit: float | None) -> float:
+        walked = settings.model_copy(update={"limit": limit, "dream_size": 96})
+        dream = StillDreamer(walked)(image)
+        return float(np.abs(dream.astype(int) - image).max()) / 255
+
+    assert strongest(None) > 0.3
+    assert 0.05 < strongest(0.1) <= 0.1 + 1 / 255
+
+
+def test_a_picture_is_enlarged_as_far_as_wanted(tiny: Make) -> None:
+    def dreamed(**values: float) -> tuple[int, ...]:
+        steps: list[Step] = []
+        StillDreamer(tiny(step_size=0, **values))(synthetic.photo((64, 48)), steps.append)
+        return steps[-1].image.shape[:2]
+
+    assert dreamed(dream_size=1024) == (96, 128)
+    assert dreamed(dream_size=100) == (75, 100)
+    assert dreamed(dream_size=8192, enlarge=1) == (48, 64)
+    assert {load_preset(name).dream.enlarge for name in ("google", "notebook")} == {1}
 
 
 def test_octaves_dreamed_together_emerge_one_upon_the_other(tiny: Make) -> None:

@@ -31,6 +31,23 @@ def test_a_seed_stands_for_a_look() -> None:
     assert len(without_seed) > 250
 
 
+@pytest.mark.parametrize(
+    ("seed", "layers", "classes", "numbers"),
+    [
+        (0, ["block12"], ["macaw=0.4"], (4, 1.4, 32, 0.4)),
+        (7, ["block4", "block5=0.5"], [], (4, 1.4, 8, 0.6)),
+        (42, ["block6:54,68", "block6=0.5"], [], (5, 1.4, 8, 0.4)),
+    ],
+)
+def test_a_seed_stands_for_the_same_look_on_every_machine(
+    seed: int, layers: list[str], classes: list[str], numbers: tuple[float, ...]
+) -> None:
+    dream = surprise(seed).dream
+    assert [str(layer) for layer in dream.layer] == layers
+    assert [str(one) for one in dream.classes] == classes
+    assert (dream.octaves, dream.octave_scale, dream.jitter, dream.colours) == numbers
+
+
 def test_surprises_are_what_the_network_can_dream() -> None:
     spec = registry.find(NETWORK)
     for look in map(surprise, SEEDS):

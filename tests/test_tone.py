@@ -8,7 +8,7 @@ import synthetic
 
 from stream_dream.frame import ImageF
 from stream_dream.image import to_float
-from stream_dream.tone import Room, add_within, room_of, without_large_areas
+from stream_dream.tone import Room, add_within, room_between, room_of, without_large_areas
 
 LEVEL = 1 / 255
 
@@ -58,6 +58,22 @@ def test_blacks_stay_black_and_skies_bright() -> None:
     np.testing.assert_allclose(up, down[::-1], atol=1e-6)
     assert (np.diff(up[:8]) >= 0).all()
     assert (np.diff(up[12:]) <= 0).all()
+
+
+def test_a_room_becomes_another(source: ImageF) -> None:
+    narrow, wide = room_of(source, 0.1), room_of(source, 0.4)
+    assert narrow is not None
+    assert wide is not None
+    assert room_between(None, None, 0.5, source) is None
+    for share, expected in ((0.0, narrow), (1.0, wide)):
+        np.testing.assert_allclose(room_between(narrow, wide, share, source), expected, atol=1e-6)
+    half = room_between(narrow, wide, 0.5, source)
+    assert half is not None
+    np.testing.assert_allclose(half.up, (narrow.up + wide.up) / 2, atol=1e-6)
+    # Without a limit the range ends it.
+    free = room_between(wide, None, 1.0, source)
+    assert free is not None
+    np.testing.assert_allclose(free.up, np.maximum(1 - source, 1 / 255), atol=1e-6)
 
 
 def test_any_number_of_changes_stays_within_the_room(source: ImageF) -> None:

@@ -128,7 +128,8 @@ _CHANNELS: tuple[tuple[_Depth, str, int], ...] = (
 # From nearly free ones to nearly those of the picture.
 _COLOURS = (0.4, 0.6, 0.8)
 
-# The same of classes, beside a layer that gives them a body: alone they are little more than grain.
+# Classes, looked at as the channels were, beside a layer that gives them a body: alone they are
+# little more than grain.
 _CLASSES = ("leopard", "lion", "macaw", "peacock", "snail", "tiger")
 _BODY = "block12"
 

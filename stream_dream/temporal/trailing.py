@@ -111,6 +111,7 @@ class TrailingDreamer:
         """
         if prepared.carry is None or self._residual is None:
             self.reset()
+            self._growth.begin(prepared.source.shape[:2], finished=False)
             carried = np.zeros_like(prepared.source)
         else:
             self.wait()
