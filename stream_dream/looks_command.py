@@ -14,7 +14,7 @@ from stream_dream.presets import Preset, load_preset, presets
 from stream_dream.quiet import DEBUG_VARIABLE
 from stream_dream.settings import DreamSettings, validated
 
-_DREAM_SIZE = 480
+_DREAM_SIZE = 640
 
 
 def looks(
