@@ -260,6 +260,7 @@ def test_numbers_change_without_a_trace(tiny: Make, source: ImageF) -> None:
     assert ascent.traces == traces
 
 
+@pytest.mark.real
 def test_what_is_prepared_for_other_octaves_dreams_as_it_should(tiny: Make, source: ImageF) -> None:
     values = {"schedule": "all", "octave_scale": 1.4, "detail": 0.3, "jitter": 0}
     expected, _ = ascend(tiny(**values, octaves=3, step_size=0.02), source)
@@ -280,7 +281,7 @@ def begun(settings: DreamSettings, source: ImageF, *, seed: int = 0) -> ImageF:
     "schedule",
     [
         "together",
-        "restore",
+        pytest.param("restore", marks=pytest.mark.real),
         pytest.param("all", marks=pytest.mark.real),
         pytest.param("rotate", marks=pytest.mark.real),
     ],

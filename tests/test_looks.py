@@ -90,6 +90,7 @@ def test_looks_are_told_one_by_one(sheet: Sheet) -> None:
     assert told == [("one", 3), ("two", 3), ("three", 3)]
 
 
+@pytest.mark.real
 def test_a_seed_decides(sheet: Sheet, tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         sheet(f"{name}.png", seed=seed)

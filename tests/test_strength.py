@@ -143,6 +143,7 @@ def test_a_render_shows_none_half_or_all_of_it(tiny: Make, clip: Path, tmp_path:
     assert all(lies_between(*images) for images in triples)
 
 
+@pytest.mark.real
 def test_size_compare_and_mask_go_with_it(tiny: Make, clip: Path, tmp_path: Path) -> None:
     drawn = np.zeros((64, 96, 3), np.uint8)
     drawn[:, 48:] = 255
@@ -157,7 +158,8 @@ def test_size_compare_and_mask_go_with_it(tiny: Make, clip: Path, tmp_path: Path
     assert lies_between(half[:, 73:], source[:, 25:], whole[:, 73:])
 
 
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.real)])
+@pytest.mark.real
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_film_in_chunks_shows_as_much(tiny: Make, tmp_path: Path, workers: int) -> None:
     source = films.make_film(tmp_path / "film.mp4", sound=False)
     dream = tiny()
@@ -175,6 +177,7 @@ def test_a_film_in_chunks_shows_as_much(tiny: Make, tmp_path: Path, workers: int
     assert [check for record in summary.records for check in record.checksums] == reports
 
 
+@pytest.mark.real
 def test_a_film_is_not_resumed_with_another(tiny: Make, tmp_path: Path) -> None:
     source = films.make_film(tmp_path / "film.mp4", sound=False)
     target, pieces = tmp_path / "dream.mp4", FilmSettings(chunk_seconds=0.24)
@@ -244,6 +247,7 @@ def test_an_interrupted_picture_shows_as_much(tiny: Make, photo: Path, tmp_path:
 # Loops
 
 
+@pytest.mark.real
 def test_a_loop_and_its_poster_show_none_half_or_all_of_it(
     tiny: Make, photo: Path, tmp_path: Path
 ) -> None:
