@@ -9,7 +9,7 @@ import pytest
 
 from stream_dream.frame import ImageF
 from stream_dream.live.controls import Controls, parameters_of
-from stream_dream.live.looks import LiveDream, for_live, step_factor
+from stream_dream.live.looks import LiveDream, for_live, lasting, step_factor
 from stream_dream.presets import load_preset
 from stream_dream.settings import DreamSettings
 
@@ -138,11 +138,17 @@ def test_a_failed_look_is_at_hand_no_more() -> None:
     assert controls.looks == ("eyes",)
 
 
+def test_three_ascents_take_as_much_as_a_frame_of_a_film() -> None:
+    assert lasting(0.98) ** 3 == pytest.approx(0.98)
+    assert (lasting(0), lasting(1)) == (0, 1)
+
+
 @pytest.mark.parametrize("name", ["dogs", "wild", "keras_example"])
 def test_settings_become_those_of_a_show(name: str) -> None:
     film = load_preset(name).dream
     show = for_live(film)
     assert show.octaves <= 4
-    assert show.warm_up == 0
+    assert (show.warm_up, show.cadence) == (0, 1)
+    assert show.catch_up >= film.catch_up
     assert show.step_size == pytest.approx(film.step_size * step_factor(film))
     assert (show.schedule == "rotate") == (film.schedule == "together")

@@ -31,6 +31,10 @@ Shape = tuple[int, int]
 _GLIDING = ("evenness", "catch_up", "momentum")
 _PATIENCE = 0.2
 _MOST_STEPS = 2
+# How much more than a film's a show's new places catch up: ascents are fewer, each of one octave.
+_CATCH_UP = 8 / 3
+# Ascents of a show that take as much from a dream as one frame of a film.
+_ASCENTS_OF_A_FRAME = 3
 
 
 class _Wanted(NamedTuple):
@@ -46,11 +50,12 @@ def for_live(dream: DreamSettings) -> DreamSettings:
 
     One octave a frame, in turn, is what a frame's time allows; all of them side by side in every
     fourth frame cost as much and grow more slowly (measured). Nothing is warmed up: a picture that
-    stands still for a dozen rounds is worse on a stage than a dream that catches up within seconds.
+    stands still for a dozen rounds is worse on a stage than a dream that catches up in a second.
     """
     values: dict[str, object] = {
         "warm_up": 0,
         "cadence": 1,
+        "catch_up": dream.catch_up * _CATCH_UP,
         "tile": None,
         "steps": min(dream.steps, _MOST_STEPS),
         "octaves": min(dream.octaves, MOST_OCTAVES),
@@ -69,6 +74,15 @@ def step_factor(dream: DreamSettings) -> float:
     """
     octaves = min(dream.octaves, MOST_OCTAVES)
     return math.sqrt(octaves) if dream.schedule == "together" else 1.0
+
+
+def lasting(persistence: float) -> float:
+    """Return the share of a dream that survives an ascent of a show; see ``for_live``.
+
+    Args:
+        persistence: The share that survives a frame of a film, 0..1.
+    """
+    return float(persistence ** (1 / _ASCENTS_OF_A_FRAME))
 
 
 class Fade(NamedTuple):

@@ -18,7 +18,7 @@ from stream_dream.live.feeds import Feed
 from stream_dream.live.framing import Framing
 from stream_dream.live.governor import Governor, ladder
 from stream_dream.live.keeper import Keeper
-from stream_dream.live.looks import LiveDream, Looks, Shape
+from stream_dream.live.looks import LiveDream, Looks, Shape, lasting
 from stream_dream.live.motion import MotionStage, Staged
 from stream_dream.live.presenter import Presented, Presenter
 from stream_dream.live.status import LiveStatus
@@ -222,7 +222,7 @@ class Show:
             prepared = latest.prepared if fresh is not None else stage.again(latest)
             staged = latest
             self._dreamer.use(self._dream_function.fade().growth())
-            dreamed = self._dreamer(prepared, parameters.persistence)
+            dreamed = self._dreamer(prepared, lasting(parameters.persistence))
             present(Presented(dreamed, max(prepared.small.shape), stage.dropped))
             now = time.monotonic()
             work = now - begun
