@@ -73,7 +73,9 @@ def clip(path: Path, images: list[np.ndarray], fps: int = 25) -> Path:
 # The sheet
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif"])
+@pytest.mark.parametrize(
+    "suffix", ["png", *(pytest.param(s, marks=pytest.mark.real) for s in ("jpg", "webp", "tif"))]
+)
 def test_a_sheet_has_the_source_and_each_look(sheet: Sheet, tmp_path: Path, suffix: str) -> None:
     done = sheet(f"sheet.{suffix}")
     image = read_picture(tmp_path / f"sheet.{suffix}").image

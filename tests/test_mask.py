@@ -249,6 +249,7 @@ def test_a_clip_that_breaks_off_is_read_from_its_beginning(tmp_path: Path) -> No
 # In a render
 
 
+@pytest.mark.real
 def test_black_is_the_source_exactly_and_white_the_whole_dream(
     tiny: Make, clip: Path, tmp_path: Path
 ) -> None:

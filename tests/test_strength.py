@@ -129,6 +129,7 @@ def rendered(clip: Path, folder: Path, dream: DreamSettings, **output: object) -
     return pictures(folder)
 
 
+@pytest.mark.real
 def test_a_render_shows_none_half_or_all_of_it(tiny: Make, clip: Path, tmp_path: Path) -> None:
     def shown(name: str, **output: object) -> list[Image8]:
         return rendered(clip, tmp_path / name, tiny(), **output)
