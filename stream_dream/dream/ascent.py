@@ -148,7 +148,7 @@ class Ascent:
         return turns[index // self._settings.cadence % len(turns)]
 
     def is_tiled(self, shape: Shape) -> bool:
-        """Tell whether images of (height, width) are dreamed in tiles, one after the other."""
+        """Return True if images of (height, width) are dreamed tile by tile."""
         return tile_of(self._settings, shape) is not None
 
     def change(self, *, step_size: float, jitter: int, octaves: int) -> None:
@@ -160,7 +160,7 @@ class Ascent:
             self._walk = Walk(settings, self._gradient, toned=False)
 
     def is_ready(self, shape: Shape, octaves: int) -> bool:
-        """Tell whether images of (height, width) are dreamed without anything being traced."""
+        """Return True if images of (height, width) are dreamed without tracing anything."""
         return all((shape, shapes) in self._prepared for shapes in self._turns(shape, octaves))
 
     def prepare(self, shape: Shape, octaves: int) -> None:
@@ -275,7 +275,7 @@ class Ascent:
         step_sizes: tf.Tensor,
         max_loss: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Let the octaves ascend from ``clip(sources + carried)``.
+        """Run gradient ascent on all octaves from ``clip(sources + carried)``.
 
         Returns:
             The residuals, as shown: no more than what stays in [0, 1]; and the losses.
@@ -319,11 +319,11 @@ class Ascent:
         return self._settings.schedule == "together" and octaves > 1
 
     def _tells_of_spare_time(self, shapes: tuple[Shape, ...]) -> bool:
-        """Tell whether a core falls idle within a call; a graphics processor needs none."""
+        """Return True if a core falls idle within a call; never with a GPU."""
         return self._side_by_side(len(shapes)) and not has_gpu()
 
     def _begin_spare_time(self, *losses: NDArray[np.float32]) -> None:
-        """Begin it once these losses are known: their octaves are done."""
+        """Report spare time once these losses are computed: their octaves are done."""
         self.spare.begin()
 
 

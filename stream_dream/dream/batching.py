@@ -47,7 +47,7 @@ class BatchedAscent:
     """
 
     def __init__(self, ascent: Ascent, members: int) -> None:
-        """Take who dreams, and how many shots at once at the most.
+        """Create a batch of at most so many shots.
 
         Raises:
             ValueError: Fewer than one.
@@ -62,7 +62,7 @@ class BatchedAscent:
 
     @contextmanager
     def member(self) -> Iterator[BatchedAscent]:
-        """Take part until the block is left; the others wait for each frame that is dreamed in it.
+        """Join the batch until the block exits; the others wait for each frame dreamed in it.
 
         Enter it when the first frame is at hand.
 
@@ -152,7 +152,7 @@ class BatchedAscent:
             self._changed.notify_all()
 
     def _fail(self, calls: Sequence[_Call], error: BaseException) -> None:
-        """Let an error be the answer to calls that have none; the others count on them no more."""
+        """Fail all unanswered calls with an error and remove them from the batch."""
         with self._changed:
             for call in calls:
                 call.outcome = call.outcome or error

@@ -23,7 +23,7 @@ def climb(
     normalize: Normalizer,
     clipped: bool = True,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Take the steps of one octave; each image stops where its loss exceeds ``max_loss``.
+    """Run the ascent steps of one octave; an image stops where its loss exceeds ``max_loss``.
 
     Args:
         gradient_of: Gives gradients and losses of images.

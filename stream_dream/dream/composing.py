@@ -43,7 +43,7 @@ class Guide:
         features: Mapping[str, tf.Variable],
         smallest: int,
     ) -> None:
-        """Take a network, the layers that it gives, and where the guide's features belong.
+        """Create a guide from a network, its output layers, and where the features are used.
 
         Args:
             model: From images to layers.
@@ -57,7 +57,7 @@ class Guide:
         self._features = features
 
     def show(self, image: Image8) -> None:
-        """Let a picture guide from now on: uint8 RGB (height, width, 3) of any size."""
+        """Set the guide picture: uint8 RGB (height, width, 3) of any size."""
         height, width = image.shape[:2]
         scale = _GUIDE_SIDE / max(height, width)
         size = [max(self._smallest, round(side * scale)) for side in (width, height)]

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 
 def use_cores(*, share: float) -> None:
-    """Let TensorFlow compute each operation on a share of the cores, and operations side by side.
+    """Limit each TensorFlow operation to a share of the cores, and run operations in parallel.
 
     Where operations run side by side anyway, half of the cores for each is 1.3 to 1.9 times as fast
     as all (measured on two cores); one large operation after the other wants them all. Does nothing
@@ -23,7 +23,7 @@ def use_cores(*, share: float) -> None:
 
 
 def use_threads(count: int) -> None:
-    """Let TensorFlow use so many threads in all, as one of several processes side by side.
+    """Limit TensorFlow to so many threads in all, as one of several parallel processes.
 
     Does nothing once TensorFlow runs.
     """
@@ -31,7 +31,7 @@ def use_threads(count: int) -> None:
 
 
 def has_gpu() -> bool:
-    """Tell whether TensorFlow has a graphics processor to dream on."""
+    """Return True if TensorFlow has a GPU to dream on."""
     return bool(tf.config.list_physical_devices("GPU"))
 
 

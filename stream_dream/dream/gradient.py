@@ -52,7 +52,7 @@ class Gradient:
         strides: Mapping[str, int],
         granularity: int | None = 1,
     ) -> None:
-        """Take a network from images to the layers of the objective, in their order.
+        """Create the gradient of an objective on a network's layers, in their order.
 
         Args:
             model: The network.

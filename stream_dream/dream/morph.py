@@ -21,7 +21,7 @@ class Morph:
     """
 
     def __init__(self, stations: Sequence[Ascent], frames: int) -> None:
-        """Take who dreams at each station, and the number of frames in the loop."""
+        """Create a morph of one ascent per station over a loop of so many frames."""
         self._stations = stations
         self._frames = frames
 

@@ -87,7 +87,7 @@ class Walk:
     """
 
     def __init__(self, settings: DreamSettings, gradient: Gradient, *, toned: bool = True) -> None:
-        """Take how to ascend, and along what.
+        """Create an ascent over all octaves of a picture.
 
         Args:
             settings: How to ascend.
@@ -191,7 +191,7 @@ class Walk:
     def _climb(
         self, image: ImageF, course: _Course, original: ImageF | None = None
     ) -> Iterator[tuple[int, float]]:
-        """Take the steps of one octave, up to the one at which the loss exceeds ``max_loss``.
+        """Run the ascent steps of one octave, until the loss exceeds ``max_loss``.
 
         Args:
             image: Where the octave starts; it is changed in place.

@@ -86,7 +86,7 @@ def lasting(persistence: float) -> float:
 
 
 class Fade(NamedTuple):
-    """How far a show has come from one look to another.
+    """Describe a cross-fade from one look to another.
 
     Attributes:
         before: Settings of the look that it leaves, or that it stays with.
@@ -185,7 +185,7 @@ class Looks:
         return ascent if ascent is not None and ascent.is_ready(shape, octaves) else None
 
     def is_ready(self, look: str, shape: Shape) -> bool:
-        """Tell whether a look can be dreamed at a shape, with as many octaves as it has now."""
+        """Return True if a look is traced for a shape and its present number of octaves."""
         return self.ready(look, shape, self._octaves_of(look)) is not None
 
     def close(self) -> None:
@@ -256,7 +256,7 @@ class LiveDream:
     def __init__(
         self, looks: Looks, controls: Controls, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Begin with the look of the controls."""
+        """Create it with the look that the controls have selected."""
         self._looks, self._controls, self._clock = looks, controls, clock
         self._in_use = controls.look().name
         self._fading: str | None = None
@@ -277,7 +277,7 @@ class LiveDream:
         return residual, loss
 
     def fade(self) -> Fade:
-        """Tell which look is dreamed now, or which two; may be asked from any thread."""
+        """Return the progress of the present cross-fade; thread-safe."""
         before = self._looks.settings[self._in_use]
         fading, glide = self._fading, self._controls.target.glide
         if fading is None or glide == 0:
@@ -286,7 +286,7 @@ class LiveDream:
         return Fade(before, self._looks.settings[fading], share)
 
     def can_dream(self, shape: Shape) -> bool:
-        """Tell whether what is in use can be dreamed at a shape."""
+        """Return True if the current look is traced for a shape."""
         octaves = self._controls.target.octaves
         now = self._best(self._controls.look().name, shape, octaves)
         return now is not None or self._best(self._in_use, shape, octaves) is not None

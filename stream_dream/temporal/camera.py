@@ -105,7 +105,7 @@ class Camera:
         strength: float = 1.0,
         reverse: bool = False,
     ) -> None:
-        """Take what to film and how.
+        """Create a camera path over a picture.
 
         Args:
             picture: uint8 RGB, (height, width, 3).

@@ -92,7 +92,7 @@ def best_span(
 
 
 def faded(frames: Sequence[Image8], fade: int) -> list[Image8]:
-    """Let a clip's end fade into its beginning, following what moves.
+    """Cross-fade a clip's end into its beginning along the optical flow.
 
     The loop begins with frame ``fade``. Its last frames turn step by step into the first ``fade``
     frames of the clip, which lead over to its beginning.

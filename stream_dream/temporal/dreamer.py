@@ -126,7 +126,7 @@ class TemporalDreamer:
         pixel_aspect: Fraction = Fraction(1),
         looping: bool = False,
     ) -> None:
-        """Start without a dream.
+        """Create a dreamer with no state.
 
         Args:
             dream: Dreams one frame.

@@ -85,7 +85,7 @@ def warp(
 
 
 def visibility(forward: Flow, backward: Flow, *, pixel: float = 1.0) -> NDArray[np.float32]:
-    """Tell which points of the current frame the previous frame shows too.
+    """Compute which points of the current frame are visible in the previous one.
 
     A point is visible where it lies in the previous frame and, going there and back again,
     ``|f(p) + b(p + f(p))|^2 < 0.01 (|f(p)|^2 + |b(p + f(p))|^2) + 0.5``.
@@ -110,7 +110,7 @@ def visibility(forward: Flow, backward: Flow, *, pixel: float = 1.0) -> NDArray[
 
 
 def likeness(now: Image8, before: Image8, flow: Flow) -> NDArray[np.float32]:
-    """Tell how much each point looks like the point it came from.
+    """Compute how similar each point is to the point it came from.
 
     Args:
         now: The current frame, uint8 grey (height, width).
@@ -127,7 +127,7 @@ def likeness(now: Image8, before: Image8, flow: Flow) -> NDArray[np.float32]:
 
 
 def in_frame(flow: Flow) -> NDArray[np.bool_]:
-    """Tell where ``p + flow(p)`` lies within the picture; bool (height, width)."""
+    """Return where ``p + flow(p)`` lies within the picture, bool (height, width)."""
     height, width = flow.shape[:2]
     x, y = cv2.split(pixel_grid((height, width)) + flow)
     # Half a pixel of grace: the edge pixels of a static shot must not flicker out of sight.
@@ -154,7 +154,7 @@ class FlowEstimator:
     _SMALLEST_SIDE = 32
 
     def __init__(self) -> None:
-        """Start without a previous frame."""
+        """Create an estimator with no previous frame."""
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         # Three more, as the preset has it, change nothing that a dream would show.
         self._dis.setVariationalRefinementIterations(2)

@@ -1,4 +1,4 @@
-"""Lets the dream grow from frame to frame: momentum, age, evenness, and a soft limit."""
+"""Grow the dream from frame to frame: momentum, age, evenness, and a soft limit."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Growth:
     """
 
     def __init__(self, settings: DreamSettings) -> None:
-        """Start without motion.
+        """Create a growth at rest.
 
         Args:
             settings: ``evenness``, ``catch_up`` and ``schedule`` are used.
@@ -63,11 +63,11 @@ class Growth:
         self.age: NDArray[np.float32] | None = None
 
     def reset(self) -> None:
-        """Begin a shot."""
+        """Clear the state for a new shot."""
         self.velocity = self.age = None
 
     def begin(self, shape: tuple[int, int], *, finished: bool) -> None:
-        """Begin to count the age of a shot's picture.
+        """Initialise the age map of a new shot.
 
         Args:
             shape: (height, width).

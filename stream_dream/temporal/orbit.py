@@ -42,7 +42,7 @@ class Orbit:
     """
 
     def __init__(self, dreamer: TemporalDreamer, frames: int) -> None:
-        """Take what dreams, made with ``looping``, and the number of frames."""
+        """Create an orbit of so many frames; the dreamer must be made with ``looping``."""
         self.frames = frames
         self.dreamed = 0
         self._dreamer = dreamer

@@ -59,7 +59,7 @@ class TrailingDreamer:
     def __init__(
         self, dream: DreamFunction, settings: DreamSettings, *, executor: Executor | None = None
     ) -> None:
-        """Start without a dream.
+        """Create a dreamer with no state.
 
         Args:
             dream: Ascends on one frame; called from another thread.
@@ -146,7 +146,7 @@ class TrailingDreamer:
         self._index += 1
 
     def _join(self) -> None:
-        """Let what an ascent has found, if one has ended, join the dream, at the last frame."""
+        """Add the change of a finished ascent, if there is one, at the last frame."""
         change: ImageF | None = None
         if self._ascent is not None and self._ascent.done():
             change, self._loss, self.seconds = self._ascent.result()
