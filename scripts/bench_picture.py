@@ -96,7 +96,7 @@ def film_ways(name: str, look: DreamSettings) -> Ways:
 def still_ways(name: str, look: DreamSettings) -> Ways:
     """Return the settings that are compared on photos."""
     before = validated(DreamSettings, BEFORE_STILL)
-    return {"before": before, name: for_stills(look, given={})}
+    return {"before": before, name: for_stills(look, {})}
 
 
 def clip_frames(name: str) -> list[Frame]:

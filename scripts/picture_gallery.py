@@ -30,7 +30,7 @@ from stream_dream.media.picture_sink import write_picture
 from stream_dream.media.sink import VideoSink
 from stream_dream.media.source import VideoSource
 from stream_dream.presets import load_preset
-from stream_dream.settings import DreamSettings, for_stills, merged, validated
+from stream_dream.settings import DreamSettings, for_stills, validated
 from stream_dream.temporal.dreamer import TemporalDreamer
 
 CLIP = "bigbuckbunny"
@@ -73,7 +73,7 @@ def still_row() -> Iterator[Image8]:
             (data.coffee(), "dogs", {}),
             (data.coffee(), "dogs", {"guide": cat}),
         ):
-            settings = for_stills(merged(load_preset(preset).dream, changes), given=changes)
+            settings = for_stills(load_preset(preset).dream, changes)
             dreamer = StillDreamer(settings)
             if dreamer.guide is not None:
                 dreamer.guide.show(read_picture(cat).image)

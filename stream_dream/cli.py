@@ -33,7 +33,7 @@ from stream_dream.plan_command import plan
 from stream_dream.presets import DEFAULT_PRESET, preset_text, presets
 from stream_dream.quiet import debugging
 from stream_dream.render_command import render
-from stream_dream.settings import DreamSettings, StillSettings, for_stills
+from stream_dream.settings import DreamSettings, StillSettings
 from stream_dream.signals import Signals, StopNow, stop_at_once
 
 app = typer.Typer(
@@ -91,8 +91,7 @@ def image(
     """
     if len(paths) < 2:
         raise SettingsError("give the name of the dream as well, or a folder for several")
-    dream, still = chosen(preset, knobs, StillSettings, debug=debug, quiet=quiet)
-    dream = for_stills(dream, given=knobs)
+    dream, still = chosen(preset, knobs, StillSettings, debug=debug, quiet=quiet, stills=True)
 
     from stream_dream.progress import fetch_weights, still_display
     from stream_dream.stills import dream_stills

@@ -22,7 +22,7 @@ from stream_dream.presets import Preset as Look
 from stream_dream.presets import load_preset, look_text
 from stream_dream.presets.surprise import NETWORK, SURPRISE, surprise
 from stream_dream.quiet import DEBUG_VARIABLE
-from stream_dream.settings import DreamSettings, limits, merged, typed_name, validated
+from stream_dream.settings import DreamSettings, for_stills, limits, merged, typed_name, validated
 
 PRESET_HELP = (
     "A look: a name (see: stream-dream presets), a .toml file, or surprise: a new one that "
@@ -93,6 +93,7 @@ def chosen(
     debug: bool,
     quiet: bool = False,
     as_json: bool = False,
+    stills: bool = False,
 ) -> tuple[DreamSettings, _M]:
     """Return the settings that a command line asks for, and obey ``--debug`` from here on.
 
@@ -105,6 +106,7 @@ def chosen(
         debug: True to show tracebacks and the libraries' messages.
         quiet: True to print no surprise.
         as_json: True if standard output is for JSON: a surprise goes to standard error.
+        stills: True to return the settings of stills.
 
     Raises:
         SettingsError: There is no such preset, or an option cannot be used.
@@ -118,7 +120,7 @@ def chosen(
     dream = merged(look.dream, dreamed)
     if preset == SURPRISE and not quiet:
         show_look(replace(look, dream=dream), as_json=as_json)
-    return dream, others
+    return for_stills(look.dream, dreamed) if stills else dream, others
 
 
 def found_look(preset: str, given: Mapping[str, Any]) -> Look:

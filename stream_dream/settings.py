@@ -393,28 +393,34 @@ def merged(base: DreamSettings, changes: Mapping[str, Any], *, origin: str = "")
 
 
 def for_stills(
-    dream: DreamSettings, *, given: Mapping[str, object], size: int = _STILL_SIZE
+    look: DreamSettings, given: Mapping[str, Any], *, size: int = _STILL_SIZE
 ) -> DreamSettings:
-    """Turn the settings of a film into those of a still, which has time for finer detail.
+    """Return the settings of a still, which has time for finer detail than a film.
 
-    Dreams are computed at ``size`` pixels instead of a film's, with as many more octaves, so that
-    shapes stay as large in the picture. Octaves come one after the other instead of together,
-    so that creatures nest in creatures. What a preset or a user sets explicitly stays, but for two:
-    a preset's octaves are meant for films, and one octave a frame (``rotate``) would be but one.
+    Stills are dreamed at ``size`` pixels, one octave after the other, so that creatures nest in
+    creatures. Dreams larger than a film's get as many more octaves, so that shapes stay as large
+    in the picture. What the look or the user sets stays, but for two: the octaves of a look that
+    leaves the size open are meant for films, and one octave a frame (``rotate``) would be but one.
 
     Args:
-        dream: The settings of a film, merged from those of a preset and others.
-        given: The settings that a user has given, None for the others.
+        look: The settings of a preset.
+        given: The settings that a user changes, by name; None for those that stay.
         size: Longer side that the dream is computed at if nothing else is said, in pixels.
+
+    Raises:
+        SettingsError: As ``merged``.
     """
-    chosen = dream.model_fields_set | {name for name, value in given.items() if value is not None}
+    changes = {name: value for name, value in given.items() if value is not None}
+    dream = merged(look, changes)
     values: dict[str, object] = {}
-    if dream.schedule == "rotate" or (dream.schedule == "together" and "schedule" not in chosen):
+    open_schedule = "schedule" not in dream.model_fields_set
+    if dream.schedule == "rotate" or (dream.schedule == "together" and open_schedule):
         values["schedule"] = "all"
-    if "dream_size" not in chosen:
-        values["dream_size"] = size
-        if given.get("octaves") is None:
+    if "dream_size" not in look.model_fields_set:
+        side = dream.dream_size if "dream_size" in changes else size
+        values["dream_size"] = side
+        if "octaves" not in changes:
             usual = DreamSettings.model_fields["dream_size"].default
-            more = math.log(size / usual, dream.octave_scale)
-            values["octaves"] = min(12, max(1, dream.octaves + round(more)))
+            more = max(0, round(math.log(side / usual, dream.octave_scale)))
+            values["octaves"] = min(12, dream.octaves + more)
     return dream.model_copy(update=values)

@@ -240,26 +240,31 @@ def test_ctrl_c_between_two_steps_keeps_the_picture(
 
 def test_stills_are_dreamed_larger_than_films() -> None:
     look = load_preset("dogs").dream
-    still = for_stills(look, given={})
-    assert still.dream_size == 1024
+    still, large = for_stills(look, {}), for_stills(look, {"dream_size": "3840"})
+    assert (still.dream_size, large.dream_size) == (1024, 3840)
     # The smallest octave is about as small as a film's.
-    film, picture = (d.dream_size / d.octave_scale ** (d.octaves - 1) for d in (look, still))
-    assert 0.8 < picture / film < 1.25
-    assert for_stills(look, given={"octaves": 3}).octaves == look.octaves
-    as_large = look.model_copy(update={"schedule": "all"})
-    assert for_stills(look, given={"dream_size": "480", "octaves": None}) == as_large
-    for name in ("notebook", "keras_example", "google"):
-        assert for_stills(load_preset(name).dream, given={}) == load_preset(name).dream
+    film, *stills = (d.dream_size / d.octave_scale ** (d.octaves - 1) for d in (look, still, large))
+    assert all(0.8 < side / film < 1.25 for side in stills)
+    for size in "480", "3840":
+        assert for_stills(look, {"octaves": 3, "dream_size": size}).octaves == 3
+    small = look.model_copy(update={"schedule": "all", "dream_size": 480})
+    assert for_stills(look, {"dream_size": "480", "octaves": None}) == small
+
+
+@pytest.mark.parametrize("name", ["notebook", "keras_example", "google"])
+def test_the_classics_keep_their_octaves_at_any_size(name: str) -> None:
+    look = load_preset(name).dream
+    assert for_stills(look, {}) == look
+    assert for_stills(look, {"dream_size": "3840"}).octaves == look.octaves
 
 
 @pytest.mark.parametrize("name", ["dogs", "wild"])
 def test_stills_are_dreamed_one_octave_after_the_other(name: str) -> None:
     look = load_preset(name).dream
     assert look.schedule == "together"
-    assert for_stills(look, given={"schedule": None}).schedule == "all"
+    assert for_stills(look, {"schedule": None}).schedule == "all"
     for asked, obeyed in ("together", "together"), ("restore", "restore"), ("rotate", "all"):
-        given = {"schedule": asked}
-        assert for_stills(merged(look, given), given=given).schedule == obeyed
+        assert for_stills(look, {"schedule": asked}).schedule == obeyed
 
 
 @pytest.mark.parametrize("extends", ["", 'extends = "wild"\n'])
@@ -269,6 +274,7 @@ def test_stills_are_dreamed_one_octave_after_the_other(name: str) -> None:
         ("", 1024, "all"),
         ("dream_size = 480", 480, "all"),
         ("dream_size = 640", 640, "all"),
+        ("dream_size = 3840", 3840, "all"),
         ('schedule = "together"', 1024, "together"),
         ('schedule = "rotate"', 1024, "all"),
         ('dream_size = 480\nschedule = "together"', 480, "together"),
@@ -280,16 +286,15 @@ def test_a_presets_file_is_taken_at_its_word(
     path = tmp_path / "mine.toml"
     path.write_text(extends + text)
     look = load_preset(path).dream
-    still = for_stills(look, given={})
+    still = for_stills(look, {})
     assert (still.dream_size, still.schedule) == (size, schedule)
-    # A larger still has more octaves than the film, whatever the preset says.
+    # A larger still has more octaves than the film, unless the preset says for which size they are.
     assert (still.octaves > look.octaves) == (size == 1024)
     # Nor does a command line change that which is about something else.
-    assert for_stills(merged(look, {"steps": 3}), given={"steps": 3}).dream_size == size
+    assert for_stills(look, {"steps": 3}).dream_size == size
     path.write_text(extends + text + "\noctaves = 3")
-    assert (for_stills(load_preset(path).dream, given={}).octaves > 3) == (size == 1024)
-    given = {"octaves": 3}
-    assert for_stills(merged(look, given), given=given).octaves == 3
+    assert (for_stills(load_preset(path).dream, {}).octaves > 3) == (size == 1024)
+    assert for_stills(look, {"octaves": 3}).octaves == 3
 
 
 def test_a_guide_needs_whole_layers_and_a_picture(photo: Path, tiny: Make) -> None:

@@ -168,7 +168,7 @@ def for_sheet(look: DreamSettings, dream_size: int, seed: int | None) -> DreamSe
     values: dict[str, object] = {"dream_size": dream_size, "enlarge": 1.0}
     if seed is not None:
         values["seed"] = seed
-    return for_stills(look, given={}, size=dream_size).model_copy(update=values)
+    return for_stills(look, {}, size=dream_size).model_copy(update=values)
 
 
 def _dreamed(image: Image8, dream: DreamSettings, on_step: Callable[[Step], None]) -> Image8:
