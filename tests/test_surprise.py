@@ -36,7 +36,8 @@ def test_a_seed_stands_for_a_look() -> None:
     [
         (0, ["block12"], ["macaw=0.4"], (4, 1.4, 32, 0.4)),
         (7, ["block4", "block5=0.5"], [], (4, 1.4, 8, 0.6)),
-        (42, ["block6:54,68", "block6=0.5"], [], (5, 1.4, 8, 0.4)),
+        (42, ["block11:53"], [], (6, 1.5, 24, 0.4)),
+        (5, ["block11:135,158,184"], [], (5, 1.5, 40, 0.4)),
     ],
 )
 def test_a_seed_stands_for_the_same_look_on_every_machine(

@@ -66,10 +66,10 @@ _EYES = _Depth(
 )
 _CREATURES = _Depth(
     layers=("block9", "block10", "block11"),
-    octaves=(4, 5),
+    octaves=(5, 6),
     octave_scales=(1.4, 1.5),
     paces=(1.0, 1.2),
-    jitters=(8, 16),
+    jitters=(16, 32),
     suits="faces and animals, any footage",
 )
 _BEASTS = _Depth(
@@ -82,47 +82,96 @@ _BEASTS = _Depth(
 )
 _DEPTHS = (_LINES, _ORNAMENT, _EYES, _CREATURES, _BEASTS)
 
-# Looked at, one by one, on a drawn meadow and a photo of a cat: channels that dream things of their
-# own, and not only a texture.
-_CHANNELS: tuple[tuple[_Depth, str, int], ...] = (
-    (_ORNAMENT, "block6", 54),  # paisley
-    (_ORNAMENT, "block6", 57),  # fans of coral
-    (_ORNAMENT, "block6", 68),  # panes full of glass beads
-    (_ORNAMENT, "block7", 14),  # striped plumes
-    (_ORNAMENT, "block7", 15),  # clouds as in old prints
-    (_ORNAMENT, "block7", 25),  # ribbons of marble, tartan
-    (_ORNAMENT, "block7", 27),  # scales of a fish
-    (_ORNAMENT, "block7", 35),  # strings of beads, tufts
-    (_EYES, "block8", 1),  # jars of coloured glass
-    (_EYES, "block8", 18),  # buttons on velvet
-    (_EYES, "block8", 24),  # horns, beaded ropes
-    (_EYES, "block8", 31),  # painted eggs under arches
-    (_EYES, "block8", 36),  # knitted ropes, small suns
-    (_EYES, "block8", 38),  # black fur, honeycombs
-    (_EYES, "block8", 56),  # striped cats, lace
-    (_EYES, "block8", 58),  # arcades
-    (_EYES, "block8", 59),  # tentacles
-    (_EYES, "block8", 62),  # hearts of thread, cross-stitch
-    (_EYES, "block8", 76),  # a chameleon's skin
-    (_EYES, "block8", 82),  # corals full of eyes
-    (_EYES, "block8", 85),  # circuit boards, long hair
-    (_EYES, "block8", 88),  # large blue eyes
-    (_EYES, "block8", 102),  # cut gems, ivy
-    (_EYES, "block9", 6),  # leaded glass
-    (_EYES, "block9", 57),  # muzzles of deer, antlers
-    (_EYES, "block9", 67),  # fans of feathers, beads
-    (_EYES, "block9", 95),  # striped tubes
-    (_EYES, "block9", 109),  # beds of tulips, fish
-    (_CREATURES, "block10", 18),  # treasure chests
-    (_CREATURES, "block10", 58),  # arches of bridges
-    (_CREATURES, "block10", 106),  # feathers of a peacock
-    (_CREATURES, "block10", 110),  # hawks' plumage, stone meanders
-    (_BEASTS, "block11", 50),  # beetles
-    (_BEASTS, "block11", 61),  # shells, roses
-    (_BEASTS, "block11", 120),  # black dogs with curls
-    (_BEASTS, "block11", 125),  # coaches, kettles
-    (_BEASTS, "block11", 177),  # anemones
-    (_BEASTS, "block12", 110),  # limbs, horned heads
+_THINGS = _Depth(
+    layers=("block11",),
+    octaves=(5, 6),
+    octave_scales=(1.4, 1.5),
+    paces=(1.2, 1.4),
+    jitters=(24, 40),
+    suits="portraits, streets, landscapes",
+)
+
+# Channels of block11 that dream things with a body, not a texture: what was seen of each on a face,
+# a street, a meadow and in noise.
+_CHANNELS = (
+    2,  # lizards
+    6,  # bears, owls
+    7,  # lanterns, glass bricks
+    8,  # walnut shells, masks
+    10,  # skulls, shawls
+    13,  # parrots, scales
+    16,  # mushrooms
+    20,  # beetles, boxes
+    21,  # pearls, horns
+    22,  # tents, sails
+    25,  # nets, roller coasters
+    26,  # lapdogs
+    28,  # drums, snails
+    30,  # foxes
+    32,  # fruit, soap bubbles
+    36,  # badgers
+    39,  # turtles, caterpillars
+    40,  # domes, asters
+    42,  # monkeys
+    43,  # butterflies
+    46,  # peacocks
+    53,  # cathedrals
+    54,  # corduroy, velvet
+    59,  # burdocks
+    60,  # gardens, gates
+    61,  # toadstools, roses
+    65,  # roofs from above
+    70,  # faces
+    71,  # snakes
+    73,  # engines
+    76,  # toads
+    78,  # baskets, libraries
+    79,  # scales, spines
+    80,  # spaniels
+    81,  # amber, autumn leaves
+    82,  # spiders
+    83,  # jewels, stars
+    86,  # globes
+    88,  # lace
+    90,  # eyes on tiles
+    93,  # beehives, arches
+    97,  # frogs, boots
+    99,  # peacocks
+    101,  # cats
+    102,  # freckles
+    103,  # starfish
+    106,  # grapes, baskets
+    107,  # shuttlecocks
+    108,  # arcades
+    112,  # pebbles, beans
+    113,  # manes
+    116,  # woolly faces
+    119,  # vases, paisley
+    125,  # street lamps, kettles
+    126,  # crocodiles
+    128,  # fur
+    132,  # snakes, scales
+    135,  # apples, lightning
+    139,  # gorillas
+    142,  # domes
+    149,  # cherry blossom
+    150,  # chameleons
+    158,  # snakes of beads
+    160,  # hounds
+    161,  # balloons, barrels
+    163,  # viaducts
+    164,  # beetles
+    171,  # robots
+    172,  # wheels, thorns
+    175,  # canals
+    177,  # marigolds
+    179,  # marbles
+    181,  # fruit, parrots' scales
+    184,  # hedgehogs, elephants
+    185,  # bees, dandelions
+    187,  # petals
+    189,  # raspberries
+    191,  # cupolas, lanterns
 )
 
 # From nearly free ones to nearly those of the picture.
@@ -169,13 +218,16 @@ def _neighbours(rng: random.Random) -> tuple[_Depth, dict[str, Any]]:
 
 
 def _channels(rng: random.Random) -> tuple[_Depth, dict[str, Any]]:
-    """Choose a channel, alone or with another one or with a little of its whole layer."""
-    depth, layer, channel = _pick(rng, _CHANNELS)
-    others = [number for _, name, number in _CHANNELS if name == layer and number != channel]
-    with_another, with_layer = rng.random() < 0.4, rng.random() < 0.4
-    numbers = (channel, _pick(rng, others)) if with_another and others else (channel,)
-    dreamed = [f"{layer}:{','.join(map(str, numbers))}"]
-    return depth, {"layer": dreamed + ([f"{layer}={_pick(rng, (0.2, 0.5))}"] if with_layer else [])}
+    """Choose one to three channels, each of which takes the places that suit it."""
+    chosen = {_pick(rng, _CHANNELS) for _ in range(_pick(rng, (1, 2, 3)))}
+    channels = ",".join(map(str, sorted(chosen)))
+    return _THINGS, {
+        "layer": [f"{_THINGS.layers[0]}:{channels}"],
+        "detail": _pick(rng, (0.4, 0.5)),
+        "evenness": _pick(rng, (0.4, 0.7)),
+        "limit": 0.45,
+        "warm_up": 16,
+    }
 
 
 def _class(rng: random.Random) -> tuple[_Depth, dict[str, Any]]:
