@@ -123,7 +123,7 @@ class LiveSettings(Model):
         json_schema_extra={"metavar": "WIDTHxHEIGHT"},
     )
     presets: Names = Field(
-        ("dogs", "eyes", "stripes", "blossoms", "lanterns", "marbles", "pebbles", "dragons", "wild"),
+        ("dogs", "eyes", "stripes", "blossoms", "lanterns", "marbles", "pebbles", "amber", "wild"),
         description="Looks to have at hand: keys 1 to 9, buttons of the web page.",
         json_schema_extra={"metavar": "NAME,NAME,..."},
     )
