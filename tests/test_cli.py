@@ -404,7 +404,7 @@ def test_reports_that_nobody_reads_any_more_do_not_stop_the_work() -> None:
 def test_a_preset_is_printed(run: Run) -> None:
     code, out, _ = run("presets", "eyes")
     assert code == 0
-    assert 'layer = ["block8:88"' in out
+    assert 'layer = ["block11:90,70"]' in out
     assert run("presets", "nothing")[0] == 2
 
 

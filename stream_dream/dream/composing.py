@@ -115,7 +115,8 @@ def compose(settings: DreamSettings) -> Composed:
 def wanted_layers(settings: DreamSettings, spec: NetworkSpec) -> Wanted:
     """Return which layers are dreamed for themselves, and which after a guide.
 
-    A guide takes over the layers that are dreamed, unless ``guide_layer`` names others.
+    A guide takes over the layers that are dreamed, unless ``guide_layer`` names others. Channels
+    that are suppressed stay so.
 
     Raises:
         NetworkError: The network has no such layer or channel.
@@ -126,7 +127,9 @@ def wanted_layers(settings: DreamSettings, spec: NetworkSpec) -> Wanted:
         dreamed = tuple(map(LayerTarget.parse, spec.default_layers()))
     energies, guided = dreamed, settings.guide_layer
     if settings.guide is not None and not guided:
-        energies, guided = (), dreamed or tuple(map(LayerTarget.parse, spec.default_layers()))
+        energies = tuple(target for target in dreamed if target.channels and target.weight < 0)
+        guided = tuple(target for target in dreamed if target not in energies)
+        guided = guided or tuple(map(LayerTarget.parse, spec.default_layers()))
     weights = [target.weight for target in (*energies, *guided)]
     if not any(weights) and not any(target.weight for target in settings.classes):
         raise SettingsError("all weights are 0, nothing would be dreamed: give one that is not")
