@@ -12,6 +12,7 @@ from skimage import data
 
 from stream_dream.dream import walk
 from stream_dream.dream.ascent import Ascent
+from stream_dream.dream.composing import wanted_layers
 from stream_dream.errors import Interrupted, SettingsError, SinkError, SourceError
 from stream_dream.frame import ImageF
 from stream_dream.image import resize_float, to_float
@@ -295,6 +296,16 @@ def test_a_presets_file_is_taken_at_its_word(
     path.write_text(extends + text + "\noctaves = 3")
     assert (for_stills(load_preset(path).dream, {}).octaves > 3) == (size == 1024)
     assert for_stills(look, {"octaves": 3}).octaves == 3
+
+
+def test_a_guide_takes_over_what_is_not_suppressed(photo: Path) -> None:
+    look = load_preset("dogs").dream
+    suppressed = tuple(target for target in look.layer if target.weight < 0)
+    assert suppressed
+    guided = merged(look, {"guide": photo})
+    energies, led = wanted_layers(guided, find(look.network))
+    assert energies == suppressed
+    assert {*energies, *led} == {*look.layer}
 
 
 def test_a_guide_needs_whole_layers_and_a_picture(photo: Path, tiny: Make) -> None:
