@@ -114,12 +114,12 @@ _CHANNELS = (
     40,  # domes, asters
     42,  # monkeys
     43,  # butterflies
-    46,  # peacocks
+    46,  # fans
     53,  # cathedrals
     54,  # corduroy, velvet
     59,  # burdocks
     60,  # gardens, gates
-    61,  # toadstools, roses
+    61,  # roses, toadstools
     65,  # roofs from above
     70,  # faces
     71,  # snakes
@@ -136,7 +136,7 @@ _CHANNELS = (
     90,  # eyes on tiles
     93,  # beehives, arches
     97,  # frogs, boots
-    99,  # peacocks
+    99,  # speckled fans
     101,  # cats
     102,  # freckles
     103,  # starfish
