@@ -380,7 +380,7 @@ def test_a_small_clip_is_dreamed_at_twice_its_size(tiny: Make) -> None:
     assert (dreamed.compose() != frame.image).any()
 
 
-@pytest.mark.parametrize("schedule", ["together", "restore"])
+@pytest.mark.parametrize("schedule", ["together", pytest.param("restore", marks=pytest.mark.real)])
 def test_tiles_take_their_colours_from_the_source(tiny: Make, schedule: str) -> None:
     """And not from the dream so far, which would become more colourful by itself."""
     grey = np.full((60, 90, 3), 0.5, np.float32)
@@ -422,9 +422,9 @@ class Noted(SpareTime):
     ("schedule", "octaves", "told"),
     [
         ("together", 3, ["begin during the call", "end"]),
-        ("together", 1, ["begin", "end"]),
-        ("all", 3, ["begin", "end"]),
-        ("rotate", 3, ["begin", "end"]),
+        pytest.param("together", 1, ["begin", "end"], marks=pytest.mark.real),
+        pytest.param("all", 3, ["begin", "end"], marks=pytest.mark.real),
+        pytest.param("rotate", 3, ["begin", "end"], marks=pytest.mark.real),
     ],
 )
 def test_spare_time_is_while_one_octave_is_left_or_all_of_a_call(

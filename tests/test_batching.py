@@ -200,6 +200,7 @@ def test_different_shapes_are_dreamed_in_turn(tiny: Make) -> None:
     assert sorted(ascent.sizes) == [1] * 2 + [2] * 2
 
 
+@pytest.mark.real
 def test_shots_that_begin_later_join(tiny: Make) -> None:
     settings = tiny(schedule="rotate", octaves=3, octave_scale=1.5)
     shots = [shot(6, 0), shot(3, 1)]

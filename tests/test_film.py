@@ -164,6 +164,7 @@ def test_a_stopped_film_goes_on_where_it_was(tiny: Make, source: Path, tmp_path:
     assert not folder.exists()
 
 
+@pytest.mark.real
 def test_a_film_that_was_begun_is_not_begun_anew(tiny: Make, source: Path, tmp_path: Path) -> None:
     folder = begin(source, tmp_path / "film.mp4", tiny(), 2)
     kept = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -231,6 +232,7 @@ def test_a_damaged_job_is_refused(
     assert list(folder.glob("*.mp4"))
 
 
+@pytest.mark.real
 def test_a_folder_without_a_job_is_begun_anew(tiny: Make, source: Path, tmp_path: Path) -> None:
     target = tmp_path / "film.mp4"
     (tmp_path / "film.mp4.dream").mkdir()
@@ -247,6 +249,7 @@ def test_a_folder_of_somebody_else_is_left_alone(tiny: Make, source: Path, tmp_p
     assert notes.read_text() == "precious"
 
 
+@pytest.mark.real
 def test_any_folder_name_can_be_joined(tiny: Make, source: Path, tmp_path: Path) -> None:
     folder = tmp_path / "a#b?c'd %05d"
     folder.mkdir()
@@ -269,6 +272,7 @@ def test_what_cannot_be_dreamed_is_refused_before_the_film_is_read(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.real
 def test_what_was_begun_in_vain_leaves_nothing(
     tiny: Make, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -308,6 +312,7 @@ def test_a_disk_that_is_full_for_a_record_keeps_the_rest(
     assert checksums(resume(source, target, tiny())) == one
 
 
+@pytest.mark.real
 def test_a_report_that_fails_can_be_written_later(tiny: Make, source: Path, tmp_path: Path) -> None:
     def fail(summary: FilmSummary) -> None:
         assert target.exists()
@@ -898,6 +903,7 @@ def test_whose_worker_was_killed_is_known(network: Path, source: Path, tmp_path:
         assert own == [round_ % 2 == 0, round_ % 2 == 1]
 
 
+@pytest.mark.real
 def test_a_render_at_work_is_not_called_left_over(tiny: Make, source: Path, tmp_path: Path) -> None:
     folder = begin(source, tmp_path / "film.mp4", tiny(), 1)
     with FileLock(folder / "lock"), pytest.raises(SinkError, match="is in use"):

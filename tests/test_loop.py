@@ -157,6 +157,7 @@ def test_a_clip_guides_each_round_alike(
     assert len(set(shown)) == 4
 
 
+@pytest.mark.real
 def test_reports_count_on_from_round_to_round(tiny: Make, picture: Path, tmp_path: Path) -> None:
     reports: list[FrameReport] = []
     totals: list[StreamInfo] = []
@@ -234,6 +235,7 @@ def test_ctrl_c_in_the_first_round_leaves_nothing(
     assert not [t for t in threading.enumerate() if t.name == "ahead"]
 
 
+@pytest.mark.real
 def test_ctrl_c_later_keeps_a_closed_loop(tiny: Make, picture: Path, tmp_path: Path) -> None:
     with pytest.raises(Interrupted, match=r"x\.interrupted\.gif"):
         looped(picture, tmp_path / "x.gif", tiny(), rest={"on_report": stop_at(9)})
@@ -242,6 +244,7 @@ def test_ctrl_c_later_keeps_a_closed_loop(tiny: Make, picture: Path, tmp_path: P
         assert getattr(film, "n_frames", 1) == FRAMES
 
 
+@pytest.mark.real
 def test_ctrl_c_while_writing_keeps_the_loop(
     tiny: Make, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,6 +85,7 @@ def test_step_size_zero_gives_the_source(tiny: Make, clip: Path, tmp_path: Path)
     np.testing.assert_array_equal(written, frames_of(clip)[0])
 
 
+@pytest.mark.real
 def test_size_compare_and_range(tiny: Make, clip: Path, tmp_path: Path) -> None:
     output = validated(
         OutputSettings, {"size": "80x60", "compare": True, "start": 0.2, "end": 0.36}
@@ -155,6 +156,7 @@ def test_any_name_will_do(
     assert left == ({"-01.png", "-02.png"} if "%" in name else {name})
 
 
+@pytest.mark.real
 def test_a_failing_encoder_ends_the_render(tiny: Make, clip: Path, tmp_path: Path) -> None:
     def kill(report: FrameReport) -> None:
         if report.index == 3:
