@@ -86,7 +86,7 @@ def image(
     """Dream pictures.
 
     Options left out take their value from the preset; the defaults named below are those of the
-    preset dogs. Pictures get all the steps of a shot's first frame, and are dreamed at 1024 pixels,
+    preset dogs. Pictures get all the steps of a shot's first frame, and are dreamed at 1536 pixels,
     one octave after the other, if nothing else is said.
     """
     if len(paths) < 2:

@@ -36,7 +36,7 @@ from stream_dream.setting_values import (
 MOST_ENLARGED = 2.0
 """How many times their size small pictures are usually dreamed at, at the most; always in shows."""
 
-_STILL_SIZE = 1024
+_STILL_SIZE = 1536
 _M = TypeVar("_M", bound=BaseModel)
 
 # What pydantic finds wrong, in words for those who never heard of it.

@@ -456,7 +456,7 @@ def test_image_takes_presets_and_options_at_their_word(
     for options in (), ("--preset", str(mine)), ("--schedule", "together"):
         assert run("image", "in.png", "out.png", "--quiet", *options)[0] == 0
     found = [(dream.dream_size, dream.schedule) for dream in asked]
-    assert found == [(1024, "all"), (480, "all"), (1024, "together")]
+    assert found == [(1536, "all"), (480, "all"), (1536, "together")]
 
 
 @pytest.mark.parametrize(

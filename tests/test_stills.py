@@ -242,7 +242,7 @@ def test_ctrl_c_between_two_steps_keeps_the_picture(
 def test_stills_are_dreamed_larger_than_films() -> None:
     look = load_preset("dogs").dream
     still, large = for_stills(look, {}), for_stills(look, {"dream_size": "3840"})
-    assert (still.dream_size, large.dream_size) == (1024, 3840)
+    assert (still.dream_size, large.dream_size) == (1536, 3840)
     # The smallest octave is about as small as a film's.
     film, *stills = (d.dream_size / d.octave_scale ** (d.octaves - 1) for d in (look, still, large))
     assert all(0.8 < side / film < 1.25 for side in stills)
@@ -272,12 +272,12 @@ def test_stills_are_dreamed_one_octave_after_the_other(name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "size", "schedule"),
     [
-        ("", 1024, "all"),
+        ("", 1536, "all"),
         ("dream_size = 480", 480, "all"),
         ("dream_size = 640", 640, "all"),
         ("dream_size = 3840", 3840, "all"),
-        ('schedule = "together"', 1024, "together"),
-        ('schedule = "rotate"', 1024, "all"),
+        ('schedule = "together"', 1536, "together"),
+        ('schedule = "rotate"', 1536, "all"),
         ('dream_size = 480\nschedule = "together"', 480, "together"),
     ],
 )
@@ -290,11 +290,11 @@ def test_a_presets_file_is_taken_at_its_word(
     still = for_stills(look, {})
     assert (still.dream_size, still.schedule) == (size, schedule)
     # A larger still has more octaves than the film, unless the preset says for which size they are.
-    assert (still.octaves > look.octaves) == (size == 1024)
+    assert (still.octaves > look.octaves) == (size == 1536)
     # Nor does a command line change that which is about something else.
     assert for_stills(look, {"steps": 3}).dream_size == size
     path.write_text(extends + text + "\noctaves = 3")
-    assert (for_stills(load_preset(path).dream, {}).octaves > 3) == (size == 1024)
+    assert (for_stills(load_preset(path).dream, {}).octaves > 3) == (size == 1536)
     assert for_stills(look, {"octaves": 3}).octaves == 3
 
 
