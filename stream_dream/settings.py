@@ -376,7 +376,8 @@ def merged(base: DreamSettings, changes: Mapping[str, Any], *, origin: str = "")
     """Change some settings.
 
     Layers of one network mean nothing to another, and who asks for a class wants that class: with
-    another network, a class or layers for a guide, the layers of ``base`` go unless others come.
+    another network, a class or layers for a guide, the layers of ``base`` go unless others come. A
+    guide takes them as a whole, whichever channels ``base`` dreams.
     ``model_fields_set`` of the result holds what ``base`` and the changes have set explicitly.
 
     Raises:
@@ -389,6 +390,11 @@ def merged(base: DreamSettings, changes: Mapping[str, Any], *, origin: str = "")
         values |= {"layer": (), "classes": (), "guide_layer": (), "weights": None}
     if {"classes", "guide_layer"} & changes.keys():
         values["layer"] = ()
+    elif changes.get("guide") is not None and values.get("layer"):
+        values["layer"] = [
+            target if target.weight < 0 else target.model_copy(update={"channels": ()})
+            for target in base.layer
+        ]
     return validated(DreamSettings, {**values, **changes}, origin=origin)
 
 

@@ -298,6 +298,14 @@ def test_a_presets_file_is_taken_at_its_word(
     assert for_stills(look, {"octaves": 3}).octaves == 3
 
 
+def test_a_guide_takes_a_presets_layers_whole(photo: Path) -> None:
+    look = load_preset("blossoms").dream
+    assert look.layer[0].channels
+    (target,) = merged(look, {"guide": photo}).layer
+    assert (target.name, target.channels) == ("block11", ())
+    assert merged(look, {"guide": photo, "layer": ["block11:1"]}).layer[0].channels == (1,)
+
+
 def test_a_guide_takes_over_what_is_not_suppressed(photo: Path) -> None:
     look = load_preset("dogs").dream
     suppressed = tuple(target for target in look.layer if target.weight < 0)
