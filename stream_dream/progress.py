@@ -159,10 +159,10 @@ class StillDisplay(Shown):
     """Follows the dreaming of stills and shows nothing of it; use it in a ``with``."""
 
     def started(self, job: Job, count: int) -> None:
-        """Take the next picture, and how many there are."""
+        """Show that the next of ``count`` pictures has begun."""
 
     def advanced(self, step: Step) -> None:
-        """Take one step of the present picture."""
+        """Show one more step of the current picture."""
 
 
 class StillBar(_Drawn, StillDisplay):
@@ -197,10 +197,10 @@ class LookDisplay(Shown):
     """Follows the dreaming of one picture in many looks and shows nothing of it."""
 
     def started(self, look: Preset, count: int) -> None:
-        """Take the next look, and how many there are."""
+        """Show that the next of ``count`` looks has begun."""
 
     def advanced(self, step: Step) -> None:
-        """Take one step of the present look."""
+        """Show one more step of the current look."""
 
 
 class LookBar(_Drawn, LookDisplay):

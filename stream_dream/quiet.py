@@ -13,7 +13,7 @@ DEBUG_VARIABLE = "STREAM_DREAM_DEBUG"
 
 
 def debugging() -> bool:
-    """Tell whether the user asked to see everything."""
+    """Return True if the user asked for tracebacks and the libraries' messages."""
     return os.environ.get(DEBUG_VARIABLE) == "1"
 
 
