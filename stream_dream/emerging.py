@@ -16,7 +16,6 @@ from stream_dream.image import add_residual, fit_size, resize
 from stream_dream.media.picture import Picture
 from stream_dream.media.picture_sink import write_picture
 from stream_dream.media.sink import VideoSink
-from stream_dream.settings import DreamSettings
 
 if TYPE_CHECKING:
     from stream_dream.dream.walk import Step
@@ -71,29 +70,25 @@ class OctaveFiles:
 class Emerging:
     """Films the dream while it emerges."""
 
-    def __init__(
-        self, sink: VideoSink, source: Image8, steps: int, *, strength: float = 1.0
-    ) -> None:
+    def __init__(self, sink: VideoSink, source: Image8, *, strength: float = 1.0) -> None:
         """Take where to film, and what.
 
         Args:
             sink: Takes the images.
             source: The source at the film's size.
-            steps: How many steps there will be.
             strength: How much of the dream is shown, 0..2.
         """
         self._sink = sink
         self._source = source
         self._strength = strength
-        self._every = max(1, steps // _EMERGING_FRAMES)
-        self._count = 0
+        self._filmed = 0
 
     def __call__(self, step: Step) -> None:
         """Film a step, or leave it out where there are many."""
-        if not step.finished:
-            self._count += 1
-            if self._count % self._every == 0:
-                self._sink.write(laid_over(self._source, step, strength=self._strength))
+        due = int(step.share_done * _EMERGING_FRAMES)
+        if not step.finished and due > self._filmed:
+            self._filmed = due
+            self._sink.write(laid_over(self._source, step, strength=self._strength))
 
     def hold(self, dream: Image8) -> None:
         """Show the finished dream for a while."""
@@ -106,7 +101,6 @@ class Emerging:
 def filmed(
     path: Path | None,
     source: Image8,
-    dream: DreamSettings,
     overwrite: bool,
     *,
     strength: float = 1.0,
@@ -117,12 +111,11 @@ def filmed(
         return
     height, width = source.shape[:2]
     size = fit_size((width, height), _EMERGING_SIDE)
-    steps = dream.octaves * dream.finishing_steps
     with VideoSink(path, size=size, fps=Fraction(_EMERGING_FPS), overwrite=overwrite) as sink:
         small = resize(source, size)
         sink.write(small)
         try:
-            yield Emerging(sink, small, steps, strength=strength)
+            yield Emerging(sink, small, strength=strength)
         except KeyboardInterrupt as stop:
             kept = sink.keep_partial()
             if kept is not None:

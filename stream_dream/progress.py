@@ -186,8 +186,8 @@ class StillBar(_Drawn, StillDisplay):
         height, width = step.image.shape[:2]
         self._progress.update(
             self._task,
-            total=step.octaves * step.steps,
-            completed=step.octave * step.steps + step.step + 1,
+            total=1,
+            completed=step.share_done,
             figures=f"octave {step.octave + 1} of {step.octaves}, {width}x{height}, "
             f"loss {step.loss:.3g}",
         )
@@ -221,10 +221,9 @@ class LookBar(_Drawn, LookDisplay):
 
     def advanced(self, step: Step) -> None:
         """Move on by one step."""
-        share = (step.octave + (step.step + 1) / step.steps) / step.octaves
         self._progress.update(
             self._task,
-            completed=self._begun - 1 + share,
+            completed=self._begun - 1 + step.share_done,
             figures=f"octave {step.octave + 1} of {step.octaves}",
         )
 

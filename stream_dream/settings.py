@@ -166,11 +166,12 @@ class DreamSettings(Model):
         "between.",
     )
     warm_up: int = Field(
-        14,
+        12,
         ge=0,
         le=200,
         description="How many times as many steps a shot's first frame and a still get, each 1.7 "
-        "times as long; 0 for as many as any frame.",
+        "times as long, more of them in coarser octaves, and noise to start from; 0 for as many as "
+        "any frame.",
     )
     tile: Annotated[int | None, OFF] = Field(
         None,
@@ -194,11 +195,6 @@ class DreamSettings(Model):
     )
     cuts: bool = Field(True, description="Start afresh at cuts.")
     seed: int = Field(0, ge=0, lt=2**63, description="Start of the random numbers.")
-
-    @property
-    def finishing_steps(self) -> int:
-        """Return the steps per octave of a still, and of the frame that a shot begins with."""
-        return self.steps * max(1, self.warm_up)
 
 
 CRF = Field(18, ge=0, le=51, description="Quality of films and WebP: 0 is best.")

@@ -187,7 +187,7 @@ class _Worker:
         source = visible_image(picture)
         still, overwrite, strength = self._still, self._overwrite, self._still.strength
         octaves = OctaveFiles(still.progress_dir, job.source, overwrite, strength=strength)
-        with filmed(still.out, source, self._settings, overwrite, strength=strength) as film:
+        with filmed(still.out, source, overwrite, strength=strength) as film:
 
             def follow(step: Step) -> None:
                 self._newest = step

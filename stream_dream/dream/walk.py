@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from stream_dream.dream.gradient import Gradient
 from stream_dream.dream.normalize import normalizer, palettes_of
-from stream_dream.dream.octaves import Shape, step_share
+from stream_dream.dream.octaves import Shape, fineness, step_share
 from stream_dream.frame import ImageF
 from stream_dream.image import resize_by_corners, resize_float
 from stream_dream.settings import DreamSettings
@@ -24,6 +24,14 @@ _BAND = 256
 # How much longer the steps of a still are than those of a dream that grows from frame to frame
 # (chosen by eye).
 _FINISHING = 1.7
+# How many times the steps of the finest octave a still's coarsest one takes: bodies come first, or
+# the fine octaves fill what is flat with beads (chosen by eye; the coarse ones cost little).
+_COARSEST = 4.0
+# Strength of the noise that a still's coarsest octave starts from, in steps: where nothing is,
+# creatures need something to grow from (chosen by eye).
+_NOISE = 6.0
+# Of its shapes, in pixels.
+_NOISE_SIZES = (3, 5, 8, 13, 21, 34)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,7 @@ class Step:
         octave: Number of the octave, from 0.
         octaves: How many there are.
         step: Number of the step in it, from 0.
-        steps: How many there are.
+        steps: How many there are in it.
         loss: Objective before the step.
         image: The picture as it stands, up to its full size: float32 (height, width, 3). The next
             step changes it: copy what is to be kept.
@@ -51,6 +59,11 @@ class Step:
     original: ImageF
     finished: bool
 
+    @property
+    def share_done(self) -> float:
+        """Return how much of the ascent is done, 0..1; all octaves count alike."""
+        return (self.octave + (self.step + 1) / self.steps) / self.octaves
+
 
 @dataclass(frozen=True, slots=True)
 class _Course:
@@ -60,13 +73,15 @@ class _Course:
         shape: (height, width) of the finest.
         steps: Steps of each.
         step_size: Length of the coarsest's steps.
+        noise: Standard deviation of what the coarsest starts from, besides the picture.
         palette: Colours of what grows; see ``normalize.palettes_of``.
         rng: Gives the jitter, and where tiles lie.
     """
 
     shape: Shape
-    steps: int
+    steps: tuple[int, ...]
     step_size: float
+    noise: float
     palette: tf.Tensor
     rng: np.random.Generator
 
@@ -122,23 +137,30 @@ class Walk:
                 it is not given.
             finished: True for a finished dream; else the steps of a frame are taken.
         """
-        steps, step_size = self._settings.steps, self._settings.step_size
-        if finished and self._settings.warm_up:
-            steps, step_size = self._settings.finishing_steps, _FINISHING * step_size
+        settings, whole = self._settings, (seed.shape[0], seed.shape[1])
+        steps, step_size, noise = [settings.steps] * len(shapes), settings.step_size, 0.0
+        if finished and settings.warm_up:
+            coarse = [1 - fineness(shape, whole, settings) for shape in shapes]
+            steps = [
+                round(settings.steps * settings.warm_up * _COARSEST**share) for share in coarse
+            ]
+            step_size *= _FINISHING
+            noise = _NOISE * step_size
         palette = palettes_of(tf.constant((seed if source is None else source)[None]))
-        course = _Course((seed.shape[0], seed.shape[1]), steps, step_size, palette, rng)
+        course = _Course(whole, tuple(steps), step_size, noise, palette, rng)
         restoring = self._settings.schedule == "restore"
         return (self._restoring if restoring else self._adding_up)(seed, shapes, course)
 
     def _restoring(self, seed: ImageF, shapes: Sequence[Shape], course: _Course) -> Iterator[Step]:
-        steps = course.steps
         original = resize_by_corners(seed, shapes[0])
         image = original.copy()
+        self._add_noise(image, course)
         for octave, shape in enumerate(shapes):
+            steps = course.steps[octave]
             image, enlarged = resize_by_corners(image, shape), resize_by_corners(original, shape)
             loss = 0.0
             limited = None if self._limit is None else enlarged
-            for step, loss in self._climb(image, course, limited):
+            for step, loss in self._climb(image, course, steps, limited):
                 yield Step(octave, len(shapes), step, steps, loss, image, enlarged, finished=False)
             original = resize_by_corners(seed, shape)
             image = image - enlarged  # not in place: the step before still shows the old one
@@ -148,18 +170,20 @@ class Walk:
             yield Step(octave, len(shapes), steps - 1, steps, loss, image, original, finished=True)
 
     def _adding_up(self, seed: ImageF, shapes: Sequence[Shape], course: _Course) -> Iterator[Step]:
-        steps = course.steps
         # In place wherever it can be: a photo of 24 megapixels is 288 MB here.
         together = self._settings.schedule == "together"
         image = seed.copy()
         for octave, shape in enumerate(shapes):
+            steps = course.steps[octave]
             start = resize_float(np.clip(seed if together else image, 0, 1), shape, antialias=True)
             change = start.copy()
+            if not octave:
+                self._add_noise(change, course)
             original = resize_float(seed, shape, antialias=True)
             # What the octaves before have grown is part of the picture, seen by this one or not.
             unseen = resize_float(image - seed, shape, antialias=True) if together else None
             loss = 0.0
-            for step, loss in self._climb(change, course, original):
+            for step, loss in self._climb(change, course, steps, original):
                 shown = change if unseen is None else change + unseen
                 yield Step(octave, len(shapes), step, steps, loss, shown, original, finished=False)
             # Not into the change: the step before still shows it.
@@ -189,13 +213,14 @@ class Walk:
             np.add(seed[rows], grown, out=image[rows])
 
     def _climb(
-        self, image: ImageF, course: _Course, original: ImageF | None = None
+        self, image: ImageF, course: _Course, steps: int, original: ImageF | None = None
     ) -> Iterator[tuple[int, float]]:
         """Run the ascent steps of one octave, until the loss exceeds ``max_loss``.
 
         Args:
             image: Where the octave starts; it is changed in place.
             course: How it goes on.
+            steps: How many to take.
             original: What the limit is counted from; None to leave the range open.
 
         Yields:
@@ -206,7 +231,7 @@ class Walk:
         room = None if original is None else room_of(original, self._limit, grey=grey)
         shape = image.shape[0], image.shape[1]
         length = course.step_size * step_share(shape, course.shape, self._settings)
-        for step in range(course.steps):
+        for step in range(steps):
             gradient, loss = self._gradient_of(image, course.rng)
             if loss <= limit:
                 change = self._step_along(gradient, course.palette, length)
@@ -214,6 +239,17 @@ class Walk:
             yield step, loss
             if loss > limit:
                 return
+
+    @staticmethod
+    def _add_noise(image: ImageF, course: _Course) -> None:
+        """Add grey noise with shapes of many sizes to the image in place."""
+        if not course.noise:
+            return
+        shape = image.shape[0], image.shape[1]
+        for size in _NOISE_SIZES:
+            cells = [-(-side // size) + 1 for side in shape]
+            noise = course.rng.normal(0, course.noise / len(_NOISE_SIZES) ** 0.5, cells)
+            image += resize_float(noise.astype(np.float32), shape)[..., None]
 
     def _gradient_of(self, image: ImageF, rng: np.random.Generator) -> tuple[ImageF, float]:
         jitter = min(self._settings.jitter, max(image.shape[:2]))
