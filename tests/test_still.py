@@ -156,11 +156,41 @@ def test_every_step_is_told(tiny: Make) -> None:
     steps: list[Step] = []
     settings = tiny(octaves=2, octave_scale=1.5, steps=2, warm_up=2, schedule="all", dream_size=96)
     StillDreamer(settings)(synthetic.photo((96, 66)), steps.append)
-    expected = [(0, 0), (0, 1), (0, 2), (0, 3), (0, 3), (1, 0), (1, 1), (1, 2), (1, 3), (1, 3)]
-    assert [(step.octave, step.step) for step in steps] == expected
-    assert [step.finished for step in steps] == [False, False, False, False, True] * 2
+    taken = [step for step in steps if not step.finished]
+    # The coarsest octave takes four times the steps of the finest.
+    assert [(step.octave, step.step) for step in taken] == [
+        *((0, number) for number in range(16)),
+        *((1, number) for number in range(4)),
+    ]
+    assert [step.finished for step in steps] == [*[False] * 16, True, *[False] * 4, True]
+    assert [step.share_done for step in taken[::8]] == [1 / 32, 9 / 32, 5 / 8]
+    assert [step.share_done for step in steps if step.finished] == [0.5, 1]
     assert steps[0].image.shape == (44, 64, 3)
     assert steps[-1].image.shape == (66, 96, 3)
+
+
+@pytest.mark.parametrize("schedule", ["all", "together", "restore"])
+@pytest.mark.parametrize(("warm_up", "begins"), [(2, True), (0, False)])
+def test_a_still_begins_with_grey_noise(
+    tiny: Make, schedule: str, warm_up: int, begins: bool
+) -> None:
+    seen: list[F32] = []
+    settings = tiny(schedule=schedule, warm_up=warm_up, steps=1, step_size=0.01, octaves=2)
+    gradient = compose(settings)[0]
+    of_any_size = gradient.of_any_size
+
+    def listening(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        seen.append(image.numpy())
+        return of_any_size(image)
+
+    gradient.of_any_size = listening  # type: ignore[method-assign]
+    flat = np.full((96, 128, 3), 0.5, np.float32)
+    shapes, rng = [(64, 85), (96, 128)], np.random.default_rng(0)
+    list(Walk(settings, gradient)(flat, shapes, rng, finished=True))
+    noise = seen[0] - 0.5
+    assert np.ptp(noise, axis=2).max() < 1e-6
+    # Six steps of a still, which are 1.7 times as long as those of a film.
+    assert (0.03 < noise.std() < 0.15) if begins else not noise.any()
 
 
 @pytest.mark.parametrize("tile", [None, pytest.param(48, marks=pytest.mark.real)])
