@@ -59,8 +59,14 @@ BEFORE = PLAIN_GROWTH | {
     "gradient_norm": "laplacian",
     "warm_up": 12,
 }
-# What version 0.1 made of it for stills: three more octaves.
-BEFORE_STILL = BEFORE | {"octaves": 5, "dream_size": 1024}
+# What version 0.1 made of it for stills: three more octaves, one after the other, 13 steps each.
+BEFORE_STILL = BEFORE | {
+    "octaves": 5,
+    "dream_size": 1024,
+    "schedule": "all",
+    "steps": 13,
+    "warm_up": 0,
+}
 # What is dreamed: full dreams differ from the look only in how.
 SUBJECT = ("network", "weights", "layer", "classes")
 

@@ -26,6 +26,7 @@ PLAIN_GROWTH: dict[str, Any] = {
     "limit": None,
     "momentum": 0,
     "catch_up": 0,
+    "noise": 0,
     "cadence": 1,
     "dream_size": 480,
     "enlarge": 1,

@@ -170,8 +170,15 @@ class DreamSettings(Model):
         ge=0,
         le=200,
         description="How many times as many steps a shot's first frame and a still get, each 1.7 "
-        "times as long, more of them in coarser octaves, and noise to start from; 0 for as many as "
-        "any frame.",
+        "times as long, and up to four times as many in coarser octaves; 0 for as many as any "
+        "frame.",
+    )
+    noise: float = Field(
+        6.0,
+        ge=0,
+        le=30,
+        description="Strength of the noise that a shot's first frame and a still begin with, in "
+        "steps: where nothing is, creatures need something to grow from.",
     )
     tile: Annotated[int | None, OFF] = Field(
         None,

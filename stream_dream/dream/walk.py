@@ -27,10 +27,7 @@ _FINISHING = 1.7
 # How many times the steps of the finest octave a still's coarsest one takes: bodies come first, or
 # the fine octaves fill what is flat with beads (chosen by eye; the coarse ones cost little).
 _COARSEST = 4.0
-# Strength of the noise that a still's coarsest octave starts from, in steps: where nothing is,
-# creatures need something to grow from (chosen by eye).
-_NOISE = 6.0
-# Of its shapes, in pixels.
+# Of the shapes in the noise that a still's coarsest octave starts from, in pixels.
 _NOISE_SIZES = (3, 5, 8, 13, 21, 34)
 
 
@@ -145,7 +142,7 @@ class Walk:
                 round(settings.steps * settings.warm_up * _COARSEST**share) for share in coarse
             ]
             step_size *= _FINISHING
-            noise = _NOISE * step_size
+            noise = settings.noise * step_size
         palette = palettes_of(tf.constant((seed if source is None else source)[None]))
         course = _Course(whole, tuple(steps), step_size, noise, palette, rng)
         restoring = self._settings.schedule == "restore"
