@@ -145,7 +145,7 @@ class DreamSettings(Model):
         "range; highlights and shadows take less. none lifts it.",
     )
     momentum: float = Field(
-        0.87,
+        0.89,
         ge=0,
         le=0.95,
         description="Share of a film's rate of change that stays when a new gradient joins it: "
