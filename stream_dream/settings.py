@@ -166,11 +166,11 @@ class DreamSettings(Model):
         "between.",
     )
     warm_up: int = Field(
-        12,
+        13,
         ge=0,
         le=200,
         description="How many times as many steps a shot's first frame and a still get, each 1.7 "
-        "times as long, and up to four times as many in coarser octaves; 0 for as many as any "
+        "times as long, and up to twice as many in coarser octaves; 0 for as many as any "
         "frame.",
     )
     noise: float = Field(
@@ -178,7 +178,7 @@ class DreamSettings(Model):
         ge=0,
         le=30,
         description="Strength of the noise that a shot's first frame and a still begin with, in "
-        "steps: where nothing is, creatures need something to grow from.",
+        "steps, where it is flat: creatures need something to grow from.",
     )
     tile: Annotated[int | None, OFF] = Field(
         None,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from stream_dream.dream.gradient import Gradient
 from stream_dream.dream.normalize import normalizer, palettes_of
@@ -15,6 +17,8 @@ from stream_dream.frame import ImageF
 from stream_dream.image import resize_by_corners, resize_float
 from stream_dream.settings import DreamSettings
 from stream_dream.tone import Room, add_within, room_of, without_large_areas
+
+F32 = NDArray[np.float32]
 
 # A picture with a longer side is dreamed in tiles: whole, it would need more than 8 GiB.
 _TILED_ABOVE = 2048
@@ -25,8 +29,8 @@ _BAND = 256
 # (chosen by eye).
 _FINISHING = 1.7
 # How many times the steps of the finest octave a still's coarsest one takes: bodies come first, or
-# the fine octaves fill what is flat with beads (chosen by eye; the coarse ones cost little).
-_COARSEST = 4.0
+# the fine octaves fill what is flat with beads. Much more of it loses the subject (chosen by eye).
+_COARSEST = 2.0
 # Of the shapes in the noise that a still's coarsest octave starts from, in pixels.
 _NOISE_SIZES = (3, 5, 8, 13, 21, 34)
 
@@ -239,14 +243,15 @@ class Walk:
 
     @staticmethod
     def _add_noise(image: ImageF, course: _Course) -> None:
-        """Add grey noise with shapes of many sizes to the image in place."""
+        """Add grey noise with shapes of many sizes to the image in place, where it is flat."""
         if not course.noise:
             return
         shape = image.shape[0], image.shape[1]
+        room = course.noise**2 / (course.noise**2 + _local_variance(image))
         for size in _NOISE_SIZES:
             cells = [-(-side // size) + 1 for side in shape]
             noise = course.rng.normal(0, course.noise / len(_NOISE_SIZES) ** 0.5, cells)
-            image += resize_float(noise.astype(np.float32), shape)[..., None]
+            image += (room * resize_float(noise.astype(np.float32), shape))[..., None]
 
     def _gradient_of(self, image: ImageF, rng: np.random.Generator) -> tuple[ImageF, float]:
         jitter = min(self._settings.jitter, max(image.shape[:2]))
@@ -281,3 +286,10 @@ class Walk:
         step = normalize(tf.constant(gradient[None]), lengths, palettes)
         moved: ImageF = np.asarray(step, np.float32)[0]
         return moved
+
+
+def _local_variance(image: ImageF) -> F32:
+    """Return the variance of the brightness around each pixel, float32 (height, width)."""
+    grey, around = image.mean(axis=2), (2 * max(_NOISE_SIZES) // 3,) * 2
+    mean = cv2.blur(grey, around)
+    return np.asarray(np.maximum(cv2.blur(grey * grey, around) - mean * mean, 0), np.float32)
