@@ -26,7 +26,6 @@ PLAIN_GROWTH: dict[str, Any] = {
     "limit": None,
     "momentum": 0,
     "catch_up": 0,
-    "noise": 0,
     "cadence": 1,
     "dream_size": 480,
     "enlarge": 1,

@@ -145,7 +145,7 @@ class DreamSettings(Model):
         "range; highlights and shadows take less. none lifts it.",
     )
     momentum: float = Field(
-        0.89,
+        0.87,
         ge=0,
         le=0.95,
         description="Share of a film's rate of change that stays when a new gradient joins it: "
@@ -166,19 +166,11 @@ class DreamSettings(Model):
         "between.",
     )
     warm_up: int = Field(
-        13,
+        14,
         ge=0,
         le=200,
         description="How many times as many steps a shot's first frame and a still get, each 1.7 "
-        "times as long, and up to twice as many in coarser octaves; 0 for as many as any "
-        "frame.",
-    )
-    noise: float = Field(
-        6.0,
-        ge=0,
-        le=30,
-        description="Strength of the noise that a shot's first frame and a still begin with, in "
-        "steps, where it is flat: creatures need something to grow from.",
+        "times as long; 0 for as many as any frame.",
     )
     tile: Annotated[int | None, OFF] = Field(
         None,

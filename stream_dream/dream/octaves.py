@@ -40,26 +40,19 @@ def workable_shapes(
     return octave_shapes(shape, octaves, scale, max(2 * stride, smallest))
 
 
-def fineness(shape: Shape, whole: Shape, settings: DreamSettings) -> float:
-    """Return how fine an octave is: from 0, the coarsest, to 1, the finest or the only one.
+def step_share(shape: Shape, whole: Shape, settings: DreamSettings) -> float:
+    """Return the length of an octave's steps as a share of the coarsest's.
+
+    ``detail ** fineness``, where ``fineness`` goes from 0 at the coarsest to 1 at the finest.
 
     Args:
         shape: (height, width) of the octave.
         whole: (height, width) of the finest.
-        settings: ``octaves`` and ``octave_scale`` are used.
+        settings: ``octaves``, ``octave_scale`` and ``detail`` are used.
     """
     if settings.octaves == 1:
         return 1.0
     below = math.log(max(whole) / max(shape), settings.octave_scale)
+    fineness = 1 - round(below) / (settings.octaves - 1)
     # Pictures that the network finds too small are dreamed larger than they are.
-    return min(1.0, max(0.0, 1 - round(below) / (settings.octaves - 1)))
-
-
-def step_share(shape: Shape, whole: Shape, settings: DreamSettings) -> float:
-    """Return the length of an octave's steps as a share of the coarsest's.
-
-    It is ``detail ** fineness``; 1 where there is one octave.
-    """
-    if settings.octaves == 1:
-        return 1.0
-    return float(settings.detail ** fineness(shape, whole, settings))
+    return float(settings.detail ** min(1.0, max(0.0, fineness)))

@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from stream_dream.dream.gradient import Gradient
 from stream_dream.dream.normalize import normalizer, palettes_of
-from stream_dream.dream.octaves import Shape, fineness, step_share
+from stream_dream.dream.octaves import Shape, step_share
 from stream_dream.frame import ImageF
 from stream_dream.image import resize_by_corners, resize_float
 from stream_dream.settings import DreamSettings
 from stream_dream.tone import Room, add_within, room_of, without_large_areas
-
-F32 = NDArray[np.float32]
 
 # A picture with a longer side is dreamed in tiles: whole, it would need more than 8 GiB.
 _TILED_ABOVE = 2048
@@ -28,11 +24,6 @@ _BAND = 256
 # How much longer the steps of a still are than those of a dream that grows from frame to frame
 # (chosen by eye).
 _FINISHING = 1.7
-# How many times the steps of the finest octave a still's coarsest one takes: bodies come first, or
-# the fine octaves fill what is flat with beads. Much more of it loses the subject (chosen by eye).
-_COARSEST = 2.0
-# Of the shapes in the noise that a still's coarsest octave starts from, in pixels.
-_NOISE_SIZES = (3, 5, 8, 13, 21, 34)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +34,7 @@ class Step:
         octave: Number of the octave, from 0.
         octaves: How many there are.
         step: Number of the step in it, from 0.
-        steps: How many there are in it.
+        steps: How many there are.
         loss: Objective before the step.
         image: The picture as it stands, up to its full size: float32 (height, width, 3). The next
             step changes it: copy what is to be kept.
@@ -74,15 +65,13 @@ class _Course:
         shape: (height, width) of the finest.
         steps: Steps of each.
         step_size: Length of the coarsest's steps.
-        noise: Standard deviation of what the coarsest starts from, besides the picture.
         palette: Colours of what grows; see ``normalize.palettes_of``.
         rng: Gives the jitter, and where tiles lie.
     """
 
     shape: Shape
-    steps: tuple[int, ...]
+    steps: int
     step_size: float
-    noise: float
     palette: tf.Tensor
     rng: np.random.Generator
 
@@ -138,30 +127,23 @@ class Walk:
                 it is not given.
             finished: True for a finished dream; else the steps of a frame are taken.
         """
-        settings, whole = self._settings, (seed.shape[0], seed.shape[1])
-        steps, step_size, noise = [settings.steps] * len(shapes), settings.step_size, 0.0
-        if finished and settings.warm_up:
-            coarse = [1 - fineness(shape, whole, settings) for shape in shapes]
-            steps = [
-                round(settings.steps * settings.warm_up * _COARSEST**share) for share in coarse
-            ]
-            step_size *= _FINISHING
-            noise = settings.noise * step_size
+        steps, step_size = self._settings.steps, self._settings.step_size
+        if finished and self._settings.warm_up:
+            steps, step_size = steps * self._settings.warm_up, _FINISHING * step_size
         palette = palettes_of(tf.constant((seed if source is None else source)[None]))
-        course = _Course(whole, tuple(steps), step_size, noise, palette, rng)
+        course = _Course((seed.shape[0], seed.shape[1]), steps, step_size, palette, rng)
         restoring = self._settings.schedule == "restore"
         return (self._restoring if restoring else self._adding_up)(seed, shapes, course)
 
     def _restoring(self, seed: ImageF, shapes: Sequence[Shape], course: _Course) -> Iterator[Step]:
+        steps = course.steps
         original = resize_by_corners(seed, shapes[0])
         image = original.copy()
-        self._add_noise(image, course)
         for octave, shape in enumerate(shapes):
-            steps = course.steps[octave]
             image, enlarged = resize_by_corners(image, shape), resize_by_corners(original, shape)
             loss = 0.0
             limited = None if self._limit is None else enlarged
-            for step, loss in self._climb(image, course, steps, limited):
+            for step, loss in self._climb(image, course, limited):
                 yield Step(octave, len(shapes), step, steps, loss, image, enlarged, finished=False)
             original = resize_by_corners(seed, shape)
             image = image - enlarged  # not in place: the step before still shows the old one
@@ -171,20 +153,18 @@ class Walk:
             yield Step(octave, len(shapes), steps - 1, steps, loss, image, original, finished=True)
 
     def _adding_up(self, seed: ImageF, shapes: Sequence[Shape], course: _Course) -> Iterator[Step]:
+        steps = course.steps
         # In place wherever it can be: a photo of 24 megapixels is 288 MB here.
         together = self._settings.schedule == "together"
         image = seed.copy()
         for octave, shape in enumerate(shapes):
-            steps = course.steps[octave]
             start = resize_float(np.clip(seed if together else image, 0, 1), shape, antialias=True)
             change = start.copy()
-            if not octave:
-                self._add_noise(change, course)
             original = resize_float(seed, shape, antialias=True)
             # What the octaves before have grown is part of the picture, seen by this one or not.
             unseen = resize_float(image - seed, shape, antialias=True) if together else None
             loss = 0.0
-            for step, loss in self._climb(change, course, steps, original):
+            for step, loss in self._climb(change, course, original):
                 shown = change if unseen is None else change + unseen
                 yield Step(octave, len(shapes), step, steps, loss, shown, original, finished=False)
             # Not into the change: the step before still shows it.
@@ -214,14 +194,13 @@ class Walk:
             np.add(seed[rows], grown, out=image[rows])
 
     def _climb(
-        self, image: ImageF, course: _Course, steps: int, original: ImageF | None = None
+        self, image: ImageF, course: _Course, original: ImageF | None = None
     ) -> Iterator[tuple[int, float]]:
         """Run the ascent steps of one octave, until the loss exceeds ``max_loss``.
 
         Args:
             image: Where the octave starts; it is changed in place.
             course: How it goes on.
-            steps: How many to take.
             original: What the limit is counted from; None to leave the range open.
 
         Yields:
@@ -232,7 +211,7 @@ class Walk:
         room = None if original is None else room_of(original, self._limit, grey=grey)
         shape = image.shape[0], image.shape[1]
         length = course.step_size * step_share(shape, course.shape, self._settings)
-        for step in range(steps):
+        for step in range(course.steps):
             gradient, loss = self._gradient_of(image, course.rng)
             if loss <= limit:
                 change = self._step_along(gradient, course.palette, length)
@@ -240,18 +219,6 @@ class Walk:
             yield step, loss
             if loss > limit:
                 return
-
-    @staticmethod
-    def _add_noise(image: ImageF, course: _Course) -> None:
-        """Add grey noise with shapes of many sizes to the image in place, where it is flat."""
-        if not course.noise:
-            return
-        shape = image.shape[0], image.shape[1]
-        room = course.noise**2 / (course.noise**2 + _local_variance(image))
-        for size in _NOISE_SIZES:
-            cells = [-(-side // size) + 1 for side in shape]
-            noise = course.rng.normal(0, course.noise / len(_NOISE_SIZES) ** 0.5, cells)
-            image += (room * resize_float(noise.astype(np.float32), shape))[..., None]
 
     def _gradient_of(self, image: ImageF, rng: np.random.Generator) -> tuple[ImageF, float]:
         jitter = min(self._settings.jitter, max(image.shape[:2]))
@@ -286,10 +253,3 @@ class Walk:
         step = normalize(tf.constant(gradient[None]), lengths, palettes)
         moved: ImageF = np.asarray(step, np.float32)[0]
         return moved
-
-
-def _local_variance(image: ImageF) -> F32:
-    """Return the variance of the brightness around each pixel, float32 (height, width)."""
-    grey, around = image.mean(axis=2), (2 * max(_NOISE_SIZES) // 3,) * 2
-    mean = cv2.blur(grey, around)
-    return np.asarray(np.maximum(cv2.blur(grey * grey, around) - mean * mean, 0), np.float32)

@@ -226,7 +226,7 @@ def _channels(rng: random.Random) -> tuple[_Depth, dict[str, Any]]:
         "detail": _pick(rng, (0.4, 0.5)),
         "evenness": _pick(rng, (0.4, 0.7)),
         "limit": 0.45,
-        "warm_up": 15,
+        "warm_up": 16,
     }
 
 
