@@ -68,6 +68,7 @@ def test_the_dream_stays_within_what_can_be_shown(tiny: Make, source: ImageF) ->
     assert dream.max() <= 1 + 1e-6
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     "lies",
     [
@@ -91,6 +92,7 @@ def test_max_loss_stops(tiny: Make, source: ImageF) -> None:
     assert not ascend(tiny(steps=5, max_loss=1e-9), source)[0].any()
 
 
+@pytest.mark.real
 def test_same_rng_same_dream(tiny: Make, source: ImageF) -> None:
     first, second = (ascend(tiny(steps=2), source, seed=3)[0] for _ in range(2))
     other, _ = ascend(tiny(steps=2), source, seed=4)
@@ -218,6 +220,7 @@ def test_a_guide_decides_what_grows(tiny: Make, source: ImageF) -> None:
     assert np.corrcoef(residuals[0].ravel(), residuals[1].ravel())[0, 1] < 0.95
 
 
+@pytest.mark.real
 def test_restoring_on_frames_is_the_stills_algorithm(tiny: Make) -> None:
     settings = tiny(
         schedule="restore",
@@ -309,6 +312,7 @@ def test_a_shot_begins_with_a_finished_dream(tiny: Make, source: ImageF, schedul
     assert np.abs(begun(settings, source, seed=1) - residual).max() > 1e-3
 
 
+@pytest.mark.real
 def test_what_a_shot_begins_with_keeps_to_the_limit(tiny: Make, source: ImageF) -> None:
     strengths = []
     for limit in (None, 0.3, 0.05):
@@ -327,6 +331,7 @@ def test_every_octave_has_its_turn_whatever_the_cadence(tiny: Make) -> None:
     assert turns[:2] == turns[2:]
 
 
+@pytest.mark.real
 def test_the_first_frame_of_a_shot_is_grown(tiny: Make) -> None:
     frames = synthetic.still(6, (96, 64))
     settings = tiny(warm_up=8, step_size=0.01, momentum=0.8, limit=0.3, dream_size=96)
@@ -360,6 +365,7 @@ def test_changed_numbers_hold_for_the_next_shot(tiny: Make, source: ImageF) -> N
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("size", [(1, 1), (7, 5)])
 def test_tiny_frames_are_dreamed(tiny: Make, size: tuple[int, int]) -> None:
     settings = tiny(warm_up=1, momentum=0.8, catch_up=1, evenness=0.6, limit=0.3)

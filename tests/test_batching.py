@@ -158,6 +158,7 @@ def test_each_image_has_its_own_loss_and_stops_for_itself(tiny: Make) -> None:
     assert strengths[0] < strengths[1]
 
 
+@pytest.mark.real
 def test_the_loss_is_the_one_at_which_an_image_stopped(tiny: Make) -> None:
     """Even where another goes on, and the loss at other jitter would be lower again."""
     photo = to_float(synthetic.photo((72, 48)))

@@ -352,6 +352,7 @@ def test_a_second_ctrl_c_is_not_taken_for_the_first() -> None:
     assert signalled(body) == (130, "stream-dream: stopped\n")
 
 
+@pytest.mark.real
 def test_ctrl_c_twice_ends_a_call_that_python_cannot_interrupt() -> None:
     body = (
         "threading.Thread(target=interrupt, args=(0.1, 0.1)).start()\n"

@@ -326,6 +326,7 @@ def test_every_network_of_keras_is_known() -> None:
     assert find("ResNet50V2") is find("resnet50_v2") is find("resnet50v2")
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("name", [pytest.param("mobilenet_v2", marks=pytest.mark.real), "vgg16"])
 def test_a_network_of_keras_gets_what_it_was_trained_on(tmp_path: Path, name: str) -> None:
     function = getattr(keras.applications, find(name).summary.split()[0])

@@ -83,6 +83,7 @@ def test_a_part_of_a_clip_can_be_chosen(swing: Path) -> None:
     assert cycle(swing, end=1.0, crossfade=30).frames == 10
 
 
+@pytest.mark.real
 def test_a_bounce_comes_back(swing: Path) -> None:
     found = cycle(swing, bounce=True, end=0.5)
     assert found.frames == 18

@@ -97,6 +97,7 @@ def resume(source: Path, target: Path, dream: DreamSettings, **output: Any) -> F
     return render_film(source, target, dream, settings, PIECES, resume=True)
 
 
+@pytest.mark.real
 def test_chunks_make_the_same_film_as_one_piece(tiny: Make, source: Path, tmp_path: Path) -> None:
     dream = tiny(schedule="rotate", jitter=8)  # all that a state must carry on
     one = in_one_piece(source, tmp_path / "one.mp4", dream, crf=4)

@@ -75,6 +75,7 @@ def test_the_velocity_moves_with_the_picture() -> None:
     assert (y, x) == (21.5 - 3, 41.5 - 6)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     ("momentum", "cadence"),
     [

@@ -21,6 +21,7 @@ def map_and_gradient(layer: keras.layers.Layer, pictures: tf.Tensor) -> tuple[F3
     return act.numpy(), tape.gradient(loss, pictures).numpy()
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     ("kernel", "stride"), [(3, 2), (7, 2), (3, 1), (5, 3), (2, 2), (1, 2), (4, 4), (3, 4)]
 )

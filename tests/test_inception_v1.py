@@ -118,6 +118,7 @@ def check(path: Path, expected: list[NDArray[np.float32]]) -> None:
         np.testing.assert_allclose(act, wanted, atol=1e-3 * np.abs(wanted).max())
 
 
+@pytest.mark.real
 def test_layers_are_the_notebooks() -> None:
     spec = find("inception_v1")
     listed = {layer.name: layer for layer in spec.list_layers()}

@@ -249,6 +249,7 @@ def test_a_removed_folder_ends_the_recording(tmp_path: Path) -> None:
     assert "usb" in failed(recorder)
 
 
+@pytest.mark.real
 def test_a_show_never_waits_for_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_CLOSE_SECONDS", 0.3)
     recorder = started(tmp_path / "show.mkv", (320, 240))

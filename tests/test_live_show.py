@@ -96,6 +96,7 @@ def playing(tiny: Callable[..., DreamSettings], tmp_path: Path) -> Iterator[_Pla
     made.end()
 
 
+@pytest.mark.real
 def test_it_dreams_and_says_so(playing: _Playing) -> None:
     playing.until(lambda: playing.show.status.dreamed > 30)
     status = playing.show.status

@@ -73,6 +73,7 @@ def clip(path: Path, images: list[np.ndarray], fps: int = 25) -> Path:
 # The sheet
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     "suffix", ["png", *(pytest.param(s, marks=pytest.mark.real) for s in ("jpg", "webp", "tif"))]
 )
@@ -118,6 +119,7 @@ def test_ctrl_c_keeps_the_looks_that_are_done(sheet: Sheet, tmp_path: Path) -> N
     assert read_picture(tmp_path / "sheet.interrupted.png").image.shape[1] == 2 * 480 + 24 + 64
 
 
+@pytest.mark.real
 def test_nothing_is_overwritten(sheet: Sheet, tmp_path: Path) -> None:
     (tmp_path / "sheet.png").write_text("precious")
     with pytest.raises(SinkError, match="exists already"):

@@ -108,6 +108,7 @@ def test_the_same_settings_make_the_same_loop(tiny: Make, picture: Path, tmp_pat
     assert (tmp_path / "a.apng").read_bytes() == (tmp_path / "b.apng").read_bytes()
 
 
+@pytest.mark.real
 def test_without_steps_the_loop_is_the_camera(tiny: Make, picture: Path, tmp_path: Path) -> None:
     looped(picture, tmp_path / "x-%d.png", tiny(step_size=0), motion="still")
     source = read_picture(picture).image
@@ -207,6 +208,7 @@ def test_wrong_outputs_are_refused_at_once(
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.real
 def test_nothing_is_overwritten(tiny: Make, picture: Path, tmp_path: Path) -> None:
     (tmp_path / "x.png").write_text("mine")
     with pytest.raises(SinkError, match=r"x\.png exists"):
@@ -226,6 +228,7 @@ def stop_at(index: int) -> Callable[[FrameReport], None]:
     return stop
 
 
+@pytest.mark.real
 def test_ctrl_c_in_the_first_round_leaves_nothing(
     tiny: Make, picture: Path, tmp_path: Path
 ) -> None:

@@ -234,6 +234,7 @@ def test_kept_colours_make_steps_grey(tiny: Make, norm: str) -> None:
     np.testing.assert_array_equal(found[..., 0], found[..., 2])
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("schedule", ["together", "all", "rotate", "restore"])
 def test_kept_colours_are_those_of_the_source(tiny: Make, schedule: str) -> None:
     # Where nothing is cut off at black or white.

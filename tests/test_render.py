@@ -96,6 +96,7 @@ def test_size_compare_and_range(tiny: Make, clip: Path, tmp_path: Path) -> None:
     assert frames[0].shape == (60, 160, 3)
 
 
+@pytest.mark.real
 def test_an_interrupted_render_keeps_what_was_done(tiny: Make, clip: Path, tmp_path: Path) -> None:
     def stop(report: FrameReport) -> None:
         if report.index == 5:
@@ -122,6 +123,7 @@ def test_an_interruption_in_the_last_frames_keeps_them(
     assert len(frames_of(tmp_path / "dream.interrupted.mp4")) == 12
 
 
+@pytest.mark.real
 def test_sound_shape_quality_and_cuts_reach_the_output(tiny: Make, tmp_path: Path) -> None:
     source = tmp_path / "source.mp4"
     scenes = "testsrc2=s=96x64:r=25:d=0.6,setsar=4/3[a];mandelbrot=s=96x64:r=25,trim=end=0.6"

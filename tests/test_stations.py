@@ -41,6 +41,7 @@ def test_a_still_passes_through_what_was_chosen() -> None:
     assert way(classes, motion="still", given=chosen) == ["tabby cat", "lorikeet=0.5"]
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("name", [preset.name for preset in presets()])
 def test_a_still_passes_through_every_look(name: str) -> None:
     look = load_preset(name).dream

@@ -182,6 +182,7 @@ def test_octaves_dreamed_together_do_not_see_each_other(tiny: Make, tile: int | 
     assert np.abs(in_turn - together).mean() > 0.05 * np.abs(together).mean()
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("schedule", ["all", "together", "restore"])
 def test_a_still_keeps_to_the_limit(tiny: Make, schedule: str) -> None:
     image = synthetic.photo((96, 72))
@@ -196,6 +197,7 @@ def test_a_still_keeps_to_the_limit(tiny: Make, schedule: str) -> None:
     assert 0.05 < strongest(0.1) <= 0.1 + 1 / 255
 
 
+@pytest.mark.real
 def test_a_picture_is_enlarged_as_far_as_wanted(tiny: Make) -> None:
     def dreamed(**values: float) -> tuple[int, ...]:
         steps: list[Step] = []

@@ -207,6 +207,7 @@ def stills(photo: Path, folder: Path, dream: DreamSettings, strength: float) -> 
     return read_picture(folder / "dream.png").image
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("schedule", ["all", pytest.param("restore", marks=pytest.mark.real)])
 def test_a_picture_shows_none_half_or_all_of_it(
     tiny: Make, photo: Path, tmp_path: Path, schedule: str

@@ -166,6 +166,7 @@ def test_it_grows_on_as_other_settings_want() -> None:
     assert strength(dreamer(picture(), 1.0).residual) - before == pytest.approx(STEP, rel=0.02)
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("persistence", [0.0, 0.5, 0.9, 0.98])
 @pytest.mark.parametrize("pace", range(1, FRAMES_PER_ASCENT + 1))
 def test_a_dream_is_as_strong_as_one_that_is_waited_for(pace: int, persistence: float) -> None:
