@@ -46,7 +46,7 @@ class OctaveFiles:
     def __init__(
         self, folder: Path | None, source: Path, overwrite: bool, *, strength: float = 1.0
     ) -> None:
-        """Take where to write, and what.
+        """Make the folder.
 
         Args:
             folder: The folder, which is made; None to write nothing.
@@ -71,7 +71,7 @@ class Emerging:
     """Films the dream while it emerges."""
 
     def __init__(self, sink: VideoSink, source: Image8, *, strength: float = 1.0) -> None:
-        """Take where to film, and what.
+        """Create a film of one picture.
 
         Args:
             sink: Takes the images.

@@ -42,7 +42,7 @@ class SinkError(StreamDreamError):
     """
 
     def __init__(self, message: str, *, exit_code: int = 1) -> None:
-        """Take the one-line message and the exit code of the command."""
+        """Store the one-line message and the exit code of the command."""
         super().__init__(message)
         self.exit_code = exit_code
 

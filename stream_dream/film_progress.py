@@ -26,7 +26,7 @@ class FilmDisplay(Shown):
     """Follows the render of a film and shows nothing but what the user has to know."""
 
     def __init__(self) -> None:
-        """Begin without having said anything."""
+        """Create a display that has not announced a stop."""
         self._said_stopping = False
 
     def watcher(self) -> Watcher:
@@ -42,26 +42,26 @@ class FilmDisplay(Shown):
         )
 
     def planning(self, frames: int, total: int | None) -> None:
-        """Take how many frames were looked at."""
+        """Show how many frames are analysed."""
 
     def checking(self, chunks: int, total: int) -> None:
-        """Take how many finished chunks were checked."""
+        """Show how many finished chunks are checked."""
 
     def advanced(self, progress: FilmProgress) -> None:
-        """Take how far the film is."""
+        """Show the film's progress; announce a stop once."""
         if progress.stopping and progress.working and not self._said_stopping:
             self._said_stopping = True
             self.note(f"{progress.failure}; {STOPPING}" if progress.failure else STOPPING)
 
     def done(self, chunk: Chunk, record: Record) -> None:
-        """Take a chunk that is done."""
+        """Show that a chunk is finished."""
 
     def measured(self, workers: int, fps: float) -> None:
-        """Take how fast so many workers were; say it."""
+        """Print the frame rate of a number of workers."""
         self.note(f"{workers} {'worker' if workers == 1 else 'workers'}: {fps:.1f} fps")
 
     def joining(self) -> None:
-        """Take that all chunks are done."""
+        """Show that all chunks are finished and being joined."""
 
     def note(self, line: str) -> None:
         """Show a line."""
@@ -72,7 +72,7 @@ class FilmJson(FilmDisplay):
     """Prints JSON on standard output: each chunk that is done, and how far it is every second."""
 
     def __init__(self) -> None:
-        """Begin with nothing printed."""
+        """Start with nothing printed."""
         super().__init__()
         self._printed = 0.0
 
@@ -94,7 +94,7 @@ class FilmLines(FilmDisplay):
     """Prints a line every few seconds: for logs, where a bar would be noise."""
 
     def __init__(self) -> None:
-        """Begin with nothing printed."""
+        """Start with nothing printed."""
         super().__init__()
         self._printed = time.monotonic()
 

@@ -41,12 +41,12 @@ def _parse_address(value: object) -> object:
 
 
 def _same(name: str) -> Any:
-    """Take over a knob of the dream, with its range and help."""
+    """Return a dream setting's field, with its range and help."""
     return copy.copy(DreamSettings.model_fields[name])
 
 
 def _usual(name: str) -> Any:
-    """Take over the default of a knob whose range is another in shows."""
+    """Return the default of a dream setting whose range differs in shows."""
     return DreamSettings.model_fields[name].default
 
 

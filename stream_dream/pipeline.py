@@ -182,7 +182,7 @@ _single_threads = _SingleThreads()
 
 
 def single_threads() -> AbstractContextManager[None]:
-    """Let OpenCV use one thread a call.
+    """Limit OpenCV to one thread a call.
 
     A thread for each stage is faster than stages that all use every core, and how OpenCV splits the
     optical flow among threads shows in the result. Several threads may ask for it at a time.

@@ -30,11 +30,11 @@ class SpareTime:
         self._spare.set()
 
     def begin(self) -> None:
-        """Let go on what waits."""
+        """Release the threads that wait for spare time."""
         self._spare.set()
 
     def end(self) -> None:
-        """Let wait what has not begun."""
+        """Make threads wait from now on."""
         self._spare.clear()
 
     def wait(self) -> None:

@@ -39,7 +39,7 @@ class Shown:
     """What is shown for as long as a ``with`` block lasts: nothing."""
 
     def __enter__(self) -> Self:
-        """Begin to show."""
+        """Open the display."""
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -50,10 +50,10 @@ class Display(Shown):
     """Follows a render and shows nothing of it; use it, and what derives from it, in a ``with``."""
 
     def started(self, info: StreamInfo) -> None:
-        """Take what is known of the source."""
+        """Show what is known of the source."""
 
     def advanced(self, report: FrameReport) -> None:
-        """Take the report on one frame."""
+        """Show the report on one frame."""
 
 
 class JsonLines(Display):
@@ -128,7 +128,7 @@ class Bar(_Drawn, Display):
         self._begun: float | None = None
 
     def started(self, info: StreamInfo) -> None:
-        """Take the number of frames."""
+        """Set the bar's length to the number of frames."""
         self._progress.update(self._task, total=info.frame_count)
 
     def advanced(self, report: FrameReport) -> None:

@@ -76,7 +76,7 @@ class Studio:
     """
 
     def __init__(self, side_by_side: int = 1) -> None:
-        """Begin with nothing.
+        """Start with nothing.
 
         Args:
             side_by_side: How many threads may dream a chunk each at a time: their frames are

@@ -34,13 +34,13 @@ class Crew(Protocol):
     threads: int | None
 
     def submit(self, task: Task, place: int) -> Future[Record]:
-        """Begin a chunk at a free place, numbered from 0."""
+        """Start a chunk at a free place, numbered from 0."""
 
     def dreamed(self, place: int) -> int:
-        """Tell how many frames of its chunk are done at a place."""
+        """Return how many frames of its chunk are done at a place."""
 
     def lost(self, error: BaseException) -> bool:
-        """Tell whether an error means that no worker is of use any more."""
+        """Return whether an error means that no worker is of use any more."""
 
     def renew(self) -> None:
         """Replace the workers, none of which is at work."""
@@ -53,7 +53,7 @@ class Single:
     """This process: one chunk at a time, or several whose frames are dreamed in one call."""
 
     def __init__(self, side_by_side: int = 1) -> None:
-        """Begin with nobody at work."""
+        """Start with nobody at work."""
         self.places = side_by_side
         self.threads: int | None = None
         self._studio = Studio(side_by_side)
@@ -62,7 +62,7 @@ class Single:
         self._pool = ThreadPoolExecutor(side_by_side, "chunk")
 
     def submit(self, task: Task, place: int) -> Future[Record]:
-        """Begin a chunk."""
+        """Start a chunk."""
         self._frames[place] = 0
 
         def count(report: FrameReport) -> None:
@@ -73,11 +73,11 @@ class Single:
         return self._pool.submit(self._studio.dream, task, count)
 
     def dreamed(self, place: int) -> int:
-        """Tell how many frames of its chunk are done at a place."""
+        """Return how many frames of its chunk are done at a place."""
         return self._frames[place]
 
     def lost(self, error: BaseException) -> bool:
-        """Tell that nobody has vanished."""
+        """Return False: no worker vanishes here."""
         return False
 
     def renew(self) -> None:
@@ -118,7 +118,7 @@ class Processes:
         self._pool = self._start()
 
     def submit(self, task: Task, place: int) -> Future[Record]:
-        """Begin a chunk."""
+        """Start a chunk."""
         self._counts[place] = self._pids[place] = 0
         outcome = Future[Record]()
 
@@ -143,11 +143,11 @@ class Processes:
         return outcome
 
     def dreamed(self, place: int) -> int:
-        """Tell how many frames of its chunk are done at a place."""
+        """Return how many frames of its chunk are done at a place."""
         return int(self._counts[place])
 
     def lost(self, error: BaseException) -> bool:
-        """Tell whether a process was killed: the others are of no use then, either."""
+        """Return whether a process was killed: the others are of no use then, either."""
         return isinstance(error, WorkerEnded)
 
     def renew(self) -> None:
@@ -172,7 +172,7 @@ class Processes:
         return {process.pid for process in processes if process.sentinel not in ended}
 
     def _watch_all(self) -> None:
-        """Have the pool watch the process that it has just started: Python 3.11 forgets it."""
+        """Make the pool watch the process that it has just started: Python 3.11 forgets it."""
         # Not a part of what a pool promises.
         with suppress(AttributeError), self._pool._shutdown_lock:
             self._pool._executor_manager_thread_wakeup.wakeup()

@@ -28,7 +28,7 @@ _M = TypeVar("_M", bound=BaseModel)
 
 
 def is_long(source: Path, output: OutputSettings, film: FilmSettings) -> bool:
-    """Tell whether a film takes several chunks, so that a plan is worth it.
+    """Return whether a film takes several chunks, so that a plan is worth it.
 
     What is no file, such as a pipe, cannot be read twice and is none.
 

@@ -136,7 +136,7 @@ class Foreman:
             raise Interrupted("interrupted")
 
     def progress(self) -> Progress:
-        """Tell how far it is."""
+        """Return the progress."""
         frames = self._done_frames()
         frames += sum(self._crew.dreamed(place) for _, place in self._running.values())
         new, total = frames - self._at_begin, self._plan.frames
@@ -175,7 +175,7 @@ class Foreman:
             self._running[self._crew.submit(task, place)] = (task, place)
 
     def _take(self, future: Future[Record]) -> None:
-        """Take what has become of a chunk."""
+        """Record the result of a chunk."""
         task, place = self._running[future]
         error = future.exception()
         if error is None:
@@ -209,7 +209,7 @@ class Foreman:
             self._on_retry(task.chunk, reason)
 
     def _accept(self, chunk: Chunk, record: Record) -> None:
-        """Take a chunk that is done; doing it twice changes nothing."""
+        """Record a finished chunk; doing it twice changes nothing."""
         self._on_record(record)
         if chunk.number in self._finished:
             return
@@ -239,5 +239,5 @@ class Foreman:
 
 
 def _is_innocent(error: BaseException) -> bool:
-    """Tell whether a chunk failed only because another one's worker did."""
+    """Return whether a chunk failed only because another one's worker did."""
     return isinstance(error, WorkerEnded) and not error.its_own

@@ -165,7 +165,7 @@ def job_file(folder: Path) -> Path:
 
 
 def has_job(folder: Path) -> bool:
-    """Tell whether a render was begun in a folder."""
+    """Return whether a render was begun in a folder."""
     return (folder / _JOB).exists()
 
 
@@ -199,7 +199,7 @@ def remove_job(folder: Path) -> None:
 
 
 def _is_rest(path: Path) -> bool:
-    """Tell whether a file is what a run leaves that has not begun a job."""
+    """Return whether a file is what a run leaves that has not begun a job."""
     return path.name in (_LOCK, PLACING) or ".part" in path.suffixes
 
 

@@ -77,7 +77,7 @@ def _remembered(path: Path) -> Plan | None:
 
 
 def _is_true(plan: Plan, source: VideoSource) -> bool:
-    """Tell whether frames of a plan are decoded as they were when it was made.
+    """Return whether frames of a plan are decoded as they were when it was made.
 
     The first alone does not tell: it is black in many a film.
     """

@@ -112,7 +112,7 @@ class Reader:
         self._next = chunk.first + chunk.frames
 
     def leads_to(self, chunk: Chunk) -> bool:
-        """Tell whether a chunk is read without opening the file anew."""
+        """Return whether a chunk is read without opening the file anew."""
         if self.excerpt.seekable:
             return self._next == chunk.first
         return 0 <= self._next <= chunk.first  # anew, all before it would be decoded again

@@ -59,7 +59,7 @@ class Run:
         cluster: Cluster | None,
         watcher: Watcher,
     ) -> None:
-        """Begin nothing yet.
+        """Start nothing yet.
 
         Args:
             source: The film.
@@ -122,7 +122,7 @@ class Run:
             self._watcher.note(f"{self.folder} could not be removed: {error.strerror}")
 
     def _job(self, anew: bool) -> Job:
-        """Begin a job, or take up the one that was begun."""
+        """Start a job, or take up the one that was begun."""
         try:
             if not anew:
                 return self._begun()

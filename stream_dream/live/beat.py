@@ -20,7 +20,7 @@ class Beat:
     """
 
     def __init__(self, now: float) -> None:
-        """Begin with a frame that is due now."""
+        """Start with a frame that is due now."""
         self.due = now
         self.share = 0.0
         self._work = 0.0

@@ -21,7 +21,7 @@ class Bridge:
     """Takes over from the camera and hands back to it, without a jump."""
 
     def __init__(self) -> None:
-        """Begin with a soft picture of nothing, for as long as there was no other."""
+        """Start with a soft picture of nothing, for as long as there was no other."""
         noise = np.random.default_rng(0).random((6, 10, 3), dtype=np.float32)
         cloud = cv2.resize(noise, _FIRST_SIZE, interpolation=cv2.INTER_CUBIC)
         self._still = np.clip(60 + 110 * cloud, 0, 255).astype(np.uint8)

@@ -49,7 +49,7 @@ class Camera:
     """
 
     def __init__(self, connect: Callable[[], Feed]) -> None:
-        """Begin to connect.
+        """Start to connect.
 
         Args:
             connect: Opens the source; raises ``StreamDreamError`` where it cannot now.

@@ -152,7 +152,7 @@ class Controls:
             return pressed
 
     def drop(self, look: str) -> None:
-        """Have a look at hand no more: it cannot be dreamed."""
+        """Remove a look that cannot be dreamed."""
         with self._lock:
             if look in self._looks and len(self._looks) > 1:
                 del self._looks[look]

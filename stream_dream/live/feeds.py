@@ -241,7 +241,7 @@ def _open_stream(source: str) -> Feed:
 
 @contextmanager
 def _low_delay() -> Iterator[None]:
-    """Tell OpenCV's FFmpeg how to open a stream, unless the user has; files would suffer."""
+    """Set OpenCV's FFmpeg options for streams, unless the user has; files would suffer."""
     # Several connections may be tried at once; one that hangs must not keep the others waiting.
     alone = _opening.acquire(timeout=2 * _OPEN_MILLISECONDS / 1000)
     given = os.environ.get(_OPTIONS_VARIABLE)

@@ -128,7 +128,7 @@ class Recorder:
         return self._frames.qsize()
 
     def show(self, image: Image8, status: LiveStatus) -> None:
-        """Take a frame, uint8 RGB (height, width, 3), to be recorded as shown from now on."""
+        """Accept a frame, uint8 RGB (height, width, 3), to be recorded as shown from now on."""
         if self._problem is not None or self._closing is not None:
             return
         try:

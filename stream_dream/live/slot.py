@@ -12,7 +12,7 @@ class Slot(Generic[T]):
     """Holds the newest item until it is taken."""
 
     def __init__(self) -> None:
-        """Begin empty."""
+        """Start empty."""
         self._changed = threading.Condition()
         self._item: T | None = None
 

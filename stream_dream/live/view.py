@@ -17,7 +17,7 @@ class View(Protocol):
     """
 
     def show(self, image: Image8, status: LiveStatus) -> None:
-        """Take a frame, uint8 RGB (height, width, 3), never changed afterwards; its size may."""
+        """Accept a frame, uint8 RGB (height, width, 3), never changed afterwards; its size may."""
 
     @property
     def problem(self) -> str | None:

@@ -46,7 +46,7 @@ class VirtualCamera:
         self._thread.start()
 
     def show(self, image: Image8, status: LiveStatus) -> None:
-        """Take a frame, uint8 RGB (height, width, 3), in place of one that still waits."""
+        """Accept a frame, uint8 RGB (height, width, 3), in place of one that still waits."""
         with self._change:
             self._newest, self._fps = image, status.target_fps
             self._change.notify()

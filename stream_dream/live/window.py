@@ -73,7 +73,7 @@ class Window:
         self._shown: tuple[object, ...] = ()
 
     def show(self, image: Image8, status: LiveStatus) -> None:
-        """Take a frame, uint8 RGB (height, width, 3), in place of one that was not shown yet."""
+        """Accept a frame, uint8 RGB (height, width, 3), in place of one that was not shown yet."""
         with self._lock:
             self._newest = (image, status)
 

@@ -148,7 +148,7 @@ class Completion:
             )
 
     def _picture_arguments(self, encoded: Encoded, compression: Compression) -> list[str]:
-        """Tell ffmpeg to copy a film's picture, unless it has to become smaller."""
+        """Return ffmpeg's arguments to copy a film's picture, unless it has to become smaller."""
         if compression == self._wanted:
             return [*encoded.copied]
         size = compression.size(coded_size(self.format, self.size), even=True)

@@ -164,7 +164,7 @@ def run(arguments: Sequence[str], seconds: float = PATIENCE) -> None:
 
 
 def playable(path: Path, seconds: float = PATIENCE) -> bool:
-    """Tell whether at least one frame of a film can be decoded, within so many seconds."""
+    """Return whether at least one frame of a film can be decoded, within so many seconds."""
     try:
         run(["-i", str(path), "-frames:v", "1", "-f", "null", "-"], seconds)
     except SinkError:

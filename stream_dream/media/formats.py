@@ -93,7 +93,7 @@ def format_of(path: Path) -> Format:
 def encoder_arguments(
     made: Format, size: tuple[int, int], fps: Fraction, pixel_aspect: Fraction, crf: int
 ) -> list[str]:
-    """Tell ffmpeg to encode raw RGB from its standard input as a fragmented MP4.
+    """Return ffmpeg's arguments to encode raw RGB from its standard input as a fragmented MP4.
 
     Args:
         made: The format wanted in the end.
@@ -109,7 +109,7 @@ def encoder_arguments(
 
 
 def recording_arguments(size: tuple[int, int], fps: Fraction, crf: int) -> list[str]:
-    """Tell ffmpeg to encode raw RGB from its standard input as Matroska that survives a kill.
+    """Return ffmpeg's arguments to encode raw RGB from standard input as Matroska, safe from kills.
 
     Args:
         size: (width, height) of the images, both even.
@@ -133,7 +133,7 @@ def _raw_source(size: tuple[int, int], fps: Fraction) -> list[str]:
 
 
 def shrinking_arguments(made: Format, size: tuple[int, int], crf: int) -> list[str]:
-    """Tell ffmpeg to encode a film's picture again, at another (width, height) or quality."""
+    """Return ffmpeg's arguments to encode a picture again, at another (width, height) or quality."""
     scale = f"scale={size[0]}:{size[1]}:flags=lanczos+accurate_rnd"
     return ["-vf", scale, *made.codec, *_quality(made, crf)]
 

@@ -57,7 +57,7 @@ def probe(path: Path) -> Probe:
 
 
 def has_more(path: Path, pictures: int, fps: Fraction) -> bool:
-    """Tell whether a file has more pictures than that, or lasts longer than they do.
+    """Return whether a file has more pictures than that, or lasts longer than they do.
 
     For files that do not tell their length. They are not decoded, and read only as far as needed:
     a thousand pictures of 720p take a twentieth of a second (measured).
@@ -105,7 +105,7 @@ def parse(report: str) -> Probe:
 
 
 def _matrix(stream: str) -> bool:
-    """Tell whether a stream names its matrix, as in ``yuv420p(tv, bt709, progressive)``."""
+    """Return whether a stream names its matrix, as in ``yuv420p(tv, bt709, progressive)``."""
     return bool(re.search(rf", \w+\((?:\w+, )?(?:{_MATRICES})\b", stream))
 
 

@@ -27,7 +27,7 @@ class Soundtrack:
 def sound_arguments(
     track: Soundtrack | None, made: Format, longest: float | None
 ) -> tuple[list[str], list[str]]:
-    """Tell ffmpeg to read a soundtrack as its second input, and what to do with it.
+    """Return ffmpeg's arguments to read a soundtrack as its second input, and what to do with it.
 
     Sound stays where it was beside the source's pictures, to the sample: what is copied keeps its
     time stamps. Copying begins with the first whole packet behind ``start`` and may end one packet

@@ -195,7 +195,7 @@ def _move(made: Path, path: Path, overwrite: bool) -> None:
 
 
 def same_file(found: Path, source: Path) -> bool:
-    """Tell whether two names lead to one file; False where one leads nowhere."""
+    """Return whether two names lead to one file; False where one leads nowhere."""
     try:
         return found.samefile(source)
     except OSError:  # a link to nowhere, or no such source
@@ -208,5 +208,5 @@ def numbered(path: Path, number: int) -> Path:
 
 
 def is_pattern(path: Path) -> bool:
-    """Tell whether a name stands for a numbered sequence."""
+    """Return whether a name stands for a numbered sequence."""
     return path.suffix.lower() == ".png" and _NUMBER.search(path.name) is not None

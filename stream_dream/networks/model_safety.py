@@ -61,7 +61,7 @@ def _classes_in(config: Any) -> Iterator[dict[str, Any]]:
 
 
 def _is_harmless(found: dict[str, Any]) -> bool:
-    """Tell whether a class is one of Keras' building blocks, under its plain name."""
+    """Return whether a class is one of Keras' building blocks, under its plain name."""
     name, module = found["class_name"], found.get("module")
     if not isinstance(name, str) or found.get("registered_name") not in (None, name):
         return False

@@ -96,7 +96,7 @@ class Cluster:
         return [Node(node.get("CPU", 0.0), node.get("GPU", 0.0)) for node in found]
 
     def holds(self) -> bool:
-        """Tell whether the machine that connects us still belongs to the cluster."""
+        """Return whether the machine that connects us still belongs to the cluster."""
         here = self.ray.get_runtime_context().get_node_id()
         return any(node["Alive"] and node["NodeID"] == here for node in self.ray.nodes())
 

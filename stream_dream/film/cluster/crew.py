@@ -66,7 +66,7 @@ class RayCrew:
         shots: int,
         on_note: Callable[[str], None],
     ) -> None:
-        """Begin with nobody at work.
+        """Start with nobody at work.
 
         Args:
             cluster: The connection; it is closed together with the crew.
@@ -93,7 +93,7 @@ class RayCrew:
         self._begin()
 
     def submit(self, task: Task, place: int) -> Future[Record]:
-        """Begin a chunk; what is to be sent is made ready, and taken in, by a thread of its own."""
+        """Start a chunk; what is to be sent is made ready, and taken in, by a thread of its own."""
         run = _Run(uuid.uuid4().hex, task.chunk.number)
         self._runs[place] = run
         future = Future[Record]()
@@ -101,7 +101,7 @@ class RayCrew:
         return future
 
     def dreamed(self, place: int) -> int:
-        """Tell how many frames of its chunk are done at a place, as of a second or two ago."""
+        """Return how many frames of its chunk are done at a place, as of a second or two ago."""
         for note, said in self._notes.copy().items():
             if not said:
                 self._notes[note] = True
@@ -109,7 +109,7 @@ class RayCrew:
         return self._runs[place].frames
 
     def lost(self, error: BaseException) -> bool:
-        """Tell whether the connection to the cluster has broken."""
+        """Return whether the connection to the cluster has broken."""
         return isinstance(error, ClusterLost)
 
     def renew(self) -> None:

@@ -56,7 +56,7 @@ class Staff:
     """
 
     def __init__(self, cluster: Cluster, share: Share, seats: int) -> None:
-        """Begin with nobody.
+        """Start with nobody.
 
         Args:
             cluster: The connection.
@@ -238,7 +238,7 @@ class Staff:
         }
 
     def _fits(self, node: Any) -> bool:
-        """Tell whether a machine is large enough for a worker."""
+        """Return whether a machine is large enough for a worker."""
         found = node["Resources"]
         enough = found.get("CPU", 0) >= self._share.cpus
         return bool(enough and found.get("GPU", 0) >= self._share.gpus)

@@ -36,7 +36,7 @@ class Share:
     gpus: float = 0.0
 
     def fit(self, nodes: Sequence[Node]) -> int:
-        """Tell how many fit on machines."""
+        """Return how many fit on machines."""
         return sum(self._fit(node) for node in nodes)
 
     def _fit(self, node: Node) -> int:

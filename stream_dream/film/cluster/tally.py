@@ -19,11 +19,11 @@ class Tally:
         self._frames: dict[str, int] = {}
 
     def put(self, key: str, frames: int) -> None:
-        """Take how many frames of a chunk are done."""
+        """Record how many frames of a chunk are finished."""
         self._frames[key] = frames
 
     def read(self, keys: list[str]) -> dict[str, int]:
-        """Tell how many frames of chunks are done, and forget the others."""
+        """Return how many frames of chunks are done, and forget the others."""
         self._frames = {key: self._frames[key] for key in keys if key in self._frames}
         return self._frames
 
@@ -39,7 +39,7 @@ class Telling:
         self._thread = threading.Thread(target=self._work, name="telling", daemon=True)
 
     def __enter__(self) -> Telling:
-        """Begin: the chunk has begun."""
+        """Record that the chunk has begun."""
         self._thread.start()
         return self
 
@@ -49,7 +49,7 @@ class Telling:
         self._thread.join()
 
     def count(self, report: FrameReport) -> None:
-        """Take that a frame is done; a chunk that is read anew begins again with its first one."""
+        """Count a finished frame; a chunk that is read anew begins again with its first one."""
         if self._frames == 0:
             self._first = report.index
         self._frames = report.index - self._first + 1

@@ -84,7 +84,7 @@ class Worker:
     """A process of the cluster that dreams chunks, and keeps the network for the next ones."""
 
     def __init__(self, seats: int) -> None:
-        """Begin with nothing.
+        """Start with nothing.
 
         Args:
             seats: How many chunks it may be given at a time: their frames are dreamed in one call.

@@ -48,7 +48,7 @@ _NO_TOKEN_PAGE = (
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether an address can be reached from this machine alone."""
+    """Return whether an address can be reached from this machine alone."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -85,7 +85,7 @@ class Guesses:
     _ADDRESSES = 1000
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin with none; ``clock`` tells the time in seconds."""
+        """Start with none; ``clock`` tells the time in seconds."""
         self._clock = clock
         self._of: dict[str, tuple[float, set[bytes]]] = {}
 
@@ -101,7 +101,7 @@ class Guesses:
             del self._of[next(iter(self._of))]
 
     def too_many(self, address: str) -> bool:
-        """Tell whether nothing more is taken from an address for now."""
+        """Return whether nothing more is taken from an address for now."""
         begun, wrong = self._of.get(address, (0.0, set()))
         return len(wrong) >= self.MOST and self._clock() - begun <= self.SECONDS
 

@@ -45,7 +45,7 @@ class Pictures:
     """
 
     def __init__(self) -> None:
-        """Begin without a frame."""
+        """Start without a frame."""
         self._newest = _NOTHING
         self._jpeg = 0, b""
         self._lock = threading.Lock()
@@ -67,7 +67,7 @@ class Pictures:
         self._loop = loop
 
     def put(self, image: Image8, status: LiveStatus) -> None:
-        """Take a frame, from any thread; returns at once."""
+        """Accept a frame, from any thread; returns at once."""
         now = time.monotonic()
         shown = Shown(self._newest.number + 1, image, status, now)
         with self._lock:

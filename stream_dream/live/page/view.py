@@ -102,7 +102,7 @@ class WebView:
         return self._problem
 
     def show(self, image: Image8, status: LiveStatus) -> None:
-        """Take a frame, uint8 RGB (height, width, 3), never changed afterwards."""
+        """Accept a frame, uint8 RGB (height, width, 3), never changed afterwards."""
         self._pictures.put(image, status)
 
     def close(self) -> None:
