@@ -133,7 +133,7 @@ def _raw_source(size: tuple[int, int], fps: Fraction) -> list[str]:
 
 
 def shrinking_arguments(made: Format, size: tuple[int, int], crf: int) -> list[str]:
-    """Return ffmpeg's arguments to encode a picture again, at another (width, height) or quality."""
+    """Return ffmpeg's arguments to encode a film again, at another (width, height) or quality."""
     scale = f"scale={size[0]}:{size[1]}:flags=lanczos+accurate_rnd"
     return ["-vf", scale, *made.codec, *_quality(made, crf)]
 
