@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import imageio_ffmpeg
 
 from stream_dream.errors import SourceError
 from stream_dream.film.files import fingerprint, write_json
@@ -99,7 +100,7 @@ def _key(source: VideoSource, chunk_frames: int, *, cuts: bool) -> str:
     known: dict[str, Any] = {
         "version": _VERSION,
         "file": _identity(source.path),
-        "excerpt": [excerpt.first, str(excerpt.fps), excerpt.end],
+        "excerpt": [excerpt.first, str(excerpt.fps), excerpt.end, excerpt.background],
         "chunk_frames": chunk_frames,
         "cuts": cuts and version("scenedetect"),
         "decoder": _decoder(),
@@ -116,9 +117,10 @@ def _identity(path: Path) -> list[Any]:
 
 
 def _decoder() -> list[str | None]:
-    """Tell what decoded frames depend on; how OpenCV was built includes its own FFmpeg."""
+    """Return what decoded frames depend on; how OpenCV was built includes its own FFmpeg."""
     build = cv2.getBuildInformation()
-    return [cv2.__version__, build, platform.machine(), os.environ.get(_DECODER_OPTIONS)]
+    ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
+    return [cv2.__version__, build, ffmpeg, platform.machine(), os.environ.get(_DECODER_OPTIONS)]
 
 
 def _forget(folder: Path) -> None:

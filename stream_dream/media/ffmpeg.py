@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import signal
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -34,10 +35,19 @@ class FFmpeg:
     what becomes of the file; not a session, because Linux weighs sessions against each other
     whatever the priorities within them. Its messages are drained by a thread: a full pipe would
     stop it.
+
+    Attributes:
+        output: Its standard output, where it was asked to be read; ends when ffmpeg ends.
     """
 
     def __init__(
-        self, arguments: Sequence[str], *, fed: bool = False, stepping_back: bool = True
+        self,
+        arguments: Sequence[str],
+        *,
+        fed: bool = False,
+        stepping_back: bool = True,
+        read: bool = False,
+        on_message: Callable[[str], bool] = lambda line: False,
     ) -> None:
         """Start ffmpeg.
 
@@ -45,6 +55,9 @@ class FFmpeg:
             arguments: Everything behind ``ffmpeg``.
             fed: True where ``write`` is going to feed its standard input.
             stepping_back: True where what is fed may wait for the dream.
+            read: True where ``output`` is going to be read.
+            on_message: Called in another thread with each line of its standard error; True if the
+                line was no complaint.
 
         Raises:
             SinkError: If the binary cannot be started.
@@ -54,7 +67,7 @@ class FFmpeg:
             self._process = subprocess.Popen(
                 [*command, *arguments],
                 stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if read else subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 process_group=0,
@@ -66,6 +79,9 @@ class FFmpeg:
             ) from error
         if fed and stepping_back:
             step_back(self._process.pid)  # an encoder that pushes in makes a frame wait
+        stdout = self._process.stdout
+        self.output = None if stdout is None else io.BufferedReader(stdout)  # type: ignore[type-var]
+        self._on_message = on_message
         self._hung = False
         self._lines: deque[str] = deque(maxlen=20)
         self._listener = threading.Thread(target=self._listen, name="ffmpeg-messages", daemon=True)
@@ -116,7 +132,7 @@ class FFmpeg:
         self._process.kill()
         self._process.wait()
         self._listener.join()
-        for pipe in (self._process.stdin, self._process.stderr):
+        for pipe in (self._process.stdin, self.output, self._process.stderr):
             if pipe is not None:
                 pipe.close()
 
@@ -128,13 +144,15 @@ class FFmpeg:
     def _listen(self) -> None:
         assert self._process.stderr is not None
         for line in self._process.stderr:
-            self._lines.append(line.decode(errors="replace").strip())
+            text = line.decode(errors="replace").strip()
+            if not self._on_message(text):
+                self._lines.append(text)
 
     def _error(self) -> SinkError:
-        reason = self._reason()
+        reason = self.reason()
         return DiskFull(reason) if reason.endswith(_FULL) else SinkError(reason)
 
-    def _reason(self) -> str:
+    def reason(self) -> str:
         """Say in one line why it ended: what a user can mend first, else its first complaint."""
         if self._hung:
             return "ffmpeg gave no sign of life for too long and was stopped"
