@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import imageio_ffmpeg
 
 from stream_dream.errors import SourceError
 from stream_dream.film.files import fingerprint, write_json
 from stream_dream.film.plan import Plan, make_plan
 from stream_dream.film.reading import Excerpt, Mismatch, Reader
 from stream_dream.frame import Frame, StreamInfo
+from stream_dream.media.ffmpeg import ffmpeg_program
 from stream_dream.media.source import VideoSource
 from stream_dream.networks.download import cache_folder
 
@@ -119,8 +119,8 @@ def _identity(path: Path) -> list[Any]:
 def _decoder() -> list[str | None]:
     """Return what decoded frames depend on; how OpenCV was built includes its own FFmpeg."""
     build = cv2.getBuildInformation()
-    ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
-    return [cv2.__version__, build, ffmpeg, platform.machine(), os.environ.get(_DECODER_OPTIONS)]
+    options = os.environ.get(_DECODER_OPTIONS)
+    return [cv2.__version__, build, ffmpeg_program(), platform.machine(), options]
 
 
 def _forget(folder: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-from stream_dream.errors import DiskFull, SinkError
+from stream_dream.errors import DiskFull, SinkError, StreamDreamError
 from stream_dream.priority import step_back
 
 PATIENCE = 120.0
@@ -26,6 +26,14 @@ _DISK_ERRORS = _FULL + tuple(
     os.strerror(code) for code in (errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO)
 )
 """What a user can mend; ffmpeg wraps it into several lines of its own inner workings."""
+
+
+def ffmpeg_program() -> str:
+    """Return the path of ffmpeg. Raises ``StreamDreamError`` where there is none."""
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise StreamDreamError(f"{error}: reinstall imageio-ffmpeg") from error
 
 
 class FFmpeg:
@@ -62,7 +70,7 @@ class FFmpeg:
         Raises:
             SinkError: If the binary cannot be started.
         """
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error"]
+        command = [ffmpeg_program(), "-hide_banner", "-loglevel", "error"]
         try:
             self._process = subprocess.Popen(
                 [*command, *arguments],

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-import imageio_ffmpeg
 import numpy as np
 
 from stream_dream.errors import StreamDreamError
 from stream_dream.frame import Image8
+from stream_dream.media.ffmpeg import ffmpeg_program
 
 _SECONDS = 20
 """Far more than reading a header takes; only a hung disk or network mount needs longer."""
@@ -128,7 +128,7 @@ def has_more(path: Path, pictures: int, fps: Fraction) -> bool:
         pictures: How many.
         fps: How many of them are shown in a second.
     """
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "quiet", "-nostdin"]
+    command = [ffmpeg_program(), "-v", "quiet", "-nostdin"]
     command += ["-i", str(path.absolute()), "-map", "0:V:0", "-c", "copy"]
     command += ["-frames:v", str(pictures + 1), "-progress", "-", "-nostats", "-f", "null", "-"]
     try:
@@ -185,7 +185,7 @@ def _run(
     path: Path, arguments: list[str], before: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[bytes]:
     """Run ffmpeg on a file, and make sure that it is ffmpeg that has run."""
-    program = imageio_ffmpeg.get_ffmpeg_exe()
+    program = ffmpeg_program()
     command = [program, "-hide_banner", "-nostdin", *before, "-i", str(path.absolute()), *arguments]
     try:
         result = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)

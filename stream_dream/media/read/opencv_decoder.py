@@ -48,7 +48,7 @@ class OpenCVDecoder:
         self._path, self._untagged_yuv = path, found.untagged_yuv
         self._lock = threading.Lock()  # OpenCV crashes when released in the middle of a read
         self._capture = open_capture(path)
-        self._fresh = True
+        self._fresh, self._closed = True, False
         self._origin: float | None = None
         self._count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.rate = self._capture.get(cv2.CAP_PROP_FPS)
@@ -57,6 +57,8 @@ class OpenCVDecoder:
 
     def pictures(self, start: float = 0.0) -> Iterator[tuple[Image8, float]]:
         """Yield the pictures, anew."""
+        if self._closed:
+            return iter(())
         if not self._fresh:
             self._reopen()
         self._fresh = False
@@ -68,8 +70,8 @@ class OpenCVDecoder:
 
     def close(self) -> None:
         """Release the file."""
-        with self._lock:
-            self._capture.release()
+        self._closed = True
+        self._release()
 
     def _pictures(self, start: float) -> Iterator[tuple[Image8, float]]:
         decoded = self._seek(start)
@@ -113,8 +115,12 @@ class OpenCVDecoder:
 
     def _reopen(self) -> None:
         """Start anew; unlike seeking it works in every format."""
-        self.close()
+        self._release()
         self._capture = open_capture(self._path)
+
+    def _release(self) -> None:
+        with self._lock:
+            self._capture.release()
 
 
 def open_capture(path: Path) -> cv2.VideoCapture:
