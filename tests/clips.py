@@ -122,9 +122,9 @@ def delays(path: Path) -> list[Fraction]:
     return [(after - before) * unit for before, after in pairwise(stamps)]
 
 
-def children() -> list[str]:
-    """Name the processes that we have started, zombies included."""
-    tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
+def children(pid: int | None = None) -> list[str]:
+    """Name the processes that a process (or this one) has started, zombies included."""
+    tasks = Path(f"/proc/{pid or os.getpid()}/task").iterdir()
     pids = " ".join(_text_of(task / "children") for task in tasks).split()
     return [_text_of(Path(f"/proc/{pid}/comm")).strip() for pid in pids]
 
