@@ -615,12 +615,6 @@ def test_long_films_that_do_not_tell_their_length_are_known(source: Path, kind: 
     assert is_long(film, OutputSettings(start=0.6), PIECES)
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-def test_a_pipe_is_no_film(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.mp4")
-    assert not is_long(tmp_path / "pipe.mp4", OutputSettings(), PIECES)  # opening it would wait
-
-
 @pytest.mark.real
 @pytest.mark.parametrize("kind", ["h264", "mkv", "ts"])
 def test_a_film_that_does_not_tell_its_length_is_decoded_once(
