@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 
 from stream_dream.errors import SettingsError
 from stream_dream.setting_values import (
+    ADDED_LATER,
     OFF,
     Bytes,
     CameraMotion,
@@ -220,7 +221,7 @@ class OutputSettings(Excerpt):
         json_schema_extra={"metavar": "WIDTHxHEIGHT"},
     )
     crf: int = CRF
-    audio: bool = Field(True, description="Keep the sound.")
+    audio: Annotated[bool, ADDED_LATER] = Field(True, description="Keep the sound.")
     strength: float = STRENGTH
     compare: bool = Field(False, description="Show source and dream side by side.")
     mask: Path | None = Field(

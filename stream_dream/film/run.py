@@ -36,7 +36,7 @@ from stream_dream.film.watcher import FilmSummary, Watcher
 from stream_dream.film_settings import FilmSettings
 from stream_dream.media.completion import Completion
 from stream_dream.media.picture import READABLE_PICTURES
-from stream_dream.media.sound import Soundtrack
+from stream_dream.media.sound import Soundtrack, check_sound
 from stream_dream.media.source import VideoSource
 from stream_dream.media.target import left_over
 from stream_dream.quiet import hushed
@@ -77,6 +77,7 @@ class Run:
         self._cluster, self._watcher = cluster, watcher
         self._source, self._target = source, target
         self._dream, self._output, self._film = dream, output, _batchable(film, dream)
+        self._sound = Soundtrack(source.path, source.start, source.end) if output.audio else None
         self._stages: dict[str, float] = {}
         self._retries = 0
         self._fps = 0.0
@@ -101,7 +102,9 @@ class Run:
             except (KeyboardInterrupt, Interrupted):
                 raise Interrupted(f"interrupted: {self._kept(job, anew)}") from None
             except StreamDreamError as error:
-                raise type(error)(f"{error}; {self._kept(job, anew)}") from error
+                failure = type(error)(f"{error}; {self._kept(job, anew)}")
+                failure.exit_code = error.exit_code
+                raise failure from error
         notes = [plan.shortfall, left_over(placed, plan.frames)]
         return FilmSummary(
             target=placed,
@@ -134,6 +137,7 @@ class Run:
 
     def _prepare(self) -> None:
         with self._stage("prepare"):
+            check_sound(self._sound, self._target)
             spread = self._film.workers != 1 or self._cluster is not None
             try_dream(self._dream, apart=spread)
 
@@ -257,7 +261,7 @@ class Run:
     def _join(self, plan: Plan) -> Path:
         """Make the final file, and give it its name; return the one that it has got."""
         self._watcher.joining()
-        info, source = self._source.info, self._source
+        info = self._source.info
         size, pixel_aspect = written_shape(info, self._output)
         completion = Completion(
             self._target,
@@ -265,7 +269,7 @@ class Run:
             fps=info.fps,
             pixel_aspect=pixel_aspect,
             crf=self._output.crf,
-            sound=Soundtrack(source.path, source.start, source.end) if self._output.audio else None,
+            sound=self._sound,
         )
         try:
             encoded = joined(self.folder, plan, completion.format, info.fps)

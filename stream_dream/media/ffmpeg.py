@@ -14,7 +14,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-from stream_dream.errors import DiskFull, SinkError
+from stream_dream.errors import ConversionError, DiskFull, SinkError
 from stream_dream.priority import step_back
 
 PATIENCE = 120.0
@@ -131,22 +131,22 @@ class FFmpeg:
             self._lines.append(line.decode(errors="replace").strip())
 
     def _error(self) -> SinkError:
-        reason = self._reason()
-        return DiskFull(reason) if reason.endswith(_FULL) else SinkError(reason)
-
-    def _reason(self) -> str:
         """Say in one line why it ended: what a user can mend first, else its first complaint."""
         if self._hung:
-            return "ffmpeg gave no sign of life for too long and was stopped"
+            return SinkError("ffmpeg gave no sign of life for too long and was stopped")
         for line in self._lines:
             for problem in _DISK_ERRORS:
                 if problem in line:
-                    return f"ffmpeg: {problem}"
+                    kind = DiskFull if problem in _FULL else SinkError
+                    return kind(f"ffmpeg: {problem}")
         if self._process.returncode < 0:
-            return f"ffmpeg was ended by {signal.Signals(-self._process.returncode).name}"
+            name = signal.Signals(-self._process.returncode).name
+            return SinkError(f"ffmpeg was ended by {name}")
         if self._lines:
-            return "ffmpeg: " + re.sub(r"^\[[^]]* @ 0x\w+\] ", "", self._lines[0])
-        return f"ffmpeg ended with code {self._process.returncode} and said nothing"
+            reason = re.sub(r"^(\[[^]]* @ 0x\w+\] )+", "", self._lines[0])
+            return ConversionError(f"ffmpeg: {reason}")
+        code = self._process.returncode
+        return ConversionError(f"ffmpeg ended with code {code} and said nothing")
 
 
 def run(arguments: Sequence[str], seconds: float = PATIENCE) -> None:
