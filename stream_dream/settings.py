@@ -362,6 +362,13 @@ def limits(field: FieldInfo) -> dict[str, float]:
     }
 
 
+def added_later(settings: BaseModel) -> dict[str, Any]:
+    """Return those settings that frames do not depend on, by name, as JSON has them."""
+    fields = type(settings).model_fields.items()
+    names = {name for name, field in fields if ADDED_LATER in field.metadata}
+    return settings.model_dump(mode="json", include=names)
+
+
 def typed_name(model: type[BaseModel], field: str) -> str:
     """Return the name under which users know a field: ``class`` for ``classes``."""
     known = model.model_fields.get(field)

@@ -23,8 +23,7 @@ from stream_dream.film.joining import CHUNK_LIST
 from stream_dream.film.placing import PLACING, placed_as
 from stream_dream.film.plan import Plan
 from stream_dream.film.records import Record
-from stream_dream.setting_values import ADDED_LATER
-from stream_dream.settings import DreamSettings, OutputSettings
+from stream_dream.settings import DreamSettings, OutputSettings, added_later
 
 _VERSION = 1
 _JOB, _LOCK = "job.json", "lock"
@@ -146,11 +145,11 @@ class Job:
         files = _fingerprints(source, dream, output)
         found = []
         for before, now in ((self.dream, dream), (self.output, output)):
-            for name, field in type(before).model_fields.items():
-                if ADDED_LATER in field.metadata:
-                    continue
+            later = added_later(now)
+            for name in type(before).model_fields:
                 was, wanted = getattr(before, name), getattr(now, name)
-                if was != wanted and not (name in files and name in self.files):
+                same = was == wanted or name in later or (name in files and name in self.files)
+                if not same:
                     found.append(f"{name.replace('_', '-')} was {_text(was)}, not {_text(wanted)}")
         both = [name for name in files if name in self.files]
         changed = [name for name in both if files[name] != self.files[name]]

@@ -26,7 +26,7 @@ from stream_dream.film.job import (
 )
 from stream_dream.film.joining import joined
 from stream_dream.film.measuring import fastest_count, sample_of
-from stream_dream.film.placing import PLACING, place_result, placed_as
+from stream_dream.film.placing import PLACING, place_result, placed_as, placed_with
 from stream_dream.film.plan import Chunk, Plan
 from stream_dream.film.planning import frames_in, plan_of
 from stream_dream.film.reading import Excerpt
@@ -40,7 +40,7 @@ from stream_dream.media.sound import Soundtrack, check_sound
 from stream_dream.media.source import VideoSource
 from stream_dream.media.target import left_over
 from stream_dream.quiet import hushed
-from stream_dream.settings import DreamSettings, OutputSettings
+from stream_dream.settings import DreamSettings, OutputSettings, added_later
 
 
 class Run:
@@ -73,7 +73,8 @@ class Run:
             watcher: Who is told how it goes.
         """
         self.folder = folder_of(target)
-        self._overwrite, self._half = overwrite, half
+        self._overwrite, self._ours = overwrite, half
+        self._added = added_later(output)
         self._cluster, self._watcher = cluster, watcher
         self._source, self._target = source, target
         self._dream, self._output, self._film = dream, output, _batchable(film, dream)
@@ -89,6 +90,8 @@ class Run:
         job = self._job(anew)
         plan, records = job.plan, finished(self.folder, job)
         placed = None if anew else placed_as(self.folder, self._target)
+        if placed and not placed_with(self.folder, self._added) and not missing(plan, records):
+            self._ours, placed = placed, None  # the chunks are joined anew, as it is wanted now
         if placed is None:
             try:
                 records = self._check(plan, records)
@@ -274,8 +277,8 @@ class Run:
         try:
             encoded = joined(self.folder, plan, completion.format, info.fps)
             made = completion.make(encoded, plan.frames, room=self.folder)
-            goal, overwrite = self._half or self._target, self._overwrite or self._half is not None
-            placed = place_result(self.folder, made, goal, overwrite=overwrite)
+            goal, overwrite = self._ours or self._target, self._overwrite or self._ours is not None
+            placed = place_result(self.folder, made, goal, self._added, overwrite=overwrite)
         except OSError as error:
             raise SinkError(f"{self._target} could not be written: {error.strerror}") from error
         if placed != goal:
