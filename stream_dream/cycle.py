@@ -13,8 +13,9 @@ import numpy as np
 from stream_dream.errors import SettingsError, SourceError
 from stream_dream.frame import Flow, Frame, Image8
 from stream_dream.image import fit_size, resize
-from stream_dream.media.picture import READABLE_PICTURES, read_picture, visible_image
-from stream_dream.media.source import VideoSource
+from stream_dream.media.picture import READABLE_PICTURES, over, read_picture, visible_image
+from stream_dream.media.source import VideoSource, excerpt_of
+from stream_dream.setting_values import rgb
 from stream_dream.settings import LoopSettings
 from stream_dream.temporal.camera import Camera
 from stream_dream.temporal.closing import Span, best_span, bounced, faded, signature
@@ -83,12 +84,16 @@ def make_cycle(source: Path, target: Path, settings: LoopSettings, *, cuts: bool
 
 def _of_picture(source: Path, side: int, settings: LoopSettings) -> Cycle:
     picture = read_picture(source)
+    filled = "with the picture's mean colour"
     image = visible_image(picture)
+    if picture.alpha is not None and "background" in settings.model_fields_set:
+        filled = f"with {settings.background}"
+        image = over(picture.image, picture.alpha, rgb(settings.background))
     height, width = image.shape[:2]
     size = fit_size((width, height), side)
     notes = _scaled_note((width, height), size, settings)
     if picture.alpha is not None:
-        notes += ("what is transparent is filled with the picture's mean colour",)
+        notes += (f"what is transparent is filled {filled}",)
     camera = Camera(
         image,
         settings.motion,
@@ -100,7 +105,7 @@ def _of_picture(source: Path, side: int, settings: LoopSettings) -> Cycle:
 
 
 def _of_clip(source: Path, side: int, settings: LoopSettings, *, cuts: bool) -> Cycle:
-    with VideoSource(source, start=settings.start, end=settings.end) as clip:
+    with excerpt_of(source, settings) as clip:
         fps, full = clip.info.fps, clip.info.display_size
         size = fit_size(full, side)
         fade = 0 if settings.bounce else round(settings.crossfade * fps)
@@ -117,7 +122,8 @@ def _of_clip(source: Path, side: int, settings: LoopSettings, *, cuts: bool) -> 
             if span.apart > _UNLIKE:
                 notes += ("that is not very much alike: --bounce may look better",)
             first = Fraction(span.start - fade) / fps
-            with VideoSource(source, start=float(first), end=float(span.stop / fps)) as part:
+            found = {"start": float(first), "end": float(span.stop / fps)}
+            with excerpt_of(source, settings.model_copy(update=found)) as part:
                 frames = _read(part, size)
         shortfall = clip.shortfall
     if shortfall:

@@ -21,7 +21,7 @@ from stream_dream.frame import FrameReport, StreamInfo
 from stream_dream.media.guide import GuideReader
 from stream_dream.media.sink import Soundtrack, VideoSink, check_target
 from stream_dream.media.sound import check_sound
-from stream_dream.media.source import VideoSource
+from stream_dream.media.source import excerpt_of
 from stream_dream.media.target import left_over
 from stream_dream.settings import DreamSettings, OutputSettings
 from stream_dream.temporal.dreamer import TemporalDreamer
@@ -81,7 +81,7 @@ def render(
     source, target = Path(source), Path(target)
     check_target(target, overwrite=overwrite, source=source, mask=output.mask)
     with (
-        VideoSource(source, start=output.start, end=output.end) as opened,
+        excerpt_of(source, output) as opened,
         opened_mask(output, opened.info, opened.first) as mask,
         closing(GuideReader(dream.guide)) as guides,
     ):

@@ -169,6 +169,24 @@ def _parse_bytes(value: object) -> object:
     return int(float(match[1]) * (1024 if match[3] else 1000) ** power)
 
 
+def _parse_colour(value: object) -> object:
+    """Write a colour, given by name or as numbers, as ``#rrggbb``."""
+    from PIL import ImageColor
+
+    try:
+        red, green, blue = ImageColor.getrgb(str(value))[:3]
+    except ValueError:
+        raise ValueError("give the name of a colour, such as white, or #rrggbb") from None
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Return the red, green and blue, 0..255, of a ``Colour``."""
+    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
+    return red, green, blue
+
+
+Colour = Annotated[str, BeforeValidator(_parse_colour)]
 Group = Annotated[Layers, BeforeValidator(_parse_group)]
 Rate = Annotated[Fraction, Field(gt=0, le=240), BeforeValidator(_parse_fraction)]
 Bytes = Annotated[int, Field(ge=1000), BeforeValidator(_parse_bytes)]

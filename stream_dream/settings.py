@@ -22,6 +22,7 @@ from stream_dream.setting_values import (
     Bytes,
     CameraMotion,
     Classes,
+    Colour,
     Dither,
     GradientNorm,
     Group,
@@ -209,6 +210,12 @@ class Excerpt(Model):
     )
     end: Seconds = Field(
         None, gt=0, description="Where to stop.", json_schema_extra={"metavar": "SECONDS|MM:SS"}
+    )
+    background: Colour = Field(
+        "black",
+        validate_default=True,
+        description="What shows through where a film is transparent: a name, or #rrggbb.",
+        json_schema_extra={"metavar": "COLOUR"},
     )
 
 

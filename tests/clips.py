@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 from fractions import Fraction
 from itertools import pairwise
@@ -119,3 +120,17 @@ def delays(path: Path) -> list[Fraction]:
     unit = Fraction(base.split(":")[1].strip())
     stamps = [int(line.split(",")[2]) for line in table.splitlines() if line.startswith("0,")]
     return [(after - before) * unit for before, after in pairwise(stamps)]
+
+
+def children() -> list[str]:
+    """Name the processes that we have started, zombies included."""
+    tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
+    pids = " ".join(_text_of(task / "children") for task in tasks).split()
+    return [_text_of(Path(f"/proc/{pid}/comm")).strip() for pid in pids]
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (FileNotFoundError, ProcessLookupError):  # a thread or process that has just ended
+        return ""

@@ -15,6 +15,7 @@ from PIL import Image
 from stream_dream.errors import SourceError
 from stream_dream.frame import Image8
 from stream_dream.media.guide import GuideReader, guide_images
+from stream_dream.media.read.opencv_decoder import OpenCVDecoder
 from stream_dream.media.source import VideoSource
 
 _LENGTH = 225
@@ -45,13 +46,13 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return a list that grows with each picture that is decoded."""
-    grab, seen = VideoSource._grab, []
+    grab, seen = OpenCVDecoder._grab, []
 
-    def grab_and_tell(self: VideoSource) -> bool:
+    def grab_and_tell(self: OpenCVDecoder) -> bool:
         seen.append(1)
         return grab(self)
 
-    monkeypatch.setattr(VideoSource, "_grab", grab_and_tell)
+    monkeypatch.setattr(OpenCVDecoder, "_grab", grab_and_tell)
     return seen
 
 
@@ -104,26 +105,27 @@ def test_chunks_that_do_not_are_jumped_to(long_clip: Path, decoded: list[int]) -
 
 def be_late(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Let clips that do not begin with their first picture tell a wrong time."""
-    time = VideoSource._time
+    pictures = OpenCVDecoder.pictures
 
-    def late(self: VideoSource) -> float:
-        return time(self) + (seconds if getattr(self, "first", 0) else 0.0)
+    def late(self: OpenCVDecoder, start: float = 0.0) -> Iterator[tuple[Image8, float]]:
+        for image, time in pictures(self, start):
+            yield image, time + (seconds if start else 0.0)
 
-    monkeypatch.setattr(VideoSource, "_time", late)
+    monkeypatch.setattr(OpenCVDecoder, "pictures", late)
 
 
 def test_jumps_that_lead_elsewhere_are_noticed(
     long_clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = in_a_row(long_clip)
-    seek = VideoSource._seek
+    seek = OpenCVDecoder._seek
 
-    def go_astray(self: VideoSource, start: float) -> bool:
+    def go_astray(self: OpenCVDecoder, start: float) -> bool:
         return seek(self, start) and self._grab() and self._grab() and self._grab()
 
     with closing(GuideReader(long_clip)) as reader:
         assert_right(reader, whole, 210)
-        monkeypatch.setattr(VideoSource, "_seek", go_astray)
+        monkeypatch.setattr(OpenCVDecoder, "_seek", go_astray)
         assert_right(reader, whole, 150)
         be_late(monkeypatch, 0.08)
         assert_right(reader, whole, 170)
@@ -153,17 +155,17 @@ def test_a_reading_that_failed_begins_anew(
     long_clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = in_a_row(long_clip)
-    pictures = VideoSource._pictures
+    pictures = OpenCVDecoder._pictures
 
-    def failing(self: VideoSource, start: float) -> Iterator[tuple[Image8, float]]:
+    def failing(self: OpenCVDecoder, start: float) -> Iterator[tuple[Image8, float]]:
         yield from islice(pictures(self, start), 30)
         raise SourceError("gone")
 
     with closing(GuideReader(long_clip)) as reader:
-        monkeypatch.setattr(VideoSource, "_pictures", failing)
+        monkeypatch.setattr(OpenCVDecoder, "_pictures", failing)
         with pytest.raises(SourceError, match="gone"):
             taken(reader, 100, 1)
-        monkeypatch.setattr(VideoSource, "_pictures", pictures)
+        monkeypatch.setattr(OpenCVDecoder, "_pictures", pictures)
         assert_right(reader, whole, 100)
 
 

@@ -27,24 +27,10 @@ FILMS = ("mp4", "mov", "mkv", "webm")
 NTSC = Fraction(30000, 1001)
 
 
-def children() -> list[str]:
-    """Name the processes that we have started, zombies included."""
-    tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
-    pids = " ".join(_text_of(task / "children") for task in tasks).split()
-    return [_text_of(Path(f"/proc/{pid}/comm")).strip() for pid in pids]
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text()
-    except (FileNotFoundError, ProcessLookupError):  # a thread or process that has just ended
-        return ""
-
-
 @pytest.fixture(autouse=True)
 def _nothing_stays_behind(tmp_path: Path) -> Iterator[None]:
     yield
-    assert not [name for name in children() if name.startswith("ffmpeg")]
+    assert not [name for name in clips.children() if name.startswith("ffmpeg")]
     assert not [path for path in tmp_path.iterdir() if ".part" in path.name]
 
 

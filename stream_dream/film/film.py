@@ -18,7 +18,7 @@ from stream_dream.film.run import Run
 from stream_dream.film.watcher import FilmSummary, Watcher
 from stream_dream.film_settings import FilmSettings
 from stream_dream.media.probe import has_more
-from stream_dream.media.source import VideoSource
+from stream_dream.media.source import excerpt_of
 from stream_dream.media.target import check_target
 from stream_dream.settings import DreamSettings, OutputSettings
 
@@ -30,19 +30,15 @@ _M = TypeVar("_M", bound=BaseModel)
 def is_long(source: Path, output: OutputSettings, film: FilmSettings) -> bool:
     """Return whether a film takes several chunks, so that a plan is worth it.
 
-    What is no file, such as a pipe, cannot be read twice and is none.
-
     Raises:
         SourceError: If it cannot be read.
     """
-    if source.is_fifo() or source.is_char_device():
-        return False
-    with VideoSource(source, start=output.start, end=output.end) as opened:
+    with excerpt_of(source, output) as opened:
         info = opened.info
         most = _LONG * frames_in(film.chunk_seconds, info)
         if info.frame_count is not None:
             return info.frame_count > most
-        return source.is_file() and has_more(source, opened.first + most, info.fps)
+        return has_more(source, opened.first + most, info.fps)
 
 
 def render_film(
@@ -90,7 +86,7 @@ def render_film(
     # What an earlier run has placed does not stand in the way.
     ours = begun and (half or placed_as(folder, target)) is not None
     check_target(target, overwrite=overwrite or ours, source=source, mask=output.mask)
-    with VideoSource(source, start=output.start, end=output.end) as opened:
+    with excerpt_of(source, output) as opened:
         with opened_mask(output, opened.info, opened.first):
             pass  # it can be read: each chunk will open it anew
         with working_in(folder), reached(film) as cluster:

@@ -19,6 +19,7 @@ from stream_dream.film.files import fingerprint, write_json
 from stream_dream.film.plan import Plan, make_plan
 from stream_dream.film.reading import Excerpt, Mismatch, Reader
 from stream_dream.frame import Frame, StreamInfo
+from stream_dream.media.ffmpeg import ffmpeg_program
 from stream_dream.media.source import VideoSource
 from stream_dream.networks.download import cache_folder
 
@@ -99,7 +100,7 @@ def _key(source: VideoSource, chunk_frames: int, *, cuts: bool) -> str:
     known: dict[str, Any] = {
         "version": _VERSION,
         "file": _identity(source.path),
-        "excerpt": [excerpt.first, str(excerpt.fps), excerpt.end],
+        "excerpt": [excerpt.first, str(excerpt.fps), excerpt.end, excerpt.background],
         "chunk_frames": chunk_frames,
         "cuts": cuts and version("scenedetect"),
         "decoder": _decoder(),
@@ -116,9 +117,10 @@ def _identity(path: Path) -> list[Any]:
 
 
 def _decoder() -> list[str | None]:
-    """Tell what decoded frames depend on; how OpenCV was built includes its own FFmpeg."""
+    """Return what decoded frames depend on; how OpenCV was built includes its own FFmpeg."""
     build = cv2.getBuildInformation()
-    return [cv2.__version__, build, platform.machine(), os.environ.get(_DECODER_OPTIONS)]
+    options = os.environ.get(_DECODER_OPTIONS)
+    return [cv2.__version__, build, ffmpeg_program(), platform.machine(), options]
 
 
 def _forget(folder: Path) -> None:

@@ -21,7 +21,7 @@ from stream_dream.film.watcher import Watcher
 from stream_dream.film_settings import PlanSettings
 from stream_dream.frame import Frame
 from stream_dream.media.picture_sink import check_picture_target
-from stream_dream.media.source import VideoSource
+from stream_dream.media.source import VideoSource, excerpt_of
 from stream_dream.settings import DreamSettings, OutputSettings
 
 
@@ -115,7 +115,7 @@ def preview(
     watcher = watcher or Watcher()
     if sheet is not None:
         check_picture_target(sheet, overwrite=overwrite, sources=[source])
-    with VideoSource(source, start=settings.start, end=settings.end) as opened:
+    with excerpt_of(source, settings) as opened:
         info = opened.info
         drawn = ContactSheet(info) if sheet is not None else None
 

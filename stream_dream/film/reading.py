@@ -33,7 +33,7 @@ class Opened(Protocol):
 def changed(path: Path, chunk: Chunk) -> SourceError:
     """Say that a source does not have the frames of the plan."""
     return SourceError(
-        f"{path} is not what it was when the film was planned, or another OpenCV decodes it: "
+        f"{path} is not what it was when the film was planned, or it is decoded otherwise now: "
         f"frames {chunk.first} to {chunk.first + chunk.frames - 1} differ"
     )
 
@@ -48,6 +48,7 @@ class Excerpt:
         fps: The rate of the file.
         end: Where to stop, in seconds from the file's first picture; None for the whole file.
         seekable: False where a late frame is reached by decoding all before it.
+        background: What shows through where the file is transparent, RGB, 0..255.
     """
 
     path: Path
@@ -55,16 +56,18 @@ class Excerpt:
     fps: Fraction
     end: float | None
     seekable: bool = field(default=True, kw_only=True)
+    background: tuple[int, int, int] = field(default=(0, 0, 0), kw_only=True)
 
     @classmethod
     def of(cls, source: VideoSource) -> Excerpt:
         """Describe what an opened source delivers."""
         known = (source.path, source.first, source.info.fps, source.end)
-        return cls(*known, seekable=source.is_seekable)
+        return cls(*known, seekable=source.is_seekable, background=source.background)
 
     def open(self, frame: int) -> Opened:
         """Open it at the frame with this number, counted from the first one rendered."""
-        return VideoSource(self.path, start=float((self.first + frame) / self.fps), end=self.end)
+        start = float((self.first + frame) / self.fps)
+        return VideoSource(self.path, start=start, end=self.end, background=self.background)
 
 
 class Reader:

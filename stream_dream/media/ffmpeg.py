@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import signal
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import imageio_ffmpeg
 
-from stream_dream.errors import ConversionError, DiskFull, SinkError
+from stream_dream.errors import ConversionError, DiskFull, SinkError, StreamDreamError
 from stream_dream.priority import step_back
 
 PATIENCE = 120.0
@@ -27,6 +28,14 @@ _DISK_ERRORS = _FULL + tuple(
 """What a user can mend; ffmpeg wraps it into several lines of its own inner workings."""
 
 
+def ffmpeg_program() -> str:
+    """Return the path of ffmpeg. Raises ``StreamDreamError`` where there is none."""
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise StreamDreamError(f"{error}: reinstall imageio-ffmpeg") from error
+
+
 class FFmpeg:
     """One run of ffmpeg.
 
@@ -34,10 +43,19 @@ class FFmpeg:
     what becomes of the file; not a session, because Linux weighs sessions against each other
     whatever the priorities within them. Its messages are drained by a thread: a full pipe would
     stop it.
+
+    Attributes:
+        output: Its standard output, where it was asked to be read; ends when ffmpeg ends.
     """
 
     def __init__(
-        self, arguments: Sequence[str], *, fed: bool = False, stepping_back: bool = True
+        self,
+        arguments: Sequence[str],
+        *,
+        fed: bool = False,
+        stepping_back: bool = True,
+        read: bool = False,
+        on_message: Callable[[str], bool] = lambda line: False,
     ) -> None:
         """Start ffmpeg.
 
@@ -45,16 +63,19 @@ class FFmpeg:
             arguments: Everything behind ``ffmpeg``.
             fed: True where ``write`` is going to feed its standard input.
             stepping_back: True where what is fed may wait for the dream.
+            read: True where ``output`` is going to be read.
+            on_message: Called in another thread with each line of its standard error; True if the
+                line was no complaint.
 
         Raises:
             SinkError: If the binary cannot be started.
         """
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error"]
+        command = [ffmpeg_program(), "-hide_banner", "-loglevel", "error"]
         try:
             self._process = subprocess.Popen(
                 [*command, *arguments],
                 stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if read else subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 process_group=0,
@@ -66,6 +87,9 @@ class FFmpeg:
             ) from error
         if fed and stepping_back:
             step_back(self._process.pid)  # an encoder that pushes in makes a frame wait
+        stdout = self._process.stdout
+        self.output = None if stdout is None else io.BufferedReader(stdout)  # type: ignore[type-var]
+        self._on_message = on_message
         self._hung = False
         self._lines: deque[str] = deque(maxlen=20)
         self._listener = threading.Thread(target=self._listen, name="ffmpeg-messages", daemon=True)
@@ -116,7 +140,7 @@ class FFmpeg:
         self._process.kill()
         self._process.wait()
         self._listener.join()
-        for pipe in (self._process.stdin, self._process.stderr):
+        for pipe in (self._process.stdin, self.output, self._process.stderr):
             if pipe is not None:
                 pipe.close()
 
@@ -128,25 +152,30 @@ class FFmpeg:
     def _listen(self) -> None:
         assert self._process.stderr is not None
         for line in self._process.stderr:
-            self._lines.append(line.decode(errors="replace").strip())
+            text = line.decode(errors="replace").strip()
+            if not self._on_message(text):
+                self._lines.append(text)
 
     def _error(self) -> SinkError:
+        reason = self.reason()
+        if reason.endswith(_FULL):
+            return DiskFull(reason)
+        outside = self._hung or self._process.returncode < 0 or reason.endswith(_DISK_ERRORS)
+        return SinkError(reason) if outside else ConversionError(reason)
+
+    def reason(self) -> str:
         """Say in one line why it ended: what a user can mend first, else its first complaint."""
         if self._hung:
-            return SinkError("ffmpeg gave no sign of life for too long and was stopped")
+            return "ffmpeg gave no sign of life for too long and was stopped"
         for line in self._lines:
             for problem in _DISK_ERRORS:
                 if problem in line:
-                    kind = DiskFull if problem in _FULL else SinkError
-                    return kind(f"ffmpeg: {problem}")
+                    return f"ffmpeg: {problem}"
         if self._process.returncode < 0:
-            name = signal.Signals(-self._process.returncode).name
-            return SinkError(f"ffmpeg was ended by {name}")
+            return f"ffmpeg was ended by {signal.Signals(-self._process.returncode).name}"
         if self._lines:
-            reason = re.sub(r"^(\[[^]]* @ 0x\w+\] )+", "", self._lines[0])
-            return ConversionError(f"ffmpeg: {reason}")
-        code = self._process.returncode
-        return ConversionError(f"ffmpeg ended with code {code} and said nothing")
+            return "ffmpeg: " + re.sub(r"^(\[[^]]* @ 0x\w+\] )+", "", self._lines[0])
+        return f"ffmpeg ended with code {self._process.returncode} and said nothing"
 
 
 def run(arguments: Sequence[str], seconds: float = PATIENCE) -> None:

@@ -9,14 +9,18 @@ import numpy as np
 
 from stream_dream.frame import Image8
 
-FASTEST = 240
-"""Frames per second above which a file's own figure is not believed."""
+FASTEST = 1000
+"""Most frames per second."""
+
+_DOUBTFUL = 240
+"""Frames per second above which a file's own figure needs time stamps that confirm it."""
 
 FALLBACK_FPS = 25
 """Frames per second where nothing in a file tells."""
 
 LONGEST_HOLD = 60.0
-"""Seconds that a time stamp may leap ahead; more is damage, not a picture that stands still."""
+"""Seconds that a time stamp may leap ahead; what leaps further, and beyond the file's own length,
+is damaged, and no picture that stands still."""
 
 
 def exact_rate(fps: float) -> Fraction:
@@ -38,10 +42,14 @@ def picture_rate(announced: float, stamps: Sequence[float]) -> Fraction:
         no frame rate at all.
     """
     spacing = float(np.median(np.diff(stamps))) if len(stamps) > 1 else 0.0
-    if 0 < announced <= FASTEST:
-        pauses = spacing >= 1 / FASTEST and spacing * announced < 0.8
-        return exact_rate(1 / spacing if pauses else announced)
-    return exact_rate(1 / spacing if spacing >= 1 / FASTEST else FALLBACK_FPS)
+    told = spacing >= 0.9 / FASTEST  # Matroska rounds to 1/1000 s
+    pauses = told and spacing * announced < 0.8
+    believed = 0 < announced <= _DOUBTFUL or (
+        announced <= FASTEST and 0.8 <= spacing * announced <= 1.25
+    )
+    if believed and not pauses:
+        return exact_rate(announced)
+    return exact_rate(min(1 / spacing, FASTEST) if told else FALLBACK_FPS)
 
 
 class Pace:
@@ -57,13 +65,20 @@ class Pace:
         widest: Longest time between two pictures so far, in frames.
     """
 
-    def __init__(self, fps: Fraction, start: float) -> None:
-        """Take the rate, and the time in seconds that the first frame given out stands for."""
+    def __init__(self, fps: Fraction, start: float, length: float | None = None) -> None:
+        """Begin before the first picture.
+
+        Args:
+            fps: The rate.
+            start: The time that the first frame given out stands for, in seconds.
+            length: How many seconds the file says that its picture lasts; None if it does not.
+        """
         self.slots = 0
         self.pictures = 0
         self.widest = 0.0
         self._fps = float(fps)
         self._start = start
+        self._length = length or 0.0
         self._held: Image8 | None = None
 
     def frames(self, pictures: Iterable[tuple[Image8, float]]) -> Iterator[Image8]:
@@ -71,13 +86,15 @@ class Pace:
 
         Args:
             pictures: Images, uint8 RGB, with their time stamps in seconds. A stamp that does not
-                advance, or leaps, is replaced by its predecessor's plus one frame.
+                advance, or leaps beyond the file's length, is replaced by its predecessor's plus
+                one frame.
         """
         time = last = 0.0
         for image, stamp in pictures:
             step = stamp - last
             last = stamp
-            if self.pictures and not 0 < step <= LONGEST_HOLD:
+            leaps = step > LONGEST_HOLD and time + step > self._length
+            if self.pictures and (step <= 0 or leaps):
                 step = 1 / self._fps
             time += step
             self.widest = max(self.widest, step * self._fps if self.pictures else 0.0)

@@ -1,22 +1,40 @@
-"""Reads from ``ffmpeg -i`` what OpenCV does not tell: sound, start times, colour tags."""
+"""Reads from ffmpeg what a file says of itself, and what its first pictures look like."""
 
 from __future__ import annotations
 
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-import imageio_ffmpeg
+import numpy as np
+
+from stream_dream.errors import StreamDreamError
+from stream_dream.frame import Image8
+from stream_dream.media.ffmpeg import ffmpeg_program
 
 _SECONDS = 20
 """Far more than reading a header takes; only a hung disk or network mount needs longer."""
+
+_LOOKED_AT = 4
+"""Pictures that are looked at: a decoder flags interlaced ones, each for itself."""
+
+THUMBNAIL = 8
+"""Width and height of a thumbnail, in pixels, whatever the shape of the picture."""
 
 _MATRICES = (
     "bt709|bt470bg|smpte170m|smpte240m|fcc|bt2020nc|bt2020c|ycgco|gbr|"
     "smpte2085|chroma-derived-nc|chroma-derived-c|ictcp"
 )
+
+_ALPHA = re.compile(r"yuva|gbrap|rgba|bgra|argb|abgr|ayuv|vuya|ya\d|pal8")
+
+_NO_TIME_STAMP = -(2**62)
+"""Less than this is how ffmpeg says that a packet has none."""
+
+_SHORTEST_DELAY, _BROWSERS_DELAY = 0.01, 0.1
+"""Browsers show a picture that an animation means for 1/100 s or less for 1/10 s."""
 
 
 _SPECIAL_AUDIO = frozenset(
@@ -42,36 +60,79 @@ class Probe:
 
     Attributes:
         container: ffmpeg's names of the format, like ``matroska,webm``; empty if unrecognised.
+        start: The file's first time stamp, in seconds.
         duration: Length of the file; None if it does not tell.
         video: The codec of the first moving picture, like ``h264``; cover art is none.
-        untagged_yuv: True if the picture is YUV and does not say by which matrix.
+        size: (width, height) of its pictures, not turned yet.
+        pixels: ffmpeg's name of its pixel format, like ``yuv420p``.
+        matrix: By which matrix it became YUV, like ``bt709``; empty if the file does not say.
+        interlaced: True if the header or one of the first pictures says so.
+        rate: Pictures per second; 0 if the file does not tell.
+        pixel_aspect: Width of a pixel of the upright picture divided by its height.
+        oriented: True if a matrix says how the picture is turned or mirrored.
+        transparent: True if pictures have an alpha channel.
         video_start: When the picture starts.
         video_end: When the picture ends, where the file tells that (Matroska); else None.
         audio: The codec of the sound stream that players begin with, like ``aac``; None if there
             is no sound.
         audio_stream: The number of that stream in the file.
+        thumbnail: The first picture, ``THUMBNAIL`` pixels wide and high, uint8 RGB, untagged YUV
+            taken for BT.601; None where it was not asked for or cannot be decoded.
     """
 
     container: str = ""
+    start: float = 0.0
     duration: float | None = None
     video: str | None = None
-    untagged_yuv: bool = False
+    size: tuple[int, int] = (0, 0)
+    pixels: str = ""
+    matrix: str = ""
+    interlaced: bool = False
+    rate: Fraction = Fraction(0)
+    pixel_aspect: Fraction = Fraction(1)
+    oriented: bool = False
+    transparent: bool = False
     video_start: float = 0.0
     video_end: float | None = None
     audio: str | None = None
     audio_stream: int = 0
+    thumbnail: Image8 | None = None
+
+    @property
+    def untagged_yuv(self) -> bool:
+        """True if the picture is YUV and does not say by which matrix."""
+        return self.pixels.startswith(("yuv", "nv", "p0", "y2")) and not self.matrix
 
 
 def probe(path: Path) -> Probe:
-    """Look into a file. What cannot be read at all gives an empty ``Probe``."""
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-i"]
-    try:
-        result = subprocess.run(
-            [*command, str(path.absolute())], capture_output=True, timeout=_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return Probe()
-    return parse(result.stderr.decode(errors="replace"))
+    """Read a file's header. What ffmpeg does not recognise gives an empty ``Probe``.
+
+    Raises:
+        StreamDreamError: ffmpeg cannot be run, or gives no answer.
+    """
+    return parse(_run(path, []).stderr.decode(errors="replace"))
+
+
+def look_at(path: Path) -> Probe:
+    """Read a file's header, and decode its first pictures.
+
+    Raises:
+        StreamDreamError: As ``probe``.
+    """
+    # First to RGB: averaging displaces the colours of 4:2:0 by much.
+    shown = "showinfo=checksum=0,scale=flags=bicubic+accurate_rnd+full_chroma_int,format=rgb24"
+    shown += f",scale={THUMBNAIL}:{THUMBNAIL}:flags=area"
+    decoded = ["-map", "0:V:0", "-frames:v", str(_LOOKED_AT), "-vf", shown]
+    result = _run(path, [*decoded, "-pix_fmt", "rgb24", "-f", "rawvideo", "-"])
+    report = result.stderr.decode(errors="replace")
+    found = parse(report)
+    flags = re.findall(r"^\[Parsed_showinfo.* i:(\w) ", report, re.MULTILINE)
+    pixels = np.frombuffer(result.stdout[: THUMBNAIL * THUMBNAIL * 3], np.uint8)
+    return replace(
+        found,
+        interlaced=found.interlaced or any(flag in "TB" for flag in flags),
+        thumbnail=pixels.reshape(THUMBNAIL, THUMBNAIL, 3) if pixels.size else None,
+    )
 
 
 def has_more(path: Path, pictures: int, fps: Fraction) -> bool:
@@ -85,7 +146,7 @@ def has_more(path: Path, pictures: int, fps: Fraction) -> bool:
         pictures: How many.
         fps: How many of them are shown in a second.
     """
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "quiet", "-nostdin"]
+    command = [ffmpeg_program(), "-v", "quiet", "-nostdin"]
     command += ["-i", str(path.absolute()), "-map", "0:V:0", "-c", "copy"]
     command += ["-frames:v", str(pictures + 1), "-progress", "-", "-nostats", "-f", "null", "-"]
     try:
@@ -101,9 +162,80 @@ def has_more(path: Path, pictures: int, fps: Fraction) -> bool:
     return max(counts, default=0) > pictures or max(ends, default=0.0) > longest
 
 
+def end_of_picture(path: Path) -> float | None:
+    """Return when the last picture ends, on the file's own time line, in seconds.
+
+    Only the end of the file is read, and nothing decoded.
+
+    Returns:
+        None where the end cannot be read, or has no time stamps.
+
+    Raises:
+        StreamDreamError: As ``probe``.
+    """
+    # So far from the end packets are looked for; they begin with the last key frame before it.
+    table = _packets(path, before=("-sseof", "-1"))
+    return max((stamp + length for stamp, length in table), default=None)
+
+
+def animation_delays(path: Path) -> list[float]:
+    """Return for how many seconds each picture of an animation is shown, as browsers do it.
+
+    Raises:
+        StreamDreamError: As ``probe``.
+    """
+    delays = [length for _, length in _packets(path)]
+    return [_BROWSERS_DELAY if delay <= _SHORTEST_DELAY else delay for delay in delays]
+
+
+def _packets(path: Path, before: tuple[str, ...] = ()) -> list[tuple[float, float]]:
+    """List the time stamps and durations of the picture's packets, in seconds."""
+    copied = ["-map", "0:V:0", "-c", "copy", "-copyts", "-f", "framecrc", "-"]
+    table = _run(path, copied, before=before).stdout.decode(errors="replace")
+    base = re.search(r"^#tb 0: (\d+/\d+)", table, re.MULTILINE)
+    rows = re.findall(r"^0, +-?\d+, +(-?\d+), +(\d+),", table, re.MULTILINE)
+    unit = Fraction(base[1]) if base else Fraction(0)
+    known = [(int(stamp), int(length)) for stamp, length in rows]
+    return [(float(s * unit), float(d * unit)) for s, d in known if s > _NO_TIME_STAMP]
+
+
+def _run(
+    path: Path, arguments: list[str], before: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[bytes]:
+    """Run ffmpeg on a file, and make sure that it is ffmpeg that has run."""
+    program = ffmpeg_program()
+    command = [program, "-hide_banner", "-nostdin", *before, "-i", str(path.absolute()), *arguments]
+    try:
+        result = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
+        if result.returncode and b"Input #0" not in result.stderr:
+            _check_program(program)
+    except OSError as error:
+        raise StreamDreamError(
+            f"ffmpeg ({program}) cannot be run: {error.strerror}; reinstall imageio-ffmpeg, or "
+            "unset IMAGEIO_FFMPEG_EXE"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise StreamDreamError(
+            f"ffmpeg has not read the beginning of {path} in {_SECONDS} s: is its disk, or the "
+            "network that it comes from, very slow?"
+        ) from error
+    return result
+
+
+def _check_program(program: str) -> None:
+    """Make sure that a program is ffmpeg. Raises ``StreamDreamError`` and ``OSError``."""
+    told = subprocess.run([program, "-version"], capture_output=True, timeout=_SECONDS, check=False)
+    if not told.stdout.startswith(b"ffmpeg version"):
+        raise StreamDreamError(
+            f"{program} does not work as ffmpeg (it ended with code {told.returncode}): reinstall "
+            "imageio-ffmpeg, or unset IMAGEIO_FFMPEG_EXE"
+        )
+
+
 def parse(report: str) -> Probe:
     """Read the report that ``ffmpeg -i`` writes."""
-    head, *streams = re.split(r"^  Stream #0:", report, flags=re.MULTILINE)
+    described = re.split(r"^Stream mapping:|^Output #0", report, maxsplit=1, flags=re.MULTILINE)[0]
+    head, *streams = re.split(r"^  Stream #0:", described, flags=re.MULTILINE)
     opened = re.search(r"^Input #0, (\S+), from", head, re.MULTILINE)
     if opened is None:
         return Probe()
@@ -111,12 +243,23 @@ def parse(report: str) -> Probe:
     video = next((s for s in streams if ": Video:" in s and "(attached pic)" not in s), "")
     sounds = [s for s in streams if ": Audio:" in s]
     audio = min(sounds, key=_audio_rank, default="")
-    end = _clock(r"^ +DURATION +: ([\d:.]+)", video)
+    end = _clock(r"^ +DURATION(?:-\w+)? +: ([\d:.]+)", video)
+    turn = _number(r"[Dd]isplay ?[Mm]atrix: rotation of (-?[\d.]+) degrees", video)
+    pixels, details, size = _pictures(video)
+    aspect = _pixel_aspect(video)
     return Probe(
         container=opened[1],
+        start=origin,
         duration=_clock(r"^  Duration: ([\d:.]+)", head),
         video=_word(r": Video: (\w+)", video),
-        untagged_yuv=bool(re.search(r", (yuv|nv)\w+\b", video)) and not _matrix(video),
+        size=size,
+        pixels=pixels,
+        matrix=_word(rf"^(?:\w+, )?({_MATRICES})\b", details) or "",
+        interlaced=re.search(r"\b(top|bottom) (coded )?first", details) is not None,
+        rate=_rate(video),
+        pixel_aspect=1 / aspect if turn is not None and 45 <= abs(turn) % 180 < 135 else aspect,
+        oriented=turn is not None,
+        transparent=_ALPHA.match(pixels) is not None or _has_alpha_mode(video),
         video_start=max(0.0, (_number(r", start (-?[\d.]+)", video) or 0.0) - origin),
         video_end=None if end is None else end - origin,
         audio=_word(r": Audio: (\w+)", audio),
@@ -137,9 +280,35 @@ def _audio_rank(stream: str) -> tuple[bool, bool, int]:
     return "default" not in given, special, _stream_number(stream)
 
 
-def _matrix(stream: str) -> bool:
-    """Return whether a stream names its matrix, as in ``yuv420p(tv, bt709, progressive)``."""
-    return bool(re.search(rf", \w+\((?:\w+, )?(?:{_MATRICES})\b", stream))
+def _pictures(stream: str) -> tuple[str, str, tuple[int, int]]:
+    """Find a stream's pixel format, what its brackets say (``tv, top first``), and its size."""
+    brackets = r"(?:\(([^()]*(?:\([^()]*\))?[^()]*)\))?"
+    found = re.search(rf": Video: .*?, (\w+){brackets}, (\d+)x(\d+)", stream)
+    if found is None:
+        return "", "", (0, 0)
+    return found[1], found[2] or "", (int(found[3]), int(found[4]))
+
+
+def _pixel_aspect(stream: str) -> Fraction:
+    """Find the shape of a pixel; what the container says comes last in the line, and counts."""
+    line = stream.partition("\n")[0]
+    given = [(int(w), int(h)) for w, h in re.findall(r"\bSAR (\d+):(\d+)", line)]
+    return next((Fraction(w, h) for w, h in reversed(given) if w and h), Fraction(1))
+
+
+def _rate(stream: str) -> Fraction:
+    """Find the rate; ffmpeg rounds 24000/1001 to ``23.98 fps`` and 1000 to ``1k fps``."""
+    found = re.search(r"([\d.]+)(k?) fps\b", stream) or re.search(r"([\d.]+)(k?) tbr\b", stream)
+    if found is None:
+        return Fraction(0)
+    told = Fraction(found[1]) * (1000 if found[2] else 1)
+    ntsc = Fraction(round(told * 1001, -3), 1001)
+    return ntsc if told.denominator > 1 and abs(told - ntsc) <= Fraction(1, 200) else told
+
+
+def _has_alpha_mode(stream: str) -> bool:
+    """Return whether a WebM stream carries its alpha beside the picture."""
+    return re.search(r"^ +alpha_mode +: 1", stream, re.MULTILINE | re.IGNORECASE) is not None
 
 
 def _word(pattern: str, text: str) -> str | None:

@@ -18,8 +18,8 @@ from stream_dream.frame import Frame, StreamInfo
 from stream_dream.media.encoding import Encoder
 from stream_dream.media.ffmpeg import PATIENCE, run
 from stream_dream.media.formats import FORMATS
-from stream_dream.media.opening import open_capture, quiet_decoder
-from stream_dream.media.source import to_rgb
+from stream_dream.media.opening import quiet_decoder
+from stream_dream.media.read.opencv_decoder import open_capture, to_rgb
 
 # Copied ahead of a chunk: where a picture of an open group of pictures refers to the group before,
 # that group is there, and a start that containers put elsewhere by a little does not matter.

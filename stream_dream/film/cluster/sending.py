@@ -17,7 +17,7 @@ from stream_dream.film.cluster.segment import copy_packets, encode_losslessly
 from stream_dream.film.cluster.shipping import Get, Packer, Put
 from stream_dream.film.files import unwritable
 from stream_dream.film.job import job_file, named_files, versions
-from stream_dream.media.opening import look_into
+from stream_dream.media.opening import look_into, why_ffmpeg
 from stream_dream.media.probe import Probe
 
 if TYPE_CHECKING:
@@ -97,7 +97,9 @@ class ByShipment:
         """Pack a chunk; None where that is of no use."""
         from stream_dream.film.cluster.worker import Order
 
-        if not lossless and self._misses >= _MISSES:
+        # What is copied is decoded by OpenCV.
+        useless = self._misses >= _MISSES or why_ffmpeg(task.source.path) is not None
+        if not lossless and useless:
             return None
         name = f"{task.chunk.number:06d}.{uuid.uuid4().hex}.part"
         path = task.folder.absolute() / name

@@ -1,0 +1,1 @@
+"""Reads video files: two decoders behind one interface."""

@@ -1,0 +1,214 @@
+"""Decodes, through the bundled ffmpeg, what OpenCV does not decode right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import accumulate
+from pathlib import Path
+from queue import SimpleQueue
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_dream.errors import SinkError, SourceError
+from stream_dream.frame import Image8
+from stream_dream.media.ffmpeg import FFmpeg
+from stream_dream.media.picture import over
+from stream_dream.media.probe import Probe, animation_delays, end_of_picture
+from stream_dream.media.read.decoder import SEEK_FROM, SEEK_MARGIN, length_of_picture
+
+_ANIMATIONS = ("gif", "apng", "webp_anim")
+"""Containers whose delays are meant for browsers."""
+
+_TICK = 1_000_000
+"""Time stamps are whole numbers of 1/1,000,000 s; ffmpeg rounds their seconds to six digits."""
+
+# Written for each picture before the picture itself, to standard error, which every system has.
+_STAMPED = (
+    f"metadata=add:key=n:value=0,settb=1/{_TICK},"
+    r"metadata=print:key=n:file='pipe\:2':direct=1"
+)
+_STAMP = re.compile(r"frame:\d+ +pts:(\S+)")
+_STAMPS_KEY = "n=0"
+
+_DEINTERLACED = "bwdif=mode=send_frame:deint=interlaced"
+"""Leaves what is not marked as interlaced as it is (Weston 3-field and BBC's filter)."""
+
+_SMALLEST_DEINTERLACED = 4
+
+# The lines before a picture in the PAM format.
+_HEADER = (b"P7", b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL", b"TUPLTYPE", b"ENDHDR")
+
+_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""ffmpeg's own decoders leave out the alpha that WebM carries beside the picture."""
+
+_COMPLETE = 0.05
+"""Seconds that the last picture may end before the file does: containers round both."""
+
+
+class FFmpegDecoder:
+    """Decodes a file with ffmpeg, through a pipe; see ``Decoder``.
+
+    Interlaced pictures are deinterlaced, transparent ones are laid over a colour.
+    """
+
+    def __init__(self, path: Path, found: Probe, background: tuple[int, int, int]) -> None:
+        """Read no picture yet.
+
+        Args:
+            path: The file.
+            found: What it says of itself.
+            background: What shows through where it is transparent, RGB, 0..255.
+
+        Raises:
+            StreamDreamError: ffmpeg cannot be run.
+        """
+        self._path, self._found, self._background = path, found, background
+        self._process: FFmpeg | None = None
+        self._closed = False
+        self._origin: float | None = None
+        animated = found.container in _ANIMATIONS
+        self._delays = animation_delays(path) if animated else []
+        self.pixel_aspect = found.pixel_aspect
+        if self._delays:
+            self.length: float | None = sum(self._delays)
+            self.rate = len(self._delays) / self.length
+        else:
+            self.length = self._length()
+            self.rate = float(found.rate)
+
+    def pictures(self, start: float = 0.0) -> Iterator[tuple[Image8, float]]:
+        """Yield the pictures, anew. Raises ``SourceError`` if ffmpeg cannot be started."""
+        self._end()
+        if start >= SEEK_FROM and self.length is not None and self._origin is not None:
+            return self._sought(start)
+        return self._decoded()
+
+    def is_complete(self, pictures: int) -> bool:
+        """Return whether the end of the file is there."""
+        if self._delays:
+            return pictures >= len(self._delays)
+        end = end_of_picture(self._path)
+        if end is None or self._origin is None or self.length is None:
+            return False
+        return end - self._origin >= self.length - _COMPLETE
+
+    def close(self) -> None:
+        """End ffmpeg."""
+        self._closed = True
+        self._end()
+
+    def _length(self) -> float | None:
+        """Return how many seconds the picture lasts; None where that is not sure."""
+        found = self._found
+        known = length_of_picture(found, 0, 0)
+        if known is not None or found.duration is None or found.container.startswith("mpeg"):
+            return known
+        end = end_of_picture(self._path)
+        return (found.duration if end is None else end - found.start) - found.video_start
+
+    def _sought(self, start: float) -> Iterator[tuple[Image8, float]]:
+        """Yield the pictures from shortly before ``start`` on; all where that leads elsewhere."""
+        assert self.length is not None
+        pictures = self._decoded(min(start, self.length) - SEEK_MARGIN)
+        first = next(pictures, None)
+        if first is not None and 0 < first[1] <= start:
+            yield first
+        else:
+            self._end()
+            pictures = self._decoded()
+        yield from pictures
+
+    def _decoded(self, start: float | None = None) -> Iterator[tuple[Image8, float]]:
+        if self._closed:
+            return
+        stamps: SimpleQueue[int | None] = SimpleQueue()
+        process = self._start(start, stamps)
+        times = accumulate(self._delays, initial=0.0) if self._delays else self._times(stamps)
+        try:
+            yield from zip(self._images(process), times, strict=False)
+        finally:
+            process.kill()
+
+    def _start(self, start: float | None, stamps: SimpleQueue[int | None]) -> FFmpeg:
+        """Run ffmpeg; the time stamps of its pictures join the queue before the pictures come."""
+
+        def on_message(line: str) -> bool:
+            stamp = _STAMP.search(line)  # behind the beginning of a complaint, perhaps
+            if stamp is not None:
+                ticks = stamp[1]
+                stamps.put(int(ticks) if ticks.removeprefix("-").isdecimal() else None)
+            return stamp is not None or line == _STAMPS_KEY
+
+        found, given = self._found, ["-nostdin", "-copyts"]
+        if found.transparent and found.video in _WITH_ALPHA:
+            given += ["-c:v", _WITH_ALPHA[found.video]]
+        if start is not None and self._origin is not None:
+            given += ["-ss", f"{self._origin + start - found.start:.6f}"]
+        pixels = "rgba" if found.transparent else "rgb24"
+        made = ["-fps_mode", "passthrough", "-c:v", "pam", "-pix_fmt", pixels]
+        command = [*given, "-i", str(self._path.absolute()), "-map", "0:V:0", "-vf", self._filters]
+        try:
+            process = FFmpeg(
+                [*command, *made, "-f", "image2pipe", "-"], read=True, on_message=on_message
+            )
+        except SinkError as error:
+            raise SourceError(str(error)) from error
+        self._process = process
+        return process
+
+    @property
+    def _filters(self) -> str:
+        found, matrix = self._found, "auto"
+        width, height = found.size
+        if found.untagged_yuv:  # as players take it
+            matrix = "bt709" if width >= 1280 or height >= 720 else "bt601"
+        scale = f"scale=in_color_matrix={matrix}:flags=bicubic+accurate_rnd+full_chroma_int"
+        made = [_STAMPED, scale]
+        if found.interlaced and min(width, height) >= _SMALLEST_DEINTERLACED:
+            made.insert(0, _DEINTERLACED)
+        return ",".join(made)
+
+    def _times(self, stamps: SimpleQueue[int | None]) -> Iterator[float]:
+        """Yield the seconds of pictures from the first one on; usual steps where there are none."""
+        last: float | None = None
+        while True:
+            ticks = stamps.get()
+            if ticks is not None:
+                time = ticks / _TICK
+                if self._origin is None:
+                    self._origin = time
+                last = time - self._origin
+            else:
+                self._origin = self._origin or 0.0
+                last = 0.0 if last is None else last + (1 / self.rate if self.rate else 0.0)
+            yield last
+
+    def _images(self, process: FFmpeg) -> Iterator[Image8]:
+        """Yield what ffmpeg writes; a last picture that is not complete is left out."""
+        assert process.output is not None
+        while True:
+            try:
+                header = [process.output.readline() for _ in _HEADER]
+                if tuple(line.split(b" ")[0].strip() for line in header) != _HEADER:
+                    return
+                width, height, depth = (int(line.split()[1]) for line in header[1:4])
+                image = np.empty((height, width, depth), np.uint8)
+                if process.output.readinto(image.data.cast("B")) < image.nbytes:
+                    return
+            except ValueError:  # closed by another thread
+                return
+            yield image if depth == 3 else self._laid_over(image)
+
+    def _laid_over(self, image: NDArray[np.uint8]) -> Image8:
+        """Lay RGB with alpha over the background."""
+        colours, alpha = image[..., :3], image[..., 3]
+        if alpha.min() == 255:
+            return np.ascontiguousarray(colours)
+        return over(colours, alpha, self._background)
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()

@@ -1,0 +1,153 @@
+"""Decodes ordinary files with OpenCV."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from stream_dream.errors import SourceError
+from stream_dream.frame import Image8
+from stream_dream.media.probe import Probe
+from stream_dream.media.read.decoder import SEEK_FROM, SEEK_MARGIN, length_of_picture
+
+_RETRIES = 32
+"""Damaged packets in a row that are skipped before the stream counts as over."""
+
+# OpenCV 5.0 converts by a file's colour tags and takes an untagged picture for BT.601 (measured);
+# untagged HD is BT.709 by every player's convention. Undoing the one matrix and applying the other
+# is one matrix again (0.5 ms at 720p, swapping BGR to RGB included), exact to one level but where
+# BT.601 has clipped: the deepest greens and reds, by up to 37 levels.
+_BGR601_TO_RGB709 = np.array(
+    [
+        [-0.01405078, -0.07234922, 1.0864],
+        [0.05840218, 0.84505163, 0.09654619],
+        [1.0418, -0.02769368, -0.01410632],
+    ],
+    np.float32,
+)
+
+
+class OpenCVDecoder:
+    """Decodes a file with OpenCV; see ``Decoder``."""
+
+    def __init__(self, path: Path, found: Probe) -> None:
+        """Open a file.
+
+        Args:
+            path: The file.
+            found: What it says of itself.
+
+        Raises:
+            SourceError: OpenCV has no decoder for it.
+        """
+        self._path, self._untagged_yuv = path, found.untagged_yuv
+        self._lock = threading.Lock()  # OpenCV crashes when released in the middle of a read
+        self._capture = open_capture(path)
+        self._fresh, self._closed = True, False
+        self._origin: float | None = None
+        self._count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self.rate = self._capture.get(cv2.CAP_PROP_FPS)
+        self.pixel_aspect = _pixel_aspect(self._capture)
+        self.length = length_of_picture(found, self._count, self.rate)
+
+    def pictures(self, start: float = 0.0) -> Iterator[tuple[Image8, float]]:
+        """Yield the pictures, anew."""
+        if self._closed:
+            return iter(())
+        if not self._fresh:
+            self._reopen()
+        self._fresh = False
+        return self._pictures(start)
+
+    def is_complete(self, pictures: int) -> bool:
+        """Return whether the file announces no more pictures than were read."""
+        return 0 < self._count <= pictures
+
+    def close(self) -> None:
+        """Release the file."""
+        self._closed = True
+        self._release()
+
+    def _pictures(self, start: float) -> Iterator[tuple[Image8, float]]:
+        decoded = self._seek(start)
+        while decoded or self._grab():
+            decoded = False
+            time = self._time()
+            if self._origin is None:
+                self._origin = time
+            image = self._retrieve()
+            if image is not None:
+                yield image, time - self._origin
+
+    def _seek(self, start: float) -> bool:
+        """Decode a picture shortly before ``start``; False if all begins with the first one."""
+        if start < SEEK_FROM or self.length is None or self._origin is None:
+            return False
+        target = min(start, self.length) - SEEK_MARGIN
+        self._capture.set(cv2.CAP_PROP_POS_MSEC, (target + self._origin) * 1000)
+        if self._grab() and 0 < self._time() - self._origin <= start:
+            return True
+        self._reopen()
+        return False
+
+    def _grab(self) -> bool:
+        """Decode the next picture that can be decoded; False at the end."""
+        for _ in range(_RETRIES):
+            with self._lock:
+                if self._capture.grab():
+                    return True
+        return False
+
+    def _retrieve(self) -> Image8 | None:
+        """Convert the picture decoded last to RGB; None if it is damaged."""
+        with self._lock:
+            ok, image = self._capture.retrieve()
+        return to_rgb(image, untagged_yuv=self._untagged_yuv) if ok else None
+
+    def _time(self) -> float:
+        """Return the time stamp of the picture decoded last, in seconds."""
+        return float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
+
+    def _reopen(self) -> None:
+        """Start anew; unlike seeking it works in every format."""
+        self._release()
+        self._capture = open_capture(self._path)
+
+    def _release(self) -> None:
+        with self._lock:
+            self._capture.release()
+
+
+def open_capture(path: Path) -> cv2.VideoCapture:
+    """Open a file with OpenCV. Raises ``SourceError`` where it has no decoder for it."""
+    # An absolute path cannot be mistaken for a protocol, as "take:2.mp4" would be.
+    capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+    if not capture.isOpened():
+        raise SourceError(f"OpenCV cannot decode {path}: convert it to H.264 in .mp4")
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+    return capture
+
+
+def to_rgb(image: cv2.typing.MatLike, *, untagged_yuv: bool) -> Image8:
+    """Convert a picture as OpenCV decodes it, BGR, to RGB.
+
+    Args:
+        image: The picture.
+        untagged_yuv: True if its file does not tell by which matrix it became YUV.
+    """
+    height, width = image.shape[:2]
+    if untagged_yuv and (width >= 1280 or height >= 720):
+        return np.asarray(cv2.transform(image, _BGR601_TO_RGB709), np.uint8)
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _pixel_aspect(capture: cv2.VideoCapture) -> Fraction:
+    """Read the shape of a pixel of the upright picture; square where the file does not tell."""
+    across = round(capture.get(cv2.CAP_PROP_SAR_NUM))
+    down = round(capture.get(cv2.CAP_PROP_SAR_DEN))
+    return Fraction(across, down) if across > 0 and down > 0 else Fraction(1)
