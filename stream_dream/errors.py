@@ -51,6 +51,10 @@ class DiskFull(SinkError):
     """A target for which there is no room: trying again is of no use."""
 
 
+class ConversionError(SinkError):
+    """What ffmpeg cannot do with what it was given: asked in another way, it may."""
+
+
 class Interrupted(StreamDreamError):
     """The user stopped a render; the message says what was kept, and where."""
 

@@ -20,7 +20,8 @@ from stream_dream.errors import Interrupted
 from stream_dream.frame import FrameReport, StreamInfo
 from stream_dream.media.guide import GuideReader
 from stream_dream.media.sink import Soundtrack, VideoSink, check_target
-from stream_dream.media.source import VideoSource, excerpt_of
+from stream_dream.media.sound import check_sound
+from stream_dream.media.source import excerpt_of
 from stream_dream.media.target import left_over
 from stream_dream.settings import DreamSettings, OutputSettings
 from stream_dream.temporal.dreamer import TemporalDreamer
@@ -84,11 +85,13 @@ def render(
         opened_mask(output, opened.info, opened.first) as mask,
         closing(GuideReader(dream.guide)) as guides,
     ):
+        sound = Soundtrack(source, opened.start, opened.end) if output.audio else None
+        check_sound(sound, target)
         ascent = make_ascent(dream)
         dreamer = TemporalDreamer(ascent, dream, pixel_aspect=opened.info.pixel_aspect)
         guided = Guided(ascent.guide, guides.images())
         on_start(opened.info)
-        with _sink(target, opened, output, overwrite) as sink:
+        with _sink(target, opened.info, output, sound, overwrite) as sink:
             writer = Writer(sink.write, output, on_report, mask=mask, checksums=checksums)
             frames = iter(opened)
             if dream.cuts:
@@ -108,13 +111,18 @@ def render(
     )
 
 
-def _sink(target: Path, source: VideoSource, output: OutputSettings, overwrite: bool) -> VideoSink:
-    size, pixel_aspect = written_shape(source.info, output)
-    sound = Soundtrack(source.path, source.start, source.end) if output.audio else None
+def _sink(
+    target: Path,
+    info: StreamInfo,
+    output: OutputSettings,
+    sound: Soundtrack | None,
+    overwrite: bool,
+) -> VideoSink:
+    size, pixel_aspect = written_shape(info, output)
     return VideoSink(
         target,
         size=size,
-        fps=source.info.fps,
+        fps=info.fps,
         pixel_aspect=pixel_aspect,
         crf=output.crf,
         sound=sound,

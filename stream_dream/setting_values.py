@@ -16,6 +16,17 @@ Dither = Literal["bayer", "sierra", "none"]
 _LAYER = re.compile(r"(?P<name>[^:=]+)(:(?P<channels>\d+(,\d+)*))?(=(?P<weight>[^=]+))?")
 
 
+class _AddedLater:
+    """Marks a setting of what is added to a film when its frames are all made."""
+
+
+ADDED_LATER = _AddedLater()
+"""Marks, as metadata of a field, a setting that frames do not depend on.
+
+A render that was begun may be continued with another value; what is not marked may not change.
+"""
+
+
 class Model(BaseModel):
     """A set of knobs, frozen and checked."""
 

@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 
 from stream_dream.errors import SettingsError
 from stream_dream.setting_values import (
+    ADDED_LATER,
     OFF,
     Bytes,
     CameraMotion,
@@ -227,7 +228,7 @@ class OutputSettings(Excerpt):
         json_schema_extra={"metavar": "WIDTHxHEIGHT"},
     )
     crf: int = CRF
-    audio: bool = Field(True, description="Keep the sound.")
+    audio: Annotated[bool, ADDED_LATER] = Field(True, description="Keep the sound.")
     strength: float = STRENGTH
     compare: bool = Field(False, description="Show source and dream side by side.")
     mask: Path | None = Field(
@@ -366,6 +367,13 @@ def limits(field: FieldInfo) -> dict[str, float]:
         for kind in kinds
         if hasattr(limit, kind)
     }
+
+
+def added_later(settings: BaseModel) -> dict[str, Any]:
+    """Return those settings that frames do not depend on, by name, as JSON has them."""
+    fields = type(settings).model_fields.items()
+    names = {name for name, field in fields if ADDED_LATER in field.metadata}
+    return settings.model_dump(mode="json", include=names)
 
 
 def typed_name(model: type[BaseModel], field: str) -> str:

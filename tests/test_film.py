@@ -29,11 +29,12 @@ from stream_dream.errors import (
     SinkError,
     SourceError,
 )
-from stream_dream.film import placing, records
+from stream_dream.film import placing, records, run
 from stream_dream.film.chunk import Studio, Task
 from stream_dream.film.crew import Processes, Single, WorkerEnded
 from stream_dream.film.film import is_long, render_film
 from stream_dream.film.foreman import ChunkFailed, Progress
+from stream_dream.film.job import Job
 from stream_dream.film.plan import Chunk, make_plan
 from stream_dream.film.reading import Excerpt, Reader
 from stream_dream.film.records import Record
@@ -189,6 +190,93 @@ def test_other_settings_and_sources_are_refused(tiny: Make, source: Path, tmp_pa
     same.write_bytes(source.read_bytes())
     assert resume(same, target, tiny()).plan.frames == 43
     assert not folder.exists()
+
+
+def test_only_what_frames_depend_on_locks_a_render(source: Path, tmp_path: Path) -> None:
+    dream, output = DreamSettings(), OutputSettings()
+    job = Job.of(source, dream, output, 10, films.plan_with([3]))
+    free = set()
+    for settings in (dream, output):
+        for name, value in settings:
+            another = not value if isinstance(value, bool) else "something else"
+            other = settings.model_copy(update={name: another})
+            both = (other, output) if settings is dream else (dream, other)
+            try:
+                job.refuse_other(tmp_path, source, *both)  # type: ignore[arg-type]
+            except SettingsError:
+                continue
+            free.add(name)
+    assert free == {"audio"}
+
+
+def without_decoder(source: Path, path: Path) -> Path:
+    """Write a film whose sound has a codec that nobody knows."""
+    clips.ffmpeg("-i", source, "-c:v", "copy", "-c:a", "libmp3lame", path)
+    path.write_bytes(path.read_bytes().replace(b"A_MPEG/L3", b"A_QQQQ/L3"))
+    return path
+
+
+@pytest.mark.real
+def test_a_film_begun_with_sound_is_finished_without_it(
+    tiny: Make, source: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "film.mp4"
+    begin(source, target, tiny(), 2)
+    assert resume(source, target, tiny(), audio=False).plan.frames == 43
+    assert "Audio" not in clips.report(target)
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+
+
+@pytest.mark.real
+def test_sound_that_cannot_be_had_is_refused_before_the_film_is_read(
+    tiny: Make, source: Path, tmp_path: Path
+) -> None:
+    film, target = without_decoder(source, tmp_path / "unknown.mkv"), tmp_path / "film.mp4"
+    planned: list[int] = []
+    watcher = Watcher(planning=lambda frames, total: planned.append(frames))
+    with pytest.raises(SinkError, match=r"--no-audio$") as refused:
+        render_film(film, target, tiny(), OutputSettings(), PIECES, watcher=watcher)
+    assert refused.value.exit_code == 2
+    assert not planned
+    assert [path.name for path in tmp_path.iterdir()] == ["unknown.mkv"]
+    begin(film, target, tiny(), 2, audio=False)
+    with pytest.raises(SinkError, match=r"--no-audio; .* chunks are done and kept") as refused:
+        resume(film, target, tiny())
+    assert refused.value.exit_code == 2
+
+
+@pytest.mark.real
+def test_sound_that_fails_at_the_end_costs_no_chunk(
+    tiny: Make, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film, target = without_decoder(source, tmp_path / "unknown.mkv"), tmp_path / "film.mp4"
+    monkeypatch.setattr(run, "check_sound", lambda sound, target: None)
+    with pytest.raises(SinkError, match="--no-audio; 9 of 9 chunks are done and kept"):
+        render_film(film, target, tiny(), OutputSettings(), PIECES)
+    assert "dream" not in resume(film, target, tiny(), audio=False).stages
+    assert len(frames_of(target)) == 43
+
+
+@pytest.mark.real
+def test_kept_chunks_make_the_film_anew_with_other_sound(
+    tiny: Make, source: Path, tmp_path: Path
+) -> None:
+    target, keep = tmp_path / "film.mp4", FilmSettings(chunk_seconds=0.24, keep_chunks=True)
+
+    def again(*, audio: bool) -> FilmSummary:
+        output = OutputSettings(end=0.4, audio=audio)
+        return render_film(source, target, tiny(), output, keep, resume=True)
+
+    for audio, stages in (
+        (True, {"prepare", "plan", "dream", "join"}),
+        (False, {"check", "join"}),
+        (False, set()),
+        (True, {"check", "join"}),
+    ):
+        assert set(again(audio=audio).stages) == stages
+        assert ("Audio" in clips.report(target)) is audio
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["film.mp4", "film.mp4.dream"]
 
 
 @pytest.mark.real

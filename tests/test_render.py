@@ -124,6 +124,21 @@ def test_an_interruption_in_the_last_frames_keeps_them(
 
 
 @pytest.mark.real
+def test_sound_that_cannot_be_had_is_refused_before_the_first_frame(
+    tiny: Make, tmp_path: Path
+) -> None:
+    source = clips.make_beep(tmp_path / "a.mkv", "-c:v", "libx264", "-c:a", "libmp3lame")
+    source.write_bytes(source.read_bytes().replace(b"A_MPEG/L3", b"A_QQQQ/L3"))
+    started: list[object] = []
+    with pytest.raises(SinkError, match=r"--no-audio$") as refused:
+        render(source, tmp_path / "b.mp4", tiny(), OutputSettings(), on_start=started.append)
+    assert refused.value.exit_code == 2
+    assert not started
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mkv"]
+    render(source, tmp_path / "b.mp4", tiny(), OutputSettings(audio=False, end=0.2))
+
+
+@pytest.mark.real
 def test_sound_shape_quality_and_cuts_reach_the_output(tiny: Make, tmp_path: Path) -> None:
     source = tmp_path / "source.mp4"
     scenes = "testsrc2=s=96x64:r=25:d=0.6,setsar=4/3[a];mandelbrot=s=96x64:r=25,trim=end=0.6"

@@ -23,7 +23,7 @@ from stream_dream.film.joining import CHUNK_LIST
 from stream_dream.film.placing import PLACING, placed_as
 from stream_dream.film.plan import Plan
 from stream_dream.film.records import Record
-from stream_dream.settings import DreamSettings, OutputSettings
+from stream_dream.settings import DreamSettings, OutputSettings, added_later
 
 _VERSION = 1
 _JOB, _LOCK = "job.json", "lock"
@@ -127,9 +127,9 @@ class Job:
     def refuse_other(
         self, folder: Path, source: Path, dream: DreamSettings, output: OutputSettings
     ) -> None:
-        """Refuse to go on with other settings, or files, than the render was begun with.
+        """Refuse to go on with other frames than the render was begun with.
 
-        Files may have moved: what is in them counts.
+        Files may have moved: what is in them counts. What is added later may be another.
 
         Raises:
             SettingsError: With what differs.
@@ -145,9 +145,11 @@ class Job:
         files = _fingerprints(source, dream, output)
         found = []
         for before, now in ((self.dream, dream), (self.output, output)):
+            later = added_later(now)
             for name in type(before).model_fields:
                 was, wanted = getattr(before, name), getattr(now, name)
-                if was != wanted and not (name in files and name in self.files):
+                same = was == wanted or name in later or (name in files and name in self.files)
+                if not same:
                     found.append(f"{name.replace('_', '-')} was {_text(was)}, not {_text(wanted)}")
         both = [name for name in files if name in self.files]
         changed = [name for name in both if files[name] != self.files[name]]

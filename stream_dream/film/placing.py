@@ -13,14 +13,19 @@ from stream_dream.media.target import free_name, numbered, place
 PLACING = "placing.json"
 """Says what is being placed, in the folder of the job."""
 
+_KEYS = {"film", "pictures", "name", "done"}
 
-def place_result(folder: Path, made: Path, target: Path, *, overwrite: bool) -> Path:
+
+def place_result(
+    folder: Path, made: Path, target: Path, settings: dict[str, Any], *, overwrite: bool
+) -> Path:
     """Give what was made its name, as ``place`` does, and remember which.
 
     Args:
         folder: The folder of the job.
         made: The finished file, or folder of numbered pictures.
         target: The name.
+        settings: What was added to the frames, as ``added_later`` returns it.
         overwrite: True if what is there may be replaced.
 
     Returns:
@@ -31,6 +36,7 @@ def place_result(folder: Path, made: Path, target: Path, *, overwrite: bool) -> 
     """
     pictures = None if made.is_file() else sum(1 for _ in made.iterdir())
     known = {"film": fingerprint(made) if pictures is None else None, "pictures": pictures}
+    known["settings"] = settings
     goal = target if overwrite else free_name(target)
     write_json(folder / PLACING, known | {"name": goal.name, "done": False})
     placed = place(made, goal, overwrite=overwrite)
@@ -54,6 +60,17 @@ def placed_as(folder: Path, target: Path) -> Path | None:
     return path if all(numbered(path, number).exists() for number in numbers) else None
 
 
+def placed_with(folder: Path, settings: dict[str, Any]) -> bool:
+    """Return whether these settings would add the same to the frames of a result that is placed.
+
+    To numbered pictures nothing is added.
+    """
+    known = _read(folder)
+    if known is None or known["pictures"] is not None:
+        return True
+    return bool(known.get("settings", settings) == settings)
+
+
 def half_placed_as(folder: Path, target: Path) -> Path | None:
     """Return the pattern of numbered pictures that a run was killed placing; None without."""
     known = _read(folder)
@@ -64,6 +81,6 @@ def half_placed_as(folder: Path, target: Path) -> Path | None:
 def _read(folder: Path) -> dict[str, Any] | None:
     with suppress(OSError, ValueError):
         known = json.loads((folder / PLACING).read_text("utf-8"))
-        if isinstance(known, dict) and known.keys() == {"film", "pictures", "name", "done"}:
+        if isinstance(known, dict) and known.keys() >= _KEYS:
             return known
     return None

@@ -26,7 +26,7 @@ from stream_dream.film.job import (
 )
 from stream_dream.film.joining import joined
 from stream_dream.film.measuring import fastest_count, sample_of
-from stream_dream.film.placing import PLACING, place_result, placed_as
+from stream_dream.film.placing import PLACING, place_result, placed_as, placed_with
 from stream_dream.film.plan import Chunk, Plan
 from stream_dream.film.planning import frames_in, plan_of
 from stream_dream.film.reading import Excerpt
@@ -36,11 +36,11 @@ from stream_dream.film.watcher import FilmSummary, Watcher
 from stream_dream.film_settings import FilmSettings
 from stream_dream.media.completion import Completion
 from stream_dream.media.picture import READABLE_PICTURES
-from stream_dream.media.sound import Soundtrack
+from stream_dream.media.sound import Soundtrack, check_sound
 from stream_dream.media.source import VideoSource
 from stream_dream.media.target import left_over
 from stream_dream.quiet import hushed
-from stream_dream.settings import DreamSettings, OutputSettings
+from stream_dream.settings import DreamSettings, OutputSettings, added_later
 
 
 class Run:
@@ -73,10 +73,12 @@ class Run:
             watcher: Who is told how it goes.
         """
         self.folder = folder_of(target)
-        self._overwrite, self._half = overwrite, half
+        self._overwrite, self._ours = overwrite, half
+        self._added = added_later(output)
         self._cluster, self._watcher = cluster, watcher
         self._source, self._target = source, target
         self._dream, self._output, self._film = dream, output, _batchable(film, dream)
+        self._sound = Soundtrack(source.path, source.start, source.end) if output.audio else None
         self._stages: dict[str, float] = {}
         self._retries = 0
         self._fps = 0.0
@@ -88,6 +90,8 @@ class Run:
         job = self._job(anew)
         plan, records = job.plan, finished(self.folder, job)
         placed = None if anew else placed_as(self.folder, self._target)
+        if placed and not placed_with(self.folder, self._added) and not missing(plan, records):
+            self._ours, placed = placed, None  # the chunks are joined anew, as it is wanted now
         if placed is None:
             try:
                 records = self._check(plan, records)
@@ -101,7 +105,9 @@ class Run:
             except (KeyboardInterrupt, Interrupted):
                 raise Interrupted(f"interrupted: {self._kept(job, anew)}") from None
             except StreamDreamError as error:
-                raise type(error)(f"{error}; {self._kept(job, anew)}") from error
+                failure = type(error)(f"{error}; {self._kept(job, anew)}")
+                failure.exit_code = error.exit_code
+                raise failure from error
         notes = [plan.shortfall, left_over(placed, plan.frames)]
         return FilmSummary(
             target=placed,
@@ -134,6 +140,7 @@ class Run:
 
     def _prepare(self) -> None:
         with self._stage("prepare"):
+            check_sound(self._sound, self._target)
             spread = self._film.workers != 1 or self._cluster is not None
             try_dream(self._dream, apart=spread)
 
@@ -257,7 +264,7 @@ class Run:
     def _join(self, plan: Plan) -> Path:
         """Make the final file, and give it its name; return the one that it has got."""
         self._watcher.joining()
-        info, source = self._source.info, self._source
+        info = self._source.info
         size, pixel_aspect = written_shape(info, self._output)
         completion = Completion(
             self._target,
@@ -265,13 +272,13 @@ class Run:
             fps=info.fps,
             pixel_aspect=pixel_aspect,
             crf=self._output.crf,
-            sound=Soundtrack(source.path, source.start, source.end) if self._output.audio else None,
+            sound=self._sound,
         )
         try:
             encoded = joined(self.folder, plan, completion.format, info.fps)
             made = completion.make(encoded, plan.frames, room=self.folder)
-            goal, overwrite = self._half or self._target, self._overwrite or self._half is not None
-            placed = place_result(self.folder, made, goal, overwrite=overwrite)
+            goal, overwrite = self._ours or self._target, self._overwrite or self._ours is not None
+            placed = place_result(self.folder, made, goal, self._added, overwrite=overwrite)
         except OSError as error:
             raise SinkError(f"{self._target} could not be written: {error.strerror}") from error
         if placed != goal:

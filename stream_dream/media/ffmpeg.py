@@ -15,7 +15,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-from stream_dream.errors import DiskFull, SinkError, StreamDreamError
+from stream_dream.errors import ConversionError, DiskFull, SinkError, StreamDreamError
 from stream_dream.priority import step_back
 
 PATIENCE = 120.0
@@ -158,7 +158,10 @@ class FFmpeg:
 
     def _error(self) -> SinkError:
         reason = self.reason()
-        return DiskFull(reason) if reason.endswith(_FULL) else SinkError(reason)
+        if reason.endswith(_FULL):
+            return DiskFull(reason)
+        outside = self._hung or self._process.returncode < 0 or reason.endswith(_DISK_ERRORS)
+        return SinkError(reason) if outside else ConversionError(reason)
 
     def reason(self) -> str:
         """Say in one line why it ended: what a user can mend first, else its first complaint."""
@@ -171,7 +174,7 @@ class FFmpeg:
         if self._process.returncode < 0:
             return f"ffmpeg was ended by {signal.Signals(-self._process.returncode).name}"
         if self._lines:
-            return "ffmpeg: " + re.sub(r"^\[[^]]* @ 0x\w+\] ", "", self._lines[0])
+            return "ffmpeg: " + re.sub(r"^(\[[^]]* @ 0x\w+\] )+", "", self._lines[0])
         return f"ffmpeg ended with code {self._process.returncode} and said nothing"
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 from stream_dream.media.ffmpeg import run
 from stream_dream.media.fitting import Compression
 from stream_dream.media.formats import Format
-from stream_dream.media.sound import Soundtrack, sound_arguments
+from stream_dream.media.sound import Soundtrack, first_that_works, ways_to_add
 
 GIF_FPS = 50
 """The fastest that viewers play: they take delays below 2/100 s for 10/100 s."""
@@ -54,11 +54,21 @@ def finish_film(
         picture: What becomes of the picture: arguments of ffmpeg.
         seconds: How long ffmpeg may take.
     """
-    given, taken = sound_arguments(sound, made, longest)
     start = ["-movflags", "+faststart"] if made.muxer in ("mp4", "mov") else []
     mapped = ["-map", "0:v:0", *picture, "-map_chapters", "-1"]
-    command = [*encoded.given, *given, *mapped, *taken, *start]
-    run([*command, "-f", made.muxer, "-y", str(final)], seconds)
+    end = [*start, "-f", made.muxer, "-y", str(final)]
+    ways = ways_to_add(sound, made, longest)
+    if sound is None or not ways:
+        run([*encoded.given, *mapped, *end], seconds)
+        return
+    first_that_works(
+        sound,
+        ways,
+        lambda way: run(
+            [*encoded.given, *way.given, *mapped, "-map", f"1:{way.stream}", *way.taken, *end],
+            seconds,
+        ),
+    )
 
 
 # A palette of colours counted in steps of four levels is as good (mean squared error 89.2 instead

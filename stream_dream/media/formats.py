@@ -52,7 +52,8 @@ class Format:
         film: True for films: they are 4:2:0 with even sides, keep the shape of a pixel and may
             have sound. False for GIF, WebP and PNG: encoded without loss and converted at the end.
         copied_sound: Codecs of sound that are taken over as they are.
-        sound_encoder: Arguments of the encoder for any other sound.
+        sound_encoders: Arguments of the encoder for any other sound: ways to try one after the
+            other.
     """
 
     muxer: str
@@ -60,14 +61,19 @@ class Format:
     reordered: int = 0
     film: bool = False
     copied_sound: frozenset[str] = frozenset()
-    sound_encoder: tuple[str, ...] = ()
+    sound_encoders: tuple[tuple[str, ...], ...] = ()
 
 
-_AAC = ("-c:a", "aac")  # its default is 64 kb/s a channel
-_OPUS = ("-c:a", "libopus", "-af", "aformat=channel_layouts=7.1|5.1|quad|stereo|mono")
-"""libopus refuses layouts such as 5.1(side), which is what a film's 5.1 often is."""
+# The nearest layout that every encoder takes. libopus refuses others, such as 5.1(side), which is
+# what a film's 5.1 often is; flac writes them as if they were these; aac refuses those with height.
+_NEAREST = ("-af", "aformat=channel_layouts=7.1|6.1|5.1|5.0|quad|3.0|stereo|mono")
+# Of nine channels nobody knows where they belong. Two are better than none.
+_FIRST_TWO = ("-af", "pan=stereo|c0=c0|c1=c1")
 
-_FLAC = ("-c:a", "flac")
+# Its default is 64 kb/s a channel.
+_AAC = (("-c:a", "aac"), ("-c:a", "aac", *_NEAREST), ("-c:a", "aac", *_FIRST_TWO))
+_OPUS = (("-c:a", "libopus", *_NEAREST), ("-c:a", "libopus", *_FIRST_TWO))
+_FLAC = (("-c:a", "flac", *_NEAREST), ("-c:a", "flac", *_FIRST_TWO))
 
 _MP4_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
 _MOV_SOUND = _MP4_SOUND | {"pcm_s16le", "pcm_s24le"}

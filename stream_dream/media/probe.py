@@ -37,6 +37,21 @@ _SHORTEST_DELAY, _BROWSERS_DELAY = 0.01, 0.1
 """Browsers show a picture that an animation means for 1/100 s or less for 1/10 s."""
 
 
+_SPECIAL_AUDIO = frozenset(
+    {
+        "comment",
+        "visual impaired",
+        "hearing impaired",
+        "descriptions",
+        "clean effects",
+        "non-diegetic",
+        "karaoke",
+        "dependent",
+    }
+)
+"""ffmpeg's names of what sound is for that only some want to hear, or only beside another."""
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """What a file says of itself.
@@ -58,7 +73,9 @@ class Probe:
         transparent: True if pictures have an alpha channel.
         video_start: When the picture starts.
         video_end: When the picture ends, where the file tells that (Matroska); else None.
-        audio: The codec of the first sound stream, like ``aac``; None if there is none.
+        audio: The codec of the sound stream that players begin with, like ``aac``; None if there
+            is no sound.
+        audio_stream: The number of that stream in the file.
         thumbnail: The first picture, ``THUMBNAIL`` pixels wide and high, uint8 RGB, untagged YUV
             taken for BT.601; None where it was not asked for or cannot be decoded.
     """
@@ -78,6 +95,7 @@ class Probe:
     video_start: float = 0.0
     video_end: float | None = None
     audio: str | None = None
+    audio_stream: int = 0
     thumbnail: Image8 | None = None
 
     @property
@@ -223,7 +241,8 @@ def parse(report: str) -> Probe:
         return Probe()
     origin = _number(r"^  Duration: .*start: (-?[\d.]+)", head) or 0.0
     video = next((s for s in streams if ": Video:" in s and "(attached pic)" not in s), "")
-    audio = next((s for s in streams if ": Audio:" in s), "")
+    sounds = [s for s in streams if ": Audio:" in s]
+    audio = min(sounds, key=_audio_rank, default="")
     end = _clock(r"^ +DURATION(?:-\w+)? +: ([\d:.]+)", video)
     turn = _number(r"[Dd]isplay ?[Mm]atrix: rotation of (-?[\d.]+) degrees", video)
     pixels, details, size = _pictures(video)
@@ -244,7 +263,21 @@ def parse(report: str) -> Probe:
         video_start=max(0.0, (_number(r", start (-?[\d.]+)", video) or 0.0) - origin),
         video_end=None if end is None else end - origin,
         audio=_word(r": Audio: (\w+)", audio),
+        audio_stream=_stream_number(audio) if audio else 0,
     )
+
+
+def _stream_number(stream: str) -> int:
+    """Return the number that a stream's description begins with, as in ``1[0x2](eng): Audio``."""
+    return int(re.split(r"\D", stream, maxsplit=1)[0])
+
+
+def _audio_rank(stream: str) -> tuple[bool, bool, int]:
+    """Rank sound streams: default ones first, then those for everybody, then by number."""
+    roles = re.search(r"((?: \([a-z -]+\))*)\s*$", stream.splitlines()[0])
+    given = re.findall(r"\(([a-z -]+)\)", roles[1]) if roles else []
+    special = not _SPECIAL_AUDIO.isdisjoint(given)
+    return "default" not in given, special, _stream_number(stream)
 
 
 def _pictures(stream: str) -> tuple[str, str, tuple[int, int]]:

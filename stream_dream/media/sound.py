@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from stream_dream.media.formats import Format
+from stream_dream.errors import ConversionError, SinkError
+from stream_dream.media.ffmpeg import run
+from stream_dream.media.formats import Format, format_of
 from stream_dream.media.probe import probe
+
+# A second or two of most codecs. Fewer are tried where no more come in so many seconds.
+_TRIED_PACKETS = 100
+_TRIED_SECONDS = 300.0
+# Damage leaves gaps, as in any player. Only sound of which next to nothing can be decoded is given
+# up; ffmpeg itself gives up sound that is damaged for the greater part.
+_PATIENT = ("-max_error_rate", "0.99")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +26,7 @@ class Soundtrack:
     """The sound of a file, from the moment that the picture starts with.
 
     Attributes:
-        path: The file; its first sound stream is taken. A file without sound is fine.
+        path: The file; its default sound stream is taken. A file without sound is fine.
         start: Seconds from the file's first picture.
         end: Seconds from the file's first picture; None for all of the sound.
     """
@@ -24,10 +36,22 @@ class Soundtrack:
     end: float | None = None
 
 
-def sound_arguments(
-    track: Soundtrack | None, made: Format, longest: float | None
-) -> tuple[list[str], list[str]]:
-    """Return ffmpeg's arguments to read a soundtrack as its second input, and what to do with it.
+class Way(NamedTuple):
+    """One way to add a soundtrack to a picture, as ffmpeg is told it.
+
+    Attributes:
+        given: Arguments of the input.
+        stream: The number of the stream in the input.
+        taken: Arguments of the output, without those that map the stream.
+    """
+
+    given: tuple[str, ...]
+    stream: int
+    taken: tuple[str, ...]
+
+
+def ways_to_add(track: Soundtrack | None, made: Format, longest: float | None) -> list[Way]:
+    """Return the ways to add a soundtrack to a film, the best one first.
 
     Sound stays where it was beside the source's pictures, to the sample: what is copied keeps its
     time stamps. Copying begins with the first whole packet behind ``start`` and may end one packet
@@ -39,22 +63,76 @@ def sound_arguments(
         longest: Seconds behind which the sound is cut; None to leave it whole.
 
     Returns:
-        The arguments of the input and those of the output, both empty where there is no sound.
+        The ways; none where there is no sound.
+
+    Raises:
+        SinkError: The file of the soundtrack cannot be read any more.
     """
     if track is None or not made.film:
-        return [], []
+        return []
     source = probe(track.path)
+    if not source.container:
+        raise SinkError(f"{track.path} cannot be read any more, and so has no sound: bring it back")
     if source.audio is None:
-        return [], []
+        return []
     # ffmpeg counts from the file's first time stamp, we from its first picture.
     start = source.video_start + track.start
     lengths = [longest, None if track.end is None else track.end - track.start]
     known = [length for length in lengths if length is not None]
     given = ["-ss", f"{start:.6f}"] if start > 0 else []
     given += ["-t", f"{min(known):.6f}"] if known else []
-    copied = source.audio in made.copied_sound
-    codec = ["-c:a", "copy"] if copied else [*made.sound_encoder]
-    if copied and start > 0:
-        # Else packets from the key frame before it are kept; Matroska would delay the picture.
-        codec += ["-copypriorss", "0"]
-    return [*given, "-i", str(track.path.absolute())], ["-map", "1:a:0", *codec]
+    given += ["-i", str(track.path.absolute())]
+    # With a start, packets from the key frame before it are kept else; Matroska would delay the
+    # picture.
+    copied = ("-c:a", "copy", *(("-copypriorss", "0") if start > 0 else ()))
+    copies = [copied] if source.audio in made.copied_sound else []
+    taken = [*copies, *made.sound_encoders]
+    return [Way(tuple(given), source.audio_stream, (*_PATIENT, *way)) for way in taken]
+
+
+def first_that_works(
+    track: Soundtrack, ways: Sequence[Way], attempt: Callable[[Way], None]
+) -> None:
+    """Attempt one way to add a soundtrack after the other, until one works.
+
+    Args:
+        track: The soundtrack.
+        ways: The ways; at least one.
+        attempt: Runs ffmpeg. It raises ``ConversionError`` where another way may work.
+
+    Raises:
+        SinkError: None works, or the disk fails.
+    """
+    failures = []
+    for way in ways:
+        try:
+            return attempt(way)
+        except ConversionError as error:
+            failures.append(error)
+    raise SinkError(
+        f"the sound of {track.path} can be neither copied nor converted ({failures[0]}): leave it "
+        "out with --no-audio"
+    ) from failures[0]
+
+
+def check_sound(track: Soundtrack | None, target: Path) -> None:
+    """Try to add a soundtrack to a film that is still to be made, with a few packets of it.
+
+    Args:
+        track: The soundtrack; None for none.
+        target: The name of the film.
+
+    Raises:
+        SinkError: It cannot be done.
+    """
+    made = format_of(target)
+    ways = ways_to_add(track, made, _TRIED_SECONDS)
+    if track is None or not ways:
+        return
+    end = ("-frames:a", str(_TRIED_PACKETS), "-f", made.muxer, "-y", os.devnull)
+    try:
+        first_that_works(
+            track, ways, lambda way: run([*way.given, "-map", f"0:{way.stream}", *way.taken, *end])
+        )
+    except SinkError as error:
+        raise SinkError(str(error), exit_code=2) from error
