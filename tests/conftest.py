@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import synthetic
+from gates import Gate
 
 from stream_dream import cli
 from stream_dream.settings import DreamSettings, validated
@@ -40,6 +41,21 @@ def tiny() -> Callable[..., DreamSettings]:
         return validated(DreamSettings, {**small, "jitter": 4, "cadence": 1, **values})
 
     return make
+
+
+@pytest.fixture
+def hold(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Gate]]:
+    """Return a function that holds chunks of a film until the gate it returns is opened."""
+    with pytest.MonkeyPatch.context() as patch:
+        made: list[Gate] = []
+
+        def at(*chunks: int) -> Gate:
+            made.append(Gate(tmp_path_factory.mktemp("gate") / "gate", chunks, patch))
+            return made[-1]
+
+        yield at
+        for gate in made:
+            gate.open()
 
 
 @pytest.fixture
