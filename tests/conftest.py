@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -44,18 +44,9 @@ def tiny() -> Callable[..., DreamSettings]:
 
 
 @pytest.fixture
-def hold(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Gate]]:
-    """Return a function that holds chunks of a film until the gate it returns is opened."""
-    with pytest.MonkeyPatch.context() as patch:
-        made: list[Gate] = []
-
-        def at(*chunks: int) -> Gate:
-            made.append(Gate(tmp_path_factory.mktemp("gate") / "gate", chunks, patch))
-            return made[-1]
-
-        yield at
-        for gate in made:
-            gate.open()
+def gate(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """Return a gate that can hold the chunks of a film."""
+    return Gate(tmp_path_factory.mktemp("gate"), monkeypatch)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -18,13 +18,13 @@ SECONDS = 300
 # once. What nobody feeds any more ends, as ffmpeg does.
 _PROGRAM = """#!{python} -ISE
 import os, re, select, sys
-folder, held = {folder!r}, {held!r}
 chunk = re.search(r"/([0-9]{{6}})[.][0-9a-f]+[.]part$", sys.argv[-1])
-if chunk and int(chunk[1]) in held:
-    open(os.path.join(folder, "waits-" + chunk[1]), "w").close()
+held = os.path.join({folder!r}, "held-" + chunk[1]) if chunk else ""
+if os.path.exists(held):
+    open(os.path.join({folder!r}, "waits-" + chunk[1]), "w").close()
     feed = select.poll()
     feed.register(0, 0)
-    while not os.path.exists(os.path.join(folder, "open")):
+    while os.path.exists(held):
         if feed.poll(10):
             sys.exit("nobody feeds it any more")
 os.execv({ffmpeg!r}, [{ffmpeg!r}, *sys.argv[1:]])
@@ -32,33 +32,43 @@ os.execv({ffmpeg!r}, [{ffmpeg!r}, *sys.argv[1:]])
 
 
 class Gate:
-    """Keeps chunks of a film from being finished until it is opened.
+    """Keeps chunks of films from being finished while it is closed for them.
 
-    It stands in for the ffmpeg that encodes them, also in processes that are started later. A few
-    frames of a chunk are dreamed; they wait in the pipe to the encoder.
+    It stands in for the ffmpeg that encodes them, in all processes that are started later, too. A
+    few frames of a chunk are dreamed; they wait in the pipe to the encoder.
     """
 
-    def __init__(
-        self, folder: Path, chunks: Collection[int], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Hold these chunks, from now on."""
-        self._folder, self._chunks = folder, set(chunks)
-        folder.mkdir()
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Set up a gate, which is open, in a folder of its own."""
+        self._folder = folder
         program = folder / "ffmpeg"
         ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
-        filled = {"python": sys.executable, "folder": str(folder), "ffmpeg": ffmpeg}
-        program.write_text(_PROGRAM.format(held=self._chunks, **filled))
+        made = _PROGRAM.format(python=sys.executable, folder=str(folder), ffmpeg=ffmpeg)
+        program.write_text(made)
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
         monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(program))
 
     @property
+    def is_open(self) -> bool:
+        """True if nothing is held."""
+        return not list(self._folder.glob("held-*"))
+
+    @property
     def waiting(self) -> set[int]:
-        """The chunks that have come to the gate."""
+        """The chunks that have come to the gate since it was closed."""
         return {int(path.name.rpartition("-")[2]) for path in self._folder.glob("waits-*")}
+
+    def hold(self, *chunks: int) -> None:
+        """Close it for chunks, by number."""
+        for path in self._folder.glob("waits-*"):
+            path.unlink()
+        for chunk in chunks:
+            (self._folder / f"held-{chunk:06d}").touch()
 
     def open(self) -> None:
         """Hold nothing any more."""
-        (self._folder / "open").touch()
+        for path in self._folder.glob("held-*"):
+            path.unlink()
 
 
 def wait_for(reached: Callable[[], object]) -> None:

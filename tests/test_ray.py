@@ -73,9 +73,10 @@ def test_ray_on_this_machine_makes_the_same_film(
 
 
 def test_a_stopped_film_is_kept_and_goes_on_without_ray(
-    start: Callable[..., Command], hold: Callable[..., Gate], film: Film, tmp_path: Path
+    start: Callable[..., Command], gate: Gate, film: Film, tmp_path: Path
 ) -> None:
-    target, gate = tmp_path / "film.mp4", hold(0, 2)
+    target = tmp_path / "film.mp4"
+    gate.hold(0, 2)
     command = start(film, target)
     wait_for(lambda: gate.waiting == {0, 2})
     command.stop(signal.SIGTERM)  # as systemd and timeout do: Ray gets it, too
@@ -92,9 +93,9 @@ def test_a_stopped_film_is_kept_and_goes_on_without_ray(
 
 
 def test_a_second_ctrl_c_leaves_no_process(
-    start: Callable[..., Command], hold: Callable[..., Gate], film: Film, tmp_path: Path
+    start: Callable[..., Command], gate: Gate, film: Film, tmp_path: Path
 ) -> None:
-    hold(0, 2)
+    gate.hold(0, 2)
     command = start(film, tmp_path / "film.mp4", workers=1, batch=2)
     command.wait_until_dreaming()
     command.process.send_signal(signal.SIGINT)
@@ -105,9 +106,9 @@ def test_a_second_ctrl_c_leaves_no_process(
 
 
 def test_workers_end_with_a_render_that_is_killed(
-    start: Callable[..., Command], hold: Callable[..., Gate], film: Film, tmp_path: Path
+    start: Callable[..., Command], gate: Gate, film: Film, tmp_path: Path
 ) -> None:
-    hold(0)
+    gate.hold(0)
     command = start(film, tmp_path / "film.mp4", workers=1)
     command.wait_until_dreaming()
     command.process.kill()
