@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from gates import SECONDS
+from waiting import SECONDS
 
 
 class Command:

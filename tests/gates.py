@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import stat
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import imageio_ffmpeg
 import pytest
 
-SECONDS = 300
-"""A busy machine may take its time; what hangs has to be noticed."""
-
-# It stands in for ffmpeg. Isolated from the environment and without site-packages it starts at
-# once. What nobody feeds any more ends, as ffmpeg does.
+# It stands in for ffmpeg, and ends with whoever has started it, as ffmpeg does. Isolated from the
+# environment and without site-packages it starts at once.
 _PROGRAM = """#!{python} -ISE
-import os, re, select, sys
+import os, re, sys, time
 chunk = re.search(r"/([0-9]{{6}})[.][0-9a-f]+[.]part$", sys.argv[-1])
 held = os.path.join({folder!r}, "held-" + chunk[1]) if chunk else ""
 if os.path.exists(held):
+    parent = os.getppid()
     open(os.path.join({folder!r}, "waits-" + chunk[1]), "w").close()
-    feed = select.poll()
-    feed.register(0, 0)
     while os.path.exists(held):
-        if feed.poll(10):
-            sys.exit("nobody feeds it any more")
+        if os.getppid() != parent:
+            sys.exit("nobody needs it any more")
+        time.sleep(0.01)
 os.execv({ffmpeg!r}, [{ffmpeg!r}, *sys.argv[1:]])
 """
 
@@ -69,11 +64,3 @@ class Gate:
         """Hold nothing any more."""
         for path in self._folder.glob("held-*"):
             path.unlink()
-
-
-def wait_for(reached: Callable[[], object]) -> None:
-    """Return when something has come about; that it hangs is an error."""
-    late = time.monotonic() + SECONDS
-    while not reached():
-        assert time.monotonic() < late
-        time.sleep(0.01)

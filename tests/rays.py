@@ -12,7 +12,7 @@ from typing import Any
 import films
 import pytest
 from filelock import FileLock
-from gates import SECONDS
+from waiting import SECONDS
 
 from stream_dream.film.film import render_film
 from stream_dream.film.watcher import FilmSummary

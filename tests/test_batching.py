@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import synthetic
+from waiting import wait_for
 
 from stream_dream.dream.ascent import Ascended, Ascent, Start
 from stream_dream.dream.batching import BatchedAscent
@@ -70,9 +70,7 @@ def dream_batched(
 
 def wait_until(count: int, batched: BatchedAscent) -> None:
     """Return as soon as that many calls wait, no more and no fewer."""
-    deadline = time.monotonic() + SECONDS
-    while len(batched._waiting) != count and time.monotonic() < deadline:
-        time.sleep(0.005)
+    wait_for(lambda: len(batched._waiting) == count)
 
 
 class Recorded(Ascent):

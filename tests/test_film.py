@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 from commands import Command
 from filelock import FileLock
-from gates import SECONDS, Gate, wait_for
+from gates import Gate
+from waiting import SECONDS, wait_for
 
 from stream_dream import progress
 from stream_dream.errors import (

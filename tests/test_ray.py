@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 from commands import Command
-from gates import Gate, wait_for
+from gates import Gate
 from rays import CHUNK, PIECES, Film, checksums, only_ray
+from waiting import wait_for
 
 from stream_dream.errors import SettingsError, SourceError
 from stream_dream.film.cluster.connection import Cluster, ClusterLost

@@ -14,8 +14,9 @@ import clips
 import films
 import numpy as np
 import pytest
-from gates import SECONDS, Gate
+from gates import Gate
 from rays import CHUNK, PIECES, Film, checksums, only_ray
+from waiting import SECONDS
 
 from stream_dream.film.cluster.connection import Cluster
 from stream_dream.film.cluster.sending import unseen
