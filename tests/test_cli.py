@@ -185,6 +185,7 @@ def test_a_warning_is_one_line_on_stderr(
     assert one_line(err) == "stream-dream: warning: a.mp4 ends early"
 
 
+@pytest.mark.stops
 def test_a_terminal_gets_a_bar_that_moves_while_stderr_is_held_back() -> None:
     code = (
         "from fractions import Fraction\n"
@@ -344,6 +345,7 @@ def signalled(body: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+@pytest.mark.stops
 def test_a_second_ctrl_c_is_not_taken_for_the_first() -> None:
     body = (
         "try:\n"
@@ -358,6 +360,7 @@ def test_a_second_ctrl_c_is_not_taken_for_the_first() -> None:
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_ctrl_c_twice_ends_a_call_that_python_cannot_interrupt() -> None:
     body = (
         "def twice():\n"
@@ -370,6 +373,7 @@ def test_ctrl_c_twice_ends_a_call_that_python_cannot_interrupt() -> None:
     assert signalled(body) == (130, "stream-dream: stopped\n")
 
 
+@pytest.mark.stops
 def test_a_closed_terminal_ends_in_good_order() -> None:
     body = (
         "try:\n"
@@ -381,6 +385,7 @@ def test_a_closed_terminal_ends_in_good_order() -> None:
     assert signalled(body) == (130, "kept\nstream-dream: stopped\n")
 
 
+@pytest.mark.stops
 def test_an_early_ctrl_c_shows_no_traceback() -> None:
     code = (
         "import os, runpy, signal, sys\n"

@@ -150,6 +150,7 @@ def test_every_format_can_be_joined(tiny: Make, source: Path, tmp_path: Path, na
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_a_stopped_film_goes_on_where_it_was(tiny: Make, source: Path, tmp_path: Path) -> None:
     one = in_one_piece(source, tmp_path / "one.mp4", tiny())
     target = tmp_path / "film.mp4"
@@ -426,6 +427,7 @@ def test_the_folder_is_kept_on_request(tiny: Make, source: Path, tmp_path: Path)
 
 @pytest.mark.real
 @pytest.mark.parametrize("name", ["film.mp4", "%03d.png"])
+@pytest.mark.stops
 def test_a_run_killed_while_it_places_the_result(
     tiny: Make, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -561,6 +563,7 @@ def test_a_chunk_that_fails_keeps_the_others(
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_a_source_that_changes_is_noticed(
     tiny: Make, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -732,6 +735,7 @@ def killing(stopping: BaseException | None = None, note: Callable[[str], None] =
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_a_worker_that_is_killed_is_replaced(
     gate: Gate, network: Path, source: Path, tmp_path: Path
 ) -> None:
@@ -757,6 +761,7 @@ def test_a_worker_that_is_killed_is_replaced(
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_a_crew_that_is_broken_ends(
     gate: Gate, network: Path, source: Path, tmp_path: Path
 ) -> None:
@@ -773,6 +778,7 @@ def test_a_crew_that_is_broken_ends(
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_a_film_is_not_dreamed_on_when_it_is_stopped_at_once(
     gate: Gate, tiny: Make, source: Path, tmp_path: Path
 ) -> None:
@@ -820,6 +826,7 @@ def start() -> Iterator[Callable[..., Command]]:
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_what_is_killed_goes_on(
     gate: Gate, start: Callable[..., Command], network: Path, source: Path, tmp_path: Path
 ) -> None:
@@ -855,6 +862,7 @@ def test_what_is_killed_goes_on(
 
 @pytest.mark.real
 @pytest.mark.parametrize("twice", [False, True])
+@pytest.mark.stops
 def test_a_stopped_command_leaves_no_process(
     gate: Gate,
     start: Callable[..., Command],
@@ -903,6 +911,7 @@ def test_the_plan_is_shown(
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_whose_worker_was_killed_is_known(
     gate: Gate, network: Path, source: Path, tmp_path: Path
 ) -> None:

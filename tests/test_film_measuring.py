@@ -23,6 +23,8 @@ from stream_dream.film.records import Record
 from stream_dream.media.source import VideoSource
 from stream_dream.settings import DreamSettings, validated
 
+pytestmark = pytest.mark.stops
+
 _FRAME_SECONDS, _START_SECONDS, _WARM_UP = 0.03, 0.3, 4
 
 

@@ -19,6 +19,8 @@ from stream_dream.film.cluster.hiring import Hired, Staff
 from stream_dream.film.cluster.shares import Share
 from stream_dream.film_settings import FilmSettings
 
+pytestmark = pytest.mark.stops
+
 pytest.importorskip("ray", reason="Ray is not installed: it is in the extra test")
 
 

@@ -18,6 +18,8 @@ from stream_dream.live import camera as module
 from stream_dream.live.camera import Camera
 from stream_dream.live.feeds import Ended, Feed
 
+pytestmark = pytest.mark.stops
+
 
 class _Steady:
     """Gives numbered pictures until it is told what else to do."""

@@ -23,6 +23,8 @@ from stream_dream.live_settings import LiveParameters, LiveSettings
 from stream_dream.settings import DreamSettings
 from stream_dream.tone import room_of
 
+pytestmark = pytest.mark.stops
+
 
 class _Camera:
     """Gives one picture after the other, each when it is asked to."""

@@ -17,7 +17,7 @@ from stream_dream.live.camera import Camera
 from stream_dream.live.feeds import Feed, feed_opener
 from stream_dream.live_settings import LiveSettings
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.stops]
 
 
 def free_port(kind: socket.SocketKind) -> int:

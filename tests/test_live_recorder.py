@@ -217,6 +217,7 @@ def failed(recorder: Recorder) -> str:
     return recorder.problem
 
 
+@pytest.mark.stops
 def test_it_ends_before_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = started(tmp_path / "show.mkv")
     usage = namedtuple("usage", "total used free")
@@ -226,6 +227,7 @@ def test_it_ends_before_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.Mon
     assert "Duration: 00:00:0" in clips.report(recorder.files[0])  # it was completed
 
 
+@pytest.mark.stops
 def test_what_a_dead_ffmpeg_has_written_is_kept(tmp_path: Path) -> None:
     recorder = started(tmp_path / "show.mkv")
     os.kill(children(os.getpid())[0], signal.SIGKILL)
@@ -235,6 +237,7 @@ def test_what_a_dead_ffmpeg_has_written_is_kept(tmp_path: Path) -> None:
     assert frames_of(recorder.files[0])
 
 
+@pytest.mark.stops
 def test_a_removed_folder_ends_the_recording(tmp_path: Path) -> None:
     (tmp_path / "usb").mkdir()
     recorder = started(tmp_path / "usb" / "show.mkv")
@@ -243,6 +246,7 @@ def test_a_removed_folder_ends_the_recording(tmp_path: Path) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_a_show_never_waits_for_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_CLOSE_SECONDS", 0.3)
     recorder = started(tmp_path / "show.mkv", (320, 240))
@@ -334,6 +338,7 @@ sys.stdin.read()
 
 @pytest.mark.real
 @pytest.mark.parametrize("seconds", [3.1, 3.9, 6.7])
+@pytest.mark.stops
 def test_a_kill_takes_two_seconds_at_most(tmp_path: Path, seconds: float) -> None:
     folder = tmp_path / "films"
     folder.mkdir()

@@ -24,6 +24,8 @@ from stream_dream.live.status import LiveStatus
 from stream_dream.live_settings import LiveSettings
 from stream_dream.settings import DreamSettings
 
+pytestmark = pytest.mark.stops
+
 
 class _Eyes:
     """A view that remembers what it was shown."""

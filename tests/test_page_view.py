@@ -147,6 +147,7 @@ def test_the_snapshot_is_exact(view: WebView, client: httpx.Client) -> None:
     np.testing.assert_array_equal(read, image)
 
 
+@pytest.mark.stops
 def test_the_seventeenth_who_watches_is_told(view: WebView, client: httpx.Client) -> None:
     with ExitStack() as stack:
         for _ in range(site.MOST_STREAMS):
@@ -387,6 +388,7 @@ def test_no_message_breaks_anything(
         assert client.get("/healthz").status_code == 200
 
 
+@pytest.mark.stops
 def test_too_many_messages_are_answered_once(
     view: WebView, controls: Controls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -411,6 +413,7 @@ def test_a_message_that_is_too_long_ends_that_page_alone(view: WebView) -> None:
         told(other, "parameters")
 
 
+@pytest.mark.stops
 def test_clients_that_never_read_are_cut_off(
     controls: Controls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -455,6 +458,7 @@ def test_garbage_is_answered_and_forgotten(
     wait_for(lambda: len(view._server.server_state.connections) <= 1)
 
 
+@pytest.mark.stops
 def test_closing_ends_streams_pages_and_threads(controls: Controls, tmp_path: Path) -> None:
     view = WebView(("127.0.0.1", 0), controls, token=None, recordings=tmp_path)
     view.show(shows.plain(1), shows.STATUS)

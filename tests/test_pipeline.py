@@ -17,6 +17,8 @@ from stream_dream import priority
 from stream_dream.pipeline import Behind, ahead
 from stream_dream.priority import SpareTime
 
+pytestmark = pytest.mark.stops
+
 
 def threads() -> set[str]:
     return {thread.name for thread in threading.enumerate()} & {"ahead", "behind"}

@@ -73,6 +73,7 @@ def test_ray_on_this_machine_makes_the_same_film(
     assert not list(Path("/tmp/ray").glob(f"session_*_{command.process.pid}"))
 
 
+@pytest.mark.stops
 def test_a_stopped_film_is_kept_and_goes_on_without_ray(
     start: Callable[..., Command], gate: Gate, film: Film, tmp_path: Path
 ) -> None:
@@ -93,6 +94,7 @@ def test_a_stopped_film_is_kept_and_goes_on_without_ray(
     assert checksums(summary) == film.here(film.source, film.dream())
 
 
+@pytest.mark.stops
 def test_a_second_ctrl_c_leaves_no_process(
     start: Callable[..., Command], gate: Gate, film: Film, tmp_path: Path
 ) -> None:
@@ -106,6 +108,7 @@ def test_a_second_ctrl_c_leaves_no_process(
     assert command.left() == {}
 
 
+@pytest.mark.stops
 def test_workers_end_with_a_render_that_is_killed(
     start: Callable[..., Command], gate: Gate, film: Film, tmp_path: Path
 ) -> None:

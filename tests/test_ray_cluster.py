@@ -84,6 +84,7 @@ def pictures(folder: Path) -> list[Any]:
     return [read_picture(path).image.astype(int) for path in sorted(folder.glob("*.png"))]
 
 
+@pytest.mark.stops
 def test_a_worker_that_is_killed_has_two_shots_replaced(
     machines: SimpleNamespace, film: Film, tmp_path: Path
 ) -> None:
@@ -150,6 +151,7 @@ def test_what_is_shipped_gives_the_same_film(
     assert [path.name for path in tmp_path.glob("film*")] == ["film.mp4"]
 
 
+@pytest.mark.stops
 def test_a_source_that_vanishes_ends_the_work(
     machines: SimpleNamespace, film: Film, tmp_path: Path
 ) -> None:
@@ -179,6 +181,7 @@ def test_a_file_that_a_worker_does_not_see_is_named(
     assert "times" not in str(seen.value)
 
 
+@pytest.mark.stops
 def test_a_machine_that_dies_is_done_without(
     machines: SimpleNamespace, film: Film, tmp_path: Path
 ) -> None:

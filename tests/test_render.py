@@ -65,6 +65,7 @@ def test_frames_and_reports(tiny: Make, clip: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_the_result_does_not_depend_on_timing(
     tiny: Make, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +101,7 @@ def test_size_compare_and_range(tiny: Make, clip: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_an_interrupted_render_keeps_what_was_done(tiny: Make, clip: Path, tmp_path: Path) -> None:
     def stop(report: FrameReport) -> None:
         if report.index == 5:
@@ -113,6 +115,7 @@ def test_an_interrupted_render_keeps_what_was_done(tiny: Make, clip: Path, tmp_p
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_an_interruption_in_the_last_frames_keeps_them(
     tiny: Make, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,6 +174,7 @@ def test_any_name_will_do(
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_a_failing_encoder_ends_the_render(tiny: Make, clip: Path, tmp_path: Path) -> None:
     def kill(report: FrameReport) -> None:
         if report.index == 3:

@@ -293,6 +293,7 @@ def test_leftovers_of_a_crash_are_not_touched(tmp_path: Path) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_what_is_on_disk_can_be_played_after_a_crash(tmp_path: Path) -> None:
     sink = VideoSink(tmp_path / "a.mp4", size=(320, 240), fps=NTSC)
     for index in range(150):
@@ -356,6 +357,7 @@ def fail(path: Path, harm: Callable[[int], None]) -> str:
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "gif"])
+@pytest.mark.stops
 def test_killed_ffmpeg(tmp_path: Path, suffix: str) -> None:
     assert "SIGKILL" in fail(tmp_path / f"a.{suffix}", lambda pid: os.kill(pid, signal.SIGKILL))
 
@@ -374,6 +376,7 @@ def test_full_disk(tmp_path: Path, suffix: str) -> None:
         assert len(list(source)) >= 1
 
 
+@pytest.mark.stops
 def test_hung_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def freeze(pid: int) -> None:
         os.kill(pid, signal.SIGSTOP)
@@ -409,6 +412,7 @@ def test_nothing_to_keep(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.stops
 def test_ctrl_c_while_pictures_are_placed_leaves_no_mess(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -204,6 +204,7 @@ def test_a_step_is_carried_past_the_frames_that_were_shown_meanwhile() -> None:
     assert (x, y) == (21 - 2 * 2, 11)
 
 
+@pytest.mark.stops
 def test_a_frame_waits_where_too_many_have_gone_without_an_ascent() -> None:
     begun, let_go = threading.Event(), threading.Event()
 

@@ -103,6 +103,7 @@ def test_the_first_frame_fixes_the_size_made_even(view: VirtualCamera) -> None:
     assert camera.closed
 
 
+@pytest.mark.stops
 def test_the_newest_frame_wins_while_the_camera_is_busy(view: VirtualCamera) -> None:
     camera = begin(view, image(0))
     camera.wait_for(0)
