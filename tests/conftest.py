@@ -68,7 +68,7 @@ def run(
     monkeypatch.setattr(os, "_exit", exit_at_once)
     # A show logs to the standard error of its test, which is closed when another one logs.
     log = logging.getLogger("stream_dream.live")
-    monkeypatch.setattr(log, "handlers", log.handlers)
+    monkeypatch.setattr(log, "handlers", [*log.handlers])
     monkeypatch.setattr(log, "propagate", log.propagate)
     monkeypatch.setattr(log, "level", log.level)
 
