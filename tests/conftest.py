@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import synthetic
+from gates import Gate
 
 from stream_dream import cli
 from stream_dream.settings import DreamSettings, validated
@@ -43,6 +45,16 @@ def tiny() -> Callable[..., DreamSettings]:
 
 
 @pytest.fixture
+def gate(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Gate]:
+    """Return a gate that can hold the chunks of a film."""
+    made = Gate(tmp_path_factory.mktemp("gate"), monkeypatch)
+    yield made
+    made.open()
+
+
+@pytest.fixture
 def run(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
@@ -54,6 +66,11 @@ def run(
         raise SystemExit(code)
 
     monkeypatch.setattr(os, "_exit", exit_at_once)
+    # A show logs to the standard error of its test, which is closed when another one logs.
+    log = logging.getLogger("stream_dream.live")
+    monkeypatch.setattr(log, "handlers", [*log.handlers])
+    monkeypatch.setattr(log, "propagate", log.propagate)
+    monkeypatch.setattr(log, "level", log.level)
 
     def call(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["stream-dream", *arguments])

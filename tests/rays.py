@@ -12,6 +12,7 @@ from typing import Any
 import films
 import pytest
 from filelock import FileLock
+from waiting import SECONDS
 
 from stream_dream.film.film import render_film
 from stream_dream.film.watcher import FilmSummary
@@ -19,11 +20,7 @@ from stream_dream.film_settings import FilmSettings
 from stream_dream.settings import DreamSettings, OutputSettings, validated
 
 CHUNK = 30
-# Long enough to be killed in the middle of a chunk, and to be seen there.
-SLOW = 80
 PIECES = FilmSettings(chunk_seconds=CHUNK / 25)
-# A busy machine may take its time; one that hangs has to be noticed.
-SECONDS = 300
 
 
 def shared_folder(factory: pytest.TempPathFactory) -> Path:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
+from waiting import SECONDS
 
 from stream_dream.frame import Image8
 from stream_dream.live.controls import Controls
@@ -45,6 +46,18 @@ def plain(strength: float, *, shape: tuple[int, int] = (48, 64)) -> Image8:
     return image
 
 
+class Clock:
+    """Stands in for the module ``time``; its time passes only when a test says so."""
+
+    now = 100.0
+
+    def monotonic(self) -> float:
+        """Return the time in seconds."""
+        return self.now
+
+    perf_counter = monotonic
+
+
 @contextmanager
 def playing(view: View, controls: Controls) -> Iterator[None]:
     """Show 50 frames a second, coloured by the strength, from a thread of its own."""
@@ -64,4 +77,4 @@ def playing(view: View, controls: Controls) -> Iterator[None]:
         yield
     finally:
         ended.set()
-        thread.join(5)
+        thread.join(SECONDS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import synthetic
+from waiting import wait_for
 
 from stream_dream.dream.ascent import Ascended, Ascent, Start
 from stream_dream.dream.batching import BatchedAscent
@@ -70,9 +70,7 @@ def dream_batched(
 
 def wait_until(count: int, batched: BatchedAscent) -> None:
     """Return as soon as that many calls wait, no more and no fewer."""
-    deadline = time.monotonic() + SECONDS
-    while len(batched._waiting) != count and time.monotonic() < deadline:
-        time.sleep(0.005)
+    wait_for(lambda: len(batched._waiting) == count)
 
 
 class Recorded(Ascent):
@@ -202,6 +200,7 @@ def test_different_shapes_are_dreamed_in_turn(tiny: Make) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_shots_that_begin_later_join(tiny: Make) -> None:
     settings = tiny(schedule="rotate", octaves=3, octave_scale=1.5)
     shots = [shot(6, 0), shot(3, 1)]
@@ -229,6 +228,7 @@ def test_shots_that_begin_later_join(tiny: Make) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_who_fails_or_leaves_holds_nobody_up(tiny: Make) -> None:
     settings = tiny(warm_up=0)
     batched, ready = BatchedAscent(Ascent(settings), 3), threading.Barrier(3)
@@ -254,6 +254,7 @@ def test_who_fails_or_leaves_holds_nobody_up(tiny: Make) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_an_error_reaches_all_that_wait(tiny: Make) -> None:
     class Failing(Recorded):
         def ascend_all(self, starts: Sequence[Start], places: int = 1) -> list[Ascended]:
@@ -278,6 +279,7 @@ def test_an_error_reaches_all_that_wait(tiny: Make) -> None:
         assert len(dream_shot(dream, settings, shot(2, 0))) == 2
 
 
+@pytest.mark.stops
 def test_who_is_interrupted_while_waiting_holds_nobody_up(tiny: Make) -> None:
     settings = tiny(warm_up=0)
     ascent, entered = Recorded(settings), threading.Event()

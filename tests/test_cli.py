@@ -19,6 +19,7 @@ import pytest
 import synthetic
 import typer
 from pydantic import BaseModel, Field
+from waiting import SECONDS
 
 from stream_dream import stills
 from stream_dream.errors import Interrupted, NetworkError, SinkError, StreamDreamError
@@ -184,23 +185,26 @@ def test_a_warning_is_one_line_on_stderr(
     assert one_line(err) == "stream-dream: warning: a.mp4 ends early"
 
 
+@pytest.mark.stops
 def test_a_terminal_gets_a_bar_that_moves_while_stderr_is_held_back() -> None:
     code = (
         "from fractions import Fraction\n"
         "from stream_dream.frame import FrameReport, StreamInfo\n"
         "from stream_dream.progress import display\n"
         "from stream_dream.quiet import hushed\n"
-        "import os, time\n"
+        "import os, sys\n"
         "with display(quiet=False, as_json=False) as shown:\n"
         "    with hushed():\n"
         "        os.write(2, b'chatter')\n"
         "        shown.started(StreamInfo((4, 4), Fraction(25), frame_count=7))\n"
         "        shown.advanced(FrameReport(0, {}, 1.25, 1.0))\n"
-        "        time.sleep(0.3)\n"
+        "        sys.stdin.readline()\n"
         "        os._exit(0)\n"  # before anything is drawn anew
     )
     master, slave = pty.openpty()
-    with subprocess.Popen([sys.executable, "-c", code], stdout=slave, stderr=slave) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=slave, stderr=slave
+    ) as process:
         os.close(slave)
         shown = b""
         while True:
@@ -211,6 +215,8 @@ def test_a_terminal_gets_a_bar_that_moves_while_stderr_is_held_back() -> None:
             if not data:
                 break
             shown += data
+            if b"loss 1.25" in shown and process.stdin is not None:
+                process.stdin.close()  # all is there: it may end
     os.close(master)
     assert process.returncode == 0
     assert b"preparing the network" in shown
@@ -325,27 +331,28 @@ def signalled(body: str) -> tuple[int, str]:
     code = (
         "import hashlib, os, signal, sys, threading, time\n"
         "import stream_dream.cli, stream_dream.film.film, stream_dream.render\n"
-        "def interrupt(*delays):\n"
-        "    for delay in delays:\n"
-        "        time.sleep(delay)\n"
-        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "def interrupt():\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
         f"def render(*_, **__):\n{textwrap.indent(body, '    ')}\n"
         "stream_dream.render.render = render\n"
         "stream_dream.film.film.is_long = lambda *_: False\n"
         "sys.argv = ['stream-dream', 'render', 'a.mp4', 'b.mp4']\n"
         "stream_dream.cli.main()\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS
+    )
     return done.returncode, done.stderr
 
 
+@pytest.mark.stops
 def test_a_second_ctrl_c_is_not_taken_for_the_first() -> None:
     body = (
         "try:\n"
         "    try:\n"
-        "        interrupt(0)\n"
+        "        interrupt()\n"
         "    finally:\n"
-        "        interrupt(0)\n"
+        "        interrupt()\n"
         "except KeyboardInterrupt:\n"
         "    print('kept', file=sys.stderr)"
     )
@@ -353,14 +360,20 @@ def test_a_second_ctrl_c_is_not_taken_for_the_first() -> None:
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_ctrl_c_twice_ends_a_call_that_python_cannot_interrupt() -> None:
     body = (
-        "threading.Thread(target=interrupt, args=(0.1, 0.1)).start()\n"
+        "def twice():\n"
+        "    time.sleep(0.1)  # the call has begun, as a rule\n"
+        "    interrupt()\n"
+        "    interrupt()\n"
+        "threading.Thread(target=twice).start()\n"
         "hashlib.pbkdf2_hmac('sha256', b'', b'', 2**31 - 1)"
     )
     assert signalled(body) == (130, "stream-dream: stopped\n")
 
 
+@pytest.mark.stops
 def test_a_closed_terminal_ends_in_good_order() -> None:
     body = (
         "try:\n"
@@ -372,6 +385,7 @@ def test_a_closed_terminal_ends_in_good_order() -> None:
     assert signalled(body) == (130, "kept\nstream-dream: stopped\n")
 
 
+@pytest.mark.stops
 def test_an_early_ctrl_c_shows_no_traceback() -> None:
     code = (
         "import os, runpy, signal, sys\n"
@@ -382,7 +396,9 @@ def test_an_early_ctrl_c_shows_no_traceback() -> None:
         "sys.meta_path.insert(0, Interrupting)\n"
         "runpy.run_module('stream_dream', run_name='__main__')\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS
+    )
     assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
@@ -398,7 +414,9 @@ def test_reports_that_nobody_reads_any_more_do_not_stop_the_work() -> None:
         "    JsonLines().advanced(FrameReport(index, {}, 1.0, 1.0))\n"
         "print('done', file=sys.stderr)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS
+    )
     assert (done.returncode, done.stderr) == (0, "done\n")
 
 

@@ -7,10 +7,8 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,10 @@ import clips
 import films
 import numpy as np
 import pytest
+from commands import Command
 from filelock import FileLock
+from gates import Gate
+from waiting import SECONDS, wait_for
 
 from stream_dream import progress
 from stream_dream.errors import (
@@ -150,6 +151,7 @@ def test_every_format_can_be_joined(tiny: Make, source: Path, tmp_path: Path, na
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_a_stopped_film_goes_on_where_it_was(tiny: Make, source: Path, tmp_path: Path) -> None:
     one = in_one_piece(source, tmp_path / "one.mp4", tiny())
     target = tmp_path / "film.mp4"
@@ -513,6 +515,7 @@ def test_the_folder_is_kept_on_request(tiny: Make, source: Path, tmp_path: Path)
 
 @pytest.mark.real
 @pytest.mark.parametrize("name", ["film.mp4", "%03d.png"])
+@pytest.mark.stops
 def test_a_run_killed_while_it_places_the_result(
     tiny: Make, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -648,6 +651,7 @@ def test_a_chunk_that_fails_keeps_the_others(
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_a_source_that_changes_is_noticed(
     tiny: Make, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -656,7 +660,7 @@ def test_a_source_that_changes_is_noticed(
     other = films.make_film(tmp_path / "other.mp4", (20, 14, 9))
 
     def swap(progress: Progress) -> None:
-        if progress.chunks_done == 2 and other.exists():
+        if progress.chunks_done >= 2 and other.exists():
             other.replace(moved)
 
     monkeypatch.setattr(Studio, "_take_reader", lambda self, task: Reader(task.source))
@@ -791,15 +795,39 @@ def test_shots_dreamed_in_one_call_are_as_if_alone(
         render_film(source, tmp_path / "a.mp4", dream, exact, wrong)
 
 
-@pytest.mark.real
-def test_a_worker_that_is_killed_is_replaced(network: Path, source: Path, tmp_path: Path) -> None:
-    one = in_one_piece(source, tmp_path / "one.mp4", of_file(network))
-    notes, killed = films.Notes(), []
+def kill(pid: int) -> None:
+    """Kill a worker, and wait until it is gone."""
+    os.kill(pid, signal.SIGKILL)
+    with suppress(ChildProcessError):  # whoever has started it knows already
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
-    def kill(chunk: Chunk, record: Record) -> None:
+
+def killing(stopping: BaseException | None = None, note: Callable[[str], None] = print) -> Watcher:
+    """Kill the worker that is the first to finish a chunk."""
+    killed: list[int] = []
+
+    def done(chunk: Chunk, record: Record) -> None:
         if not killed:
             killed.append(int(record.worker.rpartition(":")[2]))
-            os.kill(killed[0], signal.SIGKILL)
+            kill(killed[0])
+            if stopping is not None:
+                raise stopping
+
+    return Watcher(done=done, note=note)
+
+
+@pytest.mark.real
+@pytest.mark.stops
+def test_a_worker_that_is_killed_is_replaced(
+    gate: Gate, network: Path, source: Path, tmp_path: Path
+) -> None:
+    one = in_one_piece(source, tmp_path / "one.mp4", of_file(network))
+    notes = films.Notes()
+    gate.hold(0)  # the other worker is at it
+
+    def note(line: str) -> None:
+        notes(line)
+        gate.open()
 
     summary = render_film(
         source,
@@ -807,40 +835,36 @@ def test_a_worker_that_is_killed_is_replaced(network: Path, source: Path, tmp_pa
         of_file(network),
         OutputSettings(),
         FilmSettings(chunk_seconds=0.24, workers=2),
-        watcher=Watcher(done=kill, note=notes),
+        watcher=killing(note=note),
     )
     assert checksums(summary) == one
     assert summary.retries >= 1
-    assert "are dreamed again" in notes
+    assert "frames 0 to 3 are dreamed again" in notes
 
 
 @pytest.mark.real
-def test_a_crew_that_is_broken_ends(network: Path, source: Path, tmp_path: Path) -> None:
-    killed: list[int] = []
-
-    def kill(chunk: Chunk, record: Record) -> None:
-        if not killed:
-            killed.append(int(record.worker.rpartition(":")[2]))
-            os.kill(killed[0], signal.SIGKILL)
-            raise KeyboardInterrupt  # all that is at work ends, and nobody comes after it
-
-    begun = time.monotonic()
-    with pytest.raises(Interrupted, match=r"of 9 chunks are done"):
+@pytest.mark.stops
+def test_a_crew_that_is_broken_ends(
+    gate: Gate, network: Path, source: Path, tmp_path: Path
+) -> None:
+    gate.hold(0)
+    with pytest.raises(Interrupted, match=r"1 of 9 chunks are done"):
         render_film(
             source,
             tmp_path / "film.mp4",
             of_file(network),
             OutputSettings(),
             FilmSettings(chunk_seconds=0.24, workers=2),
-            watcher=Watcher(done=kill),
+            watcher=killing(KeyboardInterrupt()),  # what is at work ends, and nobody comes after it
         )
-    assert time.monotonic() - begun < 60
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_a_film_is_not_dreamed_on_when_it_is_stopped_at_once(
-    tiny: Make, source: Path, tmp_path: Path
+    gate: Gate, tiny: Make, source: Path, tmp_path: Path
 ) -> None:
+    gate.hold(0)
     crew = Single()
     with VideoSource(source) as opened:
         plan = make_plan(opened, 99, cuts=False)
@@ -854,43 +878,55 @@ def test_a_film_is_not_dreamed_on_when_it_is_stopped_at_once(
             tmp_path,
         )
     future = crew.submit(task, 0)
-    while not crew.dreamed(0):
-        time.sleep(0.01)
+    wait_for(lambda: crew.dreamed(0))
     crew.close(wait=False)
+    gate.open()
     with pytest.raises(Interrupted):
-        future.result(timeout=30)
+        future.result(SECONDS)
     assert crew.dreamed(0) < plan.frames
     assert not list(tmp_path.iterdir())
 
 
-def command(network: Path, source: Path, target: Path, *more: str) -> list[str]:
+def arguments(network: Path, source: Path, target: Path, *more: str) -> list[str]:
     options = ["--network", str(network), "--layer", "conv1", "--warm-up", "2"]
-    pieces = ["--chunk-seconds", "0.24", "--workers", "2", "--quiet"]
-    base = [sys.executable, "-m", "stream_dream", "render", str(source), str(target)]
-    return [*base, *options, *pieces, *more]
+    pieces = ["--chunk-seconds", "0.24", "--workers", "2"]
+    return ["render", str(source), str(target), *options, *pieces, *more]
 
 
-def processes_of(group: int) -> list[str]:
-    table = subprocess.run(["ps", "-eo", "pgid,args"], capture_output=True, text=True, check=True)
-    rows = (line.split(None, 1) for line in table.stdout.splitlines()[1:])
-    return [args for pgid, args in rows if int(pgid) == group]
+@pytest.fixture
+def start() -> Iterator[Callable[..., Command]]:
+    """Return a function that starts a command, which does not outlive the test."""
+    commands: list[Command] = []
+
+    def begin(*given: str) -> Command:
+        commands.append(Command(*given))
+        return commands[-1]
+
+    yield begin
+    for command in commands:
+        command.end()
 
 
 @pytest.mark.real
-def test_what_is_killed_goes_on(network: Path, source: Path, tmp_path: Path) -> None:
+@pytest.mark.stops
+def test_what_is_killed_goes_on(
+    gate: Gate, start: Callable[..., Command], network: Path, source: Path, tmp_path: Path
+) -> None:
     one = in_one_piece(source, tmp_path / "one.mp4", of_file(network))
     target, report = tmp_path / "film.mp4", tmp_path / "report.json"
     folder = tmp_path / "film.mp4.dream"
-    run = subprocess.Popen(command(network, source, target, "--resume"), start_new_session=True)
-    while not list(folder.glob("000*.json")):
-        time.sleep(0.02)
-        assert run.poll() is None
-    os.killpg(run.pid, signal.SIGKILL)
-    run.wait()
+    gate.hold(0)
+    command = start(*arguments(network, source, target, "--resume"))
+    command.wait_until(lambda said: "chunk" in said)
+    command.stop(signal.SIGKILL)
+    assert command.ended() == (-signal.SIGKILL, "")
+    assert command.left() == {}
+    gate.open()
     done = {path.stem: json.loads(path.read_text()) for path in folder.glob("000*.json")}
+    assert done
     assert not target.exists()
-    again = command(network, source, target, "--resume", "--report", str(report))
-    subprocess.run(again, check=True, timeout=120)
+    again = start(*arguments(network, source, target, "--resume", "--report", str(report)))
+    assert again.ended() == (0, "")
     made = json.loads(report.read_text())
     assert made["checksums"] == one
     for number, record in done.items():
@@ -908,31 +944,30 @@ def test_what_is_killed_goes_on(network: Path, source: Path, tmp_path: Path) -> 
 
 @pytest.mark.real
 @pytest.mark.parametrize("twice", [False, True])
+@pytest.mark.stops
 def test_a_stopped_command_leaves_no_process(
-    network: Path, source: Path, tmp_path: Path, twice: bool
+    gate: Gate,
+    start: Callable[..., Command],
+    network: Path,
+    source: Path,
+    tmp_path: Path,
+    twice: bool,
 ) -> None:
-    target = tmp_path / "film.mp4"
-    run = subprocess.Popen(
-        command(network, source, target), start_new_session=True, stderr=subprocess.PIPE, text=True
-    )
-    while not list((tmp_path / "film.mp4.dream").glob("000*.json")):
-        time.sleep(0.02)
-        assert run.poll() is None
-    os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to all of them
+    gate.hold(0)
+    command = start(*arguments(network, source, tmp_path / "film.mp4"))
+    command.wait_until(lambda said: "chunk" in said)
+    command.stop(signal.SIGINT)
+    command.wait_until_stopping()
     if twice:
-        time.sleep(0.05)
-        os.killpg(run.pid, signal.SIGINT)
-    _, said = run.communicate(timeout=60)
-    # The second may come after the first has done its work, even in the interpreter's last moments,
-    # and kill it: a shell calls that 130 too.
-    assert run.returncode in ((130, -signal.SIGINT) if twice else (130,))
-    endings = ("stream-dream: interrupted: ", *["stream-dream: stopped"] * twice)
-    assert said.splitlines()[-1].startswith(endings)
+        command.stop(signal.SIGINT)
+    else:
+        gate.open()
+    code, said = command.ended()
+    assert code == 130
+    ending = "stream-dream: stopped" if twice else "stream-dream: interrupted: "
+    assert said.splitlines()[-1].startswith(ending)
     assert "Traceback" not in said
-    deadline = time.monotonic() + 5
-    while processes_of(run.pid) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not processes_of(run.pid)
+    assert command.left() == {}
     assert (tmp_path / "film.mp4.dream" / "job.json").exists()
 
 
@@ -958,8 +993,12 @@ def test_the_plan_is_shown(
 
 
 @pytest.mark.real
-def test_whose_worker_was_killed_is_known(network: Path, source: Path, tmp_path: Path) -> None:
+@pytest.mark.stops
+def test_whose_worker_was_killed_is_known(
+    gate: Gate, network: Path, source: Path, tmp_path: Path
+) -> None:
     for round_ in range(3):
+        gate.hold(0, 1)
         crew = Processes(2)
         with VideoSource(source) as opened:
             plan = make_plan(opened, 99, cuts=True)
@@ -969,17 +1008,16 @@ def test_whose_worker_was_killed_is_known(network: Path, source: Path, tmp_path:
                     Excerpt.of(opened),
                     opened.info,
                     tmp_path / "a.mp4",
-                    of_file(network).model_copy(update={"steps": 200}),
+                    of_file(network),
                     OutputSettings(),
                     tmp_path,
                 )
                 for chunk in plan.chunks[:2]
             ]
         futures = [crew.submit(task, place) for place, task in enumerate(tasks)]
-        while not (crew.dreamed(0) and crew.dreamed(1)):
-            time.sleep(0.01)
+        wait_for(lambda crew=crew: crew.dreamed(0) and crew.dreamed(1))
         os.kill(crew._pids[round_ % 2], signal.SIGKILL)
-        errors = [future.exception(timeout=20) for future in futures]
+        errors = [future.exception(SECONDS) for future in futures]
         crew.close(wait=True)
         assert [isinstance(error, WorkerEnded) for error in errors] == [True, True]
         own = [isinstance(error, WorkerEnded) and error.its_own for error in errors]

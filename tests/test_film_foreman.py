@@ -217,6 +217,7 @@ def test_a_crew_that_breaks_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "killed" in notes
 
 
+@pytest.mark.stops
 def test_ctrl_c_lets_what_is_at_work_end(monkeypatch: pytest.MonkeyPatch) -> None:
     finished: dict[int, Record] = {}
     crew = FakeCrew(2)
@@ -234,6 +235,7 @@ def test_ctrl_c_lets_what_is_at_work_end(monkeypatch: pytest.MonkeyPatch) -> Non
     assert seen[-1].stopping
 
 
+@pytest.mark.stops
 def test_ctrl_c_loses_no_chunk_that_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     finished: dict[int, Record] = {}
     taken: list[int] = []
@@ -258,6 +260,7 @@ def test_what_is_at_work_when_another_fails_is_told(monkeypatch: pytest.MonkeyPa
     assert told == [(1, "frames 0 to 4 failed: no room"), (0, "frames 0 to 4 failed: no room")]
 
 
+@pytest.mark.stops
 def test_ctrl_c_twice_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     finished: dict[int, Record] = {}
     looks: list[bool] = []

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import films
 import pytest
+import shows
 from test_film_foreman import FakeCrew, record_of, task_of
 
 from stream_dream.errors import SourceError
+from stream_dream.film import measuring
 from stream_dream.film.chunk import Task
 from stream_dream.film.measuring import estimated_seconds, measured_fps, sample_of
 from stream_dream.film.plan import make_plan
@@ -21,35 +23,57 @@ from stream_dream.film.records import Record
 from stream_dream.media.source import VideoSource
 from stream_dream.settings import DreamSettings, validated
 
+pytestmark = pytest.mark.stops
+
 _FRAME_SECONDS, _START_SECONDS, _WARM_UP = 0.03, 0.3, 4
 
 
 class PretendingCrew(FakeCrew):
     """Takes its time for the start, a shot's warm-up and each frame; may give up early."""
 
-    def __init__(self, places: int = 1, *, gives: int = 1000) -> None:
+    def __init__(self, clock: shows.Clock, places: int = 1, *, gives: int = 1000) -> None:
         """Take how many work side by side, and the most frames that each gives."""
         super().__init__(places)
-        self.gives, self.counts = gives, [0] * places
+        self.clock, self.gives = clock, gives
+        self.begun_at: dict[int, float] = {}
+        self.futures: dict[int, tuple[Task, Future[Record]]] = {}
 
     def submit(self, task: Task, place: int) -> Future[Record]:
         """Begin a chunk."""
         assert task.folder.is_dir()
-        future = Future[Record]()
-
-        def work() -> None:
-            time.sleep(_START_SECONDS + _WARM_UP * _FRAME_SECONDS)
-            for _ in range(min(self.gives, task.chunk.frames)):
-                time.sleep(_FRAME_SECONDS)
-                self.counts[place] += 1
-            future.set_result(record_of(task.chunk))
-
-        threading.Thread(target=work, daemon=True).start()
+        self.begun_at[place], future = self.clock.now, Future[Record]()
+        self.futures[place] = task, future
         return future
 
     def dreamed(self, place: int) -> int:
         """Tell how many frames are done."""
-        return self.counts[place]
+        passed = self.clock.now - self.begun_at[place] - _START_SECONDS
+        frames = int(passed / _FRAME_SECONDS + 1e-6) - _WARM_UP
+        return max(0, min(frames, self.gives, self.futures[place][0].chunk.frames))
+
+    def pass_time(self, seconds: float) -> None:
+        """Go on for so long."""
+        self.clock.now += seconds
+        for place, (task, future) in self.futures.items():
+            if not future.done() and self.dreamed(place) == min(self.gives, task.chunk.frames):
+                future.set_result(record_of(task.chunk))
+
+
+Hire = Callable[..., PretendingCrew]
+
+
+@pytest.fixture
+def hire(monkeypatch: pytest.MonkeyPatch) -> Hire:
+    """Return a function that makes a crew, whose time passes while it is waited for."""
+    clock = shows.Clock()
+    monkeypatch.setattr(measuring, "time", clock)
+
+    def make(*arguments: Any, **named: Any) -> PretendingCrew:
+        crew = PretendingCrew(clock, *arguments, **named)
+        monkeypatch.setattr(measuring, "wait", lambda futures, seconds: crew.pass_time(seconds))
+        return crew
+
+    return make
 
 
 def task_with(frames: int) -> Task:
@@ -77,42 +101,41 @@ def test_a_sample_does_not_depend_on_the_length_of_chunks(
     assert (sample.continues, sample.continued) == (False, False)
 
 
-@pytest.mark.real
 @pytest.mark.parametrize("frames", [2, 3, 6, 7, 15])
-def test_few_frames_are_measured_honestly(frames: int) -> None:
-    # Sleeping takes longer on a busy machine, never shorter.
-    assert 0 < measured_fps(PretendingCrew(), task_with(frames)) < 60
+def test_few_frames_are_measured_honestly(hire: Hire, frames: int) -> None:
+    assert measured_fps(hire(), task_with(frames)) == pytest.approx(1 / _FRAME_SECONDS, rel=0.4)
 
 
-def test_one_frame_is_measured_with_the_start() -> None:
-    begun = time.monotonic()
-    fps = measured_fps(PretendingCrew(), task_with(1))
-    taken = time.monotonic() - begun
+def test_one_frame_is_measured_with_the_start(hire: Hire) -> None:
+    crew = hire()
+    begun = crew.clock.now
+    fps = measured_fps(crew, task_with(1))
+    taken = crew.clock.now - begun
     estimated = estimated_seconds(films.plan_with([1]), _WARM_UP, fps)
-    assert _START_SECONDS < estimated <= taken
+    assert _START_SECONDS < estimated <= taken + 1e-6
 
 
-@pytest.mark.real
 @pytest.mark.parametrize("gives", [1, 4, 20])
-def test_fewer_frames_than_expected_end_the_measurement(gives: int) -> None:
-    assert 0 < measured_fps(PretendingCrew(gives=gives), task_with(30)) < 60
+def test_fewer_frames_than_expected_end_the_measurement(hire: Hire, gives: int) -> None:
+    assert 0 < measured_fps(hire(gives=gives), task_with(30)) < 60
 
 
-def test_places_add_up() -> None:
-    crew = PretendingCrew(2)
-    assert 0 < measured_fps(crew, task_with(10)) < 2 * 60
-    assert crew.counts == [10, 10]
+def test_places_add_up(hire: Hire) -> None:
+    crew = hire(2)
+    fps = measured_fps(crew, task_with(10))
+    assert fps == pytest.approx(2 / _FRAME_SECONDS, rel=0.2)
+    assert [crew.dreamed(place) for place in (0, 1)] == [10, 10]
 
 
 def test_what_fails_ends_the_measurement() -> None:
-    class Failing(PretendingCrew):
+    class Failing(FakeCrew):
         def submit(self, task: Task, place: int) -> Future[Record]:
             future = Future[Record]()
             future.set_exception(SourceError("gone"))
             return future
 
     with pytest.raises(SourceError, match="gone"):
-        measured_fps(Failing(), task_with(10))
+        measured_fps(Failing(1), task_with(10))
 
 
 def test_a_sample_that_is_cut_short_is_noticed(tmp_path: Path) -> None:

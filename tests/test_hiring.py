@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from waiting import SECONDS, wait_for
 
 from stream_dream.film.cluster import connection, crew, hiring
 from stream_dream.film.cluster.connection import Cluster, ClusterLost
@@ -18,9 +19,9 @@ from stream_dream.film.cluster.hiring import Hired, Staff
 from stream_dream.film.cluster.shares import Share
 from stream_dream.film_settings import FilmSettings
 
-pytest.importorskip("ray", reason="Ray is not installed: it is in the extra test")
+pytestmark = pytest.mark.stops
 
-SECONDS = 60
+pytest.importorskip("ray", reason="Ray is not installed: it is in the extra test")
 
 
 class FakeRay:
@@ -97,13 +98,6 @@ class FakeRay:
     def get_runtime_context(self) -> Any:
         """Tell on which machine we are."""
         return SimpleNamespace(get_node_id=lambda: f"{0:056x}")
-
-
-def wait_for(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not reached():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @contextmanager
@@ -236,6 +230,7 @@ def test_a_connection_that_is_used_is_not_given_up(
 ) -> None:
     ray, told = FakeRay(), threading.Event()
     monkeypatch.setattr(connection, "_imported", lambda: ray)
+    monkeypatch.setattr(connection, "_LEAVE_SECONDS", SECONDS)
     cluster = Cluster("auto")
 
     def use(number: int) -> None:

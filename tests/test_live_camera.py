@@ -5,15 +5,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
+import shows
+from waiting import SECONDS, wait_for
 
 from stream_dream.errors import SourceError
 from stream_dream.frame import Image8
 from stream_dream.live import camera as module
 from stream_dream.live.camera import Camera
 from stream_dream.live.feeds import Ended, Feed
+
+pytestmark = pytest.mark.stops
 
 
 class _Steady:
@@ -34,27 +39,34 @@ class _Steady:
 
 
 @pytest.fixture(autouse=True)
-def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOST_AFTER", 0.2)
-    monkeypatch.setattr(module, "_STUCK_AFTER", 0.3)
+def clock(monkeypatch: pytest.MonkeyPatch) -> shows.Clock:
+    """Return the camera's clock; what it does between two looks at it takes no time."""
+    clock = shows.Clock()
+    monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(module, "_FIRST_PAUSE", 0.02)
     monkeypatch.setattr(module, "_LONGEST_PAUSE", 0.05)
+    return clock
 
 
-def until(condition: Callable[[], bool], seconds: float = 5) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and not condition():
-        time.sleep(0.01)
-    return condition()
+def let_pass(clock: shows.Clock, reached: Callable[[], bool]) -> None:
+    """Let time pass, second by second, until something has come about."""
+
+    def look() -> bool:
+        if reached():
+            return True
+        clock.now += 1
+        return False
+
+    wait_for(look)
 
 
 def test_the_newest_picture_wins() -> None:
     camera = Camera(_Steady)
     try:
-        first = camera.wait(0, 2)
+        first = camera.wait(0, SECONDS)
         assert first is not None
-        time.sleep(0.1)
-        second = camera.wait(first.number, 2)
+        wait_for(lambda: camera.captured > first.number + 3)
+        second = camera.wait(first.number, SECONDS)
         assert second is not None
         assert second.number > first.number + 3
         assert camera.state == "ok"
@@ -72,7 +84,7 @@ def test_it_connects_again_after_every_end() -> None:
 
     camera = Camera(connect)
     try:
-        assert until(lambda: len(feeds) >= 4)
+        wait_for(lambda: len(feeds) >= 4)
         assert camera.captured >= 9
         assert all(feed.closed for feed in feeds[:3])
     finally:
@@ -80,24 +92,26 @@ def test_it_connects_again_after_every_end() -> None:
 
 
 def test_a_refused_connection_is_tried_again() -> None:
-    tries = []
+    tries, seen = [], threading.Event()
 
     def connect() -> Feed:
         tries.append(1)
         if len(tries) < 4:
             raise SourceError("not now")
+        assert seen.wait(SECONDS)
         return _Steady()
 
     camera = Camera(connect)
     try:
         assert camera.state == "connecting"
-        assert camera.wait(0, 5) is not None
+        seen.set()
+        assert camera.wait(0, SECONDS) is not None
         assert len(tries) == 4
     finally:
         camera.close()
 
 
-def test_a_driver_that_hangs_is_left_to_itself() -> None:
+def test_a_driver_that_hangs_is_left_to_itself(clock: shows.Clock) -> None:
     hang = threading.Event()
     feeds: list[_Steady] = []
 
@@ -111,21 +125,50 @@ def test_a_driver_that_hangs_is_left_to_itself() -> None:
 
     camera = Camera(connect)
     try:
-        assert until(lambda: camera.state == "lost")
-        assert until(lambda: camera.state == "ok")
-        assert len(feeds) == 2
+        wait_for(lambda: camera.captured == 3)
+        assert camera.state == "ok"
+        let_pass(clock, lambda: len(feeds) == 2)
+        wait_for(lambda: camera.captured > 3)
+        assert camera.state == "ok"
         before = camera.captured
         hang.set()  # the first one comes back to life, and is not wanted any more
-        assert until(lambda: feeds[0].closed)
-        assert until(lambda: camera.captured > before)
+        wait_for(lambda: feeds[0].closed)
+        wait_for(lambda: camera.captured > before)
+        assert len(feeds) == 2
     finally:
         hang.set()
         camera.close()
 
 
-@pytest.mark.real
-def test_a_connection_that_goes_on_by_itself_is_kept() -> None:
-    pause, tries = threading.Event(), []
+def test_what_stands_still_is_lost_before_it_is_given_up(clock: shows.Clock) -> None:
+    hang, tries = threading.Event(), []
+
+    def connect() -> Feed:
+        tries.append(1)
+        return _Steady(3, lambda: (hang.wait(SECONDS), None)[1])
+
+    camera = Camera(connect)
+    try:
+        wait_for(lambda: camera.captured == 3)
+        clock.now += module.LOST_AFTER
+        assert camera.state == "lost"
+        assert len(tries) == 1
+    finally:
+        hang.set()
+        camera.close()
+
+
+def test_a_connection_that_goes_on_by_itself_is_kept(
+    clock: shows.Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pause, tries, watched = threading.Event(), [], []
+    watch_over = Camera._watch_over
+
+    def watch(self: Camera, connection: Any) -> bool:
+        watched.append(connection)
+        return watch_over(self, connection)
+
+    monkeypatch.setattr(Camera, "_watch_over", watch)
 
     class _Pausing(_Steady):
         def read(self) -> Image8 | None:
@@ -144,12 +187,13 @@ def test_a_connection_that_goes_on_by_itself_is_kept() -> None:
 
     camera = Camera(connect)
     try:
-        assert until(lambda: len(tries) > 2)
+        wait_for(lambda: camera.captured == 10)
+        let_pass(clock, lambda: len(tries) > 2)
+        assert camera.state == "lost"
         pause.set()
-        assert until(lambda: camera.state == "ok")
-        time.sleep(0.2)
+        wait_for(lambda: watched[-1] is watched[0])
         before = len(tries)
-        time.sleep(0.5)
+        wait_for(lambda: camera.captured > 30)
         assert len(tries) == before
         assert camera.state == "ok"
     finally:
@@ -157,8 +201,7 @@ def test_a_connection_that_goes_on_by_itself_is_kept() -> None:
         camera.close()
 
 
-@pytest.mark.real
-def test_hanging_connections_do_not_pile_up() -> None:
+def test_hanging_connections_do_not_pile_up(clock: shows.Clock) -> None:
     hang = threading.Event()
     tries = []
 
@@ -169,12 +212,14 @@ def test_hanging_connections_do_not_pile_up() -> None:
 
     camera = Camera(connect)
     try:
-        time.sleep(3)
-        assert 2 <= len(tries) <= 4
+        let_pass(clock, lambda: len(tries) == 4)
+        looks = iter(range(60))
+        let_pass(clock, lambda: next(looks, None) is None)
+        assert len(tries) == 4
     finally:
         hang.set()
         camera.close()
-    assert until(lambda: not [t for t in threading.enumerate() if t.name == "capture"])
+    wait_for(lambda: not [t for t in threading.enumerate() if t.name == "capture"])
 
 
 def test_a_file_that_is_over_is_over() -> None:
@@ -183,7 +228,7 @@ def test_a_file_that_is_over_is_over() -> None:
 
     camera = Camera(lambda: _Steady(3, over))
     try:
-        assert camera.ended.wait(5)
+        assert camera.ended.wait(SECONDS)
         assert camera.captured == 3
     finally:
         camera.close()
@@ -202,14 +247,14 @@ def test_whatever_a_driver_throws_the_show_goes_on() -> None:
 
     camera = Camera(connect)
     try:
-        assert until(lambda: len(tries) == 2 and camera.captured > 5)
+        wait_for(lambda: len(tries) == 2 and camera.captured > 5)
     finally:
         camera.close()
 
 
 def test_nothing_is_left_after_closing() -> None:
     camera = Camera(_Steady)
-    assert camera.wait(0, 2) is not None
+    assert camera.wait(0, SECONDS) is not None
     camera.close()
     camera.close()
     names = {thread.name for thread in threading.enumerate()}

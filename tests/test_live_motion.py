@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
+import shows
 import synthetic
+from waiting import SECONDS, wait_for
 
 from stream_dream.frame import Image8
+from stream_dream.live import motion
 from stream_dream.live.camera import Captured
 from stream_dream.live.controls import Controls
 from stream_dream.live.framing import Framing
@@ -19,6 +22,8 @@ from stream_dream.live.slot import Slot
 from stream_dream.live_settings import LiveParameters, LiveSettings
 from stream_dream.settings import DreamSettings
 from stream_dream.tone import room_of
+
+pytestmark = pytest.mark.stops
 
 
 class _Camera:
@@ -58,13 +63,17 @@ def stage_of() -> Iterator[Callable[[_Camera], MotionStage]]:
 
 def newest(stage: MotionStage, number: int) -> Staged:
     """Wait until a picture is staged, and leave it there."""
-    end = time.monotonic() + 5
-    while time.monotonic() < end:
+    found: list[Staged] = []
+
+    def look() -> bool:
         staged = stage.slot._item
         if staged is not None and staged.frame.index == number:
-            return staged
-        time.sleep(0.002)
-    raise AssertionError(f"picture {number} was never staged: {stage.error}")
+            found.append(staged)
+        return bool(found or stage.error)
+
+    wait_for(look)
+    assert stage.error is None
+    return found[0]
 
 
 def begun(stage_of: Callable[[_Camera], MotionStage], pictures: int) -> tuple[_Camera, MotionStage]:
@@ -114,29 +123,46 @@ def test_a_small_picture_is_dreamed_enlarged_within_the_room_of_the_look(
     assert prepared.room.up.max() == pytest.approx(0.3)
 
 
+class _Alarm(threading.Event):
+    """Goes off when it is told to; records for how long it was to wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float | None] = []
+        self.off = threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout)
+        return self.off.wait(SECONDS)
+
+
 def test_motion_is_found_for_the_newest_picture_just_before_it_is_wanted(
-    stage_of: Callable[[_Camera], MotionStage],
+    stage_of: Callable[[_Camera], MotionStage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clock, alarm = shows.Clock(), _Alarm()
+    monkeypatch.setattr(motion, "time", clock)
     camera, stage = begun(stage_of, 4)
-    wanted = time.monotonic() + 0.2
-    stage.expect(wanted)
-    stage.slot.take(1)
+    stage._stopped = alarm
+    stage.slot.take(SECONDS)
+    stage.expect(clock.now + 0.2)
     camera.given = 2
-    time.sleep(0.05)
+    wait_for(lambda: alarm.waits)
     camera.given = 3
+    alarm.off.set()
     staged = newest(stage, 3)
-    assert wanted - 0.1 < time.monotonic() < wanted + 0.1
+    assert alarm.waits[0] == pytest.approx(0.2)
     assert staged.skipped == 0
     assert stage.dropped == 1
 
 
 def test_a_picture_that_waits_for_the_dream_is_not_replaced_at_once(
-    stage_of: Callable[[_Camera], MotionStage],
+    stage_of: Callable[[_Camera], MotionStage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(motion, "_LONGEST_WAIT", SECONDS)
     camera, stage = begun(stage_of, 2)
     camera.given = 2
     time.sleep(0.1)
-    first, second = stage.slot.take(), stage.slot.take(1)
+    first, second = stage.slot.take(), stage.slot.take(SECONDS)
     assert first is not None
     assert second is not None
     assert (first.frame.index, second.frame.index) == (1, 2)
@@ -160,7 +186,7 @@ def test_a_lost_camera_drifts_on(stage_of: Callable[[_Camera], MotionStage]) -> 
     stage.slot.take(1)
     assert stage.slot.take(0.1) is None  # no picture, no news
     camera.state = "lost"
-    drifted = stage.slot.take(2)
+    drifted = stage.slot.take(SECONDS)
     assert drifted is not None
     assert drifted.motion is not None
     assert drifted.frame.image.shape == (144, 192, 3)
@@ -195,10 +221,7 @@ def test_what_fails_is_handed_on(stage_of: Callable[[_Camera], MotionStage]) -> 
     camera = _Camera([np.zeros((3, 3), np.uint8)])
     stage = stage_of(camera)
     camera.given = 1
-    end = time.monotonic() + 5
-    while stage.error is None and time.monotonic() < end:
-        time.sleep(0.01)
-    assert stage.error is not None
+    wait_for(lambda: stage.error)
 
 
 def test_a_slot_holds_the_newest() -> None:

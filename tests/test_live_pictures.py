@@ -34,8 +34,9 @@ def test_the_test_picture_moves() -> None:
 
 def test_a_file_plays_at_its_own_rate_and_ends(tmp_path: Path) -> None:
     path = clips.make(tmp_path / "in.mp4", seconds=0.4)
-    feed = feed_opener(settings(source=str(path)))()
+    opened = feed_opener(settings(source=str(path)))
     begun = time.monotonic()
+    feed = opened()
     for _ in range(10):
         assert feed.read() is not None
     assert time.monotonic() - begun > 0.3

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ import clips
 import numpy as np
 import pytest
 from PIL import Image
+from waiting import wait_for
 
 from stream_dream.errors import SinkError
 from stream_dream.frame import Image8
@@ -55,13 +55,6 @@ def _text_of(path: Path) -> str:
         return path.read_text()
     except (FileNotFoundError, ProcessLookupError):  # a thread or process that has just ended
         return ""
-
-
-def wait_for(ready: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not ready():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.fixture(autouse=True)
@@ -224,6 +217,7 @@ def failed(recorder: Recorder) -> str:
     return recorder.problem
 
 
+@pytest.mark.stops
 def test_it_ends_before_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = started(tmp_path / "show.mkv")
     usage = namedtuple("usage", "total used free")
@@ -233,6 +227,7 @@ def test_it_ends_before_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.Mon
     assert "Duration: 00:00:0" in clips.report(recorder.files[0])  # it was completed
 
 
+@pytest.mark.stops
 def test_what_a_dead_ffmpeg_has_written_is_kept(tmp_path: Path) -> None:
     recorder = started(tmp_path / "show.mkv")
     os.kill(children(os.getpid())[0], signal.SIGKILL)
@@ -242,6 +237,7 @@ def test_what_a_dead_ffmpeg_has_written_is_kept(tmp_path: Path) -> None:
     assert frames_of(recorder.files[0])
 
 
+@pytest.mark.stops
 def test_a_removed_folder_ends_the_recording(tmp_path: Path) -> None:
     (tmp_path / "usb").mkdir()
     recorder = started(tmp_path / "usb" / "show.mkv")
@@ -250,6 +246,7 @@ def test_a_removed_folder_ends_the_recording(tmp_path: Path) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_a_show_never_waits_for_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_CLOSE_SECONDS", 0.3)
     recorder = started(tmp_path / "show.mkv", (320, 240))
@@ -326,42 +323,49 @@ from stream_dream.live.recorder import Recorder
 from stream_dream.live.status import LiveStatus
 picture = np.full((270, 480, 3), 90, np.uint8)  # calm: small frames wait longest for the disk
 picture[100:140, 100:140] = 200
-recorder = Recorder(Path(sys.argv[1]), minutes=4 / 60, fps=25)
-begun = time.monotonic()
-while True:
+now, seconds = 100.0, float(sys.argv[2])
+recorder = Recorder(Path(sys.argv[1]), minutes=4 / 60, fps=25, clock=lambda: now)
+while now < 100 + seconds:
     picture = np.roll(picture, 3, axis=1)
     recorder.show(picture, LiveStatus())
-    print(time.monotonic() - begun, flush=True)
-    time.sleep(0.04)
+    while recorder.waiting:
+        time.sleep(0.001)
+    now += 0.04
+print("shown", flush=True)
+sys.stdin.read()
 """
 
 
 @pytest.mark.real
 @pytest.mark.parametrize("seconds", [3.1, 3.9, 6.7])
+@pytest.mark.stops
 def test_a_kill_takes_two_seconds_at_most(tmp_path: Path, seconds: float) -> None:
-    (tmp_path / "films").mkdir()
+    folder = tmp_path / "films"
+    folder.mkdir()
+
+    def kept() -> float:
+        for file in folder.glob("*.mkv"):
+            clips.ffmpeg("-i", file, "-f", "null", "-")
+        return sum(len(frames_of(file)) for file in folder.glob("*.mkv")) / 25
+
     show = subprocess.Popen(
-        [sys.executable, "-c", SHOW, str(tmp_path / "films" / "show.mkv")],
+        [sys.executable, "-c", SHOW, str(folder / "show.mkv"), str(seconds)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         process_group=0,
     )
-    assert show.stdout is not None
-    shown = 0.0
     try:
-        while shown < seconds:
-            shown = float(show.stdout.readline())
+        assert show.stdout is not None
+        assert show.stdout.readline() == "shown\n"
+        wait_for(lambda: list(folder.glob("*.mkv")))
+        wait_for(lambda: kept() >= seconds - 2)  # the encoder takes its time, and gets no more
         os.killpg(show.pid, signal.SIGSTOP)  # it starts nothing more, while we look
         for pid in children(show.pid):  # each is a group of its own
             os.killpg(pid, signal.SIGKILL)
     finally:
         os.killpg(show.pid, signal.SIGKILL)
-        show.wait()
-    with show.stdout:
-        shown = float((show.stdout.read().split() or [shown])[-1])
-    files = list((tmp_path / "films").glob("*.mkv"))
-    for file in files:
-        clips.ffmpeg("-i", file, "-f", "null", "-")
-    assert shown - sum(len(frames_of(file)) for file in files) / 25 <= 2
-    for part in (tmp_path / "films").glob("*.part"):  # what is left of a file that just began
+        show.communicate()
+    assert kept() >= seconds - 2
+    for part in folder.glob("*.part"):  # what is left of a file that just began
         part.unlink()

@@ -229,6 +229,7 @@ def stop_at(index: int) -> Callable[[FrameReport], None]:
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_ctrl_c_in_the_first_round_leaves_nothing(
     tiny: Make, picture: Path, tmp_path: Path
 ) -> None:
@@ -239,6 +240,7 @@ def test_ctrl_c_in_the_first_round_leaves_nothing(
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_ctrl_c_later_keeps_a_closed_loop(tiny: Make, picture: Path, tmp_path: Path) -> None:
     with pytest.raises(Interrupted, match=r"x\.interrupted\.gif"):
         looped(picture, tmp_path / "x.gif", tiny(), rest={"on_report": stop_at(9)})
@@ -248,6 +250,7 @@ def test_ctrl_c_later_keeps_a_closed_loop(tiny: Make, picture: Path, tmp_path: P
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_ctrl_c_while_writing_keeps_the_loop(
     tiny: Make, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

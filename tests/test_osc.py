@@ -8,12 +8,12 @@ import socket
 import struct
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
+from waiting import wait_for
 
 from stream_dream.errors import SettingsError
 from stream_dream.live.controls import Controls
@@ -58,13 +58,6 @@ class _Desk:
     def close(self) -> None:
         self._sender.close()
         self.server.close()
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "nothing happened"
-        time.sleep(0.002)
 
 
 @pytest.fixture

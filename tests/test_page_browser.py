@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import shows
+from waiting import SECONDS, wait_for
 
 from stream_dream.live.controls import Controls
 from stream_dream.live.page.view import WebView
@@ -64,7 +65,7 @@ def visit(view: WebView) -> Iterator[Callable[[], Any]]:
     with playwright.sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         context = browser.new_context(viewport={"width": 390, "height": 844})
-        context.set_default_timeout(15000)
+        context.set_default_timeout(1000 * SECONDS)
 
         def open_page() -> Any:
             page = context.new_page()
@@ -141,8 +142,7 @@ def test_buttons_say_what_is_on(visit: Callable[[], Any], controls: Controls) ->
     # A change made afterwards has gone the same way.
     page.get_by_label("Jitter").fill("9")
     page.wait_for_function("() => document.querySelector('output[for=knob-jitter]').value === '9'")
-    page.wait_for_timeout(300)
-    assert controls.target.jitter == 9
+    wait_for(lambda: controls.target.jitter == 9)
     assert controls.target.mirror
     assert controls.resets == 1
     assert controls.pressed() == ["snapshot", "record"]

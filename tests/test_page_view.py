@@ -9,7 +9,6 @@ import socket
 import string
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -21,14 +20,15 @@ import httpx
 import numpy as np
 import pytest
 import shows
+from waiting import SECONDS, wait_for
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from stream_dream.errors import SettingsError
 from stream_dream.frame import Image8
 from stream_dream.live.controls import Controls
+from stream_dream.live.page import dialogue, server, site
 from stream_dream.live.page import pictures as module
-from stream_dream.live.page import server, site
 from stream_dream.live.page.messages import form, limits
 from stream_dream.live.page.pictures import Pictures
 from stream_dream.live.page.view import WebView
@@ -50,7 +50,7 @@ def view(controls: Controls, tmp_path: Path) -> Iterator[WebView]:
 
 @pytest.fixture
 def client(view: WebView) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=view.link, timeout=10) as client:
+    with httpx.Client(base_url=view.link, timeout=SECONDS) as client:
         yield client
 
 
@@ -61,7 +61,7 @@ def talk(view: WebView) -> ClientConnection:
 def told(talking: ClientConnection, key: str, want: Callable[[Any], bool] = bool) -> Any:
     """Return the first message with a key that is wanted."""
     while True:
-        message = json.loads(talking.recv(timeout=10))
+        message = json.loads(talking.recv(timeout=SECONDS))
         if key in message and want(message[key]):
             return message
 
@@ -78,13 +78,6 @@ def hang(view: WebView) -> socket.socket:
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.sendall(b"GET /stream.mjpeg HTTP/1.1\r\nHost: localhost\r\n\r\n")
     return client
-
-
-def until(reached: Callable[[], bool]) -> bool:
-    end = time.monotonic() + 10
-    while not reached() and time.monotonic() < end:
-        time.sleep(0.02)
-    return reached()
 
 
 def names_of_threads() -> list[str]:
@@ -154,16 +147,17 @@ def test_the_snapshot_is_exact(view: WebView, client: httpx.Client) -> None:
     np.testing.assert_array_equal(read, image)
 
 
+@pytest.mark.stops
 def test_the_seventeenth_who_watches_is_told(view: WebView, client: httpx.Client) -> None:
     with ExitStack() as stack:
         for _ in range(site.MOST_STREAMS):
             stack.enter_context(hang(view))
-        assert until(lambda: view._site.streams == site.MOST_STREAMS)
+        wait_for(lambda: view._site.streams == site.MOST_STREAMS)
         answer = client.get("/stream.mjpeg")
         assert answer.status_code == 503
         assert "watch already" in answer.text
         assert client.get("/healthz").status_code == 503  # nothing was shown, but it answers
-    assert until(lambda: view._site.streams == 0)
+    wait_for(lambda: view._site.streams == 0)
 
 
 def test_health_follows_the_frames(
@@ -394,12 +388,17 @@ def test_no_message_breaks_anything(
         assert client.get("/healthz").status_code == 200
 
 
-def test_too_many_messages_are_answered_once(view: WebView, controls: Controls) -> None:
+@pytest.mark.stops
+def test_too_many_messages_are_answered_once(
+    view: WebView, controls: Controls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = shows.Clock()
+    monkeypatch.setattr(dialogue, "time", clock)
     with talk(view) as talking:
         for _ in range(600):
             talking.send('{"set": {"strength": 0.75}}')
         told(talking, "error", lambda line: "a second" in line)
-        time.sleep(0.5)  # some are allowed again
+        clock.now += 0.5  # some are allowed again
         talking.send('{"preset": "nothing"}')
         told(talking, "error", lambda line: "'nothing'" in line)
     assert controls.revision < 600
@@ -414,6 +413,7 @@ def test_a_message_that_is_too_long_ends_that_page_alone(view: WebView) -> None:
         told(other, "parameters")
 
 
+@pytest.mark.stops
 def test_clients_that_never_read_are_cut_off(
     controls: Controls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -430,11 +430,11 @@ def test_clients_that_never_read_are_cut_off(
     with ExitStack() as stack:
         for _ in range(10):
             stack.enter_context(hang(view))
-        assert until(lambda: view._site.streams == 10)
+        wait_for(lambda: view._site.streams == 10)
         thread.start()
         assert httpx.get(view.link + "healthz").status_code in (200, 503)
-        assert until(lambda: view._site.streams == 0)
-        assert until(lambda: not view._server.server_state.connections)
+        wait_for(lambda: view._site.streams == 0)
+        wait_for(lambda: not view._server.server_state.connections)
         ended.set()
         thread.join()
     view.close()
@@ -455,22 +455,23 @@ def test_garbage_is_answered_and_forgotten(
     assert client.get("/settings").status_code == 200
     assert client.post("/settings").status_code == 405
     assert client.get("/nothing").status_code == 404
-    assert until(lambda: len(view._server.server_state.connections) <= 1)
+    wait_for(lambda: len(view._server.server_state.connections) <= 1)
 
 
+@pytest.mark.stops
 def test_closing_ends_streams_pages_and_threads(controls: Controls, tmp_path: Path) -> None:
     view = WebView(("127.0.0.1", 0), controls, token=None, recordings=tmp_path)
     view.show(shows.plain(1), shows.STATUS)
     with hang(view), talk(view) as talking:
         told(talking, "parameters")
-        assert until(lambda: view._site.streams == 1)
+        wait_for(lambda: view._site.streams == 1)
         view.close()
         with pytest.raises(Exception, match=r"1001|1012|1006"):
             told(talking, "never")
     view.close()
     view.show(shows.plain(1), shows.STATUS)
     assert not view._thread.is_alive()
-    assert until(lambda: not any(name.startswith("web") for name in names_of_threads()))
+    wait_for(lambda: not any(name.startswith("web") for name in names_of_threads()))
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(address(view))
 

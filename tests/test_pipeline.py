@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from waiting import SECONDS, wait_for
 
 from stream_dream import priority
 from stream_dream.pipeline import Behind, ahead
 from stream_dream.priority import SpareTime
+
+pytestmark = pytest.mark.stops
 
 
 def threads() -> set[str]:
@@ -75,17 +78,19 @@ def test_leaving_early_ends_the_threads_and_finishes_what_was_put() -> None:
 
 def test_ctrl_c_while_waiting_for_the_rest_gives_nothing_up() -> None:
     done: list[int] = []
+    all_put = threading.Event()
 
-    def slowly(item: int) -> None:
-        time.sleep(0.05)
+    def interrupt(item: int) -> None:
+        assert all_put.wait(SECONDS)
         done.append(item)
         if item == 1:
             signal.raise_signal(signal.SIGINT)
 
     def run() -> None:
-        with Behind(slowly, 5) as behind:
+        with Behind(interrupt, 5) as behind:
             for item in range(5):
                 behind.put(item)
+            all_put.set()
 
     with pytest.raises(KeyboardInterrupt):
         run()
@@ -128,8 +133,7 @@ def test_what_runs_behind_waits_for_spare_time_until_half_is_there(
         settle(done)
         assert done == []
         spare.begin()
-        settle(done)
-        assert done == [0]
+        wait_for(lambda: done == [0])
         spare.end()
         behind.put(1)
         spare.begin()

@@ -6,16 +6,16 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rays import CHUNK, PIECES, SECONDS, SLOW, Film, checksums, only_ray
+from commands import Command
+from gates import Gate
+from rays import CHUNK, PIECES, Film, checksums, only_ray
+from waiting import wait_for
 
 from stream_dream.errors import SettingsError, SourceError
 from stream_dream.film.cluster.connection import Cluster, ClusterLost
@@ -36,58 +36,13 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Film:
 # A command that starts Ray by itself.
 
 
-class Command:
-    """The command line, in a session of its own so that its processes can be told from others."""
-
-    def __init__(self, film: Film, target: Path, *more: str, **values: Any) -> None:
-        """Start it."""
-        dream = {"layer": "conv1", "octaves": 2, "warm-up": 2, "schedule": "rotate", "jitter": 8}
-        spread = {"chunk-seconds": CHUNK / 25, "cluster": "local", "workers": 2}
-        given = {"network": film.network, **dream, **spread, **values}
-        options = [f"--{name}={value}" for name, value in given.items()] + ["--json"]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "stream_dream", "render", film.source, target, *options, *more],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    def wait_until(self, reached: Callable[[dict[str, Any]], bool]) -> None:
-        """Return when the film has got so far."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            progress = json.loads(line)
-            if "total" in progress and reached(progress):
-                return
-        raise AssertionError(self.process.communicate())
-
-    def wait_until_dreaming(self) -> None:
-        """Return when frames have been dreamed."""
-        self.wait_until(lambda progress: bool(progress["frames"]))
-
-    def processes(self) -> dict[int, str]:
-        """Return what of it still runs."""
-        listed = subprocess.run(
-            ["ps", "-eo", "pid=,sid=,stat=,args="], capture_output=True, text=True, check=True
-        ).stdout
-        rows = (line.split(None, 3) for line in listed.splitlines())
-        ours = str(self.process.pid)
-        return {int(pid): args for pid, sid, stat, args in rows if sid == ours and stat[0] != "Z"}
-
-    def left(self) -> dict[int, str]:
-        """Return what of it goes on; one that is killed takes a moment to give its memory back."""
-        late = time.monotonic() + 5
-        while (left := self.processes()) and time.monotonic() < late:
-            time.sleep(0.05)
-        return left
-
-    def end(self) -> None:
-        """End what of it still runs, whatever a test has left."""
-        for pid in self.processes():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.process.communicate()
+def rendering(film: Film, target: Path, *more: str, **values: Any) -> Command:
+    """Start to dream a film on a Ray that is started for it."""
+    dream = {"layer": "conv1", "octaves": 2, "warm-up": 2, "schedule": "rotate", "jitter": 8}
+    spread = {"chunk-seconds": CHUNK / 25, "cluster": "local", "workers": 2}
+    given = {"network": film.network, **dream, **spread, **values}
+    options = [f"--{name}={value}" for name, value in given.items()]
+    return Command("render", film.source, target, *options, *more)
 
 
 @pytest.fixture
@@ -96,7 +51,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Co
     commands: list[Command] = []
 
     def begin(*arguments: Any, **values: Any) -> Command:
-        commands.append(Command(*arguments, **values))
+        commands.append(rendering(*arguments, **values))
         return commands[-1]
 
     with only_ray(tmp_path_factory):
@@ -110,8 +65,7 @@ def test_ray_on_this_machine_makes_the_same_film(
 ) -> None:
     report = tmp_path / "report.json"
     command = start(film, tmp_path / "film.mp4", f"--report={report}")
-    _, errors = command.process.communicate(timeout=SECONDS)
-    assert (command.process.returncode, errors) == (0, "")
+    assert command.ended() == (0, "")
     assert command.left() == {}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["film.mp4", "report.json"]
     made = json.loads(report.read_text())
@@ -119,49 +73,52 @@ def test_ray_on_this_machine_makes_the_same_film(
     assert not list(Path("/tmp/ray").glob(f"session_*_{command.process.pid}"))
 
 
+@pytest.mark.stops
 def test_a_stopped_film_is_kept_and_goes_on_without_ray(
-    start: Callable[..., Command], film: Film, tmp_path: Path
+    start: Callable[..., Command], gate: Gate, film: Film, tmp_path: Path
 ) -> None:
     target = tmp_path / "film.mp4"
-    command = start(film, target, steps=SLOW)
-    command.wait_until_dreaming()
-    os.killpg(command.process.pid, signal.SIGTERM)  # as systemd and timeout do: Ray gets it, too
-    _, errors = command.process.communicate(timeout=SECONDS)
-    assert command.process.returncode == 130
-    assert re.search(r"[234] of 4 chunks are done and kept in .*: continue with --resume", errors)
+    gate.hold(0, 2)
+    command = start(film, target)
+    wait_for(lambda: gate.waiting == {0, 2})
+    command.stop(signal.SIGTERM)  # as systemd and timeout do: Ray gets it, too
+    command.wait_until_stopping()
+    gate.open()
+    code, errors = command.ended()
+    assert code == 130
+    assert re.search(r"2 of 4 chunks are done and kept in .*: continue with --resume", errors)
     assert "Traceback" not in errors
     assert len(errors.splitlines()) == 2
     assert command.left() == {}
-    dream = film.dream(steps=SLOW)
-    summary = render_film(film.source, target, dream, OutputSettings(), PIECES, resume=True)
-    assert checksums(summary) == film.here(film.source, dream)
+    summary = render_film(film.source, target, film.dream(), OutputSettings(), PIECES, resume=True)
+    assert checksums(summary) == film.here(film.source, film.dream())
 
 
+@pytest.mark.stops
 def test_a_second_ctrl_c_leaves_no_process(
-    start: Callable[..., Command], film: Film, tmp_path: Path
+    start: Callable[..., Command], gate: Gate, film: Film, tmp_path: Path
 ) -> None:
-    command = start(film, tmp_path / "film.mp4", steps=SLOW, workers=1, batch=2)
+    gate.hold(0, 2)
+    command = start(film, tmp_path / "film.mp4", workers=1, batch=2)
     command.wait_until_dreaming()
     command.process.send_signal(signal.SIGINT)
-    command.wait_until(lambda progress: bool(progress["stopping"]))
+    command.wait_until_stopping()
     command.process.send_signal(signal.SIGINT)
-    command.process.communicate(timeout=SECONDS)
-    assert command.process.returncode == 130
+    assert command.ended()[0] == 130
     assert command.left() == {}
 
 
+@pytest.mark.stops
 def test_workers_end_with_a_render_that_is_killed(
-    start: Callable[..., Command], film: Film, tmp_path: Path
+    start: Callable[..., Command], gate: Gate, film: Film, tmp_path: Path
 ) -> None:
-    command = start(film, tmp_path / "film.mp4", steps=SLOW, workers=1)
+    gate.hold(0)
+    command = start(film, tmp_path / "film.mp4", workers=1)
     command.wait_until_dreaming()
     command.process.kill()
     command.process.communicate()
-    deadline = time.monotonic() + SECONDS
     # Two idle processes of Ray's own wait a minute for one that is gone, too.
-    while working := [args for args in command.processes().values() if "Agent" not in args]:
-        assert time.monotonic() < deadline, working
-        time.sleep(0.2)
+    wait_for(lambda: all("Agent" in args for args in command.processes().values()))
 
 
 # What needs no cluster.

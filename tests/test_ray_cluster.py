@@ -14,7 +14,9 @@ import clips
 import films
 import numpy as np
 import pytest
+from gates import Gate
 from rays import CHUNK, PIECES, Film, checksums, only_ray
+from waiting import SECONDS
 
 from stream_dream.film.cluster.connection import Cluster
 from stream_dream.film.cluster.sending import unseen
@@ -41,11 +43,13 @@ def machines(film: Film, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     """Start Ray as two machines would, and connect to it; all tests share it."""
     from ray.cluster_utils import Cluster as Simulated
 
-    with only_ray(tmp_path_factory):
+    with only_ray(tmp_path_factory), pytest.MonkeyPatch.context() as patch:
+        gate = Gate(tmp_path_factory.mktemp("gate"), patch)  # Ray's processes inherit it
         cluster = Simulated(initialize_head=True, head_node_args={"num_cpus": 1})
         second = cluster.add_node(num_cpus=1)
         connection = Cluster(cluster.address)
-        yield SimpleNamespace(cluster=cluster, second=second)
+        yield SimpleNamespace(cluster=cluster, second=second, gate=gate)
+        gate.open()
         connection.close(wait=True)
         cluster.shutdown()
 
@@ -80,30 +84,32 @@ def pictures(folder: Path) -> list[Any]:
     return [read_picture(path).image.astype(int) for path in sorted(folder.glob("*.png"))]
 
 
+@pytest.mark.stops
 def test_a_worker_that_is_killed_has_two_shots_replaced(
     machines: SimpleNamespace, film: Film, tmp_path: Path
 ) -> None:
-    # Large rather than many steps, which would let grow what a batch rounds otherwise.
-    source = films.make_film(tmp_path / "a.mp4", (2 * CHUNK,) * 2, size=(320, 240), sound=False)
-    dream = film.dream(dream_size=320, octaves=1, warm_up=0, steps=6, step_size=0.001)
+    # Few and small steps: many would let grow what a batch rounds otherwise.
+    dream = film.dream(octaves=1, warm_up=0, steps=1, step_size=0.001)
     batched, alone = tmp_path / "batched", tmp_path / "alone"
-    notes, done, killed = films.Notes(), set[int](), list[int]()
+    notes, gate = films.Notes(), machines.gate
+    gate.hold(1, 3)
 
     def kill(progress: Progress) -> None:
-        if not killed and done == {0, 2} and progress.frames > 2 * CHUNK:
+        if gate.waiting == {1, 3} and not gate.is_open:
             (worker,) = working()
-            killed.append(worker.pid)
             worker.kill()
+            worker.wait(SECONDS)
+            gate.open()
 
-    watcher = Watcher(progress=kill, done=lambda chunk, _: done.add(chunk.number), note=notes)
+    watcher = Watcher(progress=kill, note=notes)
     batched.mkdir()
-    summary = on_ray(source, batched / "%03d.png", dream, watcher=watcher, workers=1, batch=2)
+    summary = on_ray(film.source, batched / "%03d.png", dream, watcher=watcher, workers=1, batch=2)
     assert summary.retries == 2
     for frames in ("30 to 59", "90 to 119"):
         assert f"frames {frames} are dreamed again: the worker on" in notes
     assert "was killed" in notes
     alone.mkdir()
-    render_film(source, alone / "%03d.png", dream, OutputSettings(), PIECES)
+    render_film(film.source, alone / "%03d.png", dream, OutputSettings(), PIECES)
     made = list(zip(pictures(batched), pictures(alone), strict=True))
     assert len(made) == 4 * CHUNK
     assert max(int(np.abs(a - b).max()) for a, b in made) <= 1
@@ -145,6 +151,7 @@ def test_what_is_shipped_gives_the_same_film(
     assert [path.name for path in tmp_path.glob("film*")] == ["film.mp4"]
 
 
+@pytest.mark.stops
 def test_a_source_that_vanishes_ends_the_work(
     machines: SimpleNamespace, film: Film, tmp_path: Path
 ) -> None:
@@ -174,20 +181,23 @@ def test_a_file_that_a_worker_does_not_see_is_named(
     assert "times" not in str(seen.value)
 
 
+@pytest.mark.stops
 def test_a_machine_that_dies_is_done_without(
     machines: SimpleNamespace, film: Film, tmp_path: Path
 ) -> None:
     raylet = machines.second.all_processes["raylet"][0].process.pid
-    notes, dream, dead = films.Notes(), film.dream(), list[int]()
+    notes, dream, gate = films.Notes(), film.dream(), machines.gate
+    gate.hold(0, 2)
 
     def die(progress: Progress) -> None:
-        if not dead and working(raylet):
-            dead.append(raylet)
+        if gate.waiting == {0, 2} and not gate.is_open:  # one on each machine
+            (worker,) = working(raylet)
             machines.cluster.remove_node(machines.second, allow_graceful=False)
+            worker.wait(SECONDS)  # it notices that its machine is gone
+            gate.open()
 
     watcher = Watcher(progress=die, note=notes)
     summary = on_ray(film.source, tmp_path / "film.mp4", dream, watcher=watcher)
-    assert dead
     assert checksums(summary) == film.here(film.source, dream)
     assert summary.retries == 1
     assert "are dreamed again: " in notes

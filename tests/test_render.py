@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 import synthetic
+from waiting import wait_for
 
 from stream_dream.dream.composing import Guide
 from stream_dream.errors import Interrupted, SinkError
@@ -22,8 +23,10 @@ from stream_dream.media.picture import Picture
 from stream_dream.media.picture_sink import write_picture
 from stream_dream.media.sink import VideoSink
 from stream_dream.media.source import VideoSource
+from stream_dream.pipeline import Behind
 from stream_dream.render import render
 from stream_dream.settings import DreamSettings, OutputSettings, validated
+from stream_dream.temporal.dreamer import Dreamed
 
 Make = Callable[..., DreamSettings]
 DEMO_CLIP = Path(__file__).parents[1] / "scripts" / "demo_clip.mp4"
@@ -57,11 +60,12 @@ def test_frames_and_reports(tiny: Make, clip: Path, tmp_path: Path) -> None:
     assert reports[5].visible_share > 0.8
     assert set(summary.stages) == {"flow", "ascent", "compose", "encode"}
     assert summary.warning is None
-    assert 11 / summary.seconds < summary.fps < 5000
+    assert summary.fps > 11 / summary.seconds
     assert cv2.getNumThreads() == 2
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_the_result_does_not_depend_on_timing(
     tiny: Make, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +101,7 @@ def test_size_compare_and_range(tiny: Make, clip: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_an_interrupted_render_keeps_what_was_done(tiny: Make, clip: Path, tmp_path: Path) -> None:
     def stop(report: FrameReport) -> None:
         if report.index == 5:
@@ -110,12 +115,22 @@ def test_an_interrupted_render_keeps_what_was_done(tiny: Make, clip: Path, tmp_p
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_an_interruption_in_the_last_frames_keeps_them(
-    tiny: Make, clip: Path, tmp_path: Path
+    tiny: Make, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    dreamed: list[Dreamed] = []
+    put = Behind.put
+
+    def remember(self: Behind[Dreamed], item: Dreamed) -> None:
+        put(self, item)
+        dreamed.append(item)
+
+    monkeypatch.setattr(Behind, "put", remember)
+
     def stop(report: FrameReport) -> None:
         if report.index == 8:
-            time.sleep(1)  # until all is dreamed, and the last three wait to be written
+            wait_for(lambda: len(dreamed) == 12)  # the last three wait to be written
             signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(Interrupted, match="the first 12 frames are in"):
@@ -174,6 +189,7 @@ def test_any_name_will_do(
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_a_failing_encoder_ends_the_render(tiny: Make, clip: Path, tmp_path: Path) -> None:
     def kill(report: FrameReport) -> None:
         if report.index == 3:

@@ -15,6 +15,7 @@ import clips
 import numpy as np
 import pytest
 from PIL import Image
+from waiting import wait_for
 
 from stream_dream.errors import SinkError
 from stream_dream.frame import Image8
@@ -278,14 +279,21 @@ def test_leftovers_of_a_crash_are_not_touched(tmp_path: Path) -> None:
 
 
 @pytest.mark.real
+@pytest.mark.stops
 def test_what_is_on_disk_can_be_played_after_a_crash(tmp_path: Path) -> None:
     sink = VideoSink(tmp_path / "a.mp4", size=(320, 240), fps=NTSC)
     for index in range(150):
         sink.write(noise(index))
-    os.kill(sink._encoder.pid, signal.SIGKILL)
     left = tmp_path / "a.mp4.part"
-    with VideoSource(left) as source:
-        assert len(list(source)) >= 30
+
+    def playable() -> int:
+        with VideoSource(left) as source:
+            return len(list(source))
+
+    wait_for(lambda: left.stat().st_size > 10_000)  # what it was given is being encoded
+    wait_for(lambda: playable() >= 30)
+    os.kill(sink._encoder.pid, signal.SIGKILL)
+    assert playable() >= 30
     with pytest.raises(SinkError, match=r"SIGKILL.*interrupted\.mp4"):
         sink.close()
     with VideoSource(tmp_path / "a.interrupted.mp4") as source:
@@ -335,6 +343,7 @@ def fail(path: Path, harm: Callable[[int], None]) -> str:
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "gif"])
+@pytest.mark.stops
 def test_killed_ffmpeg(tmp_path: Path, suffix: str) -> None:
     assert "SIGKILL" in fail(tmp_path / f"a.{suffix}", lambda pid: os.kill(pid, signal.SIGKILL))
 
@@ -353,9 +362,13 @@ def test_full_disk(tmp_path: Path, suffix: str) -> None:
         assert len(list(source)) >= 1
 
 
+@pytest.mark.stops
 def test_hung_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ffmpeg, "PATIENCE", 0.5)
-    message = fail(tmp_path / "a.mp4", lambda pid: os.kill(pid, signal.SIGSTOP))
+    def freeze(pid: int) -> None:
+        os.kill(pid, signal.SIGSTOP)
+        monkeypatch.setattr(ffmpeg, "PATIENCE", 0.5)
+
+    message = fail(tmp_path / "a.mp4", freeze)
     assert "no sign of life" in message
 
 
@@ -385,6 +398,7 @@ def test_nothing_to_keep(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.stops
 def test_ctrl_c_while_pictures_are_placed_leaves_no_mess(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

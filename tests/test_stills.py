@@ -152,6 +152,7 @@ def _existing(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("after", [0, 3])
+@pytest.mark.stops
 def test_ctrl_c_keeps_what_there_is(dream: Dream, photo: Path, tmp_path: Path, after: int) -> None:
     steps = []
 
@@ -167,6 +168,7 @@ def test_ctrl_c_keeps_what_there_is(dream: Dream, photo: Path, tmp_path: Path, a
     assert names(tmp_path) == ["dream.interrupted.png", "photo.png"]
 
 
+@pytest.mark.stops
 def test_an_interrupted_picture_keeps_its_film(dream: Dream, photo: Path, tmp_path: Path) -> None:
     steps = []
 
@@ -195,6 +197,7 @@ def test_weights_of_nothing_are_refused(tiny: Make) -> None:
         Ascent(tiny(layer=["conv2=0", "conv1=0"]))
 
 
+@pytest.mark.stops
 def test_an_interrupted_picture_keeps_its_detail(photo: Path, tmp_path: Path, tiny: Make) -> None:
     def interrupt(step: object) -> None:
         raise KeyboardInterrupt
@@ -210,6 +213,7 @@ def test_an_interrupted_picture_keeps_its_detail(photo: Path, tmp_path: Path, ti
 
 @pytest.mark.real
 @pytest.mark.parametrize("schedule", ["all", "together", "restore"])
+@pytest.mark.stops
 def test_ctrl_c_between_two_steps_keeps_the_picture(
     photo: Path, tmp_path: Path, tiny: Make, monkeypatch: pytest.MonkeyPatch, schedule: str
 ) -> None:

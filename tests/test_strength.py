@@ -227,6 +227,7 @@ def test_a_picture_shows_none_half_or_all_of_it(
     np.testing.assert_array_equal(frames, [frames[0]] * len(frames))
 
 
+@pytest.mark.stops
 def test_an_interrupted_picture_shows_as_much(tiny: Make, photo: Path, tmp_path: Path) -> None:
     def interrupted(strength: float) -> Image8:
         steps: list[object] = []

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import synthetic
+from waiting import SECONDS, wait_for
 
 from stream_dream.frame import Frame, ImageF
 from stream_dream.image import to_float
@@ -203,14 +204,16 @@ def test_a_step_is_carried_past_the_frames_that_were_shown_meanwhile() -> None:
     assert (x, y) == (21 - 2 * 2, 11)
 
 
+@pytest.mark.stops
 def test_a_frame_waits_where_too_many_have_gone_without_an_ascent() -> None:
-    let_go = threading.Event()
+    begun, let_go = threading.Event(), threading.Event()
 
-    def slowly(source: ImageF, carried: ImageF, **_: object) -> tuple[ImageF, float]:
-        let_go.wait(60)
+    def hold(source: ImageF, carried: ImageF, **_: object) -> tuple[ImageF, float]:
+        begun.set()
+        assert let_go.wait(SECONDS)
         return steadily(source, carried)
 
-    dreamer = TrailingDreamer(slowly, DreamSettings())
+    dreamer = TrailingDreamer(hold, DreamSettings())
     shown: list[Dreamed] = []
 
     def show() -> None:
@@ -219,13 +222,12 @@ def test_a_frame_waits_where_too_many_have_gone_without_an_ascent() -> None:
 
     thread = threading.Thread(target=show)
     thread.start()
-    end = time.monotonic() + 30
-    while len(shown) < FRAMES_PER_ASCENT and time.monotonic() < end:
-        time.sleep(0.01)
+    assert begun.wait(SECONDS)
+    wait_for(lambda: len(shown) >= FRAMES_PER_ASCENT)
     time.sleep(0.2)
     assert len(shown) == FRAMES_PER_ASCENT
     let_go.set()
-    thread.join(30)
+    thread.join(SECONDS)
     assert len(shown) == FRAMES_PER_ASCENT + 1
     assert strength(shown[-1].residual) > 0
     assert dreamer.seconds > 0.2

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from waiting import SECONDS
 
 from stream_dream.errors import SettingsError
 from stream_dream.frame import Image8
@@ -45,13 +46,13 @@ class _Camera:
         with self.told:
             self.sent.append(image)
             self.told.notify_all()
-        assert self.free.wait(10)
+        assert self.free.wait(SECONDS)
         if self.failing:
             raise RuntimeError("write failed\nbecause")
 
     def wait_for(self, level: int) -> None:
         with self.told:
-            assert self.told.wait_for(lambda: any(i[0, 0, 0] == level for i in self.sent), 10)
+            assert self.told.wait_for(lambda: any(i[0, 0, 0] == level for i in self.sent), SECONDS)
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def begin(view: View, first: Image8) -> _Camera:
 
     sys.modules["pyvirtualcam"].Camera = Opened  # type: ignore[attr-defined]
     view.show(first, STATUS)
-    assert opened.wait(10)
+    assert opened.wait(SECONDS)
     return _Camera.last
 
 
@@ -102,6 +103,7 @@ def test_the_first_frame_fixes_the_size_made_even(view: VirtualCamera) -> None:
     assert camera.closed
 
 
+@pytest.mark.stops
 def test_the_newest_frame_wins_while_the_camera_is_busy(view: VirtualCamera) -> None:
     camera = begin(view, image(0))
     camera.wait_for(0)
@@ -121,7 +123,7 @@ def test_the_last_frame_is_repeated_while_none_comes(
     monkeypatch.setattr("stream_dream.live.virtual_camera._REPEAT_SECONDS", 0.01)
     camera = begin(view, image(7))
     with camera.told:
-        assert camera.told.wait_for(lambda: len(camera.sent) >= 3, 10)
+        assert camera.told.wait_for(lambda: len(camera.sent) >= 3, SECONDS)
     assert {int(sent[0, 0, 0]) for sent in camera.sent} == {7}
 
 

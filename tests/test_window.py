@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from waiting import SECONDS
 
 from stream_dream.errors import SettingsError
 from stream_dream.frame import Image8
@@ -316,7 +317,7 @@ def xvfb() -> Iterator[dict[str, str]]:
     with os.fdopen(reader) as number:
         yield {**os.environ, "DISPLAY": f":{number.readline().strip()}"}
     server.terminate()
-    server.wait(10)
+    server.wait(SECONDS)
 
 
 @linux_only
@@ -333,13 +334,13 @@ def test_keys_in_a_real_window(xvfb: dict[str, str]) -> None:
         assert show.stderr is not None
 
         def xdotool(*arguments: str) -> str:
-            command = ["timeout", "30", "xdotool", *arguments]
+            command = ["timeout", str(SECONDS), "xdotool", *arguments]
             return subprocess.run(command, env=xvfb, capture_output=True, text=True).stdout
 
         def wait_for(line: str) -> None:
             assert show.stdout is not None
             assert show.stderr is not None
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + SECONDS
             while (got := show.stdout.readline().strip()) != line:
                 assert got, f"the show ended: {show.stderr.read()}"
                 assert time.monotonic() < deadline, got
@@ -359,7 +360,7 @@ def test_keys_in_a_real_window(xvfb: dict[str, str]) -> None:
                     assert "640x360" in xdotool("getwindowgeometry", window_id)
                 xdotool("key", key)
                 wait_for(state)
-            assert show.wait(30) == 0
+            assert show.wait(SECONDS) == 0
             assert show.stderr.read() == ""
         finally:
             show.kill()

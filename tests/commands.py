@@ -1,0 +1,77 @@
+"""The command line in a process of its own, which tests stop and kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from waiting import SECONDS
+
+
+class Command:
+    """A command that prints JSON, in a session of its own: its processes are told from others."""
+
+    def __init__(self, *arguments: object) -> None:
+        """Start it."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "stream_dream", *map(str, arguments), "--json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def wait_until(self, reached: Callable[[dict[str, Any]], bool]) -> None:
+        """Return when it has printed what is waited for."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if reached(json.loads(line)):
+                return
+        raise AssertionError(self.process.communicate())
+
+    def wait_until_dreaming(self) -> None:
+        """Return when frames have been dreamed."""
+        self.wait_until(lambda said: bool(said.get("total") and said["frames"]))
+
+    def wait_until_stopping(self) -> None:
+        """Return when it has heard that it is to stop."""
+        self.wait_until(lambda said: bool(said.get("stopping")))
+
+    def stop(self, number: signal.Signals) -> None:
+        """Send a signal to its process group, as a terminal does: to all of them."""
+        os.killpg(self.process.pid, number)
+
+    def ended(self) -> tuple[int, str]:
+        """Wait for its end; return the exit code and what it has said on standard error."""
+        _, errors = self.process.communicate(timeout=SECONDS)
+        return self.process.returncode, errors
+
+    def processes(self) -> dict[int, str]:
+        """Return what of it still runs."""
+        listed = subprocess.run(
+            ["ps", "-eo", "pid=,sid=,stat=,args="], capture_output=True, text=True, check=True
+        ).stdout
+        rows = (line.split(None, 3) for line in listed.splitlines())
+        ours = str(self.process.pid)
+        return {int(pid): args for pid, sid, stat, args in rows if sid == ours and stat[0] != "Z"}
+
+    def left(self) -> dict[int, str]:
+        """Return what of it goes on; one that is killed takes a moment to give its memory back."""
+        late = time.monotonic() + 60
+        while (left := self.processes()) and time.monotonic() < late:
+            time.sleep(0.05)
+        return left
+
+    def end(self) -> None:
+        """End what of it still runs, whatever a test has left."""
+        for pid in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.communicate()
