@@ -22,12 +22,15 @@ def hushed() -> Iterator[None]:
     """Hold back what is written to file descriptor 2; show it only if the block fails.
 
     TensorFlow's C++ side writes there while it is imported, before its log level counts. Does
-    nothing when debugging.
+    nothing when debugging, or where there is no standard error.
     """
     if debugging():
         yield
         return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # for this, --debug counts alone
+    if sys.stderr is None:
+        yield
+        return
     sys.stderr.flush()
     screen = os.dup(2)
     with tempfile.TemporaryFile() as held:
