@@ -12,6 +12,9 @@ from stream_dream.errors import SourceError
 from stream_dream.media.probe import Probe, probe
 from stream_dream.quiet import debugging
 
+CAPTURE_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+"""The variable from which OpenCV reads options whenever it opens something with FFmpeg."""
+
 # ffmpeg takes any text for a picture of a terminal.
 _NO_VIDEO = ("", "tty")
 
@@ -20,7 +23,7 @@ def quiet_decoder() -> None:
     """Silence what OpenCV and its FFmpeg write to the terminal, unless STREAM_DREAM_DEBUG=1."""
     if debugging():
         return
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET; read at each opening
+    os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"  # AV_LOG_QUIET; read at each opening
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
@@ -53,8 +56,14 @@ def look_into(path: Path) -> Probe:
 
 def open_capture(path: Path) -> cv2.VideoCapture:
     """Open a file with OpenCV. Raises ``SourceError`` where it has no decoder for it."""
-    # An absolute path cannot be mistaken for a protocol, as "take:2.mp4" would be.
-    capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+    # The user's options are meant for cameras; many a file cannot be decoded with them.
+    options = os.environ.pop(CAPTURE_OPTIONS, None)
+    try:
+        # An absolute path cannot be mistaken for a protocol, as "take:2.mp4" would be.
+        capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+    finally:
+        if options is not None:
+            os.environ[CAPTURE_OPTIONS] = options
     if not capture.isOpened():
         raise SourceError(f"OpenCV cannot decode {path}: convert it to H.264 in .mp4")
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)

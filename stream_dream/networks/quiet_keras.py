@@ -30,7 +30,13 @@ _OTHER_NUMBERS = (
     "NVIDIA_TF32_OVERRIDE",
 )
 # Print, some of them on standard output.
-_CHATTER = ("DNNL_VERBOSE", "ONEDNN_VERBOSE", "MKL_VERBOSE", "TF_CPP_MAX_VLOG_LEVEL", "TF_CPP_VMODULE")
+_CHATTER = (
+    "DNNL_VERBOSE",
+    "ONEDNN_VERBOSE",
+    "MKL_VERBOSE",
+    "TF_CPP_MAX_VLOG_LEVEL",
+    "TF_CPP_VMODULE",
+)
 
 
 def import_keras() -> ModuleType:
