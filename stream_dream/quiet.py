@@ -28,11 +28,12 @@ def hushed() -> Iterator[None]:
         yield
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # for this, --debug counts alone
-    if sys.stderr is None:
+    try:
+        sys.stderr.flush()
+        screen = os.dup(2)
+    except (AttributeError, OSError):  # a program without standard error
         yield
         return
-    sys.stderr.flush()
-    screen = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:

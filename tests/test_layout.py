@@ -40,7 +40,7 @@ FLOORS = (
     ("live_settings", "film_settings"),
     ("settings",),
     ("setting_values",),
-    ("quiet", "signals", "priority"),
+    ("quiet", "signals", "priority", "standard_streams"),
     ("errors",),
 )
 LEVEL = {name: level for level, floor in enumerate(FLOORS) for name in floor}
