@@ -70,6 +70,8 @@ def live(
 
     Shows on any of --window, --web, --virtual-camera and --record at the same time. Try it without
     a camera: stream-dream live --source test --web
+
+    Files that a config names are looked up from the config's folder.
     """
     if debug:
         os.environ[DEBUG_VARIABLE] = "1"

@@ -27,8 +27,8 @@ from stream_dream.quiet import DEBUG_VARIABLE
 from stream_dream.settings import DreamSettings, for_stills, limits, merged, typed_name, validated
 
 PRESET_HELP = (
-    "A look: a name (see: stream-dream presets), a .toml file, or surprise: a new one that "
-    "--seed decides on."
+    "A look: a name (see: stream-dream presets), a .toml file, whose own files are looked up from "
+    "its folder, or surprise: a new one that --seed decides on."
 )
 Preset = Annotated[str, typer.Option(help=PRESET_HELP)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
