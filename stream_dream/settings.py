@@ -322,14 +322,14 @@ def validated(model: type[_M], values: Mapping[str, Any], *, origin: str = "") -
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else ""
         shown = name if origin else "--" + name.replace("_", "-")
-        if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
-            known = [typed_name(model, key) for key in model.model_fields]
+        known = {typed_name(model, key): field for key, field in model.model_fields.items()}
+        if name not in known:
+            name = name or next(key for key in values if key not in known)
             nearest = difflib.get_close_matches(name, known, n=1)
             hint = f": did you mean {nearest[0]}?" if nearest else ""
             message = f"there is no setting {name!r}{hint}"
         else:
-            fields = {typed_name(model, key): field for key, field in model.model_fields.items()}
-            message = f"{shown} cannot be {what_is_wrong(first, values.get(name), fields[name])}"
+            message = f"{shown} cannot be {what_is_wrong(first, values.get(name), known[name])}"
         raise SettingsError(f"{origin}: {message}" if origin else message) from None
 
 
