@@ -2,12 +2,15 @@
 
 import signal
 
+from stream_dream.standard_streams import secure_streams
+
 # Until the command line is there to answer, Ctrl-C ends the process as it does any other program:
 # without a traceback, and with nothing begun that could be lost.
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+secure_streams()
 
-from stream_dream.cli import main
+from stream_dream.cli import main  # noqa: E402
 
 if __name__ == "__main__":
     main()

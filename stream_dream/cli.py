@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from stream_dream.errors import Interrupted, SettingsError, StreamDreamError
 from stream_dream.live_command import live
@@ -26,6 +24,7 @@ from stream_dream.options import (
     chosen,
     complain,
     default_text,
+    print_table,
     with_optional_values,
     with_options,
 )
@@ -35,6 +34,10 @@ from stream_dream.quiet import debugging
 from stream_dream.render_command import render
 from stream_dream.settings import DreamSettings, StillSettings
 from stream_dream.signals import Signals, StopNow, stop_at_once
+from stream_dream.standard_streams import failure
+
+# Commands that have done nothing where nothing can be printed.
+_ONLY_PRINT = ("networks", "plan", "presets")
 
 app = typer.Typer(
     name="stream-dream",
@@ -133,11 +136,11 @@ def show_presets(
     if name is not None:
         typer.echo(preset_text(name), nl=False)
         return
-    table = Table("preset", "what it looks like", "suits", "layers", box=None)
-    for preset in presets():
-        layers = default_text(preset.dream.layer)
-        table.add_row(preset.name, preset.description, preset.suits, layers)
-    Console(markup=False).print(table)
+    rows = [
+        (preset.name, preset.description, preset.suits, default_text(preset.dream.layer))
+        for preset in presets()
+    ]
+    print_table(rows, "preset", "what it looks like", "suits", "layers")
 
 
 app.command()(live)
@@ -155,7 +158,8 @@ def main() -> NoReturn:
         # Not app(): it turns Ctrl-C and a closed pipe into exit codes of its own.
         with command.make_context("stream-dream", with_optional_values(sys.argv[1:])) as context:
             command.invoke(context)
-        sys.exit(0)
+            only_prints = context.invoked_subcommand in _ONLY_PRINT
+        sys.exit(1 if only_prints and failure() else 0)
     except typer.Exit as finished:
         sys.exit(finished.exit_code)
     except typer.TyperException as error:

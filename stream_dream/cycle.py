@@ -13,7 +13,7 @@ import numpy as np
 from stream_dream.errors import SettingsError, SourceError
 from stream_dream.frame import Flow, Frame, Image8
 from stream_dream.image import fit_size, resize
-from stream_dream.media.picture import READABLE_PICTURES, over, read_picture, visible_image
+from stream_dream.media.picture import is_picture, over, read_picture, visible_image
 from stream_dream.media.source import VideoSource, excerpt_of
 from stream_dream.setting_values import rgb
 from stream_dream.settings import LoopSettings
@@ -68,7 +68,7 @@ def make_cycle(source: Path, target: Path, settings: LoopSettings, *, cuts: bool
         SourceError: It cannot be read, is too short or too long.
         SettingsError: A setting is for the other kind of source.
     """
-    picture = source.suffix.lower() in READABLE_PICTURES
+    picture = is_picture(source)
     for name in _OF_CLIPS if picture else _OF_PICTURES:
         if name in settings.model_fields_set:
             kinds = "clips, INPUT is a picture" if picture else "pictures, INPUT is a clip"

@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
 from stream_dream.film.foreman import Progress as FilmProgress
 from stream_dream.film.plan import Chunk
@@ -15,7 +15,7 @@ from stream_dream.film.preview import duration
 from stream_dream.film.records import Record
 from stream_dream.film.watcher import Watcher
 from stream_dream.options import complain
-from stream_dream.progress import Shown, own_console, print_json
+from stream_dream.progress import Shown, own_console, print_json, spinner
 
 _LINE_SECONDS = 10.0
 _JSON_SECONDS = 1.0
@@ -126,7 +126,7 @@ class FilmBar(FilmDisplay):
         """Draw on a console."""
         super().__init__()
         self._bar = Progress(
-            SpinnerColumn(),
+            spinner(console),
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.completed:.0f}/{task.total:.0f}"),

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -69,6 +70,8 @@ def live(
 
     Shows on any of --window, --web, --virtual-camera and --record at the same time. Try it without
     a camera: stream-dream live --source test --web
+
+    Files that a config names are looked up from the config's folder.
     """
     if debug:
         os.environ[DEBUG_VARIABLE] = "1"
@@ -275,5 +278,8 @@ def _invite(link: str, token: str | None) -> None:
     if token is not None:
         from stream_dream.live.page.access import qr_text
 
-        typer.echo(qr_text(link), err=True)
+        with suppress(UnicodeEncodeError):  # a terminal without its blocks
+            drawn = qr_text(link)
+            drawn.encode(sys.stderr.encoding)
+            typer.echo(drawn, err=True)
     complain(f"open {link}")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from stream_dream.setting_values import Model, Names, Size
+from stream_dream.setting_values import SWITCH, Model, Names, Size
 from stream_dream.settings import STRENGTH, DreamSettings
 
 Turn = Literal["0", "90", "180", "270"]
@@ -18,7 +18,7 @@ Turn = Literal["0", "90", "180", "270"]
 MOST_OCTAVES = 4
 LOOPBACK_WEB = "127.0.0.1:8000"
 
-_CROP = re.compile(r"(\d+)x(\d+)(?:\+(\d+)\+(\d+))?")
+_CROP = re.compile(r"(\d{1,9})x(\d{1,9})(?:\+(\d{1,9})\+(\d{1,9}))?")
 
 
 def _parse_crop(value: object) -> object:
@@ -32,10 +32,14 @@ def _parse_crop(value: object) -> object:
 
 
 def _parse_address(value: object) -> object:
+    if isinstance(value, bool):
+        value = LOOPBACK_WEB if value else None
+    elif isinstance(value, int):
+        value = str(value)
     if not isinstance(value, str):
         return value
     host, _, port = value.rpartition(":")
-    if not port.isdecimal() or not 0 <= int(port) <= 65535:
+    if not re.fullmatch(r"[0-9]{1,9}", port) or int(port) > 65535:
         raise ValueError("give HOST:PORT, such as 127.0.0.1:8000")
     return host.strip("[]") or "127.0.0.1", int(port)
 
@@ -58,6 +62,7 @@ Crop = Annotated[
 Address = Annotated[
     tuple[str, Annotated[int, Field(ge=0, le=65535)]] | None,
     BeforeValidator(_parse_address),
+    SWITCH,
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
 

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from stream_dream.errors import SettingsError
-from stream_dream.options import Overwrite
+from stream_dream.options import Overwrite, print_table
 from stream_dream.quiet import hushed
 from stream_dream.settings import DreamSettings, validated
+from stream_dream.standard_streams import is_abandoned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,17 +52,16 @@ def networks(
     elif measure:
         _measure(registry.networks() if name is None else (registry.find(name),))
     elif name is None:
-        table = Table("network", "what it is", "weights", "MB", box=None)
-        for spec in registry.networks():
-            size = f"{spec.megabytes:g}"
-            table.add_row(spec.name, spec.summary, spec.origin, size)
-        Console(markup=False).print(table)
+        specs = registry.networks()
+        rows = [(spec.name, spec.summary, spec.origin, f"{spec.megabytes:g}") for spec in specs]
+        print_table(rows, "network", "what it is", "weights", "MB")
     else:
-        table = Table("layer", "channels", "stride", "dreams", box=None)
-        for layer in registry.find(name).list_layers():
-            if parts or layer.role != "part":
-                table.add_row(layer.name, str(layer.channels), str(layer.stride), layer.dreams)
-        Console(markup=False).print(table)
+        layers = [
+            (layer.name, layer.channels, layer.stride, layer.dreams)
+            for layer in registry.find(name).list_layers()
+            if parts or layer.role != "part"
+        ]
+        print_table(layers, "layer", "channels", "stride", "dreams")
 
 
 def _measure(specs: Sequence[NetworkSpec]) -> None:
@@ -76,6 +74,8 @@ def _measure(specs: Sequence[NetworkSpec]) -> None:
     default = gradient_call(find(DreamSettings().network), _MEASURED_SIZE)
     typer.echo(f"{'network':22}{'weights':22}{'MB':>6}{'ms':>9}  speed")
     for spec in specs:
+        if is_abandoned():
+            return
         usual, seconds = seconds_per_call(default, gradient_call(spec, _MEASURED_SIZE))
         ms, speed = seconds * 1e3, usual / seconds
         typer.echo(f"{spec.name:22}{spec.origin:22}{spec.megabytes:6g}{ms:9.1f}  {speed:.2g}")

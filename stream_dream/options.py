@@ -8,13 +8,15 @@ from __future__ import annotations
 import inspect
 import os
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from rich.console import Console
+from rich.table import Table
 
 from stream_dream.errors import SettingsError
 from stream_dream.live_settings import LOOPBACK_WEB
@@ -25,8 +27,8 @@ from stream_dream.quiet import DEBUG_VARIABLE
 from stream_dream.settings import DreamSettings, for_stills, limits, merged, typed_name, validated
 
 PRESET_HELP = (
-    "A look: a name (see: stream-dream presets), a .toml file, or surprise: a new one that "
-    "--seed decides on."
+    "A look: a name (see: stream-dream presets), a .toml file, whose own files are looked up from "
+    "its folder, or surprise: a new one that --seed decides on."
 )
 Preset = Annotated[str, typer.Option(help=PRESET_HELP)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
@@ -36,6 +38,7 @@ Debug = Annotated[
 ]
 _M = TypeVar("_M", bound=BaseModel)
 _OPTIONAL_VALUES = {"--web": LOOPBACK_WEB}
+_LEAST_WIDTH = 60  # of a table: in less, words become columns of letters
 _RANDOM_SEEDS = 1_000_000  # short enough to be written down
 
 
@@ -158,6 +161,23 @@ def with_optional_values(arguments: Sequence[str]) -> list[str]:
         if argument in _OPTIONAL_VALUES and (not following or following[0].startswith("-")):
             completed.append(_OPTIONAL_VALUES[argument])
     return completed
+
+
+def print_table(rows: Iterable[Sequence[object]], *headers: str, figures: bool = False) -> None:
+    """Print a table on standard output; what is too long for a column goes on in the next line.
+
+    Args:
+        rows: What stands below the headers.
+        headers: The heads of the columns.
+        figures: True to align columns at the right.
+    """
+    table = Table(box=None)
+    for header in headers:
+        table.add_column(header, overflow="fold", justify="right" if figures else "left")
+    for row in rows:
+        table.add_row(*map(str, row))
+    width = max(Console().width, _LEAST_WIDTH)
+    Console(markup=False, width=width).print(table)
 
 
 def complain(message: str) -> None:

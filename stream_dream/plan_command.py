@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from stream_dream.errors import Interrupted
 from stream_dream.film_settings import PlanSettings
-from stream_dream.options import Debug, Overwrite, Preset, Quiet, chosen, complain, with_options
+from stream_dream.options import (
+    Debug,
+    Overwrite,
+    Preset,
+    Quiet,
+    chosen,
+    complain,
+    print_table,
+    with_options,
+)
 from stream_dream.presets import DEFAULT_PRESET
 from stream_dream.settings import DreamSettings
-
-if TYPE_CHECKING:
-    from stream_dream.film.preview import Preview
 
 
 @with_options(DreamSettings, PlanSettings)
@@ -62,24 +66,12 @@ def plan(
     if as_json:
         print_json(found.to_json())
         return
-    Console(markup=False).print(_table(found))
+    rows = [
+        (shot.number + 1, shot.begins, f"{shot.seconds:.1f}", shot.frames, shot.chunks)
+        for shot in found.shots()
+    ]
+    print_table(rows, "shot", "begins", "seconds", "frames", "chunks", figures=True)
     for line in found.in_words():
         typer.echo(line)
     if found.plan.shortfall:
         complain(f"warning: {found.plan.shortfall}")
-
-
-def _table(found: Preview) -> Table:
-    """Draw a row a shot."""
-    table = Table("shot", "begins", "seconds", "frames", "chunks", box=None)
-    for column in table.columns:
-        column.justify = "right"
-    for shot in found.shots():
-        table.add_row(
-            str(shot.number + 1),
-            shot.begins,
-            f"{shot.seconds:.1f}",
-            str(shot.frames),
-            str(shot.chunks),
-        )
-    return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -26,6 +27,7 @@ from rich.progress import (
 
 from stream_dream.frame import FrameReport, StreamInfo
 from stream_dream.settings import DreamSettings
+from stream_dream.standard_streams import forgiving
 
 if TYPE_CHECKING:
     from stream_dream.dream.walk import Step
@@ -97,7 +99,7 @@ class _Drawn(Shown):
     def __init__(self, console: Console, *columns: ProgressColumn) -> None:
         """Draw on a console; the columns stand between the bar and the figures."""
         self._progress = Progress(
-            SpinnerColumn(),
+            spinner(console),
             TextColumn("{task.description}"),
             BarColumn(),
             *columns,
@@ -295,4 +297,9 @@ def print_json(data: object) -> None:
 def own_console() -> Console:
     """Return a console for what moves, on standard error."""
     # A descriptor of its own: 2 is held back while TensorFlow is imported, and the bar must move.
-    return Console(file=os.fdopen(os.dup(2), "w", encoding=sys.stderr.encoding))
+    return Console(file=forgiving(io.FileIO(os.dup(2), "w"), encoding=sys.stderr.encoding))
+
+
+def spinner(console: Console) -> SpinnerColumn:
+    """Return the column that turns, of characters that the terminal has."""
+    return SpinnerColumn("line" if console.options.ascii_only else "dots")

@@ -22,14 +22,18 @@ def hushed() -> Iterator[None]:
     """Hold back what is written to file descriptor 2; show it only if the block fails.
 
     TensorFlow's C++ side writes there while it is imported, before its log level counts. Does
-    nothing when debugging.
+    nothing when debugging, or where there is no standard error.
     """
     if debugging():
         yield
         return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    screen = os.dup(2)
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # for this, --debug counts alone
+    try:
+        sys.stderr.flush()
+        screen = os.dup(2)
+    except (AttributeError, OSError):  # a program without standard error
+        yield
+        return
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import Annotated, Literal, Self
+from types import UnionType
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 Schedule = Literal["together", "all", "rotate", "restore"]
 GradientNorm = Literal["laplacian", "std", "mean_abs"]
 CameraMotion = Literal["breathe", "sway", "turn", "zoom", "still"]
 Dither = Literal["bayer", "sierra", "none"]
 
-_LAYER = re.compile(r"(?P<name>[^:=]+)(:(?P<channels>\d+(,\d+)*))?(=(?P<weight>[^=]+))?")
+_LAYER = re.compile(r"(?P<name>[^:=]+)(:(?P<channels>\d{1,9}(,\d{1,9})*))?(=(?P<weight>[^=]+))?")
 
 
 class _AddedLater:
@@ -29,6 +32,11 @@ A render that was begun may be continued with another value; what is not marked 
 
 class Model(BaseModel):
     """A set of knobs, frozen and checked."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plainly_meant(cls, value: object, info: ValidationInfo) -> object:
+        return plainly_meant(value, cls.model_fields[str(info.field_name)])
 
     model_config = ConfigDict(
         frozen=True,
@@ -123,7 +131,7 @@ def _parse_seconds(value: object) -> object:
 def _parse_size(value: object) -> object:
     if not isinstance(value, str):
         return value
-    match = re.fullmatch(r"(\d+)x(\d+)", value)
+    match = re.fullmatch(r"(\d{1,9})x(\d{1,9})", value)
     if match is None:
         raise ValueError("give WIDTHxHEIGHT in pixels, such as 1280x720")
     return int(match[1]), int(match[2])
@@ -162,7 +170,7 @@ def _parse_fraction(value: object) -> object:
 def _parse_bytes(value: object) -> object:
     if not isinstance(value, str):
         return value
-    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kMG]?)(i?)B?", value, re.IGNORECASE)
+    match = re.fullmatch(r"(\d{1,15}(?:\.\d+)?) ?([kMG]?)(i?)B?", value, re.IGNORECASE)
     if match is None:
         raise ValueError("give a size such as 8MB, 500kB or 8MiB")
     power = " kmg".index(match[2].lower() or " ")
@@ -187,6 +195,51 @@ def rgb(colour: str) -> tuple[int, int, int]:
 
 
 Colour = Annotated[str, BeforeValidator(_parse_colour)]
+
+
+def members(kind: Any) -> list[Any]:
+    """Return what a setting may be, one by one: the types of a union, without their limits."""
+    if get_origin(kind) is Annotated:
+        return members(get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType):
+        return [one for part in get_args(kind) for one in members(part)]
+    return [kind]
+
+
+def is_list(kind: Any) -> bool:
+    """Return whether a type is a list of any length."""
+    return get_origin(kind) is tuple and Ellipsis in get_args(kind)
+
+
+def plainly_meant(value: object, field: FieldInfo) -> object:
+    """Return what a value of another type plainly means: ``0`` for ``"0"``, one item for a list.
+
+    Raises:
+        ValueError: It is true or false where a setting is no switch: they are not 1 and 0.
+    """
+    kinds = members(field.annotation)
+    if isinstance(value, bool) and (bool in kinds or SWITCH in field.metadata):
+        return value
+    if _has_bool(value):
+        raise PydanticCustomError("switch", "this is no switch")
+    listed = [kind for kind in kinds if is_list(kind)]
+    if listed and isinstance(value, str | int | dict | BaseModel):
+        return [value]
+    textual = str in kinds or any(get_origin(kind) is Literal for kind in kinds)
+    return str(value) if isinstance(value, int) and textual and int not in kinds else value
+
+
+def _has_bool(value: object) -> bool:
+    inner = value if isinstance(value, list | tuple) else ()
+    return isinstance(value, bool) or any(map(_has_bool, inner))
+
+
+class _Switch:
+    """Marks a setting that is no switch and may be true or false nevertheless."""
+
+
+SWITCH = _Switch()
+
 Group = Annotated[Layers, BeforeValidator(_parse_group)]
 Rate = Annotated[Fraction, Field(gt=0, le=240), BeforeValidator(_parse_fraction)]
 Bytes = Annotated[int, Field(ge=1000), BeforeValidator(_parse_bytes)]

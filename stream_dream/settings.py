@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from stream_dream.errors import SettingsError
+from stream_dream.setting_errors import what_is_wrong
 from stream_dream.setting_values import (
     ADDED_LATER,
     OFF,
@@ -40,19 +41,6 @@ MOST_ENLARGED = 2.0
 
 _STILL_SIZE = 1536
 _M = TypeVar("_M", bound=BaseModel)
-
-# What pydantic finds wrong, in words for those who never heard of it.
-_REASONS = {
-    "greater_than_equal": "give at least {ge}",
-    "greater_than": "give more than {gt}",
-    "less_than_equal": "give at most {le}",
-    "less_than": "give less than {lt}",
-    "int_parsing": "give a whole number",
-    "float_parsing": "give a number",
-    "finite_number": "give a finite number",
-    "literal_error": "give {expected}",
-    "too_short": "give at least one",
-}
 
 
 class DreamSettings(Model):
@@ -342,19 +330,14 @@ def validated(model: type[_M], values: Mapping[str, Any], *, origin: str = "") -
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else ""
         shown = name if origin else "--" + name.replace("_", "-")
-        if first["type"] == "extra_forbidden":
-            known = [typed_name(model, key) for key in model.model_fields]
+        known = {typed_name(model, key): field for key, field in model.model_fields.items()}
+        if name not in known:
+            name = name or next(key for key in values if key not in known)
             nearest = difflib.get_close_matches(name, known, n=1)
             hint = f": did you mean {nearest[0]}?" if nearest else ""
             message = f"there is no setting {name!r}{hint}"
         else:
-            given, inner = values.get(name), first["loc"][1:2]
-            if isinstance(given, list) and inner:
-                given = given[int(inner[0])]
-            plain = _REASONS.get(first["type"])
-            own = first["msg"].removeprefix("Value error, ")
-            reason = own if plain is None else plain.format_map(first.get("ctx", {}))
-            message = f"{shown} cannot be {given!r}: {reason}"
+            message = f"{shown} cannot be {what_is_wrong(first, values.get(name), known[name])}"
         raise SettingsError(f"{origin}: {message}" if origin else message) from None
 
 

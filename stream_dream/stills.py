@@ -84,22 +84,23 @@ def plan(inputs: Sequence[Path], output: Path) -> list[Job]:
 def _pictures(given: Path) -> list[Path]:
     if not given.is_dir():
         return [given]
-    found = [path for path in given.iterdir() if path.suffix.lower() in READABLE_PICTURES]
+    found = [path for path in _seen(given) if path.suffix.lower() in READABLE_PICTURES]
     if not found:
         raise SourceError(f"{given} holds no pictures ({', '.join(READABLE_PICTURES)})")
-    return sorted(found)
+    return found
 
 
 def _others(given: Path) -> list[Path]:
     """Return the files of a folder that are no pictures, but for hidden ones."""
     if not given.is_dir():
         return []
-    files = [path for path in sorted(given.iterdir()) if path.is_file()]
-    return [
-        path
-        for path in files
-        if path.suffix.lower() not in READABLE_PICTURES and not path.name.startswith(".")
-    ]
+    return [path for path in _seen(given) if path.suffix.lower() not in READABLE_PICTURES]
+
+
+def _seen(folder: Path) -> list[Path]:
+    """List a folder in order, without folders and what is hidden, such as a Mac's ``._a.jpg``."""
+    listed = sorted(folder.iterdir())
+    return [path for path in listed if not path.name.startswith(".") and not path.is_dir()]
 
 
 def dream_stills(

@@ -146,9 +146,11 @@ def test_a_clip_that_needs_too_much_memory_is_refused(
         cycle(swing, bounce=True)
 
 
-def test_an_animated_picture_is_no_picture(tmp_path: Path) -> None:
-    with VideoSink(tmp_path / "x.webp", size=(64, 48), fps=Fraction(25)) as sink:
-        for number in range(3):
+def test_an_animated_picture_is_a_clip(tmp_path: Path) -> None:
+    with VideoSink(tmp_path / "x.apng", size=(64, 48), fps=Fraction(25)) as sink:
+        for number in range(6):
             sink.write(clips.counting_image(number))
-    with pytest.raises(SourceError, match="animation"):
-        cycle(tmp_path / "x.webp")
+    path = (tmp_path / "x.apng").rename(tmp_path / "x.png")
+    assert cycle(path, bounce=True).frames == 10
+    with pytest.raises(SettingsError, match="--frames is for pictures, INPUT is a clip"):
+        cycle(path, frames=12)

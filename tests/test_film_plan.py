@@ -90,7 +90,7 @@ def test_a_cache_that_cannot_be_used_costs_time_only(
         assert plan_of(source, 6, cuts=True) == plan
 
 
-@pytest.mark.parametrize("thing", ["version", "build", "machine", "options"])
+@pytest.mark.parametrize("thing", ["version", "build", "machine"])
 def test_another_decoder_makes_another_plan(
     film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, thing: str
 ) -> None:
@@ -109,8 +109,6 @@ def test_another_decoder_makes_another_plan(
             monkeypatch.setattr(planning.cv2, "getBuildInformation", lambda: "FFMPEG: another")
         case "machine":
             monkeypatch.setattr(planning.platform, "machine", lambda: "riscv64")
-        case "options":
-            monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", "flags2;export_mvs")
     with VideoSource(film) as source:
         assert plan_of(source, 6, cuts=True, on_frame=look) == plan
     assert len(looked) == 2 * 43

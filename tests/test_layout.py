@@ -37,10 +37,11 @@ FLOORS = (
     ("image",),
     ("frame",),
     ("presets",),
-    ("live_settings", "film_settings"),
+    ("live_settings", "film_settings", "settings_file"),
     ("settings",),
+    ("setting_errors",),
     ("setting_values",),
-    ("quiet", "signals", "priority"),
+    ("quiet", "signals", "priority", "standard_streams"),
     ("errors",),
 )
 LEVEL = {name: level for level, floor in enumerate(FLOORS) for name in floor}

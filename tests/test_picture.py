@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, JpegImagePlugin
 
 from stream_dream.errors import SinkError, SourceError
-from stream_dream.media.picture import READABLE_PICTURES, Picture, read_picture, visible_image
+from stream_dream.media.picture import (
+    READABLE_PICTURES,
+    Picture,
+    is_animated,
+    is_picture,
+    read_picture,
+    visible_image,
+)
 from stream_dream.media.picture_sink import (
     PICTURE_FORMATS,
     check_picture_size,
@@ -365,15 +372,27 @@ def test_truncated_files(tmp_path: Path, suffix: str, share: float) -> None:
     assert "cut short" in message or "its beginning is damaged" in message
 
 
-@pytest.mark.parametrize(("suffix", "way"), [("gif", ": use"), ("png", ": use"), ("webp", ".mp4")])
-def test_animations_are_for_render(tmp_path: Path, suffix: str, way: str) -> None:
+@pytest.mark.parametrize("suffix", ["gif", "png", "webp", "avif"])
+def test_animations_are_for_render(tmp_path: Path, suffix: str) -> None:
     images = [Image.fromarray(NOISE), Image.fromarray(255 - NOISE)]
     path = tmp_path / f"a.{suffix}"
     images[0].save(path, save_all=True, append_images=images[1:])
-    message = refused(path)
-    assert way in message
-    assert message.endswith("use stream-dream render")
+    assert refused(path).endswith(": use stream-dream render")
+    assert is_animated(path)
+    assert not is_picture(path)
     assert read_picture(saved(path, images[0])).image.shape == NOISE.shape
+    assert not is_animated(path)
+    assert is_picture(path) == (suffix in ("png", "webp"))
+
+
+def test_what_cannot_be_read_is_no_animation(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    assert not is_animated(path)
+    path.write_text("no picture")
+    assert not is_animated(path)
+    path.unlink()
+    os.mkfifo(path)
+    assert not is_animated(path)
 
 
 def test_what_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,8 @@ def test_layers_are_read_and_written(text: str, target: LayerTarget) -> None:
         ({"layer": ["block10=x"]}, "not a number"),
         ({"class": ["cat=x"]}, "--class cannot be 'cat=x': the weight in 'cat=x' is not a number"),
         ({"octavs": 3}, "did you mean octaves"),
+        ({"": 3}, "there is no setting ''"),
+        ({"\ud800": 3}, "there is no setting .*ud800"),
     ],
 )
 def test_wrong_values_are_named(values: dict[str, object], message: str) -> None:

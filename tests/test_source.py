@@ -37,6 +37,16 @@ def truncated_clip(path: Path) -> Path:
     return path
 
 
+def test_options_meant_for_cameras_do_not_spoil_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = "fflags;nobuffer|flags;low_delay"
+    monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", options)
+    _, frames = read(clips.make(tmp_path / "a.mp4", "-c:v", "libx264", seconds=0.4))
+    assert len(frames) == 10
+    assert os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] == options
+
+
 @pytest.mark.real
 @pytest.mark.parametrize(
     ("name", "size", "fps", "aspect", "count"),

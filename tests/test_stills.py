@@ -89,6 +89,25 @@ def test_progress_and_the_emerging_dream(dream: Dream, photo: Path, tmp_path: Pa
     assert changes[0] == 0 < changes[2] < changes[-1]
 
 
+def test_hidden_files_and_folders_in_a_folder_are_no_pictures(dream: Dream, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    write_picture(Picture(synthetic.photo((60, 40))), photos / "a.jpg")
+    (photos / "._a.jpg").write_bytes(b"Mac OS X")
+    (photos / ".DS_Store").write_bytes(bytes(100))
+    (photos / "album.jpg").mkdir()
+    (photos / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    summary = dream(photos, tmp_path / "dreams")
+    assert names(tmp_path / "dreams") == ["a.jpg"]
+    assert summary.left_out == []
+    (failed,) = summary.failed
+    assert "gone.png cannot be opened" in failed
+    (photos / "gone.png").unlink()
+    (photos / "a.jpg").unlink()
+    with pytest.raises(SourceError, match="holds no pictures"):
+        dream(photos, tmp_path / "dreams")
+
+
 def test_a_folder_is_dreamed_into_a_folder(dream: Dream, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -26,8 +25,6 @@ from stream_dream.networks.download import cache_folder
 # Raise it when plans of the same film come out otherwise than before.
 _VERSION = 1
 _PLANS_KEPT = 50
-# What OpenCV reads options for its decoder from.
-_DECODER_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 
 
 def frames_in(seconds: float, info: StreamInfo) -> int:
@@ -116,11 +113,10 @@ def _identity(path: Path) -> list[Any]:
         raise SourceError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _decoder() -> list[str | None]:
+def _decoder() -> list[str]:
     """Return what decoded frames depend on; how OpenCV was built includes its own FFmpeg."""
     build = cv2.getBuildInformation()
-    options = os.environ.get(_DECODER_OPTIONS)
-    return [cv2.__version__, build, ffmpeg_program(), platform.machine(), options]
+    return [cv2.__version__, build, ffmpeg_program(), platform.machine()]
 
 
 def _forget(folder: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,28 +13,29 @@ from pydantic import BaseModel
 from stream_dream.errors import SettingsError
 from stream_dream.live_settings import LiveSettings, ShowParameters
 from stream_dream.settings import DreamSettings, typed_name, validated
+from stream_dream.settings_file import located, read_toml
 
 MODELS: tuple[type[BaseModel], ...] = (DreamSettings, ShowParameters, LiveSettings)
 PRESET = "preset"
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Return the settings of a file, by field name, and ``preset``.
+    """Return the settings of a file, by field name, and ``preset``; files from its folder on.
 
     Raises:
         SettingsError: It cannot be read, or holds what is no setting.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"config {path} cannot be read: {error}") from None
+    table = read_toml(path, "config")
+    if not isinstance(table.get(PRESET, ""), str):
+        raise SettingsError(f"{path}: {PRESET} is a text: write it in quotes")
     fields = {typed_name(model, name): name for model in MODELS for name in model.model_fields}
     for key, value in table.items():
         if isinstance(value, dict):
             raise SettingsError(f"{path}: a config has no sections: write settings above [{key}]")
         if key != PRESET and key not in fields:
             validated(LiveSettings, {key: value}, origin=str(path))  # says what was meant
-    return {fields.get(key, key): value for key, value in table.items()}
+    values = {fields.get(key, key): value for key, value in table.items()}
+    return located(values, path.parent, *MODELS)
 
 
 def write_config(path: Path, values: Mapping[str, Any]) -> None:
@@ -48,6 +48,7 @@ def write_config(path: Path, values: Mapping[str, Any]) -> None:
     Raises:
         SettingsError: It cannot be written.
     """
+    values = located(values, Path(), *MODELS)  # the file may lie anywhere
     lines = ["# A show of stream-dream: stream-dream live --config " + path.name]
     if PRESET in values:
         lines.append(f"{PRESET} = {_toml(values[PRESET])}  # The look to begin with.")

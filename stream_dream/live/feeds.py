@@ -21,6 +21,7 @@ from stream_dream.frame import Image8
 from stream_dream.image import resize
 from stream_dream.live_settings import LiveSettings
 from stream_dream.media.opening import quiet_decoder
+from stream_dream.media.read.opencv_decoder import CAPTURE_OPTIONS
 from stream_dream.media.source import VideoSource
 
 _PROTOCOLS = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "srt", "rtp", "mms")
@@ -33,7 +34,6 @@ _UNCONNECTED = ("udp", "rtp")
 _READ_UNCONNECTED_MILLISECONDS = 1500
 # What is buffered is late; FFmpeg otherwise looks at five seconds before it gives the first frame.
 _FFMPEG_OPTIONS = "fflags;nobuffer|flags;low_delay|analyzeduration;500000|rtsp_transport;tcp"
-_OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 _opening = threading.Lock()
 _TEST_SIZE = (640, 360)
 _TEST_FPS = 30.0
@@ -244,13 +244,13 @@ def _low_delay() -> Iterator[None]:
     """Set OpenCV's FFmpeg options for streams, unless the user has; files would suffer."""
     # Several connections may be tried at once; one that hangs must not keep the others waiting.
     alone = _opening.acquire(timeout=2 * _OPEN_MILLISECONDS / 1000)
-    given = os.environ.get(_OPTIONS_VARIABLE)
-    os.environ[_OPTIONS_VARIABLE] = given or _FFMPEG_OPTIONS
+    given = os.environ.get(CAPTURE_OPTIONS)
+    os.environ[CAPTURE_OPTIONS] = given or _FFMPEG_OPTIONS
     try:
         yield
     finally:
         if given is None:
-            os.environ.pop(_OPTIONS_VARIABLE, None)
+            os.environ.pop(CAPTURE_OPTIONS, None)
         if alone:
             _opening.release()
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from stream_dream.errors import SourceError
 from stream_dream.frame import Frame, Image8
-from stream_dream.media.picture import READABLE_PICTURES, read_picture, visible_image
+from stream_dream.media.picture import is_picture, read_picture, visible_image
 from stream_dream.media.source import VideoSource
 
 
@@ -55,7 +55,7 @@ class GuideReader:
         """
         if self.path is None:
             return
-        if self.path.suffix.lower() in READABLE_PICTURES:
+        if is_picture(self.path):
             yield visible_image(read_picture(self.path))
             return
         if self._clip is None:

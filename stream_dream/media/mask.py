@@ -14,7 +14,7 @@ import numpy as np
 from stream_dream.errors import SourceError
 from stream_dream.frame import Image8, Mask8
 from stream_dream.image import resize
-from stream_dream.media.picture import READABLE_PICTURES, over, read_picture
+from stream_dream.media.picture import is_picture, over, read_picture
 from stream_dream.media.source import VideoSource
 
 _TOLERANCE = 8
@@ -73,7 +73,7 @@ class Mask:
         try:
             if path.is_dir():
                 raise SourceError(f"{path} is a folder: give a picture or a video file")
-            if path.suffix.lower() in READABLE_PICTURES:
+            if is_picture(path):
                 shown = _picture(path)
             else:
                 self._clip = _Clip(path)

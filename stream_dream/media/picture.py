@@ -71,6 +71,27 @@ def read_picture(path: Path | str) -> Picture:
         return _decoded(path)
 
 
+def is_animated(path: Path) -> bool:
+    """Return whether a file is a clip by what it holds: an animated WebP, PNG, GIF or AVIF.
+
+    What cannot be read is none: whoever reads it says why.
+    """
+    from PIL import Image
+
+    if not path.is_file():  # a pipe would be waited for without end
+        return False
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as file:
+            return _is_film(file)
+    except Exception:  # decoders fail with anything when bytes are wrong
+        return False
+
+
+def is_picture(path: Path) -> bool:
+    """Return whether a file is a still picture: by its extension, but for animated ones."""
+    return path.suffix.lower() in READABLE_PICTURES and not is_animated(path)
+
+
 def visible_image(picture: Picture) -> Image8:
     """Show the picture over the mean colour of its opaque part, mid-grey where there is none.
 
@@ -137,9 +158,12 @@ def _decoded(path: Path) -> Picture:
 
 
 def _refuse_film(file: Image.Image, path: Path) -> None:
-    if file.format in _ANIMATED and getattr(file, "is_animated", False):
-        first = "" if file.format in ("GIF", "PNG") else "convert it to .mp4 and "
-        raise SourceError(f"{path} is an animation: {first}use stream-dream render")
+    if _is_film(file):
+        raise SourceError(f"{path} is an animation: use stream-dream render")
+
+
+def _is_film(file: Image.Image) -> bool:
+    return file.format in _ANIMATED and bool(getattr(file, "is_animated", False))
 
 
 def _refuse_planes(file: Image.Image, path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stream_dream.errors import DownloadError
 from stream_dream.networks.layers import CLASSES, Layer, NetworkSpec, Weights, snake_case
-from stream_dream.networks.quiet_keras import import_keras
+from stream_dream.networks.quiet_keras import import_keras, keras_defaults
 
 if TYPE_CHECKING:
     import keras
@@ -108,13 +108,14 @@ def _spec(application: Application) -> NetworkSpec:
 
 
 @cache
+@keras_defaults()
 def _list_layers(application: Application) -> tuple[Layer, ...]:
-    import_keras()
     from stream_dream.networks.cutting import describe
 
     return describe(_open(application, None, top=False))
 
 
+@keras_defaults()
 def _build(
     application: Application,
     names: Sequence[str],
@@ -122,7 +123,6 @@ def _build(
     weights: Weights = "pretrained",
     fold: bool = True,
 ) -> keras.Model:
-    import_keras()
     from stream_dream.networks.cutting import cut
     from stream_dream.networks.weight_files import load_weights
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from stream_dream.errors import NetworkError
 from stream_dream.networks.layers import CLASSES, Layer
+from stream_dream.networks.quiet_keras import keras_defaults
 
 if TYPE_CHECKING:
     import keras
@@ -105,6 +106,7 @@ def layers(variant: Variant, dreams: Mapping[str, str]) -> tuple[Layer, ...]:
     return (*listed, Layer("head", _HEAD_CHANNELS, stride, dreams.get("head", "")))
 
 
+@keras_defaults()
 def build(variant: Variant, names: Sequence[str], weights: Arrays | None) -> keras.Model:
     """Build the network up to the deepest of the named layers.
 

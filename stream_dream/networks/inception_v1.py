@@ -15,7 +15,7 @@ from stream_dream.errors import NetworkError
 from stream_dream.networks.download import Source, fetch, is_fetched
 from stream_dream.networks.inception_v1_files import Arrays, read_weights
 from stream_dream.networks.layers import CLASSES, Layer, NetworkSpec, Weights
-from stream_dream.networks.quiet_keras import import_keras
+from stream_dream.networks.quiet_keras import import_keras, keras_defaults
 
 if TYPE_CHECKING:
     import keras
@@ -115,17 +115,17 @@ def spec() -> NetworkSpec:
 
 
 @cache
+@keras_defaults()
 def _list_layers() -> tuple[Layer, ...]:
-    import_keras()
     from stream_dream.networks.cutting import describe
 
     return describe(network())
 
 
+@keras_defaults()
 def _build(
     names: Sequence[str], *, weights: Weights = "pretrained", fold: bool = True
 ) -> keras.Model:
-    import_keras()
     from stream_dream.networks.cutting import cut
 
     if weights == "random":

@@ -18,7 +18,7 @@ import numpy as np
 from stream_dream.errors import NetworkError, first_line
 from stream_dream.networks.layers import Layer, NetworkSpec, Weights
 from stream_dream.networks.model_safety import refuse_code
-from stream_dream.networks.quiet_keras import import_keras
+from stream_dream.networks.quiet_keras import import_keras, keras_defaults
 
 if TYPE_CHECKING:
     import keras
@@ -39,6 +39,7 @@ def spec_of(path: Path) -> NetworkSpec:
     if not path.is_file():
         raise NetworkError(f"there is no model file {path}")
 
+    @keras_defaults()
     def build(
         names: Sequence[str], *, weights: Weights = "pretrained", fold: bool = True
     ) -> keras.Model:
@@ -53,8 +54,8 @@ def spec_of(path: Path) -> NetworkSpec:
         return cut(model, names, prepare=_preparation(model), fold=fold)
 
     @cache
+    @keras_defaults()
     def list_layers() -> tuple[Layer, ...]:
-        import_keras()
         from stream_dream.networks.cutting import describe
 
         model = open_model(path)

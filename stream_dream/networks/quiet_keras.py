@@ -1,15 +1,110 @@
-"""Imports Keras without what TensorFlow prints meanwhile."""
+"""Imports TensorFlow and Keras as the networks need them, whatever the user's settings are.
+
+``~/.keras/keras.json`` and the variables below are there for the user's other work. Here they would
+break the import, print over the user's screen or, silently, make another dream.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
-from stream_dream.quiet import hushed
+from stream_dream.errors import NetworkError
+from stream_dream.quiet import debugging, hushed
+
+_BACKEND = "tensorflow"
+# Change the numbers that TensorFlow computes.
+_OTHER_NUMBERS = (
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_DISABLE_MKL",
+    "TF_ENABLE_AUTO_MIXED_PRECISION",
+    "TF_SET_ONEDNN_FPMATH_MODE",
+    "TF_XLA_FLAGS",
+    "DNNL_DEFAULT_FPMATH_MODE",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "DNNL_MAX_CPU_ISA",
+    "ONEDNN_MAX_CPU_ISA",
+    "NVIDIA_TF32_OVERRIDE",
+)
+# Print, some of them on standard output.
+_CHATTER = (
+    "DNNL_VERBOSE",
+    "ONEDNN_VERBOSE",
+    "MKL_VERBOSE",
+    "TF_CPP_MAX_VLOG_LEVEL",
+    "TF_CPP_VMODULE",
+)
 
 
 def import_keras() -> ModuleType:
-    """Return the module ``keras``; it is to be imported here first."""
-    with hushed():
+    """Return the module ``keras``; it is to be imported here first, and TensorFlow with it.
+
+    Raises:
+        NetworkError: This program has imported Keras before, with another backend.
+    """
+    if "keras" in sys.modules:
         import keras
+    else:
+        _clear_environment()
+        with hushed(), _without_user_settings():
+            import keras
+    if keras.config.backend() != _BACKEND:
+        raise NetworkError(
+            f"Keras runs on {keras.config.backend()} in this program, networks need {_BACKEND}: "
+            "import stream_dream before keras, or set KERAS_BACKEND=tensorflow"
+        )
     module: ModuleType = keras
     return module
+
+
+@contextmanager
+def keras_defaults() -> Iterator[None]:
+    """Build networks with Keras' own defaults, though this program may have chosen others."""
+    keras = import_keras()
+    config = keras.config
+    floatx, epsilon, layout = config.floatx(), config.epsilon(), config.image_data_format()
+    policy = config.dtype_policy()
+    try:
+        config.set_floatx("float32")
+        config.set_epsilon(1e-7)
+        config.set_image_data_format("channels_last")
+        config.set_dtype_policy("float32")
+        yield
+    finally:
+        config.set_floatx(floatx)
+        config.set_epsilon(epsilon)
+        config.set_image_data_format(layout)
+        config.set_dtype_policy(policy)
+
+
+def _clear_environment() -> None:
+    """Unset what TensorFlow would obey: it reads some of it late, so for as long as we run."""
+    if "tensorflow" not in sys.modules:
+        for name in _OTHER_NUMBERS if debugging() else (*_OTHER_NUMBERS, *_CHATTER):
+            os.environ.pop(name, None)
+
+
+@contextmanager
+def _without_user_settings() -> Iterator[None]:
+    """Import Keras with its defaults; its folder of weights stays where it is."""
+    theirs = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("KERAS_")}
+    # A folder that cannot hold a keras.json: neither is one read, nor is one written.
+    os.environ |= {"KERAS_BACKEND": _BACKEND, "KERAS_HOME": os.devnull}
+    try:
+        yield
+    finally:
+        del os.environ["KERAS_BACKEND"], os.environ["KERAS_HOME"]
+        os.environ |= theirs
+        _restore_home()
+
+
+def _restore_home() -> None:
+    """Lead Keras to the user's folder again, as it finds it itself."""
+    from keras.src.backend import config
+
+    home = os.path.expanduser("~")
+    usual = os.path.join(home if os.access(home, os.W_OK) else "/tmp", ".keras")
+    config._KERAS_DIR = os.environ.get("KERAS_HOME", usual)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from stream_dream.errors import SettingsError
 from stream_dream.setting_values import OFF
@@ -19,6 +21,7 @@ from stream_dream.settings import (
     merged,
     typed_name,
 )
+from stream_dream.settings_file import located, read_toml
 
 DEFAULT_PRESET = "dogs"
 _KEYS = ("description", "suits", "extends")
@@ -72,6 +75,8 @@ def look_text(preset: Preset) -> str:
     lines.append("")
     for field_name, field in DreamSettings.model_fields.items():
         value = getattr(preset.dream, field_name)
+        # The text may be kept in any folder.
+        value = located({field_name: value}, Path(), DreamSettings)[field_name]
         if isinstance(value, tuple):
             value = [str(item) for item in value]
         key = typed_name(DreamSettings, field_name)
@@ -90,37 +95,38 @@ def load_preset(name: str | Path) -> Preset:
     """Load a preset by its name, or a user's own TOML file by its path.
 
     A file holds settings by name, a ``description``, what it ``suits``, and optionally
-    ``extends = "dogs"``: the preset whose values it starts from.
+    ``extends = "dogs"``: the preset whose values it starts from. Files that it names lie beside it
+    or where their paths lead from its folder.
 
     Raises:
         SettingsError: There is no such preset or file, or something in it is wrong.
     """
     name = str(name)
     if name.endswith(".toml"):
-        try:
-            return _read_preset(Path(name).stem, Path(name).read_text(encoding="utf-8"), name)
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"preset {name} cannot be read: {error}") from error
+        path = Path(name)
+        return _read_preset(path.stem, read_toml(path, "preset"), name, folder=path.parent)
     file = resources.files("stream_dream.presets") / f"{name}.toml"
     if not re.fullmatch(r"\w+", name) or not file.is_file():
         known = ", ".join(preset.name for preset in presets())
         raise SettingsError(
             f"there is no preset {name!r}: choose {known}, or a path to a .toml file"
         )
-    return _read_preset(name, file.read_text(encoding="utf-8"), f"preset {name}")
+    table = tomllib.loads(file.read_text(encoding="utf-8"))
+    return _read_preset(name, table, f"preset {name}")
 
 
-def _read_preset(name: str, text: str, origin: str) -> Preset:
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{origin} is not valid TOML: {error}") from None
+def _read_preset(
+    name: str, table: Mapping[str, Any], origin: str, *, folder: Path | None = None
+) -> Preset:
+    for key in _KEYS:
+        if not isinstance(table.get(key, ""), str):
+            raise SettingsError(f"{origin}: {key} is a text: write it in quotes")
     base = DreamSettings()
     if "extends" in table:
-        if str(table["extends"]).endswith(".toml"):
+        if table["extends"].endswith(".toml"):
             raise SettingsError(f"{origin}: extends takes the name of a shipped preset")
         try:
-            base = load_preset(str(table["extends"])).dream
+            base = load_preset(table["extends"]).dream
         except SettingsError as error:
             raise SettingsError(f"{origin}: {error}") from None
     own = {key: value for key, value in table.items() if key not in _KEYS}
@@ -129,6 +135,7 @@ def _read_preset(name: str, text: str, origin: str) -> Preset:
             raise SettingsError(f"{origin}: a preset has no sections: write settings above [{key}]")
         if any(key in model.model_fields for model in _OF_ONE_WORK):
             raise SettingsError(f"{origin}: {key} is for one render: give it as an option")
+    own = own if folder is None else located(own, folder, DreamSettings)
     dream = merged(base, own, origin=origin)
-    texts = {key: str(table.get(key, "")) for key in ("description", "suits")}
+    texts = {key: table.get(key, "") for key in ("description", "suits")}
     return Preset(name=name, dream=dream, **texts)

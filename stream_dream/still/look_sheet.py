@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from stream_dream.errors import Interrupted, SourceError
 from stream_dream.frame import Image8
 from stream_dream.image import fit_size, resize
-from stream_dream.media.picture import READABLE_PICTURES, Picture, read_picture, visible_image
+from stream_dream.media.picture import Picture, is_picture, read_picture, visible_image
 from stream_dream.media.picture_sink import check_picture_target, write_picture
 from stream_dream.media.target import interrupted_name
 from stream_dream.networks import registry
@@ -73,7 +73,7 @@ def read_subject(source: Path) -> Subject:
     """
     if source.is_dir():
         raise SourceError(f"{source} is a folder: give a picture or a clip")
-    if source.suffix.lower() in READABLE_PICTURES:
+    if is_picture(source):
         picture = read_picture(source)
         image, profile = visible_image(picture), picture.icc_profile
         text = f"the picture, {image.shape[1]}x{image.shape[0]}"

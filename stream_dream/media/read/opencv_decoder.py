@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
@@ -14,6 +15,9 @@ from stream_dream.errors import SourceError
 from stream_dream.frame import Image8
 from stream_dream.media.probe import Probe
 from stream_dream.media.read.decoder import SEEK_FROM, SEEK_MARGIN, length_of_picture
+
+CAPTURE_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+"""The variable from which OpenCV reads options whenever it opens something with FFmpeg."""
 
 _RETRIES = 32
 """Damaged packets in a row that are skipped before the stream counts as over."""
@@ -125,8 +129,14 @@ class OpenCVDecoder:
 
 def open_capture(path: Path) -> cv2.VideoCapture:
     """Open a file with OpenCV. Raises ``SourceError`` where it has no decoder for it."""
-    # An absolute path cannot be mistaken for a protocol, as "take:2.mp4" would be.
-    capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+    # The user's options are meant for cameras; many a file cannot be decoded with them.
+    options = os.environ.pop(CAPTURE_OPTIONS, None)
+    try:
+        # An absolute path cannot be mistaken for a protocol, as "take:2.mp4" would be.
+        capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+    finally:
+        if options is not None:
+            os.environ[CAPTURE_OPTIONS] = options
     if not capture.isOpened():
         raise SourceError(f"OpenCV cannot decode {path}: convert it to H.264 in .mp4")
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)

@@ -1,0 +1,144 @@
+"""Standard streams that are missing, full or of another alphabet: no work is lost to them."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import select
+import sys
+from collections.abc import Callable
+from typing import Any, TextIO
+
+# Nobody reads any more, "| head" for one: nothing to complain of.
+_LEFT = (errno.EPIPE, errno.EINVAL) if sys.platform == "win32" else (errno.EPIPE,)
+
+
+def secure_streams() -> None:
+    """Give this process standard streams that can be written to, whatever they are.
+
+    To be called before anything is opened: a file would get the number of a missing stream, and
+    whatever a library prints would end up in it.
+    """
+    for descriptor in (0, 1, 2):
+        _open_if_missing(descriptor)
+    sys.stdin = sys.stdin or io.TextIOWrapper(io.FileIO(0, closefd=False))
+    sys.stderr = _secured(sys.stderr, 2)
+    sys.stdout = _secured(sys.stdout, 1, _warn)
+    if not os.environ.get("COLUMNS", "1").strip("0"):
+        del os.environ["COLUMNS"]  # a width of nothing means that nobody knows it
+
+
+def failure() -> OSError | None:
+    """Return why nothing can be printed on standard output; None where it can, or nobody reads."""
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    problem = raw.problem if isinstance(raw, _Forgiving) else None
+    return problem if problem is not None and problem.errno not in _LEFT else None
+
+
+def is_abandoned() -> bool:
+    """Return whether what is printed on standard output reaches nobody any more."""
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    return isinstance(raw, _Forgiving) and raw.problem is not None
+
+
+def forgiving(
+    raw: Any,
+    *,
+    encoding: str,
+    line_buffering: bool = True,
+    write_through: bool = False,
+    on_failure: Callable[[OSError], None] = lambda problem: None,
+) -> TextIO:
+    """Return a text stream whose writes never fail: what cannot be written is dropped.
+
+    Args:
+        raw: An unbuffered binary file.
+        encoding: Characters that it lacks are written as escapes.
+        line_buffering: True to write line by line.
+        write_through: True to write at once.
+        on_failure: Called once, with the reason, when it cannot be written any more.
+    """
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Forgiving(raw, on_failure)),
+        encoding=encoding,
+        errors="backslashreplace",
+        line_buffering=line_buffering,
+        write_through=write_through,
+    )
+
+
+class _Forgiving(io.RawIOBase):
+    """A file that takes everything, and forgets it once it cannot be written.
+
+    Attributes:
+        problem: Why it cannot be written; None as long as it can.
+    """
+
+    def __init__(self, raw: Any, on_failure: Callable[[OSError], None]) -> None:
+        super().__init__()
+        self.problem: OSError | None = None
+        self._raw, self._on_failure = raw, on_failure
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return int(self._raw.fileno())
+
+    def isatty(self) -> bool:
+        return bool(self._raw.isatty())
+
+    def close(self) -> None:
+        if not self.closed:
+            self._raw.close()
+        super().close()
+
+    def write(self, data: Any) -> int:
+        while self.problem is None:
+            try:
+                written = self._raw.write(data)
+            except OSError as problem:
+                self.problem = problem
+                self._on_failure(problem)
+                break
+            if written is not None:
+                return int(written)
+            select.select([], [self._raw], [])  # another program has told the pipe not to wait
+        return len(data)
+
+
+def _open_if_missing(descriptor: int) -> None:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        if nowhere != descriptor:
+            os.dup2(nowhere, descriptor)
+            os.close(nowhere)
+        os.set_inheritable(descriptor, True)
+
+
+def _secured(
+    stream: TextIO | None, descriptor: int, on_failure: Callable[[OSError], None] | None = None
+) -> TextIO:
+    if stream is None:  # Python found it missing
+        return open(descriptor, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+    buffer = stream.buffer
+    return forgiving(
+        getattr(buffer, "raw", buffer),  # unbuffered by python -u
+        encoding=stream.encoding,
+        line_buffering=getattr(stream, "line_buffering", True),
+        write_through=getattr(stream, "write_through", False),
+        on_failure=on_failure or (lambda problem: None),
+    )
+
+
+def _warn(problem: OSError) -> None:
+    if problem.errno not in _LEFT:
+        reason = problem.strerror or "it cannot be written"
+        sys.stderr.write(
+            f"stream-dream: warning: standard output takes nothing ({reason}): the rest of what "
+            "is printed is lost\n"
+        )
+        sys.stderr.flush()
