@@ -20,7 +20,7 @@ from stream_dream.film_settings import FilmSettings
 from stream_dream.media.probe import has_more
 from stream_dream.media.source import VideoSource
 from stream_dream.media.target import check_target
-from stream_dream.settings import DreamSettings, OutputSettings
+from stream_dream.settings import DreamSettings, OutputSettings, named_files
 
 # Shorter films are done in one piece: they are soon done again.
 _LONG = 3
@@ -89,7 +89,8 @@ def render_film(
     half = half_placed_as(folder, target) if begun else None
     # What an earlier run has placed does not stand in the way.
     ours = begun and (half or placed_as(folder, target)) is not None
-    check_target(target, overwrite=overwrite or ours, source=source, mask=output.mask)
+    inputs = [source, *named_files(dream, output).values()]
+    check_target(target, overwrite=overwrite or ours, inputs=inputs)
     with VideoSource(source, start=output.start, end=output.end) as opened:
         with opened_mask(output, opened.info, opened.first):
             pass  # it can be read: each chunk will open it anew

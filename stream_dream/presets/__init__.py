@@ -110,6 +110,11 @@ def load_preset(name: str | Path) -> Preset:
     return _read_preset(name, file.read_text(encoding="utf-8"), f"preset {name}")
 
 
+def preset_files(*names: str) -> list[Path]:
+    """Return the files among the names of presets."""
+    return [Path(name) for name in names if name.endswith(".toml")]
+
+
 def _read_preset(name: str, text: str, origin: str) -> Preset:
     try:
         table = tomllib.loads(text)
