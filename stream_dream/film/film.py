@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -9,7 +10,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from stream_dream.dreaming import opened_mask
-from stream_dream.errors import SettingsError
+from stream_dream.errors import SettingsError, SinkError
 from stream_dream.film.cluster.connection import reached
 from stream_dream.film.job import Job, folder_of, has_job, refuse_left_over, working_in
 from stream_dream.film.placing import half_placed_as, placed_as
@@ -83,6 +84,9 @@ def render_film(
     if film.cluster is None and film.workers != 1 and film.batch not in (1, "auto"):
         raise SettingsError("--batch is for one worker that fills a device: leave out --workers")
     folder = folder_of(target)
+    if re.search(r"[\r\n]", str(folder.absolute())):
+        problem = "lies in a folder, or has a name, with a line break: choose another one"
+        raise SinkError(f"{target} {problem}", exit_code=2)  # ffmpeg's list of chunks has lines
     if not resume:
         refuse_left_over(folder, target)
     begun = has_job(folder)
