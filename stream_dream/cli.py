@@ -24,12 +24,13 @@ from stream_dream.options import (
     chosen,
     complain,
     default_text,
+    file_name,
     print_table,
     with_optional_values,
     with_options,
 )
 from stream_dream.plan_command import plan
-from stream_dream.presets import DEFAULT_PRESET, preset_text, presets
+from stream_dream.presets import DEFAULT_PRESET, preset_files, preset_text, presets
 from stream_dream.quiet import debugging
 from stream_dream.render_command import render
 from stream_dream.settings import DreamSettings, StillSettings
@@ -77,6 +78,7 @@ def image(
         list[Path],
         typer.Argument(
             metavar="INPUT... OUTPUT",
+            parser=file_name,
             help="A picture and the name of its dream, or pictures and folders and a folder.",
         ),
     ],
@@ -107,6 +109,7 @@ def image(
             dream,
             still,
             overwrite=overwrite,
+            read=preset_files(preset),
             on_picture=shown.started,
             on_step=shown.advanced,
         )

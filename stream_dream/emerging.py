@@ -16,6 +16,7 @@ from stream_dream.image import add_residual, fit_size, resize
 from stream_dream.media.picture import Picture
 from stream_dream.media.picture_sink import write_picture
 from stream_dream.media.sink import VideoSink
+from stream_dream.media.target import marked
 
 if TYPE_CHECKING:
     from stream_dream.dream.walk import Step
@@ -38,6 +39,13 @@ def make_folder(folder: Path) -> None:
     except OSError as error:
         problem = f"folder {folder} cannot be made: {error.strerror}"
         raise SinkError(problem, exit_code=2) from error
+
+
+def octave_files(folder: Path | None, source: Path, octaves: int) -> list[Path]:
+    """Return the pictures that ``OctaveFiles`` writes at the most."""
+    if folder is None:
+        return []
+    return [marked(folder / f"{source.stem}.png", _mark(octave)) for octave in range(octaves)]
 
 
 class OctaveFiles:
@@ -63,7 +71,7 @@ class OctaveFiles:
         """Write the picture if the octave is finished."""
         if self._folder is None or not step.finished:
             return
-        path = self._folder / f"{self._stem}-octave-{step.octave + 1:02}.png"
+        path = marked(self._folder / f"{self._stem}.png", _mark(step.octave))
         write_picture(Picture(_shown(step, self._strength)), path, overwrite=self._overwrite)
 
 
@@ -127,6 +135,10 @@ def laid_over(source: Image8, step: Step, *, strength: float = 1.0) -> Image8:
     """Lay what has been dreamed so far, at whatever octave, over the source with all its detail."""
     residual = np.clip(step.image, 0, 1) - np.clip(step.original, 0, 1)
     return add_residual(source, residual, strength=strength)
+
+
+def _mark(octave: int) -> str:
+    return f"-octave-{octave + 1:02}"
 
 
 def _shown(step: Step, strength: float) -> Image8:

@@ -15,16 +15,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
-from stream_dream.errors import SettingsError
-from stream_dream.live.config import PRESET, read_config, write_config
+from stream_dream.live.config import PRESET, KeptConfig, read_config
 from stream_dream.live.controls import OF_A_LOOK, parameters_of
 from stream_dream.live.slot import Slot
 from stream_dream.live_settings import LiveSettings, ShowParameters
-from stream_dream.options import Debug, Quiet, complain, found_look, show_look, with_options
-from stream_dream.presets import DEFAULT_PRESET
+from stream_dream.options import (
+    Debug,
+    Quiet,
+    complain,
+    file_name,
+    found_look,
+    show_look,
+    with_options,
+)
+from stream_dream.presets import DEFAULT_PRESET, preset_files
 from stream_dream.presets.surprise import SURPRISE
 from stream_dream.quiet import DEBUG_VARIABLE, debugging
-from stream_dream.settings import DreamSettings, merged, validated
+from stream_dream.settings import DreamSettings, merged, named_files, validated
 from stream_dream.signals import leave
 
 if TYPE_CHECKING:
@@ -50,12 +57,21 @@ def live(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Settings of the show; options given here come first."),
+        typer.Option(
+            metavar="FILE",
+            parser=file_name,
+            help="Settings of the show; options given here come first.",
+        ),
     ] = None,
     write_config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write the show's settings here when it ends."),
+        typer.Option(
+            metavar="FILE", parser=file_name, help="Write the show's settings here when it ends."
+        ),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing file of --write-config.")
+    ] = False,
     list_cameras: Annotated[
         bool, typer.Option("--list-cameras", help="List the cameras of this machine.")
     ] = False,
@@ -87,10 +103,13 @@ def live(
     if config is not None:
         given = read_config(config) | given
     _set_up_log(quiet=quiet)
-    _run(given, write_config, as_json=as_json, quiet=quiet)
+    kept = None
+    if write_config is not None:
+        kept = KeptConfig(write_config, [] if config is None else [config], overwrite)
+    _run(given, kept, as_json=as_json, quiet=quiet)
 
 
-def _run(given: Mapping[str, Any], write_to: Path | None, *, as_json: bool, quiet: bool) -> None:
+def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, quiet: bool) -> None:
     settings = validated(LiveSettings, _part(given, LiveSettings))
     own = validated(ShowParameters, _part(given, ShowParameters))
     first = str(given.get(PRESET, DEFAULT_PRESET))
@@ -99,9 +118,8 @@ def _run(given: Mapping[str, Any], write_to: Path | None, *, as_json: bool, quie
         given = {**given, "seed": dreams[SURPRISE].seed}  # a config that is written has it
         if not quiet:
             show_look(replace(found_look(SURPRISE, given), dream=dreams[SURPRISE]), as_json=as_json)
+    _check_outputs(given, settings, dreams, kept)
     settings = settings.model_copy(update={"cycle": tuple(map(_name, settings.cycle))})
-    if write_to is not None and not os.access(write_to.absolute().parent, os.W_OK):
-        raise SettingsError(f"config {write_to} cannot be written: choose another folder")
 
     from stream_dream.live.assembly import assembled
     from stream_dream.live.looks import for_live
@@ -121,13 +139,33 @@ def _run(given: Mapping[str, Any], write_to: Path | None, *, as_json: bool, quie
         finally:
             # TensorFlow would abort where a thread still traces at the end.
             finished = made.looks.join(0)
-            if write_to is not None:
-                write_config(write_to, _reached(given, dreams, made))
+            if kept is not None:
+                kept.write(_reached(given, dreams, made))
     if not quiet and not as_json:
         status = made.show.status
         typer.echo(f"{status.dreamed} frames in {status.uptime:.0f} s", err=True)
     if not finished:
         leave(0)
+
+
+def _check_outputs(
+    given: Mapping[str, Any],
+    settings: LiveSettings,
+    dreams: Mapping[str, DreamSettings],
+    kept: KeptConfig | None,
+) -> None:
+    """Refuse what could not be written when the show ends. Raises ``StreamDreamError``."""
+    from stream_dream.live.recorder import check_recording
+
+    if settings.record is not None:
+        check_recording(settings.record)
+    if kept is None:
+        return
+    looks = (*settings.presets, *settings.cycle, str(given.get(PRESET, DEFAULT_PRESET)))
+    named = [path for dream in dreams.values() for path in named_files(dream).values()]
+    inputs = [Path(settings.source), *preset_files(*looks), *named]
+    outputs = [] if settings.record is None else [settings.record]
+    kept.check(given, inputs=inputs, outputs=outputs)
 
 
 def _play(made: Assembled, duration: float | None) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from stream_dream.setting_values import SWITCH, Model, Names, Size
+from stream_dream.setting_values import SWITCH, FileName, Model, Names, Size
 from stream_dream.settings import STRENGTH, DreamSettings
 
 Turn = Literal["0", "90", "180", "270"]
@@ -156,7 +156,7 @@ class LiveSettings(Model):
     osc: Port | None = Field(None, description="UDP port that listens to OSC messages.")
     osc_host: str = Field("127.0.0.1", description="Address that OSC messages come to.")
     virtual_camera: bool = Field(False, description="Show as a camera that other programs take.")
-    record: Path | None = Field(
+    record: FileName | None = Field(
         None,
         description="Film to record from the start on, .mkv.",
         json_schema_extra={"metavar": "FILE"},
@@ -164,7 +164,7 @@ class LiveSettings(Model):
     record_minutes: float = Field(
         30.0, gt=0, le=1440, description="Minutes after which a new file begins."
     )
-    recordings: Path = Field(
+    recordings: FileName = Field(
         Path("recordings"),
         description="Folder of snapshots, and of films recorded by key or button.",
         json_schema_extra={"metavar": "FOLDER"},

@@ -9,20 +9,26 @@ from typing import Annotated
 import typer
 
 from stream_dream.errors import SettingsError
-from stream_dream.options import Debug, Overwrite, Quiet, complain
-from stream_dream.presets import Preset, load_preset, presets
+from stream_dream.options import Debug, Overwrite, Quiet, complain, file_name
+from stream_dream.presets import Preset, load_preset, preset_files, presets
 from stream_dream.quiet import DEBUG_VARIABLE
-from stream_dream.settings import DreamSettings, validated
+from stream_dream.settings import DreamSettings, named_files, validated
 
 _DREAM_SIZE = 640
 
 
 def looks(
     source: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="A picture, or a clip: its sharpest frame.")
+        Path,
+        typer.Argument(
+            metavar="INPUT", parser=file_name, help="A picture, or a clip: its sharpest frame."
+        ),
     ],
     target: Annotated[
-        Path, typer.Argument(metavar="SHEET", help=".png, .jpg, .webp or .tif: the sheet.")
+        Path,
+        typer.Argument(
+            metavar="SHEET", parser=file_name, help=".png, .jpg, .webp or .tif: the sheet."
+        ),
     ],
     only: Annotated[
         str | None,
@@ -56,7 +62,9 @@ def looks(
     from stream_dream.progress import look_display
     from stream_dream.still.look_sheet import dream_look_sheet, left_out, read_subject
 
-    check_picture_target(target, overwrite=overwrite, sources=[source])
+    named = [path for look in wanted for path in named_files(look.dream).values()]
+    inputs = [source, *preset_files(*_names(only or "")), *named]
+    check_picture_target(target, overwrite=overwrite, inputs=inputs)
     absent = left_out(wanted)
     chosen = [look for look in wanted if look not in absent]
     if not chosen:
@@ -70,7 +78,7 @@ def looks(
             target,
             chosen,
             dream_size=settings.dream_size,
-            source=source,
+            inputs=inputs,
             seed=None if seed is None else settings.seed,
             overwrite=overwrite,
             on_look=shown.started,
@@ -87,8 +95,11 @@ def looks(
 
 def _named(only: str) -> list[Preset]:
     """Return the looks of a list of names, each once."""
-    names = dict.fromkeys(name.strip() for name in only.split(","))
-    return [load_preset(name) for name in names]
+    return [load_preset(name) for name in _names(only)]
+
+
+def _names(only: str) -> list[str]:
+    return list(dict.fromkeys(name.strip() for name in only.split(",")))
 
 
 def _without_weights(looks: list[Preset]) -> str:

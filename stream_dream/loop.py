@@ -24,7 +24,7 @@ from stream_dream.media.sink import VideoSink, check_target
 from stream_dream.media.target import interrupted_name, is_pattern, left_over
 from stream_dream.pipeline import ahead, single_threads
 from stream_dream.quiet import hushed
-from stream_dream.settings import DreamSettings, LoopSettings
+from stream_dream.settings import DreamSettings, LoopSettings, named_files
 from stream_dream.temporal.dreamer import Prepared, TemporalDreamer
 from stream_dream.temporal.orbit import Orbit
 
@@ -90,7 +90,7 @@ def make_loop(
     """
     begun = time.perf_counter()
     source, target = Path(source), Path(target)
-    _check_output(source, target, settings, overwrite=overwrite)
+    check_loop([source], target, stations, settings, overwrite=overwrite)
     cycle = make_cycle(source, target, settings, cuts=stations[0].cuts)
     dream = _Dream(cycle, stations, settings.strength)
     write = partial(_write, dream=dream, settings=settings)
@@ -113,6 +113,42 @@ def make_loop(
         seconds=time.perf_counter() - begun,
         notes=(*cycle.notes, *_notes(sink, settings, cycle.fps)),
     )
+
+
+def check_loop(
+    read: Sequence[Path],
+    target: Path,
+    stations: Sequence[DreamSettings],
+    settings: LoopSettings,
+    *,
+    overwrite: bool,
+) -> None:
+    """Refuse, before any work is done, what cannot be written.
+
+    Args:
+        read: The source, and other files that the stations do not name.
+        target: Its extension decides on the format.
+        stations: How to dream.
+        settings: What to loop, and how to write it.
+        overwrite: True if an existing target may be replaced.
+
+    Raises:
+        SinkError: With ``exit_code`` 2 and the reason.
+    """
+    inputs = [*read, *(path for dream in stations for path in named_files(dream).values())]
+    check_target(target, overwrite=overwrite, inputs=inputs)
+    made = format_of(target)
+    problem = None
+    if settings.repeat > 1 and not made.film:
+        problem = f"{target.suffix} plays for ever by itself: --repeat is for films"
+    elif settings.max_size is not None and is_pattern(target):
+        problem = f"{target} is many files: --max-size is for one"
+    elif settings.poster and is_pattern(target):
+        problem = f"{target} has its first frame as a picture already: leave out --poster"
+    if problem:
+        raise SinkError(problem, exit_code=2)
+    if settings.poster:
+        check_picture_target(_poster(target), overwrite=overwrite, inputs=inputs, outputs=[target])
 
 
 class _Dream:
@@ -179,23 +215,6 @@ class _Dream:
                 if image is not None:
                     guide.show(image)
             yield prepared
-
-
-def _check_output(source: Path, target: Path, settings: LoopSettings, *, overwrite: bool) -> None:
-    """Refuse, before any work is done, what cannot be written."""
-    check_target(target, overwrite=overwrite, source=source)
-    made = format_of(target)
-    problem = None
-    if settings.repeat > 1 and not made.film:
-        problem = f"{target.suffix} plays for ever by itself: --repeat is for films"
-    elif settings.max_size is not None and is_pattern(target):
-        problem = f"{target} is many files: --max-size is for one"
-    elif settings.poster and is_pattern(target):
-        problem = f"{target} has its first frame as a picture already: leave out --poster"
-    if problem:
-        raise SinkError(problem, exit_code=2)
-    if settings.poster:
-        check_picture_target(_poster(target), overwrite=overwrite, sources=[source])
 
 
 def _write(path: Path, *, dream: _Dream, settings: LoopSettings, overwrite: bool) -> VideoSink:

@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stream_dream.errors import SettingsError
-from stream_dream.options import PRESET_HELP, Debug, Overwrite, Quiet, chosen, with_options
-from stream_dream.presets import DEFAULT_PRESET
+from stream_dream.options import (
+    PRESET_HELP,
+    Debug,
+    Overwrite,
+    Quiet,
+    chosen,
+    file_name,
+    with_options,
+)
+from stream_dream.presets import DEFAULT_PRESET, preset_files
 from stream_dream.settings import DreamSettings, LoopSettings
 
 if TYPE_CHECKING:
@@ -20,12 +28,18 @@ if TYPE_CHECKING:
 @with_options(DreamSettings, LoopSettings)
 def loop(
     source: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="A picture, or a clip: video or animated GIF.")
+        Path,
+        typer.Argument(
+            metavar="INPUT",
+            parser=file_name,
+            help="A picture, or a clip: video or animated GIF.",
+        ),
     ],
     target: Annotated[
         Path,
         typer.Argument(
             metavar="OUTPUT",
+            parser=file_name,
             help=".gif, .webp, .apng, .mp4, .webm, .mov, .mkv or a pattern like %05d.png.",
         ),
     ],
@@ -53,11 +67,13 @@ def loop(
         raise SettingsError("--preset is one look, --presets are several: give one of the two")
     dreams = [choose(name)[0] for name in settings.presets]
 
-    from stream_dream.loop import make_loop
+    from stream_dream.loop import check_loop, make_loop
     from stream_dream.progress import display, fetch_weights
     from stream_dream.stations import way_around
 
     stations = way_around(dreams or [dream], settings, given=knobs)
+    looks = preset_files(preset or DEFAULT_PRESET, *settings.presets)
+    check_loop([source, *looks], target, stations, settings, overwrite=overwrite)
     for station in stations:
         fetch_weights(station, quiet=quiet)
     with display(quiet=quiet, as_json=as_json) as shown:

@@ -10,6 +10,7 @@ import os
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import typer
@@ -24,6 +25,7 @@ from stream_dream.presets import Preset as Look
 from stream_dream.presets import load_preset, look_text
 from stream_dream.presets.surprise import NETWORK, SURPRISE, surprise
 from stream_dream.quiet import DEBUG_VARIABLE
+from stream_dream.setting_values import parse_path
 from stream_dream.settings import DreamSettings, for_stills, limits, merged, typed_name, validated
 
 PRESET_HELP = (
@@ -183,6 +185,14 @@ def print_table(rows: Iterable[Sequence[object]], *headers: str, figures: bool =
 def complain(message: str) -> None:
     """Print a line on standard error."""
     typer.echo(f"stream-dream: {message}", err=True)
+
+
+def file_name(text: str) -> Path:
+    """Read the name of a file or folder from the command line."""
+    try:
+        return parse_path(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r}: {error}") from None
 
 
 def flag(model: type[BaseModel], name: str) -> str:

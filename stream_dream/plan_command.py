@@ -16,20 +16,25 @@ from stream_dream.options import (
     Quiet,
     chosen,
     complain,
+    file_name,
     print_table,
     with_options,
 )
-from stream_dream.presets import DEFAULT_PRESET
-from stream_dream.settings import DreamSettings
+from stream_dream.presets import DEFAULT_PRESET, preset_files
+from stream_dream.settings import DreamSettings, named_files
 
 
 @with_options(DreamSettings, PlanSettings)
 def plan(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A video file.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", parser=file_name, help="A video file.")
+    ],
     preset: Preset = DEFAULT_PRESET,
     contact_sheet: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Picture that gets a frame of every shot."),
+        typer.Option(
+            metavar="FILE", parser=file_name, help="Picture that gets a frame of every shot."
+        ),
     ] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -47,8 +52,12 @@ def plan(
 
     from stream_dream.film.preview import preview
     from stream_dream.film_progress import film_display
+    from stream_dream.media.picture_sink import check_picture_target
     from stream_dream.progress import fetch_weights, print_json
 
+    if contact_sheet is not None:
+        inputs = [source, *named_files(dream).values(), *preset_files(preset)]
+        check_picture_target(contact_sheet, overwrite=overwrite, inputs=inputs)
     if settings.estimate:
         fetch_weights(dream, quiet=quiet)
     try:

@@ -23,7 +23,7 @@ from stream_dream.media.sink import Soundtrack, VideoSink, check_target
 from stream_dream.media.sound import check_sound
 from stream_dream.media.source import excerpt_of
 from stream_dream.media.target import left_over
-from stream_dream.settings import DreamSettings, OutputSettings
+from stream_dream.settings import DreamSettings, OutputSettings, named_files
 from stream_dream.temporal.dreamer import TemporalDreamer
 from stream_dream.temporal.shots import mark_cuts
 
@@ -79,7 +79,8 @@ def render(
     """
     begun = time.perf_counter()
     source, target = Path(source), Path(target)
-    check_target(target, overwrite=overwrite, source=source, mask=output.mask)
+    inputs = [source, *named_files(dream, output).values()]
+    check_target(target, overwrite=overwrite, inputs=inputs)
     with (
         excerpt_of(source, output) as opened,
         opened_mask(output, opened.info, opened.first) as mask,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,9 +11,18 @@ import typer
 
 from stream_dream.errors import SinkError
 from stream_dream.film_settings import FilmSettings
-from stream_dream.options import Debug, Overwrite, Preset, Quiet, chosen, complain, with_options
-from stream_dream.presets import DEFAULT_PRESET
-from stream_dream.settings import DreamSettings, OutputSettings, validated
+from stream_dream.options import (
+    Debug,
+    Overwrite,
+    Preset,
+    Quiet,
+    chosen,
+    complain,
+    file_name,
+    with_options,
+)
+from stream_dream.presets import DEFAULT_PRESET, preset_files
+from stream_dream.settings import DreamSettings, OutputSettings, named_files, validated
 
 if TYPE_CHECKING:
     from stream_dream.film.watcher import FilmSummary
@@ -23,11 +32,15 @@ if TYPE_CHECKING:
 
 @with_options(DreamSettings, OutputSettings, FilmSettings)
 def render(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A video file or animated GIF.")],
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="INPUT", parser=file_name, help="A video file or animated GIF."),
+    ],
     target: Annotated[
         Path,
         typer.Argument(
             metavar="OUTPUT",
+            parser=file_name,
             help=".mp4, .mov, .mkv, .webm, .gif, .webp, .apng or a pattern like %05d.png.",
         ),
     ],
@@ -39,7 +52,9 @@ def render(
     report: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Write what was done, with a checksum of every frame, as JSON."
+            metavar="FILE",
+            parser=file_name,
+            help="Write what was done, with a checksum of every frame, as JSON.",
         ),
     ] = None,
     quiet: Quiet = False,
@@ -68,7 +83,7 @@ def render(
     from stream_dream.film.film import is_long
     from stream_dream.film.job import folder_of, refuse_left_over
 
-    _check_report(wanted)
+    _check_outputs(wanted, preset_files(preset), resume=resume)
     if not resume:
         refuse_left_over(folder_of(target), target)
     if resume or film.asks_for_chunks or is_long(source, output, film):
@@ -99,7 +114,10 @@ def _render_film(wanted: _Wanted, film: FilmSettings, *, resume: bool) -> None:
 
     def finished(done: FilmSummary) -> None:
         if wanted.report is not None:
-            write_film_report(wanted.report, wanted.source, wanted.dream, wanted.output, done)
+            settings = wanted.dream, wanted.output
+            write_film_report(
+                wanted.report, wanted.source, *settings, done, overwrite=wanted.overwrite
+            )
 
     refuse_other(wanted.source, wanted.target, wanted.dream, wanted.output)
     fetch_weights(wanted.dream, quiet=wanted.quiet)
@@ -144,33 +162,33 @@ def _render_in_one_piece(wanted: _Wanted) -> None:
         )
     if wanted.report is not None:
         write_report(
-            wanted.report, wanted.source, wanted.dream, wanted.output, done.target, reports
+            wanted.report,
+            wanted.source,
+            wanted.dream,
+            wanted.output,
+            done.target,
+            reports,
+            overwrite=wanted.overwrite,
         )
     _conclude(wanted, done.warning, _line(done))
 
 
-def _check_report(wanted: _Wanted) -> None:
-    """Refuse a report that could not be written when all is done. Raises ``SinkError``."""
-    from stream_dream.film.job import folder_of, named_files
+def _check_outputs(wanted: _Wanted, presets: Sequence[Path], *, resume: bool) -> None:
+    """Refuse what could not be written when all is done. Raises ``SinkError``."""
+    from stream_dream.film.job import folder_of
+    from stream_dream.media.target import check_output, check_target
 
-    report, problem = wanted.report, None
+    named = named_files(wanted.dream, wanted.output).values()
+    inputs = [wanted.source, *named, *presets]
+    report, target = wanted.report, wanted.target
+    outputs = [] if report is None else [report]
+    # What an earlier run has placed does not stand in the way.
+    check_target(target, overwrite=wanted.overwrite or resume, inputs=inputs, outputs=outputs)
     if report is None:
         return
-    named = named_files(wanted.dream, wanted.output).values()
-    others = (wanted.source, wanted.target, *named)
-    if not report.parent.is_dir():
-        problem = f"lies in a folder that does not exist: create {report.parent}"
-    elif not os.access(report.parent, os.W_OK):
-        problem = f"cannot be written: check the permissions of {report.parent}"
-    elif report.is_dir():
-        problem = "is a folder: give the name of a file"
-    elif folder_of(wanted.target).resolve() in report.resolve().parents:
+    check_output(report, overwrite=wanted.overwrite, inputs=inputs)
+    if folder_of(target).resolve() in report.resolve().parents:
         problem = "lies in a folder that goes when the film is done: choose another one"
-    elif any(other.resolve() == report.resolve() for other in others):
-        problem = "is read or made by the render itself: choose another name"
-    elif report.exists() and not wanted.overwrite:
-        problem = "exists already: choose another name or --overwrite"
-    if problem:
         raise SinkError(f"{report} {problem}", exit_code=2)
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
+from contextlib import suppress
 from fractions import Fraction
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
@@ -45,6 +49,45 @@ class Model(BaseModel):
         validate_by_name=True,
         validate_by_alias=True,
     )
+
+
+def name_problem(path: Path | str) -> str | None:
+    """Say why no file can have that name, whether there is one or not; None if one can."""
+    if not str(path):
+        return "is empty: give the name of a file"
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        return f"cannot be used: {error.strerror}"
+    except UnicodeEncodeError:
+        encoding = sys.getfilesystemencoding()
+        return f"cannot be a name in {encoding}, which this system is set to: use UTF-8 (LC_ALL)"
+    except ValueError as error:
+        return f"cannot be used: {error}"
+    return None
+
+
+def parse_path(value: str) -> Path:
+    """Read the name of a file or folder. Raises ``ValueError`` if none can have it."""
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError:  # a locale without UTF-8, in which a file of settings still is
+        with suppress(UnicodeEncodeError):
+            value = os.fsdecode(value.encode())
+    problem = name_problem(value)
+    if problem is not None:
+        raise ValueError(f"it {problem}")
+    return Path(value)
+
+
+def _parse_path(value: object) -> object:
+    return parse_path(value) if isinstance(value, str) else value
+
+
+FileName = Annotated[Path, BeforeValidator(_parse_path)]
+"""The name of a file or folder, whether it exists or not."""
 
 
 class LayerTarget(Model):

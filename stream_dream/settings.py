@@ -25,6 +25,7 @@ from stream_dream.setting_values import (
     Classes,
     Colour,
     Dither,
+    FileName,
     GradientNorm,
     Group,
     Layers,
@@ -49,7 +50,7 @@ class DreamSettings(Model):
     network: str = Field(
         "efficientnet_lite0", description="Network that dreams: a name, or a .keras file."
     )
-    weights: Path | None = Field(
+    weights: FileName | None = Field(
         None, description="File with the network's weights.", json_schema_extra={"metavar": "FILE"}
     )
     layer: Layers = Field(
@@ -64,7 +65,7 @@ class DreamSettings(Model):
         description="Class of things to dream instead, or beside the layers that are given.",
         json_schema_extra={"metavar": "NAME|NUMBER[=WEIGHT]"},
     )
-    guide: Path | None = Field(
+    guide: FileName | None = Field(
         None,
         description="Picture or clip whose features the layers grow.",
         json_schema_extra={"metavar": "FILE"},
@@ -219,7 +220,7 @@ class OutputSettings(Excerpt):
     audio: Annotated[bool, ADDED_LATER] = Field(True, description="Keep the sound.")
     strength: float = STRENGTH
     compare: bool = Field(False, description="Show source and dream side by side.")
-    mask: Path | None = Field(
+    mask: FileName | None = Field(
         None,
         description="Picture or clip that is white where the dream shows and black where the "
         "source stays.",
@@ -299,12 +300,12 @@ class StillSettings(Model):
 
     strength: float = STRENGTH
     quality: int = Field(95, ge=1, le=100, description="Quality of .jpg and .webp: 100 is best.")
-    progress_dir: Path | None = Field(
+    progress_dir: FileName | None = Field(
         None,
         description="Folder that gets the picture after each octave.",
         json_schema_extra={"metavar": "FOLDER"},
     )
-    out: Path | None = Field(
+    out: FileName | None = Field(
         None,
         description="Film or GIF that shows the dream emerging.",
         json_schema_extra={"metavar": "FILE"},
@@ -339,6 +340,16 @@ def validated(model: type[_M], values: Mapping[str, Any], *, origin: str = "") -
         else:
             message = f"{shown} cannot be {what_is_wrong(first, values.get(name), known[name])}"
         raise SettingsError(f"{origin}: {message}" if origin else message) from None
+
+
+def named_files(*settings: DreamSettings | OutputSettings) -> dict[str, Path]:
+    """Return the files that settings read, by setting."""
+    files = {name: path for model in settings for name, path in model if isinstance(path, Path)}
+    for model in settings:
+        network = Path(getattr(model, "network", ""))
+        if network.suffix:  # a file, not a name
+            files["network"] = network
+    return files
 
 
 def limits(field: FieldInfo) -> dict[str, float]:

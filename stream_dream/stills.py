@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from stream_dream.emerging import OctaveFiles, filmed, laid_over, make_folder
+from stream_dream.emerging import OctaveFiles, filmed, laid_over, make_folder, octave_files
 from stream_dream.errors import Interrupted, SinkError, SourceError
 from stream_dream.frame import Image8
 from stream_dream.media.guide import guide_images
@@ -19,7 +19,7 @@ from stream_dream.media.picture_sink import PICTURE_FORMATS, check_picture_targe
 from stream_dream.media.sink import check_target
 from stream_dream.media.target import existing, interrupted_name
 from stream_dream.quiet import hushed
-from stream_dream.settings import DreamSettings, StillSettings
+from stream_dream.settings import DreamSettings, StillSettings, named_files
 
 if TYPE_CHECKING:
     from stream_dream.dream.still import StillDreamer
@@ -110,6 +110,7 @@ def dream_stills(
     still: StillSettings,
     *,
     overwrite: bool = False,
+    read: Sequence[Path] = (),
     on_picture: Callable[[Job, int], None] = lambda job, count: None,
     on_step: Callable[[Step], None] = lambda step: None,
 ) -> StillsSummary:
@@ -123,6 +124,7 @@ def dream_stills(
         dream: How to dream.
         still: How to write.
         overwrite: True if what exists may be replaced; else, of many, it is skipped.
+        read: Files that are read beside the pictures and those that the settings name.
         on_picture: Told of each picture before it is dreamed, and how many there are.
         on_step: Told of each step.
 
@@ -141,10 +143,9 @@ def dream_stills(
         if not overwrite:
             summary.skipped = [job.target for job in jobs if existing(job.target)]
             jobs = [job for job in jobs if job.target not in summary.skipped]
-    for job in jobs:
-        check_picture_target(job.target, overwrite=overwrite, sources=[job.source])
-    if still.out is not None and jobs:
-        check_target(still.out, overwrite=overwrite, source=jobs[0].source)
+    if still.progress_dir is not None:
+        make_folder(still.progress_dir)
+    _check_outputs(jobs, dream, still, [*inputs, *read], overwrite=overwrite)
     worker = _Worker(dream, still, overwrite, on_step)
     for job in jobs:
         picture = None
@@ -162,6 +163,28 @@ def dream_stills(
             summary.failed.append(str(error))
     summary.seconds = time.perf_counter() - begun
     return summary
+
+
+def _check_outputs(
+    jobs: Sequence[Job],
+    dream: DreamSettings,
+    still: StillSettings,
+    read: Sequence[Path],
+    *,
+    overwrite: bool,
+) -> None:
+    """Refuse, before any work is done, what cannot be written. Raises ``SinkError``."""
+    inputs = [*(job.source for job in jobs), *named_files(dream).values(), *read]
+    film = [] if still.out is None else [still.out]
+    for job in jobs:
+        octaves = octave_files(still.progress_dir, job.source, dream.octaves)
+        target = [job.target]
+        check_picture_target(*target, overwrite=overwrite, inputs=inputs, outputs=octaves)
+        for path in film:
+            outputs = [*target, *octaves]
+            check_target(path, overwrite=overwrite, inputs=inputs, outputs=outputs)
+        for path in octaves:
+            check_picture_target(path, overwrite=overwrite, inputs=inputs)
 
 
 class _Worker:

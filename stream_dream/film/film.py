@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -9,7 +10,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from stream_dream.dreaming import opened_mask
-from stream_dream.errors import SettingsError
+from stream_dream.errors import SettingsError, SinkError
 from stream_dream.film.cluster.connection import reached
 from stream_dream.film.job import Job, folder_of, has_job, refuse_left_over, working_in
 from stream_dream.film.placing import half_placed_as, placed_as
@@ -20,7 +21,7 @@ from stream_dream.film_settings import FilmSettings
 from stream_dream.media.probe import has_more
 from stream_dream.media.source import excerpt_of
 from stream_dream.media.target import check_target
-from stream_dream.settings import DreamSettings, OutputSettings
+from stream_dream.settings import DreamSettings, OutputSettings, named_files
 
 # Shorter films are done in one piece: they are soon done again.
 _LONG = 3
@@ -79,13 +80,17 @@ def render_film(
     if film.cluster is None and film.workers != 1 and film.batch not in (1, "auto"):
         raise SettingsError("--batch is for one worker that fills a device: leave out --workers")
     folder = folder_of(target)
+    if re.search(r"[\r\n]", str(folder.absolute())):
+        problem = "lies in a folder, or has a name, with a line break: choose another one"
+        raise SinkError(f"{target} {problem}", exit_code=2)  # ffmpeg's list of chunks has lines
     if not resume:
         refuse_left_over(folder, target)
     begun = has_job(folder)
     half = half_placed_as(folder, target) if begun else None
     # What an earlier run has placed does not stand in the way.
     ours = begun and (half or placed_as(folder, target)) is not None
-    check_target(target, overwrite=overwrite or ours, source=source, mask=output.mask)
+    inputs = [source, *named_files(dream, output).values()]
+    check_target(target, overwrite=overwrite or ours, inputs=inputs)
     with excerpt_of(source, output) as opened:
         with opened_mask(output, opened.info, opened.first):
             pass  # it can be read: each chunk will open it anew

@@ -23,7 +23,8 @@ from stream_dream.film.joining import CHUNK_LIST
 from stream_dream.film.placing import PLACING, placed_as
 from stream_dream.film.plan import Plan
 from stream_dream.film.records import Record
-from stream_dream.settings import DreamSettings, OutputSettings, added_later
+from stream_dream.media.target import beside, followed
+from stream_dream.settings import DreamSettings, OutputSettings, added_later, named_files
 
 _VERSION = 1
 _JOB, _LOCK = "job.json", "lock"
@@ -157,8 +158,8 @@ class Job:
 
 
 def folder_of(target: Path) -> Path:
-    """Return the folder in which a render to this name is made."""
-    return target.with_name(f"{target.name}.dream")
+    """Return the folder in which a render to this name is made, on the disk of the result."""
+    return beside(followed(target), ".dream")
 
 
 def job_file(folder: Path) -> Path:
@@ -284,19 +285,6 @@ def _refuse_foreign(folder: Path) -> None:
             "them elsewhere",
             exit_code=2,
         )
-
-
-def named_files(dream: DreamSettings, output: OutputSettings) -> dict[str, Path]:
-    """Return the files that settings name, by setting."""
-    files = {
-        name: path
-        for settings in (dream, output)
-        for name, path in settings
-        if isinstance(path, Path)
-    }
-    if Path(dream.network).suffix:
-        files["network"] = Path(dream.network)
-    return files
 
 
 def versions() -> dict[str, str]:

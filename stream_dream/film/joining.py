@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def joined(folder: Path, plan: Plan, made: Format, fps: Fraction) -> Encoded:
         lines.append(f"file 'file:{escaped}'")
         lines.append(f"duration {float(chunk.frames / fps):.6f}")
     path = folder / CHUNK_LIST
-    path.write_text("\n".join(lines) + "\n", "utf-8")
+    path.write_bytes(os.fsencode("\n".join(lines) + "\n"))  # names as the disk has them
     given = ("-f", "concat", "-safe", "0", "-i", str(path.absolute()))
     frame = f"(1/({fps}*TB))"
     # Packets come in the order of decoding, each at most so many frames before it is shown.

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from stream_dream.film.files import fingerprint, write_json
-from stream_dream.media.target import free_name, numbered, place
+from stream_dream.media.atomic import place
+from stream_dream.media.target import free_name, numbered
 
 PLACING = "placing.json"
 """Says what is being placed, in the folder of the job."""

@@ -22,7 +22,7 @@ from stream_dream.film_settings import PlanSettings
 from stream_dream.frame import Frame
 from stream_dream.media.picture_sink import check_picture_target
 from stream_dream.media.source import VideoSource, excerpt_of
-from stream_dream.settings import DreamSettings, OutputSettings
+from stream_dream.settings import DreamSettings, OutputSettings, named_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,8 @@ def preview(
     """
     watcher = watcher or Watcher()
     if sheet is not None:
-        check_picture_target(sheet, overwrite=overwrite, sources=[source])
+        inputs = [source, *named_files(dream).values()]
+        check_picture_target(sheet, overwrite=overwrite, inputs=inputs)
     with excerpt_of(source, settings) as opened:
         info = opened.info
         drawn = ContactSheet(info) if sheet is not None else None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from stream_dream.errors import SinkError
-from stream_dream.film.files import write_json
 from stream_dream.film.job import versions
 from stream_dream.film.watcher import FilmSummary
 from stream_dream.frame import FrameReport
+from stream_dream.media.atomic import write_text
 from stream_dream.settings import DreamSettings, OutputSettings
 
 
@@ -21,10 +22,13 @@ def write_report(
     output: OutputSettings,
     target: Path,
     reports: Sequence[FrameReport],
+    *,
+    overwrite: bool = False,
 ) -> None:
     """Write the report on a render in one piece. Raises ``SinkError``."""
     checksums = [report.checksum for report in reports]
-    _write(path, _common(source, dream, output, target) | {"checksums": checksums}, "")
+    data = _common(source, dream, output, target) | {"checksums": checksums}
+    _write(path, data, "", overwrite=overwrite)
 
 
 def write_film_report(
@@ -33,6 +37,8 @@ def write_film_report(
     dream: DreamSettings,
     output: OutputSettings,
     summary: FilmSummary,
+    *,
+    overwrite: bool = False,
 ) -> None:
     """Write the report on a film. Raises ``SinkError``."""
     chunks = [
@@ -51,7 +57,8 @@ def write_film_report(
     checksums = [checksum for record in summary.records for checksum in record.checksums]
     more = {"retries": summary.retries, "chunks": chunks, "checksums": checksums}
     once_more = ": give another --report with --resume"
-    _write(path, _common(source, dream, output, summary.target) | more, once_more)
+    data = _common(source, dream, output, summary.target) | more
+    _write(path, data, once_more, overwrite=overwrite)
 
 
 def _common(
@@ -66,10 +73,8 @@ def _common(
     }
 
 
-def _write(path: Path, data: dict[str, Any], hint: str) -> None:
+def _write(path: Path, data: dict[str, Any], hint: str, *, overwrite: bool) -> None:
     try:
-        write_json(path, data)
-    except OSError as error:
-        raise SinkError(
-            f"{path} could not be written: {error.strerror}; the result itself is done{hint}"
-        ) from error
+        write_text(path, json.dumps(data, indent=1) + "\n", overwrite=overwrite)
+    except SinkError as error:
+        raise SinkError(f"{error}; the result itself is done{hint}") from error

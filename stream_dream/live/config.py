@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,12 @@ from pydantic import BaseModel
 
 from stream_dream.errors import SettingsError
 from stream_dream.live_settings import LiveSettings, ShowParameters
+from stream_dream.media.atomic import write_text
+from stream_dream.media.target import check_output
 from stream_dream.settings import DreamSettings, typed_name, validated
 from stream_dream.settings_file import located, read_toml
+
+log = logging.getLogger("stream_dream.live")
 
 MODELS: tuple[type[BaseModel], ...] = (DreamSettings, ShowParameters, LiveSettings)
 PRESET = "preset"
@@ -38,18 +44,68 @@ def read_config(path: Path) -> dict[str, Any]:
     return located(values, path.parent, *MODELS)
 
 
-def write_config(path: Path, values: Mapping[str, Any]) -> None:
-    """Write settings by field name, each with what it means; an existing file is replaced.
+def write_config(path: Path, values: Mapping[str, Any], *, overwrite: bool = False) -> Path:
+    """Write settings by field name, each with what it means.
 
     Args:
-        path: A file that belongs to the show: its earlier state is what is replaced.
+        path: The file.
         values: Settings as text, numbers, booleans or lists.
+        overwrite: True if an existing file may be replaced.
+
+    Returns:
+        The name it has got: another one where the file has appeared meanwhile.
 
     Raises:
-        SettingsError: It cannot be written.
+        SettingsError: A value cannot be written in TOML.
+        SinkError: The file cannot be written.
     """
+    return write_text(path, _config_text(path.name, values), overwrite=overwrite)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptConfig:
+    """The config that is written when a show ends.
+
+    Attributes:
+        path: The file.
+        read: The configs that the show was begun with.
+        overwrite: True if an existing file may be replaced.
+    """
+
+    path: Path
+    read: Sequence[Path]
+    overwrite: bool
+
+    def check(
+        self, values: Mapping[str, Any], *, inputs: Iterable[Path], outputs: Iterable[Path]
+    ) -> None:
+        """Refuse, before the show begins, what could not be written at its end.
+
+        Args:
+            values: The settings that are known already.
+            inputs: All other files that are read.
+            outputs: What else is written.
+
+        Raises:
+            SettingsError: A value cannot be written in TOML.
+            SinkError: The file must not or cannot be written.
+        """
+        inputs = [*self.read, *inputs]
+        check_output(self.path, overwrite=self.overwrite, inputs=inputs, outputs=outputs)
+        _config_text(self.path.name, values)
+
+    def write(self, values: Mapping[str, Any]) -> None:
+        """Write the settings, as ``write_config`` does."""
+        written = write_config(self.path, values, overwrite=self.overwrite)
+        if written != self.path:
+            log.warning("%s has appeared meanwhile and was kept: see %s", self.path, written)
+
+
+def _config_text(name: str, values: Mapping[str, Any]) -> str:
+    """Return the text of a file of that name. Raises ``SettingsError``."""
     values = located(values, Path(), *MODELS)  # the file may lie anywhere
-    lines = ["# A show of stream-dream: stream-dream live --config " + path.name]
+    shown = os.fsencode(name).decode(errors="replace")
+    lines = [f"# A show of stream-dream: stream-dream live --config {' '.join(shown.split())}"]
     if PRESET in values:
         lines.append(f"{PRESET} = {_toml(values[PRESET])}  # The look to begin with.")
     for model in MODELS:
@@ -57,14 +113,17 @@ def write_config(path: Path, values: Mapping[str, Any]) -> None:
             if values.get(name) is not None:
                 value = _toml(values[name])
                 lines.append(f"{typed_name(model, name)} = {value}  # {field.description}")
-    part = path.with_name(f"{path.name}.part")
-    try:
-        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        raise SettingsError(f"config {path} cannot be written: {error.strerror}") from error
+    return "\n".join(lines) + "\n"
 
 
 def _toml(value: object) -> str:
     # JSON's strings, numbers, booleans and lists are TOML's, but for its escapes beyond 16 bits.
-    return json.dumps(value, default=str, ensure_ascii=False)
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    try:
+        # What the command line gives in a locale without UTF-8 may be UTF-8 nevertheless.
+        return text.encode(errors="surrogateescape").decode()
+    except UnicodeError:
+        raise SettingsError(
+            f"a config is UTF-8 and cannot hold {json.dumps(value, default=str)}: "
+            "give the file another name, or leave out --write-config"
+        ) from None

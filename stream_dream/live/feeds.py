@@ -23,6 +23,7 @@ from stream_dream.live_settings import LiveSettings
 from stream_dream.media.opening import quiet_decoder
 from stream_dream.media.read.opencv_decoder import CAPTURE_OPTIONS
 from stream_dream.media.source import VideoSource
+from stream_dream.setting_values import parse_path
 
 _PROTOCOLS = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "srt", "rtp", "mms")
 _OPEN_MILLISECONDS = 5000
@@ -185,10 +186,16 @@ def feed_opener(
         return TestFeed
     if (match := re.match(r"(\w+)://", source)) and match[1].lower() in _PROTOCOLS:
         return lambda: _open_stream(source)
-    if source.isdecimal() or source.startswith("/dev/"):
+    if source.isdecimal():
         return lambda: _open_camera(settings)
-    FileFeed(Path(source), loop=False).close()  # a wrong name is reported at once
-    return lambda: FileFeed(Path(source), loop=settings.loop, begun=begun)
+    try:
+        path = parse_path(source)
+    except ValueError as error:
+        raise SourceError(f"--source cannot be {source!r}: {error}") from None
+    if source.startswith("/dev/"):
+        return lambda: _open_camera(settings)
+    FileFeed(path, loop=False).close()  # a wrong name is reported at once
+    return lambda: FileFeed(path, loop=settings.loop, begun=begun)
 
 
 def list_cameras() -> list[str]:

@@ -15,7 +15,7 @@ from stream_dream.errors import SinkError, first_line
 from stream_dream.frame import Image8
 from stream_dream.live.film import Film
 from stream_dream.live.status import LiveStatus
-from stream_dream.media.target import folder_problem
+from stream_dream.media.target import check_output
 
 # Frames that wait while the encoder is busy. More of them would only be lost at a kill.
 _DEPTH = 4
@@ -30,6 +30,17 @@ _LOOK_SECONDS = 1.0
 _NAMING_SECONDS = 0.25
 _COMPLETE_SECONDS = 30.0
 _CLOSE_SECONDS = 1.5
+
+
+def check_recording(path: Path) -> None:
+    """Refuse the name of a recording that cannot be made; one that is taken gets a date.
+
+    Raises:
+        SinkError: With ``exit_code`` 2 and the reason.
+    """
+    is_film = path.suffix.lower() == ".mkv"
+    problem = None if is_film else "is no .mkv: no other film survives a power cut"
+    check_output(path, overwrite=True, format_problem=problem)
 
 
 class Recorder:
@@ -73,12 +84,9 @@ class Recorder:
         Raises:
             SinkError: With ``exit_code`` 2, if the name or a number cannot be used.
         """
-        problem = folder_problem(path)
-        if path.suffix.lower() != ".mkv":
-            problem = "is no .mkv: no other film survives a power cut"
-        elif not (minutes > 0 and fps > 0):
+        check_recording(path)
+        if not (minutes > 0 and fps > 0):
             problem = f"cannot have {fps} fps and {minutes} minutes: both must be above 0"
-        if problem is not None:
             raise SinkError(f"{path} {problem}", exit_code=2)
         self._path, self._clock, self._least_free_bytes = path.absolute(), clock, least_free_bytes
         self._seconds = minutes * 60

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from stream_dream.errors import SinkError
 from stream_dream.media import finishing
+from stream_dream.media.atomic import reserve, reserve_folder
 from stream_dream.media.ffmpeg import PATIENCE
 from stream_dream.media.finishing import Encoded
 from stream_dream.media.fitting import Compression, make_fitting
 from stream_dream.media.formats import coded_size, format_of, shrinking_arguments, square_size
 from stream_dream.media.sound import Soundtrack
-from stream_dream.media.target import reserve, reserve_folder
 from stream_dream.setting_values import Dither
 
 

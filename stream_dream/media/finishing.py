@@ -11,6 +11,7 @@ from stream_dream.media.ffmpeg import run
 from stream_dream.media.fitting import Compression
 from stream_dream.media.formats import Format
 from stream_dream.media.sound import Soundtrack, first_that_works, ways_to_add
+from stream_dream.media.target import beside
 
 GIF_FPS = 50
 """The fastest that viewers play: they take delays below 2/100 s for 10/100 s."""
@@ -103,7 +104,7 @@ def finish_gif(
         seconds: How long ffmpeg may take for each of two passes.
     """
     prepared = _square(size) + (f",fps={GIF_FPS}" if fps > GIF_FPS else "")
-    palette = final.with_name(f"{final.name}.png")
+    palette = beside(final, ".png")
     try:
         # Two passes: in one, every picture would wait in memory for the palette.
         colors = f"{_FEWER_SHADES},palettegen=max_colors={compression.colors}"

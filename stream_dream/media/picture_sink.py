@@ -10,16 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from stream_dream.errors import SinkError
+from stream_dream.media.atomic import place, reserve
 from stream_dream.media.formats import FORMATS
 from stream_dream.media.picture import Picture, over
-from stream_dream.media.target import (
-    existing,
-    folder_problem,
-    is_pattern,
-    place,
-    reserve,
-    same_file,
-)
+from stream_dream.media.target import check_output, is_pattern
 
 _WHITE = (255.0, 255.0, 255.0)
 
@@ -57,26 +51,22 @@ PICTURE_FORMATS: Mapping[str, PictureFormat] = {
 """What can be written, by extension in small letters."""
 
 
-def check_picture_target(path: Path, *, overwrite: bool, sources: Iterable[Path] = ()) -> None:
-    """Refuse, before any work is done, a target that cannot be written.
+def check_picture_target(
+    path: Path, *, overwrite: bool, inputs: Iterable[Path] = (), outputs: Iterable[Path] = ()
+) -> None:
+    """Refuse a picture that cannot be written, as ``check_output`` does.
 
     Args:
         path: A file with an extension in ``PICTURE_FORMATS``.
         overwrite: True if what exists may be replaced.
-        sources: What is going to be read; it is never replaced.
+        inputs: All files that are read.
+        outputs: What else is written.
 
     Raises:
         SinkError: With ``exit_code`` 2 and the reason.
     """
-    problem = _name_problem(path) or folder_problem(path)
-    if problem:
-        pass
-    elif any(same_file(path, source) for source in sources):
-        problem = "is one of the sources: choose another name"
-    elif not overwrite and existing(path):
-        problem = "exists already: choose another name or --overwrite"
-    if problem:
-        raise SinkError(f"{path} {problem}", exit_code=2)
+    problem = _format_problem(path)
+    check_output(path, overwrite=overwrite, inputs=inputs, outputs=outputs, format_problem=problem)
 
 
 def check_picture_size(path: Path, size: tuple[int, int]) -> None:
@@ -85,7 +75,7 @@ def check_picture_size(path: Path, size: tuple[int, int]) -> None:
     Raises:
         SinkError: With ``exit_code`` 2, also where the extension is none of ``PICTURE_FORMATS``.
     """
-    problem = _name_problem(path)
+    problem = _format_problem(path)
     if problem:
         raise SinkError(f"{path} {problem}", exit_code=2)
     limit = PICTURE_FORMATS[path.suffix.lower()].longest_side
@@ -136,7 +126,7 @@ def write_picture(
         raise
 
 
-def _name_problem(path: Path) -> str | None:
+def _format_problem(path: Path) -> str | None:
     """Say why no picture can have that name; None if it can."""
     suffix, known = path.suffix.lower(), ", ".join(PICTURE_FORMATS)
     if suffix in PICTURE_FORMATS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -9,13 +10,14 @@ from typing import Self
 
 from stream_dream.errors import SinkError
 from stream_dream.frame import Image8
+from stream_dream.media.atomic import place, reserve
 from stream_dream.media.completion import Completion, remove
 from stream_dream.media.encoding import Encoder
 from stream_dream.media.ffmpeg import playable
 from stream_dream.media.finishing import Encoded
 from stream_dream.media.fitting import Compression
 from stream_dream.media.sound import Soundtrack
-from stream_dream.media.target import check_target, interrupted_name, place, reserve
+from stream_dream.media.target import check_target, interrupted_name
 from stream_dream.setting_values import Dither
 
 __all__ = ["Soundtrack", "VideoSink", "check_target"]
@@ -202,7 +204,7 @@ class VideoSink:
         message = f"{self.path} could not be written: {reason}"
         if playable(self._rough):
             kept = interrupted_name(self.path, ".mp4")
-            self._rough.rename(kept)
+            shutil.move(self._rough, kept)
             message += f"; the picture up to there is in {kept}"
         self._rough.unlink(missing_ok=True)
         return SinkError(message)

@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-import tempfile
-import threading
-from concurrent.futures import Future
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 
 from stream_dream.errors import SinkError
 from stream_dream.media.formats import FORMATS
+from stream_dream.setting_values import name_problem
 
 _NUMBER = re.compile(r"%(?:0\d+)?d")
+_MOST_BYTES = 255
+"""Of a name, in nearly all file systems."""
+
+
+def check_output(
+    path: Path,
+    *,
+    overwrite: bool,
+    inputs: Iterable[Path] = (),
+    outputs: Iterable[Path] = (),
+    format_problem: str | None = None,
+) -> None:
+    """Refuse, before any work is done, a file that must not or cannot be written.
+
+    Args:
+        path: The file, or a pattern such as ``dream-%05d.png``. Links are followed.
+        overwrite: True if what exists may be replaced.
+        inputs: All files that are read; none of them is ever replaced.
+        outputs: What else is written.
+        format_problem: What is wrong with the format that the name stands for; None if nothing is.
+
+    Raises:
+        SinkError: With ``exit_code`` 2 and the reason.
+    """
+    problem = name_problem(path) or format_problem or folder_problem(path)
+    found = [] if problem else existing(path)
+    if problem:
+        pass
+    elif any(same_file(name, read) for read in inputs for name in found):
+        problem = "is one of the inputs: choose another name"
+    elif any(_covers(path, other) for other in outputs):
+        problem = "is to be two things at once: choose another name for one of them"
+    elif found and not overwrite:
+        problem = "exists already: choose another name or --overwrite"
+    if problem:
+        raise SinkError(f"{path} {problem}", exit_code=2)
 
 
 def check_target(
-    path: Path, *, overwrite: bool, source: Path | None = None, mask: Path | None = None
+    path: Path, *, overwrite: bool, inputs: Iterable[Path] = (), outputs: Iterable[Path] = ()
 ) -> None:
-    """Refuse, before any work is done, a target that cannot be written.
+    """Refuse a film, GIF or sequence of pictures that cannot be written, as ``check_output`` does.
 
     Args:
         path: A file with a known extension, or a pattern such as ``dream-%05d.png``.
         overwrite: True if what exists may be replaced.
-        source: What is going to be read; it is never replaced.
-        mask: The same of the mask.
+        inputs: All files that are read.
+        outputs: What else is written.
 
     Raises:
         SinkError: With ``exit_code`` 2 and the reason.
@@ -38,37 +74,40 @@ def check_target(
         problem = f"has no extension that can be written: choose {known}"
     elif suffix == ".png" and len(_NUMBER.findall(path.name)) != 1:
         problem = "would be one picture only: number them, as in dream-%05d.png"
-    elif folder_problem(path) is not None:
-        problem = folder_problem(path)
-    elif source is not None and any(same_file(found, source) for found in existing(path)):
-        problem = "is the source itself: choose another name"
-    elif mask is not None and any(same_file(found, mask) for found in existing(path)):
-        problem = "is the mask itself: choose another name"
-    elif not overwrite and existing(path):
-        problem = "exists already: choose another name or --overwrite"
-    if problem:
-        raise SinkError(f"{path} {problem}", exit_code=2)
+    check_output(path, overwrite=overwrite, inputs=inputs, outputs=outputs, format_problem=problem)
 
 
 def folder_problem(path: Path) -> str | None:
     """Say why nothing can be written under a name, whatever its format; None if it can."""
-    if not os.path.isdir(path.parent):
-        return f"lies in a folder that does not exist: create {path.parent}"
     if os.path.isdir(path):
         return "is a folder: give the name of a file"
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        return f"lies in a folder that may not be written: choose another than {path.parent}"
+    if os.path.exists(path) and not os.path.isfile(path):
+        return "is no ordinary file: give the name of one"
+    folder = followed(path).parent
+    if not os.path.isdir(folder):
+        return f"lies in a folder that does not exist: create {folder}"
+    listed = os.R_OK if is_pattern(path) else 0
+    if not os.access(folder, os.W_OK | os.X_OK | listed):
+        return f"lies in a folder that may not be written: choose another than {folder}"
+    if _bytes(path) > _MOST_BYTES:  # its number makes it longer
+        return "has too long a name: choose a shorter one"
     return None
 
 
+def followed(path: Path) -> Path:
+    """Return the file that a link leads to, whether it exists or not; what is no link, as it is."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
 def existing(path: Path) -> list[Path]:
-    """List what exists under a name: the file, or all files of a numbered pattern."""
+    """List what exists under a name: the file, or all files of a numbered pattern.
+
+    A link to nowhere is a name that is free: what it leads to is made.
+    """
     if not is_pattern(path):
-        return [path] if os.path.lexists(path) else []  # a link to nowhere is in the way too
-    before, after = (re.escape(part) for part in _NUMBER.split(path.name))
-    pattern = re.compile(rf"{before}\d+{after}")
-    names = sorted(name for name in os.listdir(path.parent) if pattern.fullmatch(name))
-    return [path.with_name(name) for name in names]
+        return [path] if os.path.exists(path) else []
+    names = sorted(filter(_member_of(path).fullmatch, os.listdir(path.parent)))
+    return [file for name in names if os.path.exists(file := path.with_name(name))]
 
 
 def left_over(path: Path, frames: int) -> str | None:
@@ -81,8 +120,8 @@ def left_over(path: Path, frames: int) -> str | None:
 
 def free_name(path: Path) -> Path:
     """Give the path itself or, if it is taken, one with a number: ``dream.2.mp4``."""
-    numbered = (path.with_name(f"{path.stem}.{n}{path.suffix}") for n in count(2))
-    return path if not existing(path) else next(name for name in numbered if not existing(name))
+    others = (marked(path, f".{n}") for n in count(2))
+    return path if not existing(path) else next(name for name in others if not existing(name))
 
 
 def dated_name(path: Path, moment: datetime) -> Path:
@@ -93,7 +132,7 @@ def dated_name(path: Path, moment: datetime) -> Path:
     hour that is repeated when summer ends the order is lost, but no name.
     """
     while True:
-        dated = path.with_name(f"{path.stem}_{moment:%Y%m%d-%H%M%S}{path.suffix}")
+        dated = marked(path, f"_{moment:%Y%m%d-%H%M%S}")
         if not existing(dated):
             return dated
         moment += timedelta(seconds=1)
@@ -106,100 +145,57 @@ def interrupted_name(path: Path, suffix: str | None = None) -> Path:
         path: The name that the whole was meant for.
         suffix: Its extension, where it is another than that of ``path``.
     """
-    stem = _NUMBER.sub("", path.stem) if suffix else path.stem
-    return free_name(path.with_name(f"{stem}.interrupted{suffix or path.suffix}"))
+    if suffix is not None:
+        path = path.with_name(_NUMBER.sub("", path.stem) + suffix)
+    return free_name(marked(path, ".interrupted"))
 
 
-def reserve(path: Path) -> Path:
-    """Create a new, empty temporary ``NAME.part`` beside a path; its own path is absolute.
+def marked(path: Path, mark: str) -> Path:
+    """Return a name with a mark before its extension; what is too long then loses its end."""
+    found = _NUMBER.search(path.stem) if is_pattern(path) else None
+    kept = len(path.stem) if found is None else found.start()
+    return path.with_name(_fitting(path.name[:kept], f"{path.stem[kept:]}{mark}{path.suffix}"))
 
-    ffmpeg would take a relative ``-x.mp4`` for an option and ``take:2.mp4`` for a protocol.
 
-    What an earlier run has left may be all that remains of a night's work: it is never touched.
+def beside(path: Path, ending: str) -> Path:
+    """Return the name of something that belongs to a file: its own and an ending.
 
-    Raises:
-        SinkError: If the folder cannot be written.
+    Where that is too long a checksum of the name takes the place of its end.
     """
-    while True:
-        part = free_name(path.absolute().with_name(f"{path.name}.part"))
-        try:
-            part.touch(exist_ok=False)
-        except FileExistsError:  # another run was quicker
-            continue
-        except OSError as error:
-            raise SinkError(f"{path} cannot be written: {error.strerror}") from error
-        return part
+    if _bytes(whole := path.with_name(path.name + ending)) <= _MOST_BYTES:
+        return whole
+    checksum = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]
+    return path.with_name(_fitting(path.name, f"-{checksum}{ending}"))
 
 
-def reserve_folder(path: Path) -> Path:
-    """Create a new temporary folder beside a path; its own path is absolute."""
-    return Path(tempfile.mkdtemp(prefix="frames-", suffix=".part", dir=path.parent.absolute()))
+def _fitting(beginning: str, end: str) -> str:
+    while beginning and _bytes(Path(beginning + end)) > _MOST_BYTES:
+        beginning = beginning[:-1]
+    return beginning + end
 
 
-def place(made: Path, path: Path, *, overwrite: bool) -> Path:
-    """Give a finished file, or all files in a folder for a pattern, the final name.
-
-    A file that appeared there meanwhile is kept, and the finished one gets a free name. Ctrl-C is
-    ignored until it is done: the work is complete by then, and half of it placed would be a mess.
-
-    Returns:
-        The name it has got.
-    """
-    claim, placed = threading.Lock(), Future[Path]()
-
-    def settle() -> None:
-        if not claim.acquire(blocking=False):
-            return
-        try:
-            placed.set_result(_place(made, path, overwrite))
-        except BaseException as error:
-            placed.set_exception(error)
-
-    while True:
-        try:
-            # Signals reach only the main thread. One that comes while the thread starts makes a
-            # second start: what was claimed is done once.
-            if not claim.locked():
-                threading.Thread(target=settle).start()
-            return placed.result()
-        except KeyboardInterrupt:
-            continue
+def _bytes(path: Path) -> int:
+    """Return how many bytes a name has or, of a pattern, the name of the millionth picture."""
+    return len(os.fsencode(numbered(path, 999_999).name if is_pattern(path) else path.name))
 
 
-def _place(made: Path, path: Path, overwrite: bool) -> Path:
-    if not overwrite:
-        path = free_name(path)
-    if not is_pattern(path):
-        _move(made, path, overwrite)
-        return path
-    for number, file in enumerate(sorted(made.iterdir()), start=1):
-        _move(file, numbered(path, number), overwrite)
-    made.rmdir()
-    return path
-
-
-def _move(made: Path, path: Path, overwrite: bool) -> None:
-    with made.open("r+b") as file:  # Windows wants it writable
-        os.fsync(file.fileno())  # else a power cut can leave the name without the contents
-    if overwrite:
-        made.replace(path)
-        return
+def same_file(path: Path, other: Path) -> bool:
+    """Return whether two names lead to one file, whether it exists already or not."""
     try:
-        path.hardlink_to(made)  # unlike renaming it never replaces
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without links
-        made.rename(path)
-    else:
-        made.unlink()
+        return path.samefile(other)
+    except (OSError, ValueError):
+        return os.path.realpath(path) == os.path.realpath(other)
 
 
-def same_file(found: Path, source: Path) -> bool:
-    """Return whether two names lead to one file; False where one leads nowhere."""
-    try:
-        return found.samefile(source)
-    except OSError:  # a link to nowhere, or no such source
-        return False
+def _covers(path: Path, other: Path) -> bool:
+    """Return whether two outputs would be one file, or one a picture of the other's sequence."""
+    member = is_pattern(path) and _member_of(path).fullmatch(other.name) is not None
+    return same_file(path.parent / other.name if member else path, other)
+
+
+def _member_of(pattern: Path) -> re.Pattern[str]:
+    before, after = (re.escape(part) for part in _NUMBER.split(pattern.name))
+    return re.compile(rf"{before}\d+{after}")
 
 
 def numbered(path: Path, number: int) -> Path:

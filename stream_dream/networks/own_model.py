@@ -7,6 +7,7 @@ are made. Such files are refused before Keras looks at them.
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from collections.abc import Sequence
 from functools import cache
@@ -36,7 +37,7 @@ def spec_of(path: Path) -> NetworkSpec:
     Raises:
         NetworkError: There is no such file.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise NetworkError(f"there is no model file {path}")
 
     @keras_defaults()

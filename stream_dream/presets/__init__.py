@@ -115,6 +115,11 @@ def load_preset(name: str | Path) -> Preset:
     return _read_preset(name, table, f"preset {name}")
 
 
+def preset_files(*names: str) -> list[Path]:
+    """Return the files among the names of presets."""
+    return [Path(name) for name in names if name.endswith(".toml")]
+
+
 def _read_preset(
     name: str, table: Mapping[str, Any], origin: str, *, folder: Path | None = None
 ) -> Preset:

@@ -111,7 +111,7 @@ def dream_look_sheet(
     looks: Sequence[Preset],
     *,
     dream_size: int,
-    source: Path,
+    inputs: Sequence[Path],
     seed: int | None = None,
     overwrite: bool = False,
     on_look: Callable[[Preset, int], None] = lambda look, count: None,
@@ -124,7 +124,7 @@ def dream_look_sheet(
         target: A picture, by its extension.
         looks: At least one.
         dream_size: Longer side in pixels at which each is dreamed.
-        source: The subject's file, which is never replaced.
+        inputs: The files that are read, which are never replaced.
         seed: Start of the random numbers; None for each look's own.
         overwrite: True if the target may be replaced.
         on_look: Told of each look before it is dreamed, and how many there are.
@@ -135,7 +135,7 @@ def dream_look_sheet(
         Interrupted: On Ctrl-C; the looks that are finished are kept, and the message says where.
     """
     begun = time.perf_counter()
-    check_picture_target(target, overwrite=overwrite, sources=[source])
+    check_picture_target(target, overwrite=overwrite, inputs=inputs)
     image = _scaled(subject.image, dream_size)
     cells = [Cell(_scaled(subject.image, CELL_SIDE), subject.name, subject.text)]
 

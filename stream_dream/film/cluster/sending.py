@@ -16,9 +16,10 @@ from stream_dream.film.chunk import Task
 from stream_dream.film.cluster.segment import copy_packets, encode_losslessly
 from stream_dream.film.cluster.shipping import Get, Packer, Put
 from stream_dream.film.files import unwritable
-from stream_dream.film.job import job_file, named_files, versions
+from stream_dream.film.job import job_file, versions
 from stream_dream.media.opening import look_into, why_ffmpeg
 from stream_dream.media.probe import Probe
+from stream_dream.settings import named_files
 
 if TYPE_CHECKING:
     from stream_dream.film.cluster.worker import Order, Outcome

@@ -19,9 +19,9 @@ from stream_dream.errors import SettingsError
 from stream_dream.film.chunk import Task
 from stream_dream.film.cluster.segment import Segment
 from stream_dream.film.files import sync_folder, unwritable
-from stream_dream.film.job import named_files
 from stream_dream.film.reading import Excerpt
 from stream_dream.film.records import ChunkFiles, Record
+from stream_dream.settings import named_files
 
 _PIECE = 32 << 20
 
