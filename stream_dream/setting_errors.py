@@ -22,6 +22,7 @@ _REASONS = {
     "literal_error": "give {expected}",
     "string_too_short": "give at least {min_length} characters",
 }
+_LONGEST = 200
 _NUMBERS = (int, float, Fraction)
 
 
@@ -73,4 +74,6 @@ def _shown(value: object) -> str:
         return str(value).lower()
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_shown, value))}]"
+    if isinstance(value, str) and len(value) > _LONGEST:
+        value = f"{value[:_LONGEST]}..."
     return str(value) if isinstance(value, date | time) else repr(value)

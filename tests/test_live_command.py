@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import synthetic
 
-from stream_dream.errors import SettingsError
+from stream_dream.errors import SettingsError, SinkError
 from stream_dream.live.config import read_config, write_config
 from stream_dream.live.controls import Controls, parameters_of
 from stream_dream.live.looks import for_live
@@ -146,5 +146,5 @@ def test_a_broken_config_is_refused(tmp_path: Path, text: str, message: str) -> 
 
 
 def test_a_config_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="cannot be written"):
+    with pytest.raises(SinkError, match="cannot be written"):
         write_config(tmp_path / "no" / "show.toml", {"source": "test"})

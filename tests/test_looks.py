@@ -47,7 +47,7 @@ def sheet(photo: Path, looks: list[Preset], tmp_path: Path) -> Sheet:
 
     def call(target: str = "sheet.png", **rest: object) -> look_sheet.LookSheetSummary:
         return dream_look_sheet(
-            read_subject(photo), tmp_path / target, looks, dream_size=48, source=photo, **rest
+            read_subject(photo), tmp_path / target, looks, dream_size=48, inputs=[photo], **rest
         )  # type: ignore[arg-type]
 
     return call
@@ -124,7 +124,7 @@ def test_nothing_is_overwritten(sheet: Sheet, tmp_path: Path) -> None:
     (tmp_path / "sheet.png").write_text("precious")
     with pytest.raises(SinkError, match="exists already"):
         sheet()
-    with pytest.raises(SinkError, match="is one of the sources"):
+    with pytest.raises(SinkError, match="is one of the inputs"):
         sheet("photo.png", overwrite=True)
     assert (tmp_path / "sheet.png").read_text() == "precious"
     sheet(overwrite=True)
@@ -282,7 +282,7 @@ def test_the_command(run: Run, photo: Path, toml: str, tmp_path: Path) -> None:
         (("notes.png", "sheet.png"), "is not a picture"),
         (("one.png", "sheet.png"), "one.png has 1x1 pixels"),
         (("photo.png", "there.png"), "there.png exists already"),
-        (("photo.png", "photo.png", "--overwrite"), "is one of the sources"),
+        (("photo.png", "photo.png", "--overwrite"), "is one of the inputs"),
         (("photo.png", "sheet.mp4"), "would be a film"),
         (("photo.png", "sheet"), "has no extension"),
         (("photo.png", "no/sheet.png"), "a folder that does not exist"),

@@ -211,7 +211,7 @@ def test_nothing_is_overwritten(tiny: Make, clip: Path, tmp_path: Path) -> None:
 
 def test_the_source_is_not_overwritten_either(tiny: Make, clip: Path) -> None:
     before = clip.read_bytes()
-    with pytest.raises(SinkError, match="is the source itself") as caught:
+    with pytest.raises(SinkError, match="is one of the inputs") as caught:
         render(clip, clip, tiny(), OutputSettings(), overwrite=True)
     assert caught.value.exit_code == 2
     assert clip.read_bytes() == before

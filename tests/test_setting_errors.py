@@ -38,7 +38,7 @@ JARGON = re.compile(
     r"[Tt]uple|[Ii]nput|should|NoneType|instance|valid|pydantic|field|dict|union|datetime|parse|None|"
     r"[Ff]raction|[Ss]tring|integer|literal|bool|type|mapping|True|False|[Ee]xtra|[Ee]xceed|convert"
 )
-ADVICE = re.compile(r": (?=give |'[^']*' is not NAME|the weight in )")
+ADVICE = re.compile(r": (?=give |it is |it cannot |'[^']*' is not NAME|the weight in )")
 
 
 @pytest.mark.parametrize(("model", "name"), FIELDS, ids=[f"{m.__name__}.{n}" for m, n in FIELDS])
@@ -51,7 +51,7 @@ def test_a_wrong_value_is_refused_in_plain_words(model: type[BaseModel], name: s
             message = str(error)
             assert message.startswith(f"my.toml: {key} cannot be "), message
             assert "\n" not in message
-            _, advice = ADVICE.split(message)
+            _, advice = ADVICE.split(message, maxsplit=1)
             assert not JARGON.search(re.sub("'[^']*'", "", advice)), message
 
 

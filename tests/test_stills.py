@@ -152,7 +152,7 @@ def test_what_becomes_what(photo: Path, tmp_path: Path) -> None:
 
 def test_nothing_is_lost(dream: Dream, photo: Path, tmp_path: Path) -> None:
     before = photo.read_bytes()
-    with pytest.raises(SinkError, match="is one of the sources"):
+    with pytest.raises(SinkError, match="is one of the inputs"):
         dream(photo, photo, overwrite=True)
     (tmp_path / "dream.png").write_text("precious")
     with pytest.raises(SinkError, match="exists already"):
