@@ -36,6 +36,8 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         reason = "it is not in UTF-8: save it in that encoding"
     except tomllib.TOMLDecodeError as error:
         reason = f"it is not valid TOML: {error}"
+    except ValueError as error:  # no file can have that name
+        reason = str(error)
     raise SettingsError(f"{what} {path} cannot be read: {reason}")
 
 
