@@ -38,7 +38,8 @@ _CONTAINERS: dict[str, tuple[object, ...]] = {
     "webp": ("-c:v", "libwebp_anim"),
 }
 _SILENT = ("gif", "webp")
-_TINY = "--network tiny --layer conv2 --octaves 2 --warm-up 2 --jitter 4 --dream-size 48 -q"
+# A damaged delay may be ten minutes, which are dreamed as they are meant.
+_TINY = "--end 1 --network tiny --layer conv2 --octaves 2 --warm-up 2 --jitter 4 --dream-size 48 -q"
 _COMMANDS = {
     "render": ("render", "SOURCE", "out.mkv"),
     "chunks": ("render", "SOURCE", "out.mp4", "--chunk-seconds", "0.1"),

@@ -394,10 +394,18 @@ def test_too_many_messages_are_answered_once(
 ) -> None:
     clock = shows.Clock()
     monkeypatch.setattr(dialogue, "time", clock)
+    take, asked = dialogue.Allowance.take, []
+
+    def counted(self: dialogue.Allowance) -> bool:
+        asked.append(1)
+        return take(self)
+
+    monkeypatch.setattr(dialogue.Allowance, "take", counted)
     with talk(view) as talking:
         for _ in range(600):
             talking.send('{"set": {"strength": 0.75}}')
         told(talking, "error", lambda line: "a second" in line)
+        wait_for(lambda: len(asked) == 600)
         clock.now += 0.5  # some are allowed again
         talking.send('{"preset": "nothing"}')
         told(talking, "error", lambda line: "'nothing'" in line)

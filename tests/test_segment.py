@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import clips
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from stream_dream.errors import SourceError
 from stream_dream.film.cluster.segment import Segment, copy_packets, encode_losslessly
+from stream_dream.film.cluster.sending import ByShipment
 from stream_dream.film.plan import Chunk, make_plan
 from stream_dream.film.reading import Excerpt, Mismatch, Reader
 from stream_dream.frame import StreamInfo
@@ -27,12 +29,6 @@ def planned(path: Path, **excerpt: float) -> tuple[Excerpt, StreamInfo, list[Chu
         return Excerpt.of(source), source.info, list(plan.chunks)
 
 
-def turned(path: Path) -> Path:
-    clips.make(path.with_name("upright.mp4"), *B_FRAMES, seconds=4)
-    clips.ffmpeg("-display_rotation", 90, "-i", path.with_name("upright.mp4"), "-c", "copy", path)
-    return path
-
-
 def late(path: Path) -> Path:
     """Make a clip whose picture starts after its sound."""
     clips.make(path.with_name("picture.mp4"), *B_FRAMES, seconds=4)
@@ -47,8 +43,6 @@ CLIPS: dict[str, Callable[[Path], Path]] = {
     "open.mp4": lambda path: clips.make(path, *OPEN, seconds=7),
     "milliseconds.mkv": lambda path: clips.make(path, *B_FRAMES, fps="30000/1001", seconds=7),
     "untagged-hd.mp4": lambda path: clips.make(path, *OPEN, size="1280x720", seconds=2),
-    "a.ts": lambda path: clips.make(path, *B_FRAMES, seconds=7),
-    "turned.mp4": turned,
     "late.mp4": late,
 }
 
@@ -88,6 +82,20 @@ def test_what_is_encoded_without_loss_is_the_same(tmp_path: Path, name: str) -> 
         assert [f.index for f in Reader(segment).read(chunk)] == [
             chunk.first + place for place in range(chunk.frames)
         ]
+
+
+@pytest.mark.real
+def test_what_opencv_does_not_read_is_never_sent_as_packets(tmp_path: Path) -> None:
+    interlaced = ("-c:v", "libx264", "-x264-params", "interlaced=1")
+    excerpt, info, (chunk,) = planned(clips.make(tmp_path / "a.mp4", *interlaced, seconds=1))
+    task = SimpleNamespace(source=excerpt, chunk=chunk, info=info)
+    assert ByShipment()._order(task, None, lossless=False) is None  # type: ignore[arg-type]
+    part = tmp_path / "segment.part"
+    encode_losslessly(excerpt, chunk, part, info)
+    segment = Segment.find(part, chunk, excerpt, untagged_yuv=False)
+    assert segment is not None
+    here, there = (list(Reader(e).read(chunk)) for e in (excerpt, segment))
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(here, there, strict=True))
 
 
 def test_one_frame_is_a_segment(tmp_path: Path) -> None:
