@@ -355,6 +355,7 @@ def test_steps_of_nothing_begin_with_the_source(tiny: Make, source: ImageF) -> N
     assert not begun(tiny(step_size=0, warm_up=3), source).any()
 
 
+@pytest.mark.real
 def test_changed_numbers_hold_for_the_next_shot(tiny: Make, source: ImageF) -> None:
     ascent = Ascent(tiny(step_size=0.01, warm_up=2, jitter=0))
     ascent.change(step_size=0.0, jitter=0, octaves=2)
@@ -376,6 +377,7 @@ def test_tiny_frames_are_dreamed(tiny: Make, size: tuple[int, int]) -> None:
         assert dreamed.compose().shape == frame.image.shape
 
 
+@pytest.mark.real
 def test_a_small_clip_is_dreamed_at_twice_its_size(tiny: Make) -> None:
     settings = tiny(warm_up=1, dream_size=640, octaves=1)
     dreamer = TemporalDreamer(Ascent(settings), settings)
@@ -386,6 +388,7 @@ def test_a_small_clip_is_dreamed_at_twice_its_size(tiny: Make) -> None:
     assert (dreamed.compose() != frame.image).any()
 
 
+@pytest.mark.real
 @pytest.mark.parametrize("schedule", ["together", pytest.param("restore", marks=pytest.mark.real)])
 def test_tiles_take_their_colours_from_the_source(tiny: Make, schedule: str) -> None:
     """And not from the dream so far, which would become more colourful by itself."""
@@ -424,6 +427,7 @@ class Noted(SpareTime):
         super().end()
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(
     ("schedule", "octaves", "told"),
     [

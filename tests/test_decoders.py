@@ -207,6 +207,7 @@ def test_av1_is_read(tmp_path: Path) -> None:
     assert spread(path) > 40
 
 
+@pytest.mark.real
 def test_av1_beside_longer_sound_keeps_its_length(tmp_path: Path) -> None:
     for name in ("a.mp4", "a.mkv"):
         path = clips.make_beep(tmp_path / name, "-c:v", "libsvtav1", "-c:a", "aac")
@@ -240,6 +241,7 @@ def sticker(folder: Path, *options: object, name: str) -> Path:
         ("a.gif", ("-lavfi", "split[a][b];[a]palettegen[p];[b][p]paletteuse")),
     ],
 )
+@pytest.mark.real
 def test_what_is_transparent_is_laid_over_a_colour(
     tmp_path: Path, name: str, options: tuple[object, ...]
 ) -> None:
@@ -266,6 +268,7 @@ def test_what_is_transparent_is_laid_over_a_colour(
     ],
     ids=["hflip", "vflip", "90", "180", "270", "90-hflip", "270-hflip"],
 )
+@pytest.mark.real
 def test_every_rotation_and_mirroring_is_applied(
     tmp_path: Path,
     turns: tuple[object, ...],

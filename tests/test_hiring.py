@@ -266,6 +266,7 @@ def test_who_still_waits_does_not_call_ray_when_the_work_was_ended() -> None:
                 call()
 
 
+@pytest.mark.real
 def test_all_work_is_lost_when_our_machine_leaves_the_cluster(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

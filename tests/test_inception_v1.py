@@ -139,6 +139,7 @@ def test_layers_are_the_notebooks() -> None:
     assert spec.default_layers() == ("Mixed_4c_Concatenated",)
 
 
+@pytest.mark.real
 def test_convolutions_are_as_many_as_in_the_paper() -> None:
     assert len(list(parts())) == 57
     assert [part.channels for branch in branches("Mixed_4c") for part in branch] == [

@@ -201,6 +201,7 @@ def test_a_connection_that_goes_on_by_itself_is_kept(
         camera.close()
 
 
+@pytest.mark.real
 def test_hanging_connections_do_not_pile_up(clock: shows.Clock) -> None:
     hang = threading.Event()
     tries = []

@@ -168,6 +168,7 @@ def test_a_picture_that_waits_for_the_dream_is_not_replaced_at_once(
     assert (first.frame.index, second.frame.index) == (1, 2)
 
 
+@pytest.mark.real
 def test_a_cut_is_kept_until_it_is_dreamed(stage_of: Callable[..., MotionStage]) -> None:
     image = synthetic.photo((192, 144))
     camera = _Camera([image] * 20 + [255 - image] * 5)
@@ -200,6 +201,7 @@ def test_a_file_that_is_over_does_not_drift(stage_of: Callable[[_Camera], Motion
     assert stage.slot.take(0.3) is None
 
 
+@pytest.mark.real
 def test_only_pictures_of_the_camera_count_as_dropped(
     stage_of: Callable[[_Camera], MotionStage],
 ) -> None:

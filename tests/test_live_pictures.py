@@ -32,6 +32,7 @@ def test_the_test_picture_moves() -> None:
     assert np.any(first != second)
 
 
+@pytest.mark.real
 def test_a_file_plays_at_its_own_rate_and_ends(tmp_path: Path) -> None:
     path = clips.make(tmp_path / "in.mp4", seconds=0.4)
     opened = feed_opener(settings(source=str(path)))
@@ -45,6 +46,7 @@ def test_a_file_plays_at_its_own_rate_and_ends(tmp_path: Path) -> None:
     feed.close()
 
 
+@pytest.mark.real
 def test_a_file_stays_at_its_first_frame_until_the_show_has_begun(tmp_path: Path) -> None:
     path = clips.make(tmp_path / "in.mp4", seconds=0.2)
     begun: list[bool] = []

@@ -105,6 +105,7 @@ def frames_of(path: Path) -> list[Image8]:
         return [frame.image for frame in source]
 
 
+@pytest.mark.real
 def test_it_plays_at_real_speed_whenever_the_frames_came(tmp_path: Path, clock: Clock) -> None:
     rng = random.Random(5)
     times = [0.0, *sorted(rng.uniform(0, 3) for _ in range(60)), 4.4]
@@ -120,6 +121,7 @@ def test_it_plays_at_real_speed_whenever_the_frames_came(tmp_path: Path, clock: 
     assert "yuv420p(tv, bt709, progressive)" in clips.report(recorder.files[0])
 
 
+@pytest.mark.real
 def test_a_frozen_show_is_written_while_it_lasts(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "show.mkv", minutes=30, fps=FPS, least_free_bytes=0)
     recorder.show(clips.counting_image(1), STATUS)
@@ -133,6 +135,7 @@ def test_one_frame_makes_a_film(tmp_path: Path, clock: Clock) -> None:
     assert len(frames_of(recorder.files[0])) == 1
 
 
+@pytest.mark.real
 def test_a_new_file_begins_in_time(tmp_path: Path, clock: Clock) -> None:
     times = [index / 23 for index in range(81)]
     recorder = record(tmp_path / "show.mkv", clock, times, end=3.52, minutes=1 / 60)
@@ -217,6 +220,7 @@ def failed(recorder: Recorder) -> str:
     return recorder.problem
 
 
+@pytest.mark.real
 @pytest.mark.stops
 def test_it_ends_before_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = started(tmp_path / "show.mkv")
@@ -227,6 +231,7 @@ def test_it_ends_before_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.Mon
     assert "Duration: 00:00:0" in clips.report(recorder.files[0])  # it was completed
 
 
+@pytest.mark.real
 @pytest.mark.stops
 def test_what_a_dead_ffmpeg_has_written_is_kept(tmp_path: Path) -> None:
     recorder = started(tmp_path / "show.mkv")
@@ -237,6 +242,7 @@ def test_what_a_dead_ffmpeg_has_written_is_kept(tmp_path: Path) -> None:
     assert frames_of(recorder.files[0])
 
 
+@pytest.mark.real
 @pytest.mark.stops
 def test_a_removed_folder_ends_the_recording(tmp_path: Path) -> None:
     (tmp_path / "usb").mkdir()

@@ -177,6 +177,7 @@ def test_a_short_clip_of_unknown_length_has_a_sharpest_frame(
     assert sharpest_frame.sharpest_frame(path).number == 0
 
 
+@pytest.mark.real
 def test_of_a_long_clip_few_frames_are_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,6 +260,7 @@ def test_every_shipped_look_fits_on_a_sheet() -> None:
 # The command
 
 
+@pytest.mark.real
 def test_the_command(run: Run, photo: Path, toml: str, tmp_path: Path) -> None:
     target = tmp_path / "sheet.png"
     arguments = ("looks", str(photo), str(target), "--only", f"{toml},notebook")

@@ -49,6 +49,7 @@ def test_between_two_both_dream(stations: list[Ascent]) -> None:
     assert ways[0] > ways[4] > ways[-1]
 
 
+@pytest.mark.real
 def test_a_shot_begins_where_the_loop_stands(tiny: Make) -> None:
     values = {"step_size": 0.02, "warm_up": 2, "octaves": 1}
     one, other = (Ascent(tiny(layer=[name], **values)) for name in ("conv1", "conv2"))

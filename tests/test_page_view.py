@@ -421,6 +421,7 @@ def test_a_message_that_is_too_long_ends_that_page_alone(view: WebView) -> None:
         told(other, "parameters")
 
 
+@pytest.mark.real
 @pytest.mark.stops
 def test_clients_that_never_read_are_cut_off(
     controls: Controls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

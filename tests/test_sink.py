@@ -195,6 +195,7 @@ def test_surround_sound_stays_surround(tmp_path: Path, suffix: str, codec: str) 
     assert "5.1" in report
 
 
+@pytest.mark.real
 def test_no_sound_where_there_is_none(tmp_path: Path) -> None:
     silent = Soundtrack(clips.real_clip("bikes.mp4"))
     beyond = Soundtrack(clips.real_clip("bigbuckbunny.mp4"), start=60)
@@ -360,6 +361,7 @@ def test_full_disk(tmp_path: Path, suffix: str) -> None:
         assert len(list(source)) >= 1
 
 
+@pytest.mark.real
 @pytest.mark.stops
 def test_hung_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def freeze(pid: int) -> None:

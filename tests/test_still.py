@@ -83,9 +83,8 @@ def by_hand(
     return np.clip(image, 0, 1)
 
 
-@pytest.mark.parametrize(
-    "size", [(76, 60), pytest.param((53, 79), marks=pytest.mark.real)]
-)  # too small to be halved
+@pytest.mark.real
+@pytest.mark.parametrize("size", [(76, 60), (53, 79)])  # too small to be halved
 def test_the_notebooks_loop_exactly(tiny: Make, size: tuple[int, int]) -> None:
     image = synthetic.photo(size)
     source = to_float(image)
