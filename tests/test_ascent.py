@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import synthetic
+import tensorflow as tf
 
 from stream_dream.dream.ascent import Ascent
 from stream_dream.dream.octaves import octave_shapes
@@ -25,6 +26,10 @@ Make = Callable[..., DreamSettings]
 def ascend(settings: DreamSettings, source: ImageF, *, seed: int = 0) -> tuple[ImageF, float]:
     rng = np.random.default_rng(seed)
     return Ascent(settings)(source, np.zeros_like(source), index=0, rng=rng)
+
+
+def gradient_of(ascent: Ascent, image: ImageF) -> ImageF:
+    return np.asarray(tf.function(lambda: ascent.gradients([image]), autograph=False)()[0])
 
 
 @pytest.fixture
@@ -100,6 +105,20 @@ def test_same_rng_same_dream(tiny: Make, source: ImageF) -> None:
     assert np.abs(first - other).max() > 1e-3
 
 
+def test_sums_do_not_depend_on_timing(tiny: Make) -> None:
+    """TensorFlow adds up three or more at once in the order in which it gets rid of them."""
+    ascent = Ascent(tiny(layer=["conv1", "conv1:0,1=-0.5", "conv1:2=2", "conv2"], octaves=3))
+    shape = (96, 64)
+    graph = ascent._trace(1, shape, ascent.octaves(shape, 0)).graph.as_graph_def()
+    nodes = [node for part in graph.library.function for node in part.node_def]
+    sums = [node for node in nodes if node.op == "AddN"]
+    assert sums
+    assert {sum(not name.startswith("^") for name in node.input) for node in sums} == {2}
+    # Joining them would undo that.
+    options = tf.config.optimizer.get_experimental_options()
+    assert options["arithmetic_optimization"] is False
+
+
 @pytest.mark.real
 def test_traces_are_bounded(tiny: Make) -> None:
     rng = np.random.default_rng(0)
@@ -114,9 +133,9 @@ def test_traces_are_bounded(tiny: Make) -> None:
 def test_halves_give_the_gradient_of_the_whole(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     ascent = Ascent(tiny(layer=["conv1", "conv2=0.5"]))
     image = to_float(synthetic.photo((192, 96)))
-    halves = np.asarray(ascent.gradients([image])[0])
+    halves = gradient_of(ascent, image)
     monkeypatch.setattr("stream_dream.dream.gradient._HALVED_FROM", 10**6)
-    whole = np.asarray(ascent.gradients([image])[0])
+    whole = gradient_of(ascent, image)
     difference = np.abs(halves - whole).max(axis=(0, 2)) / np.abs(whole).max()
     # A little weight shifts between layers of different stride; near the middle padding shows.
     assert difference.mean() < 0.05
@@ -129,18 +148,18 @@ def test_layers_keep_their_weight_in_halves(tiny: Make, monkeypatch: pytest.Monk
         ascent._gradient, "stride", 4
     )  # as if a deeper layer decided on the overlap
     image = to_float(synthetic.photo((192, 96)))
-    halves = np.asarray(ascent.gradients([image])[0])
+    halves = gradient_of(ascent, image)
     monkeypatch.setattr("stream_dream.dream.gradient._HALVED_FROM", 10**6)
-    whole = np.asarray(ascent.gradients([image])[0])
+    whole = gradient_of(ascent, image)
     np.testing.assert_allclose(halves[10:-10, 10:-10], whole[10:-10, 10:-10], rtol=1e-3, atol=1e-9)
 
 
 def test_flat_pictures_are_not_halved(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     ascent = Ascent(tiny())
     image = to_float(synthetic.photo((192, 16)))
-    halves = np.asarray(ascent.gradients([image])[0])
+    halves = gradient_of(ascent, image)
     monkeypatch.setattr("stream_dream.dream.gradient._HALVED_FROM", 10**6)
-    np.testing.assert_array_equal(halves, np.asarray(ascent.gradients([image])[0]))
+    np.testing.assert_array_equal(halves, gradient_of(ascent, image))
 
 
 def test_jitter_is_undone(tiny: Make, source: ImageF) -> None:

@@ -69,7 +69,7 @@ def test_all_kinds_of_models_of_ones_own_are_dreamed(
     assert "finer" not in listed
     settings = {"network": str(tmp_path / "mine.keras"), "layer": ["seen"], "jitter": 3}
     gradient = compose(validated(DreamSettings, settings)).gradient
-    moved, loss = gradient.whole(tf.constant(PICTURE))
+    moved, loss = gradient.of_any_size(tf.constant(PICTURE))
     assert moved.shape == PICTURE.shape
     assert np.abs(moved).max() > 0
     tiled, tiled_loss = gradient.in_tiles(PICTURE, 32, np.random.default_rng(0))

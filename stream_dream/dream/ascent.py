@@ -182,7 +182,7 @@ class Ascent:
     def gradients(self, images: Sequence[ImageF | tf.Tensor]) -> list[tf.Tensor]:
         """Return the plain gradient of the objective for the image of each octave.
 
-        Within a ``tf.function`` they are computed as in the ascent of a frame.
+        To be called within a ``tf.function``: they are computed as in the ascent of a frame.
         """
         gradient = self._gradient_function(len(images))
         return [gradient(tf.convert_to_tensor(image)[None])[0][0] for image in images]

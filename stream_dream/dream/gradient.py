@@ -36,7 +36,7 @@ _GRANULARITIES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 class Gradient:
-    """Computes ``d objective / d image``.
+    """Computes ``d objective / d image``, in a ``tf.function``.
 
     Attributes:
         stride: Image pixels per step of the coarsest map in use.
@@ -185,10 +185,8 @@ class Gradient:
         self, image: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         images = image[None]
-        with tf.GradientTape() as tape:
-            tape.watch(images)
-            losses = self._losses(images, lambda maps: counted_in_tile(maps, rows, columns))
-        return tape.gradient(losses, images)[0], losses[0]
+        losses = self._losses(images, lambda maps: counted_in_tile(maps, rows, columns))
+        return _derivative(losses, images)[0], losses[0]
 
     def _of_part(
         self,
@@ -196,11 +194,8 @@ class Gradient:
         spans: tuple[Span, Span],
         whole: tuple[int, int] | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        with tf.GradientTape() as tape:
-            tape.watch(images)
-            losses = self._losses(images, lambda maps: counted(maps, spans, whole))
-        # Of their sum: no image has a part in the loss of another.
-        return tape.gradient(losses, images), losses
+        losses = self._losses(images, lambda maps: counted(maps, spans, whole))
+        return _derivative(losses, images), losses
 
     def _losses(self, images: tf.Tensor, counted: Callable[[Maps], tuple[Any, Any]]) -> tf.Tensor:
         """Return the objective of each image, or of a part of each, (batch,).
@@ -273,6 +268,16 @@ class Gradient:
         shapes = shapes if isinstance(shapes, list) else [shapes]
         maps = [(int(shape[1]), int(shape[2])) for shape in shapes]
         return maps if all(min(shape) > 0 for shape in maps) else None
+
+
+def _derivative(losses: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+    """Return the gradient of the sum of losses: no image has a part in the loss of another.
+
+    What reaches a tensor on several ways is added up in pairs: TensorFlow adds three or more in an
+    order that depends on timing, and rounding would make another dream each time.
+    """
+    in_pairs = tf.AggregationMethod.EXPERIMENTAL_TREE
+    return tf.gradients(losses, images, aggregation_method=in_pairs)[0]
 
 
 def _slice(images: tf.Tensor, axis: int, begin: int, end: int) -> tf.Tensor:

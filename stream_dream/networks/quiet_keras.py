@@ -56,8 +56,20 @@ def import_keras() -> ModuleType:
             f"Keras runs on {keras.config.backend()} in this program, networks need {_BACKEND}: "
             "import stream_dream before keras, or set KERAS_BACKEND=tensorflow"
         )
+    _keep_order_of_sums()
     module: ModuleType = keras
     return module
+
+
+def _keep_order_of_sums() -> None:
+    """Keep TensorFlow from joining sums.
+
+    Three or more at once are added up in an order that depends on which of them is computed first:
+    rounding would make another dream each time.
+    """
+    import tensorflow as tf
+
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
 
 
 @contextmanager
