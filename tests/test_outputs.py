@@ -222,3 +222,19 @@ def test_a_film_is_made_in_a_folder_that_is_not_utf8(
     code, _, said = run(*whole, *TINY)
     assert (code, said) == (0, "")
     assert sorted(path.name for path in folder.iterdir()) == ["report.json", target.name]
+
+
+@pytest.mark.parametrize("chunks", [(), ("--chunk-seconds", "0.04")], ids=["whole", "chunks"])
+def test_a_size_that_no_encoder_takes_is_refused_before_the_dream(
+    run: Run, film: Path, tiny: Callable[..., DreamSettings], chunks: tuple[str, ...]
+) -> None:
+    tiny()
+    code, _, said = run(
+        "render", "v.mp4", "o.mp4", "--size", "9000x48", "--compare", *chunks, *TINY
+    )
+    assert code == 2
+    assert said.splitlines()[-1].endswith(
+        "o.mp4 takes sides of up to 16384 pixels, not 18000x48: "
+        "choose a smaller size, or another format"
+    )
+    assert os.listdir(film.parent) == ["v.mp4"]

@@ -38,7 +38,7 @@ from stream_dream.media.completion import Completion
 from stream_dream.media.picture import READABLE_PICTURES
 from stream_dream.media.sound import Soundtrack, check_sound
 from stream_dream.media.source import VideoSource
-from stream_dream.media.target import left_over
+from stream_dream.media.target import check_size, left_over
 from stream_dream.quiet import hushed
 from stream_dream.settings import DreamSettings, OutputSettings, added_later
 
@@ -140,6 +140,7 @@ class Run:
 
     def _prepare(self) -> None:
         with self._stage("prepare"):
+            check_size(self._target, written_shape(self._source.info, self._output)[0])
             check_sound(self._sound, self._target)
             spread = self._film.workers != 1 or self._cluster is not None
             try_dream(self._dream, apart=spread)

@@ -38,6 +38,7 @@ _VP9 = (
     "-row-mt",
     "1",
 )
+_H264_SIDE, _VP9_SIDE = 16_384, 65_535
 _LOSSLESS = ("-c:v", "libx264rgb", "-preset", "ultrafast", "-qp", "0")
 
 
@@ -49,6 +50,7 @@ class Format:
         muxer: ffmpeg's name of the container.
         codec: Arguments of the encoder.
         reordered: By how many frames at most a frame is decoded before it is shown.
+        longest_side: What its encoder takes, in pixels.
         film: True for films: they are 4:2:0 with even sides, keep the shape of a pixel and may
             have sound. False for GIF, WebP and PNG: encoded without loss and converted at the end.
         copied_sound: Codecs of sound that are taken over as they are.
@@ -59,6 +61,7 @@ class Format:
     muxer: str
     codec: tuple[str, ...] = _LOSSLESS
     reordered: int = 0
+    longest_side: int = _H264_SIDE
     film: bool = False
     copied_sound: frozenset[str] = frozenset()
     sound_encoders: tuple[tuple[str, ...], ...] = ()
@@ -80,10 +83,10 @@ _MOV_SOUND = _MP4_SOUND | {"pcm_s16le", "pcm_s24le"}
 _MKV_SOUND = _MOV_SOUND | {"opus", "vorbis", "flac", "mp2", "dts", "truehd", "pcm_f32le"}
 
 FORMATS = {
-    ".mp4": Format("mp4", _H264, 2, True, _MP4_SOUND, _AAC),
-    ".mov": Format("mov", _H264, 2, True, _MOV_SOUND, _AAC),
-    ".mkv": Format("matroska", _H264, 2, True, _MKV_SOUND, _FLAC),
-    ".webm": Format("webm", _VP9, 0, True, frozenset({"opus", "vorbis"}), _OPUS),
+    ".mp4": Format("mp4", _H264, 2, _H264_SIDE, True, _MP4_SOUND, _AAC),
+    ".mov": Format("mov", _H264, 2, _H264_SIDE, True, _MOV_SOUND, _AAC),
+    ".mkv": Format("matroska", _H264, 2, _H264_SIDE, True, _MKV_SOUND, _FLAC),
+    ".webm": Format("webm", _VP9, 0, _VP9_SIDE, True, frozenset({"opus", "vorbis"}), _OPUS),
     ".gif": Format("gif"),
     ".webp": Format("webp"),
     ".apng": Format("apng"),

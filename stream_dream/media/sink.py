@@ -17,7 +17,7 @@ from stream_dream.media.ffmpeg import playable
 from stream_dream.media.finishing import Encoded
 from stream_dream.media.fitting import Compression
 from stream_dream.media.sound import Soundtrack
-from stream_dream.media.target import check_target, interrupted_name
+from stream_dream.media.target import check_size, check_target, interrupted_name
 from stream_dream.setting_values import Dither
 
 __all__ = ["Soundtrack", "VideoSink", "check_target"]
@@ -64,11 +64,12 @@ class VideoSink:
             overwrite: True if what exists under this name may be replaced.
 
         Raises:
-            SinkError: If the target cannot be written, a number is out of range, or ffmpeg cannot
-                be started.
+            SinkError: If the target cannot be written, its format does not take the size, a number
+                is out of range, or ffmpeg cannot be started.
         """
         self.path = path = Path(path)
         check_target(path, overwrite=overwrite)
+        check_size(path, size)
         self._completion = Completion(
             path,
             size=size,

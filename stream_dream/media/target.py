@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 
 from stream_dream.errors import SinkError
-from stream_dream.media.formats import FORMATS
+from stream_dream.media.formats import FORMATS, format_of
 from stream_dream.setting_values import name_problem
 
 _NUMBER = re.compile(r"%(?:0\d+)?d")
@@ -75,6 +75,21 @@ def check_target(
     elif suffix == ".png" and len(_NUMBER.findall(path.name)) != 1:
         problem = "would be one picture only: number them, as in dream-%05d.png"
     check_output(path, overwrite=overwrite, inputs=inputs, outputs=outputs, format_problem=problem)
+
+
+def check_size(path: Path, size: tuple[int, int]) -> None:
+    """Refuse images of a (width, height) that the format of a name does not take.
+
+    Raises:
+        SinkError: With ``exit_code`` 2 and the reason.
+    """
+    longest = format_of(path).longest_side
+    if max(size) > longest:
+        raise SinkError(
+            f"{path} takes sides of up to {longest} pixels, not {size[0]}x{size[1]}: "
+            "choose a smaller size, or another format",
+            exit_code=2,
+        )
 
 
 def folder_problem(path: Path) -> str | None:
