@@ -19,6 +19,9 @@ from stream_dream.settings import DreamSettings, validated
 # Tests that import TensorFlow by themselves do not hush it; others look at what reaches stderr.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+# Beside busy programs Ray's workers would get next to nothing of a core.
+os.environ.setdefault("RAY_worker_niceness", "0")
+
 # A shell starts what runs in the background with Ctrl-C ignored, nohup what it runs with a closed
 # terminal ignored; children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
