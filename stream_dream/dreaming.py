@@ -63,7 +63,7 @@ class Writer:
         mask: Mask | None = None,
         checksums: bool = False,
     ) -> None:
-        """Take what becomes of each image, uint8 RGB, and of each report.
+        """Store where each image, uint8 RGB, and each report goes.
 
         Args:
             write: Takes the images, in order.

@@ -108,7 +108,7 @@ class Sink(Protocol):
     """Takes the frames of a stream and keeps or shows them."""
 
     def write(self, image: Image8) -> None:
-        """Take the next image, uint8 RGB of the announced size. Raises ``SinkError``."""
+        """Write the next image, uint8 RGB of the announced size. Raises ``SinkError``."""
 
     def close(self) -> None:
         """Complete the output. Raises ``SinkError``; calling it again does nothing."""

@@ -21,7 +21,7 @@ def check(
     *,
     on_checked: Callable[[int, int], None] = lambda chunks, total: None,
 ) -> tuple[dict[int, Record], list[str]]:
-    """Tell the chunks that can be relied on from those that have to be done again.
+    """Separate the chunks that can be relied on from those that have to be done again.
 
     A picture must be what was written and decode to all of its frames; a state is looked at where
     the next chunk is going to need it.

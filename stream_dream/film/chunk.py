@@ -204,7 +204,7 @@ class Studio:
             return self._guides.images(task.chunk.first)
 
     def _take_reader(self, task: Task) -> Reader:
-        """Take a reader that leads to the chunk, or a new one."""
+        """Return a reader that leads to the chunk, or a new one."""
         with self._lock:
             for reader in self._readers:
                 if reader.excerpt == task.source and reader.leads_to(task.chunk):

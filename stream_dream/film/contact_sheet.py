@@ -25,7 +25,7 @@ class ContactSheet:
     """Collects a frame of each shot while the film passes by."""
 
     def __init__(self, info: StreamInfo) -> None:
-        """Take what is known of the film."""
+        """Store the facts of the film."""
         self._fps = info.fps
         self._size = fit_size(info.display_size, _LONGER_SIDE)
         self._pictures: list[Image8] = []

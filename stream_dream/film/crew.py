@@ -195,7 +195,7 @@ class WorkerEnded(Exception):
     """
 
     def __init__(self, *, its_own: bool) -> None:
-        """Tell which."""
+        """Store whose worker was ended."""
         which = "its worker" if its_own else "a worker beside it"
         super().__init__(f"{which} was ended from outside, perhaps for lack of memory")
         self.its_own = its_own

@@ -78,7 +78,7 @@ class Foreman:
         on_retry: Callable[[Chunk, str], None] = lambda chunk, reason: None,
         in_order: bool = False,
     ) -> None:
-        """Take the work.
+        """Store the work to be done.
 
         Args:
             plan: All chunks.

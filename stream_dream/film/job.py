@@ -301,7 +301,7 @@ def versions() -> dict[str, str]:
 def _fingerprints(
     source: Path, dream: DreamSettings, output: OutputSettings
 ) -> dict[str, dict[str, Any]]:
-    """Take the fingerprints of the source, and of each file that a setting names."""
+    """Compute the fingerprints of the source, and of each file that a setting names."""
     files = {"source": source} | named_files(dream, output)
     try:
         return {name: fingerprint(path) for name, path in files.items() if path.is_file()}
@@ -310,7 +310,7 @@ def _fingerprints(
 
 
 def _other_version(data: Any) -> str | None:
-    """Tell which other version of this package has written a job; None if it was this one."""
+    """Return which other version of this package has written a job; None if it was this one."""
     with suppress(KeyError, TypeError):
         there = str(data["made_with"]["stream-dream"])
         return None if there == versions()["stream-dream"] else there

@@ -16,7 +16,7 @@ CHUNK_LIST = "chunks.ffconcat"
 
 
 def joined(folder: Path, plan: Plan, made: Format, fps: Fraction) -> Encoded:
-    """Let ffmpeg read all chunks of a folder as one picture.
+    """Make ffmpeg read all chunks of a folder as one picture.
 
     Each was encoded by itself, so it begins with a key frame and refers to no other. Chunks are put
     in their places by their durations, which ffmpeg rounds to microseconds; rounding the time

@@ -76,7 +76,7 @@ class _Watch:
         self._first = self._last = (0, self._begun)
 
     def look(self, frames: int) -> None:
-        """Take the time if frames were added."""
+        """Record the time if frames were added."""
         if frames <= self._last[0]:
             return
         self._last = (frames, time.monotonic())
@@ -84,7 +84,7 @@ class _Watch:
             self._first = self._last
 
     def fps(self, warm_up: int) -> float:
-        """Tell the rate behind the frames that are skipped; that of all where none is behind."""
+        """Return the rate behind the frames that are skipped; that of all where none is behind."""
         (first, begun), (last, ended) = self._first, self._last
         if last == first:  # slower than it is, as it includes the start
             return (max(1, last) + warm_up * _ROUND_FRAMES) / max(

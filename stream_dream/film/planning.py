@@ -106,7 +106,7 @@ def _key(source: VideoSource, chunk_frames: int, *, cuts: bool) -> str:
 
 
 def _identity(path: Path) -> list[Any]:
-    """Tell a file from others, and from itself after a change. Raises ``SourceError``."""
+    """Return what identifies a file, and its state. Raises ``SourceError``."""
     try:
         return [fingerprint(path), path.stat().st_mtime_ns]
     except OSError as error:

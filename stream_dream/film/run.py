@@ -146,7 +146,7 @@ class Run:
             try_dream(self._dream, apart=spread)
 
     def _begun(self) -> Job:
-        """Take up the job that was begun."""
+        """Continue the job that was begun."""
         job = Job.read(self.folder)
         job.refuse_other(self.folder, self._source.path, self._dream, self._output)
         clear_parts(self.folder)
@@ -186,7 +186,7 @@ class Run:
         return good
 
     def _dream_chunks(self, left: list[Chunk], job: Job, records: dict[int, Record]) -> None:
-        """Have the chunks that are left dreamed; their records join the others."""
+        """Dream the chunks that are left; their records join the others."""
         plan, key = job.plan, job.key
         crew = self._crew(plan, len({chunk.shot for chunk in left}))
 

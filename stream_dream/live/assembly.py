@@ -124,7 +124,7 @@ class _Supervised:
             self._manager.frame()
 
     def close(self) -> None:
-        """Tell it that the show is about to end."""
+        """Announce that the show is about to end."""
         self._manager.stopping()
 
 

@@ -57,5 +57,5 @@ class Beat:
         self.due = max(self.due + period - earlier, earliest)
 
     def pause(self, until: float) -> None:
-        """Let nothing be due until then."""
+        """Postpone what is due until then."""
         self.due = until

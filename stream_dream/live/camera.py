@@ -89,7 +89,7 @@ class Camera:
             return self._newest if self._count > after else None
 
     def close(self) -> None:
-        """Let go of the source; what hangs in a driver is left to itself."""
+        """Close the source; what hangs in a driver is left to itself."""
         self._closed.set()
         with self._changed:
             self._changed.notify_all()
@@ -101,7 +101,7 @@ class Camera:
             connection.join(max(0.0, deadline - time.monotonic()))
 
     def take(self, connection: _Connection, image: Image8) -> bool:
-        """Take a picture from a connection; False where the connection is of no use any more."""
+        """Read a picture from a connection; False where the connection is of no use any more."""
         now = time.monotonic()
         with self._changed:
             current, newest = self._current, self._newest

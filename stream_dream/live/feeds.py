@@ -58,7 +58,7 @@ class CaptureFeed:
     """A camera or stream, through OpenCV."""
 
     def __init__(self, capture: cv2.VideoCapture) -> None:
-        """Take an open capture."""
+        """Store an open capture."""
         self._capture = capture
 
     def read(self) -> Image8 | None:

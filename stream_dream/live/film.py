@@ -75,7 +75,7 @@ class Film:
             raise
 
     def show(self, image: Image8, time: float) -> None:
-        """Take an image that is shown from ``time`` on.
+        """Record an image that is shown from ``time`` on.
 
         Raises:
             SinkError: If ffmpeg fails.

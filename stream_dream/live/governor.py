@@ -55,7 +55,7 @@ class Governor:
         self._patience = _UP_AFTER
 
     def observe(self, used: float, passed: float) -> int:
-        """Take what a frame of the present size took, and return the size for the next one.
+        """Record what a frame of the present size took, and return the size for the next one.
 
         Args:
             used: Share of the time there was for it; above 1 where that was not enough.
@@ -81,7 +81,7 @@ class Governor:
         return self.size
 
     def stay(self, size: int) -> None:
-        """Take back the last choice: that size cannot be had yet."""
+        """Undo the last choice: that size cannot be had yet."""
         if size != self.size:
             self._move(size)
 

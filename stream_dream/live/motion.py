@@ -114,7 +114,7 @@ class MotionStage:
         self._thread.join(2)
 
     def expect(self, wanted: float) -> None:
-        """Take notice of when the dream will want its next picture, on ``time.monotonic``'s clock.
+        """Note when the dream will want its next picture, on ``time.monotonic``'s clock.
 
         Motion is found just before that, for the newest picture then: those of a camera that is
         faster than the dream cost nothing, and what the dream gets is fresh.

@@ -56,7 +56,7 @@ class Presenter:
         camera: Camera,
         keeper: Keeper,
     ) -> None:
-        """Take all that has a say in the status.
+        """Store all that has a say in the status.
 
         Args:
             views: Where it is shown.

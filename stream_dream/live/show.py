@@ -167,7 +167,7 @@ class Show:
         self._size = self._governor.size
 
     def _reshape(self, shape: Shape) -> None:
-        """Take another size of what is shown; the dream goes on when it is ready for it."""
+        """Change the size of what is shown; the dream goes on when it is ready for it."""
         if shape != self._shape:
             self._shape = shape
             self._fit_sizes()

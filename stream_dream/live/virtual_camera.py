@@ -57,7 +57,7 @@ class VirtualCamera:
         return self._problem
 
     def close(self) -> None:
-        """Take the camera away; calling it again does nothing."""
+        """Remove the camera; calling it again does nothing."""
         with self._change:
             self._closed = True
             self._change.notify()

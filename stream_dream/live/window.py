@@ -83,7 +83,7 @@ class Window:
         return self._problem
 
     def close(self) -> None:
-        """Let ``loop`` end, which takes the window away; calling it again does nothing."""
+        """End ``loop``, which closes the window; calling it again does nothing."""
         self._closed.set()
 
     def loop(self, stopped: threading.Event) -> None:

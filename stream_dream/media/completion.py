@@ -43,7 +43,7 @@ class Completion:
         max_bytes: int | None = None,
         sound: Soundtrack | None = None,
     ) -> None:
-        """Take what ``VideoSink`` takes.
+        """Store what ``VideoSink`` is given.
 
         Raises:
             SinkError: A number is out of range.

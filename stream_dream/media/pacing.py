@@ -66,7 +66,7 @@ class Pace:
     """
 
     def __init__(self, fps: Fraction, start: float, length: float | None = None) -> None:
-        """Begin before the first picture.
+        """Create a pacing before its first picture.
 
         Args:
             fps: The rate.

@@ -142,7 +142,7 @@ class RayCrew:
         self._cluster.use(self._watch, self._closed)
 
     def _follow(self, task: Task, run: _Run, future: Future[Record]) -> None:
-        """Have a chunk dreamed, and say what became of it."""
+        """Dream a chunk on the cluster, and return what became of it."""
         staff = self._staff
 
         def ask(order: Order) -> Outcome:

@@ -122,7 +122,7 @@ class Staff:
             self._changed.notify_all()
 
     def release(self) -> None:
-        """Let those go that have had nothing to do for a while."""
+        """Release workers that have had nothing to do for a while."""
         with self._changed:
             late = time.monotonic() - _IDLE_SECONDS
             for hired in self._hired.copy():
@@ -131,7 +131,7 @@ class Staff:
                     hired.actor.__ray_terminate__.remote()
 
     def ask(self, hired: Hired, order: Order) -> Outcome:
-        """Have a worker dream; one that vanishes is given up. Raises as ``get``, and what it did.
+        """Dream on a worker; one that vanishes is given up. Raises as ``get``, and what it did.
 
         What it raises itself tells that it is still there.
         """
@@ -168,7 +168,7 @@ class Staff:
             self._changed.notify_all()
 
     def dissolve(self, *, wait: bool) -> None:
-        """Let all go: in good order, or at once with what they are at."""
+        """Release all workers: in good order, or at once with what they are at."""
         with self._changed:
             for hired in self._hired:
                 with suppress(Exception):

@@ -53,7 +53,7 @@ class ByPath:
     """Tells workers where to find the source, and the folder of the job."""
 
     def dream(self, task: Task, line: Line) -> Outcome:
-        """Have a chunk dreamed; its files are in the folder when this returns."""
+        """Dream a chunk on the cluster; its files are in the folder when this returns."""
         from stream_dream.film.cluster.worker import Order
 
         source = replace(task.source, path=task.source.path.absolute())
@@ -78,7 +78,7 @@ class ByShipment:
         self._misses = 0
 
     def dream(self, task: Task, line: Line) -> Outcome:
-        """Have a chunk dreamed; its files are in the folder when this returns.
+        """Dream a chunk on the cluster; its files are in the folder when this returns.
 
         Raises:
             SourceError: The source cannot be read, or is not what it was.

@@ -32,7 +32,7 @@ class Telling:
     """Tells the tally of one chunk, about once a second, without ever waiting for it."""
 
     def __init__(self, key: str, tally: Any) -> None:
-        """Take what the chunk is called, and a handle of the tally."""
+        """Store what the chunk is called, and a handle of the tally."""
         self._key, self._tally = key, tally
         self._first, self._frames = 0, 0
         self._ended = threading.Event()

@@ -33,7 +33,7 @@ class Unseen(Exception):
     """
 
     def __init__(self, path: str, machine: str, size: int) -> None:
-        """Tell which."""
+        """Store which file it is, and where."""
         super().__init__(path, machine, size)
         self.path, self.machine, self.size = path, machine, size
 
@@ -96,7 +96,7 @@ class Worker:
         self._room: Room | None = None
 
     def begin(self) -> tuple[str, str]:
-        """Tell on which machine this is, and what Ray calls it."""
+        """Return on which machine this is, and what Ray calls it."""
         return platform.node(), ray.get_runtime_context().get_node_id()
 
     def dream(self, order: Order) -> Outcome:

@@ -26,7 +26,7 @@ class Connection(H11Protocol):
     """A connection that the application can cut, and that is cut where nothing is asked."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection, if there is room."""
+        """Accept a connection, if there is room."""
         # uvicorn hands this dictionary on as the scope's state. Closing a transport properly waits
         # until its buffer is read, which somebody who does not read prevents.
         self.app_state = {**self.app_state, "abort": transport.abort}
