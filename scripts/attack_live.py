@@ -132,7 +132,7 @@ def free_port(kind: socket.SocketKind) -> int:
 
 
 def clients() -> Iterator[Row]:
-    """Let clients ask for the picture and never read it."""
+    """Connect clients that ask for the picture and never read it."""
     port = free_port(socket.SOCK_STREAM)
     show = Command("--web", f"127.0.0.1:{port}")
     with closing(show):

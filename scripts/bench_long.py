@@ -283,7 +283,7 @@ class Simulated(VideoSource):
     """A film of any length that needs no decoding."""
 
     def __init__(self, count: int) -> None:
-        """Take the number of frames."""
+        """Store the number of frames."""
         self.info = StreamInfo((64, 36), Fraction(24), frame_count=count)
         self.shortfall = None
         self._count = count

@@ -58,7 +58,7 @@ def operations(spec: NetworkSpec, size: tuple[int, int]) -> float:
 
 
 def has_batch_norms(spec: NetworkSpec) -> bool:
-    """Tell whether there is anything to fold: VGG has none, EfficientNet-Lite comes folded."""
+    """Return whether there is anything to fold: VGG has none, EfficientNet-Lite comes folded."""
     model = spec.build(spec.default_layers(), weights="random", fold=False)
     return any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers)
 

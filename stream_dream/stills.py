@@ -15,7 +15,12 @@ from stream_dream.errors import Interrupted, SinkError, SourceError
 from stream_dream.frame import Image8
 from stream_dream.media.guide import guide_images
 from stream_dream.media.picture import READABLE_PICTURES, Picture, read_picture, visible_image
-from stream_dream.media.picture_sink import PICTURE_FORMATS, check_picture_target, write_picture
+from stream_dream.media.picture_sink import (
+    PICTURE_FORMATS,
+    check_picture_size,
+    check_picture_target,
+    write_picture,
+)
 from stream_dream.media.sink import check_target
 from stream_dream.media.target import existing, interrupted_name
 from stream_dream.quiet import hushed
@@ -206,9 +211,11 @@ class _Worker:
 
     def __call__(self, job: Job, picture: Picture) -> Path:
         self._newest = None
+        source = visible_image(picture)
+        height, width = source.shape[:2]
+        check_picture_size(job.target, (width, height))
         if self._dreamer is None:
             self._dreamer = _dreamer(self._settings)
-        source = visible_image(picture)
         still, overwrite, strength = self._still, self._overwrite, self._still.strength
         octaves = OctaveFiles(still.progress_dir, job.source, overwrite, strength=strength)
         with filmed(still.out, source, overwrite, strength=strength) as film:

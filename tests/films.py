@@ -94,9 +94,9 @@ class Notes:
     lines: list[str] = field(default_factory=list)
 
     def __call__(self, line: str) -> None:
-        """Take a line."""
+        """Record a line."""
         self.lines.append(line)
 
     def __contains__(self, text: str) -> bool:
-        """Tell whether a line has this text."""
+        """Return whether a line has this text."""
         return any(text in line for line in self.lines)

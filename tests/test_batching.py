@@ -77,7 +77,7 @@ class Recorded(Ascent):
     """An ascent that records how many starts come together."""
 
     def __init__(self, settings: DreamSettings) -> None:
-        """Begin with an empty record."""
+        """Create an empty record."""
         super().__init__(settings)
         self.sizes: list[int] = []
 

@@ -50,7 +50,7 @@ class FakeRender:
     def __call__(
         self, source: Path, target: Path, dream: DreamSettings, output: OutputSettings, **rest: Any
     ) -> RenderSummary:
-        """Take what ``render`` takes."""
+        """Record the arguments of ``render``."""
         self.asked = {"source": source, "target": target, "dream": dream, "output": output, **rest}
         if self.error is not None:
             raise self.error

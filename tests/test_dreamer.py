@@ -125,7 +125,7 @@ class Beginning:
     """Stands in for an ascent that finishes the dream of a shot's first frame."""
 
     def __init__(self) -> None:
-        """Begin with an empty record."""
+        """Create an empty record."""
         self.seen: list[str] = []
 
     def begin(self, source: ImageF, *, index: int, rng: np.random.Generator) -> ImageF:

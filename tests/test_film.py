@@ -86,7 +86,7 @@ def stop_at(chunks: int) -> Watcher:
 
 
 def begin(source: Path, target: Path, dream: DreamSettings, chunks: int, **output: Any) -> Path:
-    """Begin a film and stop it when so many chunks are done; return its folder."""
+    """Start a film and stop it when so many chunks are done; return its folder."""
     settings = validated(OutputSettings, output)
     with pytest.raises(Interrupted, match=r"chunks are done and kept .* with --resume"):
         render_film(source, target, dream, settings, PIECES, watcher=stop_at(chunks))

@@ -48,14 +48,14 @@ class FakeCrew:
     """Ends chunks one by one, in the order in which they were begun."""
 
     def __init__(self, places: int, outcome: Outcome = lambda task: None) -> None:
-        """Take how many it dreams at a time, and what becomes of each."""
+        """Store how many it dreams at a time, and what becomes of each."""
         self.places, self.threads, self.outcome = places, None, outcome
         self.begun: list[tuple[int, int]] = []
         self.most = self.renewed = 0
         self._waiting: list[tuple[Task, Future[Record]]] = []
 
     def submit(self, task: Task, place: int) -> Future[Record]:
-        """Begin a chunk."""
+        """Start a chunk."""
         future = Future[Record]()
         self._waiting.append((task, future))
         self.begun.append((task.chunk.number, task.attempt))
@@ -76,11 +76,11 @@ class FakeCrew:
             self._waiting.pop()[1].set_exception(error)
 
     def dreamed(self, place: int) -> int:
-        """Tell that a frame is done."""
+        """Report a frame as done."""
         return 1
 
     def lost(self, error: BaseException) -> bool:
-        """Tell whether all is gone."""
+        """Return whether all is gone."""
         return isinstance(error, Broken)
 
     def renew(self) -> None:
@@ -102,7 +102,7 @@ def work(
     on_record: Callable[[Record], None] = lambda record: None,
     in_order: bool = False,
 ) -> tuple[Foreman, films.Notes]:
-    """Let the crew work; a chunk ends each time that the foreman waits."""
+    """Run a foreman; a chunk ends each time that it waits."""
     from stream_dream.film import foreman
 
     wait = foreman.wait

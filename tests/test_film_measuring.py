@@ -32,21 +32,21 @@ class PretendingCrew(FakeCrew):
     """Takes its time for the start, a shot's warm-up and each frame; may give up early."""
 
     def __init__(self, clock: shows.Clock, places: int = 1, *, gives: int = 1000) -> None:
-        """Take how many work side by side, and the most frames that each gives."""
+        """Store how many work side by side, and the most frames that each gives."""
         super().__init__(places)
         self.clock, self.gives = clock, gives
         self.begun_at: dict[int, float] = {}
         self.futures: dict[int, tuple[Task, Future[Record]]] = {}
 
     def submit(self, task: Task, place: int) -> Future[Record]:
-        """Begin a chunk."""
+        """Start a chunk."""
         assert task.folder.is_dir()
         self.begun_at[place], future = self.clock.now, Future[Record]()
         self.futures[place] = task, future
         return future
 
     def dreamed(self, place: int) -> int:
-        """Tell how many frames are done."""
+        """Report how many frames are done."""
         passed = self.clock.now - self.begun_at[place] - _START_SECONDS
         frames = int(passed / _FRAME_SECONDS + 1e-6) - _WARM_UP
         return max(0, min(frames, self.gives, self.futures[place][0].chunk.frames))

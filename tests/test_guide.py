@@ -104,7 +104,7 @@ def test_chunks_that_do_not_are_jumped_to(long_clip: Path, decoded: list[int]) -
 
 
 def be_late(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Let clips that do not begin with their first picture tell a wrong time."""
+    """Report a wrong time for clips that do not begin with their first picture."""
     pictures = OpenCVDecoder.pictures
 
     def late(self: OpenCVDecoder, start: float = 0.0) -> Iterator[tuple[Image8, float]]:

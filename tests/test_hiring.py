@@ -28,7 +28,7 @@ class FakeRay:
     """Hires workers that begin when they are told to."""
 
     def __init__(self) -> None:
-        """Begin with nobody."""
+        """Create a cluster without workers."""
         self.asked: list[dict[str, Any]] = []
         self.begun: list[Future[tuple[str, str]]] = []
         self.killed: list[int] = []
@@ -37,7 +37,7 @@ class FakeRay:
         self.dead: list[str] = []
 
     def is_initialized(self) -> bool:
-        """Tell that nobody has connected."""
+        """Return that nobody has connected."""
         return False
 
     def init(self, **settings: Any) -> None:
@@ -49,7 +49,7 @@ class FakeRay:
         self.calls.append("shutdown")
 
     def remote(self, worker: type) -> Any:
-        """Take what is to be run."""
+        """Store what is to be run."""
         return SimpleNamespace(options=self._options)
 
     def _options(self, **options: Any) -> Any:
@@ -68,7 +68,7 @@ class FakeRay:
         wait_for(lambda: len(self.begun) >= count)
 
     def begin(self, number: int, node: str | None = None) -> None:
-        """Let a worker begin."""
+        """Start a worker."""
         self.hired(number + 1)
         self.begun[number].set_result(("host", node or f"node {number}"))
 
@@ -96,7 +96,7 @@ class FakeRay:
         ]
 
     def get_runtime_context(self) -> Any:
-        """Tell on which machine we are."""
+        """Return on which machine we are."""
         return SimpleNamespace(get_node_id=lambda: f"{0:056x}")
 
 

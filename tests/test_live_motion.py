@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+import cv2
 import numpy as np
 import pytest
 import shows
@@ -223,7 +224,8 @@ def test_what_fails_is_handed_on(stage_of: Callable[[_Camera], MotionStage]) -> 
     camera = _Camera([np.zeros((3, 3), np.uint8)])
     stage = stage_of(camera)
     camera.given = 1
-    wait_for(lambda: stage.error)
+    wait_for(lambda: stage.error is not None)
+    assert isinstance(stage.error, cv2.error)
 
 
 def test_a_slot_holds_the_newest() -> None:

@@ -38,7 +38,7 @@ class FakeLoop:
         settings: LoopSettings,
         **rest: Any,
     ) -> LoopSummary:
-        """Take what ``make_loop`` takes."""
+        """Record the arguments of ``make_loop``."""
         self.asked = {"source": source, "stations": stations, "settings": settings, **rest}
         if self.error is not None:
             raise self.error

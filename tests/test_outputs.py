@@ -234,7 +234,7 @@ def test_a_size_that_no_encoder_takes_is_refused_before_the_dream(
     )
     assert code == 2
     assert said.splitlines()[-1].endswith(
-        "o.mp4 takes sides of up to 16384 pixels, not 18000x48: "
-        "choose a smaller size, or another format"
+        "o.mp4 would have 18000x48 pixels, its format holds 16384 a side: "
+        "choose a smaller size or another format"
     )
     assert os.listdir(film.parent) == ["v.mp4"]

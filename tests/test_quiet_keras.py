@@ -32,7 +32,7 @@ print(config.keras_home())
 
 @pytest.fixture
 def other_settings() -> Iterator[None]:
-    """Let this program use Keras in its own way, for as long as a test lasts."""
+    """Return a Keras that this program has set up in its own way, for as long as a test lasts."""
     config = keras.config
     kept = (config.floatx(), config.epsilon(), config.image_data_format(), config.dtype_policy())
     config.set_floatx("float16")

@@ -20,6 +20,7 @@ from waiting import wait_for
 from stream_dream.errors import SinkError
 from stream_dream.frame import Image8
 from stream_dream.media import ffmpeg
+from stream_dream.media.formats import FORMATS
 from stream_dream.media.sink import Soundtrack, VideoSink, check_target
 from stream_dream.media.source import VideoSource
 from stream_dream.media.target import left_over
@@ -247,6 +248,21 @@ def test_what_an_earlier_sequence_leaves_is_told(tmp_path: Path) -> None:
     assert str(left_over(pattern, 3)).startswith(f"2 other files fit {pattern}")
     (tmp_path / "a.mp4").touch()
     assert left_over(tmp_path / "a.mp4", 0) is None
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".gif", ".webp", ".apng"])
+def test_the_longest_side_can_be_written_and_no_longer_one(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"long{suffix}"
+    side = FORMATS[suffix].longest_side
+    for size in ((side, 2), (2, side)):
+        with VideoSink(path, size=size, fps=Fraction(10), overwrite=True) as sink:
+            sink.write(np.zeros((size[1], size[0], 3), np.uint8))
+        with VideoSource(path) as source:
+            assert source.info.size == size
+        path.unlink()
+    with pytest.raises(SinkError, match=f"{side + 1}x2 pixels, its format holds {side} a side"):
+        VideoSink(path, size=(side + 1, 2), fps=Fraction(10))
+    assert not os.listdir(tmp_path)
 
 
 def test_overwriting_replaces_only_at_the_end(tmp_path: Path) -> None:

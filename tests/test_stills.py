@@ -13,6 +13,7 @@ from skimage import data
 from stream_dream.dream import walk
 from stream_dream.dream.ascent import Ascent
 from stream_dream.dream.composing import wanted_layers
+from stream_dream.dream.walk import Step
 from stream_dream.errors import Interrupted, SettingsError, SinkError, SourceError
 from stream_dream.frame import ImageF
 from stream_dream.image import resize_float, to_float
@@ -163,6 +164,17 @@ def test_nothing_is_lost(dream: Dream, photo: Path, tmp_path: Path) -> None:
         dream(photo, tmp_path / "new.png", still={"out": _existing(tmp_path / "x.gif")})
     assert (tmp_path / "dream.png").read_text() == "precious"
     assert photo.read_bytes() == before
+
+
+def test_a_format_that_cannot_hold_the_picture_is_refused_before_the_dream(
+    dream: Dream, tmp_path: Path
+) -> None:
+    wide = write_picture(Picture(np.zeros((40, 16384, 3), np.uint8)), tmp_path / "wide.png")
+    steps: list[Step] = []
+    with pytest.raises(SinkError, match="its format holds 16383 a side"):
+        dream(wide, tmp_path / "dream.webp", on_step=steps.append)
+    assert not steps
+    assert names(tmp_path) == ["wide.png"]
 
 
 def _existing(path: Path) -> Path:

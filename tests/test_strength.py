@@ -63,7 +63,7 @@ def pictures(folder: Path) -> list[Image8]:
 
 
 def lies_between(half: Image8, source: Image8, whole: Image8) -> bool:
-    """Tell whether all of one image lies in the middle of two others, where none is clipped."""
+    """Return whether all of one image lies in the middle of two others, where none is clipped."""
     middle = (source.astype(float) + whole) / 2
     inner = (whole > 0) & (whole < 255)
     assert inner.mean() > 0.5

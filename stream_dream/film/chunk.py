@@ -245,7 +245,7 @@ class _Member:
         return self._batched.begin(source, index=index, rng=rng)
 
     def leave(self) -> None:
-        """Let the others go on without this one."""
+        """Leave the batch; the others go on."""
         self._stack.close()
 
 

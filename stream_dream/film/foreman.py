@@ -221,7 +221,7 @@ class Foreman:
                 self._add(following)
 
     def _add(self, chunk: Chunk) -> None:
-        """Let a chunk be handed out; those of the shots with most left to do come first."""
+        """Queue a chunk; those of the shots with most left to do come first."""
         left = 0 if self._in_order else self._left[chunk.shot]
         heapq.heappush(self._ready, (-left, chunk.number))
 

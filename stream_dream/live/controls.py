@@ -171,7 +171,7 @@ class Controls:
         return self._look
 
     def _advance(self) -> None:
-        """Let every parameter follow what was asked for.
+        """Move every parameter towards what was asked for.
 
         ``value += (target - value) * (1 - exp(-4 t / glide))``: it does not matter when and how
         often it is called, and a stream of new targets, from a fader, is followed at once.

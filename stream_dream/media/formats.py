@@ -38,7 +38,8 @@ _VP9 = (
     "-row-mt",
     "1",
 )
-_H264_SIDE, _VP9_SIDE = 16_384, 65_535
+# VP9's is that of the MP4 that it is encoded to, whose numbers have 16 bits.
+_H264_SIDE, _VP9_SIDE, _WEBP_SIDE = 16_384, 65_534, 16_383
 _LOSSLESS = ("-c:v", "libx264rgb", "-preset", "ultrafast", "-qp", "0")
 
 
@@ -50,21 +51,21 @@ class Format:
         muxer: ffmpeg's name of the container.
         codec: Arguments of the encoder.
         reordered: By how many frames at most a frame is decoded before it is shown.
-        longest_side: What its encoder takes, in pixels.
         film: True for films: they are 4:2:0 with even sides, keep the shape of a pixel and may
             have sound. False for GIF, WebP and PNG: encoded without loss and converted at the end.
         copied_sound: Codecs of sound that are taken over as they are.
         sound_encoders: Arguments of the encoder for any other sound: ways to try one after the
             other.
+        longest_side: The most that its encoders take, in pixels; even for a film.
     """
 
     muxer: str
     codec: tuple[str, ...] = _LOSSLESS
     reordered: int = 0
-    longest_side: int = _H264_SIDE
     film: bool = False
     copied_sound: frozenset[str] = frozenset()
     sound_encoders: tuple[tuple[str, ...], ...] = ()
+    longest_side: int = _H264_SIDE
 
 
 # The nearest layout that every encoder takes. libopus refuses others, such as 5.1(side), which is
@@ -83,12 +84,12 @@ _MOV_SOUND = _MP4_SOUND | {"pcm_s16le", "pcm_s24le"}
 _MKV_SOUND = _MOV_SOUND | {"opus", "vorbis", "flac", "mp2", "dts", "truehd", "pcm_f32le"}
 
 FORMATS = {
-    ".mp4": Format("mp4", _H264, 2, _H264_SIDE, True, _MP4_SOUND, _AAC),
-    ".mov": Format("mov", _H264, 2, _H264_SIDE, True, _MOV_SOUND, _AAC),
-    ".mkv": Format("matroska", _H264, 2, _H264_SIDE, True, _MKV_SOUND, _FLAC),
-    ".webm": Format("webm", _VP9, 0, _VP9_SIDE, True, frozenset({"opus", "vorbis"}), _OPUS),
+    ".mp4": Format("mp4", _H264, 2, True, _MP4_SOUND, _AAC),
+    ".mov": Format("mov", _H264, 2, True, _MOV_SOUND, _AAC),
+    ".mkv": Format("matroska", _H264, 2, True, _MKV_SOUND, _FLAC),
+    ".webm": Format("webm", _VP9, 0, True, frozenset({"opus", "vorbis"}), _OPUS, _VP9_SIDE),
     ".gif": Format("gif"),
-    ".webp": Format("webp"),
+    ".webp": Format("webp", longest_side=_WEBP_SIDE),
     ".apng": Format("apng"),
     ".png": Format("image2"),
 }

@@ -13,7 +13,7 @@ from stream_dream.errors import SinkError
 from stream_dream.media.atomic import place, reserve
 from stream_dream.media.formats import FORMATS
 from stream_dream.media.picture import Picture, over
-from stream_dream.media.target import check_output, is_pattern
+from stream_dream.media.target import check_output, check_sides, is_pattern
 
 _WHITE = (255.0, 255.0, 255.0)
 
@@ -78,13 +78,7 @@ def check_picture_size(path: Path, size: tuple[int, int]) -> None:
     problem = _format_problem(path)
     if problem:
         raise SinkError(f"{path} {problem}", exit_code=2)
-    limit = PICTURE_FORMATS[path.suffix.lower()].longest_side
-    if limit is not None and max(size) > limit:
-        raise SinkError(
-            f"{path} would have {size[0]}x{size[1]} pixels, its format holds {limit} a side: "
-            "choose .png or .tif",
-            exit_code=2,
-        )
+    check_sides(path, size, PICTURE_FORMATS[path.suffix.lower()].longest_side)
 
 
 def write_picture(

@@ -78,16 +78,24 @@ def check_target(
 
 
 def check_size(path: Path, size: tuple[int, int]) -> None:
-    """Refuse images of a (width, height) that the format of a name does not take.
+    """Refuse a film, GIF or sequence of a (width, height) in pixels that its format does not hold.
 
     Raises:
         SinkError: With ``exit_code`` 2 and the reason.
     """
-    longest = format_of(path).longest_side
-    if max(size) > longest:
+    check_sides(path, size, format_of(path).longest_side)
+
+
+def check_sides(path: Path, size: tuple[int, int], longest_side: int | None) -> None:
+    """Refuse a (width, height) with a side that is too long; None where there is no limit.
+
+    Raises:
+        SinkError: With ``exit_code`` 2 and the reason.
+    """
+    if longest_side is not None and max(size) > longest_side:
         raise SinkError(
-            f"{path} takes sides of up to {longest} pixels, not {size[0]}x{size[1]}: "
-            "choose a smaller size, or another format",
+            f"{path} would have {size[0]}x{size[1]} pixels, its format holds {longest_side} a "
+            "side: choose a smaller size or another format",
             exit_code=2,
         )
 

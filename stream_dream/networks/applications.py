@@ -134,7 +134,7 @@ def _build(
 
 
 def _fetch(application: Application, on_progress: Callable[[str, int, int], None]) -> None:
-    """Let Keras download the weights: it shows its own progress."""
+    """Download the weights through Keras, which shows its own progress."""
     _open(application, "imagenet", top=False)
 
 

@@ -284,7 +284,7 @@ def _imported() -> Any:
 
 
 def _take_back_signals() -> None:
-    """Let Python answer SIGTERM again, of which Ray thinks that this process has failed."""
+    """Restore Python's handler of SIGTERM: Ray's takes the signal for a failure of this process."""
     if threading.current_thread() is threading.main_thread():
         handler = signal.getsignal(signal.SIGTERM)
         if handler is not None:
