@@ -8,10 +8,13 @@ import socket
 import struct
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
+from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
+from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 from waiting import wait_for
 
@@ -131,11 +134,44 @@ def test_actions_and_their_buttons(desk: _Desk) -> None:
     assert desk.controls.pressed() == ["snapshot", "record"]
 
 
-def _bundle(data: bytes) -> bytes:
-    builder = OscBundleBuilder(IMMEDIATELY)
-    content = OscMessageBuilder("/freeze").build()
-    builder.add_content(content)
-    return bytes(builder.build().dgram) + data
+def bundle(*contents: OscBundle | OscMessage, time: float = IMMEDIATELY) -> OscBundle:
+    builder = OscBundleBuilder(time)
+    for content in contents:
+        builder.add_content(content)
+    return builder.build()
+
+
+def message(address: str, *values: object) -> OscMessage:
+    return OscMessage(packet(address, *values))
+
+
+def test_a_bundle_is_played_in_its_order_and_at_once(desk: _Desk) -> None:
+    later = time.time() + 3600
+    inner = bundle(message("/stream_dream/strength", 0.5), message("/preset", "late-night"))
+    outer = bundle(
+        message("/stream_dream/strength", 0.25), inner, message("/freeze", 1), time=later
+    )
+    desk.send(bytes(outer.dgram))
+    desk.flush()
+    assert desk.controls.target.strength == 0.5
+    assert desk.controls.look().name == "late-night"
+    assert desk.controls.frozen
+    desk.send(bytes(bundle(message("/freeze", 0), time=1.0).dgram))  # long ago
+    desk.flush()
+    assert not desk.controls.frozen
+
+
+def test_what_cannot_be_in_a_bundle_leaves_the_rest(
+    desk: _Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    strengths = [message("/stream_dream/strength", value) for value in (9.0, 0.5)]
+    desk.send(bytes(bundle(*strengths).dgram))
+    desk.flush()
+    assert desk.controls.target.strength == 0.5
+    assert len(caplog.records) == 1
+
+
+FREEZE = bytes(bundle(message("/freeze")).dgram)
 
 
 BAD = {
@@ -155,8 +191,11 @@ BAD = {
     "a look by number": (packet("/preset", 1), "give the name of a look"),
     "half a press": (packet("/reset", 0.5), "give 1, 0 or nothing"),
     "two presses": (packet("/freeze", 1, 1), "give 1, 0 or nothing"),
-    "a bundle": (_bundle(b""), "send single messages"),
-    "a broken bundle": (_bundle(b"\1\2\3"), "send single messages"),
+    "a bundle cut off": (FREEZE[:-4], "a bundle is broken"),
+    "a bundle with more behind it": (FREEZE + b"\1\2\3", "a bundle is broken"),
+    "a bundle that steps back": (FREEZE + struct.pack(">i", -4), "a bundle is broken"),
+    "a bundle of nothing": (FREEZE[:16] + bytes(4), "no OSC message"),
+    "many asterisks": (packet("/" + "*" * 40 + "!"), "there is nothing at"),
     "cut off": (packet("/stream_dream/strength", 1.0)[:-6], "broken OSC message"),
     "no text": (b"/\xff\xfe\0,f\0\0\0\0\0\0", "broken OSC message"),
     "nothing": (b"", "no OSC message"),
@@ -196,7 +235,8 @@ def _hostile(rng: random.Random) -> bytes:
     if kind == 1:
         return body[: rng.randrange(len(body))]
     if kind == 2:
-        return b"#bundle\0" + rng.randbytes(8) + struct.pack(">i", rng.randrange(-9, 99)) + body
+        size = rng.choice([len(body), rng.randrange(-9, 99)])
+        return b"#bundle\0" + rng.randbytes(8) + struct.pack(">i", size) + body
     if kind == 3:
         return packet(address, rng.choice([-1e30, 1e30, float("inf"), float("nan"), 0.3]))
     return _padded(address.encode()) + _padded(b",s") + _padded(b"x" * rng.randrange(9000))

@@ -1,4 +1,9 @@
-"""Lets OSC senders (TouchOSC, Max, a lighting desk) play the controls: messages over UDP."""
+"""Lets OSC senders (TouchOSC, Max, a lighting desk) play the controls: messages over UDP.
+
+python-osc reads single messages. Its server is not used: in 1.10.2 an element of size -4 makes its
+bundles loop for ever, and an address of 20 asterisks keeps its dispatcher busy for seconds, each
+further one half as long again.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,8 @@ import math
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from stream_dream.errors import SettingsError, first_line
@@ -27,6 +33,7 @@ _ADDRESSES = (
 # Integers, floats, texts and switches: no parameter is of another type, and python-osc writes to
 # the root log for each type it does not know.
 _TYPES = frozenset("ihfdsTF")
+_BUNDLE, _BUNDLE_HEAD = b"#bundle\0", 16
 # A float32 is that much off the number that was typed: 0.995 arrives as 0.99500000477.
 _ROUNDING = 1e-6
 _POLL_SECONDS = 0.1
@@ -42,8 +49,8 @@ class OscControl:
     number behind it is that of a button: ``freeze`` holds the picture at 1 and lets it go at 0, the
     others act when it is pressed (1) and not when it is let go (0). A dash does for an underscore.
 
-    Whatever else arrives is refused with a line in the log, and changes nothing. So are bundles:
-    their time stamps ask for a schedule that a show does not keep.
+    A bundle's messages are played in their order, at once: a show keeps no schedule for their time
+    tags. Whatever else arrives is refused with a line in the log, and changes nothing.
     """
 
     def __init__(self, host: str, port: int, controls: Controls) -> None:
@@ -93,9 +100,15 @@ class OscControl:
             self._take(data, f"osc from {sender[0]}")
 
     def _take(self, data: bytes, origin: str) -> None:
+        with self._refusing(data, origin):
+            for message in _messages(data):
+                with self._refusing(message, origin):
+                    _play(*_read(message), self._controls, origin)
+
+    @contextmanager
+    def _refusing(self, data: bytes, origin: str) -> Iterator[None]:
         try:
-            address, values = _read(data)
-            _play(address, values, self._controls, origin)
+            yield
         except SettingsError as error:
             line = str(error)
             self._refusals.say(line if line.startswith(origin) else f"{origin}: {line}")
@@ -128,13 +141,33 @@ def _bound(host: str, port: int) -> socket.socket:
         raise SettingsError(f"--osc cannot listen at {host}:{port}: {reason}") from None
 
 
+def _messages(data: bytes) -> list[bytes]:
+    """Return the messages of a packet, also those of bundles in a bundle, in their order.
+
+    Raises:
+        SettingsError: A bundle is cut off.
+    """
+    if not data.startswith(_BUNDLE):
+        return [data]
+    messages, at = [], _BUNDLE_HEAD
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        at += 4
+        if size > len(data) - at:
+            raise SettingsError("a bundle is broken: its end is missing")
+        if data.startswith(_BUNDLE, at):  # its elements come next
+            at += _BUNDLE_HEAD
+        else:
+            messages.append(data[at : at + size])
+            at += size
+    return messages
+
+
 def _read(data: bytes) -> tuple[str, list[Any]]:
     """Return address and values of a message. Raises ``SettingsError`` where it is none."""
     from pythonosc.osc_message import OscMessage, ParseError
     from pythonosc.parsing import osc_types
 
-    if data.startswith(b"#bundle\0"):
-        raise SettingsError("bundles are not taken: send single messages")
     if not data.startswith(b"/"):
         raise SettingsError(f"{data[:20]!r} is no OSC message")
     try:
