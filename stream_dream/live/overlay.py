@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -14,19 +14,15 @@ from stream_dream.live.keys import Answer
 from stream_dream.live.status import LiveStatus
 from stream_dream.live_settings import LiveParameters
 
-_Colour = tuple[int, int, int]
 _WHITE, _GREY, _AMBER = (255, 255, 255), (176, 184, 192), (255, 190, 92)
-_REFUSED = (255, 128, 112)
+_REFUSED, _RULE = (255, 128, 112), (96, 80, 56)
 
 # The font that OpenCV 5 brings along; it draws smooth letters, and arrows.
 _FONT = "sans"
 _LIGHT, _BOLD = 450, 600
 
-# A row is so many times the height of its letters; the panel is so many letters wide and high.
-_ROW = 1.5
-_MARGIN = 1.2
-_COLUMN = 21.0
-_GAP = 2.0
+# The panel's measures, in heights of a letter.
+_ROW, _MARGIN, _COLUMN, _GAP = 1.5, 1.2, 21, 2
 
 # Letters have this share of the picture's height: legible from where a keyboard is.
 _SHARE = 0.026
@@ -34,11 +30,10 @@ _SMALL_LETTER = 11.0
 # Where not even these fit, the picture is enlarged; the window makes it small again.
 _LEAST_LETTER = 10.0
 # What the picture behind the letters keeps of its brightness.
-_DIM = 0.22
+_DIM, _ANSWER_DIM = 0.22, 0.11
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A line of the panel.
 
     Attributes:
@@ -54,8 +49,7 @@ class Row:
     marked: bool = False
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """Rows under a heading."""
 
     heading: str
@@ -124,7 +118,7 @@ class Overlay:
     def __init__(self) -> None:
         """Load the font."""
         self._font = cv2.FontFace(_FONT)
-        self._drawn: tuple[Panel, float, Image8] | None = None
+        self._drawn: tuple[Panel, int, Image8] | None = None
 
     def draw(self, image: Image8, content: Panel | None, answer: Answer | None) -> Image8:
         """Return the picture with what there is to say.
@@ -139,69 +133,66 @@ class Overlay:
         """
         if content is None and answer is None:
             return image
-        columns, rows = (0.0, 0.0) if content is None else _extent(content)
         height, width = image.shape[:2]
         letter = max(_SMALL_LETTER, _SHARE * height)
         if content is not None:
-            letter = min(letter, 0.96 * height / rows, 0.96 * width / columns)
+            across, down = _extent(content)
+            letter = min(letter, 0.96 * width / across, 0.96 * height / down)
         enlarged = max(1.0, _LEAST_LETTER / letter)
         size = round(width * enlarged), round(height * enlarged)
-        letter *= enlarged
         canvas = resize(image, size)
         canvas = canvas.copy() if canvas is image else canvas
+        pixels = int(max(letter, _LEAST_LETTER))
         if content is not None:
-            margin = round(0.02 * min(size))
-            _lay(canvas, self._letters(content, letter), margin, margin, _DIM)
+            layer, margin = self._letters(content, pixels), round(0.02 * min(size))
+            part = canvas[margin : margin + layer.shape[0], margin : margin + layer.shape[1]]
+            cv2.addWeighted(part, _DIM, layer, 1.0, 0.0, dst=part)
         if answer is not None:
-            self._say(canvas, answer, 1.25 * letter)
+            self._say(canvas, answer, pixels * 5 // 4)
         return canvas
 
-    def _letters(self, content: Panel, letter: float) -> Image8:
+    def _letters(self, content: Panel, letter: int) -> Image8:
         """Return the panel's letters on black, drawn at most once for the same content."""
         if self._drawn is not None and self._drawn[:2] == (content, letter):
             return self._drawn[2]
-        columns, rows = _extent(content)
-        layer = np.zeros((round(rows * letter), round(columns * letter), 3), np.uint8)
+        across, down = _extent(content)
+        layer = np.zeros((round(down * letter), round(across * letter), 3), np.uint8)
         for number, blocks in enumerate(content):
-            left = (_MARGIN + number * (_COLUMN + _GAP)) * letter
-            top = _MARGIN * letter
+            left = round((_MARGIN + number * (_COLUMN + _GAP)) * letter)
+            base = _MARGIN * letter
             for block in blocks:
-                top = self._block(layer, block, left, top, letter) + letter
+                base += _ROW * letter
+                self._text(layer, block.heading, left, base, letter, _AMBER, _BOLD)
+                line = round(base + 0.5 * letter)
+                cv2.line(layer, (left, line), (left + _COLUMN * letter, line), _RULE)
+                base += 0.75 * letter
+                for row in block.rows:
+                    base += _ROW * letter
+                    self._row(layer, row, left, base, letter)
+                base += letter
         self._drawn = (content, letter, layer)
         return layer
 
-    def _block(self, layer: Image8, block: Block, left: float, top: float, letter: float) -> float:
-        """Draw a block; return where it ends."""
-        row = _ROW * letter
-        self._text(layer, block.heading, left, top + row, letter, _AMBER, _BOLD)
-        right = left + _COLUMN * letter
-        line = round(top + 1.35 * row)
-        cv2.line(layer, (round(left), line), (round(right), line), (96, 80, 56), 1)
-        top += 0.5 * row
-        for item in block.rows:
-            top += row
-            base = top + row
-            colour = _AMBER if item.marked else _WHITE
-            name_colour = colour if item.marked or not item.value else _GREY
-            name = self._fitting(item.name, _COLUMN, letter)
-            self._text(layer, name, left, base, letter, name_colour)
-            value = self._fitting(item.value, 13.5 if not item.key else 9.0, letter)
-            self._text(layer, value, left + 7.5 * letter, base, letter, colour)
-            end = right - self._width(item.key, letter)
-            self._text(layer, item.key, end, base, letter, _AMBER, _BOLD)
-        return top + row
+    def _row(self, layer: Image8, row: Row, left: int, base: float, letter: int) -> None:
+        colour = _AMBER if row.marked else _WHITE
+        name_colour = colour if row.marked or not row.value else _GREY
+        name = self._fitting(row.name, (7 if row.value else _COLUMN) * letter, letter)
+        value = self._fitting(row.value, (9 if row.key else 13.5) * letter, letter)
+        self._text(layer, name, left, base, letter, name_colour)
+        self._text(layer, value, left + 7.5 * letter, base, letter, colour)
+        end = left + _COLUMN * letter - self._width(row.key, letter)
+        self._text(layer, row.key, end, base, letter, _AMBER, _BOLD)
 
-    def _say(self, canvas: Image8, answer: Answer, letter: float) -> None:
+    def _say(self, canvas: Image8, answer: Answer, letter: int) -> None:
         """Draw the answer into a box of its own, at the bottom in the middle."""
         height, width = canvas.shape[:2]
-        text = self._fitting(answer.text, 0.9 * width / letter - 2, letter)
-        across = min(width, round(self._width(text, letter) + 2 * letter))
-        layer = np.zeros((min(height, round(2.2 * letter)), across, 3), np.uint8)
+        text = self._fitting(answer.text, 0.9 * width - 2 * letter, letter)
+        margin = max(0, (width - self._width(text, letter)) // 2 - letter)
+        bottom = height - letter
+        box = canvas[max(0, bottom - round(2.2 * letter)) : bottom, margin : width - margin]
+        cv2.convertScaleAbs(box, dst=box, alpha=_ANSWER_DIM)
         colour = _REFUSED if answer.refused else _WHITE
-        self._text(layer, text, letter, 1.48 * letter, letter, colour, _BOLD)
-        _lay(
-            canvas, layer, (width - across) // 2, height - layer.shape[0] - round(letter), _DIM / 2
-        )
+        self._text(canvas, text, margin + letter, bottom - 0.72 * letter, letter, colour, _BOLD)
 
     def _text(
         self,
@@ -209,26 +200,23 @@ class Overlay:
         text: str,
         left: float,
         base: float,
-        letter: float,
-        colour: _Colour,
+        letter: int,
+        colour: tuple[int, int, int],
         weight: int = _LIGHT,
     ) -> None:
         if text:
-            origin = round(left), round(base)
-            cv2.putText(layer, text, origin, colour, self._font, round(letter), weight)
+            cv2.putText(layer, text, (round(left), round(base)), colour, self._font, letter, weight)
 
-    def _width(self, text: str, letter: float) -> int:
-        if not text:
-            return 0
-        return cv2.getTextSize((0, 0), text, (0, 0), self._font, round(letter), _BOLD)[2]
+    def _width(self, text: str, letter: int) -> int:
+        return cv2.getTextSize((0, 0), text, (0, 0), self._font, letter, _BOLD)[2] if text else 0
 
-    def _fitting(self, text: str, most: float, letter: float) -> str:
-        """Return the text, cut off where it is wider than so many letters are high."""
-        if self._width(text, letter) <= most * letter:
-            return text
-        while text and self._width(text + "...", letter) > most * letter:
+    def _fitting(self, text: str, most: float, letter: int) -> str:
+        """Return the text, cut off where it is wider than so many pixels."""
+        shown = text
+        while text and self._width(shown, letter) > most:
             text = text[:-1]
-        return text + "..."
+            shown = text + "..."
+        return shown
 
 
 def fitted(image: Image8, size: tuple[int, int]) -> Image8:
@@ -259,10 +247,3 @@ def _extent(content: Panel) -> tuple[float, float]:
     columns = len(content) * _COLUMN + (len(content) - 1) * _GAP + 2 * _MARGIN
     rows = max(sum(_ROW * (len(b.rows) + 1.5) + 1 for b in blocks) - 1 for blocks in content)
     return columns, rows + 2 * _MARGIN
-
-
-def _lay(canvas: Image8, layer: Image8, left: int, top: int, dim: float) -> None:
-    """Dim the canvas below a layer of letters to a share of itself and add them, in place."""
-    part = canvas[top : top + layer.shape[0], left : left + layer.shape[1]]
-    layer = layer[: part.shape[0], : part.shape[1]]
-    cv2.addWeighted(part, dim, layer, 1.0, 0.0, dst=part)
