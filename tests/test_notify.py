@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from stream_dream.live.notify import ServiceManager
+from stream_dream.live.status import LiveStatus
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets")
 
@@ -50,14 +51,14 @@ def manager(address: str) -> Iterator[_Manager]:
     manager.close()
 
 
-def test_start_status_and_end(manager: _Manager, address: str) -> None:
+def test_start_and_end(manager: _Manager, address: str) -> None:
     service = ServiceManager({"NOTIFY_SOCKET": address})
-    service.status("25 fps\nREADY=1")
-    service.ready()
-    service.ready()
-    service.frame()  # no watchdog is set
+    service(LiveStatus())  # nothing is dreamed yet
+    assert manager.heard() == []
+    service(LiveStatus(dreamed=1))
+    service(LiveStatus(dreamed=2))  # no watchdog is set
     service.stopping()
-    assert manager.heard() == ["STATUS=25 fps READY=1", "READY=1", "STOPPING=1"]
+    assert manager.heard() == ["READY=1", "STOPPING=1"]
 
 
 def test_the_watchdog_hears_of_frames_at_most_every_half_of_its_time(
@@ -71,9 +72,25 @@ def test_the_watchdog_hears_of_frames_at_most_every_half_of_its_time(
     heard = []
     for tenth in range(50):
         now = 100 + tenth / 10
-        service.frame()
+        service(LiveStatus(dreamed=tenth + 1))
         heard += [(tenth / 10, message) for message in manager.heard()]
+    assert heard.pop(0) == (0.0, "READY=1")
     assert heard == [(0.0, "WATCHDOG=1"), (2.0, "WATCHDOG=1"), (4.0, "WATCHDOG=1")]
+
+
+def test_the_watchdog_hears_nothing_of_a_show_that_is_stuck(
+    manager: _Manager, address: str
+) -> None:
+    now = 100.0
+    environment = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "4000000"}
+    service = ServiceManager(environment, clock=lambda: now)
+    service(LiveStatus(dreamed=7))
+    assert manager.heard() == ["READY=1", "WATCHDOG=1"]
+    now = 110.0
+    service(LiveStatus(dreamed=7))
+    assert manager.heard() == []
+    service(LiveStatus(dreamed=7, frozen=True))
+    assert manager.heard() == ["WATCHDOG=1"]
 
 
 @pytest.mark.parametrize(
@@ -87,18 +104,16 @@ def test_the_watchdog_hears_of_frames_at_most_every_half_of_its_time(
 def test_a_watchdog_that_is_not_ours_hears_nothing(
     manager: _Manager, address: str, watchdog: dict[str, str]
 ) -> None:
-    ServiceManager({"NOTIFY_SOCKET": address, **watchdog}).frame()
-    assert manager.heard() == []
+    ServiceManager({"NOTIFY_SOCKET": address, **watchdog})(LiveStatus(dreamed=1))
+    assert manager.heard() == ["READY=1"]
 
 
 def test_what_the_manager_could_not_hear_is_said_again(tmp_path: Path) -> None:
     address = str(tmp_path / "late")
     service = ServiceManager({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "9000000"})
-    service.ready()
-    service.frame()
+    service(LiveStatus(dreamed=1))
     manager = _Manager(address)
-    service.ready()
-    service.frame()
+    service(LiveStatus(dreamed=2))
     assert manager.heard() == ["READY=1", "WATCHDOG=1"]
     manager.close()
 
@@ -106,9 +121,9 @@ def test_what_the_manager_could_not_hear_is_said_again(tmp_path: Path) -> None:
 def test_a_busy_manager_does_not_hold_up_the_show(tmp_path: Path) -> None:
     manager = _Manager(str(tmp_path / "busy"))
     service = ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "busy")})
-    for number in range(2000):  # more than the socket keeps
-        service.status(str(number))
-    assert manager.heard()[0] == "STATUS=0"
+    for _ in range(2000):  # more than the socket keeps
+        service.stopping()
+    assert manager.heard()[0] == "STOPPING=1"
     manager.close()
 
 
@@ -119,9 +134,7 @@ def test_nobody_to_tell_is_no_error(socket_name: str | None) -> None:
         environment["NOTIFY_SOCKET"] = socket_name
     open_files = len(os.listdir("/dev/fd"))
     service = ServiceManager(environment)
-    service.ready()
-    service.frame()
-    service.status("dreaming")
+    service(LiveStatus(dreamed=1))
     service.stopping()
     del service
     assert len(os.listdir("/dev/fd")) == open_files

@@ -76,9 +76,9 @@ def assembled(
         made.on_failure = controls.drop
         show = Show(connect, Framing(settings), made, controls, dream, keeper)
         show.show_on(*views)
-        supervised = _Supervised()
-        stack.callback(supervised.close)
-        show.listeners.append(supervised)
+        manager = ServiceManager()
+        stack.callback(manager.stopping)
+        show.listeners.append(manager)
         if len(set(settings.cycle)) > 1:
             show.listeners.append(_Cycle(settings.cycle, settings.every, controls))
         window = next((view for view in views if isinstance(view, Window)), None)
@@ -108,24 +108,6 @@ def _opened(settings: LiveSettings, controls: Controls, stack: ExitStack) -> lis
     if settings.osc is not None:
         stack.callback(OscControl(settings.osc_host, settings.osc, controls).close)
     return views
-
-
-class _Supervised:
-    """Tells systemd that frames advance."""
-
-    def __init__(self) -> None:
-        self._manager = ServiceManager()
-        self._dreamed = 0
-
-    def __call__(self, status: LiveStatus) -> None:
-        if status.dreamed > self._dreamed or status.frozen:
-            self._dreamed = status.dreamed
-            self._manager.ready()
-            self._manager.frame()
-
-    def close(self) -> None:
-        """Announce that the show is about to end."""
-        self._manager.stopping()
 
 
 class _Cycle:

@@ -8,12 +8,15 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 
+from stream_dream.live.status import LiveStatus
+
 
 class ServiceManager:
     """The service manager that started us; where there is none, nothing happens.
 
-    Messages as in systemd's sd_notify(3), the watchdog as in sd_watchdog_enabled(3). No method
-    raises, and none waits: a show does not stop because its manager is busy.
+    A listener of the show: called with the status after each frame. Messages as in systemd's
+    sd_notify(3), the watchdog as in sd_watchdog_enabled(3). No method raises, and none waits: a
+    show does not stop because its manager is busy.
     """
 
     def __init__(
@@ -35,25 +38,21 @@ class ServiceManager:
         self._interval = _interval(environment)
         self._due = -math.inf if self._interval else math.inf
         self._ready = False
+        self._dreamed = 0
 
-    def ready(self) -> None:
-        """Say that the show runs; only the first time counts."""
-        if not self._ready:
-            self._ready = self._send("READY=1")
+    def __call__(self, status: LiveStatus) -> None:
+        """Say once that the show runs, and at most every half of the watchdog's time that it does.
 
-    def frame(self) -> None:
-        """Say that a frame was dreamed, at most every half of the watchdog's time.
-
-        Only whoever dreams may call it: a show that is stuck then falls silent and is restarted.
+        A show whose frames do not advance falls silent and is restarted, unless it is frozen.
         """
-        now = self._clock()
+        if status.dreamed <= self._dreamed and not status.frozen:
+            return
+        self._dreamed = status.dreamed
         # What could not be sent is tried again with the next frame.
+        self._ready = self._ready or self._send("READY=1")
+        now = self._clock()
         if now >= self._due and self._send("WATCHDOG=1"):
             self._due = now + self._interval
-
-    def status(self, text: str) -> None:
-        """Give the line that ``systemctl status`` shows."""
-        self._send("STATUS=" + " ".join(text.split()))
 
     def stopping(self) -> None:
         """Say that the show ends."""
@@ -65,7 +64,7 @@ class ServiceManager:
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
                 sender.setblocking(False)
-                sender.sendto(message.encode(errors="replace"), self._address)
+                sender.sendto(message.encode(), self._address)
         except OSError:  # gone, full or forbidden: the manager's loss
             return False
         return True
