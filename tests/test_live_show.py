@@ -65,7 +65,7 @@ class _Playing:
         self.eyes = _Eyes()
         framing = Framing(LiveSettings())
         self.show = Show(connect, framing, self.looks, self.controls, made["one"], self.keeper)
-        self.show.show_on(self.keeper, self.eyes)
+        self.show.views = (self.keeper, self.eyes)
         self.show.listeners.append(listener)
         self.error: StreamDreamError | None = None
         self.thread = threading.Thread(target=self._run)

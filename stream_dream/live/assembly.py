@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 
 from stream_dream.errors import SettingsError
@@ -69,13 +69,12 @@ def assembled(
     # What a file plays while the first look gets ready nobody would see.
     connect = feed_opener(settings, begun=lambda: show.status.dreamed > 0)
     with ExitStack() as stack:
-        keeper = _keeper(settings, own.target_fps)
-        stack.callback(keeper.close)
+        keeper = stack.enter_context(closing(_keeper(settings, own.target_fps)))
         views: list[View] = [keeper, *_opened(settings, controls, stack)]
         made = Looks(looks, first)
         made.on_failure = controls.drop
         show = Show(connect, Framing(settings), made, controls, dream, keeper)
-        show.show_on(*views)
+        show.views = views
         manager = ServiceManager()
         stack.callback(manager.stopping)
         show.listeners.append(manager)
@@ -97,16 +96,15 @@ def _opened(settings: LiveSettings, controls: Controls, stack: ExitStack) -> lis
     views: list[View] = []
     if settings.web is not None:
         folder = settings.recordings
-        views.append(WebView(settings.web, controls, token=settings.token, recordings=folder))
-        stack.callback(views[-1].close)
+        page = WebView(settings.web, controls, token=settings.token, recordings=folder)
+        views.append(stack.enter_context(closing(page)))
     if settings.virtual_camera:
-        views.append(VirtualCamera())
-        stack.callback(views[-1].close)
+        views.append(stack.enter_context(closing(VirtualCamera())))
     if settings.window:
-        views.append(Window(controls, fullscreen=settings.fullscreen, screen=settings.screen))
-        stack.callback(views[-1].close)
+        window = Window(controls, fullscreen=settings.fullscreen, screen=settings.screen)
+        views.append(stack.enter_context(closing(window)))
     if settings.osc is not None:
-        stack.callback(OscControl(settings.osc_host, settings.osc, controls).close)
+        stack.enter_context(closing(OscControl(settings.osc_host, settings.osc, controls)))
     return views
 
 

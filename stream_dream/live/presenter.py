@@ -44,7 +44,7 @@ class Presenter:
     Attributes:
         status: What the show says of itself, after the last frame.
         last: What was shown last, uint8 RGB; None before the first frame.
-        views: Where it is shown; may be replaced any time.
+        views: Where it is shown: those that have not failed.
     """
 
     def __init__(

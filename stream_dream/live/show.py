@@ -45,7 +45,7 @@ class Show:
 
     Attributes:
         ended: Set it to end the show; set when it is over.
-        views: Where it is shown; may be replaced while it runs.
+        views: Where it is shown; to be set before it runs.
         listeners: Called with the status after every frame; they must return at once.
     """
 
@@ -118,12 +118,6 @@ class Show:
             camera.close()
             self._dreamer.close()
             self._looks.close()
-
-    def show_on(self, *views: View) -> None:
-        """Replace the views, from the next frame on."""
-        self.views = views
-        if self._presenter is not None:
-            self._presenter.views = views
 
     def _wait_for_first(self, camera: Camera) -> None:
         """Wait a while for the first picture, which decides on the show's size."""
