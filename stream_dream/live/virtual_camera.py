@@ -9,6 +9,7 @@ from typing import Any
 from stream_dream.errors import SettingsError, first_line
 from stream_dream.frame import Image8
 from stream_dream.image import resize
+from stream_dream.live.slot import Slot
 from stream_dream.live.status import LiveStatus
 
 _DEFAULT_FPS = 25.0
@@ -37,19 +38,15 @@ class VirtualCamera:
                 "pip install 'stream-dream[virtual-camera]'"
             ) from None
         self._module: Any = pyvirtualcam
-        self._change = threading.Condition()
-        self._newest: Image8 | None = None
-        self._fps = 0.0
-        self._closed = False
+        self._frames: Slot[tuple[Image8, float]] = Slot()
+        self._closed = threading.Event()
         self._problem: str | None = None
         self._thread = threading.Thread(target=self._work, name="virtual camera", daemon=True)
         self._thread.start()
 
     def show(self, image: Image8, status: LiveStatus) -> None:
         """Accept a frame, uint8 RGB (height, width, 3), in place of one that still waits."""
-        with self._change:
-            self._newest, self._fps = image, status.target_fps
-            self._change.notify()
+        self._frames.put((image, status.target_fps))
 
     @property
     def problem(self) -> str | None:
@@ -58,37 +55,30 @@ class VirtualCamera:
 
     def close(self) -> None:
         """Remove the camera; calling it again does nothing."""
-        with self._change:
-            self._closed = True
-            self._change.notify()
+        self._closed.set()
         self._thread.join(2.0)
 
     def _work(self) -> None:
-        image = self._next(None)
-        if image is None:
-            return
+        newest = None
+        while newest is None:
+            newest = self._frames.take(_REPEAT_SECONDS)
+            if self._closed.is_set():
+                return
+        image, fps = newest
         size = _even(image)
         # Drivers are below it: whatever they raise, the show goes on.
         try:
-            camera = self._module.Camera(*size, self._fps or _DEFAULT_FPS)
+            camera = self._module.Camera(*size, fps or _DEFAULT_FPS)
         except Exception as error:
             self._problem = f"--virtual-camera: {_remedy()} ({first_line(error)})"
             return
         try:
             with camera:
-                while not self._closed:
+                while not self._closed.is_set():
                     camera.send(resize(image, size))
-                    newer = self._next(_REPEAT_SECONDS)
-                    image = image if newer is None else newer
+                    image, _ = self._frames.take(_REPEAT_SECONDS) or (image, fps)
         except Exception as error:
             self._problem = f"--virtual-camera: the camera is gone: {first_line(error)}"
-
-    def _next(self, seconds: float | None) -> Image8 | None:
-        """Return the next frame; None after so many seconds without any, or when closed."""
-        with self._change:
-            self._change.wait_for(lambda: self._closed or self._newest is not None, seconds)
-            newest, self._newest = self._newest, None
-            return None if self._closed else newest
 
 
 def _even(image: Image8) -> tuple[int, int]:

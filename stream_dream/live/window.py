@@ -58,7 +58,6 @@ class Window:
         self._origin = screen_origin(screen)
         self._controls = controls
         self._clock = clock
-        self._lock = threading.Lock()
         self._newest: tuple[Image8, LiveStatus] | None = None
         self._closed = threading.Event()
         self._problem: str | None = None
@@ -74,8 +73,7 @@ class Window:
 
     def show(self, image: Image8, status: LiveStatus) -> None:
         """Accept a frame, uint8 RGB (height, width, 3), in place of one that was not shown yet."""
-        with self._lock:
-            self._newest = (image, status)
+        self._newest = (image, status)
 
     @property
     def problem(self) -> str | None:
@@ -135,8 +133,7 @@ class Window:
 
     def _refresh(self) -> None:
         """Show what there is, if any of it has changed."""
-        with self._lock:
-            newest = self._newest
+        newest = self._newest
         image, status = newest or (_NOTHING, LiveStatus())
         content, answer = self._content(status), self._answer_now()
         if newest is None and answer is None:
