@@ -10,7 +10,7 @@ import string
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from stream_dream.frame import Image8
 from stream_dream.live.controls import Controls
 from stream_dream.live.page import dialogue, server, site
 from stream_dream.live.page import pictures as module
+from stream_dream.live.page import view as view_module
 from stream_dream.live.page.messages import form, limits
 from stream_dream.live.page.pictures import Pictures
 from stream_dream.live.page.view import WebView
@@ -423,10 +424,11 @@ def test_a_message_that_is_too_long_ends_that_page_alone(view: WebView) -> None:
 
 @pytest.mark.real
 @pytest.mark.stops
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the system cannot")
 def test_clients_that_never_read_are_cut_off(
     controls: Controls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server.Patience.__init__, "__defaults__", (0.3,))
+    monkeypatch.setattr(view_module, "STALLED_SECONDS", 0.3)
     view = WebView(("127.0.0.1", 0), controls, token=None, recordings=tmp_path)
     noise = np.random.default_rng(1).integers(0, 256, (480, 640, 3), np.uint8)
     ended = threading.Event()
@@ -448,6 +450,35 @@ def test_clients_that_never_read_are_cut_off(
         thread.join()
     view.close()
     assert view.problem is None
+
+
+@pytest.mark.stops
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: loc"])
+def test_who_asks_for_nothing_is_cut_off(
+    view: WebView, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    with talk(view) as talking:
+        monkeypatch.setattr(server, "_FIRST_REQUEST_SECONDS", 0.2)
+        silent = socket.create_connection(address(view), SECONDS)
+        silent.sendall(sent)
+        with silent, suppress(ConnectionResetError):
+            assert silent.recv(1) == b""
+        told(talking, "parameters")  # the others stay
+
+
+@pytest.mark.stops
+def test_too_many_connections_are_cut_off_and_room_comes_back(
+    view: WebView, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 3)
+    with ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(socket.create_connection(address(view)))
+        wait_for(lambda: len(view._server.server_state.connections) == 3)
+        with pytest.raises(httpx.TransportError):
+            client.get("/settings")
+    wait_for(lambda: not view._server.server_state.connections)
+    assert client.get("/settings").status_code == 200
 
 
 def test_garbage_is_answered_and_forgotten(
@@ -493,7 +524,8 @@ def test_a_token_outside_this_machine(controls: Controls, tmp_path: Path) -> Non
         assert "0.0.0.0" not in view.link
         _, port = address(view)
         here = f"127.0.0.1:{port}"
-        assert httpx.get(f"http://{here}/settings").status_code == 401
+        for path in ("", "settings", "stream.mjpeg", "recordings"):
+            assert httpx.get(f"http://{here}/{path}").status_code == 401
         with pytest.raises(Exception, match="401"):
             connect(f"ws://{here}/control")
         with httpx.Client(follow_redirects=True) as client:

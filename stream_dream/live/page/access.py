@@ -9,35 +9,35 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import io
 import ipaddress
 import time
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from http.cookies import CookieError, SimpleCookie
-from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from collections.abc import Callable
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stream_dream.errors import SettingsError
 
 MOST_BYTES = 65536
 """Largest body or message that is read."""
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+TOO_LARGE = f"the body is too large: send at most {MOST_BYTES} bytes"
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _COOKIE_SECONDS = 30 * 86400
 _WRONG_TOKEN_SECONDS = 0.3
 # What goes with every answer; a page says for itself what else it may do.
 _HEADERS = {
-    b"cache-control": b"no-store",
-    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
-    b"cross-origin-resource-policy": b"same-origin",
-    b"referrer-policy": b"no-referrer",
-    b"x-content-type-options": b"nosniff",
-    b"x-frame-options": b"DENY",
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
 }
 # SameSite=Strict keeps the fresh cookie back where a link on another site led here: one more click,
 # on this page's own link, and it is sent.
@@ -67,8 +67,6 @@ def qr_text(link: str) -> str:
         raise SettingsError(
             "a QR code needs the extra live: pip install 'stream-dream[live]'"
         ) from error
-    import io
-
     text = io.StringIO()
     segno.make(link, micro=False).terminal(text, compact=True, border=2)
     return text.getvalue()
@@ -109,7 +107,7 @@ class Guesses:
 class Gate:
     """An ASGI application around another: lets in who may, and adds the headers of every answer."""
 
-    def __init__(self, application: Application, address: tuple[str, int], token: str | None):
+    def __init__(self, application: ASGIApp, address: tuple[str, int], token: str | None):
         """Guard an application.
 
         Args:
@@ -131,129 +129,91 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with one line on why not."""
-        if scope["type"] not in ("http", "websocket"):
-            await self._application(scope, receive, send)
-            return
 
-        async def with_headers(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"].endswith("response.start"):
-                known = {name.lower() for name, _ in message.get("headers", ())}
-                more = [pair for pair in _HEADERS.items() if pair[0] not in known]
-                message = {**message, "headers": [*message.get("headers", ()), *more]}
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
-        headers = dict(scope["headers"])
-        refused = self._refusal(scope, headers)
-        if refused is not None:
-            await _answer(scope, with_headers, *refused)
-        elif self._token is None:
-            await self._application(scope, receive, with_headers)
-        else:
-            await self._check_token(scope, headers, receive, with_headers)
+        connection = HTTPConnection(scope)
+        answer = self._refusal(connection)
+        if answer is None and self._token is not None:
+            answer = await self._check_token(connection, self._token)
+        await (answer or self._application)(scope, receive, send_with_headers)
 
-    def _refusal(self, scope: Scope, headers: dict[bytes, bytes]) -> tuple[int, str] | None:
-        """Return status and line for what is refused whoever sends it."""
-        host = headers.get(b"host", b"").decode("latin-1").lower()
-        if self._names is not None and _hostname(host) not in self._names:
-            return 403, f"this page is not called {host[:100]!r}: open it as localhost"
+    def _refusal(self, connection: HTTPConnection) -> Response | None:
+        """Return the answer to what is refused whoever sends it."""
+        scope, headers = connection.scope, connection.headers
+        host = headers.get("host", "").lower()
+        # Starlette's TrustedHostMiddleware does not say how to open the page instead.
+        if self._names is not None and _parts(f"//{host}").hostname not in self._names:
+            return _line(403, f"this page is not called {host[:100]!r}: open it as localhost")
         changes = scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS
-        origin = headers.get(b"origin")
-        if changes and origin is not None and _netloc(origin.decode("latin-1")) != host:
-            return 403, "another web page cannot change this show: open the page of the show"
-        length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or len(length) > 20 or int(length) > MOST_BYTES:
-            return 413, f"the body is too large: send at most {MOST_BYTES} bytes"
+        origin = headers.get("origin")
+        if changes and origin is not None and (_parts(origin).netloc.lower() or None) != host:
+            return _line(403, "another web page cannot change this show: open the page of the show")
+        if int(headers.get("content-length", "0")) > MOST_BYTES:
+            return _line(413, TOO_LARGE)
         return None
 
-    async def _check_token(
-        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send
-    ) -> None:
-        address = (scope.get("client") or ("",))[0]
+    async def _check_token(self, connection: HTTPConnection, token: bytes) -> Response | None:
+        """Return the answer to who shows no right token, or shows it in the address."""
+        address = connection.client.host if connection.client else ""
         if self._guesses.too_many(address):
-            await _answer(scope, send, 429, "too many wrong tokens: wait a minute")
-            return
-        assert self._token is not None
-        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        asked = [value.encode(errors="replace") for name, value in query if name == "token"]
-        borne, kept = list(_bearers(headers)), list(_cookies(headers, self._cookie))
-        wants_page = b"text/html" in headers.get(b"accept", b"")
-        if _any_is(asked, self._token):
+            return _line(429, "too many wrong tokens: wait a minute")
+        tokens = connection.query_params.getlist("token")
+        asked = [value.encode(errors="replace") for value in tokens]
+        authorization = connection.headers.get("authorization", "").encode("latin-1")
+        scheme, _, bearer = authorization.partition(b" ")
+        borne = [bearer.strip()] if scheme.lower() == b"bearer" and bearer.strip() else []
+        cookie = connection.cookies.get(self._cookie)
+        kept = [] if cookie is None else [cookie.encode()]
+        wants_page = "text/html" in connection.headers.get("accept", "")
+        if _any_is(asked, token):
             # A program takes the answer as it is; a browser must not show the token, nor keep it.
-            if scope.get("method") == "GET" and (wants_page or scope["path"] == "/"):
-                await self._let_in(scope, query, send)
-            else:
-                await self._application(scope, receive, send)
-            return
-        if _any_is(borne, self._token) or _any_is(kept, self._ticket.encode()):
-            await self._application(scope, receive, send)
-            return
+            by_browser = wants_page or connection.scope["path"] == "/"
+            get = connection.scope.get("method") == "GET"
+            return self._without_token(connection) if get and by_browser else None
+        if _any_is(borne, token) or _any_is(kept, self._ticket.encode()):
+            return None
         wrong = [*asked, *borne, *kept]
-        for token in wrong:
-            self._guesses.add(address, token)
+        for guess in wrong:
+            self._guesses.add(address, guess)
         if wrong:
             await asyncio.sleep(_WRONG_TOKEN_SECONDS)
         what = "this token is wrong" if wrong else "a token is needed"
         line = f"{what}: open the link that the show printed when it began"
-        await _answer(scope, send, 401, _NO_TOKEN_PAGE.format(line=line) if wants_page else line)
+        challenge = {"www-authenticate": "Bearer"}
+        if wants_page:
+            return HTMLResponse(_NO_TOKEN_PAGE.format(line=line) + "\n", 401, challenge)
+        return _line(401, line, challenge)
 
-    async def _let_in(self, scope: Scope, query: list[tuple[str, str]], send: Send) -> None:
+    def _without_token(self, connection: HTTPConnection) -> Response:
+        """Return the way to the same address without the token, which a cookie remembers."""
+        query = connection.query_params.multi_items()
         rest = urlencode([(name, value) for name, value in query if name != "token"])
         # One slash: two would lead to another host.
-        path = "/" + quote(scope["path"].lstrip("/\\"))
-        cookie = (
-            f"{self._cookie}={self._ticket}; Path=/; Max-Age={_COOKIE_SECONDS}; HttpOnly; "
-            "SameSite=Strict"
+        path = "/" + quote(connection.scope["path"].lstrip("/\\"))
+        answer = RedirectResponse(path + (f"?{rest}" if rest else ""), 303)
+        answer.set_cookie(
+            self._cookie, self._ticket, _COOKIE_SECONDS, httponly=True, samesite="strict"
         )
-        headers = {"location": path + (f"?{rest}" if rest else ""), "set-cookie": cookie}
-        await _answer(scope, send, 303, "", headers)
+        return answer
 
 
-def _hostname(host: str) -> str | None:
+def _parts(url: str) -> SplitResult:
+    """Return the parts of a URL, all of them empty if it is none."""
     try:
-        return urlsplit(f"//{host}").hostname
+        return urlsplit(url)
     except ValueError:
-        return None
-
-
-def _netloc(origin: str) -> str | None:
-    try:
-        return urlsplit(origin).netloc.lower() or None
-    except ValueError:
-        return None
+        return urlsplit("")
 
 
 def _any_is(given: list[bytes], wanted: bytes) -> bool:
     return any(hmac.compare_digest(token, wanted) for token in given)
 
 
-def _cookies(headers: dict[bytes, bytes], name: str) -> Iterator[bytes]:
-    try:
-        cookies = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1"))
-    except CookieError:
-        return
-    if name in cookies:
-        yield cookies[name].value.encode()
-
-
-def _bearers(headers: dict[bytes, bytes]) -> Iterator[bytes]:
-    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-    if scheme.lower() == b"bearer" and token.strip():
-        yield token.strip()
-
-
-async def _answer(
-    scope: Scope, send: Send, status: int, text: str, headers: dict[str, str] | None = None
-) -> None:
-    """Answer with a line; a WebSocket that was not opened yet gets it, too."""
-    kind = "text/html" if text.startswith("<") else "text/plain"
-    body = text.encode() + b"\n"
-    fields = {
-        "content-type": f"{kind}; charset=utf-8",
-        "content-length": str(len(body)),
-        **({"www-authenticate": "Bearer"} if status == 401 else {}),
-        **(headers or {}),
-    }
-    prefix = "websocket.http" if scope["type"] == "websocket" else "http"
-    encoded = [(name.encode(), value.encode("latin-1")) for name, value in fields.items()]
-    await send({"type": f"{prefix}.response.start", "status": status, "headers": encoded})
-    await send({"type": f"{prefix}.response.body", "body": body})
+def _line(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
+    return PlainTextResponse(f"{text}\n", status, headers)

@@ -17,11 +17,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from stream_dream.errors import SettingsError
 from stream_dream.live.controls import Controls
-from stream_dream.live.page.access import MOST_BYTES, Receive, Scope, Send
+from stream_dream.live.page.access import MOST_BYTES, TOO_LARGE
 from stream_dream.live.page.dialogue import Dialogue
 from stream_dream.live.page.messages import change, dumps, loads, refusal
 from stream_dream.live.page.metrics import metrics
@@ -147,8 +148,7 @@ class Site:
             async for piece in request.stream():
                 body += piece
                 if len(body) > MOST_BYTES:
-                    line = f"the body is too large: send at most {MOST_BYTES} bytes"
-                    return Json({"error": line}, 413, {"connection": "close"})
+                    return Json({"error": TOO_LARGE}, 413, {"connection": "close"})
             try:
                 change(self._controls, loads(bytes(body)))
             except SettingsError as error:

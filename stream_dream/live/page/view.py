@@ -11,20 +11,16 @@ import socket
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from stream_dream.errors import SettingsError, first_line
 from stream_dream.frame import Image8
 from stream_dream.live.controls import Controls
-from stream_dream.live.page.access import Gate, is_loopback
 from stream_dream.live.page.pictures import Pictures
 from stream_dream.live.status import LiveStatus
 
-if TYPE_CHECKING:
-    import uvicorn
-
-    from stream_dream.live.page.site import Site
+STALLED_SECONDS = 10.0
+"""Time after which a client that takes nothing is gone."""
 
 _START_SECONDS = 10.0
 # What is under way gets half a second, of the two that ``close`` may take.
@@ -69,6 +65,7 @@ class WebView:
             SettingsError: The extra ``live`` is missing, or the address cannot be served at.
         """
         try:
+            from stream_dream.live.page.access import Gate, is_loopback
             from stream_dream.live.page.server import make_server
             from stream_dream.live.page.site import Site
         except ImportError as error:
@@ -87,9 +84,9 @@ class WebView:
         self._problem: str | None = None
         self._closed = False
         self._pictures = Pictures()
-        self._site: Site = Site(controls, self._pictures, recordings)
+        self._site = Site(controls, self._pictures, recordings)
         gate = Gate(self._site.application, (host, port), token)
-        self._server: uvicorn.Server = make_server(gate)
+        self._server = make_server(gate)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
@@ -119,10 +116,13 @@ class WebView:
         self._socket.close()
 
     def _end(self) -> None:
-        from stream_dream.live.page.server import cut_off
-
         self._site.close()
-        asyncio.get_running_loop().call_later(_GRACE_SECONDS, cut_off, self._server)
+        asyncio.get_running_loop().call_later(_GRACE_SECONDS, self._cut_off)
+
+    def _cut_off(self) -> None:
+        # uvicorn would wait for clients that read nothing.
+        for connection in list(self._server.server_state.connections):
+            connection.transport.abort()
 
     def _run(self) -> None:
         try:
@@ -144,13 +144,23 @@ def _bound(address: tuple[str, int]) -> socket.socket:
     host, port = address
     try:
         kind = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(kind[4][:2], family=kind[0])
+        bound = socket.create_server(kind[4][:2], family=kind[0])
     except socket.gaierror as error:
         reason = "no such host: give an address of this machine, such as 127.0.0.1 or 0.0.0.0"
         raise SettingsError(f"--web {host}:{port}: {reason}") from error
     except OSError as error:
         reason = _HINTS.get(error.errno or 0) or os.strerror(error.errno or 0)
         raise SettingsError(f"--web {host}:{port}: {reason}") from error
+    # Connections inherit what is set here.
+    # An answer in two pieces would wait 40 ms for the acknowledgement of the first.
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # The system cuts off who reads nothing, which neither uvicorn nor Starlette does: closing such
+    # a connection properly waits for ever. uvicorn lets an answer wait while more than 64 KiB of
+    # the last piece are unread, so that this is all that a client can make us keep.
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        milliseconds = round(1000 * STALLED_SECONDS)
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+    return bound
 
 
 def _reachable(host: str) -> str:
