@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 import socket
 import string
 import sys
@@ -86,11 +87,35 @@ def names_of_threads() -> list[str]:
 
 
 def test_the_page_is_whole(client: httpx.Client) -> None:
-    answer = client.get("/")
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert "script-src 'sha256-" in answer.headers["content-security-policy"]
-    assert "src=" not in answer.text
-    assert "http://" not in answer.text.replace("http://www.w3.org", "")
+    page = client.get("/")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    for name, kind in (("page.css", "text/css"), ("page.js", "text/javascript")):
+        assert f'"{name}"' in page.text
+        part = client.get(f"/{name}")
+        assert part.headers["content-type"] == f"{kind}; charset=utf-8"
+        assert "http://" not in part.text
+    assert "http://" not in page.text.replace("http://www.w3.org", "")
+
+
+def test_the_page_runs_nothing_but_its_own_files(client: httpx.Client) -> None:
+    page = client.get("/")
+    policy = page.headers["content-security-policy"].split("; ")
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy
+    assert "style-src 'self'" in policy
+    assert "unsafe" not in page.headers["content-security-policy"]
+    assert not re.search(r"<style|\bstyle=|\bon\w+=|<script(?! src=\"page.js\")", page.text)
+
+
+def test_files_of_the_page_are_sent_again_only_if_they_changed(client: httpx.Client) -> None:
+    for path in ("/", "/page.css", "/page.js"):
+        answer = client.get(path)
+        assert answer.headers["cache-control"] == "no-cache"  # asked for each time
+        tag = answer.headers["etag"]
+        same = client.get(path, headers={"if-none-match": tag})
+        assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
+        other = client.get(path, headers={"if-none-match": '"of an older version"'})
+        assert (other.status_code, other.content) == (200, answer.content)
 
 
 def test_the_stream_shows_the_newest_frame_in_its_colours(
@@ -157,6 +182,7 @@ def test_the_seventeenth_who_watches_is_told(view: WebView, client: httpx.Client
         answer = client.get("/stream.mjpeg")
         assert answer.status_code == 503
         assert "watch already" in answer.text
+        assert client.head("/stream.mjpeg").status_code == 503  # as the page asks
         assert client.get("/healthz").status_code == 503  # nothing was shown, but it answers
     wait_for(lambda: view._site.streams == 0)
 
@@ -524,7 +550,7 @@ def test_a_token_outside_this_machine(controls: Controls, tmp_path: Path) -> Non
         assert "0.0.0.0" not in view.link
         _, port = address(view)
         here = f"127.0.0.1:{port}"
-        for path in ("", "settings", "stream.mjpeg", "recordings"):
+        for path in ("", "page.css", "page.js", "settings", "stream.mjpeg", "recordings"):
             assert httpx.get(f"http://{here}/{path}").status_code == 401
         with pytest.raises(Exception, match="401"):
             connect(f"ws://{here}/control")

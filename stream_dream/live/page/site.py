@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
-import re
 import stat
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from email.utils import formatdate
 from pathlib import Path
 
@@ -33,7 +31,13 @@ MOST_SOCKETS = 32
 ALIVE_SECONDS = 5.0
 """Age of the newest frame from which on the show is taken for dead."""
 
-_PAGE = Path(__file__).with_name("page.html")
+# This site alone, and no text that becomes a script; the icon is in the page itself.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'"
+)
+_MOTION_JPEG = "multipart/x-mixed-replace; boundary=frame"
 # Sent again while nothing new comes, so that a connection that broke is noticed.
 _REPEAT_SECONDS = 5.0
 _PART = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
@@ -50,26 +54,20 @@ class Json(Response):
 
 
 class MotionJpeg(StreamingResponse):
-    """The picture, for as long as somebody looks; too many get a line instead."""
+    """The picture, for as long as somebody looks."""
 
     def __init__(self, site: Site) -> None:
         """Show the site's pictures."""
-        super().__init__(site.parts(), media_type="multipart/x-mixed-replace; boundary=frame")
+        super().__init__(site.parts(), media_type=_MOTION_JPEG)
         self._site = site
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with the stream."""
-        if scope["method"] == "HEAD":
-            await Response(headers=dict(self.headers))(scope, receive, send)
-        elif self._site.streams >= MOST_STREAMS:
-            line = f"{MOST_STREAMS} watch already: close a page that shows the picture"
-            await PlainTextResponse(f"{line}\n", 503)(scope, receive, send)
-        else:
-            self._site.streams += 1
-            try:
-                await super().__call__(scope, receive, send)
-            finally:
-                self._site.streams -= 1
+        self._site.streams += 1
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._site.streams -= 1
 
 
 class Site:
@@ -93,13 +91,14 @@ class Site:
         self._controls = controls
         self._pictures = pictures
         self._recordings = recordings
-        self._page = _PAGE.read_text(encoding="utf-8")
         self.streams = 0
         self.sockets = 0
         self.closing = asyncio.Event()
         self.application = Starlette(
             routes=[
-                Route("/", self._show_page),
+                Route("/", _file("page.html", "text/html")),
+                Route("/page.css", _file("page.css", "text/css")),
+                Route("/page.js", _file("page.js", "text/javascript")),
                 Route("/stream.mjpeg", self._stream),
                 Route("/snapshot.png", self._snapshot),
                 Route("/settings", self._settings, methods=["GET", "PUT"]),
@@ -128,13 +127,12 @@ class Site:
             # The boundary that ends a part goes with it: browsers show a picture when they see it.
             yield b"".join((_PART % len(jpeg), jpeg, b"\r\n--frame\r\n"))
 
-    async def _show_page(self, request: Request) -> Response:
-        policy = content_policy(self._page)
-        return Response(
-            self._page, media_type="text/html", headers={"content-security-policy": policy}
-        )
-
     async def _stream(self, request: Request) -> Response:
+        if self.streams >= MOST_STREAMS:
+            line = f"{MOST_STREAMS} watch already: close a page that shows the picture"
+            return PlainTextResponse(f"{line}\n", 503)
+        if request.method == "HEAD":
+            return Response(media_type=_MOTION_JPEG)
         return MotionJpeg(self)
 
     async def _snapshot(self, request: Request) -> Response:
@@ -222,11 +220,16 @@ def recordings_in(folder: Path) -> dict[str, tuple[int, float]]:
     return dict(sorted(found.items(), key=lambda item: item[1][1], reverse=True))
 
 
-def content_policy(page: str) -> str:
-    """Return the Content-Security-Policy of a page: its own script and style, and this site."""
-    allowed = ["default-src 'none'", "img-src 'self' data:", "connect-src 'self'"]
-    for tag, directive in (("script", "script-src"), ("style", "style-src")):
-        [text] = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
-        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        allowed.append(f"{directive} 'sha256-{digest}'")
-    return "; ".join([*allowed, "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"])
+def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
+    """Return what answers with a file of the page, which a browser keeps while it is the same."""
+    # Read once: what is installed over a running show does not fit it.
+    content = Path(__file__).with_name(name).read_bytes()
+    tag = f'"{hashlib.sha256(content).hexdigest()}"'
+    headers = {"cache-control": "no-cache", "content-security-policy": _POLICY, "etag": tag}
+
+    async def answer(request: Request) -> Response:
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        return Response(content, media_type=media_type, headers=headers)
+
+    return answer
