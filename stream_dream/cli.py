@@ -17,14 +17,17 @@ from stream_dream.looks_command import looks
 from stream_dream.loop_command import loop
 from stream_dream.network_command import networks
 from stream_dream.options import (
+    Command,
     Debug,
     Overwrite,
     Preset,
     Quiet,
-    chosen,
     complain,
+    counted,
     default_text,
-    file_name,
+    dreamed,
+    file_argument,
+    look_names,
     print_table,
     with_optional_values,
     with_options,
@@ -33,17 +36,18 @@ from stream_dream.plan_command import plan
 from stream_dream.presets import DEFAULT_PRESET, preset_files, preset_text, presets
 from stream_dream.quiet import debugging
 from stream_dream.render_command import render
-from stream_dream.settings import DreamSettings, StillSettings
+from stream_dream.settings import DreamSettings, StillSettings, part
 from stream_dream.signals import Signals, StopNow, stop_at_once
 from stream_dream.standard_streams import failure
 
 # Commands that have done nothing where nothing can be printed.
 _ONLY_PRINT = ("networks", "plan", "presets")
+# The script of --install-completion sets it when the shell asks how a command line may go on.
+_COMPLETING = "_STREAM_DREAM_COMPLETE"
 
 app = typer.Typer(
     name="stream-dream",
     help="DeepDream for moving pictures: coherent, fast, with the sound kept.",
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -68,24 +72,23 @@ def _common(
         typer.echo(context.get_help())
 
 
-app.command()(render)
+app.command(cls=Command)(render)
 
 
-@app.command()
+@app.command(cls=Command)
 @with_options(DreamSettings, StillSettings)
 def image(
     paths: Annotated[
         list[Path],
-        typer.Argument(
-            metavar="INPUT... OUTPUT",
-            parser=file_name,
-            help="A picture and the name of its dream, or pictures and folders and a folder.",
+        file_argument(
+            "INPUT... OUTPUT",
+            "A picture and the name of its dream, or pictures and folders and a folder.",
         ),
     ],
     preset: Preset = DEFAULT_PRESET,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
-    debug: Debug = False,
+    _: Debug = False,
     **knobs: Any,
 ) -> None:
     """Dream pictures.
@@ -96,7 +99,8 @@ def image(
     """
     if len(paths) < 2:
         raise SettingsError("give the name of the dream as well, or a folder for several")
-    dream, still = chosen(preset, knobs, StillSettings, debug=debug, quiet=quiet, stills=True)
+    still = part(StillSettings, knobs)
+    dream = dreamed(preset, knobs, quiet=quiet, stills=True)
 
     from stream_dream.progress import fetch_weights, still_display
     from stream_dream.stills import dream_stills
@@ -123,8 +127,8 @@ def image(
         complain(f"warning: {count} left as they are, such as {summary.skipped[0]}: --overwrite")
     if not quiet:
         done = summary.written[0] if len(summary.written) == 1 else paths[-1]
-        noun = "picture" if len(summary.written) == 1 else "pictures"
-        typer.echo(f"{done}: {len(summary.written)} {noun} in {summary.seconds:.1f} s")
+        pictures = counted(len(summary.written), "picture")
+        typer.echo(f"{done}: {pictures} in {summary.seconds:.1f} s")
     if summary.failed:
         raise typer.Exit(1)
 
@@ -132,7 +136,11 @@ def image(
 @app.command(name="presets")
 def show_presets(
     name: Annotated[
-        str | None, typer.Argument(help="Print this one as TOML: a start for a look of your own.")
+        str | None,
+        typer.Argument(
+            help="Print this one as TOML: a start for a look of your own.",
+            autocompletion=look_names,
+        ),
     ] = None,
 ) -> None:
     """List the looks, or print one."""
@@ -146,15 +154,17 @@ def show_presets(
     print_table(rows, "preset", "what it looks like", "suits", "layers")
 
 
-app.command()(live)
-app.command()(looks)
-app.command()(loop)
-app.command()(networks)
-app.command()(plan)
+app.command(cls=Command)(live)
+app.command(cls=Command)(looks)
+app.command(cls=Command)(loop)
+app.command(cls=Command)(networks)
+app.command(cls=Command)(plan)
 
 
 def main() -> NoReturn:
     """Run the command and end the process with its exit code."""
+    if os.environ.get(_COMPLETING):
+        app(prog_name="stream-dream")  # answers the shell and ends the process
     command = typer.main.get_command(app)
     try:
         Signals()

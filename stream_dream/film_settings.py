@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stream_dream.setting_values import Model
+from stream_dream.setting_values import Heading, Model, under
 from stream_dream.settings import Excerpt
 
 Workers = Annotated[int, Field(ge=1, le=1024)] | Literal["auto"]
@@ -16,43 +16,40 @@ Batch = Annotated[int, Field(ge=1, le=64)] | Literal["auto"]
 BATCH_OF_GPU = 4
 """Shots that a graphics processor dreams in one call, where nobody says how many."""
 
-CHUNK_SECONDS = Field(
-    10.0, ge=0.04, le=3600, description="Longest piece of a film that is done at a time."
-)
+_film = under(Heading.FILM)
+
+CHUNK_SECONDS = _film(10.0, "Longest piece of a film that is done at a time.", ge=0.04, le=3600)
 
 
 class PlanSettings(Excerpt):
     """What of a film is planned."""
 
     chunk_seconds: float = CHUNK_SECONDS
-    estimate: bool = Field(True, description="Dream a few frames to tell how long it would take.")
+    estimate: bool = _film(True, "Dream a few frames to tell how long it would take.")
 
 
 class FilmSettings(Model):
     """How a long film is cut into pieces, and who dreams them."""
 
     chunk_seconds: float = CHUNK_SECONDS
-    workers: Workers = Field(
+    workers: Workers = _film(
         1,
-        description="Processes that dream different shots side by side; auto finds out how many "
-        "are fastest.",
-        json_schema_extra={"metavar": "NUMBER|auto"},
+        "Processes that dream different shots side by side; auto finds out how many are fastest.",
+        metavar="NUMBER|auto",
     )
-    batch: Batch = Field(
+    batch: Batch = _film(
         "auto",
-        description="Shots that each worker dreams in one call, for devices that one frame does "
-        f"not fill; auto is {BATCH_OF_GPU} on a GPU, else 1.",
-        json_schema_extra={"metavar": "NUMBER|auto"},
+        "Shots that each worker dreams in one call, for devices that one frame does not fill; auto "
+        f"is {BATCH_OF_GPU} on a GPU, else 1.",
+        metavar="NUMBER|auto",
     )
-    cluster: str | None = Field(
+    cluster: str | None = _film(
         None,
-        description="Ray cluster that dreams the shots: its address, or local.",
-        json_schema_extra={"metavar": "ADDRESS|local"},
+        "Ray cluster that dreams the shots: its address, or local.",
+        metavar="ADDRESS|local",
     )
-    ship: bool = Field(
-        False, description="Send the pieces of the source to a cluster that shares no disk."
-    )
-    keep_chunks: bool = Field(False, description="Keep the folder of the finished pieces.")
+    ship: bool = _film(False, "Send the pieces of the source to a cluster that shares no disk.")
+    keep_chunks: bool = _film(False, "Keep the folder of the finished pieces.")
 
     @property
     def asks_for_chunks(self) -> bool:

@@ -9,13 +9,13 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
-from stream_dream.live.config import PRESET, KeptConfig, read_config
+from stream_dream.live.config import KeptConfig, read_config
 from stream_dream.live.controls import OF_A_LOOK, parameters_of
 from stream_dream.live.slot import Slot
 from stream_dream.live_settings import LiveSettings, ShowParameters
@@ -23,15 +23,15 @@ from stream_dream.options import (
     Debug,
     Quiet,
     complain,
-    file_name,
-    found_look,
-    show_look,
+    dreamed,
+    file_option,
     with_options,
 )
-from stream_dream.presets import DEFAULT_PRESET, preset_files
+from stream_dream.presets import preset_files
 from stream_dream.presets.surprise import SURPRISE
-from stream_dream.quiet import DEBUG_VARIABLE, debugging
-from stream_dream.settings import DreamSettings, merged, named_files, validated
+from stream_dream.quiet import debugging
+from stream_dream.setting_values import Heading, fields_with
+from stream_dream.settings import DreamSettings, named_files, part
 from stream_dream.signals import leave
 
 if TYPE_CHECKING:
@@ -42,44 +42,36 @@ if TYPE_CHECKING:
 log = logging.getLogger("stream_dream.live")
 
 # What is given for the dream applies to every look where it is about the machine, not the look.
-_OF_EVERY_LOOK = ("network", "weights", "dream_size", "cuts", "seed", "schedule")
+_OF_EVERY_LOOK = fields_with(DreamSettings, "of_every_look")
 _LOGGED_SECONDS = 60.0
 _LAST_TRACE_SECONDS = 5.0
 
 
-@with_options(DreamSettings, ShowParameters, LiveSettings)
+@with_options(DreamSettings, LiveSettings, ShowParameters)
 def live(
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            help="The look to begin with: a name, a .toml file or surprise.  [default: dogs]"
-        ),
-    ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            parser=file_name,
-            help="Settings of the show; options given here come first.",
-        ),
+        file_option("Settings of the show; options given here come first.", Heading.SHOW),
     ] = None,
     write_config: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", parser=file_name, help="Write the show's settings here when it ends."
-        ),
+        Path | None, file_option("Write the show's settings here when it ends.", Heading.SHOW)
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing file of --write-config.")
     ] = False,
     list_cameras: Annotated[
-        bool, typer.Option("--list-cameras", help="List the cameras of this machine.")
+        bool,
+        typer.Option(
+            "--list-cameras",
+            help="List the cameras of this machine.",
+            rich_help_panel=Heading.INPUT,
+        ),
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the status once a second as a line of JSON.")
     ] = False,
     quiet: Quiet = False,
-    debug: Debug = False,
+    _: Debug = False,
     **knobs: Any,
 ) -> None:
     """Dream a camera, for as long as you like.
@@ -89,8 +81,6 @@ def live(
 
     Files that a config names are looked up from the config's folder.
     """
-    if debug:
-        os.environ[DEBUG_VARIABLE] = "1"
     # Before OpenCV is imported: a camera that hangs is given up after two seconds.
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
     if list_cameras:
@@ -99,7 +89,6 @@ def live(
         typer.echo("\n".join(cameras()) or "there is no camera")
         return
     given = {name: value for name, value in knobs.items() if value is not None}
-    given |= {} if preset is None else {PRESET: preset}
     if config is not None:
         given = read_config(config) | given
     _set_up_log(quiet=quiet)
@@ -110,14 +99,10 @@ def live(
 
 
 def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, quiet: bool) -> None:
-    settings = validated(LiveSettings, _part(given, LiveSettings))
-    own = validated(ShowParameters, _part(given, ShowParameters))
-    first = str(given.get(PRESET, DEFAULT_PRESET))
-    dreams = _dreams(first, settings, _part(given, DreamSettings))
+    settings, own = part(LiveSettings, given), part(ShowParameters, given)
+    dreams = _dreams(settings, given, as_json=as_json, quiet=quiet)
     if SURPRISE in dreams:
         given = {**given, "seed": dreams[SURPRISE].seed}  # a config that is written has it
-        if not quiet:
-            show_look(replace(found_look(SURPRISE, given), dream=dreams[SURPRISE]), as_json=as_json)
     _check_outputs(given, settings, dreams, kept)
     settings = settings.model_copy(update={"cycle": tuple(map(_name, settings.cycle))})
 
@@ -128,7 +113,10 @@ def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, qu
     for dream in dreams.values():
         fetch_weights(dream, quiet=quiet)
     looks = {name: for_live(dream) for name, dream in dreams.items()}
-    with assembled(settings, own, looks, _name(first)) as made, _Reporter(as_json) as reporter:
+    with (
+        assembled(settings, own, looks, _name(settings.preset)) as made,
+        _Reporter(as_json) as reporter,
+    ):
         if made.web is not None and not quiet:
             _invite(made.web.link, made.web.token)
         if not (settings.window or settings.web or settings.virtual_camera or settings.record):
@@ -161,9 +149,8 @@ def _check_outputs(
         check_recording(settings.record)
     if kept is None:
         return
-    looks = (*settings.presets, *settings.cycle, str(given.get(PRESET, DEFAULT_PRESET)))
     named = [path for dream in dreams.values() for path in named_files(dream).values()]
-    inputs = [Path(settings.source), *preset_files(*looks), *named]
+    inputs = [Path(settings.source), *preset_files(*_at_hand(settings)), *named]
     outputs = [] if settings.record is None else [settings.record]
     kept.check(given, inputs=inputs, outputs=outputs)
 
@@ -206,17 +193,22 @@ def _end_after(show: Show, duration: float | None) -> None:
             show.ended.set()
 
 
+def _at_hand(settings: LiveSettings) -> list[str]:
+    """Return the looks of keys and of the cycle, and the first one, each once."""
+    return list(dict.fromkeys((*settings.presets, *settings.cycle, settings.preset)))
+
+
 def _dreams(
-    first: str, settings: LiveSettings, given: Mapping[str, Any]
+    settings: LiveSettings, given: Mapping[str, Any], *, as_json: bool, quiet: bool
 ) -> dict[str, DreamSettings]:
-    """Return the settings of all looks at hand: the first one, those of keys and of the cycle."""
+    """Return the settings of all looks at hand."""
     if "cuts" not in given and (settings.source.isdecimal() or settings.source.startswith("/dev/")):
         given = {**given, "cuts": False}  # a camera has none, but there may be a strobe
     of_all = {name: value for name, value in given.items() if name in _OF_EVERY_LOOK}
     dreams = {}
-    for name in dict.fromkeys((*settings.presets, *settings.cycle, first)):
-        dream = found_look(name, of_all).dream
-        dreams[_name(name)] = merged(dream, dict(given) if name == first else of_all)
+    for name in _at_hand(settings):
+        changes = given if name == settings.preset else of_all
+        dreams[_name(name)] = dreamed(name, changes, as_json=as_json, quiet=quiet)
     return dreams
 
 
@@ -227,14 +219,13 @@ def _reached(
     from stream_dream.live.looks import for_live, step_factor
 
     kept, target = dict(given), made.controls.target
-    names = (*kept.get("presets", ()), *kept.get("cycle", ()), kept.get(PRESET, DEFAULT_PRESET))
-    texts = [text.strip() for name in names for text in str(name).split(",")]
+    settings = part(LiveSettings, given)
     look = made.controls.look().name
-    if look != _name(str(kept.get(PRESET, DEFAULT_PRESET))):
+    if look != _name(settings.preset):
         # What was given for the first look is not this one's.
-        alien = set(DreamSettings.model_fields) - set(_OF_EVERY_LOOK)
+        alien = set(DreamSettings.model_fields) - _OF_EVERY_LOOK
         kept = {name: value for name, value in kept.items() if name not in alien}
-        kept[PRESET] = next((text for text in texts if _name(text) == look), look)
+        kept["preset"] = next((name for name in _at_hand(settings) if _name(name) == look), look)
     kept |= {name: getattr(target, name) for name in ShowParameters.model_fields}
     usual = parameters_of(for_live(dreams[look]))
     for name in OF_A_LOOK:
@@ -247,10 +238,6 @@ def _reached(
 
 def _name(preset: str) -> str:
     return Path(preset).stem if preset.endswith(".toml") else preset
-
-
-def _part(given: Mapping[str, Any], model: type[Any]) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if name in model.model_fields}
 
 
 class _Reporter:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from stream_dream.setting_values import SWITCH, FileName, Model, Names, Size
+from stream_dream.setting_values import FILE_OR_NAME, FileName, Heading, Model, Names, Size, under
 from stream_dream.settings import STRENGTH, DreamSettings
 
 Turn = Literal["0", "90", "180", "270"]
@@ -60,22 +60,21 @@ Crop = Annotated[
     BeforeValidator(_parse_crop),
 ]
 Address = Annotated[
-    tuple[str, Annotated[int, Field(ge=0, le=65535)]] | None,
-    BeforeValidator(_parse_address),
-    SWITCH,
+    tuple[str, Annotated[int, Field(ge=0, le=65535)]] | None, BeforeValidator(_parse_address)
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
+
+_how, _input, _show = under(Heading.HOW), under(Heading.INPUT), under(Heading.SHOW)
+_output, _control = under(Heading.OUTPUT), under(Heading.CONTROL)
 
 
 class ShowParameters(Model):
     """What a show has beside the dream's own parameters."""
 
     strength: float = STRENGTH
-    target_fps: float = Field(25.0, ge=1, le=120, description="Frames per second to hold.")
-    glide: float = Field(
-        1.0, ge=0, le=60, description="Seconds in which a parameter or look changes."
-    )
-    mirror: bool = Field(False, description="Show left as right, as a mirror does.")
+    target_fps: float = _show(25.0, "Frames per second to hold.", ge=1, le=120)
+    glide: float = _show(1.0, "Seconds in which a parameter or look changes.", ge=0, le=60)
+    mirror: bool = _input(False, "Show left as right, as a mirror does.")
 
 
 class LiveParameters(ShowParameters):
@@ -83,92 +82,91 @@ class LiveParameters(ShowParameters):
 
     step_size: float = _same("step_size")
     persistence: float = _same("persistence")
-    jitter: int = Field(
-        _usual("jitter"),
-        ge=0,
-        le=64,
-        description="Largest random shift before a gradient, in dream pixels.",
+    jitter: int = _how(
+        _usual("jitter"), "Largest random shift before a gradient, in dream pixels.", ge=0, le=64
     )
-    octaves: int = Field(
+    octaves: int = _how(
         min(_usual("octaves"), MOST_OCTAVES),
+        "Scales of the image pyramid.",
         ge=1,
         le=MOST_OCTAVES,
-        description="Scales of the image pyramid.",
     )
 
 
 class LiveSettings(Model):
     """Where a live show takes its pictures from, and where it shows them."""
 
-    source: str = Field(
+    preset: str = _show(
+        "dogs",
+        "Look to begin with: a name, a .toml file or surprise.",
+        file=FILE_OR_NAME,
+        looks=True,
+    )
+    source: str = _input(
         "0",
-        description="Number or device of a camera, address of a stream, file, or test (a picture "
-        "that moves).",
-        json_schema_extra={"metavar": "SOURCE"},
+        "Number or device of a camera, address of a stream, file, or test (a picture that moves).",
+        metavar="SOURCE",
+        file=r"(?s)(?!test$|\d+$|\w+://).+",
     )
-    loop: bool = Field(False, description="Play a file again and again.")
-    capture_size: Size = Field(
+    loop: bool = _input(False, "Play a file again and again.")
+    capture_size: Size = _input(
+        None, "Size to ask the camera for, in pixels.", metavar="WIDTHxHEIGHT"
+    )
+    capture_fps: float | None = _input(
+        None, "Frames per second to ask the camera for.", gt=0, le=240
+    )
+    rotate: Turn = _input("0", "Degrees to turn the picture clockwise.")
+    crop: Crop = _input(
         None,
-        description="Size to ask the camera for, in pixels.",
-        json_schema_extra={"metavar": "WIDTHxHEIGHT"},
+        "Part of the camera's picture to take, in pixels; the middle without +X+Y.",
+        metavar="WIDTHxHEIGHT[+X+Y]",
     )
-    capture_fps: float | None = Field(
-        None, gt=0, le=240, description="Frames per second to ask the camera for."
-    )
-    rotate: Turn = Field("0", description="Degrees to turn the picture clockwise.")
-    crop: Crop = Field(
+    size: Size = _output(
         None,
-        description="Part of the camera's picture to take, in pixels; the middle without +X+Y.",
-        json_schema_extra={"metavar": "WIDTHxHEIGHT[+X+Y]"},
+        "Size of what is shown, in pixels, stretched to fit; the source's, 1280 at the most, if "
+        "not given.",
+        metavar="WIDTHxHEIGHT",
     )
-    size: Size = Field(
-        None,
-        description="Size of what is shown, in pixels, stretched to fit; the source's, 1280 at the "
-        "most, if not given.",
-        json_schema_extra={"metavar": "WIDTHxHEIGHT"},
-    )
-    presets: Names = Field(
+    presets: Names = _show(
         ("dogs", "eyes", "stripes", "blossoms", "lanterns", "marbles", "pebbles", "amber", "wild"),
-        description="Looks to have at hand: keys 1 to 9, buttons of the web page.",
-        json_schema_extra={"metavar": "NAME,NAME,..."},
+        "Looks to have at hand: keys 1 to 9, buttons of the web page.",
+        metavar="NAME,NAME,...",
+        file=FILE_OR_NAME,
+        looks=True,
     )
-    cycle: Names = Field(
+    cycle: Names = _show(
         (),
-        description="Looks that follow each other by themselves.",
-        json_schema_extra={"metavar": "NAME,NAME,..."},
+        "Looks that follow each other by themselves.",
+        metavar="NAME,NAME,...",
+        file=FILE_OR_NAME,
+        looks=True,
     )
-    every: float = Field(90.0, ge=1, le=86400, description="Seconds that each of them stays.")
-    window: bool = Field(False, description="Show a window.")
-    fullscreen: bool = Field(False, description="Let the window fill the screen.")
-    screen: int = Field(0, ge=0, le=15, description="Number of the screen for the window.")
-    web: Address = Field(
+    every: float = _show(90.0, "Seconds that each of them stays.", ge=1, le=86400)
+    window: bool = _output(False, "Show a window.")
+    fullscreen: bool = _output(False, "Let the window fill the screen.")
+    screen: int = _output(0, "Number of the screen for the window.", ge=0, le=15)
+    web: Address = _control(
         None,
-        description="Address of the web page; on any other than this machine's own it needs a "
-        "token.",
-        json_schema_extra={"metavar": "HOST:PORT"},
+        "Address of the web page; on any other than this machine's own it needs a token.",
+        metavar="HOST:PORT",
+        switch=True,
     )
-    token: str | None = Field(
+    token: str | None = _control(
         None,
+        "What opens the web page from elsewhere; made and shown if not given.",
         min_length=8,
-        description="What opens the web page from elsewhere; made and shown if not given.",
-        json_schema_extra={"metavar": "TEXT"},
+        metavar="TEXT",
     )
-    osc: Port | None = Field(None, description="UDP port that listens to OSC messages.")
-    osc_host: str = Field("127.0.0.1", description="Address that OSC messages come to.")
-    virtual_camera: bool = Field(False, description="Show as a camera that other programs take.")
-    record: FileName | None = Field(
-        None,
-        description="Film to record from the start on, .mkv.",
-        json_schema_extra={"metavar": "FILE"},
+    osc: Port | None = _control(None, "UDP port that listens to OSC messages.")
+    osc_host: str = _control("127.0.0.1", "Address that OSC messages come to.")
+    virtual_camera: bool = _output(False, "Show as a camera that other programs take.")
+    record: FileName | None = _output(
+        None, "Film to record from the start on, .mkv.", metavar="FILE"
     )
-    record_minutes: float = Field(
-        30.0, gt=0, le=1440, description="Minutes after which a new file begins."
-    )
-    recordings: FileName = Field(
+    record_minutes: float = _output(30.0, "Minutes after which a new file begins.", gt=0, le=1440)
+    recordings: FileName = _output(
         Path("recordings"),
-        description="Folder of snapshots, and of films recorded by key or button.",
-        json_schema_extra={"metavar": "FOLDER"},
+        "Folder of snapshots, and of films recorded by key or button.",
+        metavar="FOLDER",
     )
-    duration: float | None = Field(
-        None, gt=0, description="Seconds after which the show ends by itself."
-    )
+    duration: float | None = _show(None, "Seconds after which the show ends by itself.", gt=0)

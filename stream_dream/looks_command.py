@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stream_dream.errors import SettingsError
-from stream_dream.options import Debug, Overwrite, Quiet, complain, file_name
+from stream_dream.options import (
+    Debug,
+    Overwrite,
+    Quiet,
+    complain,
+    counted,
+    file_argument,
+    look_names,
+)
 from stream_dream.presets import Preset, load_preset, preset_files, presets
-from stream_dream.quiet import DEBUG_VARIABLE
-from stream_dream.settings import DreamSettings, named_files, validated
+from stream_dream.settings import DreamSettings, named_files, part
 
 _DREAM_SIZE = 640
 
 
 def looks(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="INPUT", parser=file_name, help="A picture, or a clip: its sharpest frame."
-        ),
-    ],
-    target: Annotated[
-        Path,
-        typer.Argument(
-            metavar="SHEET", parser=file_name, help=".png, .jpg, .webp or .tif: the sheet."
-        ),
-    ],
+    source: Annotated[Path, file_argument("INPUT", "A picture, or a clip: its sharpest frame.")],
+    target: Annotated[Path, file_argument("SHEET", ".png, .jpg, .webp or .tif: the sheet.")],
     only: Annotated[
         str | None,
-        typer.Option(metavar="NAME,NAME,...", help="Only these looks, in this order."),
+        typer.Option(
+            metavar="NAME,NAME,...",
+            help="Only these looks, in this order.",
+            autocompletion=look_names,
+        ),
     ] = None,
     dream_size: Annotated[
         str,
@@ -45,16 +45,13 @@ def looks(
     ] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
-    debug: Debug = False,
+    _: Debug = False,
 ) -> None:
     """Dream your own picture in every look, on one sheet with their names.
 
     Looks whose network would have to be downloaded first are left out.
     """
-    if debug:
-        os.environ[DEBUG_VARIABLE] = "1"
-    given = {"dream_size": dream_size} | ({} if seed is None else {"seed": seed})
-    settings = validated(DreamSettings, given)
+    settings = part(DreamSettings, {"dream_size": dream_size, "seed": seed})
     wanted = presets() if only is None else _named(only)
 
     # OpenCV is imported here and not earlier: --help answers at once.
@@ -85,10 +82,9 @@ def looks(
             on_step=shown.advanced,
         )
     if not quiet:
-        noun = "look" if done.looks == 1 else "looks"
         width, height = done.size
         typer.echo(
-            f"{done.target}: {done.looks} {noun} of {subject.name} ({subject.text}), "
+            f"{done.target}: {counted(done.looks, 'look')} of {subject.name} ({subject.text}), "
             f"{width}x{height}, in {done.seconds:.1f} s"
         )
 

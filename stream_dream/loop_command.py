@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,16 +9,16 @@ import typer
 
 from stream_dream.errors import SettingsError
 from stream_dream.options import (
-    PRESET_HELP,
+    PRESET_OPTION,
     Debug,
     Overwrite,
     Quiet,
-    chosen,
-    file_name,
+    dreamed,
+    file_argument,
     with_options,
 )
 from stream_dream.presets import DEFAULT_PRESET, preset_files
-from stream_dream.settings import DreamSettings, LoopSettings
+from stream_dream.settings import DreamSettings, LoopSettings, part
 
 if TYPE_CHECKING:
     from stream_dream.loop import LoopSummary
@@ -27,29 +26,20 @@ if TYPE_CHECKING:
 
 @with_options(DreamSettings, LoopSettings)
 def loop(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="INPUT",
-            parser=file_name,
-            help="A picture, or a clip: video or animated GIF.",
-        ),
-    ],
+    source: Annotated[Path, file_argument("INPUT", "A picture, or a clip: video or animated GIF.")],
     target: Annotated[
         Path,
-        typer.Argument(
-            metavar="OUTPUT",
-            parser=file_name,
-            help=".gif, .webp, .apng, .mp4, .webm, .mov, .mkv or a pattern like %05d.png.",
+        file_argument(
+            "OUTPUT", ".gif, .webp, .apng, .mp4, .webm, .mov, .mkv or a pattern like %05d.png."
         ),
     ],
-    preset: Annotated[str | None, typer.Option(help=PRESET_HELP)] = None,
+    preset: Annotated[str | None, PRESET_OPTION] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a report on each frame as a line of JSON.")
     ] = False,
-    debug: Debug = False,
+    _: Debug = False,
     **knobs: Any,
 ) -> None:
     """Make a seamless loop of a picture or a clip.
@@ -59,21 +49,18 @@ def loop(
     have no sound. Options left out take their value from the preset; the defaults named below are
     those of the preset dogs.
     """
-    choose = partial(
-        chosen, knobs=knobs, model=LoopSettings, debug=debug, quiet=quiet, as_json=as_json
-    )
-    dream, settings = choose(preset or DEFAULT_PRESET)
+    settings = part(LoopSettings, knobs)
     if preset is not None and settings.presets:
         raise SettingsError("--preset is one look, --presets are several: give one of the two")
-    dreams = [choose(name)[0] for name in settings.presets]
+    names = settings.presets or (preset or DEFAULT_PRESET,)
+    dreams = [dreamed(name, knobs, quiet=quiet, as_json=as_json) for name in names]
 
     from stream_dream.loop import check_loop, make_loop
     from stream_dream.progress import display, fetch_weights
     from stream_dream.stations import way_around
 
-    stations = way_around(dreams or [dream], settings, given=knobs)
-    looks = preset_files(preset or DEFAULT_PRESET, *settings.presets)
-    check_loop([source, *looks], target, stations, settings, overwrite=overwrite)
+    stations = way_around(dreams, settings, given=knobs)
+    check_loop([source, *preset_files(*names)], target, stations, settings, overwrite=overwrite)
     for station in stations:
         fetch_weights(station, quiet=quiet)
     with display(quiet=quiet, as_json=as_json) as shown:

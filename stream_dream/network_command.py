@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stream_dream.errors import SettingsError
-from stream_dream.options import Overwrite, file_name, print_table
+from stream_dream.options import Overwrite, file_option, print_table
 from stream_dream.quiet import hushed
-from stream_dream.settings import DreamSettings, named_files, validated
+from stream_dream.settings import DreamSettings, named_files, part
 from stream_dream.standard_streams import is_abandoned
 
 if TYPE_CHECKING:
@@ -32,16 +32,8 @@ def networks(
         str | None,
         typer.Option(metavar="LAYER", help="Draw what the layer's strongest channels dream."),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", parser=file_name, help="Where to draw it: .png, .jpg, .webp, .tif."
-        ),
-    ] = None,
-    weights: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", parser=file_name, help="The network's weights for --show."),
-    ] = None,
+    out: Annotated[Path | None, file_option("Where to draw it: .png, .jpg, .webp, .tif.")] = None,
+    weights: Annotated[Path | None, file_option("The network's weights for --show.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """List the networks, or the layers of one."""
@@ -95,7 +87,7 @@ def _draw_sheet(
     if ":" in layer or "=" in layer:
         raise SettingsError(f"--show takes the name of a layer alone, it got {layer!r}")
     target = out or Path(f"{Path(name).stem}-{layer}.png")
-    dream = validated(DreamSettings, {"network": name, "weights": weights, "layer": [layer]})
+    dream = part(DreamSettings, {"network": name, "weights": weights, "layer": [layer]})
     check_picture_target(target, overwrite=overwrite, inputs=named_files(dream).values())
     fetch_weights(dream, quiet=False)
     with hushed():

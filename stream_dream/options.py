@@ -11,44 +11,96 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from rich.console import Console
 from rich.table import Table
+from typer.core import TyperCommand
 
 from stream_dream.errors import SettingsError
 from stream_dream.live_settings import LOOPBACK_WEB
 from stream_dream.presets import Preset as Look
-from stream_dream.presets import load_preset, look_text
+from stream_dream.presets import load_preset, look_text, preset_names
 from stream_dream.presets.surprise import NETWORK, SURPRISE, surprise
 from stream_dream.quiet import DEBUG_VARIABLE
-from stream_dream.setting_values import parse_path
-from stream_dream.settings import DreamSettings, for_stills, limits, merged, typed_name, validated
+from stream_dream.setting_values import Heading, choices, fact, is_list, kinds, parse_path
+from stream_dream.settings import (
+    DreamSettings,
+    for_stills,
+    limits,
+    merged,
+    own,
+    typed_name,
+    validated,
+)
+
+_OPTIONAL_VALUES = {"--web": LOOPBACK_WEB}
+_LEAST_WIDTH = 60  # of a table: in less, words become columns of letters
+_RANDOM_SEEDS = 1_000_000  # short enough to be written down
+_MOST_IN_ONE_LIST = 20  # options in --help
+
+
+class Command(TyperCommand):
+    """A command whose ``--help`` lists its options under headings, where there are many."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments, then the options in the order of the headings."""
+        params = self.get_params(ctx)
+        if len(params) <= _MOST_IN_ONE_LIST:
+            super().format_options(ctx, formatter)
+            return
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], **{h: [] for h in Heading}}
+        for param in params:
+            record = param.get_help_record(ctx)
+            if record is not None:
+                usual = "Arguments" if param.param_type_name == "argument" else Heading.GENERAL
+                sections[getattr(param, "rich_help_panel", None) or usual].append(record)
+        for heading, records in sections.items():
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
+
+
+def look_names(incomplete: str) -> list[str]:
+    """Return what a look, or the last one of a list, may be called, for the shell to complete."""
+    before, comma, _ = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in (*preset_names(), SURPRISE)]
+
+
+def _obey(debug: bool) -> None:
+    if debug:
+        os.environ[DEBUG_VARIABLE] = "1"
+
 
 PRESET_HELP = (
     "A look: a name (see: stream-dream presets), a .toml file, whose own files are looked up from "
     "its folder, or surprise: a new one that --seed decides on."
 )
-Preset = Annotated[str, typer.Option(help=PRESET_HELP)]
+PRESET_OPTION = typer.Option(
+    help=PRESET_HELP, autocompletion=look_names, rich_help_panel=Heading.WHAT
+)
+Preset = Annotated[str, PRESET_OPTION]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings and errors.")]
 Debug = Annotated[
-    bool, typer.Option("--debug", help="Show tracebacks and the libraries' messages.")
+    bool,
+    typer.Option(
+        "--debug",
+        help="Show tracebacks and the libraries' messages.",
+        callback=_obey,
+        is_eager=True,
+    ),
 ]
-_M = TypeVar("_M", bound=BaseModel)
-_OPTIONAL_VALUES = {"--web": LOOPBACK_WEB}
-_LEAST_WIDTH = 60  # of a table: in less, words become columns of letters
-_RANDOM_SEEDS = 1_000_000  # short enough to be written down
 
 
 def bounds(field: FieldInfo) -> str:
     """Return the range or the choices of a setting as text; "" where it has none."""
-    kind = _kind(field)
-    if get_origin(kind) is Literal:
-        return " | ".join(get_args(kind))
+    words = choices(field)
+    if len(kinds(field)) == 1 and words:
+        return " | ".join(words)
     found = limits(field)
     low, high = found.get("ge", found.get("gt")), found.get("le")
     if low is None:
@@ -90,25 +142,19 @@ def with_options(*models: type[BaseModel]) -> Callable[[Callable[..., None]], Ca
     return decorate
 
 
-def chosen(
+def dreamed(
     preset: str,
-    knobs: Mapping[str, Any],
-    model: type[_M],
+    given: Mapping[str, Any],
     *,
-    debug: bool,
     quiet: bool = False,
     as_json: bool = False,
     stills: bool = False,
-) -> tuple[DreamSettings, _M]:
-    """Return the settings that a command line asks for, and obey ``--debug`` from here on.
-
-    A surprise is printed as a preset file.
+) -> DreamSettings:
+    """Return a look with what was given of the dream's settings. A surprise is printed.
 
     Args:
         preset: Name or file of the look that the options change.
-        knobs: What ``with_options`` hands over.
-        model: The settings that are not the dream's.
-        debug: True to show tracebacks and the libraries' messages.
+        given: What ``with_options`` hands over; other settings are ignored.
         quiet: True to print no surprise.
         as_json: True if standard output is for JSON: a surprise goes to standard error.
         stills: True to return the settings of stills.
@@ -116,19 +162,25 @@ def chosen(
     Raises:
         SettingsError: There is no such preset, or an option cannot be used.
     """
-    if debug:
-        os.environ[DEBUG_VARIABLE] = "1"
-    given = {name: value for name, value in knobs.items() if value is not None}
-    dreamed = {name: value for name, value in given.items() if name in DreamSettings.model_fields}
-    others = validated(model, {k: v for k, v in given.items() if k not in dreamed})
-    look = found_look(preset, dreamed)
-    dream = merged(look.dream, dreamed)
+    changes = own(DreamSettings, given)
+    look = _found_look(preset, changes)
+    dream = merged(look.dream, changes)
     if preset == SURPRISE and not quiet:
-        show_look(replace(look, dream=dream), as_json=as_json)
-    return for_stills(look.dream, dreamed) if stills else dream, others
+        _show_look(replace(look, dream=dream), as_json=as_json)
+    return for_stills(look.dream, changes) if stills else dream
 
 
-def found_look(preset: str, given: Mapping[str, Any]) -> Look:
+def _show_look(look: Look, *, as_json: bool) -> None:
+    """Print a look as a preset file, where it does not get into the way of JSON."""
+    try:
+        typer.echo(look_text(look), nl=False, err=as_json)
+    except (
+        SettingsError
+    ) as error:  # the name of a file that is not UTF-8: dreaming it is no problem
+        complain(f"warning: the look cannot be printed: {error}")
+
+
+def _found_look(preset: str, given: Mapping[str, Any]) -> Look:
     """Return a preset or, as a surprise, a new look; a seed that nobody gave is chosen and said.
 
     Args:
@@ -147,11 +199,6 @@ def found_look(preset: str, given: Mapping[str, Any]) -> Look:
     seed = random.SystemRandom().randrange(_RANDOM_SEEDS)
     complain(f"--preset {SURPRISE} --seed {seed} is this look again")
     return surprise(seed)
-
-
-def show_look(look: Look, *, as_json: bool) -> None:
-    """Print a look as a preset file, where it does not get into the way of JSON."""
-    typer.echo(look_text(look), nl=False, err=as_json)
 
 
 def with_optional_values(arguments: Sequence[str]) -> list[str]:
@@ -187,8 +234,22 @@ def complain(message: str) -> None:
     typer.echo(f"stream-dream: {message}", err=True)
 
 
-def file_name(text: str) -> Path:
-    """Read the name of a file or folder from the command line."""
+def counted(count: int, noun: str) -> str:
+    """Return a number of things in words."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def file_argument(metavar: str, meaning: str) -> Any:
+    """Return an argument that is the name of a file or folder."""
+    return typer.Argument(metavar=metavar, parser=_file_name, help=meaning)
+
+
+def file_option(meaning: str, heading: Heading = Heading.GENERAL) -> Any:
+    """Return an option whose value is the name of a file."""
+    return typer.Option(metavar="FILE", parser=_file_name, help=meaning, rich_help_panel=heading)
+
+
+def _file_name(text: str) -> Path:
     try:
         return parse_path(text)
     except ValueError as error:
@@ -202,36 +263,30 @@ def flag(model: type[BaseModel], name: str) -> str:
 
 def _parameter(model: type[BaseModel], name: str, field: FieldInfo) -> inspect.Parameter:
     option_name = flag(model, name)
-    kind = _kind(field)
+    kind = kinds(field)[0]
     annotation: Any = str | None
     if kind is bool:
         option_name += f"/--no-{option_name.removeprefix('--')}"
         annotation = bool | None
-    elif isinstance(field.default, tuple) and Ellipsis in get_args(kind):
+    elif is_list(kind):
         annotation = list[str] | None
     notes = "; ".join(
         text for text in (bounds(field), f"default: {default_text(field.default)}") if text
     )
+    by_type = {int: "INTEGER", float: "NUMBER", bool: None}
     option = typer.Option(
         option_name,
         help=f"{field.description} [{notes}]",
         show_default=False,
-        metavar=_metavar(field),
+        metavar=fact(field, "metavar") or by_type.get(kind, "NAME"),
+        autocompletion=_completion(field),
+        rich_help_panel=fact(field, "heading"),
     )
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[annotation, option]
     )
 
 
-def _kind(field: FieldInfo) -> Any:
-    """Return the type of a setting, without ``| None``."""
-    members = [member for member in get_args(field.annotation) if member is not type(None)]
-    optional = type(None) in get_args(field.annotation)
-    return members[0] if optional else field.annotation
-
-
-def _metavar(field: FieldInfo) -> str | None:
-    extra = field.json_schema_extra
-    if isinstance(extra, dict) and "metavar" in extra:
-        return str(extra["metavar"])
-    return {int: "INTEGER", float: "NUMBER", bool: None}.get(_kind(field), "NAME")
+def _completion(field: FieldInfo) -> Callable[..., list[str]] | None:
+    words = choices(field)
+    return look_names if fact(field, "looks") else (lambda: words) if words else None

@@ -14,32 +14,29 @@ from stream_dream.options import (
     Overwrite,
     Preset,
     Quiet,
-    chosen,
     complain,
-    file_name,
+    dreamed,
+    file_argument,
+    file_option,
     print_table,
     with_options,
 )
 from stream_dream.presets import DEFAULT_PRESET, preset_files
-from stream_dream.settings import DreamSettings, named_files
+from stream_dream.setting_values import Heading
+from stream_dream.settings import DreamSettings, named_files, part
 
 
 @with_options(DreamSettings, PlanSettings)
 def plan(
-    source: Annotated[
-        Path, typer.Argument(metavar="INPUT", parser=file_name, help="A video file.")
-    ],
+    source: Annotated[Path, file_argument("INPUT", "A video file.")],
     preset: Preset = DEFAULT_PRESET,
     contact_sheet: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", parser=file_name, help="Picture that gets a frame of every shot."
-        ),
+        Path | None, file_option("Picture that gets a frame of every shot.", Heading.OUTPUT)
     ] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
-    debug: Debug = False,
+    _: Debug = False,
     **knobs: Any,
 ) -> None:
     """Show the shots and chunks of a film, and how long it would take, without rendering it.
@@ -48,7 +45,8 @@ def plan(
     out. Options left out take their value from the preset; the defaults named below are those of
     the preset dogs.
     """
-    dream, settings = chosen(preset, knobs, PlanSettings, debug=debug, quiet=quiet, as_json=as_json)
+    settings = part(PlanSettings, knobs)
+    dream = dreamed(preset, knobs, quiet=quiet, as_json=as_json)
 
     from stream_dream.film.preview import preview
     from stream_dream.film_progress import film_display

@@ -16,13 +16,16 @@ from stream_dream.options import (
     Overwrite,
     Preset,
     Quiet,
-    chosen,
     complain,
-    file_name,
+    counted,
+    dreamed,
+    file_argument,
+    file_option,
     with_options,
 )
 from stream_dream.presets import DEFAULT_PRESET, preset_files
-from stream_dream.settings import DreamSettings, OutputSettings, named_files, validated
+from stream_dream.setting_values import Heading
+from stream_dream.settings import DreamSettings, OutputSettings, named_files, part
 
 if TYPE_CHECKING:
     from stream_dream.film.watcher import FilmSummary
@@ -32,29 +35,27 @@ if TYPE_CHECKING:
 
 @with_options(DreamSettings, OutputSettings, FilmSettings)
 def render(
-    source: Annotated[
-        Path,
-        typer.Argument(metavar="INPUT", parser=file_name, help="A video file or animated GIF."),
-    ],
+    source: Annotated[Path, file_argument("INPUT", "A video file or animated GIF.")],
     target: Annotated[
         Path,
-        typer.Argument(
-            metavar="OUTPUT",
-            parser=file_name,
-            help=".mp4, .mov, .mkv, .webm, .gif, .webp, .apng or a pattern like %05d.png.",
+        file_argument(
+            "OUTPUT", ".mp4, .mov, .mkv, .webm, .gif, .webp, .apng or a pattern like %05d.png."
         ),
     ],
     preset: Preset = DEFAULT_PRESET,
     overwrite: Overwrite = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a render that was not finished.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with a render that was not finished.",
+            rich_help_panel=Heading.FILM,
+        ),
     ] = False,
     report: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            parser=file_name,
-            help="Write what was done, with a checksum of every frame, as JSON.",
+        file_option(
+            "Write what was done, with a checksum of every frame, as JSON.", Heading.OUTPUT
         ),
     ] = None,
     quiet: Quiet = False,
@@ -65,7 +66,7 @@ def render(
             help="Print a report on each frame, or each chunk of a long film, as a line of JSON.",
         ),
     ] = False,
-    debug: Debug = False,
+    _: Debug = False,
     **knobs: Any,
 ) -> None:
     """Dream a video file.
@@ -74,9 +75,8 @@ def render(
     whatever happens, --resume goes on from there. Options left out take their value from the
     preset; the defaults named below are those of the preset dogs.
     """
-    given = {name: knobs.pop(name) for name in FilmSettings.model_fields}
-    dream, output = chosen(preset, knobs, OutputSettings, debug=debug, quiet=quiet, as_json=as_json)
-    film = validated(FilmSettings, {name: v for name, v in given.items() if v is not None})
+    output, film = part(OutputSettings, knobs), part(FilmSettings, knobs)
+    dream = dreamed(preset, knobs, quiet=quiet, as_json=as_json)
     wanted = _Wanted(source, target, dream, output, overwrite, report, quiet, as_json)
 
     # OpenCV and TensorFlow are imported here and not earlier: --help answers at once.
@@ -202,24 +202,20 @@ def _conclude(wanted: _Wanted, warning: str | None, line: str) -> None:
 def _line(summary: RenderSummary) -> str:
     where = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in summary.stages.items())
     return (
-        f"{summary.target}: {_counted(summary.frames, 'frame')} in {summary.seconds:.1f} s, "
+        f"{summary.target}: {counted(summary.frames, 'frame')} in {summary.seconds:.1f} s, "
         f"{summary.fps:.1f} fps once begun (side by side: {where})"
     )
 
 
 def _film_line(summary: FilmSummary) -> str:
     plan = summary.plan
-    what = f"{_counted(plan.frames, 'frame')} of {_counted(plan.shots, 'shot')}"
+    what = f"{counted(plan.frames, 'frame')} of {counted(plan.shots, 'shot')}"
     if not summary.stages:
         return f"{summary.target}: {what}, finished by an earlier run"
     where = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in summary.stages.items())
     rate = f", {summary.fps:.1f} fps once begun" if summary.fps else ""
-    again = f", {_counted(summary.retries, 'chunk')} again" if summary.retries else ""
+    again = f", {counted(summary.retries, 'chunk')} again" if summary.retries else ""
     return (
         f"{summary.target}: {what} in {summary.seconds:.1f} s{rate}{again} "
         f"(one after the other: {where})"
     )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

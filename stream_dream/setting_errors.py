@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from datetime import date, time
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from stream_dream.setting_values import is_list, members
+from stream_dream.setting_values import choices, fact, is_list, kinds
 
 _REASONS = {
     "greater_than_equal": "give at least {ge}",
@@ -42,7 +42,7 @@ def what_is_wrong(error: ErrorDetails, value: object, field: FieldInfo) -> str:
     kind = error["type"]
     if kind == "value_error":
         reason = error["msg"].removeprefix("Value error, ")
-    elif kind in _REASONS and not (kind == "literal_error" and len(members(field.annotation)) > 2):
+    elif kind in _REASONS and not (kind == "literal_error" and len(kinds(field)) > 1):
         reason = _REASONS[kind].format_map(found)
     else:
         reason = f"give {_expected(field, whole=whole)}"
@@ -51,18 +51,17 @@ def what_is_wrong(error: ErrorDetails, value: object, field: FieldInfo) -> str:
 
 def _expected(field: FieldInfo, *, whole: bool) -> str:
     """Say what a setting takes; not ``whole`` for one item of a list."""
-    kinds = [kind for kind in members(field.annotation) if kind is not type(None)]
-    extra = field.json_schema_extra
-    form = str(extra.get("metavar", "")) if isinstance(extra, dict) else ""
-    if any(is_list(kind) for kind in kinds):
+    found = kinds(field)
+    form = fact(field, "metavar") or ""
+    if any(map(is_list, found)):
         return f"{'a list of texts' if whole else 'text'} in quotes, such as {form}"
-    if bool in kinds:
+    if bool in found:
         return "true or false"
-    if Path in kinds:
+    if Path in found:
         return f"the name of a {form.lower()} in quotes"
-    words = [repr(word) for kind in kinds for word in get_args(kind) if get_origin(kind) is Literal]
-    if any(kind in _NUMBERS for kind in kinds):
-        words.insert(0, "a whole number" if int in kinds else "a number")
+    words = [repr(word) for word in choices(field)]
+    if any(kind in _NUMBERS for kind in found):
+        words.insert(0, "a whole number" if int in found else "a number")
     if words:
         return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
     return f"{form} in quotes" if form else "text in quotes"

@@ -1,12 +1,15 @@
-"""What the value of a setting may be, and how it is read from text."""
+"""What is known of a setting, what its value may be, and how it is read from text."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from enum import StrEnum
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
@@ -23,15 +26,81 @@ Dither = Literal["bayer", "sierra", "none"]
 _LAYER = re.compile(r"(?P<name>[^:=]+)(:(?P<channels>\d{1,9}(,\d{1,9})*))?(=(?P<weight>[^=]+))?")
 
 
-class _AddedLater:
-    """Marks a setting of what is added to a film when its frames are all made."""
+FILE_OR_NAME = r"(?s).*\.(keras|h5|hdf5|toml)"
+"""Matches texts that name a file, and not a network or look that ships with the package."""
 
 
-ADDED_LATER = _AddedLater()
-"""Marks, as metadata of a field, a setting that frames do not depend on.
+class Heading(StrEnum):
+    """What the settings are listed under, in this order."""
 
-A render that was begun may be continued with another value; what is not marked may not change.
-"""
+    WHAT = "What to dream"
+    HOW = "How to dream"
+    COLOURS = "Colours and strength"
+    FRAMES = "From frame to frame"
+    INPUT = "Input"
+    LOOP = "The loop"
+    SHOW = "The show"
+    OUTPUT = "Output"
+    MASK = "Mask"
+    FILM = "A long film"
+    CONTROL = "Remote control"
+    GENERAL = "General"
+
+
+def setting(
+    heading: Heading,
+    default: Any,
+    description: str,
+    *,
+    metavar: str | None = None,
+    file: str | None = None,
+    looks: bool = False,
+    switch: bool = False,
+    of_every_look: bool = False,
+    added_later: bool = False,
+    **rest: Any,
+) -> Any:
+    """Define a field of a settings model, with all that commands and files have to know of it.
+
+    Args:
+        heading: What it is listed under.
+        default: Its default.
+        description: What it means, as a sentence.
+        metavar: What stands for its value in ``--help``, where the type is not enough.
+        file: Pattern of the texts that name a file, where not all values do.
+        looks: True if its value is the name of a look, or several.
+        switch: True if it may be true or false although its type is another.
+        of_every_look: True if the value given for a show holds for all its looks.
+        added_later: True if the frames of a film do not depend on it: a render that was begun may
+            be continued with another value.
+        rest: What pydantic has to know: limits, an alias.
+    """
+    facts: dict[str, Any] = {
+        "heading": heading,
+        "metavar": metavar,
+        "file": file,
+        "looks": looks,
+        "switch": switch,
+        "of_every_look": of_every_look,
+        "added_later": added_later,
+    }
+    return Field(default, description=description, json_schema_extra=facts, **rest)
+
+
+def under(heading: Heading) -> Callable[..., Any]:
+    """Return ``setting`` for the fields under one heading."""
+    return partial(setting, heading)
+
+
+def fact(field: FieldInfo, name: str) -> Any:
+    """Return what a field's definition says, by the names of ``setting``'s arguments."""
+    extra = field.json_schema_extra
+    return extra.get(name) if isinstance(extra, dict) else None
+
+
+def fields_with(model: type[BaseModel], name: str) -> set[str]:
+    """Return the names of the fields for which a fact is true."""
+    return {key for key, field in model.model_fields.items() if fact(field, name)}
 
 
 class Model(BaseModel):
@@ -254,34 +323,45 @@ def is_list(kind: Any) -> bool:
     return get_origin(kind) is tuple and Ellipsis in get_args(kind)
 
 
+def kinds(field: FieldInfo) -> list[Any]:
+    """Return what a setting may be, one by one, but for None."""
+    return [kind for kind in members(field.annotation) if kind is not type(None)]
+
+
+def choices(field: FieldInfo) -> list[str]:
+    """Return the words that a setting may be."""
+    return [word for kind in kinds(field) if get_origin(kind) is Literal for word in get_args(kind)]
+
+
+def names_file(field: FieldInfo, value: object) -> bool:
+    """Return whether a value, as it was given or as it was read, names a file."""
+    if Path in kinds(field):
+        return isinstance(value, str | Path) and bool(str(value))
+    pattern = fact(field, "file")
+    return bool(pattern and isinstance(value, str) and re.fullmatch(pattern, value))
+
+
 def plainly_meant(value: object, field: FieldInfo) -> object:
     """Return what a value of another type plainly means: ``0`` for ``"0"``, one item for a list.
 
     Raises:
         ValueError: It is true or false where a setting is no switch: they are not 1 and 0.
     """
-    kinds = members(field.annotation)
-    if isinstance(value, bool) and (bool in kinds or SWITCH in field.metadata):
+    found = kinds(field)
+    if isinstance(value, bool) and (bool in found or fact(field, "switch")):
         return value
     if _has_bool(value):
         raise PydanticCustomError("switch", "this is no switch")
-    listed = [kind for kind in kinds if is_list(kind)]
-    if listed and isinstance(value, str | int | dict | BaseModel):
+    if any(map(is_list, found)) and isinstance(value, str | int | dict | BaseModel):
         return [value]
-    textual = str in kinds or any(get_origin(kind) is Literal for kind in kinds)
-    return str(value) if isinstance(value, int) and textual and int not in kinds else value
+    textual = str in found or choices(field)
+    return str(value) if isinstance(value, int) and textual and int not in found else value
 
 
 def _has_bool(value: object) -> bool:
     inner = value if isinstance(value, list | tuple) else ()
     return isinstance(value, bool) or any(map(_has_bool, inner))
 
-
-class _Switch:
-    """Marks a setting that is no switch and may be true or false nevertheless."""
-
-
-SWITCH = _Switch()
 
 Group = Annotated[Layers, BeforeValidator(_parse_group)]
 Rate = Annotated[Fraction, Field(gt=0, le=240), BeforeValidator(_parse_fraction)]

@@ -1,4 +1,4 @@
-"""Define every knob, once: name, default, range, unit and help.
+"""Define every knob, once: name, default, range, unit, help and heading.
 
 Command-line flags, presets and the README's table are derived from these models.
 """
@@ -12,13 +12,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from stream_dream.errors import SettingsError
 from stream_dream.setting_errors import what_is_wrong
 from stream_dream.setting_values import (
-    ADDED_LATER,
+    FILE_OR_NAME,
     OFF,
     Bytes,
     CameraMotion,
@@ -28,6 +28,7 @@ from stream_dream.setting_values import (
     FileName,
     GradientNorm,
     Group,
+    Heading,
     Layers,
     Model,
     Names,
@@ -35,6 +36,9 @@ from stream_dream.setting_values import (
     Schedule,
     Seconds,
     Size,
+    fields_with,
+    names_file,
+    under,
 )
 
 MOST_ENLARGED = 2.0
@@ -43,255 +47,256 @@ MOST_ENLARGED = 2.0
 _STILL_SIZE = 1536
 _M = TypeVar("_M", bound=BaseModel)
 
+_what, _how = under(Heading.WHAT), under(Heading.HOW)
+_colours, _frames = under(Heading.COLOURS), under(Heading.FRAMES)
+_input, _output, _mask = under(Heading.INPUT), under(Heading.OUTPUT), under(Heading.MASK)
+_loop = under(Heading.LOOP)
+
 
 class DreamSettings(Model):
     """How to dream. The defaults are those of the preset ``dogs``."""
 
-    network: str = Field(
-        "efficientnet_lite0", description="Network that dreams: a name, or a .keras file."
+    network: str = _what(
+        "efficientnet_lite0",
+        "Network that dreams: a name, or a .keras file.",
+        file=FILE_OR_NAME,
+        of_every_look=True,
     )
-    weights: FileName | None = Field(
-        None, description="File with the network's weights.", json_schema_extra={"metavar": "FILE"}
+    weights: FileName | None = _what(
+        None, "File with the network's weights.", metavar="FILE", of_every_look=True
     )
-    layer: Layers = Field(
+    layer: Layers = _what(
         (),
-        description="Layer to dream, several times to mix; if none is given, the network's "
-        "favourite.",
-        json_schema_extra={"metavar": "NAME[:CHANNEL,...][=WEIGHT]"},
+        "Layer to dream, several times to mix; if none is given, the network's favourite.",
+        metavar="NAME[:CHANNEL,...][=WEIGHT]",
     )
-    classes: Classes = Field(
+    classes: Classes = _what(
         (),
+        "Class of things to dream instead, or beside the layers that are given.",
         alias="class",
-        description="Class of things to dream instead, or beside the layers that are given.",
-        json_schema_extra={"metavar": "NAME|NUMBER[=WEIGHT]"},
+        metavar="NAME|NUMBER[=WEIGHT]",
     )
-    guide: FileName | None = Field(
-        None,
-        description="Picture or clip whose features the layers grow.",
-        json_schema_extra={"metavar": "FILE"},
+    guide: FileName | None = _what(
+        None, "Picture or clip whose features the layers grow.", metavar="FILE"
     )
-    guide_layer: Layers = Field(
+    guide_layer: Layers = _what(
         (),
-        description="Layer that the guide takes over; all that are dreamed if none is given.",
-        json_schema_extra={"metavar": "NAME[=WEIGHT]"},
+        "Layer that the guide takes over; all that are dreamed if none is given.",
+        metavar="NAME[=WEIGHT]",
     )
-    octaves: int = Field(5, ge=1, le=12, description="Scales of the image pyramid.")
-    octave_scale: float = Field(
-        1.4, ge=1.05, le=4, description="Size ratio between neighbouring octaves."
+    octaves: int = _how(5, "Scales of the image pyramid.", ge=1, le=12)
+    octave_scale: float = _how(1.4, "Size ratio between neighbouring octaves.", ge=1.05, le=4)
+    steps: int = _how(1, "Ascent steps per octave and frame.", ge=1, le=200)
+    step_size: float = _how(
+        0.009, "Length of a step, as a share of the brightness range.", ge=0, le=0.2
     )
-    steps: int = Field(1, ge=1, le=200, description="Ascent steps per octave and frame.")
-    step_size: float = Field(
-        0.009, ge=0, le=0.2, description="Length of a step, as a share of the brightness range."
-    )
-    detail: float = Field(
+    detail: float = _how(
         0.7,
+        "Length of the finest octave's steps beside the coarsest's: less is softer and calmer, "
+        "more is crisper.",
         gt=0,
         le=2,
-        description="Length of the finest octave's steps beside the coarsest's: less is softer and "
-        "calmer, more is crisper.",
     )
-    jitter: int = Field(
-        40, ge=0, le=512, description="Largest random shift before a gradient, in dream pixels."
+    jitter: int = _how(40, "Largest random shift before a gradient, in dream pixels.", ge=0, le=512)
+    persistence: float = _frames(
+        0.98, "Share of the last dream that survives a frame.", ge=0, le=0.995
     )
-    persistence: float = Field(
-        0.98, ge=0, le=0.995, description="Share of the last dream that survives a frame."
-    )
-    schedule: Schedule = Field(
+    schedule: Schedule = _how(
         "together",
-        description="Octaves of a frame: side by side, one after the other, one a frame, or one "
-        "after the other on an enlarged picture whose lost detail is restored.",
+        "Octaves of a frame: side by side, one after the other, one a frame, or one after the "
+        "other on an enlarged picture whose lost detail is restored.",
+        of_every_look=True,
     )
-    gradient_norm: GradientNorm = Field(
-        "laplacian", description="What makes gradients comparable: frequency bands, or the whole."
+    gradient_norm: GradientNorm = _how(
+        "laplacian", "What makes gradients comparable: frequency bands, or the whole."
     )
-    whitening: float = Field(
+    whitening: float = _how(
         0.8,
+        "How far the frequency bands of the gradient (laplacian) are brought to the same strength: "
+        "0 leaves fine fur, 1 lifts large stains of colour.",
         ge=0,
         le=1,
-        description="How far the frequency bands of the gradient (laplacian) are brought to the "
-        "same strength: 0 leaves fine fur, 1 lifts large stains of colour.",
     )
-    evenness: float = Field(
+    evenness: float = _how(
         1.0,
+        "How far the dream, and the gradient (laplacian), are brought to the same strength all "
+        "over the picture: 0 leaves hot spots.",
         ge=0,
         le=1,
-        description="How far the dream, and the gradient (laplacian), are brought to the same "
-        "strength all over the picture: 0 leaves hot spots.",
     )
-    colours: float = Field(
+    colours: float = _colours(
         0.5,
+        "Colours that grow: 0 is the free gradient, 1 those of natural pictures, tinted as the "
+        "source.",
         ge=0,
         le=1,
-        description="Colours that grow: 0 is the free gradient, 1 those of natural pictures, "
-        "tinted as the source.",
     )
-    keep_colours: bool = Field(
-        False, description="Keep the source's own colours and dream in brightness alone."
+    keep_colours: bool = _colours(
+        False, "Keep the source's own colours and dream in brightness alone."
     )
-    limit: Annotated[float | None, OFF] = Field(
+    limit: Annotated[float | None, OFF] = _colours(
         0.4,
+        "Largest change of a colour, approached softly, as a share of the brightness range; "
+        "highlights and shadows take less. none lifts it.",
         gt=0,
         le=1,
-        description="Largest change of a colour, approached softly, as a share of the brightness "
-        "range; highlights and shadows take less. none lifts it.",
     )
-    momentum: float = Field(
+    momentum: float = _frames(
         0.87,
+        "Share of a film's rate of change that stays when a new gradient joins it: what flickers "
+        "averages out, what grows steadily stays.",
         ge=0,
         le=0.95,
-        description="Share of a film's rate of change that stays when a new gradient joins it: "
-        "what flickers averages out, what grows steadily stays.",
     )
-    catch_up: float = Field(
+    catch_up: float = _frames(
         1.5,
+        "How much longer a film's steps are where the picture is new; nothing after 20 frames.",
         ge=0,
         le=5,
-        description="How much longer a film's steps are where the picture is new; nothing after 20 "
-        "frames.",
     )
-    cadence: int = Field(
+    cadence: int = _frames(
         1,
+        "Frames of a film or loop from one gradient to the next; the dream flows between.",
         ge=1,
         le=8,
-        description="Frames of a film or loop from one gradient to the next; the dream flows "
-        "between.",
     )
-    warm_up: int = Field(
+    warm_up: int = _frames(
         14,
+        "How many times as many steps a shot's first frame and a still get, each 1.7 times as "
+        "long; 0 for as many as any frame.",
         ge=0,
         le=200,
-        description="How many times as many steps a shot's first frame and a still get, each 1.7 "
-        "times as long; 0 for as many as any frame.",
     )
-    tile: Annotated[int | None, OFF] = Field(
+    tile: Annotated[int | None, OFF] = _how(
         None,
+        "Side of the tiles that gradients are computed in, in pixels, to save memory; where it is "
+        "not given, 1024 for dreams above 2048.",
         ge=16,
         le=8192,
-        description="Side of the tiles that gradients are computed in, in pixels, to save memory; "
-        "where it is not given, 1024 for dreams above 2048.",
     )
-    max_loss: Annotated[float | None, OFF] = Field(
-        None, gt=0, description="Loss above which an octave is not dreamed further."
+    max_loss: Annotated[float | None, OFF] = _how(
+        None, "Loss above which an octave is not dreamed further.", gt=0
     )
-    dream_size: int = Field(
-        640, ge=16, le=8192, description="Longer side at which gradients are computed, in pixels."
+    dream_size: int = _how(
+        640,
+        "Longer side at which gradients are computed, in pixels.",
+        ge=16,
+        le=8192,
+        of_every_look=True,
     )
-    enlarge: float = Field(
+    enlarge: float = _how(
         MOST_ENLARGED,
+        "How many times their size small pictures are dreamed at, at the most: creatures need room "
+        "to grow.",
         ge=1,
         le=4,
-        description="How many times their size small pictures are dreamed at, at the most: "
-        "creatures need room to grow.",
     )
-    cuts: bool = Field(True, description="Start afresh at cuts.")
-    seed: int = Field(0, ge=0, lt=2**63, description="Start of the random numbers.")
+    cuts: bool = _frames(True, "Start afresh at cuts.", of_every_look=True)
+    seed: int = _how(0, "Start of the random numbers.", ge=0, lt=2**63, of_every_look=True)
 
 
-CRF = Field(18, ge=0, le=51, description="Quality of films and WebP: 0 is best.")
-STRENGTH = Field(1.0, ge=0, le=2, description="How much of the dream is shown.")
+CRF = _output(18, "Quality of films and WebP: 0 is best.", ge=0, le=51)
+STRENGTH = _colours(1.0, "How much of the dream is shown.", ge=0, le=2)
 
 
 class Excerpt(Model):
     """What to take of a file."""
 
-    start: Seconds = Field(
-        None, ge=0, description="Where to begin.", json_schema_extra={"metavar": "SECONDS|MM:SS"}
-    )
-    end: Seconds = Field(
-        None, gt=0, description="Where to stop.", json_schema_extra={"metavar": "SECONDS|MM:SS"}
-    )
-    background: Colour = Field(
+    start: Seconds = _input(None, "Where to begin.", ge=0, metavar="SECONDS|MM:SS")
+    end: Seconds = _input(None, "Where to stop.", gt=0, metavar="SECONDS|MM:SS")
+    background: Colour = _input(
         "black",
+        "What shows through where a film is transparent: a name, or #rrggbb.",
         validate_default=True,
-        description="What shows through where a film is transparent: a name, or #rrggbb.",
-        json_schema_extra={"metavar": "COLOUR"},
+        metavar="COLOUR",
     )
 
 
 class OutputSettings(Excerpt):
     """What to render of a file, and how to write it."""
 
-    size: Size = Field(
+    size: Size = _output(
         None,
-        description="Size of the output in pixels, stretched to fit; the source's if not given.",
-        json_schema_extra={"metavar": "WIDTHxHEIGHT"},
+        "Size of the output in pixels, stretched to fit; the source's if not given.",
+        metavar="WIDTHxHEIGHT",
     )
     crf: int = CRF
-    audio: Annotated[bool, ADDED_LATER] = Field(True, description="Keep the sound.")
+    audio: bool = _output(True, "Keep the sound.", added_later=True)
     strength: float = STRENGTH
-    compare: bool = Field(False, description="Show source and dream side by side.")
-    mask: FileName | None = Field(
+    compare: bool = _output(False, "Show source and dream side by side.")
+    mask: FileName | None = _mask(
         None,
-        description="Picture or clip that is white where the dream shows and black where the "
-        "source stays.",
-        json_schema_extra={"metavar": "FILE"},
+        "Picture or clip that is white where the dream shows and black where the source stays.",
+        metavar="FILE",
     )
-    mask_softness: float = Field(
+    mask_softness: float = _mask(
         16.0,
+        "Width of the edge in which the dream fades away towards the mask's black, in pixels of "
+        "the output.",
         ge=0,
         le=1000,
-        description="Width of the edge in which the dream fades away towards the mask's black, in "
-        "pixels of the output.",
     )
 
 
 class LoopSettings(Excerpt):
     """What a loop is made of, and how to write it."""
 
-    motion: CameraMotion = Field(
+    motion: CameraMotion = _loop(
         "breathe",
-        description="Of a picture: closer and back, along an ellipse, once around, closer without "
-        "end, or nothing but the dream.",
+        "Of a picture: closer and back, along an ellipse, once around, closer without end, or "
+        "nothing but the dream.",
     )
-    strength_of_motion: float = Field(
-        1.0, gt=0, le=5, description="How far the camera goes; whole turns for the motion turn."
+    strength_of_motion: float = _loop(
+        1.0, "How far the camera goes; whole turns for the motion turn.", gt=0, le=5
     )
-    reverse: bool = Field(False, description="Go the other way: zoom out, turn to the left.")
-    frames: int = Field(48, ge=2, le=3000, description="Frames of a picture's loop.")
-    fps: Rate = Field(
+    reverse: bool = _loop(False, "Go the other way: zoom out, turn to the left.")
+    frames: int = _loop(48, "Frames of a picture's loop.", ge=2, le=3000)
+    fps: Rate = _loop(
         Fraction(25),
-        description="Frames per second of a picture's loop; a clip keeps its own.",
-        json_schema_extra={"metavar": "NUMBER"},
+        "Frames per second of a picture's loop; a clip keeps its own.",
+        metavar="NUMBER",
     )
-    min_seconds: float = Field(
-        2.0, gt=0, le=600, description="Least length of the loop that is found in a clip."
+    min_seconds: float = _loop(
+        2.0, "Least length of the loop that is found in a clip.", gt=0, le=600
     )
-    max_seconds: float = Field(
-        10.0, gt=0, le=600, description="Greatest length of the loop that is found in a clip."
+    max_seconds: float = _loop(
+        10.0, "Greatest length of the loop that is found in a clip.", gt=0, le=600
     )
-    crossfade: float = Field(
-        0.5, ge=0, le=60, description="Seconds in which a clip's end fades into its beginning."
+    crossfade: float = _loop(
+        0.5, "Seconds in which a clip's end fades into its beginning.", ge=0, le=60
     )
-    bounce: bool = Field(False, description="Play a clip forwards and then backwards instead.")
-    presets: Names = Field(
+    bounce: bool = _loop(False, "Play a clip forwards and then backwards instead.")
+    presets: Names = _loop(
         (),
-        description="Looks that the loop passes through and returns to.",
-        json_schema_extra={"metavar": "NAME,NAME,..."},
+        "Looks that the loop passes through and returns to.",
+        metavar="NAME,NAME,...",
+        file=FILE_OR_NAME,
+        looks=True,
     )
-    morph_layer: tuple[Group, ...] = Field(
+    morph_layer: tuple[Group, ...] = _loop(
         (),
-        description="Layers that the loop passes through and returns to, several times.",
-        json_schema_extra={"metavar": "LAYER[+LAYER...]"},
+        "Layers that the loop passes through and returns to, several times.",
+        metavar="LAYER[+LAYER...]",
     )
-    longer_side: int | None = Field(
+    longer_side: int | None = _output(
         None,
+        "Longer side of the loop in pixels, the source's at the most; where it is not given, 480 "
+        "for .gif, .webp and .apng, else 1280.",
         ge=1,
         le=8192,
-        description="Longer side of the loop in pixels, the source's at the most; where it is not "
-        "given, 480 for .gif, .webp and .apng, else 1280.",
     )
     crf: int = CRF
     strength: float = STRENGTH
-    repeat: int = Field(1, ge=1, le=10000, description="Turns that a film shows.")
-    poster: bool = Field(False, description="Write the first frame beside it, as .png.")
-    dither: Dither = Field(
-        "bayer", description="How a GIF mixes colours: a pattern, error diffusion, or not."
+    repeat: int = _output(1, "Turns that a film shows.", ge=1, le=10000)
+    poster: bool = _output(False, "Write the first frame beside it, as .png.")
+    dither: Dither = _output(
+        "bayer", "How a GIF mixes colours: a pattern, error diffusion, or not."
     )
-    colors: int = Field(256, ge=4, le=256, description="Colours of a GIF.")
-    max_size: Bytes | None = Field(
+    colors: int = _output(256, "Colours of a GIF.", ge=4, le=256)
+    max_size: Bytes | None = _output(
         None,
-        description="Largest file: colours, quality and then size are given up until it fits.",
-        json_schema_extra={"metavar": "8MB"},
+        "Largest file: colours, quality and then size are given up until it fits.",
+        metavar="8MB",
     )
 
 
@@ -299,16 +304,12 @@ class StillSettings(Model):
     """How to write dreamed pictures."""
 
     strength: float = STRENGTH
-    quality: int = Field(95, ge=1, le=100, description="Quality of .jpg and .webp: 100 is best.")
-    progress_dir: FileName | None = Field(
-        None,
-        description="Folder that gets the picture after each octave.",
-        json_schema_extra={"metavar": "FOLDER"},
+    quality: int = _output(95, "Quality of .jpg and .webp: 100 is best.", ge=1, le=100)
+    progress_dir: FileName | None = _output(
+        None, "Folder that gets the picture after each octave.", metavar="FOLDER"
     )
-    out: FileName | None = Field(
-        None,
-        description="Film or GIF that shows the dream emerging.",
-        json_schema_extra={"metavar": "FILE"},
+    out: FileName | None = _output(
+        None, "Film or GIF that shows the dream emerging.", metavar="FILE"
     )
 
 
@@ -342,14 +343,25 @@ def validated(model: type[_M], values: Mapping[str, Any], *, origin: str = "") -
         raise SettingsError(f"{origin}: {message}" if origin else message) from None
 
 
+def own(model: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was given of a model's settings, by field name; None was not given."""
+    found = {name: given.get(name) for name in model.model_fields}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def part(model: type[_M], given: Mapping[str, Any], *, origin: str = "") -> _M:
+    """Return a model's settings out of all that were given. Raises as ``validated``."""
+    return validated(model, own(model, given), origin=origin)
+
+
 def named_files(*settings: DreamSettings | OutputSettings) -> dict[str, Path]:
     """Return the files that settings read, by setting."""
-    files = {name: path for model in settings for name, path in model if isinstance(path, Path)}
-    for model in settings:
-        network = Path(getattr(model, "network", ""))
-        if network.suffix:  # a file, not a name
-            files["network"] = network
-    return files
+    return {
+        name: Path(value)
+        for model in settings
+        for name, value in model
+        if names_file(type(model).model_fields[name], value)
+    }
 
 
 def limits(field: FieldInfo) -> dict[str, float]:
@@ -365,9 +377,7 @@ def limits(field: FieldInfo) -> dict[str, float]:
 
 def added_later(settings: BaseModel) -> dict[str, Any]:
     """Return those settings that frames do not depend on, by name, as JSON has them."""
-    fields = type(settings).model_fields.items()
-    names = {name for name, field in fields if ADDED_LATER in field.metadata}
-    return settings.model_dump(mode="json", include=names)
+    return settings.model_dump(mode="json", include=fields_with(type(settings), "added_later"))
 
 
 def typed_name(model: type[BaseModel], field: str) -> str:
@@ -420,7 +430,7 @@ def for_stills(
     Raises:
         SettingsError: As ``merged``.
     """
-    changes = {name: value for name, value in given.items() if value is not None}
+    changes = own(DreamSettings, given)
     dream = merged(look, changes)
     values: dict[str, object] = {}
     open_schedule = "schedule" not in dream.model_fields_set

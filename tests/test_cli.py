@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,18 +24,31 @@ from waiting import SECONDS
 
 from stream_dream import stills
 from stream_dream.errors import Interrupted, NetworkError, SinkError, StreamDreamError
+from stream_dream.film_settings import FilmSettings, PlanSettings
 from stream_dream.frame import FrameReport, StreamInfo
+from stream_dream.live_settings import LiveSettings, ShowParameters
 from stream_dream.media.picture import Picture, read_picture
 from stream_dream.media.picture_sink import write_picture
 from stream_dream.options import with_options
 from stream_dream.presets import DEFAULT_PRESET, load_preset
 from stream_dream.render import RenderSummary
-from stream_dream.setting_values import LayerTarget
-from stream_dream.settings import DreamSettings, OutputSettings, typed_name
+from stream_dream.setting_values import Heading, LayerTarget, fact
+from stream_dream.settings import (
+    DreamSettings,
+    LoopSettings,
+    OutputSettings,
+    StillSettings,
+    typed_name,
+)
 from stream_dream.stills import StillsSummary
 
 Run = Callable[..., tuple[int, str, str]]
 KNOBS = {**DreamSettings.model_fields, **OutputSettings.model_fields}
+COMMANDS = ("render", "image", "presets", "live", "looks", "loop", "networks", "plan")
+SETTINGS: tuple[type[BaseModel], ...] = (
+    *(DreamSettings, OutputSettings, FilmSettings, PlanSettings, StillSettings, LoopSettings),
+    *(LiveSettings, ShowParameters),
+)
 REPORTS = [FrameReport(i, {"ascent": 0.1}, 1.5 if i else None, 0.9) for i in range(2)]
 
 
@@ -112,6 +126,66 @@ def test_a_new_field_is_a_new_option(capsys: pytest.CaptureFixture[str]) -> None
     assert "Whether soft. [default: on]" in words
     assert "Which. [round | square; default: round]" in words
     assert "How much. [above 0; default: none]" in words
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_more_than_twenty_options_are_listed_under_headings(run: Run, command: str) -> None:
+    code, out, _ = run(command, "--help")
+    assert code == 0
+    options = re.findall(r"^  (?:-\w, )?(--[\w-]+)", out, re.MULTILINE)
+    assert len(options) == len(set(options))
+    headings = re.findall(r"^(\w[\w ]*):$", out, re.MULTILINE)
+    if len(options) <= 20:
+        assert headings[-1] == "Options"
+        return
+    assert "Options" not in headings
+    listed = [heading for heading in headings if heading != "Arguments"]
+    assert listed == [heading for heading in Heading if heading in listed]
+    assert 5 <= len(listed) <= 10
+    general = out[out.index("\nGeneral:\n") :]
+    assert {"--overwrite", "--quiet", "--debug", "--help"} <= set(re.findall(r"--\w+", general))
+
+
+def test_every_setting_has_a_heading_of_its_own() -> None:
+    for model in SETTINGS:
+        for name, field in model.model_fields.items():
+            assert fact(field, "heading") in set(Heading) - {Heading.GENERAL}, name
+
+
+@pytest.mark.real
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (("re",), ["render"]),
+        (("render", "--sched"), ["--schedule"]),
+        (("render", "--schedule", "re"), ["restore"]),
+        (("image", "--preset", "surp"), ["surprise"]),
+        (("live", "--preset", "spir"), ["spirals"]),
+        (("loop", "--presets", "dogs,spir"), ["dogs,spirals"]),
+        (("presets", "spir"), ["spirals"]),
+        (("render", "--guide", ""), []),
+    ],
+)
+def test_bash_completes_commands_options_and_their_values(
+    tmp_path: Path, words: tuple[str, ...], found: list[str]
+) -> None:
+    command = tmp_path / "stream-dream"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m stream_dream "$@"\n')
+    command.chmod(0o755)
+    script = (
+        'source <(stream-dream --show-completion)\nCOMP_WORDS=(stream-dream "$@")\n'
+        "COMP_CWORD=$#\n_stream_dream_completion stream-dream\n"
+        'printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", *words],
+        env={**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert (done.stdout.split(), done.stderr) == (found, "")
 
 
 def test_nothing_given_means_the_default_preset(run: Run, fake: FakeRender) -> None:

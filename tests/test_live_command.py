@@ -16,7 +16,8 @@ from stream_dream.errors import SettingsError, SinkError
 from stream_dream.live.config import read_config, write_config
 from stream_dream.live.controls import Controls, parameters_of
 from stream_dream.live.looks import for_live
-from stream_dream.live_command import _reached
+from stream_dream.live_command import _dreams, _reached
+from stream_dream.live_settings import LiveSettings
 from stream_dream.options import with_optional_values
 from stream_dream.presets import load_preset
 
@@ -130,12 +131,25 @@ def test_where_a_show_has_got_to_is_written_as_it_would_be_given() -> None:
     assert kept["source"] == "test"
 
 
+def test_what_is_about_the_machine_holds_for_every_look() -> None:
+    settings = LiveSettings(preset="dogs", presets=("dogs", "eyes"), source="test")
+    given = {"seed": "3", "dream_size": "320", "octaves": "2", "window": True}
+    dreams = _dreams(settings, given, as_json=False, quiet=True)
+    assert {name: dream.octaves for name, dream in dreams.items()} == {
+        "dogs": 2,
+        "eyes": load_preset("eyes").dream.octaves,
+    }
+    assert {(dream.seed, dream.dream_size) for dream in dreams.values()} == {(3, 320)}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("sourc = 'test'", "there is no setting 'sourc': did you mean source"),
         ("[web]\nport = 1", r"no sections: write settings above \[web\]"),
         ("source = ", "cannot be read"),
+        ("strength = 9", r"show.toml: strength cannot be 9: give at most 2.0$"),
+        ("octaves = 'many'", r"show.toml: octaves cannot be 'many': give a whole number$"),
     ],
 )
 def test_a_broken_config_is_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from stream_dream.errors import SettingsError
 from stream_dream.live.config import read_config, write_config
 from stream_dream.presets import Preset, load_preset, look_text
+from stream_dream.settings import DreamSettings, validated
 
 MARK = "\ufeff"
 
@@ -57,6 +58,24 @@ def test_a_look_that_is_printed_names_files_wherever_it_is_kept(tmp_path: Path) 
     path = tmp_path / "my.toml"
     path.write_text(look_text(Preset("my", "", dream)), encoding="utf-8")
     assert load_preset(path).dream.guide == Path.cwd() / "guide.jpg"
+
+
+@pytest.mark.parametrize("name", ["été.jpg", "\N{WATER WAVE}.jpg", 'a "b"\\c.jpg', "a\x7f\tb.jpg"])
+def test_any_name_of_a_file_can_be_written(tmp_path: Path, name: str) -> None:
+    dream = validated(DreamSettings, {"guide": name})
+    path = tmp_path / "my.toml"
+    path.write_text(look_text(Preset("my", name, dream)), encoding="utf-8")
+    assert (load_preset(path).dream.guide, load_preset(path).description) == (
+        Path.cwd() / name,
+        name,
+    )
+    write_config(path, {"guide": name}, overwrite=True)
+    assert read_config(path) == {"guide": str(Path.cwd() / name)}
+
+
+def test_a_name_that_is_not_utf_8_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"is UTF-8 and cannot hold .*dcff"):
+        write_config(tmp_path / "show.toml", {"guide": "a\udcff.jpg"})
 
 
 def test_files_that_a_config_names_lie_beside_it(tmp_path: Path) -> None:
@@ -106,5 +125,5 @@ def test_texts_of_presets_are_texts(tmp_path: Path, line: str) -> None:
 def test_the_preset_of_a_config_is_a_text(tmp_path: Path) -> None:
     path = tmp_path / "show.toml"
     path.write_text("preset = true")
-    with pytest.raises(SettingsError, match=r"show.toml: preset is a text: write it in quotes$"):
+    with pytest.raises(SettingsError, match=r"show.toml: preset cannot be true: give text in"):
         read_config(path)

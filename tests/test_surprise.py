@@ -14,10 +14,10 @@ from stream_dream.errors import SettingsError
 from stream_dream.media.picture import Picture, read_picture
 from stream_dream.media.picture_sink import write_picture
 from stream_dream.networks import imagenet, registry
-from stream_dream.options import chosen
+from stream_dream.options import dreamed
 from stream_dream.presets import load_preset, look_text, presets
 from stream_dream.presets.surprise import NETWORK, surprise
-from stream_dream.settings import OutputSettings, merged
+from stream_dream.settings import merged
 
 Run = Callable[..., tuple[int, str, str]]
 SEEDS = range(300)
@@ -81,7 +81,7 @@ def test_the_printed_look_has_what_was_given(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     knobs = {"seed": "42", "octaves": "5", "crf": None}
-    dream, _ = chosen("surprise", knobs, OutputSettings, debug=False)
+    dream = dreamed("surprise", knobs)
     out, err = capsys.readouterr()
     assert err == ""
     (tmp_path / "found.toml").write_text(out, encoding="utf-8")
@@ -90,15 +90,15 @@ def test_the_printed_look_has_what_was_given(
 
 
 def test_the_look_stays_out_of_json_and_quiet(capsys: pytest.CaptureFixture[str]) -> None:
-    chosen("surprise", {"seed": "42"}, OutputSettings, debug=False, as_json=True)
+    dreamed("surprise", {"seed": "42"}, as_json=True)
     out, err = capsys.readouterr()
     assert (out, "octaves = " in err) == ("", True)
-    chosen("surprise", {"seed": "42"}, OutputSettings, debug=False, quiet=True)
+    dreamed("surprise", {"seed": "42"}, quiet=True)
     assert capsys.readouterr() == ("", "")
 
 
 def test_a_seed_that_nobody_gave_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    dream, _ = chosen("surprise", {}, OutputSettings, debug=False, quiet=True)
+    dream = dreamed("surprise", {}, quiet=True)
     said = re.fullmatch(
         r"stream-dream: --preset surprise --seed (\d+) is this look again\n",
         capsys.readouterr().err,
@@ -113,7 +113,7 @@ def test_a_seed_that_nobody_gave_is_said(capsys: pytest.CaptureFixture[str]) -> 
 )
 def test_what_is_no_surprise(knobs: dict[str, str], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        chosen("surprise", knobs, OutputSettings, debug=False)
+        dreamed("surprise", knobs)
 
 
 @pytest.mark.real

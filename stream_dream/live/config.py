@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,35 +11,30 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from stream_dream.errors import SettingsError
 from stream_dream.live_settings import LiveSettings, ShowParameters
 from stream_dream.media.atomic import write_text
 from stream_dream.media.target import check_output
-from stream_dream.settings import DreamSettings, typed_name, validated
-from stream_dream.settings_file import located, read_toml
+from stream_dream.settings import DreamSettings, part, typed_name, validated
+from stream_dream.settings_file import located, read_toml, toml_lines
 
 log = logging.getLogger("stream_dream.live")
 
 MODELS: tuple[type[BaseModel], ...] = (DreamSettings, ShowParameters, LiveSettings)
-PRESET = "preset"
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Return the settings of a file, by field name, and ``preset``; files from its folder on.
+    """Return the settings of a file, by field name; files from its folder on.
 
     Raises:
         SettingsError: It cannot be read, or holds what is no setting.
     """
     table = read_toml(path, "config")
-    if not isinstance(table.get(PRESET, ""), str):
-        raise SettingsError(f"{path}: {PRESET} is a text: write it in quotes")
     fields = {typed_name(model, name): name for model in MODELS for name in model.model_fields}
-    for key, value in table.items():
-        if isinstance(value, dict):
-            raise SettingsError(f"{path}: a config has no sections: write settings above [{key}]")
-        if key != PRESET and key not in fields:
-            validated(LiveSettings, {key: value}, origin=str(path))  # says what was meant
-    values = {fields.get(key, key): value for key, value in table.items()}
+    unknown = {key: value for key, value in table.items() if key not in fields}
+    validated(LiveSettings, unknown, origin=str(path))  # says what was meant
+    values = {fields[key]: value for key, value in table.items()}
+    for model in MODELS:
+        part(model, values, origin=str(path))
     return located(values, path.parent, *MODELS)
 
 
@@ -103,27 +97,6 @@ class KeptConfig:
 
 def _config_text(name: str, values: Mapping[str, Any]) -> str:
     """Return the text of a file of that name. Raises ``SettingsError``."""
-    values = located(values, Path(), *MODELS)  # the file may lie anywhere
     shown = os.fsencode(name).decode(errors="replace")
-    lines = [f"# A show of stream-dream: stream-dream live --config {' '.join(shown.split())}"]
-    if PRESET in values:
-        lines.append(f"{PRESET} = {_toml(values[PRESET])}  # The look to begin with.")
-    for model in MODELS:
-        for name, field in model.model_fields.items():
-            if values.get(name) is not None:
-                value = _toml(values[name])
-                lines.append(f"{typed_name(model, name)} = {value}  # {field.description}")
-    return "\n".join(lines) + "\n"
-
-
-def _toml(value: object) -> str:
-    # JSON's strings, numbers, booleans and lists are TOML's, but for its escapes beyond 16 bits.
-    text = json.dumps(value, default=str, ensure_ascii=False)
-    try:
-        # What the command line gives in a locale without UTF-8 may be UTF-8 nevertheless.
-        return text.encode(errors="surrogateescape").decode()
-    except UnicodeError:
-        raise SettingsError(
-            f"a config is UTF-8 and cannot hold {json.dumps(value, default=str)}: "
-            "give the file another name, or leave out --write-config"
-        ) from None
+    head = f"# A show of stream-dream: stream-dream live --config {' '.join(shown.split())}"
+    return "\n".join([head, *toml_lines(values, *MODELS)]) + "\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -12,16 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from stream_dream.errors import SettingsError
-from stream_dream.setting_values import OFF
 from stream_dream.settings import (
     DreamSettings,
     LoopSettings,
     OutputSettings,
     StillSettings,
     merged,
-    typed_name,
 )
-from stream_dream.settings_file import located, read_toml
+from stream_dream.settings_file import located, read_toml, toml_lines, toml_value
 
 DEFAULT_PRESET = "dogs"
 _KEYS = ("description", "suits", "extends")
@@ -45,14 +42,18 @@ class Preset:
     suits: str = ""
 
 
-def presets() -> list[Preset]:
-    """Return the presets that ship with the package, the default one first."""
+def preset_names() -> list[str]:
+    """Return the names of the presets that ship with the package, the default one first."""
     folder = resources.files("stream_dream.presets")
     names = sorted(
         file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")
     )
-    names.sort(key=lambda name: name != DEFAULT_PRESET)
-    return [load_preset(name) for name in names]
+    return sorted(names, key=lambda name: name != DEFAULT_PRESET)
+
+
+def presets() -> list[Preset]:
+    """Return the presets that ship with the package, the default one first."""
+    return [load_preset(name) for name in preset_names()]
 
 
 def preset_text(name: str) -> str:
@@ -68,26 +69,10 @@ def preset_text(name: str) -> str:
 
 def look_text(preset: Preset) -> str:
     """Return a look as TOML, every setting with what it means: a preset file."""
-    lines = [
-        f"{key} = {json.dumps(getattr(preset, key), ensure_ascii=False)}"
-        for key in ("description", "suits")
-    ]
-    lines.append("")
-    for field_name, field in DreamSettings.model_fields.items():
-        value = getattr(preset.dream, field_name)
-        # The text may be kept in any folder.
-        value = located({field_name: value}, Path(), DreamSettings)[field_name]
-        if isinstance(value, tuple):
-            value = [str(item) for item in value]
-        key = typed_name(DreamSettings, field_name)
-        chosen = field_name in preset.dream.model_fields_set
-        if value is None and chosen and OFF in field.metadata:
-            value = "none"
-        # JSON's strings, numbers, booleans and lists are TOML's.
-        setting = f"{key} =" if value is None else f"{key} = {json.dumps(value, default=str)}"
-        if value is None or not chosen:
-            setting = f"# {setting}"
-        lines.append(f"{setting}  # {field.description}")
+    dream = preset.dream
+    lines = [f"{key} = {toml_value(getattr(preset, key))}" for key in ("description", "suits")]
+    unset = DreamSettings.model_fields.keys() - dream.model_fields_set
+    lines += ["", *toml_lines(dict(dream), DreamSettings, unset=unset)]
     return "\n".join(lines) + "\n"
 
 
@@ -107,7 +92,7 @@ def load_preset(name: str | Path) -> Preset:
         return _read_preset(path.stem, read_toml(path, "preset"), name, folder=path.parent)
     file = resources.files("stream_dream.presets") / f"{name}.toml"
     if not re.fullmatch(r"\w+", name) or not file.is_file():
-        known = ", ".join(preset.name for preset in presets())
+        known = ", ".join(preset_names())
         raise SettingsError(
             f"there is no preset {name!r}: choose {known}, or a path to a .toml file"
         )
@@ -135,9 +120,7 @@ def _read_preset(
         except SettingsError as error:
             raise SettingsError(f"{origin}: {error}") from None
     own = {key: value for key, value in table.items() if key not in _KEYS}
-    for key, value in own.items():
-        if isinstance(value, dict):
-            raise SettingsError(f"{origin}: a preset has no sections: write settings above [{key}]")
+    for key in own:
         if any(key in model.model_fields for model in _OF_ONE_WORK):
             raise SettingsError(f"{origin}: {key} is for one render: give it as an option")
     own = own if folder is None else located(own, folder, DreamSettings)
