@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the table of settings into README.md, from the settings models."""
+"""Write the tables of settings into README.md, from the settings models."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from stream_dream.film_settings import FilmSettings, PlanSettings
 from stream_dream.live_settings import LiveSettings, ShowParameters
 from stream_dream.options import bounds, default_text, flag
+from stream_dream.setting_values import Heading, fact
 from stream_dream.settings import DreamSettings, LoopSettings, OutputSettings, StillSettings
 
 README = Path(__file__).resolve().parents[1] / "README.md"
@@ -26,13 +27,13 @@ MODELS = {
 
 
 def table() -> str:
-    """Return the settings as a Markdown table."""
-    lines = ["| option | for | what | range | default |", "| --- | --- | --- | --- | --- |"]
+    """Return the settings as Markdown tables, one for each heading."""
     # One knob of several commands has one line; another one of the same name has its own.
     commands: dict[tuple[str, str | None], list[str]] = {}
     for model, command in MODELS.items():
         for name, field in model.model_fields.items():
             commands.setdefault((name, field.description), []).append(command)
+    rows: dict[str, list[str]] = {heading: [] for heading in Heading}
     for model, command in MODELS.items():
         for name, field in model.model_fields.items():
             used = commands[name, field.description]
@@ -40,14 +41,18 @@ def table() -> str:
                 continue
             option, range_ = flag(model, name), bounds(field).replace("|", "\\|")
             default = default_text(field.default)
-            lines.append(
-                f"| `{option}` | {', '.join(used)} | {field.description} | {range_} | {default} |"
+            rows[fact(field, "heading")].append(
+                f"| `{option}` | {', '.join(used)} | {field.description} | {range_} | {default} |\n"
             )
-    return "\n".join(lines) + "\n"
+    head = "| option | for | what | range | default |\n| --- | --- | --- | --- | --- |\n"
+    tables = [
+        f"**{heading}**\n\n{head}{''.join(lines)}" for heading, lines in rows.items() if lines
+    ]
+    return "\n".join(tables)
 
 
 def filled(readme: str) -> str:
-    """Return the README's text with the present table."""
+    """Return the README's text with the present tables."""
     before, _, rest = readme.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}{table()}{END}{after}"
