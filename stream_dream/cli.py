@@ -102,11 +102,11 @@ def image(
     still = part(StillSettings, knobs)
     dream = dreamed(preset, knobs, quiet=quiet, stills=True)
 
-    from stream_dream.progress import fetch_weights, still_display
+    from stream_dream.progress import fetch_weights, picture_display
     from stream_dream.stills import dream_stills
 
     fetch_weights(dream, quiet=quiet)
-    with still_display(quiet=quiet) as shown:
+    with picture_display(quiet=quiet) as shown:
         summary = dream_stills(
             paths[:-1],
             paths[-1],
@@ -114,7 +114,7 @@ def image(
             still,
             overwrite=overwrite,
             read=preset_files(preset),
-            on_picture=shown.started,
+            on_picture=lambda job, count: shown.started(job.source.name, count),
             on_step=shown.advanced,
         )
     for line in summary.failed:

@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import MofNCompleteColumn
 
 from stream_dream.film.foreman import Progress as FilmProgress
 from stream_dream.film.plan import Chunk
@@ -15,9 +15,15 @@ from stream_dream.film.preview import duration
 from stream_dream.film.records import Record
 from stream_dream.film.watcher import Watcher
 from stream_dream.options import complain
-from stream_dream.progress import Shown, own_console, print_json, spinner
+from stream_dream.progress import (
+    Drawn,
+    SeldomLines,
+    Shown,
+    figures_column,
+    own_console,
+    print_json,
+)
 
-_LINE_SECONDS = 10.0
 _JSON_SECONDS = 1.0
 STOPPING = "stopping when the chunks in work are done; Ctrl-C stops at once"
 
@@ -90,61 +96,30 @@ class FilmJson(FilmDisplay):
         print_json(line | {k: v for k, v in asdict(record).items() if k != "number"})
 
 
-class FilmLines(FilmDisplay):
-    """Prints a line every few seconds: for logs, where a bar would be noise."""
-
-    def __init__(self) -> None:
-        """Start with nothing printed."""
-        super().__init__()
-        self._printed = time.monotonic()
+class FilmLines(SeldomLines, FilmDisplay):
+    """Prints how far the film is every few seconds."""
 
     def planning(self, frames: int, total: int | None) -> None:
         """Print a line if the last one is a while ago."""
-        self._print(f"looking for cuts: frame {frames}{f' of {total}' if total else ''}")
+        self.print_seldom(f"looking for cuts: frame {frames}{f' of {total}' if total else ''}")
 
     def checking(self, chunks: int, total: int) -> None:
         """Print a line if the last one is a while ago."""
-        self._print(f"checking what is done: chunk {chunks} of {total}")
+        self.print_seldom(f"checking what is done: chunk {chunks} of {total}")
 
     def advanced(self, progress: FilmProgress) -> None:
         """Print a line if the last one is a while ago."""
         super().advanced(progress)
-        self._print(f"frame {progress.frames} of {progress.total}, {figures(progress)}")
-
-    def _print(self, line: str) -> None:
-        now = time.monotonic()
-        if now - self._printed >= _LINE_SECONDS:
-            self._printed = now
-            sys.stderr.write(line + "\n")
-            sys.stderr.flush()
+        self.print_seldom(f"frame {progress.frames} of {progress.total}, {figures(progress)}")
 
 
-class FilmBar(FilmDisplay):
+class FilmBar(Drawn, FilmDisplay):
     """A progress bar."""
 
     def __init__(self, console: Console) -> None:
         """Draw on a console."""
-        super().__init__()
-        self._bar = Progress(
-            spinner(console),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-            TextColumn("{task.fields[figures]}"),
-            console=console,
-            transient=True,
-        )
-        self._task = self._bar.add_task("opening", total=1, figures="")
-
-    def __enter__(self) -> FilmBar:
-        """Show the bar."""
-        self._bar.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Remove the bar."""
-        self._bar.stop()
-        self._bar.console.file.close()
+        super().__init__(console, MofNCompleteColumn(), figures_column())
+        self._show("opening", 0, 1)
 
     def planning(self, frames: int, total: int | None) -> None:
         """Show how far the look through the film is."""
@@ -167,10 +142,10 @@ class FilmBar(FilmDisplay):
 
     def note(self, line: str) -> None:
         """Show a line above the bar."""
-        self._bar.console.print(f"stream-dream: {line}", markup=False, highlight=False)
+        self._progress.console.print(f"stream-dream: {line}", markup=False, highlight=False)
 
     def _show(self, what: str, done: int, total: int | None, figures: str = "") -> None:
-        self._bar.update(
+        self._progress.update(
             self._task, description=what, completed=done, total=total or done, figures=figures
         )
 

@@ -56,7 +56,7 @@ def looks(
 
     # OpenCV is imported here and not earlier: --help answers at once.
     from stream_dream.media.picture_sink import check_picture_target
-    from stream_dream.progress import look_display
+    from stream_dream.progress import picture_display
     from stream_dream.still.look_sheet import dream_look_sheet, left_out, read_subject
 
     named = [path for look in wanted for path in named_files(look.dream).values()]
@@ -69,7 +69,7 @@ def looks(
     subject = read_subject(source)
     if absent:
         complain(f"{_without_weights(absent)}: left out")
-    with look_display(quiet=quiet) as shown:
+    with picture_display(quiet=quiet) as shown:
         done = dream_look_sheet(
             subject,
             target,
@@ -78,7 +78,7 @@ def looks(
             inputs=inputs,
             seed=None if seed is None else settings.seed,
             overwrite=overwrite,
-            on_look=shown.started,
+            on_look=lambda look, count: shown.started(look.name, count),
             on_step=shown.advanced,
         )
     if not quiet:

@@ -31,8 +31,6 @@ from stream_dream.standard_streams import forgiving
 
 if TYPE_CHECKING:
     from stream_dream.dream.walk import Step
-    from stream_dream.presets import Preset
-    from stream_dream.stills import Job
 
 _LINE_SECONDS = 10.0
 
@@ -66,45 +64,59 @@ class JsonLines(Display):
         print_json(asdict(report))
 
 
-class Lines(Display):
+class SeldomLines:
     """Prints a line every few seconds: for logs, where a bar would be noise."""
 
     def __init__(self) -> None:
+        """Start with nothing printed."""
+        super().__init__()
+        self._printed = time.monotonic()
+
+    def print_seldom(self, line: str) -> None:
+        """Print a line if the last one is a while ago."""
+        now = time.monotonic()
+        if now - self._printed >= _LINE_SECONDS:
+            self._printed = now
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+
+
+class Lines(SeldomLines, Display):
+    """Prints the number of the frame and the frame rate every few seconds."""
+
+    def __init__(self) -> None:
         """Start without a frame."""
+        super().__init__()
         self._total: int | None = None
-        self._begun = self._shown = time.monotonic()
+        self._begun = self._printed
 
     def started(self, info: StreamInfo) -> None:
         """Remember the number of frames."""
         self._total = info.frame_count
-        self._begun = self._shown = time.monotonic()
+        self._begun = self._printed = time.monotonic()
 
     def advanced(self, report: FrameReport) -> None:
         """Print a line if the last one is a while ago."""
         now = time.monotonic()
         if report.index == 0:
             self._begun = now  # it takes long and would spoil the rate
-        if now - self._shown < _LINE_SECONDS:
-            return
-        self._shown = now
         total = f" of {self._total}" if self._total else ""
         rate = report.index / (now - self._begun) if report.index else 0.0
-        sys.stderr.write(f"frame {report.index + 1}{total}, {rate:.1f} fps\n")
-        sys.stderr.flush()
+        self.print_seldom(f"frame {report.index + 1}{total}, {rate:.1f} fps")
 
 
-class _Drawn(Shown):
+class Drawn(Shown):
     """A bar on a console, whose file is closed at the end."""
 
     def __init__(self, console: Console, *columns: ProgressColumn) -> None:
-        """Draw on a console; the columns stand between the bar and the figures."""
+        """Draw on a console; the columns stand behind the bar."""
+        super().__init__()
         self._progress = Progress(
-            spinner(console),
+            # Of characters that the terminal has.
+            SpinnerColumn("line" if console.options.ascii_only else "dots"),
             TextColumn("{task.description}"),
             BarColumn(),
             *columns,
-            TextColumn("{task.fields[figures]}"),
-            TimeRemainingColumn(),
             console=console,
             transient=True,
         )
@@ -121,12 +133,12 @@ class _Drawn(Shown):
         self._progress.console.file.close()
 
 
-class Bar(_Drawn, Display):
+class Bar(Drawn, Display):
     """A progress bar with frame, frame rate, time left and loss."""
 
     def __init__(self, console: Console) -> None:
         """Draw on a console."""
-        super().__init__(console, MofNCompleteColumn())
+        super().__init__(console, MofNCompleteColumn(), figures_column(), TimeRemainingColumn())
         self._begun: float | None = None
 
     def started(self, info: StreamInfo) -> None:
@@ -157,29 +169,35 @@ def display(*, quiet: bool, as_json: bool) -> Display:
     return Bar(own_console())
 
 
-class StillDisplay(Shown):
-    """Follows the dreaming of stills and shows nothing of it; use it in a ``with``."""
+class PictureDisplay(Shown):
+    """Follows the dreaming of pictures and shows nothing of it; use it in a ``with``."""
 
-    def started(self, job: Job, count: int) -> None:
+    def started(self, name: str, count: int) -> None:
         """Show that the next of ``count`` pictures has begun."""
 
     def advanced(self, step: Step) -> None:
         """Show one more step of the current picture."""
 
 
-class StillBar(_Drawn, StillDisplay):
-    """A progress bar with picture, octave, step and loss."""
+class PictureBar(Drawn, PictureDisplay):
+    """A progress bar over all pictures, with the present one's octave, size and loss."""
 
     def __init__(self, console: Console) -> None:
         """Draw on a console."""
-        super().__init__(console)
-        self._done = 0
+        super().__init__(console, figures_column(), TimeRemainingColumn())
+        self._begun = 0
 
-    def started(self, job: Job, count: int) -> None:
+    def started(self, name: str, count: int) -> None:
         """Show the next picture."""
-        self._done += 1
-        number = f" ({self._done} of {count})" if count > 1 else ""
-        self._progress.reset(self._task, total=None, description=f"{job.source.name}{number}")
+        number = f" ({self._begun + 1} of {count})" if count > 1 else ""
+        self._progress.update(
+            self._task,
+            total=count,
+            completed=self._begun,
+            description=f"{name}{number}",
+            figures="",
+        )
+        self._begun += 1
 
     def advanced(self, step: Step) -> None:
         """Move on by one step; larger octaves take longer."""
@@ -188,56 +206,15 @@ class StillBar(_Drawn, StillDisplay):
         height, width = step.image.shape[:2]
         self._progress.update(
             self._task,
-            total=1,
-            completed=step.share_done,
+            completed=self._begun - 1 + step.share_done,
             figures=f"octave {step.octave + 1} of {step.octaves}, {width}x{height}, "
             f"loss {step.loss:.3g}",
         )
 
 
-class LookDisplay(Shown):
-    """Follows the dreaming of one picture in many looks and shows nothing of it."""
-
-    def started(self, look: Preset, count: int) -> None:
-        """Show that the next of ``count`` looks has begun."""
-
-    def advanced(self, step: Step) -> None:
-        """Show one more step of the current look."""
-
-
-class LookBar(_Drawn, LookDisplay):
-    """A progress bar over all looks, with the present one's octave and step."""
-
-    def __init__(self, console: Console) -> None:
-        """Draw on a console."""
-        super().__init__(console)
-        self._begun = 0
-
-    def started(self, look: Preset, count: int) -> None:
-        """Show the next look."""
-        described = f"{look.name} ({self._begun + 1} of {count})"
-        self._progress.update(
-            self._task, total=count, completed=self._begun, description=described, figures=""
-        )
-        self._begun += 1
-
-    def advanced(self, step: Step) -> None:
-        """Move on by one step."""
-        self._progress.update(
-            self._task,
-            completed=self._begun - 1 + step.share_done,
-            figures=f"octave {step.octave + 1} of {step.octaves}",
-        )
-
-
-def look_display(*, quiet: bool) -> LookDisplay:
-    """Choose what to show of a sheet of looks: a bar on a terminal."""
-    return LookDisplay() if quiet or not sys.stderr.isatty() else LookBar(own_console())
-
-
-def still_display(*, quiet: bool) -> StillDisplay:
-    """Choose what to show of stills: a bar on a terminal."""
-    return StillDisplay() if quiet or not sys.stderr.isatty() else StillBar(own_console())
+def picture_display(*, quiet: bool) -> PictureDisplay:
+    """Choose what to show of pictures: a bar on a terminal."""
+    return PictureDisplay() if quiet or not sys.stderr.isatty() else PictureBar(own_console())
 
 
 def fetch_weights(dream: DreamSettings, *, quiet: bool) -> None:
@@ -300,6 +277,6 @@ def own_console() -> Console:
     return Console(file=forgiving(io.FileIO(os.dup(2), "w"), encoding=sys.stderr.encoding))
 
 
-def spinner(console: Console) -> SpinnerColumn:
-    """Return the column that turns, of characters that the terminal has."""
-    return SpinnerColumn("line" if console.options.ascii_only else "dots")
+def figures_column() -> TextColumn:
+    """Return the column of a bar's figures."""
+    return TextColumn("{task.fields[figures]}")

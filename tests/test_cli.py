@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -14,16 +15,20 @@ import textwrap
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from types import SimpleNamespace
+from typing import Any, Literal, cast
 
+import numpy as np
 import pytest
 import synthetic
 import typer
 from pydantic import BaseModel, Field
+from rich.console import Console
 from waiting import SECONDS
 
 from stream_dream import stills
 from stream_dream.errors import Interrupted, NetworkError, SinkError, StreamDreamError
+from stream_dream.film_progress import FilmBar
 from stream_dream.film_settings import FilmSettings, PlanSettings
 from stream_dream.frame import FrameReport, StreamInfo
 from stream_dream.live_settings import LiveSettings, ShowParameters
@@ -31,6 +36,7 @@ from stream_dream.media.picture import Picture, read_picture
 from stream_dream.media.picture_sink import write_picture
 from stream_dream.options import with_options
 from stream_dream.presets import DEFAULT_PRESET, load_preset
+from stream_dream.progress import PictureBar
 from stream_dream.render import RenderSummary
 from stream_dream.setting_values import Heading, LayerTarget, fact
 from stream_dream.settings import (
@@ -297,6 +303,30 @@ def test_a_terminal_gets_a_bar_that_moves_while_stderr_is_held_back() -> None:
     assert b"1/7" in shown
     assert b"loss 1.25" in shown
     assert b"chatter" not in shown
+
+
+def test_a_bar_shows_how_far_pictures_and_films_are() -> None:
+    drawn = io.StringIO()
+    console = Console(file=drawn, force_terminal=True, width=120)
+    step = SimpleNamespace(
+        finished=False, image=np.zeros((30, 40, 3)), octave=1, octaves=4, loss=2.5, share_done=0.5
+    )
+    with PictureBar(console) as pictures:
+        pictures.started("a.png", 2)
+        pictures.advanced(cast(Any, step))
+        pictures.started("b.png", 2)
+        pictures._progress.refresh()
+        assert "b.png (2 of 2)" in drawn.getvalue()
+        pictures.advanced(cast(Any, step))
+        pictures._progress.refresh()
+        assert "octave 2 of 4, 40x30, loss 2.5" in drawn.getvalue()
+    drawn = io.StringIO()
+    with FilmBar(Console(file=drawn, force_terminal=True, width=120)) as film:
+        film.planning(3, 10)
+        film._progress.refresh()
+        assert re.search(
+            r"looking for cuts .* 3/10", re.sub(r"\x1b\[[\d;?]*\w", "", drawn.getvalue())
+        )
 
 
 def test_no_command_prints_help(run: Run) -> None:
