@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stream_dream.fields import Heading, fact
 from stream_dream.film_settings import FilmSettings, PlanSettings
 from stream_dream.live_settings import LiveSettings, ShowParameters
 from stream_dream.options import bounds, default_text, flag
-from stream_dream.setting_values import Heading, fact
 from stream_dream.settings import DreamSettings, LoopSettings, OutputSettings, StillSettings
 
 README = Path(__file__).resolve().parents[1] / "README.md"

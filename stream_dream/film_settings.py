@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stream_dream.setting_values import Heading, Model, under
+from stream_dream.fields import Heading, under
+from stream_dream.setting_values import Model
 from stream_dream.settings import Excerpt
 
 Workers = Annotated[int, Field(ge=1, le=1024)] | Literal["auto"]

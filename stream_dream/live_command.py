@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
+from stream_dream.fields import Heading, fields_with
 from stream_dream.live.config import KeptConfig, read_config
 from stream_dream.live.controls import OF_A_LOOK, parameters_of
 from stream_dream.live.slot import Slot
@@ -30,7 +31,6 @@ from stream_dream.options import (
 from stream_dream.presets import preset_files
 from stream_dream.presets.surprise import SURPRISE
 from stream_dream.quiet import debugging
-from stream_dream.setting_values import Heading, fields_with
 from stream_dream.settings import DreamSettings, named_files, part
 from stream_dream.signals import leave
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from stream_dream.setting_values import FILE_OR_NAME, FileName, Heading, Model, Names, Size, under
+from stream_dream.fields import FILE_OR_NAME, Heading, under
+from stream_dream.setting_values import FileName, Model, Names, Size
 from stream_dream.settings import STRENGTH, DreamSettings
 
 Turn = Literal["0", "90", "180", "270"]

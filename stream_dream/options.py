@@ -21,12 +21,13 @@ from rich.table import Table
 from typer.core import TyperCommand
 
 from stream_dream.errors import SettingsError
+from stream_dream.fields import Heading, choices, fact, is_list, kinds
 from stream_dream.live_settings import LOOPBACK_WEB
 from stream_dream.presets import Preset as Look
 from stream_dream.presets import load_preset, look_text, preset_names
 from stream_dream.presets.surprise import NETWORK, SURPRISE, surprise
 from stream_dream.quiet import DEBUG_VARIABLE
-from stream_dream.setting_values import Heading, choices, fact, is_list, kinds, parse_path
+from stream_dream.setting_values import parse_path
 from stream_dream.settings import (
     DreamSettings,
     for_stills,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from stream_dream.errors import Interrupted
+from stream_dream.fields import Heading
 from stream_dream.film_settings import PlanSettings
 from stream_dream.options import (
     Debug,
@@ -22,7 +23,6 @@ from stream_dream.options import (
     with_options,
 )
 from stream_dream.presets import DEFAULT_PRESET, preset_files
-from stream_dream.setting_values import Heading
 from stream_dream.settings import DreamSettings, named_files, part
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stream_dream.errors import SinkError
+from stream_dream.fields import Heading
 from stream_dream.film_settings import FilmSettings
 from stream_dream.options import (
     Debug,
@@ -24,7 +25,6 @@ from stream_dream.options import (
     with_options,
 )
 from stream_dream.presets import DEFAULT_PRESET, preset_files
-from stream_dream.setting_values import Heading
 from stream_dream.settings import DreamSettings, OutputSettings, named_files, part
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from stream_dream.setting_values import choices, fact, is_list, kinds
+from stream_dream.fields import choices, fact, is_list, kinds
 
 _REASONS = {
     "greater_than_equal": "give at least {ge}",

@@ -16,9 +16,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from stream_dream.errors import SettingsError
+from stream_dream.fields import FILE_OR_NAME, Heading, fields_with, names_file, under
 from stream_dream.setting_errors import what_is_wrong
 from stream_dream.setting_values import (
-    FILE_OR_NAME,
     OFF,
     Bytes,
     CameraMotion,
@@ -28,7 +28,6 @@ from stream_dream.setting_values import (
     FileName,
     GradientNorm,
     Group,
-    Heading,
     Layers,
     Model,
     Names,
@@ -36,9 +35,6 @@ from stream_dream.setting_values import (
     Schedule,
     Seconds,
     Size,
-    fields_with,
-    names_file,
-    under,
 )
 
 MOST_ENLARGED = 2.0

@@ -28,6 +28,7 @@ from waiting import SECONDS
 
 from stream_dream import stills
 from stream_dream.errors import Interrupted, NetworkError, SinkError, StreamDreamError
+from stream_dream.fields import Heading, fact
 from stream_dream.film_progress import FilmBar
 from stream_dream.film_settings import FilmSettings, PlanSettings
 from stream_dream.frame import FrameReport, StreamInfo
@@ -38,7 +39,7 @@ from stream_dream.options import with_options
 from stream_dream.presets import DEFAULT_PRESET, load_preset
 from stream_dream.progress import PictureBar
 from stream_dream.render import RenderSummary
-from stream_dream.setting_values import Heading, LayerTarget, fact
+from stream_dream.setting_values import LayerTarget
 from stream_dream.settings import (
     DreamSettings,
     LoopSettings,

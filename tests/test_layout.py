@@ -41,6 +41,7 @@ FLOORS = (
     ("settings",),
     ("setting_errors",),
     ("setting_values",),
+    ("fields",),
     ("quiet", "signals", "priority", "standard_streams"),
     ("errors",),
 )

@@ -1,0 +1,122 @@
+"""Defines the fields of settings models, and answers what is known of one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, Field
+from pydantic.fields import FieldInfo
+
+FILE_OR_NAME = r"(?s).*\.(keras|h5|hdf5|toml)"
+"""Matches texts that name a file, and not a network or look that ships with the package."""
+
+
+class Heading(StrEnum):
+    """What the settings are listed under, in this order."""
+
+    WHAT = "What to dream"
+    HOW = "How to dream"
+    COLOURS = "Colours and strength"
+    FRAMES = "From frame to frame"
+    INPUT = "Input"
+    LOOP = "The loop"
+    SHOW = "The show"
+    OUTPUT = "Output"
+    MASK = "Mask"
+    FILM = "A long film"
+    CONTROL = "Remote control"
+    GENERAL = "General"
+
+
+def setting(
+    heading: Heading,
+    default: Any,
+    description: str,
+    *,
+    metavar: str | None = None,
+    file: str | None = None,
+    looks: bool = False,
+    switch: bool = False,
+    of_every_look: bool = False,
+    added_later: bool = False,
+    **rest: Any,
+) -> Any:
+    """Define a field of a settings model, with all that commands and files have to know of it.
+
+    Args:
+        heading: What it is listed under.
+        default: Its default.
+        description: What it means, as a sentence.
+        metavar: What stands for its value in ``--help``, where the type is not enough.
+        file: Pattern of the texts that name a file, where not all values do.
+        looks: True if its value is the name of a look, or several.
+        switch: True if it may be true or false although its type is another.
+        of_every_look: True if the value given for a show holds for all its looks.
+        added_later: True if the frames of a film do not depend on it: a render that was begun may
+            be continued with another value.
+        rest: What pydantic has to know: limits, an alias.
+    """
+    facts: dict[str, Any] = {
+        "heading": heading,
+        "metavar": metavar,
+        "file": file,
+        "looks": looks,
+        "switch": switch,
+        "of_every_look": of_every_look,
+        "added_later": added_later,
+    }
+    return Field(default, description=description, json_schema_extra=facts, **rest)
+
+
+def under(heading: Heading) -> Callable[..., Any]:
+    """Return ``setting`` for the fields under one heading."""
+    return partial(setting, heading)
+
+
+def fact(field: FieldInfo, name: str) -> Any:
+    """Return what a field's definition says, by the names of ``setting``'s arguments."""
+    extra = field.json_schema_extra
+    return extra.get(name) if isinstance(extra, dict) else None
+
+
+def fields_with(model: type[BaseModel], name: str) -> set[str]:
+    """Return the names of the fields for which a fact is true."""
+    return {key for key, field in model.model_fields.items() if fact(field, name)}
+
+
+def members(kind: Any) -> list[Any]:
+    """Return what a setting may be, one by one: the types of a union, without their limits."""
+    if get_origin(kind) is Annotated:
+        return members(get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType):
+        return [one for part in get_args(kind) for one in members(part)]
+    return [kind]
+
+
+def is_list(kind: Any) -> bool:
+    """Return whether a type is a list of any length."""
+    return get_origin(kind) is tuple and Ellipsis in get_args(kind)
+
+
+def kinds(field: FieldInfo) -> list[Any]:
+    """Return what a setting may be, one by one, but for None."""
+    return [kind for kind in members(field.annotation) if kind is not type(None)]
+
+
+def choices(field: FieldInfo) -> list[str]:
+    """Return the words that a setting may be."""
+    return [word for kind in kinds(field) if get_origin(kind) is Literal for word in get_args(kind)]
+
+
+def names_file(field: FieldInfo, value: object) -> bool:
+    """Return whether a value, as it was given or as it was read, names a file."""
+    if Path in kinds(field):
+        return isinstance(value, str | Path) and bool(str(value))
+    pattern = fact(field, "file")
+    return bool(pattern and isinstance(value, str) and re.fullmatch(pattern, value))
