@@ -19,7 +19,7 @@ from PIL import Image
 from stream_dream.errors import SourceError, StreamDreamError
 from stream_dream.frame import Image8
 from stream_dream.media import probe
-from stream_dream.media.opening import look_into, why_ffmpeg
+from stream_dream.media.opening import as_ffmpeg_reads, as_opencv_reads, probe_video
 from stream_dream.media.read.decoder import Decoder
 from stream_dream.media.read.ffmpeg_decoder import FFmpegDecoder
 from stream_dream.media.read.opencv_decoder import OpenCVDecoder
@@ -30,8 +30,16 @@ OPENCV, FFMPEG = "OpenCV", "ffmpeg"
 
 
 def decoder(path: Path, kind: str) -> Decoder:
-    found = look_into(path)
-    return OpenCVDecoder(path, found) if kind == OPENCV else FFmpegDecoder(path, found, (0, 0, 0))
+    found, thumbnail = probe.look_at(path)
+    if kind == FFMPEG:
+        return FFmpegDecoder(as_ffmpeg_reads(found, "the test wants it"))
+    file = as_opencv_reads(found, thumbnail)
+    assert file is not None
+    return OpenCVDecoder(file)
+
+
+def why_ffmpeg(path: Path) -> str | None:
+    return probe_video(path).why_ffmpeg
 
 
 @pytest.fixture(params=[OPENCV, FFMPEG])
@@ -70,7 +78,7 @@ def test_every_picture_comes_once_with_its_time_stamp(
         times = [time for _, time in pictures]
         np.testing.assert_allclose(times, np.arange(25) / 25, atol=0.0011)
         assert {image.shape for image, _ in pictures} == {(48, 64, 3)}
-    assert reader.length == pytest.approx(1.0, abs=0.02)
+    assert reader.file.length == pytest.approx(1.0, abs=0.02)
     assert reader.is_complete(25)
 
 
@@ -92,7 +100,7 @@ def test_a_jump_leads_to_any_picture(opened: Open, tmp_path: Path) -> None:
 
 def test_pictures_are_upright_and_keep_the_shape_of_a_pixel(opened: Open, tmp_path: Path) -> None:
     flat = numbered(tmp_path / "a.mp4", "-vf", "setsar=4/3")
-    assert opened(flat).pixel_aspect == Fraction(4, 3)
+    assert opened(flat).file.pixel_aspect == Fraction(4, 3)
 
 
 @pytest.mark.parametrize("kind", ["mp4", "mkv"])
@@ -307,6 +315,9 @@ def test_what_opencv_decodes_otherwise_is_read_by_ffmpeg(
     class Black:
         def read(self) -> tuple[bool, NDArray[np.uint8]]:
             return True, np.zeros((240, 320, 3), np.uint8)
+
+        def get(self, number: int) -> float:
+            return 0.0
 
         def release(self) -> None:
             pass

@@ -16,7 +16,7 @@ from stream_dream.film.cluster.sending import ByShipment
 from stream_dream.film.plan import Chunk, make_plan
 from stream_dream.film.reading import Excerpt, Mismatch, Reader
 from stream_dream.frame import StreamInfo
-from stream_dream.media.probe import probe
+from stream_dream.media.opening import probe_video
 from stream_dream.media.source import VideoSource
 
 B_FRAMES = ("-c:v", "libx264", "-bf", "3", "-g", "30")
@@ -52,7 +52,7 @@ CLIPS: dict[str, Callable[[Path], Path]] = {
 @pytest.mark.parametrize("start", [0.0, 0.5])
 def test_copied_packets_give_the_same_frames(tmp_path: Path, name: str, start: float) -> None:
     source = CLIPS[name](tmp_path / name)
-    found = probe(source)
+    found = probe_video(source)
     excerpt, _, chunks = planned(source, start=start)
     part = tmp_path / "segment.part"
     for chunk in chunks:

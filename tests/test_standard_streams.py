@@ -11,7 +11,7 @@ from pathlib import Path
 import clips
 import pytest
 
-from stream_dream.media.probe import probe
+from stream_dream.media.opening import probe_video
 
 Run = Callable[..., tuple[int, str, str]]
 FULL = Path("/dev/full")
@@ -140,4 +140,4 @@ def test_no_film_is_lost_to_the_streams(
     done = sh(redirections, *command, *options, PYTHONIOENCODING="latin-1")
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("\n") == (redirections == ">/dev/full")
-    assert probe(target).video == "h264"
+    assert probe_video(target).video == "h264"

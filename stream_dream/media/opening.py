@@ -1,20 +1,22 @@
-"""Opens video files, and decides which decoder reads each."""
+"""Finds out what a file is, and which decoder reads it right, before it is opened for good."""
 
 from __future__ import annotations
 
 import os
 import sys
-from functools import cached_property, lru_cache
+from dataclasses import replace
+from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from stream_dream.errors import SourceError
+from stream_dream.frame import Image8
 from stream_dream.media.probe import THUMBNAIL, Probe, look_at
-from stream_dream.media.read.decoder import Decoder
-from stream_dream.media.read.ffmpeg_decoder import FFmpegDecoder
-from stream_dream.media.read.opencv_decoder import OpenCVDecoder, open_capture
+from stream_dream.media.read.opencv_decoder import open_capture
+from stream_dream.media.read.packets import animation_delays, end_of_picture
 from stream_dream.quiet import debugging
 
 # ffmpeg takes any text for a picture of a terminal.
@@ -27,8 +29,8 @@ _INTERLACEABLE = ("h264", "mpeg2video", "vc1")
 _USUAL_MATRICES = ("", "bt709", "bt470bg", "smpte170m", "gbr")
 """Those that OpenCV converts right."""
 
-_OWN_FORMATS = ("gif", "apng", "webp_anim")
-"""Formats whose time stamps OpenCV does not take as viewers do, or that it cannot read."""
+_ANIMATIONS = ("gif", "apng", "webp_anim")
+"""Formats whose delays are meant for browsers; OpenCV takes them otherwise, or cannot read them."""
 
 _LIKE = 20
 """Levels that a pixel of a thumbnail may differ between both decoders (measured: 3 or less in real
@@ -43,11 +45,11 @@ def quiet_decoder() -> None:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-def look_into(path: Path) -> Probe:
-    """Check that a path leads to a video and see what ffmpeg says of it.
+def probe_video(path: Path) -> Probe:
+    """Find out what a video file is, as ``probe`` does, and check that it is one.
 
     Raises:
-        SourceError: If it does not.
+        SourceError: If it is none.
         StreamDreamError: ffmpeg cannot be run, or gives no answer.
     """
     problem = None
@@ -64,7 +66,7 @@ def look_into(path: Path) -> Probe:
     elif os.path.getsize(path) == 0:
         problem = "is empty: was it copied completely?"
     else:
-        found = _known(path).probe
+        found = probe(path)
         if found.container in _NO_VIDEO:
             problem = "is not a video, or its header is missing: give a complete video file"
         elif found.video is None:
@@ -74,78 +76,53 @@ def look_into(path: Path) -> Probe:
     return found
 
 
-def why_ffmpeg(path: Path) -> str | None:
-    """Say why ffmpeg has to read a file; None where OpenCV does it right.
+def probe(path: Path) -> Probe:
+    """Find out what a file is; what was found is kept for as long as the file stays the same.
+
+    Returns:
+        What is known; an empty ``Probe`` where ffmpeg does not recognise it, or it is not there.
 
     Raises:
-        SourceError, StreamDreamError: As ``look_into``.
-    """
-    look_into(path)
-    return _known(path).why_ffmpeg
-
-
-def open_decoder(path: Path, background: tuple[int, int, int] = (0, 0, 0)) -> Decoder:
-    """Open a file with the decoder that reads it right: OpenCV's where that does.
-
-    Args:
-        path: A video file.
-        background: What shows through where it is transparent, RGB, 0..255.
-
-    Raises:
-        SourceError: It is no video, or cannot be decoded.
         StreamDreamError: ffmpeg cannot be run, or gives no answer.
     """
-    quiet_decoder()
-    found = look_into(path)
-    if why_ffmpeg(path) is None:
-        return OpenCVDecoder(path, found)
-    return FFmpegDecoder(path, found, background)
-
-
-class _Known:
-    """What was found out of a file, as long as the file stays the same."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.probe = look_at(path)
-
-    @cached_property
-    def why_ffmpeg(self) -> str | None:
-        reason = _reason(self.probe, self._path)
-        if debugging():
-            by = "OpenCV" if reason is None else f"ffmpeg: {reason}"
-            sys.stderr.write(f"{self._path} is read by {by}\n")
-        return reason
-
-
-def _known(path: Path) -> _Known:
-    state = os.stat(path)
-    return _remembered(path.absolute(), state.st_ino, state.st_size, state.st_mtime_ns)
+    try:
+        state = os.stat(path)
+    except OSError:
+        return Probe()
+    return _probed(path, state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
 
 
 @lru_cache(maxsize=32)  # chunks of a film are opened one by one
-def _remembered(path: Path, *state: int) -> _Known:
-    return _Known(path)
+def _probed(path: Path, *state: int) -> Probe:
+    quiet_decoder()
+    found, thumbnail = look_at(path)
+    if found.container in _NO_VIDEO or found.video is None:
+        return found
+    reason = _why_ffmpeg(found)
+    read = None if reason else as_opencv_reads(found, thumbnail)
+    if read is None:
+        read = as_ffmpeg_reads(found, reason or "OpenCV decodes other pictures")
+    if debugging():
+        by = "OpenCV" if read.why_ffmpeg is None else f"ffmpeg: {read.why_ffmpeg}"
+        sys.stderr.write(f"{path.absolute()} is read by {by}\n")
+    return read
 
 
-def _reason(found: Probe, path: Path) -> str | None:
-    """Say why ffmpeg has to read a file: by its header or, at last, by its first picture."""
+def _why_ffmpeg(found: Probe) -> str | None:
+    """Say why ffmpeg has to read a file, by its header; None where OpenCV may do it right."""
     broadcast = found.container.startswith(_BROADCAST) and found.video in _INTERLACEABLE
     reasons = {
-        "its name is not UTF-8": not _is_utf8(path),
+        "its name is not UTF-8": not _is_utf8(found.path),
         "it is interlaced": found.interlaced,
         "it may be interlaced": broadcast,
         "it is AV1": found.video == "av1",
-        "it is an animation": found.container in _OWN_FORMATS,
+        "it is an animation": found.container in _ANIMATIONS,
         "it is transparent": found.transparent,
         "it has more than 8 bits a channel": found.pixels.endswith(("le", "be")),
         "it is turned or mirrored": found.oriented,
         f"its matrix is {found.matrix}": found.matrix not in _USUAL_MATRICES,
     }
-    for reason, holds in reasons.items():
-        if holds:
-            return reason
-    return None if _is_alike(found, path) else "OpenCV decodes other pictures"
+    return next((reason for reason, holds in reasons.items() if holds), None)
 
 
 def _is_utf8(path: Path) -> bool:
@@ -157,19 +134,75 @@ def _is_utf8(path: Path) -> bool:
     return True
 
 
-def _is_alike(found: Probe, path: Path) -> bool:
-    """Return whether OpenCV's first picture is that of ffmpeg; OpenCV's word is no proof."""
-    if found.thumbnail is None:
-        return True
+def as_opencv_reads(found: Probe, thumbnail: Image8 | None) -> Probe | None:
+    """Add what OpenCV tells of a file; None where its first picture is another than ffmpeg's.
+
+    OpenCV's word is no proof. Where ffmpeg has no first picture either, it stays with OpenCV.
+    """
     try:
-        capture = open_capture(path)
+        capture = open_capture(found.path)
     except SourceError:
-        return False
+        return found if thumbnail is None else None
     try:
-        ok, image = capture.read()
+        rate = capture.get(cv2.CAP_PROP_FPS)
+        length = _known_length(found, capture.get(cv2.CAP_PROP_FRAME_COUNT), rate)
+        aspect = _pixel_aspect(capture)
+        if thumbnail is not None and not _shows(capture, thumbnail):
+            return None
     finally:
         capture.release()
+    return replace(found, rate=rate, length=length, pixel_aspect=aspect)
+
+
+def _shows(capture: cv2.VideoCapture, thumbnail: Image8) -> bool:
+    """Return whether the first picture of a capture is, made small, that one."""
+    ok, image = capture.read()
     if not ok or image is None:
         return False
     small = cv2.resize(image, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)[..., ::-1]
-    return int(np.abs(small.astype(np.int16) - found.thumbnail).max()) <= _LIKE
+    return int(np.abs(small.astype(np.int16) - thumbnail).max()) <= _LIKE
+
+
+def _pixel_aspect(capture: cv2.VideoCapture) -> Fraction:
+    """Read the shape of a pixel of the upright picture; square where the file does not tell."""
+    across = round(capture.get(cv2.CAP_PROP_SAR_NUM))
+    down = round(capture.get(cv2.CAP_PROP_SAR_DEN))
+    return Fraction(across, down) if across > 0 and down > 0 else Fraction(1)
+
+
+def as_ffmpeg_reads(found: Probe, reason: str) -> Probe:
+    """Add what only its packets tell of a file that ffmpeg has to read."""
+    found = replace(found, why_ffmpeg=reason)
+    delays = animation_delays(found.path) if found.container in _ANIMATIONS else []
+    if delays:
+        length = sum(delays)
+        return replace(found, delays=tuple(delays), length=length, rate=len(delays) / length)
+    known = _known_length(found)
+    if known is not None or found.duration is None or found.container.startswith("mpeg"):
+        return replace(found, length=known)
+    end = end_of_picture(found.path)
+    last = found.duration if end is None else end - found.start
+    return replace(found, length=last - found.video_start)
+
+
+def _known_length(found: Probe, count: float = 0, rate: float = 0) -> float | None:
+    """Return how long the picture lasts, in seconds; None where the file does not tell for sure.
+
+    A file's own duration includes sound that outlasts the picture. MP4 and AVI count the frames
+    of the picture (edit lists may hide some of them); Matroska by ffmpeg has its end as a tag.
+
+    Args:
+        found: What the file says of itself.
+        count: Its number of pictures; 0 or less where that is unknown.
+        rate: Their rate; 0 or less where that is unknown.
+    """
+    if found.video_end is not None:
+        return found.video_end - found.video_start
+    if found.duration is None:
+        return None
+    length = found.duration - found.video_start
+    if found.audio is None:
+        return length
+    if found.container.startswith(("mov", "avi")) and count > 0 and rate > 0:
+        return min(length, count / rate)
+    return None

@@ -1,4 +1,4 @@
-"""Reads from ffmpeg what a file says of itself, and what its first pictures look like."""
+"""What is known of a file, and what of it ffmpeg tells."""
 
 from __future__ import annotations
 
@@ -30,13 +30,6 @@ _MATRICES = (
 
 _ALPHA = re.compile(r"yuva|gbrap|rgba|bgra|argb|abgr|ayuv|vuya|ya\d|pal8")
 
-_NO_TIME_STAMP = -(2**62)
-"""Less than this is how ffmpeg says that a packet has none."""
-
-_SHORTEST_DELAY, _BROWSERS_DELAY = 0.01, 0.1
-"""Browsers show a picture that an animation means for 1/100 s or less for 1/10 s."""
-
-
 _SPECIAL_AUDIO = frozenset(
     {
         "comment",
@@ -54,11 +47,12 @@ _SPECIAL_AUDIO = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a file says of itself.
+    """What is known of a file.
 
     Times are in seconds from the file's first time stamp, whichever stream has it.
 
     Attributes:
+        path: The file.
         container: ffmpeg's names of the format, like ``matroska,webm``; empty if unrecognised.
         start: The file's first time stamp, in seconds.
         duration: Length of the file; None if it does not tell.
@@ -67,7 +61,7 @@ class Probe:
         pixels: ffmpeg's name of its pixel format, like ``yuv420p``.
         matrix: By which matrix it became YUV, like ``bt709``; empty if the file does not say.
         interlaced: True if the header or one of the first pictures says so.
-        rate: Pictures per second; 0 if the file does not tell.
+        rate: Pictures per second by what the file says; may be nonsense, 0 where it says nothing.
         pixel_aspect: Width of a pixel of the upright picture divided by its height.
         oriented: True if a matrix says how the picture is turned or mirrored.
         transparent: True if pictures have an alpha channel.
@@ -76,10 +70,12 @@ class Probe:
         audio: The codec of the sound stream that players begin with, like ``aac``; None if there
             is no sound.
         audio_stream: The number of that stream in the file.
-        thumbnail: The first picture, ``THUMBNAIL`` pixels wide and high, uint8 RGB, untagged YUV
-            taken for BT.601; None where it was not asked for or cannot be decoded.
+        why_ffmpeg: Why ffmpeg has to decode its pictures; None where OpenCV does it right.
+        length: How many seconds the picture lasts; None where the file does not tell for sure.
+        delays: For how many seconds each picture of an animation is shown, as browsers do it.
     """
 
+    path: Path = Path()
     container: str = ""
     start: float = 0.0
     duration: float | None = None
@@ -88,7 +84,7 @@ class Probe:
     pixels: str = ""
     matrix: str = ""
     interlaced: bool = False
-    rate: Fraction = Fraction(0)
+    rate: float = 0.0
     pixel_aspect: Fraction = Fraction(1)
     oriented: bool = False
     transparent: bool = False
@@ -96,7 +92,9 @@ class Probe:
     video_end: float | None = None
     audio: str | None = None
     audio_stream: int = 0
-    thumbnail: Image8 | None = None
+    why_ffmpeg: str | None = None
+    length: float | None = None
+    delays: tuple[float, ...] = ()
 
     @property
     def untagged_yuv(self) -> bool:
@@ -104,35 +102,29 @@ class Probe:
         return self.pixels.startswith(("yuv", "nv", "p0", "y2")) and not self.matrix
 
 
-def probe(path: Path) -> Probe:
-    """Read a file's header. What ffmpeg does not recognise gives an empty ``Probe``.
+def look_at(path: Path) -> tuple[Probe, Image8 | None]:
+    """Read a file's header, and decode its first pictures.
+
+    Returns:
+        What the header and the pictures tell, an empty ``Probe`` if ffmpeg does not recognise the
+        file; and its first picture, ``THUMBNAIL`` pixels wide and high, uint8 RGB, untagged YUV
+        taken for BT.601, None where it cannot be decoded.
 
     Raises:
         StreamDreamError: ffmpeg cannot be run, or gives no answer.
-    """
-    return parse(_run(path, []).stderr.decode(errors="replace"))
-
-
-def look_at(path: Path) -> Probe:
-    """Read a file's header, and decode its first pictures.
-
-    Raises:
-        StreamDreamError: As ``probe``.
     """
     # First to RGB: averaging displaces the colours of 4:2:0 by much.
     shown = "showinfo=checksum=0,scale=flags=bicubic+accurate_rnd+full_chroma_int,format=rgb24"
     shown += f",scale={THUMBNAIL}:{THUMBNAIL}:flags=area"
     decoded = ["-map", "0:V:0", "-frames:v", str(_LOOKED_AT), "-vf", shown]
-    result = _run(path, [*decoded, "-pix_fmt", "rgb24", "-f", "rawvideo", "-"])
+    result = run_on(path, [*decoded, "-pix_fmt", "rgb24", "-f", "rawvideo", "-"])
     report = result.stderr.decode(errors="replace")
     found = parse(report)
     flags = re.findall(r"^\[Parsed_showinfo.* i:(\w) ", report, re.MULTILINE)
+    interlaced = found.interlaced or any(flag in "TB" for flag in flags)
     pixels = np.frombuffer(result.stdout[: THUMBNAIL * THUMBNAIL * 3], np.uint8)
-    return replace(
-        found,
-        interlaced=found.interlaced or any(flag in "TB" for flag in flags),
-        thumbnail=pixels.reshape(THUMBNAIL, THUMBNAIL, 3) if pixels.size else None,
-    )
+    thumbnail = pixels.reshape(THUMBNAIL, THUMBNAIL, 3) if pixels.size else None
+    return replace(found, path=path, interlaced=interlaced), thumbnail
 
 
 def has_more(path: Path, pictures: int, fps: Fraction) -> bool:
@@ -162,47 +154,14 @@ def has_more(path: Path, pictures: int, fps: Fraction) -> bool:
     return max(counts, default=0) > pictures or max(ends, default=0.0) > longest
 
 
-def end_of_picture(path: Path) -> float | None:
-    """Return when the last picture ends, on the file's own time line, in seconds.
-
-    Only the end of the file is read, and nothing decoded.
-
-    Returns:
-        None where the end cannot be read, or has no time stamps.
-
-    Raises:
-        StreamDreamError: As ``probe``.
-    """
-    # So far from the end packets are looked for; they begin with the last key frame before it.
-    table = _packets(path, before=("-sseof", "-1"))
-    return max((stamp + length for stamp, length in table), default=None)
-
-
-def animation_delays(path: Path) -> list[float]:
-    """Return for how many seconds each picture of an animation is shown, as browsers do it.
-
-    Raises:
-        StreamDreamError: As ``probe``.
-    """
-    delays = [length for _, length in _packets(path)]
-    return [_BROWSERS_DELAY if delay <= _SHORTEST_DELAY else delay for delay in delays]
-
-
-def _packets(path: Path, before: tuple[str, ...] = ()) -> list[tuple[float, float]]:
-    """List the time stamps and durations of the picture's packets, in seconds."""
-    copied = ["-map", "0:V:0", "-c", "copy", "-copyts", "-f", "framecrc", "-"]
-    table = _run(path, copied, before=before).stdout.decode(errors="replace")
-    base = re.search(r"^#tb 0: (\d+/\d+)", table, re.MULTILINE)
-    rows = re.findall(r"^0, +-?\d+, +(-?\d+), +(\d+),", table, re.MULTILINE)
-    unit = Fraction(base[1]) if base else Fraction(0)
-    known = [(int(stamp), int(length)) for stamp, length in rows]
-    return [(float(s * unit), float(d * unit)) for s, d in known if s > _NO_TIME_STAMP]
-
-
-def _run(
+def run_on(
     path: Path, arguments: list[str], before: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run ffmpeg on a file, and make sure that it is ffmpeg that has run."""
+    """Run ffmpeg on a file, and make sure that it is ffmpeg that has run.
+
+    Raises:
+        StreamDreamError: ffmpeg cannot be run, or gives no answer.
+    """
     program = ffmpeg_program()
     command = [program, "-hide_banner", "-nostdin", *before, "-i", str(path.absolute()), *arguments]
     try:
@@ -256,7 +215,7 @@ def parse(report: str) -> Probe:
         pixels=pixels,
         matrix=_word(rf"^(?:\w+, )?({_MATRICES})\b", details) or "",
         interlaced=re.search(r"\b(top|bottom) (coded )?first", details) is not None,
-        rate=_rate(video),
+        rate=float(_rate(video)),
         pixel_aspect=1 / aspect if turn is not None and 45 <= abs(turn) % 180 < 135 else aspect,
         oriented=turn is not None,
         transparent=_ALPHA.match(pixels) is not None or _has_alpha_mode(video),

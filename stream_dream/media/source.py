@@ -10,8 +10,11 @@ from typing import Self
 
 from stream_dream.errors import SourceError
 from stream_dream.frame import Frame, Image8, StreamInfo
-from stream_dream.media.opening import look_into, open_decoder
+from stream_dream.media.opening import probe_video
 from stream_dream.media.pacing import Pace, picture_rate
+from stream_dream.media.read.decoder import Decoder
+from stream_dream.media.read.ffmpeg_decoder import FFmpegDecoder
+from stream_dream.media.read.opencv_decoder import OpenCVDecoder
 from stream_dream.setting_values import rgb
 from stream_dream.settings import Excerpt
 
@@ -60,15 +63,18 @@ class VideoSource:
         self.background = background
         self.shortfall: str | None = None
         self._closed = False
-        self._decoder = open_decoder(path, background)
+        self._file = file = probe_video(path)
+        self._decoder: Decoder = (
+            OpenCVDecoder(file) if file.why_ffmpeg is None else FFmpegDecoder(file, background)
+        )
         try:
             begun = list(islice(self._decoder.pictures(), _LOOK_AHEAD))
             if not begun:
                 raise SourceError(
-                    f"no picture of {path} ({look_into(path).video}) can be decoded: "
+                    f"no picture of {path} ({file.video}) can be decoded: "
                     "if the file is complete, convert it to H.264"
                 )
-            fps = picture_rate(self._decoder.rate, [stamp for _, stamp in begun])
+            fps = picture_rate(file.rate, [stamp for _, stamp in begun])
             self.first, self._stop = self._frame_range(start, end, fps)
         except BaseException:
             self._decoder.close()
@@ -79,7 +85,7 @@ class VideoSource:
         self.info = StreamInfo(
             size=(width, height),
             fps=fps,
-            pixel_aspect=self._decoder.pixel_aspect,
+            pixel_aspect=file.pixel_aspect,
             frame_count=self._expected(fps),
         )
 
@@ -94,7 +100,7 @@ class VideoSource:
     @property
     def is_seekable(self) -> bool:
         """True where a late start is jumped to; else all before it is decoded."""
-        return self._decoder.length is not None
+        return self._file.length is not None
 
     def close(self) -> None:
         """Release the file; safe to call twice and from another thread."""
@@ -109,7 +115,7 @@ class VideoSource:
         """
         self.shortfall = None
         fps = self.info.fps
-        pace = Pace(fps, self.start, self._decoder.length)
+        pace = Pace(fps, self.start, self._file.length)
         for image in self._steady(pace):
             index = pace.slots - 1
             yield Frame(image, index, float(index / fps))
@@ -154,7 +160,7 @@ class VideoSource:
         """Turn seconds into the first frame and the one behind the last."""
         first = round((start or 0) * fps)
         stop = None if end is None else round(end * fps)
-        length, problem = self._decoder.length, None
+        length, problem = self._file.length, None
         if first < 0:
             problem = f"start is {start:g} s: choose 0 or later"
         elif stop is not None and stop <= first:
@@ -167,7 +173,7 @@ class VideoSource:
 
     def _expected(self, fps: Fraction) -> int | None:
         """Estimate the number of frames between start and end."""
-        length = self._decoder.length
+        length = self._file.length
         if length is None:
             return None if self._stop is None else self._stop - self.first
         last = max(1, round(length * fps))

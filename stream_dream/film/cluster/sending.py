@@ -17,8 +17,7 @@ from stream_dream.film.cluster.segment import copy_packets, encode_losslessly
 from stream_dream.film.cluster.shipping import Get, Packer, Put
 from stream_dream.film.files import unwritable
 from stream_dream.film.job import job_file, versions
-from stream_dream.media.opening import look_into, why_ffmpeg
-from stream_dream.media.probe import Probe
+from stream_dream.media.opening import probe_video
 from stream_dream.settings import named_files
 
 if TYPE_CHECKING:
@@ -74,7 +73,6 @@ class ByShipment:
         """Send nothing yet."""
         self._packing = threading.Semaphore(_PACKED_AT_A_TIME)
         self._packer: Packer | None = None
-        self._probe: Probe | None = None
         self._misses = 0
 
     def dream(self, task: Task, line: Line) -> Outcome:
@@ -98,8 +96,9 @@ class ByShipment:
         """Pack a chunk; None where that is of no use."""
         from stream_dream.film.cluster.worker import Order
 
+        source = probe_video(task.source.path)
         # What is copied is decoded by OpenCV.
-        useless = self._misses >= _MISSES or why_ffmpeg(task.source.path) is not None
+        useless = self._misses >= _MISSES or source.why_ffmpeg is not None
         if not lossless and useless:
             return None
         name = f"{task.chunk.number:06d}.{uuid.uuid4().hex}.part"
@@ -107,15 +106,12 @@ class ByShipment:
         with self._packing:
             try:
                 if self._packer is None:
-                    self._packer, self._probe = Packer(line.put), look_into(task.source.path)
-                assert self._probe is not None
+                    self._packer = Packer(line.put)
                 if lossless:
                     encode_losslessly(task.source, task.chunk, path, task.info)
-                elif not copy_packets(
-                    task.source, task.chunk, path, starts_at=self._probe.video_start
-                ):
+                elif not copy_packets(task.source, task.chunk, path, starts_at=source.video_start):
                     return None
-                untagged = self._probe.untagged_yuv and not lossless
+                untagged = source.untagged_yuv and not lossless
                 shipment = self._packer.pack(task, path, untagged_yuv=untagged)
             except OSError as error:
                 raise unwritable(task.folder, error) from error

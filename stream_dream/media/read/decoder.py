@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
 from typing import Protocol
 
 from stream_dream.frame import Image8
@@ -20,14 +19,10 @@ class Decoder(Protocol):
     """Decodes the pictures of one file, upright and in their colours.
 
     Attributes:
-        rate: Pictures per second by what the file says; may be nonsense, 0 where it says nothing.
-        pixel_aspect: Width of a pixel of the upright picture divided by its height.
-        length: How many seconds the picture lasts; None where the file does not tell for sure.
+        file: What is known of the file.
     """
 
-    rate: float
-    pixel_aspect: Fraction
-    length: float | None
+    file: Probe
 
     def pictures(self, start: float = 0.0) -> Iterator[tuple[Image8, float]]:
         """Yield the pictures; anew each time it is called, and only the last call's goes on.
@@ -50,26 +45,3 @@ class Decoder(Protocol):
 
     def close(self) -> None:
         """Release the file; safe to call twice and from another thread."""
-
-
-def length_of_picture(found: Probe, count: float, rate: float) -> float | None:
-    """Return how long the picture lasts, in seconds; None where the file does not tell for sure.
-
-    A file's own duration includes sound that outlasts the picture. MP4 and AVI count the frames
-    of the picture (edit lists may hide some of them); Matroska by ffmpeg has its end as a tag.
-
-    Args:
-        found: What the file says of itself.
-        count: Its number of pictures; 0 or less where that is unknown.
-        rate: Their rate; 0 or less where that is unknown.
-    """
-    if found.video_end is not None:
-        return found.video_end - found.video_start
-    if found.duration is None:
-        return None
-    length = found.duration - found.video_start
-    if found.audio is None:
-        return length
-    if found.container.startswith(("mov", "avi")) and count > 0 and rate > 0:
-        return min(length, count / rate)
-    return None

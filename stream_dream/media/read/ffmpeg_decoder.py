@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import accumulate
-from pathlib import Path
 from queue import SimpleQueue
 
 import numpy as np
@@ -15,11 +14,9 @@ from stream_dream.errors import SinkError, SourceError
 from stream_dream.frame import Image8
 from stream_dream.media.ffmpeg import FFmpeg
 from stream_dream.media.picture import over
-from stream_dream.media.probe import Probe, animation_delays, end_of_picture
-from stream_dream.media.read.decoder import SEEK_FROM, SEEK_MARGIN, length_of_picture
-
-_ANIMATIONS = ("gif", "apng", "webp_anim")
-"""Containers whose delays are meant for browsers."""
+from stream_dream.media.probe import Probe
+from stream_dream.media.read.decoder import SEEK_FROM, SEEK_MARGIN
+from stream_dream.media.read.packets import end_of_picture
 
 _TICK = 1_000_000
 """Time stamps are whole numbers of 1/1,000,000 s; ffmpeg rounds their seconds to six digits."""
@@ -53,65 +50,43 @@ class FFmpegDecoder:
     Interlaced pictures are deinterlaced, transparent ones are laid over a colour.
     """
 
-    def __init__(self, path: Path, found: Probe, background: tuple[int, int, int]) -> None:
+    def __init__(self, file: Probe, background: tuple[int, int, int] = (0, 0, 0)) -> None:
         """Read no picture yet.
 
         Args:
-            path: The file.
-            found: What it says of itself.
+            file: The file.
             background: What shows through where it is transparent, RGB, 0..255.
-
-        Raises:
-            StreamDreamError: ffmpeg cannot be run.
         """
-        self._path, self._found, self._background = path, found, background
+        self.file, self._background = file, background
         self._process: FFmpeg | None = None
         self._closed = False
         self._origin: float | None = None
-        animated = found.container in _ANIMATIONS
-        self._delays = animation_delays(path) if animated else []
-        self.pixel_aspect = found.pixel_aspect
-        if self._delays:
-            self.length: float | None = sum(self._delays)
-            self.rate = len(self._delays) / self.length
-        else:
-            self.length = self._length()
-            self.rate = float(found.rate)
 
     def pictures(self, start: float = 0.0) -> Iterator[tuple[Image8, float]]:
         """Yield the pictures, anew. Raises ``SourceError`` if ffmpeg cannot be started."""
         self._end()
-        if start >= SEEK_FROM and self.length is not None and self._origin is not None:
+        if start >= SEEK_FROM and self.file.length is not None and self._origin is not None:
             return self._sought(start)
         return self._decoded()
 
     def is_complete(self, pictures: int) -> bool:
         """Return whether the end of the file is there."""
-        if self._delays:
-            return pictures >= len(self._delays)
-        end = end_of_picture(self._path)
-        if end is None or self._origin is None or self.length is None:
+        if self.file.delays:
+            return pictures >= len(self.file.delays)
+        end = end_of_picture(self.file.path)
+        if end is None or self._origin is None or self.file.length is None:
             return False
-        return end - self._origin >= self.length - _COMPLETE
+        return end - self._origin >= self.file.length - _COMPLETE
 
     def close(self) -> None:
         """End ffmpeg."""
         self._closed = True
         self._end()
 
-    def _length(self) -> float | None:
-        """Return how many seconds the picture lasts; None where that is not sure."""
-        found = self._found
-        known = length_of_picture(found, 0, 0)
-        if known is not None or found.duration is None or found.container.startswith("mpeg"):
-            return known
-        end = end_of_picture(self._path)
-        return (found.duration if end is None else end - found.start) - found.video_start
-
     def _sought(self, start: float) -> Iterator[tuple[Image8, float]]:
         """Yield the pictures from shortly before ``start`` on; all where that leads elsewhere."""
-        assert self.length is not None
-        pictures = self._decoded(min(start, self.length) - SEEK_MARGIN)
+        assert self.file.length is not None
+        pictures = self._decoded(min(start, self.file.length) - SEEK_MARGIN)
         first = next(pictures, None)
         if first is not None and 0 < first[1] <= start:
             yield first
@@ -125,7 +100,8 @@ class FFmpegDecoder:
             return
         stamps: SimpleQueue[int | None] = SimpleQueue()
         process = self._start(start, stamps)
-        times = accumulate(self._delays, initial=0.0) if self._delays else self._times(stamps)
+        delays = self.file.delays
+        times = accumulate(delays, initial=0.0) if delays else self._times(stamps)
         try:
             yield from zip(self._images(process), times, strict=False)
         finally:
@@ -141,17 +117,19 @@ class FFmpegDecoder:
                 stamps.put(int(ticks) if ticks.removeprefix("-").isdecimal() else None)
             return stamp is not None or line == _STAMPS_KEY
 
-        found, given = self._found, ["-nostdin", "-copyts"]
-        if found.transparent and found.video in _WITH_ALPHA:
-            given += ["-c:v", _WITH_ALPHA[found.video]]
+        file, given = self.file, ["-nostdin", "-copyts"]
+        if file.transparent and file.video in _WITH_ALPHA:
+            given += ["-c:v", _WITH_ALPHA[file.video]]
         if start is not None and self._origin is not None:
-            given += ["-ss", f"{self._origin + start - found.start:.6f}"]
-        pixels = "rgba" if found.transparent else "rgb24"
+            given += ["-ss", f"{self._origin + start - file.start:.6f}"]
+        pixels = "rgba" if file.transparent else "rgb24"
         made = ["-fps_mode", "passthrough", "-c:v", "pam", "-pix_fmt", pixels]
-        command = [*given, "-i", str(self._path.absolute()), "-map", "0:V:0", "-vf", self._filters]
+        source = ["-i", str(file.path.absolute()), "-map", "0:V:0"]
         try:
             process = FFmpeg(
-                [*command, *made, "-f", "image2pipe", "-"], read=True, on_message=on_message
+                [*given, *source, "-vf", self._filters, *made, "-f", "image2pipe", "-"],
+                read=True,
+                on_message=on_message,
             )
         except SinkError as error:
             raise SourceError(str(error)) from error
@@ -160,13 +138,13 @@ class FFmpegDecoder:
 
     @property
     def _filters(self) -> str:
-        found, matrix = self._found, "auto"
-        width, height = found.size
-        if found.untagged_yuv:  # as players take it
+        file, matrix = self.file, "auto"
+        width, height = file.size
+        if file.untagged_yuv:  # as players take it
             matrix = "bt709" if width >= 1280 or height >= 720 else "bt601"
         scale = f"scale=in_color_matrix={matrix}:flags=bicubic+accurate_rnd+full_chroma_int"
         made = [_STAMPED, scale]
-        if found.interlaced and min(width, height) >= _SMALLEST_DEINTERLACED:
+        if file.interlaced and min(width, height) >= _SMALLEST_DEINTERLACED:
             made.insert(0, _DEINTERLACED)
         return ",".join(made)
 
@@ -182,7 +160,9 @@ class FFmpegDecoder:
                 last = time - self._origin
             else:
                 self._origin = self._origin or 0.0
-                last = 0.0 if last is None else last + (1 / self.rate if self.rate else 0.0)
+                last = (
+                    0.0 if last is None else last + (1 / self.file.rate if self.file.rate else 0.0)
+                )
             yield last
 
     def _images(self, process: FFmpeg) -> Iterator[Image8]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -14,7 +13,7 @@ import numpy as np
 from stream_dream.errors import SourceError
 from stream_dream.frame import Image8
 from stream_dream.media.probe import Probe
-from stream_dream.media.read.decoder import SEEK_FROM, SEEK_MARGIN, length_of_picture
+from stream_dream.media.read.decoder import SEEK_FROM, SEEK_MARGIN
 
 CAPTURE_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 """The variable from which OpenCV reads options whenever it opens something with FFmpeg."""
@@ -39,25 +38,18 @@ _BGR601_TO_RGB709 = np.array(
 class OpenCVDecoder:
     """Decodes a file with OpenCV; see ``Decoder``."""
 
-    def __init__(self, path: Path, found: Probe) -> None:
+    def __init__(self, file: Probe) -> None:
         """Open a file.
-
-        Args:
-            path: The file.
-            found: What it says of itself.
 
         Raises:
             SourceError: OpenCV has no decoder for it.
         """
-        self._path, self._untagged_yuv = path, found.untagged_yuv
+        self.file = file
         self._lock = threading.Lock()  # OpenCV crashes when released in the middle of a read
-        self._capture = open_capture(path)
+        self._capture = open_capture(file.path)
         self._fresh, self._closed = True, False
         self._origin: float | None = None
         self._count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self.rate = self._capture.get(cv2.CAP_PROP_FPS)
-        self.pixel_aspect = _pixel_aspect(self._capture)
-        self.length = length_of_picture(found, self._count, self.rate)
 
     def pictures(self, start: float = 0.0) -> Iterator[tuple[Image8, float]]:
         """Yield the pictures, anew."""
@@ -90,9 +82,9 @@ class OpenCVDecoder:
 
     def _seek(self, start: float) -> bool:
         """Decode a picture shortly before ``start``; False if all begins with the first one."""
-        if start < SEEK_FROM or self.length is None or self._origin is None:
+        if start < SEEK_FROM or self.file.length is None or self._origin is None:
             return False
-        target = min(start, self.length) - SEEK_MARGIN
+        target = min(start, self.file.length) - SEEK_MARGIN
         self._capture.set(cv2.CAP_PROP_POS_MSEC, (target + self._origin) * 1000)
         if self._grab() and 0 < self._time() - self._origin <= start:
             return True
@@ -111,7 +103,7 @@ class OpenCVDecoder:
         """Convert the picture decoded last to RGB; None if it is damaged."""
         with self._lock:
             ok, image = self._capture.retrieve()
-        return to_rgb(image, untagged_yuv=self._untagged_yuv) if ok else None
+        return to_rgb(image, untagged_yuv=self.file.untagged_yuv) if ok else None
 
     def _time(self) -> float:
         """Return the time stamp of the picture decoded last, in seconds."""
@@ -120,7 +112,7 @@ class OpenCVDecoder:
     def _reopen(self) -> None:
         """Start anew; unlike seeking it works in every format."""
         self._release()
-        self._capture = open_capture(self._path)
+        self._capture = open_capture(self.file.path)
 
     def _release(self) -> None:
         with self._lock:
@@ -154,10 +146,3 @@ def to_rgb(image: cv2.typing.MatLike, *, untagged_yuv: bool) -> Image8:
     if untagged_yuv and (width >= 1280 or height >= 720):
         return np.asarray(cv2.transform(image, _BGR601_TO_RGB709), np.uint8)
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-def _pixel_aspect(capture: cv2.VideoCapture) -> Fraction:
-    """Read the shape of a pixel of the upright picture; square where the file does not tell."""
-    across = round(capture.get(cv2.CAP_PROP_SAR_NUM))
-    down = round(capture.get(cv2.CAP_PROP_SAR_DEN))
-    return Fraction(across, down) if across > 0 and down > 0 else Fraction(1)
