@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_dream.errors import SinkError
 from stream_dream.frame import Image8, ImageF
 from stream_dream.image import add_residual, fit_size, resize
 from stream_dream.media.picture import Picture
@@ -28,57 +27,33 @@ _EMERGING_FRAMES = 100
 _HELD_FRAMES = 15
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder that may be there already.
-
-    Raises:
-        SinkError: It cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        problem = f"folder {folder} cannot be made: {error.strerror}"
-        raise SinkError(problem, exit_code=2) from error
-
-
 def octave_files(folder: Path | None, source: Path, octaves: int) -> list[Path]:
-    """Return the pictures that ``OctaveFiles`` writes at the most."""
-    if folder is None:
-        return []
-    return [marked(folder / f"{source.stem}.png", _mark(octave)) for octave in range(octaves)]
+    """Return the pictures that ``write_octave`` writes at the most; none without a folder."""
+    return [] if folder is None else [_octave_file(folder, source, n) for n in range(octaves)]
 
 
-class OctaveFiles:
-    """Writes the picture as it stands after each octave."""
+def write_octave(
+    step: Step, folder: Path, source: Path, *, strength: float, overwrite: bool
+) -> None:
+    """Write the picture as it stands after an octave, at the size of that octave.
 
-    def __init__(
-        self, folder: Path | None, source: Path, overwrite: bool, *, strength: float = 1.0
-    ) -> None:
-        """Make the folder.
-
-        Args:
-            folder: The folder, which is made; None to write nothing.
-            source: The picture, which gives its name.
-            overwrite: True if what exists may be replaced.
-            strength: How much of the dream is shown, 0..2.
-        """
-        self._folder, self._stem, self._overwrite = folder, source.stem, overwrite
-        self._strength = strength
-        if folder is not None:
-            make_folder(folder)
-
-    def __call__(self, step: Step) -> None:
-        """Write the picture if the octave is finished."""
-        if self._folder is None or not step.finished:
-            return
-        path = marked(self._folder / f"{self._stem}.png", _mark(step.octave))
-        write_picture(Picture(_shown(step, self._strength)), path, overwrite=self._overwrite)
+    Args:
+        step: The last one of the octave.
+        folder: Where to.
+        source: The picture that is dreamed, which gives its name.
+        strength: How much of the dream is shown, 0..2.
+        overwrite: True if what exists may be replaced.
+    """
+    image = _to_8_bits(step.image)
+    if strength != 1:
+        image = laid_over(_to_8_bits(step.original), step, strength=strength)
+    write_picture(Picture(image), _octave_file(folder, source, step.octave), overwrite=overwrite)
 
 
 class Emerging:
     """Films the dream while it emerges."""
 
-    def __init__(self, sink: VideoSink, source: Image8, *, strength: float = 1.0) -> None:
+    def __init__(self, sink: VideoSink, source: Image8, *, strength: float) -> None:
         """Create a film of one picture.
 
         Args:
@@ -111,7 +86,7 @@ def filmed(
     source: Image8,
     overwrite: bool,
     *,
-    strength: float = 1.0,
+    strength: float,
 ) -> Iterator[Emerging | None]:
     """Film a dream, if there is a path to film it to; Ctrl-C keeps what was filmed."""
     if path is None:
@@ -131,21 +106,14 @@ def filmed(
             raise
 
 
-def laid_over(source: Image8, step: Step, *, strength: float = 1.0) -> Image8:
+def laid_over(source: Image8, step: Step, *, strength: float) -> Image8:
     """Lay what has been dreamed so far, at whatever octave, over the source with all its detail."""
     residual = np.clip(step.image, 0, 1) - np.clip(step.original, 0, 1)
     return add_residual(source, residual, strength=strength)
 
 
-def _mark(octave: int) -> str:
-    return f"-octave-{octave + 1:02}"
-
-
-def _shown(step: Step, strength: float) -> Image8:
-    """Return the picture as it stands, at the size of its octave."""
-    if strength != 1:
-        return laid_over(_to_8_bits(step.original), step, strength=strength)
-    return _to_8_bits(step.image)
+def _octave_file(folder: Path, source: Path, octave: int) -> Path:
+    return marked(folder / f"{source.stem}.png", f"-octave-{octave + 1:02}")
 
 
 def _to_8_bits(image: ImageF) -> Image8:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from stream_dream.emerging import OctaveFiles, filmed, laid_over, make_folder, octave_files
+from stream_dream.emerging import filmed, laid_over, octave_files, write_octave
 from stream_dream.errors import Interrupted, SinkError, SourceError
 from stream_dream.frame import Image8
 from stream_dream.media.guide import guide_images
@@ -21,8 +21,7 @@ from stream_dream.media.picture_sink import (
     check_picture_target,
     write_picture,
 )
-from stream_dream.media.sink import check_target
-from stream_dream.media.target import existing, interrupted_name
+from stream_dream.media.target import check_target, existing, interrupted_name, make_folder
 from stream_dream.quiet import hushed
 from stream_dream.settings import DreamSettings, StillSettings, named_files
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from stream_dream.dream.walk import Step
 
 
-class Job(NamedTuple):
+class StillJob(NamedTuple):
     """One picture to be dreamed."""
 
     source: Path
@@ -57,7 +56,7 @@ class StillsSummary:
     seconds: float = 0.0
 
 
-def plan(inputs: Sequence[Path], output: Path) -> list[Job]:
+def list_jobs(inputs: Sequence[Path], output: Path) -> list[StillJob]:
     """Find out which picture becomes which.
 
     Args:
@@ -70,13 +69,13 @@ def plan(inputs: Sequence[Path], output: Path) -> list[Job]:
     """
     single = len(inputs) == 1 and not inputs[0].is_dir()
     if single and output.suffix and not output.is_dir():
-        return [Job(inputs[0], output)]
+        return [StillJob(inputs[0], output)]
     if output.suffix.lower() in PICTURE_FORMATS or output.is_file():
         raise SinkError(f"several pictures cannot become {output}: give a folder", exit_code=2)
-    jobs: dict[Path, Job] = {}
+    jobs: dict[Path, StillJob] = {}
     for path in (picture for given in inputs for picture in _pictures(given)):
         suffix = path.suffix if path.suffix.lower() in PICTURE_FORMATS else ".png"
-        job = Job(path, output / f"{path.stem}{suffix}")
+        job = StillJob(path, output / f"{path.stem}{suffix}")
         if job.target in jobs:
             raise SourceError(
                 f"{jobs[job.target].source} and {path} would both become {job.target}: "
@@ -116,7 +115,7 @@ def dream_stills(
     *,
     overwrite: bool = False,
     read: Sequence[Path] = (),
-    on_picture: Callable[[Job, int], None] = lambda job, count: None,
+    on_picture: Callable[[StillJob, int], None] = lambda job, count: None,
     on_step: Callable[[Step], None] = lambda step: None,
 ) -> StillsSummary:
     """Dream one or many pictures.
@@ -138,7 +137,7 @@ def dream_stills(
         Interrupted: On Ctrl-C; what was done is kept and the message says where.
     """
     begun = time.perf_counter()
-    jobs = plan(inputs, output)
+    jobs = list_jobs(inputs, output)
     summary = StillsSummary(left_out=[other for given in inputs for other in _others(given)])
     many = len(jobs) > 1 or jobs[0].target != output
     if len(jobs) > 1 and (still.out or still.progress_dir):
@@ -171,7 +170,7 @@ def dream_stills(
 
 
 def _check_outputs(
-    jobs: Sequence[Job],
+    jobs: Sequence[StillJob],
     dream: DreamSettings,
     still: StillSettings,
     read: Sequence[Path],
@@ -180,14 +179,12 @@ def _check_outputs(
 ) -> None:
     """Refuse, before any work is done, what cannot be written. Raises ``SinkError``."""
     inputs = [*(job.source for job in jobs), *named_files(dream).values(), *read]
-    film = [] if still.out is None else [still.out]
     for job in jobs:
         octaves = octave_files(still.progress_dir, job.source, dream.octaves)
-        target = [job.target]
-        check_picture_target(*target, overwrite=overwrite, inputs=inputs, outputs=octaves)
-        for path in film:
-            outputs = [*target, *octaves]
-            check_target(path, overwrite=overwrite, inputs=inputs, outputs=outputs)
+        check_picture_target(job.target, overwrite=overwrite, inputs=inputs, outputs=octaves)
+        if still.out is not None:
+            outputs = [job.target, *octaves]
+            check_target(still.out, overwrite=overwrite, inputs=inputs, outputs=outputs)
         for path in octaves:
             check_picture_target(path, overwrite=overwrite, inputs=inputs)
 
@@ -209,21 +206,25 @@ class _Worker:
         self._dreamer: StillDreamer | None = None
         self._newest: Step | None = None
 
-    def __call__(self, job: Job, picture: Picture) -> Path:
+    def __call__(self, job: StillJob, picture: Picture) -> Path:
         self._newest = None
         source = visible_image(picture)
         height, width = source.shape[:2]
         check_picture_size(job.target, (width, height))
         if self._dreamer is None:
             self._dreamer = _dreamer(self._settings)
-        still, overwrite, strength = self._still, self._overwrite, self._still.strength
-        octaves = OctaveFiles(still.progress_dir, job.source, overwrite, strength=strength)
-        with filmed(still.out, source, overwrite, strength=strength) as film:
+        overwrite, strength, folder = (
+            self._overwrite,
+            self._still.strength,
+            self._still.progress_dir,
+        )
+        with filmed(self._still.out, source, overwrite, strength=strength) as film:
 
             def follow(step: Step) -> None:
                 self._newest = step
                 self._on_step(step)
-                octaves(step)
+                if folder is not None and step.finished:
+                    write_octave(step, folder, job.source, strength=strength, overwrite=overwrite)
                 if film is not None:
                     film(step)
 
@@ -232,7 +233,7 @@ class _Worker:
                 film.hold(dream)
         return self._write(dream, picture, job.target)
 
-    def keep(self, job: Job, picture: Picture | None, summary: StillsSummary) -> str:
+    def keep(self, job: StillJob, picture: Picture | None, summary: StillsSummary) -> str:
         """Keep what there is of an interrupted picture, and say what and where."""
         others = f"; {len(summary.written)} are done" if summary.written else ""
         if self._newest is None or picture is None:

@@ -24,7 +24,7 @@ from stream_dream.networks.layers import CLASSES
 from stream_dream.networks.registry import find
 from stream_dream.presets import load_preset
 from stream_dream.settings import DreamSettings, StillSettings, for_stills, merged, validated
-from stream_dream.stills import Job, StillsSummary, dream_stills, plan
+from stream_dream.stills import StillJob, StillsSummary, dream_stills, list_jobs
 from stream_dream.tone import without_large_areas
 
 Make = Callable[..., DreamSettings]
@@ -123,7 +123,7 @@ def test_a_folder_is_dreamed_into_a_folder(dream: Dream, tmp_path: Path) -> None
             Image.fromarray(picture.image).save(photos / name)
     (photos / "notes.txt").write_text("not a picture")
     (photos / "bad.png").write_text("not a picture either")
-    told: list[tuple[Job, int]] = []
+    told: list[tuple[StillJob, int]] = []
     summary = dream(photos, tmp_path / "new" / "dreams", on_picture=lambda *job: told.append(job))
     assert names(tmp_path / "new" / "dreams") == ["a.JPG", "b.png", "c.png"]
     assert [count for _, count in told] == [4] * 3
@@ -141,14 +141,14 @@ def test_a_folder_is_dreamed_into_a_folder(dream: Dream, tmp_path: Path) -> None
 def test_what_becomes_what(photo: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    assert plan([photo], other) == [Job(photo, other / "photo.png")]
-    assert plan([photo], tmp_path / "x.jpg") == [Job(photo, tmp_path / "x.jpg")]
+    assert list_jobs([photo], other) == [StillJob(photo, other / "photo.png")]
+    assert list_jobs([photo], tmp_path / "x.jpg") == [StillJob(photo, tmp_path / "x.jpg")]
     with pytest.raises(SourceError, match="holds no pictures"):
-        plan([other], tmp_path / "new")
+        list_jobs([other], tmp_path / "new")
     with pytest.raises(SinkError, match="several pictures cannot become"):
-        plan([photo, photo], tmp_path / "x.jpg")
+        list_jobs([photo, photo], tmp_path / "x.jpg")
     with pytest.raises(SourceError, match="would both become"):
-        plan([photo, photo], tmp_path / "new")
+        list_jobs([photo, photo], tmp_path / "new")
 
 
 def test_nothing_is_lost(dream: Dream, photo: Path, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from stream_dream.errors import SinkError, StreamDreamError
 from stream_dream.frame import Image8
 from stream_dream.live.controls import Action
 from stream_dream.live.recorder import Recorder
-from stream_dream.live.snapshot import make_folder, save_snapshot
+from stream_dream.live.snapshot import save_snapshot
 from stream_dream.live.status import LiveStatus
-from stream_dream.media.target import dated_name
+from stream_dream.media.target import dated_name, make_folder
 
 log = logging.getLogger("stream_dream.live")
 

@@ -9,7 +9,7 @@ from stream_dream.errors import SinkError
 from stream_dream.frame import Image8
 from stream_dream.media.picture import Picture
 from stream_dream.media.picture_sink import write_picture
-from stream_dream.media.target import dated_name
+from stream_dream.media.target import dated_name, make_folder
 
 
 def save_snapshot(image: Image8, folder: Path, name: str) -> Path:
@@ -33,17 +33,3 @@ def save_snapshot(image: Image8, folder: Path, name: str) -> Path:
         raise SinkError(f"a snapshot cannot be called {name!r}: leave out what separates folders")
     make_folder(folder)
     return write_picture(Picture(image), dated_name(folder / f"{name}.png", datetime.now()))
-
-
-def make_folder(folder: Path) -> None:
-    """Create the folder of snapshots and recordings, if it does not exist.
-
-    Raises:
-        SinkError: If that cannot be done.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SinkError(
-            f"the folder {folder} cannot be made: {error.strerror}; choose another one"
-        ) from error

@@ -100,6 +100,19 @@ def check_sides(path: Path, size: tuple[int, int], longest_side: int | None) -> 
         )
 
 
+def make_folder(folder: Path) -> None:
+    """Create a folder, if it does not exist.
+
+    Raises:
+        SinkError: With ``exit_code`` 2 and the reason.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"the folder {folder} cannot be made: {error.strerror}; choose another one"
+        raise SinkError(problem, exit_code=2) from error
+
+
 def folder_problem(path: Path) -> str | None:
     """Say why nothing can be written under a name, whatever its format; None if it can."""
     if os.path.isdir(path):
