@@ -20,8 +20,8 @@ from stream_dream.media.formats import format_of
 from stream_dream.media.guide import guide_images
 from stream_dream.media.picture import Picture
 from stream_dream.media.picture_sink import check_picture_target, write_picture
-from stream_dream.media.sink import VideoSink, check_target
-from stream_dream.media.target import interrupted_name, is_pattern, left_over
+from stream_dream.media.sink import VideoSink
+from stream_dream.media.target import check_target, interrupted_name, is_pattern, left_over
 from stream_dream.pipeline import ahead, single_threads
 from stream_dream.quiet import hushed
 from stream_dream.settings import DreamSettings, LoopSettings, named_files

@@ -19,10 +19,10 @@ from stream_dream.dreaming import (
 from stream_dream.errors import Interrupted
 from stream_dream.frame import FrameReport, StreamInfo
 from stream_dream.media.guide import GuideReader
-from stream_dream.media.sink import Soundtrack, VideoSink, check_target
-from stream_dream.media.sound import check_sound
+from stream_dream.media.sink import VideoSink
+from stream_dream.media.sound import Soundtrack, check_sound
 from stream_dream.media.source import excerpt_of
-from stream_dream.media.target import left_over
+from stream_dream.media.target import check_target, left_over
 from stream_dream.settings import DreamSettings, OutputSettings, named_files
 from stream_dream.temporal.dreamer import TemporalDreamer
 from stream_dream.temporal.shots import mark_cuts

@@ -69,14 +69,14 @@ class Mask:
         """
         self._size, self._softness = size, softness
         self._fps, self._number = fps, first
-        self._clip: _Clip | None = None
+        self._clip: _TimedPictures | None = None
         try:
             if path.is_dir():
                 raise SourceError(f"{path} is a folder: give a picture or a video file")
             if is_picture(path):
                 shown = _picture(path)
             else:
-                self._clip = _Clip(path)
+                self._clip = _TimedPictures(path)
                 shown = self._clip.begin(self._time())
         except SourceError as error:
             self.close()
@@ -112,7 +112,7 @@ class Mask:
         return self._number / self._fps
 
 
-class _Clip:
+class _TimedPictures:
     """The pictures of a clip by their time.
 
     The clip's time is divided into slots, one for each picture of a regular clip; a picture is

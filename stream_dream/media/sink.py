@@ -20,8 +20,6 @@ from stream_dream.media.sound import Soundtrack
 from stream_dream.media.target import check_size, check_target, interrupted_name
 from stream_dream.setting_values import Dither
 
-__all__ = ["Soundtrack", "VideoSink", "check_target"]
-
 
 class VideoSink:
     """Encodes images to a file, whose name appears only when it is complete.
