@@ -18,11 +18,12 @@ from PIL import Image
 
 from stream_dream.errors import SourceError, StreamDreamError
 from stream_dream.frame import Image8
-from stream_dream.media import probe
+from stream_dream.media import opening, probe
 from stream_dream.media.opening import as_ffmpeg_reads, as_opencv_reads, probe_video
 from stream_dream.media.read.decoder import Decoder
 from stream_dream.media.read.ffmpeg_decoder import FFmpegDecoder
 from stream_dream.media.read.opencv_decoder import OpenCVDecoder
+from stream_dream.media.sound import Soundtrack, check_sound
 from stream_dream.media.source import VideoSource
 
 Open = Callable[[Path], Decoder]
@@ -340,6 +341,25 @@ def test_the_choice_is_shown_when_debugging(
         f"{plain} is read by OpenCV",
         f"{deep} is read by ffmpeg: it has more than 8 bits a channel",
     ]
+
+
+def test_a_file_is_looked_at_once_as_long_as_it_stays_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = clips.make(tmp_path / "a.mp4", "-c:v", "libx264")
+    looked: list[Path] = []
+
+    def counted(path: Path) -> tuple[probe.Probe, Image8 | None]:
+        looked.append(path)
+        return probe.look_at(path)
+
+    monkeypatch.setattr(opening, "look_at", counted)
+    assert len(shown(path)) == len(shown(path)) == 25
+    check_sound(Soundtrack(path), tmp_path / "b.mp4")
+    assert looked == [path]
+    clips.make(path, "-c:v", "libx264", "-x264-params", "interlaced=1:tff=1", seconds=0.4)
+    assert len(shown(path)) == 10
+    assert looked == [path, path]
 
 
 # -- names
