@@ -97,26 +97,18 @@ class Completion:
         path = self.path if room is None else room / self.path.name
         made = reserve_folder(path) if pictures else reserve(path)
         seconds = self.patience(frames)
+
+        def attempt(compression: Compression) -> int:
+            self._make(encoded, made, longest, compression, seconds)
+            return made.stat().st_size
+
         try:
-            if pictures:
-                finishing.finish_pictures(encoded, made, size=self._square_size, seconds=seconds)
-            elif self._max_bytes is None:
-                self._make(encoded, made, longest, self.compression, seconds)
-            else:
-                self._make_fitting(encoded, made, longest, self._max_bytes, seconds)
+            limit = None if pictures else self._max_bytes
+            self.compression = make_fitting(attempt, self._wanted, self.format.muxer, limit)
         except BaseException:
             remove(made)
             raise
         return made
-
-    def _make_fitting(
-        self, encoded: Encoded, made: Path, longest: float | None, limit: int, seconds: float
-    ) -> None:
-        def make(compression: Compression) -> int:
-            self._make(encoded, made, longest, compression, seconds)
-            return made.stat().st_size
-
-        self.compression = make_fitting(make, self.compression, self.format.muxer, limit)
 
     def _make(
         self,
@@ -126,7 +118,7 @@ class Completion:
         compression: Compression,
         seconds: float,
     ) -> None:
-        """Make the file, or make it anew."""
+        """Make the file, or the pictures, or make them anew."""
         size = compression.size(self._square_size, even=False)
         if self.format.muxer == "gif":
             finishing.finish_gif(
@@ -136,6 +128,8 @@ class Completion:
             finishing.finish_webp(encoded, made, size=size, crf=compression.crf, seconds=seconds)
         elif self.format.muxer == "apng":
             finishing.finish_apng(encoded, made, size=size, seconds=seconds)
+        elif self.format.muxer == "image2":
+            finishing.finish_pictures(encoded, made, size=size, seconds=seconds)
         else:
             finishing.finish_film(
                 encoded,

@@ -57,7 +57,7 @@ def ever_smaller(asked: Compression, muxer: str) -> list[Compression]:
 
 
 def make_fitting(
-    make: Callable[[Compression], int], asked: Compression, muxer: str, limit: int
+    make: Callable[[Compression], int], asked: Compression, muxer: str, limit: int | None
 ) -> Compression:
     """Make a file with the best compression that fits.
 
@@ -65,7 +65,7 @@ def make_fitting(
         make: Makes the file, in place of the one before, and returns its size in bytes.
         asked: What is tried first.
         muxer: ffmpeg's name of the format.
-        limit: Bytes.
+        limit: Bytes; None for no limit.
 
     Returns:
         What it was made with in the end.
@@ -73,7 +73,8 @@ def make_fitting(
     Raises:
         SinkError: Not even the smallest fits.
     """
-    if make(asked) <= limit:
+    size = make(asked)
+    if limit is None or size <= limit:
         return asked
     tried: Sequence[Compression] = ever_smaller(asked, muxer)
     low, high = 0, len(tried) - 1
