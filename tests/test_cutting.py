@@ -17,7 +17,7 @@ from stream_dream.errors import NetworkError
 from stream_dream.networks import applications
 from stream_dream.networks.cutting import cut, describe
 from stream_dream.networks.layers import CLASSES
-from stream_dream.networks.own_model import open_model
+from stream_dream.networks.model_files import open_model
 from stream_dream.networks.registry import find, networks
 from stream_dream.networks.weight_files import load_weights
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from stream_dream.errors import NetworkError
-from stream_dream.networks.download import Source, cache_folder, fetch
+from stream_dream.networks.download import Download, cache_folder, fetch
 from stream_dream.networks.registry import find
 
 GOOD = b"weights" * 40_000
@@ -59,7 +59,7 @@ def left() -> list[str]:
 
 def test_a_file_is_downloaded_once_and_shown(server: str) -> None:
     told: list[tuple[str, int, int]] = []
-    source = Source(f"{server}/good", MD5, "a.h5")
+    source = Download(f"{server}/good", MD5, "a.h5")
     path = fetch("net", [source], lambda *event: told.append(event))
     assert path.read_bytes() == GOOD
     assert told[-1] == ("a.h5", len(GOOD), len(GOOD))
@@ -71,7 +71,7 @@ def test_a_file_is_downloaded_once_and_shown(server: str) -> None:
 
 @pytest.mark.parametrize("first", ["wrong", "missing", "broken"])
 def test_the_next_source_is_tried(server: str, first: str) -> None:
-    sources = [Source(f"{server}/{first}", MD5, "a.h5"), Source(f"{server}/good", None, "b.gz")]
+    sources = [Download(f"{server}/{first}", MD5, "a.h5"), Download(f"{server}/good", None, "b.gz")]
     assert fetch("net", sources).read_bytes() == GOOD
     assert left() == ["b.gz"]
 
@@ -86,7 +86,7 @@ def test_the_next_source_is_tried(server: str, first: str) -> None:
 )
 def test_what_failed_is_said_in_one_line(server: str, path: str, reason: str) -> None:
     with pytest.raises(NetworkError) as caught:
-        fetch("net", [Source(f"{server}/{path}", MD5, "a.h5")])
+        fetch("net", [Download(f"{server}/{path}", MD5, "a.h5")])
     message = str(caught.value)
     assert f"the weights of net cannot be downloaded: fetch {server}/{path} ({reason}" in message
     assert message.endswith(f"put it into {cache_folder()}, or give it with --weights FILE")
@@ -95,14 +95,14 @@ def test_what_failed_is_said_in_one_line(server: str, path: str, reason: str) ->
 
 
 def test_without_internet_all_sources_are_named(server: str) -> None:
-    nowhere = [Source(f"http://127.0.0.1:9/{name}", MD5, name) for name in ("a", "b")]
+    nowhere = [Download(f"http://127.0.0.1:9/{name}", MD5, name) for name in ("a", "b")]
     expected = r"fetch http://127.0.0.1:9/a \(does not answer\) or http://127.0.0.1:9/b \(does not"
     with pytest.raises(NetworkError, match=expected):
         fetch("net", nowhere)
 
 
 def test_a_damaged_file_is_fetched_again(server: str) -> None:
-    source = Source(f"{server}/good", MD5, "a.h5")
+    source = Download(f"{server}/good", MD5, "a.h5")
     path = fetch("net", [source])
     path.write_bytes(GOOD[:-1])
     assert fetch("net", [source]).read_bytes() == GOOD
@@ -111,7 +111,7 @@ def test_a_damaged_file_is_fetched_again(server: str) -> None:
 def test_a_cache_that_cannot_be_written_is_named(server: str, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("in the way")
     with pytest.raises(NetworkError, match=r"cache cannot be written .*STREAM_DREAM_CACHE"):
-        fetch("net", [Source(f"{server}/good", MD5, "a.h5")])
+        fetch("net", [Download(f"{server}/good", MD5, "a.h5")])
 
 
 def test_a_failing_download_of_keras_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -223,7 +223,7 @@ def test_archives_are_read_without_leaving_the_folder(tmp_path: Path) -> None:
 
 
 def test_sources_are_the_published_ones() -> None:
-    keras_file, archive = inception_v1.SOURCES
+    keras_file, archive = inception_v1.DOWNLOADS
     assert keras_file.known_hash == "md5:6fa8ecdc5f6c402a59909437f0f5c975"
     assert keras_file.url.endswith("inception_v1_weights_tf_dim_ordering_tf_kernels_notop.h5")
     assert archive.url.endswith("inception_v1_2016_08_28.tar.gz")

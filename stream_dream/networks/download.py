@@ -10,14 +10,15 @@ from typing import NamedTuple
 
 from stream_dream.errors import DownloadError, NetworkError, first_line
 
-Progress = Callable[[str, int, int], None]
+# Told (file name, bytes so far, bytes in all or 0).
+OnProgress = Callable[[str, int, int], None]
 
 # To connect, and between two packets.
 _PATIENCE_SECONDS = (10.0, 30.0)
 
 
-class Source(NamedTuple):
-    """One place to get a file from.
+class Download(NamedTuple):
+    """A file, and one place to get it from.
 
     Attributes:
         url: Where it is served.
@@ -37,60 +38,62 @@ def cache_folder() -> Path:
     return Path(os.environ.get("STREAM_DREAM_CACHE") or pooch.os_cache("stream_dream"))
 
 
-def fetch(network: str, sources: Sequence[Source], on_progress: Progress | None = None) -> Path:
+def fetch(
+    network: str, downloads: Sequence[Download], on_progress: OnProgress | None = None
+) -> Path:
     """Return a file from the cache, downloading it first if it is not there.
 
     Args:
         network: Whose weights they are, for messages.
-        sources: Tried in turn; what is in the cache already comes first.
+        downloads: Tried in turn; what is in the cache already comes first.
         on_progress: Told (file name, bytes so far, bytes in all or 0).
 
     Raises:
-        NetworkError: No source delivers; says what to fetch, from where, and where to put it.
+        NetworkError: None of them succeeds; says what to fetch, from where, and where to put it.
     """
     import pooch
 
     pooch.get_logger().setLevel(logging.CRITICAL)
     folder = cache_folder()
-    for source in sources:
-        path = folder / source.name
-        if path.is_file() and (source.known_hash is None or _matches(path, source.known_hash)):
+    for download in downloads:
+        path, known = folder / download.name, download.known_hash
+        if path.is_file() and (known is None or _matches(path, known)):
             return path
     problems = []
-    for source in sources:
+    for download in downloads:
         try:
-            return _download(source, folder, on_progress)
+            return _download(download, folder, on_progress)
         except Exception as error:  # requests, urllib3 and pooch fail in a dozen ways
             if isinstance(error, OSError) and error.filename is not None:
                 raise NetworkError(
                     f"the cache {folder} cannot be written ({error.strerror}): choose another "
                     "folder with STREAM_DREAM_CACHE"
                 ) from error
-            problems.append(f"{source.url} ({_reason(error)})")
+            problems.append(f"{download.url} ({_reason(error)})")
     raise DownloadError(
         f"the weights of {network} cannot be downloaded: fetch {' or '.join(problems)} and put it "
         f"into {folder}, or give it with --weights FILE"
     )
 
 
-def is_fetched(sources: Sequence[Source]) -> bool:
-    """Return whether one of the sources' files lies in the cache; it is not looked into."""
-    return any((cache_folder() / source.name).is_file() for source in sources)
+def is_fetched(downloads: Sequence[Download]) -> bool:
+    """Return whether one of the downloads lies in the cache; it is not looked into."""
+    return any((cache_folder() / download.name).is_file() for download in downloads)
 
 
-def _download(source: Source, folder: Path, on_progress: Progress | None) -> Path:
+def _download(download: Download, folder: Path, on_progress: OnProgress | None) -> Path:
     """Download to a temporary file, check it, and only then give it its name."""
     import pooch
 
     downloader = pooch.HTTPDownloader(
-        progressbar=_Bar(source.name, on_progress) if on_progress else False,
+        progressbar=_Bar(download.name, on_progress) if on_progress else False,
         timeout=_PATIENCE_SECONDS,
     )
     return Path(
         pooch.retrieve(
-            source.url,
-            known_hash=source.known_hash,
-            fname=source.name,
+            download.url,
+            known_hash=download.known_hash,
+            fname=download.name,
             path=folder,
             downloader=downloader,
         )
@@ -107,7 +110,7 @@ def _matches(path: Path, known_hash: str) -> bool:
 class _Bar:
     """What pooch takes for a progress bar."""
 
-    def __init__(self, name: str, on_progress: Progress) -> None:
+    def __init__(self, name: str, on_progress: OnProgress) -> None:
         self.total = 0
         self._name, self._on_progress, self._done = name, on_progress, 0
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from stream_dream.errors import NetworkError
-from stream_dream.networks.download import Source, fetch, is_fetched
-from stream_dream.networks.inception_v1_files import Arrays, read_weights
+from stream_dream.networks.download import Download, fetch, is_fetched
+from stream_dream.networks.inception_v1_files import Arrays, Part, read_weights
 from stream_dream.networks.layers import CLASSES, Layer, NetworkSpec, Weights
 from stream_dream.networks.quiet_keras import import_keras, keras_defaults
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     import keras
 
 NAME = "inception_v1"
-SOURCES = (
-    Source(
+DOWNLOADS = (
+    Download(
         "http://redcatlabs.com/downloads/inception_v1_weights_tf_dim_ordering_tf_kernels_notop.h5",
         "md5:6fa8ecdc5f6c402a59909437f0f5c975",
         "inception_v1_weights_tf_dim_ordering_tf_kernels_notop.h5",
     ),
     # Its hash was never published: what it holds is checked when it is read.
-    Source(
+    Download(
         "http://download.tensorflow.org/models/inception_v1_2016_08_28.tar.gz",
         None,
         "inception_v1_2016_08_28.tar.gz",
@@ -55,22 +55,6 @@ _POOLS = {
     "Mixed_4b": ("MaxPool_4a_3x3", 3),
     "Mixed_5b": ("MaxPool_5a_2x2", 2),
 }
-
-
-class Part(NamedTuple):
-    """A convolution with its batch norm and activation: ``PART_conv``, ``PART_bn``, ``PART_act``.
-
-    Attributes:
-        name: As in the notebook.
-        channels: How many come out.
-        kernel: Side of the window.
-        stride: Of the window.
-    """
-
-    name: str
-    channels: int
-    kernel: int
-    stride: int = 1
 
 
 _STEM = (
@@ -109,8 +93,8 @@ def spec() -> NetworkSpec:
         favourites=("Mixed_4c_Concatenated",),
         list_layers=_list_layers,
         build=_build,
-        fetch=lambda on_progress: fetch(NAME, SOURCES, on_progress),
-        is_fetched=lambda: is_fetched(SOURCES),
+        fetch=lambda on_progress: fetch(NAME, DOWNLOADS, on_progress),
+        is_fetched=lambda: is_fetched(DOWNLOADS),
     )
 
 
@@ -131,7 +115,7 @@ def _build(
     if weights == "random":
         model = network(classifier=CLASSES in names)
     else:
-        path = weights if isinstance(weights, Path) else fetch(NAME, SOURCES)
+        path = weights if isinstance(weights, Path) else fetch(NAME, DOWNLOADS)
         arrays = read_weights(path, parts())
         model = network(classifier=CLASSES in names)
         assign(model, arrays, path)

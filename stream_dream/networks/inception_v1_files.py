@@ -10,15 +10,12 @@ import tempfile
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stream_dream.errors import NetworkError, first_line
-
-if TYPE_CHECKING:
-    from stream_dream.networks.inception_v1 import Part
 
 Arrays = Mapping[str, list[NDArray[np.float32]]]
 
@@ -28,6 +25,22 @@ _CHECKPOINT = "inception_v1.ckpt"
 # TF-Slim counts a class 0 for the background in front of ImageNet's.
 _BACKGROUND = 1
 _PART = re.compile(r"(?P<block>Mixed_\w\w)_Branch_(?P<branch>\d)_(?P<step>[ab])_(?P<kind>\dx\d)")
+
+
+class Part(NamedTuple):
+    """A convolution with its batch norm and activation: ``PART_conv``, ``PART_bn``, ``PART_act``.
+
+    Attributes:
+        name: As in the notebook.
+        channels: How many come out.
+        kernel: Side of the window.
+        stride: Of the window.
+    """
+
+    name: str
+    channels: int
+    kernel: int
+    stride: int = 1
 
 
 def read_weights(path: Path, parts: Iterable[Part]) -> Arrays:

@@ -1,14 +1,8 @@
-"""A user's own Keras model as a network.
-
-A model file can carry code: Lambda layers do, and classes of other packages run theirs when they
-are made. Such files are refused before Keras looks at them.
-"""
+"""A user's own Keras model as a network."""
 
 from __future__ import annotations
 
-import json
 import os
-import zipfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -18,7 +12,7 @@ import numpy as np
 
 from stream_dream.errors import NetworkError, first_line
 from stream_dream.networks.layers import Layer, NetworkSpec, Weights
-from stream_dream.networks.model_safety import refuse_code
+from stream_dream.networks.model_files import open_model
 from stream_dream.networks.quiet_keras import import_keras, keras_defaults
 
 if TYPE_CHECKING:
@@ -78,55 +72,6 @@ def spec_of(path: Path) -> NetworkSpec:
         build=build,
         granularity=None,
     )
-
-
-def open_model(path: Path) -> keras.Model:
-    """Open a model file without running anything that it brings along.
-
-    Args:
-        path: ``.keras`` or ``.h5``.
-
-    Returns:
-        A functional model with one image input.
-
-    Raises:
-        NetworkError: It cannot be read, brings code, or is no network of images.
-    """
-    refuse_code(_config(path), path)
-    keras = import_keras()
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises whatever its layers do
-        raise NetworkError(f"{path} cannot be opened by Keras: {first_line(error)}") from error
-    if isinstance(model, keras.Sequential) and model.built:
-        model = keras.Model(model.inputs, model.outputs, name=model.name)
-    shapes = [tuple(tensor.shape) for tensor in getattr(model, "inputs", None) or []]
-    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][-1] != 3:
-        raise NetworkError(
-            f"{path} is no network of pictures: it takes {shapes or 'unknown input'}, expected one "
-            "input of shape (batch, height, width, 3)"
-        )
-    return model
-
-
-def _config(path: Path) -> Any:
-    """Read how the model is built, as plain data."""
-    try:
-        if path.suffix == ".keras":
-            with zipfile.ZipFile(path) as archive:
-                return json.loads(archive.read("config.json"))
-        import h5py
-
-        with h5py.File(path, "r") as file:
-            if "model_config" not in file.attrs:
-                raise NetworkError(
-                    f"{path} holds weights only: name the network and give it with --weights"
-                )
-            return json.loads(file.attrs["model_config"])
-    except NetworkError:
-        raise
-    except Exception as error:  # zip, HDF5 and JSON fail in a dozen ways where bytes are wrong
-        raise NetworkError(f"{path} is not a Keras model: {first_line(error)}") from error
 
 
 def _preparation(model: keras.Model) -> Any:

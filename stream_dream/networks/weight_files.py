@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from stream_dream.errors import NetworkError, first_line
 from stream_dream.networks.layers import snake_case
+from stream_dream.networks.model_files import open_model
 
 READABLE = (".h5", ".hdf5", ".keras")
 
@@ -84,8 +85,6 @@ def saved_layers(model: keras.Model, path: Path) -> list[SavedLayer]:
     if path.suffix not in READABLE:
         raise NetworkError(f"{path} is no weights file of Keras: give .weights.h5, .h5 or .keras")
     if path.suffix == ".keras":
-        from stream_dream.networks.own_model import open_model
-
         layers = open_model(path).layers
         return [SavedLayer(layer.name, layer.get_weights()) for layer in layers if layer.weights]
     with _opened(path) as file:
