@@ -17,7 +17,7 @@ from stream_dream.media.picture import is_picture, over, read_picture, visible_i
 from stream_dream.media.source import VideoSource, excerpt_of
 from stream_dream.setting_values import rgb
 from stream_dream.settings import LoopSettings
-from stream_dream.temporal.camera import Camera
+from stream_dream.temporal.camera import CameraPath
 from stream_dream.temporal.closing import Span, best_span, bounced, faded, signature
 from stream_dream.temporal.shots import mark_cuts
 
@@ -94,7 +94,7 @@ def _of_picture(source: Path, side: int, settings: LoopSettings) -> Cycle:
     notes = _scaled_note((width, height), size, settings)
     if picture.alpha is not None:
         notes += (f"what is transparent is filled {filled}",)
-    camera = Camera(
+    camera = CameraPath(
         image,
         settings.motion,
         settings.frames,

@@ -16,8 +16,8 @@ import tensorflow as tf
 from stream_dream.dream.objective import BORDER, Objective, Seen
 from stream_dream.dream.parts import (
     EVERYTHING,
+    Bounds,
     Maps,
-    Span,
     Stretch,
     counted,
     counted_in_tile,
@@ -119,7 +119,7 @@ class Gradient:
             return self.of_batch(images)
         middle = length // 2 // self.stride * self.stride
         begin, end = middle - overlap, middle + overlap
-        ends: list[Span] = [(None, None), (None, None)]
+        ends: list[Bounds] = [(None, None), (None, None)]
         parts = []
         for first, last, own in ((0, end, (None, middle)), (begin, length, (middle - begin, None))):
             ends[axis] = own
@@ -191,7 +191,7 @@ class Gradient:
     def _of_part(
         self,
         images: tf.Tensor,
-        spans: tuple[Span, Span],
+        spans: tuple[Bounds, Bounds],
         whole: tuple[int, int] | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         losses = self._losses(images, lambda maps: counted(maps, spans, whole))

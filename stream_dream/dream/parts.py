@@ -13,9 +13,9 @@ from stream_dream.dream.objective import BORDER
 # A number of pixels or positions: known when it is traced, or not before it is run.
 Length: TypeAlias = "int | tf.Tensor"
 # Where the positions that count begin and end, in pixels; None: at the picture's border.
-Span = tuple[int | None, int | None]
+Bounds = tuple[int | None, int | None]
 
-EVERYTHING: tuple[Span, Span] = ((None, None), (None, None))
+EVERYTHING: tuple[Bounds, Bounds] = ((None, None), (None, None))
 
 
 class Maps(NamedTuple):
@@ -116,7 +116,7 @@ def _centres(maps: Maps, axis: int) -> tf.Tensor:
 
 
 def counted(
-    maps: Maps, spans: tuple[Span, Span], whole: tuple[int, int] | None = None
+    maps: Maps, spans: tuple[Bounds, Bounds], whole: tuple[int, int] | None = None
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Return which positions of an image, or of a half of one, count.
 

@@ -89,7 +89,7 @@ _PATHS: dict[CameraMotion, Callable[[float, float, float], Pose]] = {
 }
 
 
-class Camera:
+class CameraPath:
     """Films a picture along a closed path: ``frames`` views, the last one followed by the first.
 
     ``zoom`` goes on for ever: the picture's middle holds a copy of it, one zoom period smaller,
