@@ -1,15 +1,12 @@
-"""What travels through a stream: frames, what is known of their stream, and who handles them.
+"""What travels through a stream: frames, and what is known of their stream.
 
 Images are RGB throughout; ``size`` is (width, height), ``shape`` is (height, width).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from types import TracebackType
-from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +22,9 @@ Mask8 = NDArray[np.uint8]
 
 Flow = NDArray[np.float32]
 """Optical flow in pixels, float32, (height, width, 2) with (dx, dy) last."""
+
+Shape = tuple[int, int]
+"""(height, width) of an image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,6 @@ class FrameReport:
         loss: Objective of the dream before its last step (no unit); None where nothing ascended.
         visible_share: Share of the frame that the previous frame shows too, 0..1.
         cut: True where a new shot began.
-        dropped: Frames dropped so far to keep up (always 0 when rendering).
         checksum: CRC-32 of the dreamed image, uint8 RGB, before it is encoded; None where it was
             not asked for.
     """
@@ -86,40 +85,4 @@ class FrameReport:
     loss: float | None
     visible_share: float
     cut: bool = False
-    dropped: int = 0
     checksum: int | None = None
-
-
-class Source(Protocol):
-    """Delivers the frames of a stream once, in order."""
-
-    @property
-    def info(self) -> StreamInfo:
-        """What is known of the stream."""
-
-    def __iter__(self) -> Iterator[Frame]:
-        """Yield the frames. Raises ``SourceError`` where reading fails."""
-
-    def close(self) -> None:
-        """Release the file or device; safe to call twice and during iteration."""
-
-
-class Sink(Protocol):
-    """Takes the frames of a stream and keeps or shows them."""
-
-    def write(self, image: Image8) -> None:
-        """Write the next image, uint8 RGB of the announced size. Raises ``SinkError``."""
-
-    def close(self) -> None:
-        """Complete the output. Raises ``SinkError``; calling it again does nothing."""
-
-    def __enter__(self) -> Self:
-        """Return the sink itself."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Complete the output, or discard it where the block ended with an error."""

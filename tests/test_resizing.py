@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from stream_dream.dream import pyramid
+from stream_dream.frame import Shape
 from stream_dream.image import resize_by_corners
 
 F32 = NDArray[np.float32]
-Shape = tuple[int, int]
 Resize = Callable[[F32, Shape], F32]
 
 PAIRS: list[tuple[Shape, Shape]] = [

@@ -14,9 +14,10 @@ from scipy import ndimage
 
 from stream_dream.dream.ascent import Ascent
 from stream_dream.dream.composing import compose
-from stream_dream.dream.octaves import Shape, octave_shapes
+from stream_dream.dream.octaves import octave_shapes
 from stream_dream.dream.still import StillDreamer
 from stream_dream.dream.walk import Step, Walk
+from stream_dream.frame import Shape
 from stream_dream.image import to_float
 from stream_dream.networks.registry import find
 from stream_dream.presets import load_preset

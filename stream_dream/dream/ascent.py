@@ -15,10 +15,10 @@ from stream_dream.dream.climbing import GradientFunction, climb
 from stream_dream.dream.composing import compose
 from stream_dream.dream.cores import has_gpu, use_cores
 from stream_dream.dream.normalize import normalizer, palettes_of
-from stream_dream.dream.octaves import Shape, step_share, workable_shapes
+from stream_dream.dream.octaves import step_share, workable_shapes
 from stream_dream.dream.pyramid import adding_up, restoring
 from stream_dream.dream.walk import Walk, tile_of
-from stream_dream.frame import ImageF
+from stream_dream.frame import ImageF, Shape
 from stream_dream.priority import SpareTime
 from stream_dream.settings import DreamSettings
 

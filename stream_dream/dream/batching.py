@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream_dream.dream.ascent import Ascended, Ascent, Start
-from stream_dream.dream.octaves import Shape
 from stream_dream.errors import SettingsError
-from stream_dream.frame import ImageF
+from stream_dream.frame import ImageF, Shape
 
 
 @dataclass(eq=False, slots=True)

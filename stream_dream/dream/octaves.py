@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
+from stream_dream.frame import Shape
 from stream_dream.settings import DreamSettings
-
-Shape = tuple[int, int]
 
 
 def octave_shapes(shape: Shape, octaves: int, scale: float, smallest: int) -> tuple[Shape, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from stream_dream.dream.octaves import Shape
+from stream_dream.frame import Shape
 from stream_dream.image import corner_samples
 
 # From the number of an octave and its images to the images and their losses, (batch,).

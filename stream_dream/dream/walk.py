@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from stream_dream.dream.gradient import Gradient
 from stream_dream.dream.normalize import normalizer, palettes_of
-from stream_dream.dream.octaves import Shape, step_share
-from stream_dream.frame import ImageF
+from stream_dream.dream.octaves import step_share
+from stream_dream.frame import ImageF, Shape
 from stream_dream.image import resize_by_corners, resize_float
 from stream_dream.settings import DreamSettings
 from stream_dream.tone import Room, add_within, room_of, without_large_areas

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-Shape = tuple[int, int]
+from stream_dream.frame import Shape
 
 
 class ImageConvolution(keras.layers.Conv2D):  # type: ignore[misc]
