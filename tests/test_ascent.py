@@ -11,8 +11,11 @@ import synthetic
 import tensorflow as tf
 
 from stream_dream.dream.ascent import Ascent
+from stream_dream.dream.composing import compose
+from stream_dream.dream.normalize import normalizer, palettes_of
 from stream_dream.dream.octaves import octave_shapes
 from stream_dream.dream.still import StillDreamer
+from stream_dream.dream.walk import Walk
 from stream_dream.errors import NetworkError
 from stream_dream.frame import ImageF
 from stream_dream.image import to_float
@@ -255,6 +258,26 @@ def test_restoring_on_frames_is_the_stills_algorithm(tiny: Make) -> None:
     residual, _ = ascend(settings, to_float(image))
     still = StillDreamer(settings)(image)
     assert np.abs(still / 255 - (to_float(image) + residual)).max() < 1.01 / 255
+
+
+@pytest.mark.parametrize("norm", ["laplacian", "std", "mean_abs"])
+def test_a_graph_takes_the_steps_that_are_taken_one_by_one(tiny: Make, norm: str) -> None:
+    settings = tiny(octaves=1, steps=3, step_size=0.01, jitter=0, gradient_norm=norm, limit=None)
+    source = to_float(synthetic.photo((76, 60)))  # too small to be halved
+    gradient, normalize = compose(settings).gradient, normalizer(settings)
+    palettes = tf.image.resize(palettes_of(source[None]), source.shape[:2])
+    expected = source
+    for _ in range(settings.steps):
+        slope, _ = gradient.of_any_size(tf.constant(expected))
+        change = normalize(slope[None], tf.fill((1, 1, 1, 1), settings.step_size), palettes)
+        expected = np.clip(expected + np.asarray(change)[0], 0, 1)
+    *_, last = Walk(settings, gradient, toned=False)(
+        source, [source.shape[:2]], np.random.default_rng(0)
+    )
+    residual, _ = ascend(settings, source)
+    assert np.abs(expected - source).max() > 10 / 255
+    assert np.abs(last.image - expected).max() < 1 / 255
+    assert np.abs(source + residual - expected).max() < 1 / 255
 
 
 @pytest.mark.real

@@ -14,7 +14,7 @@ from stream_dream.dream.octaves import step_share
 from stream_dream.frame import ImageF, Shape
 from stream_dream.image import resize_by_corners, resize_float
 from stream_dream.settings import DreamSettings
-from stream_dream.tone import Room, add_within, room_of, without_large_areas
+from stream_dream.tone import add_within, room_of, without_large_areas
 
 # A picture with a longer side is dreamed in tiles: whole, it would need more than 8 GiB.
 _TILED_ABOVE = 2048
@@ -137,13 +137,13 @@ class Walk:
 
     def _restoring(self, seed: ImageF, shapes: Sequence[Shape], course: _Course) -> Iterator[Step]:
         steps = course.steps
+        limited = self._limit is not None
         original = resize_by_corners(seed, shapes[0])
         image = original.copy()
         for octave, shape in enumerate(shapes):
             image, enlarged = resize_by_corners(image, shape), resize_by_corners(original, shape)
             loss = 0.0
-            limited = None if self._limit is None else enlarged
-            for step, loss in self._climb(image, course, limited):
+            for step, loss in self._climb(image, course, enlarged, clipped=limited):
                 yield Step(octave, len(shapes), step, steps, loss, image, enlarged, finished=False)
             original = resize_by_corners(seed, shape)
             image = image - enlarged  # not in place: the step before still shows the old one
@@ -164,58 +164,40 @@ class Walk:
             # What the octaves before have grown is part of the picture, seen by this one or not.
             unseen = resize_float(image - seed, shape, antialias=True) if together else None
             loss = 0.0
-            for step, loss in self._climb(change, course, original):
+            for step, loss in self._climb(change, course, original, clipped=True):
                 shown = change if unseen is None else change + unseen
                 yield Step(octave, len(shapes), step, steps, loss, shown, original, finished=False)
             # Not into the change: the step before still shows it.
             grown = np.subtract(change, start, out=start)
             if self._toned:
                 without_large_areas(grown, in_place=True)
-            self._add(image, resize_float(grown, course.shape), seed)
+            # Each octave that is dreamed together with others has kept to the limit by itself only.
+            grown = resize_float(grown, course.shape)
+            self._add(image, grown, seed, softly=together, clipped=False)
             yield Step(octave, len(shapes), steps - 1, steps, loss, image, seed, finished=True)
 
-    def _add(self, image: ImageF, change: ImageF, seed: ImageF) -> None:
-        """Add an octave's change to the image in place, within the limit."""
-        if self._limit is None:
-            image += change
-            return
-        together, grey = self._settings.schedule == "together", self._settings.keep_colours
-        for top in range(0, len(image), _BAND):
-            rows = slice(top, top + _BAND)
-            room = room_of(seed[rows], self._limit, grey=grey)
-            assert room is not None
-            grown = image[rows] - seed[rows]
-            if together:
-                # Each octave has kept to the limit by itself only.
-                add_within(grown, change[rows], room, in_place=True)
-            else:
-                grown += change[rows]
-                np.clip(grown, -room.down, room.up, out=grown)
-            np.add(seed[rows], grown, out=image[rows])
-
     def _climb(
-        self, image: ImageF, course: _Course, original: ImageF | None = None
+        self, image: ImageF, course: _Course, original: ImageF, *, clipped: bool
     ) -> Iterator[tuple[int, float]]:
         """Run the ascent steps of one octave, until the loss exceeds ``max_loss``.
 
         Args:
             image: Where the octave starts; it is changed in place.
             course: How it goes on.
-            original: What the limit is counted from; None to leave the range open.
+            original: What the limit is counted from.
+            clipped: True to keep the image in [0, 1].
 
         Yields:
             Number of the step, and the loss before it.
         """
         limit = self._settings.max_loss or np.inf
-        grey = self._settings.keep_colours
-        room = None if original is None else room_of(original, self._limit, grey=grey)
         shape = image.shape[0], image.shape[1]
         length = course.step_size * step_share(shape, course.shape, self._settings)
         for step in range(course.steps):
             gradient, loss = self._gradient_of(image, course.rng)
             if loss <= limit:
                 change = self._step_along(gradient, course.palette, length)
-                self._take_step(image, change, original, room)
+                self._add(image, change, original, softly=True, clipped=clipped)
             yield step, loss
             if loss > limit:
                 return
@@ -230,20 +212,6 @@ class Walk:
         gradient, loss = self._gradient.of_any_size(rolled)
         return np.roll(gradient.numpy(), -shift, axis=(0, 1)), float(loss)
 
-    @staticmethod
-    def _take_step(image: ImageF, step: ImageF, original: ImageF | None, room: Room | None) -> None:
-        """Change the image in place: within the limit, or in [0, 1], where there is an original."""
-        for top in range(0, len(image), _BAND):
-            rows = slice(top, top + _BAND)
-            if original is None:
-                image[rows] += step[rows]
-            elif room is None:
-                np.clip(image[rows] + step[rows], 0, 1, out=image[rows])
-            else:
-                grown, part = image[rows] - original[rows], Room(room.down[rows], room.up[rows])
-                add_within(grown, step[rows], part, in_place=True)
-                np.clip(original[rows] + grown, 0, 1, out=image[rows])
-
     def _step_along(self, gradient: ImageF, palette: tf.Tensor, length: float) -> ImageF:
         """Return the gradient as a step of a length."""
         large = max(gradient.shape[:2]) > _TILED_ABOVE
@@ -253,3 +221,31 @@ class Walk:
         step = normalize(tf.constant(gradient[None]), lengths, palettes)
         moved: ImageF = np.asarray(step, np.float32)[0]
         return moved
+
+    def _add(
+        self, image: ImageF, change: ImageF, original: ImageF, *, softly: bool, clipped: bool
+    ) -> None:
+        """Add a change to an image in place, within the limit.
+
+        Args:
+            image: float32 (height, width, 3).
+            change: Same shape.
+            original: What the limit is counted from, same shape.
+            softly: True to slow down near the limit; else what is beyond it is cut off.
+            clipped: True to keep the image in [0, 1].
+        """
+        for top in range(0, len(image), _BAND):
+            rows = slice(top, top + _BAND)
+            room = room_of(original[rows], self._limit, grey=self._settings.keep_colours)
+            if room is None:
+                image[rows] += change[rows]
+            else:
+                grown = image[rows] - original[rows]
+                if softly:
+                    add_within(grown, change[rows], room, in_place=True)
+                else:
+                    grown += change[rows]
+                    np.clip(grown, -room.down, room.up, out=grown)
+                np.add(original[rows], grown, out=image[rows])
+            if clipped:
+                np.clip(image[rows], 0, 1, out=image[rows])
