@@ -43,6 +43,14 @@ class FirstGrid:
         return high - 1 if low else low
 
 
+class FarthestGrid:
+    """Places the grid of tiles, and the network's lattice, as far out as there is a place."""
+
+    def integers(self, low: int, high: int) -> int:
+        """Return the last place."""
+        return high - 1
+
+
 def test_tiles_give_the_gradient_of_the_whole(gradient: Gradient, image: ImageF) -> None:
     whole, loss = gradient.of_any_size(tf.constant(image))
     tiled, tiled_loss = gradient.in_tiles(image, TILE, FirstGrid())  # type: ignore[arg-type]
@@ -129,6 +137,12 @@ def test_each_position_counts_once_at_odd_sizes(size: tuple[int, int]) -> None:
     for _ in range(4):
         _, tiles = gradient.in_tiles(image, 64, rng)
         assert tiles == pytest.approx(float(whole), rel=1e-5)
+
+
+def test_the_lattice_may_be_shifted_by_more_than_a_tile(gradient: Gradient, image: ImageF) -> None:
+    whole, _ = gradient.of_any_size(tf.constant(image))
+    found, _ = gradient.in_tiles(image, TILE, FarthestGrid(), jitter=2 * TILE)  # type: ignore[arg-type]
+    assert np.corrcoef(found.ravel(), whole.numpy().ravel())[0, 1] > 0.9
 
 
 def test_one_trace_is_enough_for_all_sizes(gradient: Gradient) -> None:

@@ -61,9 +61,10 @@ class Stretch(NamedTuple):
 
     @property
     def pixels(self) -> slice:
-        """What of the picture is under the tile."""
+        """What of the picture is under the tile; nothing where the tile lies before it."""
         begin = self.begin + self.origin
-        return slice(max(0, begin), min(self._last + 1, begin + self.side))
+        first = max(0, begin)
+        return slice(first, max(first, min(self._last + 1, begin + self.side)))
 
     @property
     def inside(self) -> slice:
