@@ -49,7 +49,7 @@ class FilmSettings(Model):
         "Ray cluster that dreams the shots: its address, or local.",
         metavar="ADDRESS|local",
     )
-    ship: bool = _film(False, "Send the pieces of the source to a cluster that shares no disk.")
+    ship: bool = _film(False, "Send the source to a cluster that shares no disk.")
     keep_chunks: bool = _film(False, "Keep the folder of the finished pieces.")
 
     @property

@@ -19,7 +19,6 @@ from waiting import wait_for
 
 from stream_dream.errors import SettingsError, SourceError
 from stream_dream.film.cluster.connection import Cluster, ClusterLost
-from stream_dream.film.cluster.sending import unseen
 from stream_dream.film.film import render_film
 from stream_dream.settings import OutputSettings
 
@@ -100,7 +99,7 @@ def test_a_second_ctrl_c_leaves_no_process(
 ) -> None:
     gate.hold(0, 2)
     command = start(film, tmp_path / "film.mp4", workers=1, batch=2)
-    command.wait_until_dreaming()
+    wait_for(lambda: gate.waiting == {0, 2})
     command.process.send_signal(signal.SIGINT)
     command.wait_until_stopping()
     command.process.send_signal(signal.SIGINT)
@@ -114,7 +113,7 @@ def test_workers_end_with_a_render_that_is_killed(
 ) -> None:
     gate.hold(0)
     command = start(film, tmp_path / "film.mp4", workers=1)
-    command.wait_until_dreaming()
+    wait_for(lambda: gate.waiting == {0})
     command.process.kill()
     command.process.communicate()
     # Two idle processes of Ray's own wait a minute for one that is gone, too.
@@ -182,6 +181,8 @@ def test_what_went_wrong_is_said_in_a_line() -> None:
 
 
 def test_where_a_file_is_missing_is_told(tmp_path: Path) -> None:
+    from stream_dream.film.cluster.errors import unseen
+
     path = tmp_path / "a.mp4"
     assert "does not exist any more" in str(unseen(path, "host", 3))
     path.write_bytes(b"123")

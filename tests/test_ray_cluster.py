@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import os
-import pickle
+import shutil
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,10 +22,10 @@ from rays import CHUNK, PIECES, Film, checksums, only_ray
 from waiting import SECONDS
 
 from stream_dream.film.cluster.connection import Cluster
-from stream_dream.film.cluster.sending import unseen
-from stream_dream.film.cluster.shipping import Packer
 from stream_dream.film.film import render_film
 from stream_dream.film.foreman import ChunkFailed, Progress
+from stream_dream.film.plan import Chunk
+from stream_dream.film.records import Record
 from stream_dream.film.watcher import FilmSummary, Watcher
 from stream_dream.film_settings import FilmSettings
 from stream_dream.media.picture import read_picture
@@ -121,40 +124,40 @@ def test_a_worker_that_is_killed_has_two_shots_replaced(
     assert max(int(np.abs(a - b).max()) for a, b in made) <= 1
 
 
-def half_copyable(folder: Path, film: Film) -> Path:
-    """Make a clip that repeats pictures in its second half: it cannot be cut into copies there."""
-    source = folder / "vary.mkv"
-    filters = "select='lt(n,40)+not(mod(n,3))'"
-    clips.ffmpeg("-i", film.source, "-vf", filters, "-fps_mode", "vfr", source)
-    return source
-
-
 def test_what_is_shipped_gives_the_same_film(
     machines: SimpleNamespace, film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    packed: list[bytes] = []
-    pack = Packer.pack
+    from stream_dream.film.cluster import crew, shipping
 
-    def spy(*arguments: Any, **options: Any) -> Any:
-        shipment = pack(*arguments, **options)
-        packed.append(shipment.task)
-        return shipment
-
-    monkeypatch.setattr(Packer, "pack", spy)
-    source = half_copyable(tmp_path, film)
-    mask = tmp_path / "mask.mp4"
+    source, mask = tmp_path / "vary.mkv", tmp_path / "mask.mp4"
+    filters = "select='lt(n,40)+not(mod(n,3))'"
+    clips.ffmpeg("-i", film.source, "-vf", filters, "-fps_mode", "vfr", source)
     clips.ffmpeg("-f", "lavfi", "-i", "gradients=s=64x48:r=25:d=5", "-pix_fmt", "gray", mask)
-    output = validated(OutputSettings, {"start": 0.4, "mask": mask})
-    dream = film.dream(dream_size=96)
-    summary = on_ray(source, tmp_path / "film.mp4", dream, output, ship=True)
-    assert checksums(summary) == film.here(source, dream, output)
+    network = Path(shutil.copy(film.network, tmp_path))
+    output = validated(OutputSettings, {"start": 0.4, "mask": mask, "audio": False})
+    dream = film.dream(dream_size=96, network=str(network))
+    expected = film.here(source, dream, output)
+
+    # A folder that is told from those of other tests, and a few parts of each file.
+    name = f"{os.getpid()}-{time.monotonic_ns()}"
+    monkeypatch.setattr(crew, "uuid", SimpleNamespace(uuid4=lambda: SimpleNamespace(hex=name)))
+    monkeypatch.setattr(shipping, "_PART", 4096)
+    kept = Path(tempfile.gettempdir(), f"stream-dream-{getpass.getuser()}", name)
+    found: set[str] = set()
+
+    def hide(chunk: Chunk, record: Record) -> None:
+        found.update(path.relative_to(kept).as_posix() for path in kept.glob("*/*"))
+        for path in (source, mask, network):  # nothing is read but what was sent
+            path.unlink(missing_ok=True)
+
+    summary = on_ray(
+        source, tmp_path / "film.mp4", dream, output, ship=True, watcher=Watcher(done=hide)
+    )
+    assert checksums(summary) == expected
     assert summary.retries == 0
-    chunks = len(summary.plan.chunks)
-    assert chunks < len(packed) < 2 * chunks  # some were sent as they are, some without loss
-    for task in packed:  # nothing that a worker could read but what it was sent
-        assert not any(str(path).encode() in task for path in (tmp_path, film.folder, Path.cwd()))
-        assert pickle.loads(task).source.path == Path(source.name)
-    assert [path.name for path in tmp_path.glob("film*")] == ["film.mp4"]
+    assert {"source/vary.mkv", "mask/mask.mp4", "network/tiny.keras"} <= found
+    assert not kept.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
 
 
 @pytest.mark.stops
@@ -171,17 +174,17 @@ def test_a_source_that_vanishes_ends_the_work(
 def test_a_file_that_a_worker_does_not_see_is_named(
     machines: SimpleNamespace, film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stream_dream.film.cluster import crew, sending
+    from stream_dream.film.cluster import crew, errors
 
     nowhere = tmp_path / "nowhere.mp4"
-    monkeypatch.setattr(sending, "_sizes", lambda task: {str(nowhere): 5})
-    look = unseen
+    monkeypatch.setattr(crew, "_sizes", lambda task: {str(nowhere): 5})
+    look = errors.unseen
 
     def here(path: Path, machine: str, size: int) -> Exception:
         nowhere.write_bytes(b"12345")  # only now: so the worker has not seen it
         return look(path, machine, size)
 
-    monkeypatch.setattr(crew, "unseen", here)
+    monkeypatch.setattr(errors, "unseen", here)
     with pytest.raises(ChunkFailed, match=r"does not see .*nowhere\.mp4 .* or give --ship") as seen:
         on_ray(film.source, tmp_path / "film.mp4", film.dream())
     assert "times" not in str(seen.value)

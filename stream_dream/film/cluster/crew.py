@@ -2,57 +2,81 @@
 
 from __future__ import annotations
 
+import os
+import queue
 import threading
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ray.exceptions import RayError, RayTaskError
+
+from stream_dream.errors import SourceError
 from stream_dream.film.chunk import Task
-from stream_dream.film.cluster.connection import Cluster, ClusterLost
+from stream_dream.film.cluster.connection import BROKEN, Cluster, ClusterLost
 from stream_dream.film.cluster.errors import explained
-from stream_dream.film.cluster.hiring import Hired, Staff
-from stream_dream.film.cluster.sending import ByPath, ByShipment, Line, unseen
 from stream_dream.film.cluster.shares import share_out
-from stream_dream.film.cluster.tally import Tally
-from stream_dream.film.job import versions
-from stream_dream.film.records import Record
+from stream_dream.film.cluster.shipping import Shipped, files_of
+from stream_dream.film.cluster.worker import Worker
+from stream_dream.film.files import sync_folder, unwritable
+from stream_dream.film.job import job_file, versions
+from stream_dream.film.records import ChunkFiles, Record
 from stream_dream.film_settings import FilmSettings
 
-if TYPE_CHECKING:
-    from stream_dream.film.cluster.worker import Order, Outcome
-
-_LOOK_SECONDS = 1.0
-_NODES_SECONDS = 10.0
+# How often we look whether there are new chunks, or whether the work was ended.
+_WAIT_SECONDS = 0.1
+_LEAVE_SECONDS = 5.0
+_LOOK_SECONDS = 10.0
+# So long a chunk waits for a worker of its own rather than share one. A process takes a second or
+# two to start; a machine, minutes.
+_PATIENCE_SECONDS = 20.0
+# A worker that has nothing to do makes room for others.
+_IDLE_SECONDS = 30.0
 # A machine may have to be started first; when that takes long, somebody should know.
 _QUIET_SECONDS = 60.0
 
 
-@dataclass(slots=True)
-class _Run:
-    """A chunk that is being dreamed.
+@dataclass(eq=False, slots=True)
+class _Hand:
+    """A worker.
 
     Attributes:
-        key: What it is called in the tally.
-        chunk: Its number.
-        waits_since: Since when it has been waiting for a worker, in seconds; None if it is not.
-        worker: Who dreams it, or did.
-        frames: How many are done, as far as that is known.
+        actor: What Ray knows it by.
+        since: When it was started, or was left by its last chunk, in seconds.
+        machine: Where it is; None as long as the cluster has no room for it.
+        node: What Ray calls that machine.
+        chunks: How many chunks it has.
     """
 
-    key: str
-    chunk: int
-    waits_since: float | None = None
-    worker: Hired | None = None
-    frames: int = 0
+    actor: Any
+    since: float
+    machine: str | None = None
+    node: str | None = None
+    chunks: int = 0
+
+
+@dataclass(eq=False, slots=True)
+class _Run:
+    """A chunk that waits for a worker, since some time in seconds, or is being dreamed by one."""
+
+    task: Task
+    future: Future[Record]
+    since: float
+    worker: _Hand | None = None
 
 
 class RayCrew:
     """The workers of a Ray cluster.
+
+    They are actors, as a task of Ray has a process to itself, where a batch has the chunks of
+    several shots in one. What fails is tried again by who asked for it, who tells of it: not by
+    Ray, which would do it in silence, and where it failed.
 
     Attributes:
         places: How many chunks are dreamed side by side; grows when the cluster does.
@@ -78,35 +102,29 @@ class RayCrew:
         """
         self._cluster, self._ray = cluster, cluster.ray
         self._grows = film.wanted_workers is None
-        self._shots, self._ship = shots, film.ship
+        self._shots, self._ships, self._film = shots, film.ship, uuid.uuid4().hex
         self._share = share_out(cluster.nodes(), shots, film.wanted_workers)
         self._seats = min(film.batch_on(self._share.gpus), shots)
-        self.places = min(self._share.workers * self._seats, shots)
+        self._most = self._share.workers
+        self.places = min(self._most * self._seats, shots)
         # Alone on one machine: all of it, as without Ray.
-        alone = cluster.local and self._share.workers == 1
+        alone = cluster.local and self._most == 1
         self.threads = None if alone else self._share.threads
-        self._runs: dict[int, _Run] = {}
         self._on_note = on_note
         self._notes: dict[str, bool] = {}
-        self._tally: Any = None
-        self._closed = threading.Event()
+        self._failed_on: defaultdict[int, set[str | None]] = defaultdict(set)
         self._begin()
 
     def submit(self, task: Task, place: int) -> Future[Record]:
-        """Start a chunk; what is to be sent is made ready, and taken in, by a thread of its own."""
-        run = _Run(uuid.uuid4().hex, task.chunk.number)
-        self._runs[place] = run
-        future = Future[Record]()
-        self._cluster.use(self._follow, task, run, future)
-        return future
+        """Start a chunk."""
+        run = _Run(task, Future(), time.monotonic())
+        self._submitted.put(run)
+        return run.future
 
     def dreamed(self, place: int) -> int:
-        """Return how many frames of its chunk are done at a place, as of a second or two ago."""
-        for note, said in self._notes.copy().items():
-            if not said:
-                self._notes[note] = True
-                self._on_note(note)
-        return self._runs[place].frames
+        """Return 0: the frames of a chunk are counted when it is done."""
+        self._tell()
+        return 0
 
     def lost(self, error: BaseException) -> bool:
         """Return whether the connection to the cluster has broken."""
@@ -114,115 +132,214 @@ class RayCrew:
 
     def renew(self) -> None:
         """Connect anew. Raises ``ClusterLost`` where that is not possible."""
-        self._closed.set()
-        self._staff.forget()
+        self._end()
         self._cluster.renew()
-        self._closed = threading.Event()
         self._begin()
 
     def close(self, *, wait: bool) -> None:
         """End the work on all chunks, waiting for it or not, and the connection."""
-        self._closed.set()
+        self._end()
         if wait or not self._cluster.local:
-            self._staff.dissolve(wait=wait)
-        self._staff.forget()
-        self._tally = None
+            self._dismiss_all(wait=wait)
+        self._tell()
         self._cluster.close(wait=wait)
 
     def _begin(self) -> None:
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+        self._closed = threading.Event()
+        self._submitted: queue.SimpleQueue[_Run] = queue.SimpleQueue()
+        self._waiting: list[_Run] = []
+        self._running: dict[Any, _Run] = {}
+        self._hands: list[_Hand] = []
+        self._coming: dict[Any, _Hand] = {}
+        self._files: dict[str, Shipped] = {}
+        self._looked = time.monotonic()
+        self._worker = self._ray.remote(Worker).options(
+            num_cpus=self._share.cpus,
+            num_gpus=self._share.gpus,
+            max_concurrency=self._seats,
+            scheduling_strategy="SPREAD",
+        )
+        self._thread = threading.Thread(target=self._work, name="cluster", daemon=True)
+        self._thread.start()
 
-        self._way = ByShipment() if self._ship else ByPath()
-        self._staff = Staff(self._cluster, self._share, self._seats)
-        # Near us it survives the machines that fail. Started anew it learns all from the next word.
-        here = self._ray.get_runtime_context().get_node_id()
-        near = NodeAffinitySchedulingStrategy(node_id=here, soft=True)
-        options = {"num_cpus": 0, "max_restarts": -1, "scheduling_strategy": near}
-        self._tally = self._ray.remote(Tally).options(**options).remote()
-        self._cluster.use(self._watch, self._closed)
+    def _end(self) -> None:
+        """End the thread that calls Ray: without a connection, each call would look for one."""
+        self._closed.set()
+        self._thread.join(_LEAVE_SECONDS)
 
-    def _follow(self, task: Task, run: _Run, future: Future[Record]) -> None:
-        """Dream a chunk on the cluster, and return what became of it."""
-        staff = self._staff
+    def _tell(self) -> None:
+        for note, said in self._notes.copy().items():
+            if not said:
+                self._notes[note] = True
+                self._on_note(note)
 
-        def ask(order: Order) -> Outcome:
-            if run.worker is None:
-                run.waits_since = time.monotonic()
-                run.worker = staff.seat(run.chunk)
-                run.waits_since = None
-            return staff.ask(run.worker, order)
+    def _work(self) -> None:
+        """Hand out chunks, and take in what becomes of them, until the work is ended."""
+        with suppress(BaseException):  # that Ray cannot be reached; it ends threads, too
+            while not self._closed.is_set():
+                self._step()
+        ended = False
+        while not ended:
+            ended = self._closed.wait(_WAIT_SECONDS)
+            self._take_in()
+            for run in [*self._waiting, *self._running.values()]:
+                run.future.set_exception(ClusterLost(BROKEN))
+            self._waiting, self._running = [], {}
 
-        line = Line(run.key, self._tally, ask, staff.put, staff.get)
-        try:
-            outcome = self._way.dream(task, line)
-            self._compare(outcome)
-            assert outcome.record is not None
-        except BaseException as error:
-            run.waits_since = None
-            try:
-                problem = self._explained(error, run)
-            except BaseException as unexplained:
-                problem = unexplained
-            staff.leave(run.worker)
-            future.set_exception(problem)
+    def _step(self) -> None:
+        self._take_in()
+        while len(self._hands) < min(self._most, len(self._waiting) + len(self._running)):
+            hand = _Hand(self._worker.remote(self._seats), time.monotonic())
+            self._hands.append(hand)
+            self._coming[hand.actor.begin.remote(versions())] = hand
+        for run in self._waiting.copy():
+            run.worker = self._found(run.task.chunk.number)
+            if run.worker is not None:
+                self._waiting.remove(run)
+                self._hand_out(run, run.worker)
+        references = [*self._coming, *self._running]
+        if not references:
+            self._closed.wait(_WAIT_SECONDS)
         else:
-            staff.leave(run.worker)
-            future.set_result(outcome.record)
+            for reference in self._ray.wait(references, timeout=_WAIT_SECONDS)[0]:
+                if reference in self._coming:
+                    self._greet(reference, self._coming.pop(reference))
+                else:
+                    self._finish(reference, self._running.pop(reference))
+        if time.monotonic() > self._looked + _LOOK_SECONDS:
+            self._looked = time.monotonic()
+            self._look_around()
 
-    def _explained(self, error: BaseException, run: _Run) -> BaseException:
-        from stream_dream.film.cluster.worker import Unseen
+    def _take_in(self) -> None:
+        with suppress(queue.Empty):
+            while True:
+                self._waiting.append(self._submitted.get_nowait())
 
-        machine = None if run.worker is None else run.worker.machine
-        found = explained(error, machine, local=self._cluster.local)
-        if isinstance(found, Unseen):
-            return unseen(Path(found.path), found.machine, found.size)
-        if not isinstance(found, ClusterLost) and run.worker is not None:
-            self._staff.avoid(run.chunk, run.worker)
-        return found
+    def _found(self, chunk: int) -> _Hand | None:
+        """Choose a worker for a chunk: not where it failed, if there is one elsewhere.
 
-    def _compare(self, outcome: Outcome) -> None:
-        """Note that a machine has something else installed than we have."""
+        Each gets a chunk before any gets two. None where it is better to wait.
+        """
+        here = [hand for hand in self._hands if hand.machine is not None]
+        elsewhere = [hand for hand in here if hand.node not in self._failed_on[chunk]]
+        free = [hand for hand in elsewhere or here if hand.chunks < self._seats]
+        best = min(free, key=lambda hand: hand.chunks, default=None)
+        late = time.monotonic() - _PATIENCE_SECONDS
+        if best and best.chunks and any(hand.since > late for hand in self._coming.values()):
+            return None
+        return best
+
+    def _hand_out(self, run: _Run, hand: _Hand) -> None:
+        try:
+            reference = self._ship(run.task, hand) if self._ships else _send(run.task, hand)
+        except OSError as error:
+            self._fail(run, SourceError(f"{error.filename} cannot be read: {error.strerror}"))
+        except Exception as error:
+            self._fail(run, error)
+        else:
+            hand.chunks += 1
+            self._running[reference] = run
+
+    def _ship(self, task: Task, hand: _Hand) -> Any:
+        """Send a worker all that it needs; what all chunks need is sent once."""
+        put = self._ray.put
+        if not self._files:
+            self._files = {name: Shipped.of(path, put) for name, path in files_of(task).items()}
+        before = ChunkFiles(task.folder, task.chunk.number - 1).state
+        state = Shipped.of(before, put) if task.chunk.continues else None
+        return hand.actor.dream_shipped.remote(task, self._film, self._files, state)
+
+    def _greet(self, reference: Any, hand: _Hand) -> None:
+        """Note where a worker is; that it could not begin is told to a chunk that waits for one."""
+        try:
+            hand.machine, hand.node, there = self._ray.get(reference)
+        except Exception as error:
+            self._dismiss(hand)
+            if self._waiting:
+                self._fail(self._waiting.pop(0), error)
+            return
+        hand.since = time.monotonic()
         for name, here in versions().items():
-            there = outcome.versions.get(name)
-            if there != here and name != "python":
-                self._notes.setdefault(
-                    f"{outcome.machine} has {name} {there}, not {here} as here: where a chunk "
-                    "ends the dream may change a little",
-                    False,
+            if there.get(name) != here and name != "python":
+                self._note(
+                    f"{hand.machine} has {name} {there.get(name)}, not {here} as here: where a "
+                    "chunk ends the dream may change a little"
                 )
 
-    def _watch(self, closed: threading.Event) -> None:
-        """Look how far all chunks are, who has nothing to do, and how large the cluster is."""
-        looked = time.monotonic()
-        while not closed.wait(_LOOK_SECONDS):
-            with suppress(BaseException):  # nobody knows then how far it is; Ray ends threads, too
-                self._look()
-                self._staff.release()
-            now = time.monotonic()
-            if now > looked + _NODES_SECONDS:
-                looked = now
-                with suppress(BaseException):
-                    self._look_around()
+    def _finish(self, reference: Any, run: _Run) -> None:
+        hand = run.worker
+        assert hand is not None
+        hand.chunks -= 1
+        hand.since = time.monotonic()
+        try:
+            record = self._ray.get(reference)
+            if self._ships:
+                record, files = record
+                self._unpack(files, run.task.folder)
+        except Exception as error:
+            self._failed_on[run.task.chunk.number].add(hand.node)
+            if isinstance(error, RayError) and not isinstance(error, RayTaskError):
+                self._dismiss(hand)  # what it raises itself tells that it is still there
+            self._fail(run, error)
+        else:
+            run.future.set_result(record)
 
-    def _look(self) -> None:
-        runs = {run.key: run for run in self._runs.values()}
-        reference = self._tally.read.remote(list(runs))
-        if not self._ray.wait([reference], timeout=_LOOK_SECONDS)[0]:
-            return
-        for key, frames in self._ray.get(reference).items():
-            runs[key].frames = frames
-        waiting = [run.waits_since for run in runs.values() if run.waits_since is not None]
-        if waiting and time.monotonic() > min(waiting) + _QUIET_SECONDS:
-            self._notes.setdefault(
-                "a chunk has been waiting for a minute: the cluster has no room for it", False
-            )
+    def _unpack(self, files: list[Shipped], folder: Path) -> None:
+        """Write the files of a chunk to the folder of the job."""
+        try:
+            for file in files:
+                file.write(folder, self._ray.get)
+            sync_folder(folder)
+        except OSError as error:
+            raise unwritable(folder, error) from error
+
+    def _fail(self, run: _Run, error: Exception) -> None:
+        machine = None if run.worker is None else run.worker.machine
+        run.future.set_exception(explained(error, machine, local=self._cluster.local))
+
+    def _dismiss(self, hand: _Hand) -> None:
+        """Give up a worker that has vanished, or cannot be reached: what it has will fail."""
+        if hand in self._hands:
+            self._hands.remove(hand)
+            self._ray.kill(hand.actor)
+
+    def _dismiss_all(self, *, wait: bool) -> None:
+        """End all workers, in good order or at once with what they are at."""
+        with suppress(Exception):  # those that are gone
+            if not wait:
+                for hand in self._hands:
+                    self._ray.kill(hand.actor)
+            elif self._hands:
+                ends = [hand.actor.__ray_terminate__.remote() for hand in self._hands]
+                self._ray.wait(ends, num_returns=len(ends), timeout=_LEAVE_SECONDS)
 
     def _look_around(self) -> None:
-        """Notice that our own machine has left the cluster; hire more where there is more room."""
+        """Look whether we still belong to the cluster, who is of use, and how large it is."""
         if not self._cluster.holds():
-            self._staff.forget()  # all that is at work fails, and the connection is renewed
-        if not self._grows:
-            return
-        fitting = min(self._share.fit(self._cluster.nodes()), self._shots)
-        self._staff.most = max(self._staff.most, fitting)
-        self.places = max(self.places, min(fitting * self._seats, self._shots))
+            raise ClusterLost(BROKEN)
+        now = time.monotonic()
+        if any(now > run.since + _QUIET_SECONDS for run in self._waiting):
+            self._note("a chunk has been waiting for a minute: the cluster has no room for it")
+        for hand in self._hands.copy():
+            if hand.machine is not None and not hand.chunks and now > hand.since + _IDLE_SECONDS:
+                self._hands.remove(hand)
+                hand.actor.__ray_terminate__.remote()
+        if self._grows:
+            fitting = min(self._share.fit(self._cluster.nodes()), self._shots)
+            self._most = max(self._most, fitting)
+            self.places = max(self.places, min(fitting * self._seats, self._shots))
+
+    def _note(self, line: str) -> None:
+        self._notes.setdefault(line, False)
+
+
+def _send(task: Task, hand: _Hand) -> Any:
+    """Tell a worker where the files lie that it needs."""
+    task = replace(task, source=replace(task.source, path=task.source.path.absolute()))
+    return hand.actor.dream.remote(task, _sizes(task))
+
+
+def _sizes(task: Task) -> dict[str, int]:
+    """Return the sizes of the files that a worker has to see, by path."""
+    needed = (job_file(task.folder), *files_of(task).values())
+    return {os.path.abspath(path): path.stat().st_size for path in needed}

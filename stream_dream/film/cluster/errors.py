@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from stream_dream.errors import SettingsError, first_line
-from stream_dream.film.cluster.connection import ClusterLost
+from pathlib import Path
+
+from ray import exceptions as raised
+
+from stream_dream.errors import SettingsError, SourceError, first_line
+from stream_dream.film.cluster.connection import BROKEN, ClusterLost
+from stream_dream.film.cluster.worker import Unseen
 
 # What Ray says of workers whose machine is gone.
 _NODE_DIED = "its node has died"
@@ -22,11 +27,9 @@ def explained(error: BaseException, machine: str | None, *, local: bool) -> Base
         local: True if Ray runs on this machine only.
 
     Returns:
-        What the worker itself has raised, as it was; ``WorkerLost`` where it vanished;
-        ``ClusterLost`` where the connection broke.
+        What the worker itself has raised; ``WorkerLost`` where it vanished; ``ClusterLost`` where
+        the connection broke.
     """
-    from ray import exceptions as raised
-
     where = machine or "a machine of the cluster"
     if isinstance(error, raised.RayTaskError):
         cause = getattr(error, "cause", None)
@@ -55,7 +58,7 @@ def explained(error: BaseException, machine: str | None, *, local: bool) -> Base
         ConnectionError,
     )
     if isinstance(error, broken) or not isinstance(error, Exception):  # Ray ends threads then
-        return ClusterLost("the connection to Ray has broken")
+        return ClusterLost(BROKEN)
     return error
 
 
@@ -64,6 +67,8 @@ def _of_task(error: BaseException, cause: object, where: str) -> BaseException:
     # The second is what a worker says that cannot find the function itself.
     if isinstance(cause, ImportError) or "failed to import on the worker" in str(cause):
         return _unequipped(cause, where)
+    if isinstance(cause, Unseen):
+        return unseen(Path(cause.path), cause.machine, cause.size)
     return cause if isinstance(cause, Exception) else WorkerLost(f"{where}: {first_line(error)}")
 
 
@@ -72,4 +77,18 @@ def _unequipped(cause: object, where: str) -> SettingsError:
     return SettingsError(
         f"{where} cannot load what dreams ({reason}): install the same stream_dream on all "
         "machines, in the Python that runs Ray"
+    )
+
+
+def unseen(path: Path, machine: str, size: int) -> SettingsError | SourceError:
+    """Say that a machine does not see a file as it was here, so many bytes long."""
+    try:
+        here = path.stat().st_size
+    except OSError:
+        return SourceError(f"{path} does not exist any more: put it back")
+    if here != size:
+        return SourceError(f"{path} has changed while it was used: put back what it was")
+    return SettingsError(
+        f"{machine} does not see {path} as it is here: put it on a disk that all machines share, "
+        "under the same path, or give --ship"
     )

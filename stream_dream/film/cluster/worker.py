@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
-import pickle
 import platform
+import tempfile
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import ray
 
 from stream_dream.errors import DiskFull, SettingsError
 from stream_dream.film.chunk import Studio, Task
-from stream_dream.film.cluster.room import Room
-from stream_dream.film.cluster.shipping import Sent, Shipment
-from stream_dream.film.cluster.tally import Telling
+from stream_dream.film.cluster.shelf import Shelf
+from stream_dream.film.cluster.shipping import Shipped, with_files
 from stream_dream.film.job import versions
-from stream_dream.film.records import Record
+from stream_dream.film.records import ChunkFiles, Record
 from stream_dream.frame import FrameReport
 
 
@@ -42,44 +38,6 @@ class WorkerFull(Exception):
     """There is no room on the disk of a worker: another one may have more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """How a chunk is asked for.
-
-    Attributes:
-        key: What it is called in the tally.
-        tally: The tally: a handle of Ray's.
-        versions: What is installed where the task comes from.
-        task: The task, pickled; None where a shipment has it.
-        seen: Sizes of the files that have to be there, by path.
-        shipment: All that is needed, where there is no shared disk.
-    """
-
-    key: str
-    tally: Any
-    versions: dict[str, str]
-    task: bytes | None = None
-    seen: dict[str, int] | None = None
-    shipment: Shipment | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What has become of it.
-
-    Attributes:
-        record: The record of the chunk; None if the shipment's segment does not have its frames.
-        machine: Who did it.
-        versions: What is installed there.
-        sent: The files that were made, where there is no shared disk.
-    """
-
-    record: Record | None
-    machine: str
-    versions: dict[str, str]
-    sent: Sent | None = None
-
-
 class Worker:
     """A process of the cluster that dreams chunks, and keeps the network for the next ones."""
 
@@ -93,59 +51,69 @@ class Worker:
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
         self._studio = Studio(seats)
         self._lock = threading.Lock()
-        self._room: Room | None = None
+        self._shelf: Shelf | None = None
 
-    def begin(self) -> tuple[str, str]:
-        """Return on which machine this is, and what Ray calls it."""
-        return platform.node(), ray.get_runtime_context().get_node_id()
+    def begin(self, wanted: dict[str, str]) -> tuple[str, str, dict[str, str]]:
+        """Return which machine this is, what Ray calls it, and what is installed here.
 
-    def dream(self, order: Order) -> Outcome:
-        """Dream a chunk."""
-        _refuse_other(order.versions)
-        with Telling(order.key, order.tally) as telling:
-            if order.shipment is not None:
-                return self._dream_shipped(order.shipment, telling.count)
-            assert order.task is not None
-            task: Task = pickle.loads(order.task)
-            _look_at(order.seen or {})
-            return _outcome(self._studio.dream(task, telling.count))
+        Args:
+            wanted: What is installed where the film is rendered.
 
-    def _dream_shipped(self, shipment: Shipment, count: Callable[[FrameReport], None]) -> Outcome:
+        Raises:
+            SettingsError: It is another version of this package, to which tasks mean other things.
+        """
+        here, name = versions(), "stream-dream"
+        if here[name] != wanted[name]:
+            raise SettingsError(
+                f"{platform.node()} has {name} {here[name]}, the film is rendered with "
+                f"{wanted[name]}: install the same on all machines"
+            )
+        return platform.node(), ray.get_runtime_context().get_node_id(), here
+
+    def dream(self, task: Task, sizes: dict[str, int]) -> Record:
+        """Dream a chunk on a disk that we share.
+
+        Args:
+            task: The chunk.
+            sizes: How large the files are that have to be there, by path.
+        """
+        for path, size in sizes.items():
+            try:
+                same = Path(path).stat().st_size == size
+            except OSError:
+                same = False
+            if not same:
+                raise Unseen(path, platform.node(), size)
+        return self._studio.dream(task, _ignore)
+
+    def dream_shipped(
+        self, task: Task, film: str, files: dict[str, Shipped], state: Shipped | None
+    ) -> tuple[Record, list[Shipped]]:
+        """Dream a chunk of which all that is needed was sent; return its files, too.
+
+        Args:
+            task: The chunk, with paths that mean something elsewhere.
+            film: What tells its film from others.
+            files: The source, and what settings name, as ``files_of`` calls them.
+            state: The state of the dream before the chunk; None where a shot begins.
+        """
         try:
             with self._lock:
-                room = self._room = self._room or Room()
-            with room.folder() as folder:
-                task = shipment.unpack(Path(folder), room.kept, ray.get)
-                if task is None:
-                    return _outcome(None)
-                record = self._studio.dream(task, count)
-                self._studio.close()  # its source goes
-                return _outcome(record, Sent.of(record, task.folder, ray.put))
+                shelf = self._shelf = self._shelf or Shelf(film)
+            paths = {name: shelf.keep(name, file, ray.get) for name, file in files.items()}
+            with tempfile.TemporaryDirectory(dir=shelf.folder, ignore_cleanup_errors=True) as name:
+                folder = Path(name)
+                if state is not None:
+                    state.write(folder, ray.get)
+                record = self._studio.dream(with_files(task, paths, folder), _ignore)
+                made = ChunkFiles(folder, record.number)
+                whole = [made.picture] if record.state is None else [made.state, made.picture]
+                return record, [Shipped.of(path, ray.put) for path in whole]
         except DiskFull as error:
             raise WorkerFull(f"{platform.node()}: {error}") from error
         except OSError as error:
             raise WorkerFull(f"{platform.node()}: {error.strerror}: {error.filename}") from error
 
 
-def _outcome(record: Record | None, sent: Sent | None = None) -> Outcome:
-    return Outcome(record, platform.node(), versions(), sent)
-
-
-def _refuse_other(wanted: dict[str, str]) -> None:
-    """Refuse to work for another version of this package: a task means another thing to it."""
-    name = "stream-dream"
-    if (here := versions()[name]) != wanted[name]:
-        raise SettingsError(
-            f"{platform.node()} has {name} {here}, the film is rendered with {wanted[name]}: "
-            "install the same on all machines"
-        )
-
-
-def _look_at(seen: dict[str, int]) -> None:
-    for path, size in seen.items():
-        try:
-            same = Path(path).stat().st_size == size
-        except OSError:
-            same = False
-        if not same:
-            raise Unseen(path, platform.node(), size)
+def _ignore(report: FrameReport) -> None:
+    """Count no frames: what is done of a chunk is known when it is finished."""
