@@ -15,7 +15,7 @@ pytest.importorskip("ray", reason="Ray is not installed: it is in the extra test
 
 from ray.exceptions import WorkerCrashedError
 
-from stream_dream.film.cluster import connection, crew
+from stream_dream.film.cluster import connection, crew, shares
 from stream_dream.film.cluster.connection import Cluster, ClusterLost
 from stream_dream.film.cluster.crew import RayCrew
 from stream_dream.film.cluster.errors import WorkerLost
@@ -155,7 +155,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Crew]]:
     """Give what starts a crew."""
     ray, crews = FakeRay(), []
     monkeypatch.setattr(connection, "_imported", lambda: ray)
-    monkeypatch.setattr(crew, "_send", lambda task, hand: hand.actor.dream.remote(task))
+    monkeypatch.setattr(RayCrew, "_send", lambda _, task, hand: hand.actor.dream.remote(task))
 
     def begin(workers: int, batch: int = 1) -> Crew:
         crews.append(Crew(ray, workers, batch))
@@ -192,7 +192,7 @@ def test_a_chunk_that_is_done_makes_room(start: Callable[..., Crew]) -> None:
 def test_a_worker_for_which_there_is_no_room_is_not_waited_for(
     start: Callable[..., Crew], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crew, "_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(shares, "_PATIENCE_SECONDS", 0.0)
     made = start(workers=3, batch=2)
     made.dream(0, 1, 2)
     made.ray.begin(1)

@@ -177,7 +177,7 @@ def test_a_file_that_a_worker_does_not_see_is_named(
     from stream_dream.film.cluster import crew, errors
 
     nowhere = tmp_path / "nowhere.mp4"
-    monkeypatch.setattr(crew, "_sizes", lambda task: {str(nowhere): 5})
+    monkeypatch.setattr(crew, "sizes", lambda task: {str(nowhere): 5})
     look = errors.unseen
 
     def here(path: Path, machine: str, size: int) -> Exception:

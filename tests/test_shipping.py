@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 
 from stream_dream.film.cluster import shipping
-from stream_dream.film.cluster.shelf import Shelf, sweep
-from stream_dream.film.cluster.shipping import Shipped
+from stream_dream.film.cluster.shipping import Shelf, Shipped, sweep
 
 _HOLD = """
 import sys
-from stream_dream.film.cluster.shelf import Shelf
+from stream_dream.film.cluster.shipping import Shelf
 print(Shelf("film").folder, flush=True)
 sys.stdin.read()
 """

@@ -9,14 +9,14 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from stream_dream.errors import SettingsError, StreamDreamError, first_line
 from stream_dream.film.cluster.shares import Node
-from stream_dream.film.cluster.shelf import sweep
+from stream_dream.film.cluster.shipping import sweep
 from stream_dream.film_settings import FilmSettings
 from stream_dream.quiet import debugging, hushed
 
@@ -133,7 +133,8 @@ class Cluster:
         try:
             with hushed():
                 self._thread.start()
-                connected.result(seconds)
+                wait([connected], seconds)
+            connected.result(0)
         except (Exception, SystemExit) as error:
             self._ended.set()
             self._thread = None
@@ -159,14 +160,16 @@ class Cluster:
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGTERM})
         try:
             context = self.ray.init(**self._settings())
-            if self.local:
-                self._session = Path(context.address_info["session_dir"])
-            connected.set_result(None)
-            ended.wait()
         except BaseException as error:
+            with suppress(Exception):
+                self.ray.shutdown()  # what has started
             connected.set_exception(error)
-        finally:
-            self.ray.shutdown()
+            return
+        if self.local:
+            self._session = Path(context.address_info["session_dir"])
+        connected.set_result(None)
+        ended.wait()
+        self.ray.shutdown()
 
     def _settings(self) -> dict[str, Any]:
         settings: dict[str, Any] = {"address": self._address, "log_to_driver": debugging()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 import time
@@ -12,7 +11,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from ray.exceptions import RayError, RayTaskError
@@ -21,11 +19,10 @@ from stream_dream.errors import SourceError
 from stream_dream.film.chunk import Task
 from stream_dream.film.cluster.connection import BROKEN, Cluster, ClusterLost
 from stream_dream.film.cluster.errors import explained
-from stream_dream.film.cluster.shares import share_out
-from stream_dream.film.cluster.shipping import Shipped, files_of
+from stream_dream.film.cluster.shares import Hand, choose, share_out
+from stream_dream.film.cluster.shipping import Shipped, files_of, sizes, unpack
 from stream_dream.film.cluster.worker import Worker
-from stream_dream.film.files import sync_folder, unwritable
-from stream_dream.film.job import job_file, versions
+from stream_dream.film.job import versions
 from stream_dream.film.records import ChunkFiles, Record
 from stream_dream.film_settings import FilmSettings
 
@@ -33,32 +30,10 @@ from stream_dream.film_settings import FilmSettings
 _WAIT_SECONDS = 0.1
 _LEAVE_SECONDS = 5.0
 _LOOK_SECONDS = 10.0
-# So long a chunk waits for a worker of its own rather than share one. A process takes a second or
-# two to start; a machine, minutes.
-_PATIENCE_SECONDS = 20.0
 # A worker that has nothing to do makes room for others.
 _IDLE_SECONDS = 30.0
 # A machine may have to be started first; when that takes long, somebody should know.
 _QUIET_SECONDS = 60.0
-
-
-@dataclass(eq=False, slots=True)
-class _Hand:
-    """A worker.
-
-    Attributes:
-        actor: What Ray knows it by.
-        since: When it was started, or was left by its last chunk, in seconds.
-        machine: Where it is; None as long as the cluster has no room for it.
-        node: What Ray calls that machine.
-        chunks: How many chunks it has.
-    """
-
-    actor: Any
-    since: float
-    machine: str | None = None
-    node: str | None = None
-    chunks: int = 0
 
 
 @dataclass(eq=False, slots=True)
@@ -68,7 +43,7 @@ class _Run:
     task: Task
     future: Future[Record]
     since: float
-    worker: _Hand | None = None
+    worker: Hand | None = None
 
 
 class RayCrew:
@@ -139,8 +114,14 @@ class RayCrew:
     def close(self, *, wait: bool) -> None:
         """End the work on all chunks, waiting for it or not, and the connection."""
         self._end()
-        if wait or not self._cluster.local:
-            self._dismiss_all(wait=wait)
+        with suppress(Exception):  # workers that are gone
+            if wait:
+                ends = [hand.actor.__ray_terminate__.remote() for hand in self._hands]
+                if ends:
+                    self._ray.wait(ends, num_returns=len(ends), timeout=_LEAVE_SECONDS)
+            elif not self._cluster.local:  # else they are killed with Ray
+                for hand in self._hands:
+                    self._ray.kill(hand.actor)
         self._tell()
         self._cluster.close(wait=wait)
 
@@ -149,8 +130,8 @@ class RayCrew:
         self._submitted: queue.SimpleQueue[_Run] = queue.SimpleQueue()
         self._waiting: list[_Run] = []
         self._running: dict[Any, _Run] = {}
-        self._hands: list[_Hand] = []
-        self._coming: dict[Any, _Hand] = {}
+        self._hands: list[Hand] = []
+        self._coming: dict[Any, Hand] = {}
         self._files: dict[str, Shipped] = {}
         self._looked = time.monotonic()
         self._worker = self._ray.remote(Worker).options(
@@ -175,28 +156,32 @@ class RayCrew:
 
     def _work(self) -> None:
         """Hand out chunks, and take in what becomes of them, until the work is ended."""
-        with suppress(BaseException):  # that Ray cannot be reached; it ends threads, too
+        lost = ClusterLost(BROKEN)
+        try:
             while not self._closed.is_set():
                 self._step()
+        except BaseException as error:  # Ray ends threads, too
+            lost.__cause__ = error
         ended = False
         while not ended:
             ended = self._closed.wait(_WAIT_SECONDS)
             self._take_in()
             for run in [*self._waiting, *self._running.values()]:
-                run.future.set_exception(ClusterLost(BROKEN))
+                run.future.set_exception(lost)
             self._waiting, self._running = [], {}
 
     def _step(self) -> None:
         self._take_in()
         while len(self._hands) < min(self._most, len(self._waiting) + len(self._running)):
-            hand = _Hand(self._worker.remote(self._seats), time.monotonic())
+            hand = Hand(self._worker.remote(self._seats), time.monotonic())
             self._hands.append(hand)
             self._coming[hand.actor.begin.remote(versions())] = hand
         for run in self._waiting.copy():
-            run.worker = self._found(run.task.chunk.number)
+            failed = self._failed_on[run.task.chunk.number]
+            run.worker = choose(self._hands, self._seats, failed)
             if run.worker is not None:
-                self._waiting.remove(run)
                 self._hand_out(run, run.worker)
+                self._waiting.remove(run)
         references = [*self._coming, *self._running]
         if not references:
             self._closed.wait(_WAIT_SECONDS)
@@ -215,33 +200,22 @@ class RayCrew:
             while True:
                 self._waiting.append(self._submitted.get_nowait())
 
-    def _found(self, chunk: int) -> _Hand | None:
-        """Choose a worker for a chunk: not where it failed, if there is one elsewhere.
-
-        Each gets a chunk before any gets two. None where it is better to wait.
-        """
-        here = [hand for hand in self._hands if hand.machine is not None]
-        elsewhere = [hand for hand in here if hand.node not in self._failed_on[chunk]]
-        free = [hand for hand in elsewhere or here if hand.chunks < self._seats]
-        best = min(free, key=lambda hand: hand.chunks, default=None)
-        late = time.monotonic() - _PATIENCE_SECONDS
-        if best and best.chunks and any(hand.since > late for hand in self._coming.values()):
-            return None
-        return best
-
-    def _hand_out(self, run: _Run, hand: _Hand) -> None:
+    def _hand_out(self, run: _Run, hand: Hand) -> None:
         try:
-            reference = self._ship(run.task, hand) if self._ships else _send(run.task, hand)
-        except OSError as error:
-            self._fail(run, SourceError(f"{error.filename} cannot be read: {error.strerror}"))
-        except Exception as error:
+            reference = self._send(run.task, hand)
+        except BaseException as error:
+            if isinstance(error, OSError) and error.filename:
+                error = SourceError(f"{error.filename} cannot be read: {error.strerror}")
             self._fail(run, error)
         else:
             hand.chunks += 1
             self._running[reference] = run
 
-    def _ship(self, task: Task, hand: _Hand) -> Any:
-        """Send a worker all that it needs; what all chunks need is sent once."""
+    def _send(self, task: Task, hand: Hand) -> Any:
+        """Tell a worker where the files lie that it needs, or send them: once for all chunks."""
+        if not self._ships:
+            task = replace(task, source=replace(task.source, path=task.source.path.absolute()))
+            return hand.actor.dream.remote(task, sizes(task))
         put = self._ray.put
         if not self._files:
             self._files = {name: Shipped.of(path, put) for name, path in files_of(task).items()}
@@ -249,21 +223,22 @@ class RayCrew:
         state = Shipped.of(before, put) if task.chunk.continues else None
         return hand.actor.dream_shipped.remote(task, self._film, self._files, state)
 
-    def _greet(self, reference: Any, hand: _Hand) -> None:
+    def _greet(self, reference: Any, hand: Hand) -> None:
         """Note where a worker is; that it could not begin is told to a chunk that waits for one."""
         try:
             hand.machine, hand.node, there = self._ray.get(reference)
-        except Exception as error:
-            self._dismiss(hand)
+        except BaseException as error:
             if self._waiting:
                 self._fail(self._waiting.pop(0), error)
+            self._dismiss(hand)
             return
         hand.since = time.monotonic()
         for name, here in versions().items():
             if there.get(name) != here and name != "python":
-                self._note(
+                self._notes.setdefault(
                     f"{hand.machine} has {name} {there.get(name)}, not {here} as here: where a "
-                    "chunk ends the dream may change a little"
+                    "chunk ends the dream may change a little",
+                    False,
                 )
 
     def _finish(self, reference: Any, run: _Run) -> None:
@@ -275,43 +250,24 @@ class RayCrew:
             record = self._ray.get(reference)
             if self._ships:
                 record, files = record
-                self._unpack(files, run.task.folder)
-        except Exception as error:
+                unpack(files, run.task.folder, self._ray.get)
+        except BaseException as error:
             self._failed_on[run.task.chunk.number].add(hand.node)
+            self._fail(run, error)
             if isinstance(error, RayError) and not isinstance(error, RayTaskError):
                 self._dismiss(hand)  # what it raises itself tells that it is still there
-            self._fail(run, error)
         else:
             run.future.set_result(record)
 
-    def _unpack(self, files: list[Shipped], folder: Path) -> None:
-        """Write the files of a chunk to the folder of the job."""
-        try:
-            for file in files:
-                file.write(folder, self._ray.get)
-            sync_folder(folder)
-        except OSError as error:
-            raise unwritable(folder, error) from error
-
-    def _fail(self, run: _Run, error: Exception) -> None:
+    def _fail(self, run: _Run, error: BaseException) -> None:
         machine = None if run.worker is None else run.worker.machine
         run.future.set_exception(explained(error, machine, local=self._cluster.local))
 
-    def _dismiss(self, hand: _Hand) -> None:
+    def _dismiss(self, hand: Hand) -> None:
         """Give up a worker that has vanished, or cannot be reached: what it has will fail."""
         if hand in self._hands:
             self._hands.remove(hand)
             self._ray.kill(hand.actor)
-
-    def _dismiss_all(self, *, wait: bool) -> None:
-        """End all workers, in good order or at once with what they are at."""
-        with suppress(Exception):  # those that are gone
-            if not wait:
-                for hand in self._hands:
-                    self._ray.kill(hand.actor)
-            elif self._hands:
-                ends = [hand.actor.__ray_terminate__.remote() for hand in self._hands]
-                self._ray.wait(ends, num_returns=len(ends), timeout=_LEAVE_SECONDS)
 
     def _look_around(self) -> None:
         """Look whether we still belong to the cluster, who is of use, and how large it is."""
@@ -319,7 +275,8 @@ class RayCrew:
             raise ClusterLost(BROKEN)
         now = time.monotonic()
         if any(now > run.since + _QUIET_SECONDS for run in self._waiting):
-            self._note("a chunk has been waiting for a minute: the cluster has no room for it")
+            note = "a chunk has been waiting for a minute: the cluster has no room for it"
+            self._notes.setdefault(note, False)
         for hand in self._hands.copy():
             if hand.machine is not None and not hand.chunks and now > hand.since + _IDLE_SECONDS:
                 self._hands.remove(hand)
@@ -328,18 +285,3 @@ class RayCrew:
             fitting = min(self._share.fit(self._cluster.nodes()), self._shots)
             self._most = max(self._most, fitting)
             self.places = max(self.places, min(fitting * self._seats, self._shots))
-
-    def _note(self, line: str) -> None:
-        self._notes.setdefault(line, False)
-
-
-def _send(task: Task, hand: _Hand) -> Any:
-    """Tell a worker where the files lie that it needs."""
-    task = replace(task, source=replace(task.source, path=task.source.path.absolute()))
-    return hand.actor.dream.remote(task, _sizes(task))
-
-
-def _sizes(task: Task) -> dict[str, int]:
-    """Return the sizes of the files that a worker has to see, by path."""
-    needed = (job_file(task.folder), *files_of(task).values())
-    return {os.path.abspath(path): path.stat().st_size for path in needed}

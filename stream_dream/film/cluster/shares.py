@@ -1,13 +1,18 @@
-"""How the machines of a cluster are shared out among the workers that dream side by side."""
+"""How a cluster is shared out among workers that dream side by side, and they among chunks."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 # Where nobody says how many workers there shall be: more threads hardly make a chunk faster.
 _MOST_THREADS = 4
+# So long a chunk waits for a worker of its own rather than share one. A process takes a second or
+# two to start; a machine, minutes.
+_PATIENCE_SECONDS = 20.0
 _FINEST = 10_000  # Ray counts resources in ten thousandths
 
 
@@ -81,3 +86,42 @@ def _of_gpus(nodes: Sequence[Node], shots: int, wanted: int | None) -> Share:
     cpus = min(float(threads), math.floor(each * _FINEST) / _FINEST)
     workers = total if wanted is None else wanted
     return Share(max(1, min(workers, shots)), threads, cpus, gpus)
+
+
+@dataclass(eq=False, slots=True)
+class Hand:
+    """A worker.
+
+    Attributes:
+        actor: What Ray knows it by.
+        since: When it was started, or was left by its last chunk, in seconds.
+        machine: Where it is; None as long as the cluster has no room for it.
+        node: What Ray calls that machine.
+        chunks: How many chunks it has.
+    """
+
+    actor: Any
+    since: float
+    machine: str | None = None
+    node: str | None = None
+    chunks: int = 0
+
+
+def choose(hands: Sequence[Hand], seats: int, failed_on: Collection[str | None]) -> Hand | None:
+    """Choose a worker for a chunk: each gets one before any gets two.
+
+    Args:
+        hands: The workers.
+        seats: How many chunks one may have.
+        failed_on: Where the chunk has failed: it goes elsewhere, if there is a worker.
+
+    Returns:
+        The worker; None where it is better to wait.
+    """
+    here = [hand for hand in hands if hand.machine is not None]
+    elsewhere = [hand for hand in here if hand.node not in failed_on]
+    free = [hand for hand in elsewhere or here if hand.chunks < seats]
+    best = min(free, key=lambda hand: hand.chunks, default=None)
+    late = time.monotonic() - _PATIENCE_SECONDS
+    coming = any(hand.machine is None and hand.since > late for hand in hands)
+    return None if best and best.chunks and coming else best

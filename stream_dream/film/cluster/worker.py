@@ -12,8 +12,7 @@ import ray
 
 from stream_dream.errors import DiskFull, SettingsError
 from stream_dream.film.chunk import Studio, Task
-from stream_dream.film.cluster.shelf import Shelf
-from stream_dream.film.cluster.shipping import Shipped, with_files
+from stream_dream.film.cluster.shipping import Shelf, Shipped, with_files
 from stream_dream.film.job import versions
 from stream_dream.film.records import ChunkFiles, Record
 from stream_dream.frame import FrameReport
