@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import json
+import multiprocessing
 import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from stream_dream.errors import (
 )
 from stream_dream.film import placing, records, run
 from stream_dream.film.chunk import Studio, Task
-from stream_dream.film.crew import Processes, Single, WorkerEnded
+from stream_dream.film.crew import Processes, Single, Worker, WorkerEnded
 from stream_dream.film.film import is_long, render_film
 from stream_dream.film.foreman import ChunkFailed, Progress
 from stream_dream.film.job import Job
@@ -795,21 +796,19 @@ def test_shots_dreamed_in_one_call_are_as_if_alone(
         render_film(source, tmp_path / "a.mp4", dream, exact, wrong)
 
 
-def kill(pid: int) -> None:
-    """Kill a worker, and wait until it is gone."""
-    os.kill(pid, signal.SIGKILL)
-    with suppress(ChildProcessError):  # whoever has started it knows already
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+def workers() -> dict[int, BaseProcess]:
+    """Return the processes that dream for this one, by number."""
+    return {process.pid or 0: process for process in multiprocessing.active_children()}
 
 
 def killing(stopping: BaseException | None = None, note: Callable[[str], None] = print) -> Watcher:
-    """Kill the worker that is the first to finish a chunk."""
+    """Kill the worker beside the one that is the first to finish a chunk."""
     killed: list[int] = []
 
     def done(chunk: Chunk, record: Record) -> None:
         if not killed:
-            killed.append(int(record.worker.rpartition(":")[2]))
-            kill(killed[0])
+            killed.extend(workers().keys() - {int(record.worker.rpartition(":")[2])})
+            os.kill(killed[0], signal.SIGKILL)
             if stopping is not None:
                 raise stopping
 
@@ -823,7 +822,7 @@ def test_a_worker_that_is_killed_is_replaced(
 ) -> None:
     one = in_one_piece(source, tmp_path / "one.mp4", of_file(network))
     notes = films.Notes()
-    gate.hold(0)  # the other worker is at it
+    gate.hold(0)  # the worker that gets killed is at it
 
     def note(line: str) -> None:
         notes(line)
@@ -838,13 +837,16 @@ def test_a_worker_that_is_killed_is_replaced(
         watcher=killing(note=note),
     )
     assert checksums(summary) == one
-    assert summary.retries >= 1
-    assert "frames 0 to 3 are dreamed again" in notes
+    assert [record.attempts for record in summary.records] == [2] + [1] * 8
+    assert notes.lines == [
+        "frames 0 to 3 are dreamed again: its worker was ended from outside, perhaps for lack of "
+        "memory"
+    ]
 
 
 @pytest.mark.real
 @pytest.mark.stops
-def test_a_crew_that_is_broken_ends(
+def test_a_worker_that_is_killed_while_the_work_ends_is_not_replaced(
     gate: Gate, network: Path, source: Path, tmp_path: Path
 ) -> None:
     gate.hold(0)
@@ -855,7 +857,7 @@ def test_a_crew_that_is_broken_ends(
             of_file(network),
             OutputSettings(),
             FilmSettings(chunk_seconds=0.24, workers=2),
-            watcher=killing(KeyboardInterrupt()),  # what is at work ends, and nobody comes after it
+            watcher=killing(KeyboardInterrupt()),
         )
 
 
@@ -992,36 +994,88 @@ def test_the_plan_is_shown(
     assert (code, "does not exist" in err) == (2, True)
 
 
+def first_chunks(source: Path, folder: Path, network: Path, count: int) -> list[Task]:
+    with VideoSource(source) as opened:
+        plan = make_plan(opened, 99, cuts=True)
+        info, excerpt = opened.info, Excerpt.of(opened)
+    dream, output = of_file(network), OutputSettings()
+    return [
+        Task(chunk, excerpt, info, folder / "a.mp4", dream, output, folder)
+        for chunk in plan.chunks[:count]
+    ]
+
+
 @pytest.mark.real
 @pytest.mark.stops
-def test_whose_worker_was_killed_is_known(
-    gate: Gate, network: Path, source: Path, tmp_path: Path
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_worker_that_is_killed_takes_no_other_with_it(
+    gate: Gate, network: Path, source: Path, tmp_path: Path, killed: int
 ) -> None:
-    for round_ in range(3):
-        gate.hold(0, 1)
-        crew = Processes(2)
-        with VideoSource(source) as opened:
-            plan = make_plan(opened, 99, cuts=True)
-            tasks = [
-                Task(
-                    chunk,
-                    Excerpt.of(opened),
-                    opened.info,
-                    tmp_path / "a.mp4",
-                    of_file(network),
-                    OutputSettings(),
-                    tmp_path,
-                )
-                for chunk in plan.chunks[:2]
-            ]
-        futures = [crew.submit(task, place) for place, task in enumerate(tasks)]
-        wait_for(lambda crew=crew: crew.dreamed(0) and crew.dreamed(1))
-        os.kill(crew._pids[round_ % 2], signal.SIGKILL)
-        errors = [future.exception(SECONDS) for future in futures]
+    gate.hold(0, 1)
+    tasks, other = first_chunks(source, tmp_path, network, 2), 1 - killed
+    crew = Processes(2)
+    try:
+        futures = {killed: crew.submit(tasks[killed], killed)}
+        (worker,) = workers()
+        futures[other] = crew.submit(tasks[other], other)
+        wait_for(lambda: crew.dreamed(0) and crew.dreamed(1))
+        os.kill(worker, signal.SIGKILL)
+        assert isinstance(futures[killed].exception(SECONDS), WorkerEnded)
+        assert not futures[other].done()
+        gate.open()
+        assert crew.submit(tasks[killed], killed).result(SECONDS).number == killed
+        assert futures[other].result(SECONDS).number == other
+        assert len(workers().keys() - {worker}) == 2
+    finally:
         crew.close(wait=True)
-        assert [isinstance(error, WorkerEnded) for error in errors] == [True, True]
-        own = [isinstance(error, WorkerEnded) and error.its_own for error in errors]
-        assert own == [round_ % 2 == 0, round_ % 2 == 1]
+
+
+@pytest.mark.real
+@pytest.mark.stops
+@pytest.mark.parametrize("wait", [False, True])
+def test_a_worker_that_does_not_answer_ends_with_the_others(
+    gate: Gate, network: Path, source: Path, tmp_path: Path, wait: bool
+) -> None:
+    gate.hold(0)
+    crew = Processes(1)
+    future = crew.submit(first_chunks(source, tmp_path, network, 1)[0], 0)
+    wait_for(lambda: crew.dreamed(0))
+    (worker,) = workers().values()
+    os.kill(worker.pid or 0, signal.SIGSTOP)
+    crew.close(wait=wait)
+    assert isinstance(future.exception(SECONDS), WorkerEnded)
+    worker.join(SECONDS)
+    assert worker.exitcode == -signal.SIGKILL
+
+
+def failing(text: str, count: Callable[[int], None]) -> None:
+    """Fail in a worker with what cannot be sent."""
+    count(3)
+    raise Unsent(text, lambda: None)
+
+
+class Unsent(Exception):
+    """An error that holds what cannot be pickled."""
+
+    def __init__(self, text: str, held: object) -> None:
+        """Store both."""
+        super().__init__(text)
+        self.held = held
+
+
+def test_any_error_of_a_worker_is_told_and_leaves_it_at_work() -> None:
+    worker = Worker()
+    try:
+        for text in ("once", "twice"):
+            with pytest.raises(RuntimeError, match=text):
+                worker.do(failing, text)
+            assert worker.count == 3
+        assert not worker.has_ended
+    finally:
+        worker.end(wait=True)
+    assert worker.has_ended
+    with pytest.raises(WorkerEnded, match="ended from outside"):
+        worker.do(failing, "too late")
 
 
 @pytest.mark.real

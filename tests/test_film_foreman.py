@@ -276,30 +276,14 @@ def test_ctrl_c_twice_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sorted(finished) == [0, 1]
 
 
-def test_only_the_chunk_whose_worker_ended_is_charged(monkeypatch: pytest.MonkeyPatch) -> None:
-    def end(task: Task) -> BaseException | None:
-        own = task.chunk.number == 0
-        return WorkerEnded(its_own=own) if own or task.attempt == 1 else None
-
-    crew = FakeCrew(1, end)
-    monkeypatch.setattr(crew, "lost", lambda error: isinstance(error, WorkerEnded))
-    with pytest.raises(ChunkFailed, match="frames 0 to 4 failed 3 times: its worker was ended"):
-        work(films.plan_with([5], [4]), crew, monkeypatch)
-    assert [attempt for number, attempt in crew.begun if number == 0] == [1, 2, 3]
-
-
-def test_a_chunk_beside_one_whose_worker_ended_is_not_charged(
+def test_a_chunk_whose_worker_ended_three_times_ends_the_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ends = 5
-
-    def end(task: Task) -> BaseException | None:
-        nonlocal ends
-        ends -= 1
-        return WorkerEnded(its_own=False) if ends > 0 else None
-
     finished: dict[int, Record] = {}
-    crew = FakeCrew(1, end)
-    work(films.plan_with([5]), crew, monkeypatch, finished)
-    assert crew.begun == [(0, 1)] * 5
-    assert sorted(finished) == [0]
+    ended = WorkerEnded(-9)
+    crew = FakeCrew(2, lambda task: ended if task.chunk.number == 0 else None)
+    with pytest.raises(ChunkFailed, match="frames 0 to 4 failed 3 times: its worker was ended"):
+        work(films.plan_with([5], [4], [3]), crew, monkeypatch, finished)
+    assert [attempt for number, attempt in crew.begun if number == 0] == [1, 2, 3]
+    assert sorted(finished) == [1, 2]
+    assert crew.renewed == 0

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
-from collections.abc import Iterator, MutableSequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import cache
 from multiprocessing import connection
-from multiprocessing.context import SpawnContext
-from multiprocessing.process import BaseProcess
-from multiprocessing.sharedctypes import RawArray
+from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
-from stream_dream.errors import Interrupted
+from stream_dream.errors import Interrupted, first_line
 from stream_dream.film.chunk import Studio, Task
 from stream_dream.film.records import Record
 from stream_dream.frame import FrameReport
@@ -41,25 +41,27 @@ class Crew(Protocol):
 
     def lost(self, error: BaseException) -> bool:
         """Return whether an error means that no worker is of use any more."""
+        return False
 
     def renew(self) -> None:
         """Replace the workers, none of which is at work."""
+        return
 
     def close(self, *, wait: bool) -> None:
         """End the workers, waiting for what they are at or not."""
 
 
-class Single:
+class Single(Crew):
     """This process: one chunk at a time, or several whose frames are dreamed in one call."""
 
-    def __init__(self, side_by_side: int = 1) -> None:
+    def __init__(self, batch: int = 1) -> None:
         """Start with nobody at work."""
-        self.places = side_by_side
+        self.places = batch
         self.threads: int | None = None
-        self._studio = Studio(side_by_side)
-        self._frames = [0] * side_by_side
+        self._studio = Studio(batch)
+        self._frames = [0] * batch
         self._stopped = threading.Event()
-        self._pool = ThreadPoolExecutor(side_by_side, "chunk")
+        self._pool = ThreadPoolExecutor(batch, "chunk")
 
     def submit(self, task: Task, place: int) -> Future[Record]:
         """Start a chunk."""
@@ -76,13 +78,6 @@ class Single:
         """Return how many frames of its chunk are done at a place."""
         return self._frames[place]
 
-    def lost(self, error: BaseException) -> bool:
-        """Return False: no worker vanishes here."""
-        return False
-
-    def renew(self) -> None:
-        """Do nothing."""
-
     def close(self, *, wait: bool) -> None:
         """End the threads; those that are not waited for end with the frame that they are at."""
         if not wait:
@@ -92,7 +87,7 @@ class Single:
             self._studio.close()
 
 
-class Processes:
+class Processes(Crew):
     """Several processes of this machine, each with its share of the cores.
 
     On Linux each keeps to cores of its own, with all that it starts: two workers of one thread are
@@ -100,10 +95,7 @@ class Processes:
     """
 
     def __init__(self, count: int, *, threads: int | None = None) -> None:
-        """Start so many.
-
-        They need not be told to stop: they end with this process, however it ends, and leave
-        Ctrl-C and its relatives to it.
+        """Start none yet: each starts with its first chunk.
 
         Args:
             count: The number of processes.
@@ -113,156 +105,145 @@ class Processes:
         if threads is None and count > 1:
             threads = max(1, (os.cpu_count() or 1) // count)
         self.threads = threads
-        self._counts = RawArray("q", count)
-        self._pids = RawArray("q", count)
-        self._pool = self._start()
+        self._workers: dict[int, Worker] = {}
+        self._pool = ThreadPoolExecutor(count, "worker")
 
     def submit(self, task: Task, place: int) -> Future[Record]:
-        """Start a chunk."""
-        self._counts[place] = self._pids[place] = 0
-        outcome = Future[Record]()
-
-        def pass_on(done: Future[Record]) -> None:
-            if done.cancelled():  # nobody waits for it any more
-                outcome.cancel()
-                return
-            error = done.exception()
-            if isinstance(error, BrokenProcessPool):
-                error = WorkerEnded(its_own=self._pids[place] not in self._alive())
-            if error is not None:
-                outcome.set_exception(error)
-            else:
-                outcome.set_result(done.result())
-
-        try:
-            with uninterrupted():
-                self._pool.submit(_dream, task, place).add_done_callback(pass_on)
-            self._watch_all()
-        except BrokenProcessPool:
-            outcome.set_exception(WorkerEnded(its_own=False))
-        return outcome
+        """Start a chunk; a worker that has ended is replaced."""
+        worker = self._workers.get(place)
+        if worker is None or worker.has_ended:
+            worker = self._workers[place] = Worker(place, self.threads)
+        worker.count = 0
+        return self._pool.submit(worker.do, _dream, task)
 
     def dreamed(self, place: int) -> int:
         """Return how many frames of its chunk are done at a place."""
-        return int(self._counts[place])
-
-    def lost(self, error: BaseException) -> bool:
-        """Return whether a process was killed: the others are of no use then, either."""
-        return isinstance(error, WorkerEnded)
-
-    def renew(self) -> None:
-        """Replace the processes."""
-        self.close(wait=True)
-        self._pool = self._start()
+        return self._workers[place].count
 
     def close(self, *, wait: bool) -> None:
         """End the processes; what they have done is on the disk."""
-        # A pool that is broken would wait for those who do not hear SIGTERM for ever.
-        for process in self._processes():
-            process.kill()
+        for worker in self._workers.values():
+            worker.end(wait=wait)
         self._pool.shutdown(wait=wait, cancel_futures=True)
-
-    def _processes(self) -> list[BaseProcess]:
-        return list((self._pool._processes or {}).values())
-
-    def _alive(self) -> set[int | None]:
-        """Return the ids of those that live, as the pool sees it."""
-        processes = self._processes()
-        ended = connection.wait([process.sentinel for process in processes], 0)
-        return {process.pid for process in processes if process.sentinel not in ended}
-
-    def _watch_all(self) -> None:
-        """Make the pool watch the process that it has just started: Python 3.11 forgets it."""
-        # Not a part of what a pool promises.
-        with suppress(AttributeError), self._pool._shutdown_lock:
-            self._pool._executor_manager_thread_wakeup.wakeup()
-
-    def _start(self) -> ProcessPoolExecutor:
-        context = spawning()
-        return ProcessPoolExecutor(
-            self.places,
-            context,
-            initializer=_begin,
-            initargs=(self._counts, self._pids, context.Value("q", 0), self.threads),
-        )
 
 
 class WorkerEnded(Exception):
-    """A chunk whose worker was killed, or had to end because another one was.
+    """A process that ended before its work was done.
 
     Attributes:
-        its_own: True if it was the chunk's own worker that was killed.
+        killed: True if it was ended from outside, as far as is known.
+        how: What has become of it.
     """
 
-    def __init__(self, *, its_own: bool) -> None:
-        """Store whose worker was ended."""
-        which = "its worker" if its_own else "a worker beside it"
-        super().__init__(f"{which} was ended from outside, perhaps for lack of memory")
-        self.its_own = its_own
+    def __init__(self, exit_code: int | None) -> None:
+        """Store with which code it ended; None where that is not known."""
+        self.killed = exit_code is None or exit_code < 0
+        self.how = (
+            "was ended from outside, perhaps for lack of memory"
+            if self.killed
+            else "could not be started"
+        )
+        super().__init__(f"its worker {self.how}")
 
 
-_studio: Studio | None = None
-_counts: MutableSequence[int] = []
-_pids: MutableSequence[int] = []
+class Worker:
+    """A process of this machine that does what comes through its pipe, one thing after the other.
 
+    It ends with this process, however this one ends, and leaves Ctrl-C and its relatives to it.
 
-def spawning() -> SpawnContext:
-    """Return what starts processes anew: TensorFlow does not survive a fork."""
-    # When we are made to stop at once, Python complains of semaphores that nobody returned.
-    os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker")
-    return multiprocessing.get_context("spawn")
+    Attributes:
+        count: The last number that its work has reported.
+    """
+
+    def __init__(self, number: int = 0, threads: int | None = None) -> None:
+        """Start it.
+
+        Args:
+            number: Its number among those that share the cores, from 0.
+            threads: How many cores it keeps to; None for all.
+        """
+        context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
+        self.count = 0
+        self._pipe, end = context.Pipe()
+        self._process = context.Process(target=_serve, args=(end, number, threads), daemon=True)
+        with _signals_blocked():
+            self._process.start()
+        end.close()
+
+    @property
+    def has_ended(self) -> bool:
+        """True if there is no such process any more."""
+        return bool(connection.wait([self._process.sentinel], 0))
+
+    def do(self, function: Callable[..., Any], argument: object) -> Any:
+        """Do something in the process, and wait for what it returns.
+
+        Args:
+            function: Called with the argument, and with what takes ``count``.
+            argument: What it is called with.
+
+        Raises:
+            WorkerEnded: The process has ended.
+            Exception: What the function has raised.
+        """
+        try:
+            self._pipe.send((function, argument))
+            while isinstance(answer := self._pipe.recv(), int):
+                self.count = answer
+        except (EOFError, OSError):
+            self._process.join()
+            raise WorkerEnded(self._process.exitcode) from None
+        result, error = answer
+        if error is not None:
+            raise error
+        return result
+
+    def end(self, *, wait: bool) -> None:
+        """End it whatever it is at, even where it was stopped, and wait until it is gone or not."""
+        self._process.kill()
+        if wait:
+            self._process.join()
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Start processes that hear no signals before ``begin_process``, which they need a while for.
-
-    A terminal sends Ctrl-C to all of them.
-    """
+def _signals_blocked() -> Iterator[None]:
+    """Start processes that never hear what a terminal sends to all of them, such as Ctrl-C."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _left_to_parent())
+    signals = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _left_to_parent() -> set[signal.Signals]:
-    names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has not all of them
-    return {getattr(signal, name) for name in names if hasattr(signal, name)}
-
-
-def begin_process() -> None:
-    """Leave signals to the parent, and end with it, however it ends."""
-    for number in _left_to_parent():
-        signal.signal(number, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _left_to_parent())
+def _serve(pipe: Connection, number: int, threads: int | None) -> None:
+    """Do in a process of its own what its parent asks for, until that closes the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Windows cannot block it
     threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _begin(counts: Any, pids: Any, begun: Any, threads: int | None) -> None:
-    """Prepare a worker process."""
-    global _studio, _counts, _pids
-    begin_process()
-    with begun.get_lock():
-        number = begun.value
-        begun.value += 1
     if threads is not None:
         _keep_to_cores(number, threads)
-    _studio, _counts, _pids = Studio(), counts, pids
+    with suppress(EOFError, OSError):
+        while True:
+            function, argument = pipe.recv()
+            result = problem = None
+            try:
+                result = function(argument, pipe.send)
+            except Exception as error:
+                problem = _portable(error)
+            pipe.send((result, problem))
 
 
-def _keep_to_cores(number: int, count: int) -> None:
-    """Keep this process, and all that it starts, to so many cores that no other worker has."""
-    if not hasattr(os, "sched_setaffinity"):
-        return
-    cores = sorted(os.sched_getaffinity(0))
-    own = cores[number * count : (number + 1) * count]
-    if len(own) == count:  # else there are more workers than cores
-        os.sched_setaffinity(0, own)
+def _portable(error: Exception) -> Exception:
+    """Return an error that another process can read, and where it was raised."""
+    error.add_note(traceback.format_exc())
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(first_line(error))
+    return error
 
 
 def _end_with_parent() -> None:
@@ -273,12 +254,21 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _dream(task: Task, place: int) -> Record:
+def _keep_to_cores(number: int, count: int) -> None:
+    """Keep this process, and all that it starts, to so many cores that no other worker has."""
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    own = sorted(os.sched_getaffinity(0))[number * count : (number + 1) * count]
+    if len(own) == count:  # else there are more workers than cores
+        os.sched_setaffinity(0, own)
+
+
+@cache
+def _studio() -> Studio:
+    """Return what dreams in this worker process."""
+    return Studio()
+
+
+def _dream(task: Task, count: Callable[[int], None]) -> Record:
     """Dream a chunk in a worker process."""
-    assert _studio is not None
-    _pids[place] = os.getpid()
-
-    def count(report: FrameReport) -> None:
-        _counts[place] = report.index - task.chunk.first + 1
-
-    return _studio.dream(task, count)
+    return _studio().dream(task, lambda report: count(report.index - task.chunk.first + 1))

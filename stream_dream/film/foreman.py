@@ -18,7 +18,7 @@ from stream_dream.errors import (
     first_line,
 )
 from stream_dream.film.chunk import Task
-from stream_dream.film.crew import Crew, WorkerEnded
+from stream_dream.film.crew import Crew
 from stream_dream.film.plan import Chunk, Plan
 from stream_dream.film.records import Record
 
@@ -193,16 +193,11 @@ class Foreman:
         """Hand a chunk out once more, or end the work."""
         self._broken = self._broken or self._crew.lost(error)
         reason = first_line(error)
-        if (
-            isinstance(error, _HOPELESS)
-            or (task.attempt >= ATTEMPTS and not _is_innocent(error))
-            or not isinstance(error, Exception)
-        ):
+        hopeless = isinstance(error, _HOPELESS) or not isinstance(error, Exception)
+        if hopeless or task.attempt >= ATTEMPTS:
             self._failure = self._failure or self._failed(task, reason)
             self._stopping = True
             return
-        if _is_innocent(error):
-            self._attempts[task.chunk.number] -= 1
         self._add(task.chunk)
         if not self._stopping:
             self._retries += 1
@@ -236,8 +231,3 @@ class Foreman:
         times = "" if task.attempt == 1 else f" {task.attempt} times"
         last = chunk.first + chunk.frames - 1
         return ChunkFailed(f"frames {chunk.first} to {last} failed{times}: {reason}")
-
-
-def _is_innocent(error: BaseException) -> bool:
-    """Return whether a chunk failed only because another one's worker did."""
-    return isinstance(error, WorkerEnded) and not error.its_own

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from contextlib import closing
-from multiprocessing.connection import Connection
 
 from stream_dream.dreaming import Guided, make_ascent
 from stream_dream.errors import StreamDreamError
-from stream_dream.film.crew import begin_process, spawning, uninterrupted
+from stream_dream.film.crew import Worker, WorkerEnded
 from stream_dream.media.guide import GuideReader
 from stream_dream.settings import DreamSettings
 
@@ -29,42 +28,20 @@ def try_dream(dream: DreamSettings, *, apart: bool) -> None:
         _try(dream)
 
 
-def _try(dream: DreamSettings) -> None:
+def _try(dream: DreamSettings, count: object = None) -> None:
     ascent = make_ascent(dream)
     with closing(GuideReader(dream.guide)) as guides:
         Guided(ascent.guide, guides.images())
 
 
 def _try_apart(dream: DreamSettings) -> None:
-    context = spawning()
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_tell, args=(dream, sender), daemon=True)
-    with uninterrupted():
-        process.start()
-    sender.close()
+    worker = Worker()
     try:
-        problem: Exception | None = receiver.recv()
-    except EOFError:
-        process.join()
+        worker.do(_try, dream)
+    except WorkerEnded as ended:
+        advice = ": dream smaller" if ended.killed else ""
         raise StreamDreamError(
-            "the process that tries out the dream was ended from outside, perhaps for lack of "
-            "memory: dream smaller"
-            if (process.exitcode or 0) < 0
-            else "the process that tries out the dream could not be started"
+            f"the process that tries out the dream {ended.how}{advice}"
         ) from None
     finally:
-        process.kill()
-        process.join()
-    if problem is not None:
-        raise problem
-
-
-def _tell(dream: DreamSettings, sender: Connection) -> None:
-    """Send what is wrong, in a process of its own."""
-    begin_process()
-    try:
-        _try(dream)
-    except Exception as error:
-        sender.send(error)
-    else:
-        sender.send(None)
+        worker.end(wait=True)
