@@ -177,7 +177,6 @@ def costs() -> Iterator[Row]:
     """Compare planning and joining with the dream, and a film in chunks with one piece."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        os.environ["STREAM_DREAM_CACHE"] = str(folder / "cache")
         for width, height in ((480, 270), (1280, 720)):
             source = folder / f"{height}.mp4"
             scaled = ["-vf", f"scale={width}:{height}", "-c:a", "copy", "-t", "24"]

@@ -31,7 +31,7 @@ if hasattr(signal, "SIGHUP"):  # Windows has none
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep plans and weights out of the user's own cache."""
+    """Keep weights out of the user's own cache."""
     monkeypatch.setenv("STREAM_DREAM_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
 
 

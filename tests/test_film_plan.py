@@ -1,4 +1,4 @@
-"""Plans: every frame once, shots apart, chunks of equal length, and nothing read twice."""
+"""Plans: every frame once, shots apart, chunks of equal length, and chunks with their frames."""
 
 from __future__ import annotations
 
@@ -12,11 +12,8 @@ import films
 import numpy as np
 import pytest
 
-from stream_dream.film import planning
 from stream_dream.film.plan import Plan, frame_checksum, make_plan
-from stream_dream.film.planning import plan_of
 from stream_dream.film.reading import Excerpt, Mismatch, Reader
-from stream_dream.frame import Frame
 from stream_dream.media.source import VideoSource
 
 
@@ -53,81 +50,11 @@ def test_a_plan_survives_being_written_down(film: Path) -> None:
         Plan.from_json(data)
 
 
-def test_a_film_is_looked_at_once(
-    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("STREAM_DREAM_CACHE", str(tmp_path))
+def test_every_frame_is_looked_at_once(film: Path) -> None:
     looked: list[int] = []
-    plans = []
-    for changes in ({}, {}, {"anew": True}, {"cuts": False}):
-        with VideoSource(film) as source:
-            options = {"cuts": True, "on_frame": lambda f: looked.append(f.index), **changes}
-            plans.append(plan_of(source, 6, **options))  # type: ignore[arg-type]
-        looked.append(-1)
-    rounds = "".join("x" if index == -1 else "." for index in looked)
-    assert [len(part) for part in rounds.split("x")] == [43, 0, 43, 43, 0]
-    assert plans[0] == plans[1] == plans[2] != plans[3]
-
-
-def test_a_cache_that_cannot_be_used_costs_time_only(
-    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    blocked = tmp_path / "file"
-    blocked.touch()
-    monkeypatch.setenv("STREAM_DREAM_CACHE", str(blocked))
     with VideoSource(film) as source:
-        plan = plan_of(source, 6, cuts=True)
-    monkeypatch.setenv("STREAM_DREAM_CACHE", str(tmp_path))
-    monkeypatch.setattr(planning, "_PLANS_KEPT", 2)
-    for frames in range(3, 7):
-        with VideoSource(film) as source:
-            last = plan_of(source, frames, cuts=True)
-    assert last == plan
-    assert len(list((tmp_path / "plans").iterdir())) == 2
-    for path in (tmp_path / "plans").iterdir():
-        path.write_text("{")
-    with VideoSource(film) as source:
-        assert plan_of(source, 6, cuts=True) == plan
-
-
-@pytest.mark.parametrize("thing", ["version", "build", "machine"])
-def test_another_decoder_makes_another_plan(
-    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, thing: str
-) -> None:
-    monkeypatch.setenv("STREAM_DREAM_CACHE", str(tmp_path))
-    looked: list[int] = []
-
-    def look(frame: Frame) -> None:
-        looked.append(frame.index)
-
-    with VideoSource(film) as source:
-        plan = plan_of(source, 6, cuts=True, on_frame=look)
-    match thing:
-        case "version":
-            monkeypatch.setattr(planning.cv2, "__version__", "99.0")
-        case "build":
-            monkeypatch.setattr(planning.cv2, "getBuildInformation", lambda: "FFMPEG: another")
-        case "machine":
-            monkeypatch.setattr(planning.platform, "machine", lambda: "riscv64")
-    with VideoSource(film) as source:
-        assert plan_of(source, 6, cuts=True, on_frame=look) == plan
-    assert len(looked) == 2 * 43
-
-
-@pytest.mark.parametrize("stale", [0, 4, 8])
-def test_a_plan_that_is_not_true_any_more_is_made_anew(
-    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stale: int
-) -> None:
-    monkeypatch.setenv("STREAM_DREAM_CACHE", str(tmp_path))
-    with VideoSource(film) as source:
-        plan = plan_of(source, 6, cuts=True)
-    (cached,) = (tmp_path / "plans").iterdir()
-    data = json.loads(cached.read_text())
-    data["chunks"][stale]["begins"] ^= 1
-    cached.write_text(json.dumps(data))
-    with VideoSource(film) as source:
-        assert plan_of(source, 6, cuts=True) == plan
-    assert Plan.from_json(json.loads(cached.read_text())) == plan
+        make_plan(source, 6, cuts=True, on_frame=lambda frame: looked.append(frame.index))
+    assert looked == list(range(43))
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from stream_dream.errors import SettingsError, SinkError
 from stream_dream.film.cluster.connection import reached
 from stream_dream.film.job import Job, folder_of, has_job, refuse_left_over, working_in
 from stream_dream.film.placing import half_placed_as, placed_as
-from stream_dream.film.planning import frames_in
+from stream_dream.film.plan import frames_in
 from stream_dream.film.run import Run
 from stream_dream.film.watcher import FilmSummary, Watcher
 from stream_dream.film_settings import FilmSettings

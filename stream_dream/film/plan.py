@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from stream_dream.frame import Frame, Image8
+from stream_dream.frame import Frame, Image8, StreamInfo
 from stream_dream.media.source import VideoSource
 from stream_dream.pipeline import ahead
 from stream_dream.temporal.shots import mark_cuts
@@ -88,7 +88,8 @@ class Plan:
     def from_json(cls, data: Any) -> Self:
         """Read a plan. Raises ``KeyError``, ``TypeError`` or ``ValueError`` if it is none."""
         chunks = tuple(Chunk(**chunk) for chunk in data["chunks"])
-        if not chunks or [c.first for c in chunks] != [*_beginnings(c.frames for c in chunks)][:-1]:
+        ends = accumulate(chunk.frames for chunk in chunks)
+        if not chunks or [chunk.first for chunk in chunks] != [0, *ends][:-1]:
             raise ValueError("its chunks do not follow each other")
         return cls(chunks, data["shortfall"])
 
@@ -101,6 +102,11 @@ def frame_checksum(image: Image8) -> int:
 def joined_checksum(checksums: list[int]) -> int:
     """Return the checksum of several frames, from those of each."""
     return zlib.crc32(np.array(checksums, "<u4").data)
+
+
+def frames_in(seconds: float, info: StreamInfo) -> int:
+    """Return the number of frames that a chunk of so many seconds has at the most."""
+    return max(1, round(seconds * info.fps))
 
 
 def make_plan(
@@ -159,7 +165,3 @@ def _chunks_of(checksums: list[int], chunk_frames: int, before: Chunk | None) ->
             continues=place > 0,
             continued=place + 1 < count,
         )
-
-
-def _beginnings(lengths: Iterator[int]) -> Iterator[int]:
-    return accumulate(lengths, initial=0)

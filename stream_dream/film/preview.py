@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,8 +13,7 @@ from stream_dream.film.chunk import Task
 from stream_dream.film.contact_sheet import ContactSheet, clock
 from stream_dream.film.crew import Single
 from stream_dream.film.measuring import estimated_seconds, measured_fps, sample_of
-from stream_dream.film.plan import Plan
-from stream_dream.film.planning import frames_in, plan_of
+from stream_dream.film.plan import Plan, frames_in, make_plan
 from stream_dream.film.reading import Excerpt
 from stream_dream.film.watcher import Watcher
 from stream_dream.film_settings import PlanSettings
@@ -126,7 +124,7 @@ def preview(
                 drawn.look(frame)
 
         frames = frames_in(settings.chunk_seconds, info)
-        plan = plan_of(opened, frames, cuts=dream.cuts, on_frame=look, anew=drawn is not None)
+        plan = make_plan(opened, frames, cuts=dream.cuts, on_frame=look)
         if drawn is not None and sheet is not None:
             drawn.write(sheet, overwrite=overwrite)
         rate = _measured(opened, plan, dream) if settings.estimate else None
@@ -147,17 +145,16 @@ def duration(seconds: float) -> str:
 
 def _measured(source: VideoSource, plan: Plan, dream: DreamSettings) -> float:
     crew = Single()
+    task = Task(
+        chunk=sample_of(plan),
+        source=Excerpt.of(source),
+        info=source.info,
+        target=Path("sample.mp4"),
+        dream=dream,
+        output=OutputSettings(),
+        folder=Path(),  # each place gets one of its own
+    )
     try:
-        with tempfile.TemporaryDirectory(prefix="stream-dream-") as folder:
-            task = Task(
-                chunk=sample_of(plan),
-                source=Excerpt.of(source),
-                info=source.info,
-                target=Path(folder, "sample.mp4"),
-                dream=dream,
-                output=OutputSettings(),
-                folder=Path(folder),
-            )
-            return measured_fps(crew, task)
+        return measured_fps(crew, task)
     finally:
         crew.close(wait=True)

@@ -27,8 +27,7 @@ from stream_dream.film.job import (
 from stream_dream.film.joining import joined
 from stream_dream.film.measuring import fastest_count, sample_of
 from stream_dream.film.placing import PLACING, place_result, placed_as, placed_with
-from stream_dream.film.plan import Chunk, Plan
-from stream_dream.film.planning import frames_in, plan_of
+from stream_dream.film.plan import Chunk, Plan, frames_in, make_plan
 from stream_dream.film.reading import Excerpt
 from stream_dream.film.records import Record
 from stream_dream.film.trial import try_dream
@@ -164,7 +163,7 @@ class Run:
     def _begin(self) -> Job:
         """Plan the film, and write the job down."""
         info, seconds = self._source.info, self._film.chunk_seconds
-        plan = plan_of(
+        plan = make_plan(
             self._source,
             frames_in(seconds, info),
             cuts=self._dream.cuts,
