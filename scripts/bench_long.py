@@ -38,11 +38,12 @@ from stream_dream.film.crew import Processes
 from stream_dream.film.files import digest
 from stream_dream.film.film import render_film
 from stream_dream.film.foreman import Foreman
-from stream_dream.film.job import Job, finished
+from stream_dream.film.job import Job, job_file
+from stream_dream.film.job_folder import JobFolder
 from stream_dream.film.joining import joined
 from stream_dream.film.plan import Chunk, Plan, make_plan
 from stream_dream.film.reading import Excerpt
-from stream_dream.film.records import ChunkFiles, Record
+from stream_dream.film.records import Record
 from stream_dream.film_settings import FilmSettings
 from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
 from stream_dream.media.completion import Completion
@@ -327,26 +328,29 @@ def simulate(count: int) -> Row:
                 pieces[chunk.frames] = piece
         digests = {frames: digest(piece) for frames, piece in pieces.items()}
         begun = time.monotonic()
-        Job(folder, DREAM, OutputSettings(), 10, plan, {}, {}, "simulated").write(folder)
+        job = Job(folder, DREAM, OutputSettings(), 10, plan, {}, {}, "simulated")
+        made = JobFolder(folder / "film.mp4")
+        made.path.mkdir()
+        made.begin(job)
         for chunk in plan.chunks:
-            ChunkFiles(folder, chunk.number).picture.hardlink_to(pieces[chunk.frames])
+            made.chunk(chunk.number).picture.hardlink_to(pieces[chunk.frames])
             zeros, nothing = [0] * chunk.frames, [None] * chunk.frames
             done = digests[chunk.frames]
             record = Record(chunk.number, chunk.frames, done, None, zeros, [*nothing], 1, "")
-            record.write(folder, "simulated")
+            made.keep(record, job)
         row["write_s"] = since(begun)
-        row["job_mb"] = (folder / "job.json").stat().st_size / 1e6
+        row["job_mb"] = job_file(made.path).stat().st_size / 1e6
         begun = time.monotonic()
-        read = Job.read(folder)
+        read = Job.read(made.path)
         again = read.plan
-        good, bad = check(folder, again, finished(folder, read))
+        good, bad = check(made, again, made.records(read))
         assert (len(good), bad, again) == (len(plan.chunks), [], plan)
         row["resume_s"] = since(begun)
         begun = time.monotonic()
-        completion = Completion(folder / "film.mp4", size=(64, 36), fps=fps)
-        made = completion.make(joined(folder, plan, completion.format, fps), count)
+        completion = Completion(made.target, size=(64, 36), fps=fps)
+        result = completion.make(joined(made, plan, completion.format, fps), count)
         row["join_s"] = since(begun)
-        with VideoSource(made) as film:
+        with VideoSource(result) as film:
             row["joined_frames"] = film.info.frame_count
             row["joined_fps"] = float(film.info.fps)
         row["peak_mib"] = peak_memory(os.getpid())  # getrusage counts what started this one, too

@@ -9,13 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
 from stream_dream.image import resize
+from stream_dream.media.completion import Completion
 from stream_dream.media.mask import Mask
+from stream_dream.media.sound import Soundtrack
 from stream_dream.pipeline import Behind, ahead, single_threads
 from stream_dream.priority import SpareTime
 from stream_dream.quiet import hushed
@@ -163,6 +166,23 @@ def written_shape(info: StreamInfo, output: OutputSettings) -> tuple[tuple[int, 
     width, height = output.size or info.size
     size = (width * 2 if output.compare else width, height)
     return size, info.pixel_aspect if output.size is None else Fraction(1)
+
+
+def completion_of(
+    target: Path, info: StreamInfo, output: OutputSettings, sound: Soundtrack | None = None
+) -> Completion:
+    """Return what makes the result of its encoded images.
+
+    Args:
+        target: Its name.
+        info: What is known of the source.
+        output: How it is written.
+        sound: Its sound; None for none.
+    """
+    size, pixel_aspect = written_shape(info, output)
+    return Completion(
+        target, size=size, fps=info.fps, pixel_aspect=pixel_aspect, crf=output.crf, sound=sound
+    )
 
 
 @contextmanager

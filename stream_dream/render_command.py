@@ -25,9 +25,10 @@ from stream_dream.options import (
     with_options,
 )
 from stream_dream.presets import DEFAULT_PRESET, preset_files
-from stream_dream.settings import DreamSettings, OutputSettings, named_files, part
+from stream_dream.settings import DreamSettings, OutputSettings, part
 
 if TYPE_CHECKING:
+    from stream_dream.film.request import RenderRequest
     from stream_dream.film.watcher import FilmSummary
     from stream_dream.frame import FrameReport
     from stream_dream.render import RenderSummary
@@ -77,17 +78,19 @@ def render(
     """
     output, film = part(OutputSettings, knobs), part(FilmSettings, knobs)
     dream = dreamed(preset, knobs, quiet=quiet, as_json=as_json)
-    wanted = _Wanted(source, target, dream, output, overwrite, report, quiet, as_json)
 
     # OpenCV and TensorFlow are imported here and not earlier: --help answers at once.
     from stream_dream.film.film import is_long
-    from stream_dream.film.job import folder_of, refuse_left_over
+    from stream_dream.film.job_folder import JobFolder
+    from stream_dream.film.request import RenderRequest
 
+    request = RenderRequest(source, target, dream, output, film)
+    wanted = _Wanted(request, overwrite, report, quiet, as_json)
     _check_outputs(wanted, preset_files(preset), resume=resume)
     if not resume:
-        refuse_left_over(folder_of(target), target)
-    if resume or film.asks_for_chunks or is_long(source, output, film):
-        _render_film(wanted, film, resume=resume)
+        JobFolder(target).refuse_left_over()
+    if resume or film.asks_for_chunks or is_long(request):
+        _render_in_chunks(wanted, resume=resume)
     else:
         _render_in_one_piece(wanted)
 
@@ -96,38 +99,30 @@ def render(
 class _Wanted:
     """What the command line asks for."""
 
-    source: Path
-    target: Path
-    dream: DreamSettings
-    output: OutputSettings
+    request: RenderRequest
     overwrite: bool
     report: Path | None
     quiet: bool
     as_json: bool
 
 
-def _render_film(wanted: _Wanted, film: FilmSettings, *, resume: bool) -> None:
-    from stream_dream.film.film import refuse_other, render_film
+def _render_in_chunks(wanted: _Wanted, *, resume: bool) -> None:
+    from stream_dream.film.film import refuse_other, render_in_chunks
     from stream_dream.film.report import write_film_report
     from stream_dream.film_progress import film_display
     from stream_dream.progress import fetch_weights
 
+    request = wanted.request
+
     def finished(done: FilmSummary) -> None:
         if wanted.report is not None:
-            settings = wanted.dream, wanted.output
-            write_film_report(
-                wanted.report, wanted.source, *settings, done, overwrite=wanted.overwrite
-            )
+            write_film_report(wanted.report, request, done, overwrite=wanted.overwrite)
 
-    refuse_other(wanted.source, wanted.target, wanted.dream, wanted.output)
-    fetch_weights(wanted.dream, quiet=wanted.quiet)
+    refuse_other(request)
+    fetch_weights(request.dream, quiet=wanted.quiet)
     with film_display(quiet=wanted.quiet, as_json=wanted.as_json) as shown:
-        done = render_film(
-            wanted.source,
-            wanted.target,
-            wanted.dream,
-            wanted.output,
-            film,
+        done = render_in_chunks(
+            request,
             resume=resume,
             overwrite=wanted.overwrite,
             watcher=shown.watcher(),
@@ -141,7 +136,8 @@ def _render_in_one_piece(wanted: _Wanted) -> None:
     from stream_dream.progress import display, fetch_weights
     from stream_dream.render import render as render_file
 
-    fetch_weights(wanted.dream, quiet=wanted.quiet)
+    request = wanted.request
+    fetch_weights(request.dream, quiet=wanted.quiet)
     reports: list[FrameReport] = []
     with display(quiet=wanted.quiet, as_json=wanted.as_json) as shown:
 
@@ -151,43 +147,34 @@ def _render_in_one_piece(wanted: _Wanted) -> None:
                 reports.append(advance)
 
         done = render_file(
-            wanted.source,
-            wanted.target,
-            wanted.dream,
-            wanted.output,
+            request.source,
+            request.target,
+            request.dream,
+            request.output,
             overwrite=wanted.overwrite,
             checksums=wanted.as_json or wanted.report is not None,
             on_start=shown.started,
             on_report=take,
         )
     if wanted.report is not None:
-        write_report(
-            wanted.report,
-            wanted.source,
-            wanted.dream,
-            wanted.output,
-            done.target,
-            reports,
-            overwrite=wanted.overwrite,
-        )
+        write_report(wanted.report, request, reports, overwrite=wanted.overwrite)
     _conclude(wanted, done.warning, _line(done))
 
 
 def _check_outputs(wanted: _Wanted, presets: Sequence[Path], *, resume: bool) -> None:
     """Refuse what could not be written when all is done. Raises ``SinkError``."""
-    from stream_dream.film.job import folder_of
+    from stream_dream.film.job_folder import JobFolder
     from stream_dream.media.target import check_output, check_target
 
-    named = named_files(wanted.dream, wanted.output).values()
-    inputs = [wanted.source, *named, *presets]
-    report, target = wanted.report, wanted.target
+    inputs = [*wanted.request.inputs.values(), *presets]
+    report, target = wanted.report, wanted.request.target
     outputs = [] if report is None else [report]
     # What an earlier run has placed does not stand in the way.
     check_target(target, overwrite=wanted.overwrite or resume, inputs=inputs, outputs=outputs)
     if report is None:
         return
     check_output(report, overwrite=wanted.overwrite, inputs=inputs)
-    if folder_of(target).resolve() in report.resolve().parents:
+    if JobFolder(target).path.resolve() in report.resolve().parents:
         problem = "lies in a folder that goes when the film is done: choose another one"
         raise SinkError(f"{report} {problem}", exit_code=2)
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -34,12 +35,14 @@ from stream_dream.errors import (
 from stream_dream.film import placing, records, run
 from stream_dream.film.chunk import Studio, Task
 from stream_dream.film.crew import Processes, Single, Worker, WorkerEnded
+from stream_dream.film.files import unwritable
 from stream_dream.film.film import is_long, render_film
 from stream_dream.film.foreman import ChunkFailed, Progress
 from stream_dream.film.job import Job
 from stream_dream.film.plan import Chunk, make_plan
 from stream_dream.film.reading import Excerpt, Reader
 from stream_dream.film.records import Record
+from stream_dream.film.request import RenderRequest
 from stream_dream.film.watcher import FilmSummary, Watcher
 from stream_dream.film_settings import FilmSettings
 from stream_dream.frame import FrameReport
@@ -62,6 +65,10 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def frames_of(path: Path) -> list[np.ndarray]:
     with VideoSource(path) as opened:
         return [frame.image for frame in opened]
+
+
+def asked_for(source: Path, output: OutputSettings, film: FilmSettings) -> RenderRequest:
+    return RenderRequest(source, Path("film.mp4"), DreamSettings(), output, film)
 
 
 def in_one_piece(source: Path, target: Path, dream: DreamSettings, **output: Any) -> list[int]:
@@ -195,20 +202,18 @@ def test_other_settings_and_sources_are_refused(tiny: Make, source: Path, tmp_pa
     assert not folder.exists()
 
 
-def test_only_what_frames_depend_on_locks_a_render(source: Path, tmp_path: Path) -> None:
+def test_only_what_frames_depend_on_locks_a_render(source: Path) -> None:
     dream, output = DreamSettings(), OutputSettings()
-    job = Job.of(source, dream, output, 10, films.plan_with([3]))
+    asked = asked_for(source, output, PIECES)
+    job = Job.of(asked, films.plan_with([3]))
     free = set()
     for settings in (dream, output):
         for name, value in settings:
             another = not value if isinstance(value, bool) else "something else"
             other = settings.model_copy(update={name: another})
-            both = (other, output) if settings is dream else (dream, other)
-            try:
-                job.refuse_other(tmp_path, source, *both)  # type: ignore[arg-type]
-            except SettingsError:
-                continue
-            free.add(name)
+            changed = {"dream" if settings is dream else "output": other}
+            if not job.differences(replace(asked, **changed)):  # type: ignore[arg-type]
+                free.add(name)
     assert free == {"audio"}
 
 
@@ -394,7 +399,7 @@ def test_a_disk_that_is_full_for_a_record_keeps_the_rest(
 
     def full(path: Path, data: dict[str, Any]) -> None:
         if path.name == "000004.json":
-            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+            raise unwritable(path.parent, OSError(errno.ENOSPC, "No space left on device"))
         write(path, data)
 
     monkeypatch.setattr(records, "write_json", full)
@@ -676,12 +681,16 @@ def test_a_source_that_changes_is_noticed(
         )
 
 
+def is_long_film(source: Path, output: OutputSettings, film: FilmSettings) -> bool:
+    return is_long(asked_for(source, output, film))
+
+
 def test_long_films_are_known(source: Path) -> None:
-    assert is_long(source, OutputSettings(), PIECES)
-    assert not is_long(source, OutputSettings(), FilmSettings(chunk_seconds=1))
-    assert not is_long(source, OutputSettings(end=0.5), PIECES)
+    assert is_long_film(source, OutputSettings(), PIECES)
+    assert not is_long_film(source, OutputSettings(), FilmSettings(chunk_seconds=1))
+    assert not is_long_film(source, OutputSettings(end=0.5), PIECES)
     with pytest.raises(SourceError):
-        is_long(Path("nowhere.mp4"), OutputSettings(), PIECES)
+        is_long_film(Path("nowhere.mp4"), OutputSettings(), PIECES)
 
 
 def without_length(source: Path, kind: str) -> Path:
@@ -702,10 +711,10 @@ def without_length(source: Path, kind: str) -> Path:
 @pytest.mark.parametrize("kind", ["h264", "mkv", "ts"])
 def test_long_films_that_do_not_tell_their_length_are_known(source: Path, kind: str) -> None:
     film = without_length(source, kind)
-    assert is_long(film, OutputSettings(), PIECES)
-    assert not is_long(film, OutputSettings(), FilmSettings(chunk_seconds=1))
-    assert not is_long(film, OutputSettings(start=1.5), PIECES)
-    assert is_long(film, OutputSettings(start=0.6), PIECES)
+    assert is_long_film(film, OutputSettings(), PIECES)
+    assert not is_long_film(film, OutputSettings(), FilmSettings(chunk_seconds=1))
+    assert not is_long_film(film, OutputSettings(start=1.5), PIECES)
+    assert is_long_film(film, OutputSettings(start=0.6), PIECES)
 
 
 @pytest.mark.real
@@ -942,6 +951,19 @@ def test_what_is_killed_goes_on(
         "one.mp4",
         "report.json",
     ]
+
+
+@pytest.mark.real
+@pytest.mark.stops
+def test_workers_end_with_a_command_that_is_killed_alone(
+    gate: Gate, start: Callable[..., Command], network: Path, source: Path, tmp_path: Path
+) -> None:
+    gate.hold(0)
+    command = start(*arguments(network, source, tmp_path / "film.mp4"))
+    command.wait_until(lambda said: "chunk" in said)
+    command.process.kill()
+    assert command.ended() == (-signal.SIGKILL, "")
+    assert command.left() == {}
 
 
 @pytest.mark.real

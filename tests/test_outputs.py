@@ -13,7 +13,7 @@ import clips
 import numpy as np
 import pytest
 
-from stream_dream.film.job import folder_of
+from stream_dream.film.job_folder import JobFolder
 from stream_dream.live.config import write_config
 from stream_dream.media.atomic import reserve
 from stream_dream.media.picture import Picture
@@ -106,7 +106,7 @@ def test_names_that_belong_to_a_long_one_are_not_longer(tmp_path: Path, stem: st
         interrupted_name(path),
         interrupted_name(path, ".mkv"),
         dated_name(path, datetime(2026, 1, 2, 3, 4, 5)),
-        folder_of(path),
+        JobFolder(path).path,
         reserve(path),
     ]
     assert len({*made, path}) == 7
@@ -114,7 +114,7 @@ def test_names_that_belong_to_a_long_one_are_not_longer(tmp_path: Path, stem: st
         assert len(os.fsencode(name.name)) <= 255
         os.fsencode(name.name).decode()  # no letter is cut in two
         assert not name.exists() or name == made[-1]
-    assert folder_of(tmp_path / f"{stem[:-1]}.mp4") != folder_of(path)
+    assert JobFolder(tmp_path / f"{stem[:-1]}.mp4").path != JobFolder(path).path
 
 
 @pytest.mark.parametrize(

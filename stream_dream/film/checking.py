@@ -10,12 +10,13 @@ from pathlib import Path
 import cv2
 
 from stream_dream.film.files import digest
+from stream_dream.film.job_folder import JobFolder
 from stream_dream.film.plan import Chunk, Plan
-from stream_dream.film.records import ChunkFiles, Record
+from stream_dream.film.records import Record
 
 
 def check(
-    folder: Path,
+    folder: JobFolder,
     plan: Plan,
     records: dict[int, Record],
     *,
@@ -45,20 +46,20 @@ def check(
             if problem is None:
                 good[chunk.number] = records[chunk.number]
             else:
-                bad.append(f"{problem}: {_frames(chunk)} are dreamed again")
+                bad.append(f"{problem}: {chunk} are dreamed again")
     for chunk in reversed(chunks):  # from behind: a chunk that goes needs the state before it
         if chunk.number not in good or not chunk.continued or chunk.number + 1 in good:
             continue
-        state, expected = ChunkFiles(folder, chunk.number).state, good[chunk.number].state
+        state, expected = folder.chunk(chunk.number).state, good[chunk.number].state
         problem = _problem(state, expected)
         if problem is not None:
             del good[chunk.number]
-            bad.append(f"{problem}: {_frames(chunk)} are dreamed again")
+            bad.append(f"{problem}: {chunk} are dreamed again")
     return good, bad
 
 
-def _picture_problem(folder: Path, chunk: Chunk, record: Record) -> str | None:
-    path = ChunkFiles(folder, chunk.number).picture
+def _picture_problem(folder: JobFolder, chunk: Chunk, record: Record) -> str | None:
+    path = folder.chunk(chunk.number).picture
     problem = _problem(path, record.picture)
     if problem is not None:
         return problem
@@ -82,10 +83,6 @@ def _decoded(path: Path) -> int:
         return sum(1 for _ in iter(capture.grab, False))
     finally:
         capture.release()
-
-
-def _frames(chunk: Chunk) -> str:
-    return f"frames {chunk.first} to {chunk.first + chunk.frames - 1}"
 
 
 def missing(plan: Plan, records: Iterable[int]) -> list[Chunk]:

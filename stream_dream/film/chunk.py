@@ -6,7 +6,6 @@ import os
 import platform
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ from typing import TYPE_CHECKING
 from stream_dream.dreaming import (
     Guided,
     Writer,
+    completion_of,
     dream_frames,
     make_ascent,
     opened_mask,
-    written_shape,
 )
 from stream_dream.film.files import digest, sync, sync_folder, unwritable
 from stream_dream.film.plan import Chunk
@@ -75,14 +74,14 @@ class Studio:
     The network is built and traced once, and chunks that follow each other are read on.
     """
 
-    def __init__(self, side_by_side: int = 1) -> None:
+    def __init__(self, batch: int = 1) -> None:
         """Start with nothing.
 
         Args:
-            side_by_side: How many threads may dream a chunk each at a time: their frames are
-                dreamed in one call, for devices that one frame does not fill.
+            batch: How many threads may dream a chunk each at a time: their frames are dreamed in
+                one call, for devices that one frame does not fill.
         """
-        self._side_by_side = side_by_side
+        self._batch = batch
         self._lock = threading.Lock()
         self._ascent: Ascent | None = None
         self._batched: BatchedAscent | None = None
@@ -148,17 +147,18 @@ class Studio:
             on_frame(report)
 
         # Names of their own: a worker that was given up may still be at it.
-        part, state = (files.picture.with_suffix(f".{uuid.uuid4().hex}.part") for _ in range(2))
-        encoder, reader = _encoder(task, part), self._take_reader(task)
+        part, state = files.part(), files.part()
+        completion = completion_of(task.target, task.info, task.output)
+        encoder, reader = _encoder(task, part, completion), self._take_reader(task)
         try:
             guided = Guided(ascent.guide, self._guide_images(task))
             frames = reader.read(chunk, exactly=exactly)
             with opened_mask(task.output, task.info, task.source.first + chunk.first) as mask:
                 writer = Writer(encoder.write, task.output, take, mask=mask, checksums=True)
                 dream_frames(frames, dreamer, guided, writer, self._spare(task, ascent))
-            if isinstance(dream, _Member):
+            if isinstance(dream, _InBatch):
                 dream.leave()  # the others need not wait until all is written
-            encoder.finish(_completion(task).patience(chunk.frames))
+            encoder.finish(completion.patience(chunk.frames))
             sync(part)
             if chunk.continued:
                 dreamer.save(state)
@@ -167,7 +167,7 @@ class Studio:
             part.replace(files.picture)
             sync_folder(task.folder)
         finally:
-            if isinstance(dream, _Member):
+            if isinstance(dream, _InBatch):
                 dream.leave()
             self._give_back(reader)
             encoder.kill()
@@ -175,23 +175,23 @@ class Studio:
             state.unlink(missing_ok=True)
         return reports
 
-    def _ascent_for(self, task: Task) -> tuple[Ascent, Ascent | _Member]:
+    def _ascent_for(self, task: Task) -> tuple[Ascent, Ascent | _InBatch]:
         """Return the network, and what dreams with it: alone, or together with other threads."""
         with self._lock:
             if self._ascent is None or self._settings != task.dream:
                 self._ascent = make_ascent(task.dream, threads=task.threads)
                 self._settings, self._batched = task.dream, None
-                if self._side_by_side > 1:
+                if self._batch > 1:
                     from stream_dream.dream.batching import BatchedAscent
 
-                    self._batched = BatchedAscent(self._ascent, self._side_by_side)
+                    self._batched = BatchedAscent(self._ascent, self._batch)
             if self._batched is None:
                 return self._ascent, self._ascent
-            return self._ascent, _Member(self._ascent, self._batched)
+            return self._ascent, _InBatch(self._ascent, self._batched)
 
     def _spare(self, task: Task, ascent: Ascent) -> SpareTime | None:
         """Return the spare time of a dream that has the machine to itself."""
-        alone = task.threads is None and self._side_by_side == 1
+        alone = task.threads is None and self._batch == 1
         return ascent.spare if alone else None
 
     def _guide_images(self, task: Task) -> Iterator[Image8]:
@@ -210,7 +210,7 @@ class Studio:
                 if reader.excerpt == task.source and reader.leads_to(task.chunk):
                     self._readers.remove(reader)
                     return reader
-            if len(self._readers) >= self._side_by_side:
+            if len(self._readers) >= self._batch:
                 self._readers.pop(0).close()
             return Reader(task.source)
 
@@ -219,7 +219,7 @@ class Studio:
             self._readers.append(reader)
 
 
-class _Member:
+class _InBatch:
     """Dreams the frames of a chunk together with those of others.
 
     It takes part from its first frame on, so that nobody waits for one who opens a file; and large
@@ -249,19 +249,7 @@ class _Member:
         self._stack.close()
 
 
-def _completion(task: Task) -> Completion:
-    size, pixel_aspect = written_shape(task.info, task.output)
-    return Completion(
-        task.target,
-        size=size,
-        fps=task.info.fps,
-        pixel_aspect=pixel_aspect,
-        crf=task.output.crf,
-    )
-
-
-def _encoder(task: Task, path: Path) -> Encoder:
-    wanted = _completion(task)
+def _encoder(task: Task, path: Path, wanted: Completion) -> Encoder:
     return Encoder(
         path.absolute(),
         wanted.format,

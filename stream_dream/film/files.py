@@ -15,23 +15,24 @@ from stream_dream.errors import DiskFull, SinkError
 _SAMPLE = 1 << 20
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that after a crash it has all of the text, or what it had before."""
+def write_json(path: Path, data: Any) -> None:
+    """Write a file of JSON so that after a crash it has all of it, or what it had before.
+
+    Raises:
+        SinkError: It cannot be written.
+    """
     part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
     try:
         with part.open("w", encoding="utf-8") as file:
-            file.write(text)
+            file.write(json.dumps(data, indent=1) + "\n")
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise unwritable(path.parent, error) from error
     finally:
         part.unlink(missing_ok=True)
-    sync_folder(path.parent)
-
-
-def write_json(path: Path, data: Any) -> None:
-    """Write a file of JSON as ``write_whole`` does."""
-    write_whole(path, json.dumps(data, indent=1) + "\n")
 
 
 def sync(path: Path) -> None:

@@ -227,7 +227,5 @@ class Foreman:
         return sum(record.frames for record in self._finished.values())
 
     def _failed(self, task: Task, reason: str) -> ChunkFailed:
-        chunk = task.chunk
         times = "" if task.attempt == 1 else f" {task.attempt} times"
-        last = chunk.first + chunk.frames - 1
-        return ChunkFailed(f"frames {chunk.first} to {last} failed{times}: {reason}")
+        return ChunkFailed(f"{task.chunk} failed{times}: {reason}")

@@ -1,35 +1,23 @@
-"""The folder beside the output that holds a render in the making."""
+"""What a render was begun with, as it is written down in its folder."""
 
 from __future__ import annotations
 
 import json
-import os
 import platform
-import re
-import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
 
-from filelock import FileLock, Timeout
-
-from stream_dream.errors import SettingsError, SinkError, SourceError
-from stream_dream.film.files import fingerprint, unwritable, write_json
-from stream_dream.film.joining import CHUNK_LIST
-from stream_dream.film.placing import PLACING, placed_as
+from stream_dream.errors import SettingsError, SourceError
+from stream_dream.film.files import fingerprint, write_json
 from stream_dream.film.plan import Plan
-from stream_dream.film.records import Record
-from stream_dream.media.target import beside, followed
-from stream_dream.settings import DreamSettings, OutputSettings, added_later, named_files
+from stream_dream.film.request import RenderRequest
+from stream_dream.settings import DreamSettings, OutputSettings, added_later
 
 _VERSION = 1
-_JOB, _LOCK = "job.json", "lock"
-# Pictures, states and records.
-_OF_CHUNKS = re.compile(r"\d{6,}\.(mp4|npz|json)")
 # What the picture may depend on, if only in its last bits.
 _LIBRARIES = ("stream-dream", "tensorflow", "keras", "opencv-python", "imageio-ffmpeg")
 
@@ -59,18 +47,18 @@ class Job:
     key: str
 
     @classmethod
-    def of(
-        cls,
-        source: Path,
-        dream: DreamSettings,
-        output: OutputSettings,
-        chunk_seconds: float,
-        plan: Plan,
-    ) -> Self:
+    def of(cls, request: RenderRequest, plan: Plan) -> Self:
         """Describe a render that begins now. Raises ``SourceError``."""
-        files = _fingerprints(source, dream, output)
-        known = (source.absolute(), dream, output, chunk_seconds, plan, versions(), files)
-        return cls(*known, uuid.uuid4().hex)
+        return cls(
+            source=request.source.absolute(),
+            dream=request.dream,
+            output=request.output,
+            chunk_seconds=request.film.chunk_seconds,
+            plan=plan,
+            versions=versions(),
+            files=_fingerprints(request),
+            key=uuid.uuid4().hex,
+        )
 
     def write(self, folder: Path) -> None:
         """Write it down in its folder. Raises ``SinkError``."""
@@ -85,10 +73,7 @@ class Job:
             "plan": self.plan.to_json(),
             "key": self.key,
         }
-        try:
-            write_json(folder / _JOB, data)
-        except OSError as error:
-            raise unwritable(folder, error) from error
+        write_json(job_file(folder), data)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -97,7 +82,7 @@ class Job:
         Raises:
             SettingsError: It cannot be read.
         """
-        path = folder / _JOB
+        path = job_file(folder)
         data: Any = None
         try:
             data = json.loads(path.read_text("utf-8"))
@@ -125,27 +110,14 @@ class Job:
                 f"delete {folder} to begin anew"
             ) from error
 
-    def refuse_other(
-        self, folder: Path, source: Path, dream: DreamSettings, output: OutputSettings
-    ) -> None:
-        """Refuse to go on with other frames than the render was begun with.
+    def differences(self, request: RenderRequest) -> list[str]:
+        """List what would give other frames than the render was begun with.
 
         Files may have moved: what is in them counts. What is added later may be another.
-
-        Raises:
-            SettingsError: With what differs.
         """
-        differences = self._differences(source, dream, output)
-        if differences:
-            raise SettingsError(
-                f"{folder} was begun otherwise: {'; '.join(differences)}. Give the same again, or "
-                "delete the folder to begin anew"
-            )
-
-    def _differences(self, source: Path, dream: DreamSettings, output: OutputSettings) -> list[str]:
-        files = _fingerprints(source, dream, output)
+        files = _fingerprints(request)
         found = []
-        for before, now in ((self.dream, dream), (self.output, output)):
+        for before, now in ((self.dream, request.dream), (self.output, request.output)):
             later = added_later(now)
             for name in type(before).model_fields:
                 was, wanted = getattr(before, name), getattr(now, name)
@@ -157,134 +129,9 @@ class Job:
         return found + [f"the {name} was another file than it is now" for name in changed]
 
 
-def folder_of(target: Path) -> Path:
-    """Return the folder in which a render to this name is made, on the disk of the result."""
-    return beside(followed(target), ".dream")
-
-
 def job_file(folder: Path) -> Path:
     """Return the file that describes the render in a folder."""
-    return folder / _JOB
-
-
-def has_job(folder: Path) -> bool:
-    """Return whether a render was begun in a folder."""
-    return (folder / _JOB).exists()
-
-
-def finished(folder: Path, job: Job) -> dict[int, Record]:
-    """Return the records of the chunks that say they are finished, by number."""
-    key = job.key
-    records = (Record.read(folder, chunk, key) for chunk in job.plan.chunks)
-    return {record.number: record for record in records if record is not None}
-
-
-def clear_parts(folder: Path) -> None:
-    """Remove what a run that was killed has left half done. Raises ``SinkError``."""
-    try:
-        for path in folder.iterdir():
-            if ".part" in path.suffixes:
-                _remove(path)
-    except OSError as error:
-        raise unwritable(folder, error) from error
-
-
-def remove_job(folder: Path) -> None:
-    """Remove what belongs to a job, all but the lock, and nothing else.
-
-    A run killed meanwhile can be continued, and finds nothing to do. Raises ``OSError``.
-    """
-    for path in folder.iterdir():
-        if _OF_CHUNKS.fullmatch(path.name) or path.name == CHUNK_LIST or ".part" in path.suffixes:
-            _remove(path)
-    (folder / _JOB).unlink(missing_ok=True)
-    (folder / PLACING).unlink(missing_ok=True)
-
-
-def _is_rest(path: Path) -> bool:
-    """Return whether a file is what a run leaves that has not begun a job."""
-    return path.name in (_LOCK, PLACING) or ".part" in path.suffixes
-
-
-def _remove_rest(folder: Path) -> None:
-    """Remove what a run leaves that has no job, and nothing else."""
-    with suppress(OSError):
-        for path in folder.iterdir():
-            if _is_rest(path):
-                _remove(path)
-        folder.rmdir()
-
-
-@contextmanager
-def working_in(folder: Path) -> Iterator[None]:
-    """Make the folder of a job where there is none, and keep other processes out of it.
-
-    Where there is no job in it at the end, it goes again.
-
-    Raises:
-        SinkError: It cannot be made, or another process is working in it.
-    """
-    lock = FileLock(folder / _LOCK)
-    try:
-        folder.mkdir(exist_ok=True)
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise _in_use(folder) from None
-    except OSError as error:
-        raise SinkError(f"{folder} cannot be written: {error.strerror}", exit_code=2) from error
-    try:
-        _refuse_foreign(folder)
-        yield
-    finally:
-        if not has_job(folder):
-            _remove_rest(folder)
-        lock.release()
-        if os.name == "nt" and not has_job(folder):  # which keeps files that are open
-            _remove_rest(folder)
-
-
-def refuse_left_over(folder: Path, target: Path) -> None:
-    """Refuse to begin where another render was begun.
-
-    Raises:
-        SinkError: With what to do about it.
-    """
-    if not folder.is_dir():
-        return
-    _refuse_foreign(folder)
-    try:
-        if (folder / _LOCK).exists():
-            FileLock(folder / _LOCK).acquire(blocking=False).lock.release()
-    except Timeout:
-        raise _in_use(folder) from None
-    except OSError as error:
-        raise SinkError(f"{folder} cannot be written: {error.strerror}", exit_code=2) from error
-    if not has_job(folder):
-        return
-    if placed_as(folder, target):
-        raise SinkError(
-            f"{folder} holds the chunks of {target}, which is finished: --resume removes it",
-            exit_code=2,
-        )
-    raise SinkError(
-        f"{folder} holds a render that was begun and not finished: continue it with --resume, or "
-        "delete it",
-        exit_code=2,
-    )
-
-
-def _in_use(folder: Path) -> SinkError:
-    return SinkError(f"{folder} is in use: another render is working in it", exit_code=2)
-
-
-def _refuse_foreign(folder: Path) -> None:
-    """Refuse a folder in which somebody else has put something. Raises ``SinkError``."""
-    if not has_job(folder) and any(not _is_rest(path) for path in folder.iterdir()):
-        raise SinkError(
-            f"{folder} holds files but no {_JOB}, so nothing tells what they belong to: move "
-            "them elsewhere",
-            exit_code=2,
-        )
+    return folder / "job.json"
 
 
 def versions() -> dict[str, str]:
@@ -298,13 +145,10 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _fingerprints(
-    source: Path, dream: DreamSettings, output: OutputSettings
-) -> dict[str, dict[str, Any]]:
+def _fingerprints(request: RenderRequest) -> dict[str, dict[str, Any]]:
     """Compute the fingerprints of the source, and of each file that a setting names."""
-    files = {"source": source} | named_files(dream, output)
     try:
-        return {name: fingerprint(path) for name, path in files.items() if path.is_file()}
+        return {name: fingerprint(path) for name, path in request.inputs.items() if path.is_file()}
     except OSError as error:
         raise SourceError(f"{error.filename} cannot be read: {error.strerror}") from error
 
@@ -315,13 +159,6 @@ def _other_version(data: Any) -> str | None:
         there = str(data["made_with"]["stream-dream"])
         return None if there == versions()["stream-dream"] else there
     return None
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _text(value: object) -> str:

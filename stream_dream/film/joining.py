@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import os
 from fractions import Fraction
-from pathlib import Path
 
+from stream_dream.film.job_folder import JobFolder
 from stream_dream.film.plan import Plan
-from stream_dream.film.records import ChunkFiles
 from stream_dream.media.finishing import Encoded
 from stream_dream.media.formats import Format
 
-CHUNK_LIST = "chunks.ffconcat"
-"""The name of the list that ffmpeg reads."""
 
-
-def joined(folder: Path, plan: Plan, made: Format, fps: Fraction) -> Encoded:
+def joined(folder: JobFolder, plan: Plan, made: Format, fps: Fraction) -> Encoded:
     """Make ffmpeg read all chunks of a folder as one picture.
 
     Each was encoded by itself, so it begins with a key frame and refers to no other. Chunks are put
@@ -31,13 +27,13 @@ def joined(folder: Path, plan: Plan, made: Format, fps: Fraction) -> Encoded:
     lines = ["ffconcat version 1.0"]
     for chunk in plan.chunks:
         # Relative names would be taken apart as those of a URL, and "#" and "?" cut off.
-        picture = str(ChunkFiles(folder.absolute(), chunk.number).picture)
+        picture = str(folder.chunk(chunk.number).picture.absolute())
         escaped = picture.replace("'", "'\\''")
         lines.append(f"file 'file:{escaped}'")
         lines.append(f"duration {float(chunk.frames / fps):.6f}")
-    path = folder / CHUNK_LIST
+    path = folder.chunk_list.absolute()
     path.write_bytes(os.fsencode("\n".join(lines) + "\n"))  # names as the disk has them
-    given = ("-f", "concat", "-safe", "0", "-i", str(path.absolute()))
+    given = ("-f", "concat", "-safe", "0", "-i", str(path))
     frame = f"(1/({fps}*TB))"
     # Packets come in the order of decoding, each at most so many frames before it is shown.
     decoded = f"round((N-{made.reordered})*{frame})"

@@ -56,6 +56,10 @@ class Chunk:
         """True if the first frame is behind a cut."""
         return not self.continues and self.first > 0
 
+    def __str__(self) -> str:
+        """Name it as messages do, by its first and its last frame."""
+        return f"frames {self.first} to {self.first + self.frames - 1}"
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -34,7 +34,7 @@ def changed(path: Path, chunk: Chunk) -> SourceError:
     """Say that a source does not have the frames of the plan."""
     return SourceError(
         f"{path} is not what it was when the film was planned, or it is decoded otherwise now: "
-        f"frames {chunk.first} to {chunk.first + chunk.frames - 1} differ"
+        f"{chunk} differ"
     )
 
 

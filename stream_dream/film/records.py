@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from stream_dream.film.files import unwritable, write_json
+from stream_dream.film.files import write_json
 from stream_dream.film.plan import Chunk
 
 
@@ -37,6 +38,10 @@ class ChunkFiles:
     def record(self) -> Path:
         """The record, whose presence says that the chunk is finished."""
         return self.folder / f"{self.number:06d}.json"
+
+    def part(self) -> Path:
+        """Return a name for what is not complete, which nobody else gets."""
+        return self.folder / f"{self.number:06d}.{uuid.uuid4().hex}.part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +80,7 @@ class Record:
         Raises:
             SinkError: It cannot be written.
         """
-        try:
-            write_json(ChunkFiles(folder, self.number).record, asdict(self) | {"job": job})
-        except OSError as error:
-            raise unwritable(folder, error) from error
+        write_json(ChunkFiles(folder, self.number).record, asdict(self) | {"job": job})
 
     @classmethod
     def read(cls, folder: Path, chunk: Chunk, job: str) -> Self | None:

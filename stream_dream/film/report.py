@@ -9,36 +9,23 @@ from typing import Any
 
 from stream_dream.errors import SinkError
 from stream_dream.film.job import versions
+from stream_dream.film.request import RenderRequest
 from stream_dream.film.watcher import FilmSummary
 from stream_dream.frame import FrameReport
 from stream_dream.media.atomic import write_text
-from stream_dream.settings import DreamSettings, OutputSettings
 
 
 def write_report(
-    path: Path,
-    source: Path,
-    dream: DreamSettings,
-    output: OutputSettings,
-    target: Path,
-    reports: Sequence[FrameReport],
-    *,
-    overwrite: bool = False,
+    path: Path, request: RenderRequest, reports: Sequence[FrameReport], *, overwrite: bool = False
 ) -> None:
     """Write the report on a render in one piece. Raises ``SinkError``."""
     checksums = [report.checksum for report in reports]
-    data = _common(source, dream, output, target) | {"checksums": checksums}
+    data = _common(request, request.target) | {"checksums": checksums}
     _write(path, data, "", overwrite=overwrite)
 
 
 def write_film_report(
-    path: Path,
-    source: Path,
-    dream: DreamSettings,
-    output: OutputSettings,
-    summary: FilmSummary,
-    *,
-    overwrite: bool = False,
+    path: Path, request: RenderRequest, summary: FilmSummary, *, overwrite: bool = False
 ) -> None:
     """Write the report on a film. Raises ``SinkError``."""
     chunks = [
@@ -57,19 +44,17 @@ def write_film_report(
     checksums = [checksum for record in summary.records for checksum in record.checksums]
     more = {"retries": summary.retries, "chunks": chunks, "checksums": checksums}
     once_more = ": give another --report with --resume"
-    data = _common(source, dream, output, summary.target) | more
+    data = _common(request, summary.target) | more
     _write(path, data, once_more, overwrite=overwrite)
 
 
-def _common(
-    source: Path, dream: DreamSettings, output: OutputSettings, target: Path
-) -> dict[str, Any]:
+def _common(request: RenderRequest, target: Path) -> dict[str, Any]:
     return {
-        "source": str(source),
+        "source": str(request.source),
         "target": str(target),
         "made_with": versions(),
-        "dream": dream.model_dump(mode="json"),
-        "output": output.model_dump(mode="json"),
+        "dream": request.dream.model_dump(mode="json"),
+        "output": request.output.model_dump(mode="json"),
     }
 
 
