@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from stream_dream.quiet import hushed
+from stream_dream.runtime.quiet import hushed
 
 if TYPE_CHECKING:
     from stream_dream.dream.ascent import Ascent

@@ -2,7 +2,7 @@
 
 import signal
 
-from stream_dream.standard_streams import secure_streams
+from stream_dream.runtime.standard_streams import secure_streams
 
 # Until the command line is there to answer, Ctrl-C ends the process as it does any other program:
 # without a traceback, and with nothing begun that could be lost.

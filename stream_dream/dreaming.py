@@ -19,9 +19,9 @@ from stream_dream.image import resize
 from stream_dream.media.completion import Completion
 from stream_dream.media.mask import Mask
 from stream_dream.media.sound import Soundtrack
-from stream_dream.pipeline import Behind, ahead, single_threads
-from stream_dream.priority import SpareTime
-from stream_dream.quiet import hushed
+from stream_dream.runtime.quiet import hushed
+from stream_dream.runtime.scheduling import SpareTime
+from stream_dream.runtime.stage_threads import Behind, ahead, single_threads
 from stream_dream.settings import DreamSettings, OutputSettings
 from stream_dream.temporal.dreamer import Dreamed, Prepared, TemporalDreamer
 

@@ -18,7 +18,6 @@ import typer
 from stream_dream.fields import Heading, fields_with
 from stream_dream.live.config import KeptConfig, read_config
 from stream_dream.live.controls import OF_A_LOOK, parameters_of
-from stream_dream.live.slot import Slot
 from stream_dream.live_settings import LiveSettings, ShowParameters
 from stream_dream.options import (
     Debug,
@@ -30,7 +29,8 @@ from stream_dream.options import (
 )
 from stream_dream.presets import preset_files
 from stream_dream.presets.surprise import SURPRISE
-from stream_dream.quiet import debugging
+from stream_dream.runtime.latest_value import Slot
+from stream_dream.runtime.quiet import debugging
 from stream_dream.settings import DreamSettings, named_files, part
 from stream_dream.signals import leave
 

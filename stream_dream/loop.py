@@ -22,8 +22,8 @@ from stream_dream.media.picture import Picture
 from stream_dream.media.picture_sink import check_picture_target, write_picture
 from stream_dream.media.sink import VideoSink
 from stream_dream.media.target import check_target, interrupted_name, is_pattern, left_over
-from stream_dream.pipeline import ahead, single_threads
-from stream_dream.quiet import hushed
+from stream_dream.runtime.quiet import hushed
+from stream_dream.runtime.stage_threads import ahead, single_threads
 from stream_dream.settings import DreamSettings, LoopSettings, named_files
 from stream_dream.temporal.dreamer import Prepared, TemporalDreamer
 from stream_dream.temporal.orbit import Orbit

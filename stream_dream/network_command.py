@@ -9,9 +9,9 @@ import typer
 
 from stream_dream.errors import SettingsError
 from stream_dream.options import Overwrite, file_option, print_table
-from stream_dream.quiet import hushed
+from stream_dream.runtime.quiet import hushed
+from stream_dream.runtime.standard_streams import is_abandoned
 from stream_dream.settings import DreamSettings, named_files, part
-from stream_dream.standard_streams import is_abandoned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -26,7 +26,7 @@ from stream_dream.live_settings import LOOPBACK_WEB
 from stream_dream.presets import Preset as Look
 from stream_dream.presets import load_preset, look_text, preset_names
 from stream_dream.presets.surprise import NETWORK, SURPRISE, surprise
-from stream_dream.quiet import DEBUG_VARIABLE
+from stream_dream.runtime.quiet import DEBUG_VARIABLE
 from stream_dream.setting_values import parse_path
 from stream_dream.settings import (
     DreamSettings,

@@ -26,8 +26,8 @@ from rich.progress import (
 )
 
 from stream_dream.frame import FrameReport, StreamInfo
+from stream_dream.runtime.standard_streams import forgiving
 from stream_dream.settings import DreamSettings
-from stream_dream.standard_streams import forgiving
 
 if TYPE_CHECKING:
     from stream_dream.dream.walk import Step

@@ -22,7 +22,7 @@ from stream_dream.media.picture_sink import (
     write_picture,
 )
 from stream_dream.media.target import check_target, existing, interrupted_name, make_folder
-from stream_dream.quiet import hushed
+from stream_dream.runtime.quiet import hushed
 from stream_dream.settings import DreamSettings, StillSettings, named_files
 
 if TYPE_CHECKING:

@@ -272,7 +272,7 @@ def test_a_terminal_gets_a_bar_that_moves_while_stderr_is_held_back() -> None:
         "from fractions import Fraction\n"
         "from stream_dream.frame import FrameReport, StreamInfo\n"
         "from stream_dream.progress import display\n"
-        "from stream_dream.quiet import hushed\n"
+        "from stream_dream.runtime.quiet import hushed\n"
         "import os, sys\n"
         "with display(quiet=False, as_json=False) as shown:\n"
         "    with hushed():\n"

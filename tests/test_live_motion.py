@@ -19,8 +19,8 @@ from stream_dream.live.camera import Captured
 from stream_dream.live.controls import Controls
 from stream_dream.live.framing import Framing
 from stream_dream.live.motion import MotionStage, Staged
-from stream_dream.live.slot import Slot
 from stream_dream.live_settings import LiveParameters, LiveSettings
+from stream_dream.runtime.latest_value import Slot
 from stream_dream.settings import DreamSettings
 from stream_dream.tone import room_of
 

@@ -13,9 +13,9 @@ from contextlib import closing
 import pytest
 from waiting import SECONDS, wait_for
 
-from stream_dream import priority
-from stream_dream.pipeline import Behind, ahead
-from stream_dream.priority import SpareTime
+from stream_dream.runtime import scheduling
+from stream_dream.runtime.scheduling import SpareTime
+from stream_dream.runtime.stage_threads import Behind, ahead
 
 pytestmark = pytest.mark.stops
 
@@ -101,7 +101,7 @@ def test_ctrl_c_while_waiting_for_the_rest_gives_nothing_up() -> None:
 def test_what_runs_ahead_waits_for_spare_time_once_half_is_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(priority, "_LONGEST_WAIT", 60.0)
+    monkeypatch.setattr(scheduling, "_LONGEST_WAIT", 60.0)
     fetched: list[int] = []
     spare = SpareTime()
     spare.end()
@@ -124,7 +124,7 @@ def test_what_runs_ahead_waits_for_spare_time_once_half_is_there(
 def test_what_runs_behind_waits_for_spare_time_until_half_is_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(priority, "_LONGEST_WAIT", 60.0)
+    monkeypatch.setattr(scheduling, "_LONGEST_WAIT", 60.0)
     done: list[int] = []
     spare = SpareTime()
     spare.end()
@@ -141,7 +141,7 @@ def test_what_runs_behind_waits_for_spare_time_until_half_is_there(
 
 
 def test_nobody_waits_long_for_spare_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(priority, "_LONGEST_WAIT", 0.01)
+    monkeypatch.setattr(scheduling, "_LONGEST_WAIT", 0.01)
     done: list[int] = []
     spare = SpareTime()
     spare.end()

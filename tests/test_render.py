@@ -23,8 +23,8 @@ from stream_dream.media.picture import Picture
 from stream_dream.media.picture_sink import write_picture
 from stream_dream.media.sink import VideoSink
 from stream_dream.media.source import VideoSource
-from stream_dream.pipeline import Behind
 from stream_dream.render import render
+from stream_dream.runtime.stage_threads import Behind
 from stream_dream.settings import DreamSettings, OutputSettings, validated
 from stream_dream.temporal.dreamer import Dreamed
 

@@ -15,7 +15,7 @@ from stream_dream.media.opening import probe_video
 
 Run = Callable[..., tuple[int, str, str]]
 FULL = Path("/dev/full")
-SECURE = "import os, sys\nfrom stream_dream.standard_streams import *\nsecure_streams()\n"
+SECURE = "import os, sys\nfrom stream_dream.runtime.standard_streams import *\nsecure_streams()\n"
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full")
 needs_shell = pytest.mark.skipif(os.name != "posix", reason="there is no shell")
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from stream_dream.dream.ascent import Ascent
     from stream_dream.dream.batching import BatchedAscent
     from stream_dream.frame import ImageF
-    from stream_dream.priority import SpareTime
+    from stream_dream.runtime.scheduling import SpareTime
     from stream_dream.temporal.dreamer import DreamFunction
 
 

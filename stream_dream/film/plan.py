@@ -17,7 +17,7 @@ import numpy as np
 
 from stream_dream.frame import Frame, Image8, StreamInfo
 from stream_dream.media.source import VideoSource
-from stream_dream.pipeline import ahead
+from stream_dream.runtime.stage_threads import ahead
 from stream_dream.temporal.shots import mark_cuts
 
 # One row in so many tells frames apart, in a tenth of the time.

@@ -9,7 +9,7 @@ import sys
 import cv2
 
 from stream_dream.errors import SettingsError, first_line
-from stream_dream.quiet import debugging
+from stream_dream.runtime.quiet import debugging
 
 # Opening the window that is never shown: where there is no screen, Qt ends the process with a core
 # dump instead of an error.

@@ -18,7 +18,7 @@ from stream_dream.live.bridge import Bridge
 from stream_dream.live.camera import Camera, Captured
 from stream_dream.live.controls import Controls
 from stream_dream.live.framing import Framing
-from stream_dream.live.slot import Slot
+from stream_dream.runtime.latest_value import Slot
 from stream_dream.settings import MOST_ENLARGED
 from stream_dream.temporal.carry import Carry
 from stream_dream.temporal.dreamer import Prepared

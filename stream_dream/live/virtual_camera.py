@@ -9,8 +9,8 @@ from typing import Any
 from stream_dream.errors import SettingsError, first_line
 from stream_dream.frame import Image8
 from stream_dream.image import resize
-from stream_dream.live.slot import Slot
 from stream_dream.live.status import LiveStatus
+from stream_dream.runtime.latest_value import Slot
 
 _DEFAULT_FPS = 25.0
 # Programs take a camera for broken that gives no picture for seconds; then the last one does again.

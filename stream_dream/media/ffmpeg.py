@@ -16,7 +16,7 @@ from pathlib import Path
 import imageio_ffmpeg
 
 from stream_dream.errors import ConversionError, DiskFull, SinkError, StreamDreamError
-from stream_dream.priority import step_back
+from stream_dream.runtime.scheduling import step_back
 
 PATIENCE = 120.0
 """Seconds without a sign of life after which ffmpeg is taken for hung and killed."""

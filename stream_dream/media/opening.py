@@ -17,7 +17,7 @@ from stream_dream.frame import Image8
 from stream_dream.media.probe import THUMBNAIL, Probe, look_at
 from stream_dream.media.read.opencv_decoder import open_capture
 from stream_dream.media.read.packets import animation_delays, end_of_picture
-from stream_dream.quiet import debugging
+from stream_dream.runtime.quiet import debugging
 
 # ffmpeg takes any text for a picture of a terminal.
 _NO_VIDEO = ("", "tty")

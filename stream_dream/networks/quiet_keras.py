@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import ModuleType
 
 from stream_dream.errors import NetworkError
-from stream_dream.quiet import debugging, hushed
+from stream_dream.runtime.quiet import debugging, hushed
 
 _BACKEND = "tensorflow"
 # Change the numbers that TensorFlow computes.

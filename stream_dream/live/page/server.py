@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stream_dream.live.page.access import MOST_BYTES
-from stream_dream.quiet import debugging
+from stream_dream.runtime.quiet import debugging
 
 MOST_CONNECTIONS = 128
 """The files that a process may open are few, and the show needs some itself."""

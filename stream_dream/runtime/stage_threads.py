@@ -17,7 +17,7 @@ from typing import Generic, Self, TypeVar
 
 import cv2
 
-from stream_dream.priority import SpareTime, step_back
+from stream_dream.runtime.scheduling import SpareTime, step_back
 
 T = TypeVar("T")
 

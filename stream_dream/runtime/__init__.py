@@ -1,0 +1,1 @@
+"""What runs the rest: threads of stages, priorities, quiet libraries, standard streams."""
