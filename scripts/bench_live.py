@@ -41,10 +41,10 @@ from stream_dream.live.looks import Looks, for_live
 from stream_dream.live.recorder import Recorder
 from stream_dream.live.show import Show
 from stream_dream.live.status import LiveStatus
-from stream_dream.live_settings import LiveSettings
 from stream_dream.media.source import VideoSource
-from stream_dream.presets import load_preset
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.live import LiveSettings
+from stream_dream.settings.presets import load_preset
 
 Row = dict[str, Any]
 

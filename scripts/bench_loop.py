@@ -34,9 +34,10 @@ from stream_dream.loop import make_loop
 from stream_dream.media.picture import Picture
 from stream_dream.media.picture_sink import write_picture
 from stream_dream.media.sink import VideoSink
-from stream_dream.presets import load_preset
 from stream_dream.render import render
-from stream_dream.settings import LoopSettings, OutputSettings, validated
+from stream_dream.settings.output import LoopSettings, OutputSettings
+from stream_dream.settings.presets import load_preset
+from stream_dream.settings.validation import validated
 from stream_dream.stations import way_around
 from stream_dream.temporal.flow import FlowEstimator, in_frame, warp
 

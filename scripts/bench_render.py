@@ -35,9 +35,11 @@ from stream_dream.image import fit_size, resize, to_float
 from stream_dream.media.ffmpeg import run
 from stream_dream.media.source import VideoSource
 from stream_dream.networks.efficientnet_lite import blocks
-from stream_dream.presets import load_preset
 from stream_dream.render import render
-from stream_dream.settings import DreamSettings, OutputSettings, validated
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.output import OutputSettings
+from stream_dream.settings.presets import load_preset
+from stream_dream.settings.validation import validated
 from stream_dream.temporal.dreamer import TemporalDreamer
 
 Row = dict[str, Any]

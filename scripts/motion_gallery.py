@@ -20,8 +20,9 @@ from stream_dream.loop import make_loop
 from stream_dream.media.picture import Picture, read_picture
 from stream_dream.media.picture_sink import write_picture
 from stream_dream.media.sink import VideoSink
-from stream_dream.presets import load_preset
-from stream_dream.settings import LoopSettings, validated
+from stream_dream.settings.output import LoopSettings
+from stream_dream.settings.presets import load_preset
+from stream_dream.settings.validation import validated
 from stream_dream.stations import way_around
 
 MOTIONS = ("breathe", "sway", "turn", "zoom", "still")

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stream_dream.fields import Heading, fact
-from stream_dream.film_settings import FilmSettings, PlanSettings
-from stream_dream.live_settings import LiveSettings, ShowParameters
 from stream_dream.options import bounds, default_text, flag
-from stream_dream.settings import DreamSettings, LoopSettings, OutputSettings, StillSettings
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.fields import Heading, fact
+from stream_dream.settings.film import FilmSettings, PlanSettings
+from stream_dream.settings.live import LiveSettings, ShowParameters
+from stream_dream.settings.output import LoopSettings, OutputSettings, StillSettings
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN = "<!-- settings: made by scripts/settings_table.py, checked by a test -->\n"

@@ -33,11 +33,13 @@ from stream_dream.options import (
     with_options,
 )
 from stream_dream.plan_command import plan
-from stream_dream.presets import DEFAULT_PRESET, preset_files, preset_text, presets
 from stream_dream.render_command import render
 from stream_dream.runtime.quiet import debugging
 from stream_dream.runtime.standard_streams import failure
-from stream_dream.settings import DreamSettings, StillSettings, part
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.output import StillSettings
+from stream_dream.settings.presets import DEFAULT_PRESET, preset_files, preset_text, presets
+from stream_dream.settings.validation import part
 from stream_dream.signals import Signals, StopNow, stop_at_once
 
 # Commands that have done nothing where nothing can be printed.

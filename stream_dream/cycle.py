@@ -15,8 +15,8 @@ from stream_dream.frame import Flow, Frame, Image8
 from stream_dream.image import fit_size, resize
 from stream_dream.media.picture import is_picture, over, read_picture, visible_image
 from stream_dream.media.source import VideoSource, excerpt_of
-from stream_dream.setting_values import rgb
-from stream_dream.settings import LoopSettings
+from stream_dream.settings.output import LoopSettings
+from stream_dream.settings.values import rgb
 from stream_dream.temporal.camera import CameraPath
 from stream_dream.temporal.closing import Span, best_span, bounced, faded, signature
 from stream_dream.temporal.shots import mark_cuts

@@ -22,7 +22,8 @@ from stream_dream.media.sound import Soundtrack
 from stream_dream.runtime.quiet import hushed
 from stream_dream.runtime.scheduling import SpareTime
 from stream_dream.runtime.stage_threads import Behind, ahead, single_threads
-from stream_dream.settings import DreamSettings, OutputSettings
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.output import OutputSettings
 from stream_dream.temporal.dreamer import Dreamed, Prepared, TemporalDreamer
 
 if TYPE_CHECKING:

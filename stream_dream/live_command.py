@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
-from stream_dream.fields import Heading, fields_with
 from stream_dream.live.config import KeptConfig, read_config
 from stream_dream.live.controls import OF_A_LOOK, parameters_of
-from stream_dream.live_settings import LiveSettings, ShowParameters
 from stream_dream.options import (
     Debug,
     Quiet,
@@ -27,11 +25,14 @@ from stream_dream.options import (
     file_option,
     with_options,
 )
-from stream_dream.presets import preset_files
-from stream_dream.presets.surprise import SURPRISE
 from stream_dream.runtime.latest_value import Slot
 from stream_dream.runtime.quiet import debugging
-from stream_dream.settings import DreamSettings, named_files, part
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.fields import Heading, fields_with, named_files
+from stream_dream.settings.live import LiveSettings, ShowParameters
+from stream_dream.settings.presets import preset_files
+from stream_dream.settings.presets.surprise import SURPRISE
+from stream_dream.settings.validation import part
 from stream_dream.signals import leave
 
 if TYPE_CHECKING:

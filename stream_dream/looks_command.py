@@ -17,8 +17,10 @@ from stream_dream.options import (
     file_argument,
     look_names,
 )
-from stream_dream.presets import Preset, load_preset, preset_files, presets
-from stream_dream.settings import DreamSettings, named_files, part
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.fields import named_files
+from stream_dream.settings.presets import Preset, load_preset, preset_files, presets
+from stream_dream.settings.validation import part
 
 _DREAM_SIZE = 640
 

@@ -24,7 +24,9 @@ from stream_dream.media.sink import VideoSink
 from stream_dream.media.target import check_target, interrupted_name, is_pattern, left_over
 from stream_dream.runtime.quiet import hushed
 from stream_dream.runtime.stage_threads import ahead, single_threads
-from stream_dream.settings import DreamSettings, LoopSettings, named_files
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.fields import named_files
+from stream_dream.settings.output import LoopSettings
 from stream_dream.temporal.dreamer import Prepared, TemporalDreamer
 from stream_dream.temporal.orbit import Orbit
 

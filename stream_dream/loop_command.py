@@ -17,8 +17,10 @@ from stream_dream.options import (
     file_argument,
     with_options,
 )
-from stream_dream.presets import DEFAULT_PRESET, preset_files
-from stream_dream.settings import DreamSettings, LoopSettings, part
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.output import LoopSettings
+from stream_dream.settings.presets import DEFAULT_PRESET, preset_files
+from stream_dream.settings.validation import part
 
 if TYPE_CHECKING:
     from stream_dream.loop import LoopSummary

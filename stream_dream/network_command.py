@@ -11,7 +11,9 @@ from stream_dream.errors import SettingsError
 from stream_dream.options import Overwrite, file_option, print_table
 from stream_dream.runtime.quiet import hushed
 from stream_dream.runtime.standard_streams import is_abandoned
-from stream_dream.settings import DreamSettings, named_files, part
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.fields import named_files
+from stream_dream.settings.validation import part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,22 +21,15 @@ from rich.table import Table
 from typer.core import TyperCommand
 
 from stream_dream.errors import SettingsError
-from stream_dream.fields import Heading, choices, fact, is_list, kinds
-from stream_dream.live_settings import LOOPBACK_WEB
-from stream_dream.presets import Preset as Look
-from stream_dream.presets import load_preset, look_text, preset_names
-from stream_dream.presets.surprise import NETWORK, SURPRISE, surprise
 from stream_dream.runtime.quiet import DEBUG_VARIABLE
-from stream_dream.setting_values import parse_path
-from stream_dream.settings import (
-    DreamSettings,
-    for_stills,
-    limits,
-    merged,
-    own,
-    typed_name,
-    validated,
-)
+from stream_dream.settings.dream import DreamSettings, for_stills, merged
+from stream_dream.settings.fields import Heading, choices, fact, is_list, kinds, limits, typed_name
+from stream_dream.settings.live import LOOPBACK_WEB
+from stream_dream.settings.presets import Preset as Look
+from stream_dream.settings.presets import load_preset, look_text, preset_names
+from stream_dream.settings.presets.surprise import NETWORK, SURPRISE, surprise
+from stream_dream.settings.validation import own, validated
+from stream_dream.settings.values import parse_path
 
 _OPTIONAL_VALUES = {"--web": LOOPBACK_WEB}
 _LEAST_WIDTH = 60  # of a table: in less, words become columns of letters

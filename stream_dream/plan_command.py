@@ -8,8 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from stream_dream.errors import Interrupted
-from stream_dream.fields import Heading
-from stream_dream.film_settings import PlanSettings
 from stream_dream.options import (
     Debug,
     Overwrite,
@@ -22,8 +20,11 @@ from stream_dream.options import (
     print_table,
     with_options,
 )
-from stream_dream.presets import DEFAULT_PRESET, preset_files
-from stream_dream.settings import DreamSettings, named_files, part
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.fields import Heading, named_files
+from stream_dream.settings.film import PlanSettings
+from stream_dream.settings.presets import DEFAULT_PRESET, preset_files
+from stream_dream.settings.validation import part
 
 
 @with_options(DreamSettings, PlanSettings)

@@ -27,7 +27,7 @@ from rich.progress import (
 
 from stream_dream.frame import FrameReport, StreamInfo
 from stream_dream.runtime.standard_streams import forgiving
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
 
 if TYPE_CHECKING:
     from stream_dream.dream.walk import Step

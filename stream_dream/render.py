@@ -23,7 +23,9 @@ from stream_dream.media.sink import VideoSink
 from stream_dream.media.sound import Soundtrack, check_sound
 from stream_dream.media.source import excerpt_of
 from stream_dream.media.target import check_target, left_over
-from stream_dream.settings import DreamSettings, OutputSettings, named_files
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.fields import named_files
+from stream_dream.settings.output import OutputSettings
 from stream_dream.temporal.dreamer import TemporalDreamer
 from stream_dream.temporal.shots import mark_cuts
 

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stream_dream.errors import SinkError
-from stream_dream.fields import Heading
-from stream_dream.film_settings import FilmSettings
 from stream_dream.options import (
     Debug,
     Overwrite,
@@ -24,8 +22,12 @@ from stream_dream.options import (
     file_option,
     with_options,
 )
-from stream_dream.presets import DEFAULT_PRESET, preset_files
-from stream_dream.settings import DreamSettings, OutputSettings, part
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.fields import Heading
+from stream_dream.settings.film import FilmSettings
+from stream_dream.settings.output import OutputSettings
+from stream_dream.settings.presets import DEFAULT_PRESET, preset_files
+from stream_dream.settings.validation import part
 
 if TYPE_CHECKING:
     from stream_dream.film.request import RenderRequest

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from stream_dream.errors import SettingsError
 from stream_dream.networks import registry
-from stream_dream.setting_values import LayerTarget
-from stream_dream.settings import DreamSettings, LoopSettings
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.output import LoopSettings
+from stream_dream.settings.values import LayerTarget
 
 # A still's way around: its layer, a deeper one, and two that are shallower, by their share of the
 # way from the image to the layer.

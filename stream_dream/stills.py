@@ -23,7 +23,9 @@ from stream_dream.media.picture_sink import (
 )
 from stream_dream.media.target import check_target, existing, interrupted_name, make_folder
 from stream_dream.runtime.quiet import hushed
-from stream_dream.settings import DreamSettings, StillSettings, named_files
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.fields import named_files
+from stream_dream.settings.output import StillSettings
 
 if TYPE_CHECKING:
     from stream_dream.dream.still import StillDreamer

@@ -14,7 +14,8 @@ import synthetic
 from gates import Gate
 
 from stream_dream import cli
-from stream_dream.settings import DreamSettings, validated
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.validation import validated
 
 # Tests that import TensorFlow by themselves do not hush it; others look at what reaches stderr.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

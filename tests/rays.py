@@ -16,8 +16,10 @@ from waiting import SECONDS
 
 from stream_dream.film.film import render_film
 from stream_dream.film.watcher import FilmSummary
-from stream_dream.film_settings import FilmSettings
-from stream_dream.settings import DreamSettings, OutputSettings, validated
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.film import FilmSettings
+from stream_dream.settings.output import OutputSettings
+from stream_dream.settings.validation import validated
 
 CHUNK = 30
 PIECES = FilmSettings(chunk_seconds=CHUNK / 25)

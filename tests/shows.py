@@ -14,8 +14,8 @@ from stream_dream.frame import Image8
 from stream_dream.live.controls import Controls
 from stream_dream.live.status import LiveStatus
 from stream_dream.live.view import View
-from stream_dream.live_settings import LiveParameters
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.live import LiveParameters
 
 STATUS = LiveStatus(
     fps=24.5,

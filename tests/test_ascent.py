@@ -20,7 +20,7 @@ from stream_dream.errors import NetworkError
 from stream_dream.frame import ImageF
 from stream_dream.image import to_float
 from stream_dream.runtime.scheduling import SpareTime
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
 from stream_dream.temporal.dreamer import TemporalDreamer
 
 Make = Callable[..., DreamSettings]

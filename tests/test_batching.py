@@ -20,8 +20,8 @@ from stream_dream.dream.batching import BatchedAscent
 from stream_dream.errors import SettingsError
 from stream_dream.frame import Frame, ImageF
 from stream_dream.image import to_float
-from stream_dream.presets import load_preset
-from stream_dream.settings import DreamSettings, merged
+from stream_dream.settings.dream import DreamSettings, merged
+from stream_dream.settings.presets import load_preset
 from stream_dream.temporal.dreamer import DreamFunction, TemporalDreamer
 
 Make = Callable[..., DreamSettings]

@@ -28,25 +28,20 @@ from waiting import SECONDS
 
 from stream_dream import stills
 from stream_dream.errors import Interrupted, NetworkError, SinkError, StreamDreamError
-from stream_dream.fields import Heading, fact
 from stream_dream.film_progress import FilmBar
-from stream_dream.film_settings import FilmSettings, PlanSettings
 from stream_dream.frame import FrameReport, StreamInfo
-from stream_dream.live_settings import LiveSettings, ShowParameters
 from stream_dream.media.picture import Picture, read_picture
 from stream_dream.media.picture_sink import write_picture
 from stream_dream.options import with_options
-from stream_dream.presets import DEFAULT_PRESET, load_preset
 from stream_dream.progress import PictureBar
 from stream_dream.render import RenderSummary
-from stream_dream.setting_values import LayerTarget
-from stream_dream.settings import (
-    DreamSettings,
-    LoopSettings,
-    OutputSettings,
-    StillSettings,
-    typed_name,
-)
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.fields import Heading, fact, typed_name
+from stream_dream.settings.film import FilmSettings, PlanSettings
+from stream_dream.settings.live import LiveSettings, ShowParameters
+from stream_dream.settings.output import LoopSettings, OutputSettings, StillSettings
+from stream_dream.settings.presets import DEFAULT_PRESET, load_preset
+from stream_dream.settings.values import LayerTarget
 from stream_dream.stills import StillsSummary
 
 Run = Callable[..., tuple[int, str, str]]

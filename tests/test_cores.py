@@ -17,7 +17,7 @@ tf.config.threading.set_intra_op_parallelism_threads(int(sys.argv[1]))
 tf.config.threading.set_inter_op_parallelism_threads(2)
 from stream_dream.dream.ascent import Ascent
 from stream_dream.image import resize, to_float
-from stream_dream.presets import load_preset
+from stream_dream.settings.presets import load_preset
 source = to_float(resize(data.astronaut(), (480, 270)))
 for schedule, norm in ("together", "laplacian"), ("rotate", "mean_abs"), ("all", "std"):
     update = {"schedule": schedule, "gradient_norm": norm}

@@ -16,7 +16,8 @@ from stream_dream.errors import SettingsError, SourceError
 from stream_dream.media.picture import Picture
 from stream_dream.media.picture_sink import write_picture
 from stream_dream.media.sink import VideoSink
-from stream_dream.settings import LoopSettings, validated
+from stream_dream.settings.output import LoopSettings
+from stream_dream.settings.validation import validated
 
 
 def cycle(source: Path, target: str = "x.gif", **values: Any) -> Cycle:

@@ -14,7 +14,7 @@ import synthetic
 from stream_dream.errors import SettingsError
 from stream_dream.frame import Frame, ImageF
 from stream_dream.image import resize, resize_float, to_float
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
 from stream_dream.temporal.carry import Carry
 from stream_dream.temporal.dreamer import Prepared, TemporalDreamer
 from stream_dream.temporal.flow import Motion, still, warp

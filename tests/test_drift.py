@@ -8,7 +8,7 @@ import synthetic
 
 from stream_dream.dream.ascent import Ascent
 from stream_dream.image import to_float
-from stream_dream.presets import load_preset
+from stream_dream.settings.presets import load_preset
 from stream_dream.temporal.dreamer import TemporalDreamer
 
 

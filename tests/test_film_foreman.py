@@ -18,7 +18,8 @@ from stream_dream.film.plan import Chunk, Plan
 from stream_dream.film.reading import Excerpt
 from stream_dream.film.records import Record
 from stream_dream.frame import StreamInfo
-from stream_dream.settings import DreamSettings, OutputSettings
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.output import OutputSettings
 
 Outcome = Callable[[Task], BaseException | None]
 

@@ -21,7 +21,8 @@ from stream_dream.film.plan import make_plan
 from stream_dream.film.reading import Excerpt, Mismatch, Reader
 from stream_dream.film.records import Record
 from stream_dream.media.source import VideoSource
-from stream_dream.settings import DreamSettings, validated
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.validation import validated
 
 pytestmark = pytest.mark.stops
 

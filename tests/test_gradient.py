@@ -18,7 +18,7 @@ from stream_dream.dream.objective import Seen
 from stream_dream.errors import SettingsError
 from stream_dream.frame import ImageF
 from stream_dream.image import to_float
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
 
 Make = Callable[..., DreamSettings]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stream_dream.frame import Frame, ImageF
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
 from stream_dream.temporal.carry import Carry
 from stream_dream.temporal.dreamer import TemporalDreamer
 from stream_dream.temporal.flow import Motion, still

@@ -19,7 +19,7 @@ from stream_dream.film.cluster import connection, crew, shares
 from stream_dream.film.cluster.connection import Cluster, ClusterLost
 from stream_dream.film.cluster.crew import RayCrew
 from stream_dream.film.cluster.errors import WorkerLost
-from stream_dream.film_settings import FilmSettings
+from stream_dream.settings.film import FilmSettings
 
 pytestmark = pytest.mark.stops
 

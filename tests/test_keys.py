@@ -6,8 +6,8 @@ import pytest
 
 from stream_dream.live.controls import Controls
 from stream_dream.live.keys import Answer, name_of, play
-from stream_dream.live_settings import LiveParameters
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.live import LiveParameters
 
 
 @pytest.fixture

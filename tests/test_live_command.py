@@ -17,9 +17,9 @@ from stream_dream.live.config import read_config, write_config
 from stream_dream.live.controls import Controls, parameters_of
 from stream_dream.live.looks import for_live
 from stream_dream.live_command import _dreams, _reached
-from stream_dream.live_settings import LiveSettings
 from stream_dream.options import with_optional_values
-from stream_dream.presets import load_preset
+from stream_dream.settings.live import LiveSettings
+from stream_dream.settings.presets import load_preset
 
 Run = Callable[..., tuple[int, str, str]]
 

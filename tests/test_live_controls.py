@@ -12,8 +12,9 @@ import pytest
 
 from stream_dream.errors import SettingsError
 from stream_dream.live.controls import ACTIONS, Controls, parameters_of
-from stream_dream.live_settings import LiveParameters
-from stream_dream.settings import DreamSettings, validated
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.live import LiveParameters
+from stream_dream.settings.validation import validated
 
 
 class _Clock:

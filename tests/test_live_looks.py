@@ -10,8 +10,8 @@ import pytest
 from stream_dream.frame import ImageF
 from stream_dream.live.controls import Controls, parameters_of
 from stream_dream.live.looks import LiveDream, for_live, lasting, step_factor
-from stream_dream.presets import load_preset
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.presets import load_preset
 
 SHAPE = (8, 8)
 LOOKS = {

@@ -19,9 +19,9 @@ from stream_dream.live.camera import Captured
 from stream_dream.live.controls import Controls
 from stream_dream.live.framing import Framing
 from stream_dream.live.motion import MotionStage, Staged
-from stream_dream.live_settings import LiveParameters, LiveSettings
 from stream_dream.runtime.latest_value import Slot
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.live import LiveParameters, LiveSettings
 from stream_dream.tone import room_of
 
 pytestmark = pytest.mark.stops

@@ -15,7 +15,7 @@ from waiting import wait_for
 
 from stream_dream.live.camera import Camera
 from stream_dream.live.feeds import Feed, feed_opener
-from stream_dream.live_settings import LiveSettings
+from stream_dream.settings.live import LiveSettings
 
 pytestmark = [pytest.mark.real, pytest.mark.stops]
 

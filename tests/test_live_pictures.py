@@ -14,9 +14,9 @@ from stream_dream.errors import SourceError
 from stream_dream.live.bridge import Bridge
 from stream_dream.live.feeds import Ended, TestFeed, feed_opener
 from stream_dream.live.framing import Framing
-from stream_dream.live_settings import LiveSettings
 from stream_dream.media.source import VideoSource
-from stream_dream.settings import validated
+from stream_dream.settings.live import LiveSettings
+from stream_dream.settings.validation import validated
 
 
 def settings(**values: object) -> LiveSettings:

@@ -21,8 +21,8 @@ from stream_dream.live.keeper import Keeper
 from stream_dream.live.looks import Looks, for_live
 from stream_dream.live.show import Show
 from stream_dream.live.status import LiveStatus
-from stream_dream.live_settings import LiveSettings
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.live import LiveSettings
 
 pytestmark = pytest.mark.stops
 

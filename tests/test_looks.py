@@ -16,8 +16,8 @@ from stream_dream.media.picture import Picture, read_picture
 from stream_dream.media.picture_sink import write_picture
 from stream_dream.media.sink import VideoSink
 from stream_dream.networks import registry
-from stream_dream.presets import Preset, load_preset, presets
-from stream_dream.settings import DreamSettings, merged
+from stream_dream.settings.dream import DreamSettings, merged
+from stream_dream.settings.presets import Preset, load_preset, presets
 from stream_dream.still import look_sheet, sharpest_frame
 from stream_dream.still.captioned_grid import Cell, captioned_grid, column_count
 from stream_dream.still.look_sheet import dream_look_sheet, left_out, read_subject

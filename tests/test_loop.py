@@ -26,8 +26,10 @@ from stream_dream.media.picture import Picture, read_picture
 from stream_dream.media.picture_sink import write_picture
 from stream_dream.media.sink import VideoSink
 from stream_dream.media.source import VideoSource
-from stream_dream.presets import load_preset
-from stream_dream.settings import DreamSettings, LoopSettings, validated
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.output import LoopSettings
+from stream_dream.settings.presets import load_preset
+from stream_dream.settings.validation import validated
 from stream_dream.temporal.flow import in_frame, warp
 
 Make = Callable[..., DreamSettings]

@@ -16,8 +16,9 @@ from stream_dream.frame import StreamInfo
 from stream_dream.loop import LoopSummary
 from stream_dream.media.picture import Picture
 from stream_dream.media.picture_sink import write_picture
-from stream_dream.presets import load_preset
-from stream_dream.settings import DreamSettings, LoopSettings
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.output import LoopSettings
+from stream_dream.settings.presets import load_preset
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -18,7 +18,6 @@ import synthetic
 from stream_dream import render as rendering
 from stream_dream.errors import SinkError, SourceError
 from stream_dream.film.film import render_film
-from stream_dream.film_settings import FilmSettings
 from stream_dream.frame import FrameReport, Image8
 from stream_dream.image import add_residual
 from stream_dream.media.mask import Mask, mask_levels
@@ -27,7 +26,10 @@ from stream_dream.media.picture_sink import write_picture
 from stream_dream.media.sink import VideoSink
 from stream_dream.media.source import VideoSource
 from stream_dream.render import render
-from stream_dream.settings import DreamSettings, OutputSettings, validated
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.film import FilmSettings
+from stream_dream.settings.output import OutputSettings
+from stream_dream.settings.validation import validated
 
 Make = Callable[..., DreamSettings]
 Run = Callable[..., tuple[int, str, str]]

@@ -12,7 +12,7 @@ from stream_dream.dream.ascent import Ascent
 from stream_dream.dream.morph import Morph
 from stream_dream.frame import ImageF
 from stream_dream.image import to_float
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
 
 Make = Callable[..., DreamSettings]
 FRAMES = 20

@@ -17,7 +17,7 @@ from stream_dream.dream.normalize import by_laplacian, in_colours, normalizer, p
 from stream_dream.dream.octaves import octave_shapes, step_share
 from stream_dream.frame import ImageF
 from stream_dream.image import to_float
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
 
 Make = Callable[..., DreamSettings]
 Array = NDArray[np.float32]

@@ -10,7 +10,7 @@ import synthetic
 
 from stream_dream.frame import FrameReport, ImageF
 from stream_dream.image import to_float
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
 from stream_dream.temporal.dreamer import TemporalDreamer
 from stream_dream.temporal.flow import still
 from stream_dream.temporal.orbit import Orbit

@@ -21,8 +21,8 @@ from waiting import wait_for
 from stream_dream.errors import SettingsError
 from stream_dream.live.controls import Controls
 from stream_dream.live.osc import OscControl, Refusals
-from stream_dream.live_settings import LiveParameters
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.live import LiveParameters
 
 START = LiveParameters(glide=0)
 

@@ -20,7 +20,7 @@ from stream_dream.media.picture import Picture
 from stream_dream.media.picture_sink import write_picture
 from stream_dream.media.sink import VideoSink
 from stream_dream.media.target import dated_name, free_name, interrupted_name
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
 
 Run = Callable[..., tuple[int, str, str]]
 Write = Callable[[Path], object]

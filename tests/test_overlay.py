@@ -9,7 +9,7 @@ from stream_dream.frame import Image8
 from stream_dream.live.keys import Answer
 from stream_dream.live.overlay import Overlay, Panel, Row, fitted, panel
 from stream_dream.live.status import LiveStatus
-from stream_dream.live_settings import LiveParameters
+from stream_dream.settings.live import LiveParameters
 
 LOOKS = ("dogs", "eyes", "spirals")
 STATUS = LiveStatus(

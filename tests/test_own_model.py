@@ -16,7 +16,8 @@ from stream_dream.errors import NetworkError
 from stream_dream.networks.cutting import cut
 from stream_dream.networks.layers import CLASSES
 from stream_dream.networks.registry import find
-from stream_dream.settings import DreamSettings, validated
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.validation import validated
 
 PICTURE = np.random.default_rng(0).random((45, 51, 3), dtype=np.float32)
 

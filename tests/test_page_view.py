@@ -34,7 +34,7 @@ from stream_dream.live.page import view as view_module
 from stream_dream.live.page.messages import form, limits
 from stream_dream.live.page.pictures import Pictures
 from stream_dream.live.page.view import WebView
-from stream_dream.live_settings import LiveParameters
+from stream_dream.settings.live import LiveParameters
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ PROGRAM = """
 import zlib
 import numpy as np
 import stream_dream
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
 image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
 dreamer = stream_dream.StillDreamer(DreamSettings(dream_size=64, octaves=1, warm_up=1))
 print(zlib.crc32(dreamer(image).tobytes()))

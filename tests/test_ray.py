@@ -20,7 +20,7 @@ from waiting import wait_for
 from stream_dream.errors import SettingsError, SourceError
 from stream_dream.film.cluster.connection import Cluster, ClusterLost
 from stream_dream.film.film import render_film
-from stream_dream.settings import OutputSettings
+from stream_dream.settings.output import OutputSettings
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 ray = pytest.importorskip("ray", reason="Ray is not installed: it is in the extra test")

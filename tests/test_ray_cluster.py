@@ -27,9 +27,11 @@ from stream_dream.film.foreman import ChunkFailed, Progress
 from stream_dream.film.plan import Chunk
 from stream_dream.film.records import Record
 from stream_dream.film.watcher import FilmSummary, Watcher
-from stream_dream.film_settings import FilmSettings
 from stream_dream.media.picture import read_picture
-from stream_dream.settings import DreamSettings, OutputSettings, validated
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.film import FilmSettings
+from stream_dream.settings.output import OutputSettings
+from stream_dream.settings.validation import validated
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 pytest.importorskip("ray", reason="Ray is not installed: it is in the extra test")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from stream_dream.media.source import VideoSource
-from stream_dream.presets import presets
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.presets import presets
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -25,7 +25,9 @@ from stream_dream.media.sink import VideoSink
 from stream_dream.media.source import VideoSource
 from stream_dream.render import render
 from stream_dream.runtime.stage_threads import Behind
-from stream_dream.settings import DreamSettings, OutputSettings, validated
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.output import OutputSettings
+from stream_dream.settings.validation import validated
 from stream_dream.temporal.dreamer import Dreamed
 
 Make = Callable[..., DreamSettings]

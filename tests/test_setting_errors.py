@@ -9,17 +9,13 @@ import pytest
 from pydantic import BaseModel
 
 from stream_dream.errors import SettingsError
-from stream_dream.film_settings import FilmSettings, PlanSettings
-from stream_dream.live_settings import LiveParameters, LiveSettings
-from stream_dream.setting_values import ClassTarget, LayerTarget
-from stream_dream.settings import (
-    DreamSettings,
-    LoopSettings,
-    OutputSettings,
-    StillSettings,
-    typed_name,
-    validated,
-)
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.fields import typed_name
+from stream_dream.settings.film import FilmSettings, PlanSettings
+from stream_dream.settings.live import LiveParameters, LiveSettings
+from stream_dream.settings.output import LoopSettings, OutputSettings, StillSettings
+from stream_dream.settings.validation import validated
+from stream_dream.settings.values import ClassTarget, LayerTarget
 
 MODELS: tuple[type[BaseModel], ...] = (
     *(DreamSettings, OutputSettings, StillSettings, LoopSettings, FilmSettings, PlanSettings),

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from stream_dream.errors import SettingsError
-from stream_dream.presets import DEFAULT_PRESET, load_preset, preset_text, presets
-from stream_dream.setting_values import LayerTarget
-from stream_dream.settings import DreamSettings, OutputSettings, merged, validated
+from stream_dream.settings.dream import DreamSettings, merged
+from stream_dream.settings.output import OutputSettings
+from stream_dream.settings.presets import DEFAULT_PRESET, load_preset, preset_text, presets
+from stream_dream.settings.validation import validated
+from stream_dream.settings.values import LayerTarget
 
 CLASSICS = {"google", "keras_example", "notebook"}
 

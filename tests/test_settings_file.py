@@ -10,8 +10,9 @@ import pytest
 
 from stream_dream.errors import SettingsError
 from stream_dream.live.config import read_config, write_config
-from stream_dream.presets import Preset, load_preset, look_text
-from stream_dream.settings import DreamSettings, validated
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.presets import Preset, load_preset, look_text
+from stream_dream.settings.validation import validated
 
 MARK = "\ufeff"
 

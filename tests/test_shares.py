@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stream_dream.film.cluster.shares import Node, Share, share_out
-from stream_dream.film_settings import FilmSettings
+from stream_dream.settings.film import FilmSettings
 
 FOUR, EIGHT = Node(4), Node(8)
 

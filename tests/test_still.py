@@ -20,8 +20,8 @@ from stream_dream.dream.walk import Step, Walk
 from stream_dream.frame import Shape
 from stream_dream.image import to_float
 from stream_dream.networks.registry import find
-from stream_dream.presets import load_preset
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.presets import load_preset
 from stream_dream.tone import without_large_areas
 
 Make = Callable[..., DreamSettings]

@@ -22,8 +22,10 @@ from stream_dream.media.picture_sink import write_picture
 from stream_dream.media.source import VideoSource
 from stream_dream.networks.layers import CLASSES
 from stream_dream.networks.registry import find
-from stream_dream.presets import load_preset
-from stream_dream.settings import DreamSettings, StillSettings, for_stills, merged, validated
+from stream_dream.settings.dream import DreamSettings, for_stills, merged
+from stream_dream.settings.output import StillSettings
+from stream_dream.settings.presets import load_preset
+from stream_dream.settings.validation import validated
 from stream_dream.stills import StillJob, StillsSummary, dream_stills, list_jobs
 from stream_dream.tone import without_large_areas
 

@@ -16,24 +16,20 @@ from stream_dream.errors import Interrupted, SettingsError
 from stream_dream.film.film import render_film
 from stream_dream.film.foreman import Progress
 from stream_dream.film.watcher import Watcher
-from stream_dream.film_settings import FilmSettings
 from stream_dream.frame import FrameReport, Image8, ImageF
 from stream_dream.image import add_residual
-from stream_dream.live_settings import ShowParameters
 from stream_dream.loop import make_loop
 from stream_dream.media.picture import Picture, read_picture
 from stream_dream.media.picture_sink import write_picture
 from stream_dream.media.sink import VideoSink
 from stream_dream.media.source import VideoSource
-from stream_dream.presets import load_preset
 from stream_dream.render import render
-from stream_dream.settings import (
-    DreamSettings,
-    LoopSettings,
-    OutputSettings,
-    StillSettings,
-    validated,
-)
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.film import FilmSettings
+from stream_dream.settings.live import ShowParameters
+from stream_dream.settings.output import LoopSettings, OutputSettings, StillSettings
+from stream_dream.settings.presets import load_preset
+from stream_dream.settings.validation import validated
 from stream_dream.stills import dream_stills
 from stream_dream.temporal.dreamer import TemporalDreamer
 

@@ -15,9 +15,9 @@ from stream_dream.media.picture import Picture, read_picture
 from stream_dream.media.picture_sink import write_picture
 from stream_dream.networks import imagenet, registry
 from stream_dream.options import dreamed
-from stream_dream.presets import load_preset, look_text, presets
-from stream_dream.presets.surprise import NETWORK, surprise
-from stream_dream.settings import merged
+from stream_dream.settings.dream import merged
+from stream_dream.settings.presets import load_preset, look_text, presets
+from stream_dream.settings.presets.surprise import NETWORK, surprise
 
 Run = Callable[..., tuple[int, str, str]]
 SEEDS = range(300)

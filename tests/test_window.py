@@ -23,8 +23,8 @@ from stream_dream.live import display, window
 from stream_dream.live.controls import Controls
 from stream_dream.live.status import LiveStatus
 from stream_dream.live.window import Window
-from stream_dream.live_settings import LiveParameters
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.live import LiveParameters
 
 KEY_UP = 65362
 STATUS = LiveStatus(fps=25, target_fps=25, camera="ok", preset="dogs", ready=("dogs", "eyes"))
@@ -273,8 +273,8 @@ import numpy as np
 from stream_dream.live.controls import Controls
 from stream_dream.live.status import LiveStatus
 from stream_dream.live.window import Window
-from stream_dream.live_settings import LiveParameters
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.live import LiveParameters
+from stream_dream.settings.dream import DreamSettings
 
 looks = {"dogs": DreamSettings(), "eyes": DreamSettings()}
 controls = Controls(LiveParameters(glide=0), looks, "dogs")

@@ -20,7 +20,7 @@ from stream_dream.dream.pyramid import adding_up, restoring
 from stream_dream.dream.walk import Walk, tile_of
 from stream_dream.frame import ImageF, Shape
 from stream_dream.runtime.scheduling import SpareTime
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
 
 # Traces of as many sizes are kept: each holds on to memory, and an installation runs for days.
 TRACES_KEPT = 32

@@ -17,8 +17,8 @@ from stream_dream.image import resize, to_float
 from stream_dream.networks.imagenet import class_number
 from stream_dream.networks.layers import CLASSES, NetworkSpec
 from stream_dream.networks.registry import find
-from stream_dream.setting_values import LayerTarget
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.values import LayerTarget
 
 # Google's notebook shows guides at about this size: a larger one has more features, not better.
 _GUIDE_SIDE = 224

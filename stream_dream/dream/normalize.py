@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
 
 # From gradients, the lengths of their steps, (batch, 1, 1, 1), and palettes, shaped as the
 # gradients, to the steps: their values are about as large as their length.

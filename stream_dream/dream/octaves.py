@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from stream_dream.frame import Shape
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
 
 
 def octave_shapes(shape: Shape, octaves: int, scale: float, smallest: int) -> tuple[Shape, ...]:

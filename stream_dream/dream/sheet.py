@@ -17,7 +17,7 @@ from stream_dream.dream.objective import LayerEnergy, Objective, Seen
 from stream_dream.frame import Image8, ImageF
 from stream_dream.image import resize_float
 from stream_dream.networks.registry import find
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
 
 _COLUMNS, _ROWS = 8, 4
 _SIDE = 160

@@ -12,7 +12,7 @@ from stream_dream.dream.octaves import workable_shapes
 from stream_dream.dream.walk import Step, Walk
 from stream_dream.frame import Image8
 from stream_dream.image import add_residual, fit_size, resize, to_float
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
 
 
 class StillDreamer:

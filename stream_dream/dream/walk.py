@@ -13,7 +13,7 @@ from stream_dream.dream.normalize import normalizer, palettes_of
 from stream_dream.dream.octaves import step_share
 from stream_dream.frame import ImageF, Shape
 from stream_dream.image import resize_by_corners, resize_float
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
 from stream_dream.tone import add_within, room_of, without_large_areas
 
 # A picture with a longer side is dreamed in tiles: whole, it would need more than 8 GiB.

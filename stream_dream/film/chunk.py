@@ -28,7 +28,8 @@ from stream_dream.frame import FrameReport, Image8, StreamInfo
 from stream_dream.media.completion import Completion
 from stream_dream.media.encoding import Encoder
 from stream_dream.media.guide import GuideReader
-from stream_dream.settings import DreamSettings, OutputSettings
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.output import OutputSettings
 from stream_dream.temporal.dreamer import TemporalDreamer
 
 if TYPE_CHECKING:

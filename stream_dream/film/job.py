@@ -15,7 +15,9 @@ from stream_dream.errors import SettingsError, SourceError
 from stream_dream.film.files import fingerprint, write_json
 from stream_dream.film.plan import Plan
 from stream_dream.film.request import RenderRequest
-from stream_dream.settings import DreamSettings, OutputSettings, added_later
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.fields import added_later
+from stream_dream.settings.output import OutputSettings
 
 _VERSION = 1
 # What the picture may depend on, if only in its last bits.

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from stream_dream.film_settings import FilmSettings
 from stream_dream.media.picture import READABLE_PICTURES
-from stream_dream.settings import DreamSettings, OutputSettings, named_files
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.fields import named_files
+from stream_dream.settings.film import FilmSettings
+from stream_dream.settings.output import OutputSettings
 
 _S = TypeVar("_S", DreamSettings, OutputSettings)
 

@@ -29,7 +29,7 @@ from stream_dream.media.sound import Soundtrack, check_sound
 from stream_dream.media.source import VideoSource
 from stream_dream.media.target import check_size, left_over
 from stream_dream.runtime.quiet import hushed
-from stream_dream.settings import added_later
+from stream_dream.settings.fields import added_later
 
 
 class Run:

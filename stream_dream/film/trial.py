@@ -8,7 +8,7 @@ from stream_dream.dreaming import Guided, make_ascent
 from stream_dream.errors import StreamDreamError
 from stream_dream.film.crew import Worker, WorkerEnded
 from stream_dream.media.guide import GuideReader
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
 
 
 def try_dream(dream: DreamSettings, *, apart: bool) -> None:

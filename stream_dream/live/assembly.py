@@ -22,8 +22,8 @@ from stream_dream.live.status import LiveStatus
 from stream_dream.live.view import View
 from stream_dream.live.virtual_camera import VirtualCamera
 from stream_dream.live.window import Window
-from stream_dream.live_settings import LiveParameters, LiveSettings, ShowParameters
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.live import LiveParameters, LiveSettings, ShowParameters
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from stream_dream.live_settings import LiveSettings, ShowParameters
 from stream_dream.media.atomic import write_text
 from stream_dream.media.target import check_output
-from stream_dream.settings import DreamSettings, part, typed_name, validated
-from stream_dream.settings_file import located, read_toml, toml_lines
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.fields import typed_name
+from stream_dream.settings.live import LiveSettings, ShowParameters
+from stream_dream.settings.toml_file import located, read_toml, toml_lines
+from stream_dream.settings.validation import part, validated
 
 log = logging.getLogger("stream_dream.live")
 

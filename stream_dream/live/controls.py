@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
 from stream_dream.errors import SettingsError
-from stream_dream.live.limits import limits
-from stream_dream.live_settings import LiveParameters
-from stream_dream.settings import DreamSettings, validated
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.live import LiveParameters, parameter_range
+from stream_dream.settings.validation import validated
 
 Action = Literal["freeze", "reset", "snapshot", "record"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -194,5 +194,5 @@ class Controls:
 def parameters_of(dream: DreamSettings) -> LiveParameters:
     """Return the parameters that a look brings, where a show has them; others at their default."""
     return LiveParameters(
-        **{name: min(getattr(dream, name), limits(name)[1]) for name in OF_A_LOOK}
+        **{name: min(getattr(dream, name), parameter_range(name)[1]) for name in OF_A_LOOK}
     )

@@ -19,11 +19,11 @@ import numpy as np
 from stream_dream.errors import SourceError
 from stream_dream.frame import Image8
 from stream_dream.image import resize
-from stream_dream.live_settings import LiveSettings
 from stream_dream.media.opening import quiet_decoder
 from stream_dream.media.read.opencv_decoder import CAPTURE_OPTIONS
 from stream_dream.media.source import VideoSource
-from stream_dream.setting_values import parse_path
+from stream_dream.settings.live import LiveSettings
+from stream_dream.settings.values import parse_path
 
 _PROTOCOLS = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "srt", "rtp", "mms")
 _OPEN_MILLISECONDS = 5000

@@ -7,7 +7,7 @@ import numpy as np
 
 from stream_dream.frame import Image8
 from stream_dream.image import fit_size, resize
-from stream_dream.live_settings import LiveSettings
+from stream_dream.settings.live import LiveSettings
 
 # Larger cameras are shown at this size unless told otherwise: a dream is no sharper beyond it.
 _LONGEST_SIDE = 1280

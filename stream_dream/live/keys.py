@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from stream_dream.errors import SettingsError
 from stream_dream.live.controls import Action, Controls
-from stream_dream.live.limits import limits
+from stream_dream.settings.live import parameter_range
 
 # Codes of cv2.waitKeyEx beyond ASCII: X11 keysyms (Qt and GTK), Windows, macOS.
 _NAMES = {
@@ -110,7 +110,7 @@ def _use(number: int, controls: Controls) -> str:
 def _step(key: str, controls: Controls) -> Answer:
     name, stepped = STEPS[key]
     now = getattr(controls.target, name)
-    least, most = limits(name)
+    least, most = parameter_range(name)
     # Four digits: 0.1 + 0.2 is to be 0.3, here and on the screen.
     value = float(f"{min(max(stepped(now), least), most):.4g}")
     shown = f"{name.replace('_', ' ')} {value:g}"

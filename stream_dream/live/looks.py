@@ -14,11 +14,11 @@ import numpy as np
 
 from stream_dream.frame import ImageF
 from stream_dream.live.controls import Controls
-from stream_dream.live_settings import MOST_OCTAVES, LiveParameters
 from stream_dream.media.guide import guide_images
 from stream_dream.runtime.quiet import hushed
 from stream_dream.runtime.scheduling import step_back
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.live import MOST_OCTAVES, LiveParameters
 from stream_dream.tone import Room, room_between, room_of
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from stream_dream.live.camera import Camera, Captured
 from stream_dream.live.controls import Controls
 from stream_dream.live.framing import Framing
 from stream_dream.runtime.latest_value import Slot
-from stream_dream.settings import MOST_ENLARGED
+from stream_dream.settings.dream import MOST_ENLARGED
 from stream_dream.temporal.carry import Carry
 from stream_dream.temporal.dreamer import Prepared
 from stream_dream.temporal.flow import FlowEstimator, Motion, chained, scaled, still

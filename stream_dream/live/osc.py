@@ -20,8 +20,7 @@ from typing import Any
 
 from stream_dream.errors import SettingsError, first_line
 from stream_dream.live.controls import ACTIONS, Controls
-from stream_dream.live.limits import limits
-from stream_dream.live_settings import LiveParameters
+from stream_dream.settings.live import LiveParameters, parameter_range
 
 _LOG = logging.getLogger("stream_dream.live")
 
@@ -224,7 +223,7 @@ def _act(action: str, values: list[Any], controls: Controls) -> None:
 
 def _within(name: str, value: float) -> float:
     """Return the value, or the bound that it exceeds by no more than a float32 is inexact."""
-    least, most = limits(name)
+    least, most = parameter_range(name)
     nearest = min(max(value, least), most)
     return nearest if math.isclose(value, nearest, rel_tol=_ROUNDING) else value
 

@@ -12,7 +12,7 @@ from stream_dream.frame import Image8
 from stream_dream.image import resize
 from stream_dream.live.keys import Answer
 from stream_dream.live.status import LiveStatus
-from stream_dream.live_settings import LiveParameters
+from stream_dream.settings.live import LiveParameters
 
 _WHITE, _GREY, _AMBER = (255, 255, 255), (176, 184, 192), (255, 190, 92)
 _REFUSED, _RULE = (255, 128, 112), (96, 80, 56)

@@ -14,7 +14,7 @@ from stream_dream.media.finishing import Encoded
 from stream_dream.media.fitting import Compression, make_fitting
 from stream_dream.media.formats import coded_size, format_of, shrinking_arguments, square_size
 from stream_dream.media.sound import Soundtrack
-from stream_dream.setting_values import Dither
+from stream_dream.settings.values import Dither
 
 
 class Completion:

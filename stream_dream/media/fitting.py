@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from stream_dream.errors import SinkError
-from stream_dream.setting_values import Dither
+from stream_dream.settings.values import Dither
 
 _SCALES = tuple(0.9**step for step in range(1, 16))
 _COARSEST_CRF = 38

@@ -18,7 +18,7 @@ from stream_dream.media.finishing import Encoded
 from stream_dream.media.fitting import Compression
 from stream_dream.media.sound import Soundtrack
 from stream_dream.media.target import check_size, check_target, interrupted_name
-from stream_dream.setting_values import Dither
+from stream_dream.settings.values import Dither
 
 
 class VideoSink:

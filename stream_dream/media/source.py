@@ -15,8 +15,8 @@ from stream_dream.media.pacing import Pace, picture_rate
 from stream_dream.media.read.decoder import Decoder
 from stream_dream.media.read.ffmpeg_decoder import FFmpegDecoder
 from stream_dream.media.read.opencv_decoder import OpenCVDecoder
-from stream_dream.setting_values import rgb
-from stream_dream.settings import Excerpt
+from stream_dream.settings.output import Excerpt
+from stream_dream.settings.values import rgb
 
 _LOOK_AHEAD = 10
 """Pictures whose time stamps are looked at before the rate is chosen."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stream_dream.errors import SinkError
 from stream_dream.media.formats import FORMATS, format_of
-from stream_dream.setting_values import name_problem
+from stream_dream.settings.values import name_problem
 
 _NUMBER = re.compile(r"%(?:0\d+)?d")
 _MOST_BYTES = 255

@@ -16,9 +16,9 @@ from stream_dream.media.picture import Picture, is_picture, read_picture, visibl
 from stream_dream.media.picture_sink import check_picture_target, write_picture
 from stream_dream.media.target import interrupted_name
 from stream_dream.networks import registry
-from stream_dream.presets import Preset
 from stream_dream.runtime.quiet import hushed
-from stream_dream.settings import DreamSettings, for_stills
+from stream_dream.settings.dream import DreamSettings, for_stills
+from stream_dream.settings.presets import Preset
 from stream_dream.still.captioned_grid import Cell, captioned_grid
 from stream_dream.still.sharpest_frame import sharpest_frame
 

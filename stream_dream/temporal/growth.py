@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stream_dream.frame import ImageF
 from stream_dream.image import fit_size
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
 from stream_dream.tone import Room, add_within, without_large_areas
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stream_dream.frame import FrameReport, ImageF
-from stream_dream.settings import DreamSettings
+from stream_dream.settings.dream import DreamSettings
 from stream_dream.temporal.carry import Carry
 from stream_dream.temporal.dreamer import Dreamed, DreamFunction, Prepared
 from stream_dream.temporal.growth import Growth

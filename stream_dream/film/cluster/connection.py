@@ -17,8 +17,8 @@ from typing import Any
 from stream_dream.errors import SettingsError, StreamDreamError, first_line
 from stream_dream.film.cluster.shares import Node
 from stream_dream.film.cluster.shipping import sweep
-from stream_dream.film_settings import FilmSettings
 from stream_dream.runtime.quiet import debugging, hushed
+from stream_dream.settings.film import FilmSettings
 
 LOCAL, _FOUND = "local", "auto"
 _MISSING = "--cluster needs the extra cluster: pip install 'stream-dream[cluster]'"

@@ -24,7 +24,7 @@ from stream_dream.film.cluster.shipping import Shipped, files_of, sizes, unpack
 from stream_dream.film.cluster.worker import Worker
 from stream_dream.film.job import versions
 from stream_dream.film.records import ChunkFiles, Record
-from stream_dream.film_settings import FilmSettings
+from stream_dream.settings.film import FilmSettings
 
 # How often we look whether there are new chunks, or whether the work was ended.
 _WAIT_SECONDS = 0.1

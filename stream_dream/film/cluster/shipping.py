@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from stream_dream.film.chunk import Task
 from stream_dream.film.files import sync_folder, unwritable
 from stream_dream.film.job import job_file
-from stream_dream.settings import named_files
+from stream_dream.settings.fields import named_files
 
 _PART = 32 << 20
 _SOURCE = "source"

@@ -10,9 +10,8 @@ from typing import Any
 
 from stream_dream.errors import SettingsError, first_line
 from stream_dream.live.controls import ACTIONS, Controls
-from stream_dream.live.limits import limits
 from stream_dream.live.status import LiveStatus
-from stream_dream.live_settings import LiveParameters
+from stream_dream.settings.live import LiveParameters, parameter_range
 
 _LONGEST_LINE = 300
 _LEAST_STEPS = 150  # of a slider
@@ -116,7 +115,7 @@ def _knob(name: str) -> dict[str, Any]:
     }
     if field.annotation is bool:
         return {**knob, "kind": "switch"}
-    low, high = limits(name)
+    low, high = parameter_range(name)
     step = _step(name, low, high)
     return {**knob, "kind": "slider", "low": low, "high": high, "step": step}
 

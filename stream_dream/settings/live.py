@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from stream_dream.fields import FILE_OR_NAME, Heading, under
-from stream_dream.setting_values import FileName, Model, Names, Size
-from stream_dream.settings import STRENGTH, DreamSettings
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.fields import FILE_OR_NAME, Heading, limits, under
+from stream_dream.settings.output import STRENGTH
+from stream_dream.settings.values import FileName, Model, Names, Side, Size
 
 Turn = Literal["0", "90", "180", "270"]
 
@@ -55,7 +57,6 @@ def _usual(name: str) -> Any:
     return DreamSettings.model_fields[name].default
 
 
-Side = Annotated[int, Field(ge=1, le=16384)]
 Crop = Annotated[
     tuple[Side, Side, tuple[int, int] | None] | None,
     BeforeValidator(_parse_crop),
@@ -171,3 +172,9 @@ class LiveSettings(Model):
         metavar="FOLDER",
     )
     duration: float | None = _show(None, "Seconds after which the show ends by itself.", gt=0)
+
+
+def parameter_range(name: str) -> tuple[float, float]:
+    """Return the least and the greatest value of a live parameter; infinite for a switch."""
+    found = limits(LiveParameters.model_fields[name])
+    return found.get("ge", -math.inf), found.get("le", math.inf)

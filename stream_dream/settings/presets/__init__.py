@@ -11,14 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from stream_dream.errors import SettingsError
-from stream_dream.settings import (
-    DreamSettings,
-    LoopSettings,
-    OutputSettings,
-    StillSettings,
-    merged,
-)
-from stream_dream.settings_file import located, read_toml, toml_lines, toml_value
+from stream_dream.settings.dream import DreamSettings, merged
+from stream_dream.settings.output import LoopSettings, OutputSettings, StillSettings
+from stream_dream.settings.toml_file import located, read_toml, toml_lines, toml_value
 
 DEFAULT_PRESET = "dogs"
 _KEYS = ("description", "suits", "extends")
@@ -44,7 +39,7 @@ class Preset:
 
 def preset_names() -> list[str]:
     """Return the names of the presets that ship with the package, the default one first."""
-    folder = resources.files("stream_dream.presets")
+    folder = resources.files("stream_dream.settings.presets")
     names = sorted(
         file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")
     )
@@ -90,7 +85,7 @@ def load_preset(name: str | Path) -> Preset:
     if name.endswith(".toml"):
         path = Path(name)
         return _read_preset(path.stem, read_toml(path, "preset"), name, folder=path.parent)
-    file = resources.files("stream_dream.presets") / f"{name}.toml"
+    file = resources.files("stream_dream.settings.presets") / f"{name}.toml"
     if not re.fullmatch(r"\w+", name) or not file.is_file():
         known = ", ".join(preset_names())
         raise SettingsError(

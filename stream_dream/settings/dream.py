@@ -5,36 +5,22 @@ Command-line flags, presets and the README's table are derived from these models
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
-from fractions import Fraction
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel
 
-from stream_dream.errors import SettingsError
-from stream_dream.fields import FILE_OR_NAME, Heading, fields_with, names_file, under
-from stream_dream.setting_errors import what_is_wrong
-from stream_dream.setting_values import (
+from stream_dream.settings.fields import FILE_OR_NAME, Heading, typed_name, under
+from stream_dream.settings.validation import own, validated
+from stream_dream.settings.values import (
     OFF,
-    Bytes,
-    CameraMotion,
     Classes,
-    Colour,
-    Dither,
     FileName,
     GradientNorm,
-    Group,
     Layers,
     Model,
-    Names,
-    Rate,
     Schedule,
-    Seconds,
-    Size,
 )
 
 MOST_ENLARGED = 2.0
@@ -189,197 +175,6 @@ class DreamSettings(Model):
     )
     cuts: bool = _frames(True, "Start afresh at cuts.", of_every_look=True)
     seed: int = _how(0, "Start of the random numbers.", ge=0, lt=2**63, of_every_look=True)
-
-
-CRF = _output(18, "Quality of films and WebP: 0 is best.", ge=0, le=51)
-STRENGTH = _colours(1.0, "How much of the dream is shown.", ge=0, le=2)
-
-
-class Excerpt(Model):
-    """What to take of a file."""
-
-    start: Seconds = _input(None, "Where to begin.", ge=0, metavar="SECONDS|MM:SS")
-    end: Seconds = _input(None, "Where to stop.", gt=0, metavar="SECONDS|MM:SS")
-    background: Colour = _input(
-        "black",
-        "What shows through where a film is transparent: a name, or #rrggbb.",
-        validate_default=True,
-        metavar="COLOUR",
-    )
-
-
-class OutputSettings(Excerpt):
-    """What to render of a file, and how to write it."""
-
-    size: Size = _output(
-        None,
-        "Size of the output in pixels, stretched to fit; the source's if not given.",
-        metavar="WIDTHxHEIGHT",
-    )
-    crf: int = CRF
-    audio: bool = _output(True, "Keep the sound.", added_later=True)
-    strength: float = STRENGTH
-    compare: bool = _output(False, "Show source and dream side by side.")
-    mask: FileName | None = _mask(
-        None,
-        "Picture or clip that is white where the dream shows and black where the source stays.",
-        metavar="FILE",
-    )
-    mask_softness: float = _mask(
-        16.0,
-        "Width of the edge in which the dream fades away towards the mask's black, in pixels of "
-        "the output.",
-        ge=0,
-        le=1000,
-    )
-
-
-class LoopSettings(Excerpt):
-    """What a loop is made of, and how to write it."""
-
-    motion: CameraMotion = _loop(
-        "breathe",
-        "Of a picture: closer and back, along an ellipse, once around, closer without end, or "
-        "nothing but the dream.",
-    )
-    strength_of_motion: float = _loop(
-        1.0, "How far the camera goes; whole turns for the motion turn.", gt=0, le=5
-    )
-    reverse: bool = _loop(False, "Go the other way: zoom out, turn to the left.")
-    frames: int = _loop(48, "Frames of a picture's loop.", ge=2, le=3000)
-    fps: Rate = _loop(
-        Fraction(25),
-        "Frames per second of a picture's loop; a clip keeps its own.",
-        metavar="NUMBER",
-    )
-    min_seconds: float = _loop(
-        2.0, "Least length of the loop that is found in a clip.", gt=0, le=600
-    )
-    max_seconds: float = _loop(
-        10.0, "Greatest length of the loop that is found in a clip.", gt=0, le=600
-    )
-    crossfade: float = _loop(
-        0.5, "Seconds in which a clip's end fades into its beginning.", ge=0, le=60
-    )
-    bounce: bool = _loop(False, "Play a clip forwards and then backwards instead.")
-    presets: Names = _loop(
-        (),
-        "Looks that the loop passes through and returns to.",
-        metavar="NAME,NAME,...",
-        file=FILE_OR_NAME,
-        looks=True,
-    )
-    morph_layer: tuple[Group, ...] = _loop(
-        (),
-        "Layers that the loop passes through and returns to, several times.",
-        metavar="LAYER[+LAYER...]",
-    )
-    longer_side: int | None = _output(
-        None,
-        "Longer side of the loop in pixels, the source's at the most; where it is not given, 480 "
-        "for .gif, .webp and .apng, else 1280.",
-        ge=1,
-        le=8192,
-    )
-    crf: int = CRF
-    strength: float = STRENGTH
-    repeat: int = _output(1, "Turns that a film shows.", ge=1, le=10000)
-    poster: bool = _output(False, "Write the first frame beside it, as .png.")
-    dither: Dither = _output(
-        "bayer", "How a GIF mixes colours: a pattern, error diffusion, or not."
-    )
-    colors: int = _output(256, "Colours of a GIF.", ge=4, le=256)
-    max_size: Bytes | None = _output(
-        None,
-        "Largest file: colours, quality and then size are given up until it fits.",
-        metavar="8MB",
-    )
-
-
-class StillSettings(Model):
-    """How to write dreamed pictures."""
-
-    strength: float = STRENGTH
-    quality: int = _output(95, "Quality of .jpg and .webp: 100 is best.", ge=1, le=100)
-    progress_dir: FileName | None = _output(
-        None, "Folder that gets the picture after each octave.", metavar="FOLDER"
-    )
-    out: FileName | None = _output(
-        None, "Film or GIF that shows the dream emerging.", metavar="FILE"
-    )
-
-
-def validated(model: type[_M], values: Mapping[str, Any], *, origin: str = "") -> _M:
-    """Build a settings model, turning what is wrong into one clear line.
-
-    Args:
-        model: The model.
-        values: Its values by field name.
-        origin: Where they came from, put before the message; "" for the command line.
-
-    Raises:
-        SettingsError: A value is out of range, of the wrong type, or unknown.
-    """
-    # Under the names that users know.
-    values = {typed_name(model, key): value for key, value in values.items()}
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else ""
-        shown = name if origin else "--" + name.replace("_", "-")
-        known = {typed_name(model, key): field for key, field in model.model_fields.items()}
-        if name not in known:
-            name = name or next(key for key in values if key not in known)
-            nearest = difflib.get_close_matches(name, known, n=1)
-            hint = f": did you mean {nearest[0]}?" if nearest else ""
-            message = f"there is no setting {name!r}{hint}"
-        else:
-            message = f"{shown} cannot be {what_is_wrong(first, values.get(name), known[name])}"
-        raise SettingsError(f"{origin}: {message}" if origin else message) from None
-
-
-def own(model: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was given of a model's settings, by field name; None was not given."""
-    found = {name: given.get(name) for name in model.model_fields}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def part(model: type[_M], given: Mapping[str, Any], *, origin: str = "") -> _M:
-    """Return a model's settings out of all that were given. Raises as ``validated``."""
-    return validated(model, own(model, given), origin=origin)
-
-
-def named_files(*settings: DreamSettings | OutputSettings) -> dict[str, Path]:
-    """Return the files that settings read, by setting."""
-    return {
-        name: Path(value)
-        for model in settings
-        for name, value in model
-        if names_file(type(model).model_fields[name], value)
-    }
-
-
-def limits(field: FieldInfo) -> dict[str, float]:
-    """Return the limits of a setting: some of ``ge``, ``gt``, ``le`` and ``lt``."""
-    kinds = ("ge", "gt", "le", "lt")
-    return {
-        kind: getattr(limit, kind)
-        for limit in field.metadata
-        for kind in kinds
-        if hasattr(limit, kind)
-    }
-
-
-def added_later(settings: BaseModel) -> dict[str, Any]:
-    """Return those settings that frames do not depend on, by name, as JSON has them."""
-    return settings.model_dump(mode="json", include=fields_with(type(settings), "added_later"))
-
-
-def typed_name(model: type[BaseModel], field: str) -> str:
-    """Return the name under which users know a field: ``class`` for ``classes``."""
-    known = model.model_fields.get(field)
-    return (known and known.alias) or field
 
 
 def merged(base: DreamSettings, changes: Mapping[str, Any], *, origin: str = "") -> DreamSettings:

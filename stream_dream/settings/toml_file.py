@@ -12,9 +12,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from stream_dream.errors import SettingsError
-from stream_dream.fields import fact, names_file
-from stream_dream.setting_values import OFF
-from stream_dream.settings import typed_name
+from stream_dream.settings.fields import fact, names_file, typed_name
+from stream_dream.settings.values import OFF
 
 
 def read_toml(path: Path, what: str) -> dict[str, Any]:

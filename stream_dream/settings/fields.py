@@ -120,3 +120,35 @@ def names_file(field: FieldInfo, value: object) -> bool:
         return isinstance(value, str | Path) and bool(str(value))
     pattern = fact(field, "file")
     return bool(pattern and isinstance(value, str) and re.fullmatch(pattern, value))
+
+
+def named_files(*settings: BaseModel) -> dict[str, Path]:
+    """Return the files that models of settings read, by setting."""
+    return {
+        name: Path(value)
+        for model in settings
+        for name, value in model
+        if names_file(type(model).model_fields[name], value)
+    }
+
+
+def limits(field: FieldInfo) -> dict[str, float]:
+    """Return the limits of a setting: some of ``ge``, ``gt``, ``le`` and ``lt``."""
+    kinds = ("ge", "gt", "le", "lt")
+    return {
+        kind: getattr(limit, kind)
+        for limit in field.metadata
+        for kind in kinds
+        if hasattr(limit, kind)
+    }
+
+
+def added_later(settings: BaseModel) -> dict[str, Any]:
+    """Return those settings that frames do not depend on, by name, as JSON has them."""
+    return settings.model_dump(mode="json", include=fields_with(type(settings), "added_later"))
+
+
+def typed_name(model: type[BaseModel], field: str) -> str:
+    """Return the name under which users know a field: ``class`` for ``classes``."""
+    known = model.model_fields.get(field)
+    return (known and known.alias) or field

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stream_dream.fields import Heading, under
-from stream_dream.setting_values import Model
-from stream_dream.settings import Excerpt
+from stream_dream.settings.fields import Heading, under
+from stream_dream.settings.output import Excerpt
+from stream_dream.settings.values import Model
 
 Workers = Annotated[int, Field(ge=1, le=1024)] | Literal["auto"]
 

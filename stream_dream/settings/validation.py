@@ -1,17 +1,20 @@
-"""What is wrong with a setting, in words for those who have never heard of pydantic."""
+"""Builds settings from what was given, and says what is wrong with them in plain words."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from datetime import date, time
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from stream_dream.fields import choices, fact, is_list, kinds
+from stream_dream.errors import SettingsError
+from stream_dream.settings.fields import choices, fact, is_list, kinds, typed_name
 
 _REASONS = {
     "greater_than_equal": "give at least {ge}",
@@ -24,6 +27,48 @@ _REASONS = {
 }
 _LONGEST = 200
 _NUMBERS = (int, float, Fraction)
+_M = TypeVar("_M", bound=BaseModel)
+
+
+def validated(model: type[_M], values: Mapping[str, Any], *, origin: str = "") -> _M:
+    """Build a settings model, turning what is wrong into one clear line.
+
+    Args:
+        model: The model.
+        values: Its values by field name.
+        origin: Where they came from, put before the message; "" for the command line.
+
+    Raises:
+        SettingsError: A value is out of range, of the wrong type, or unknown.
+    """
+    # Under the names that users know.
+    values = {typed_name(model, key): value for key, value in values.items()}
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        shown = name if origin else "--" + name.replace("_", "-")
+        known = {typed_name(model, key): field for key, field in model.model_fields.items()}
+        if name not in known:
+            name = name or next(key for key in values if key not in known)
+            nearest = difflib.get_close_matches(name, known, n=1)
+            hint = f": did you mean {nearest[0]}?" if nearest else ""
+            message = f"there is no setting {name!r}{hint}"
+        else:
+            message = f"{shown} cannot be {what_is_wrong(first, values.get(name), known[name])}"
+        raise SettingsError(f"{origin}: {message}" if origin else message) from None
+
+
+def own(model: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was given of a model's settings, by field name; None was not given."""
+    found = {name: given.get(name) for name in model.model_fields}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def part(model: type[_M], given: Mapping[str, Any], *, origin: str = "") -> _M:
+    """Return a model's settings out of all that were given. Raises as ``validated``."""
+    return validated(model, own(model, given), origin=origin)
 
 
 def what_is_wrong(error: ErrorDetails, value: object, field: FieldInfo) -> str:

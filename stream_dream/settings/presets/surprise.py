@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from stream_dream.presets import Preset
-from stream_dream.settings import DreamSettings, merged
+from stream_dream.settings.dream import DreamSettings, merged
+from stream_dream.settings.presets import Preset
 
 SURPRISE = "surprise"
 """What is given to ``--preset`` for a look that a seed decides on."""

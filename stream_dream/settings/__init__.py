@@ -1,0 +1,1 @@
+"""Every setting, once: its name, type, range, default, description and heading."""

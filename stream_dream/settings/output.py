@@ -1,0 +1,140 @@
+"""Define what is read of a file, and how results are written."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from stream_dream.settings.fields import FILE_OR_NAME, Heading, under
+from stream_dream.settings.values import (
+    Bytes,
+    CameraMotion,
+    Colour,
+    Dither,
+    FileName,
+    Group,
+    Model,
+    Names,
+    Rate,
+    Seconds,
+    Size,
+)
+
+_colours, _input, _output = under(Heading.COLOURS), under(Heading.INPUT), under(Heading.OUTPUT)
+_mask, _loop = under(Heading.MASK), under(Heading.LOOP)
+
+CRF = _output(18, "Quality of films and WebP: 0 is best.", ge=0, le=51)
+STRENGTH = _colours(1.0, "How much of the dream is shown.", ge=0, le=2)
+
+
+class Excerpt(Model):
+    """What to take of a file."""
+
+    start: Seconds = _input(None, "Where to begin.", ge=0, metavar="SECONDS|MM:SS")
+    end: Seconds = _input(None, "Where to stop.", gt=0, metavar="SECONDS|MM:SS")
+    background: Colour = _input(
+        "black",
+        "What shows through where a film is transparent: a name, or #rrggbb.",
+        validate_default=True,
+        metavar="COLOUR",
+    )
+
+
+class OutputSettings(Excerpt):
+    """What to render of a file, and how to write it."""
+
+    size: Size = _output(
+        None,
+        "Size of the output in pixels, stretched to fit; the source's if not given.",
+        metavar="WIDTHxHEIGHT",
+    )
+    crf: int = CRF
+    audio: bool = _output(True, "Keep the sound.", added_later=True)
+    strength: float = STRENGTH
+    compare: bool = _output(False, "Show source and dream side by side.")
+    mask: FileName | None = _mask(
+        None,
+        "Picture or clip that is white where the dream shows and black where the source stays.",
+        metavar="FILE",
+    )
+    mask_softness: float = _mask(
+        16.0,
+        "Width of the edge in which the dream fades away towards the mask's black, in pixels of "
+        "the output.",
+        ge=0,
+        le=1000,
+    )
+
+
+class LoopSettings(Excerpt):
+    """What a loop is made of, and how to write it."""
+
+    motion: CameraMotion = _loop(
+        "breathe",
+        "Of a picture: closer and back, along an ellipse, once around, closer without end, or "
+        "nothing but the dream.",
+    )
+    strength_of_motion: float = _loop(
+        1.0, "How far the camera goes; whole turns for the motion turn.", gt=0, le=5
+    )
+    reverse: bool = _loop(False, "Go the other way: zoom out, turn to the left.")
+    frames: int = _loop(48, "Frames of a picture's loop.", ge=2, le=3000)
+    fps: Rate = _loop(
+        Fraction(25),
+        "Frames per second of a picture's loop; a clip keeps its own.",
+        metavar="NUMBER",
+    )
+    min_seconds: float = _loop(
+        2.0, "Least length of the loop that is found in a clip.", gt=0, le=600
+    )
+    max_seconds: float = _loop(
+        10.0, "Greatest length of the loop that is found in a clip.", gt=0, le=600
+    )
+    crossfade: float = _loop(
+        0.5, "Seconds in which a clip's end fades into its beginning.", ge=0, le=60
+    )
+    bounce: bool = _loop(False, "Play a clip forwards and then backwards instead.")
+    presets: Names = _loop(
+        (),
+        "Looks that the loop passes through and returns to.",
+        metavar="NAME,NAME,...",
+        file=FILE_OR_NAME,
+        looks=True,
+    )
+    morph_layer: tuple[Group, ...] = _loop(
+        (),
+        "Layers that the loop passes through and returns to, several times.",
+        metavar="LAYER[+LAYER...]",
+    )
+    longer_side: int | None = _output(
+        None,
+        "Longer side of the loop in pixels, the source's at the most; where it is not given, 480 "
+        "for .gif, .webp and .apng, else 1280.",
+        ge=1,
+        le=8192,
+    )
+    crf: int = CRF
+    strength: float = STRENGTH
+    repeat: int = _output(1, "Turns that a film shows.", ge=1, le=10000)
+    poster: bool = _output(False, "Write the first frame beside it, as .png.")
+    dither: Dither = _output(
+        "bayer", "How a GIF mixes colours: a pattern, error diffusion, or not."
+    )
+    colors: int = _output(256, "Colours of a GIF.", ge=4, le=256)
+    max_size: Bytes | None = _output(
+        None,
+        "Largest file: colours, quality and then size are given up until it fits.",
+        metavar="8MB",
+    )
+
+
+class StillSettings(Model):
+    """How to write dreamed pictures."""
+
+    strength: float = STRENGTH
+    quality: int = _output(95, "Quality of .jpg and .webp: 100 is best.", ge=1, le=100)
+    progress_dir: FileName | None = _output(
+        None, "Folder that gets the picture after each octave.", metavar="FOLDER"
+    )
+    out: FileName | None = _output(
+        None, "Film or GIF that shows the dream emerging.", metavar="FILE"
+    )
