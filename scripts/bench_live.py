@@ -41,7 +41,7 @@ from stream_dream.live.looks import Looks, for_live
 from stream_dream.live.recorder import Recorder
 from stream_dream.live.show import Show
 from stream_dream.live.status import LiveStatus
-from stream_dream.media.source import VideoSource
+from stream_dream.media.read.video import VideoSource
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveSettings
 from stream_dream.settings.presets import load_preset

@@ -45,11 +45,11 @@ from stream_dream.film.plan import Chunk, Plan, make_plan
 from stream_dream.film.reading import Excerpt
 from stream_dream.film.records import Record
 from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
-from stream_dream.media.completion import Completion
 from stream_dream.media.ffmpeg import run
-from stream_dream.media.picture import read_picture
-from stream_dream.media.sink import VideoSink
-from stream_dream.media.source import VideoSource
+from stream_dream.media.read.picture import read_picture
+from stream_dream.media.read.video import VideoSource
+from stream_dream.media.write.finalize import Completion
+from stream_dream.media.write.video import VideoSink
 from stream_dream.render import render
 from stream_dream.settings.film import FilmSettings
 from stream_dream.settings.output import OutputSettings

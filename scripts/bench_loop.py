@@ -31,9 +31,9 @@ from skimage import data
 from stream_dream.cycle import Cycle, make_cycle
 from stream_dream.frame import Flow, FrameReport, Image8
 from stream_dream.loop import make_loop
-from stream_dream.media.picture import Picture
-from stream_dream.media.picture_sink import write_picture
-from stream_dream.media.sink import VideoSink
+from stream_dream.media.read.picture import Picture
+from stream_dream.media.write.picture import write_picture
+from stream_dream.media.write.video import VideoSink
 from stream_dream.render import render
 from stream_dream.settings.output import LoopSettings, OutputSettings
 from stream_dream.settings.presets import load_preset

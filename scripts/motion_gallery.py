@@ -17,9 +17,9 @@ from skimage import data
 
 from stream_dream.image import resize
 from stream_dream.loop import make_loop
-from stream_dream.media.picture import Picture, read_picture
-from stream_dream.media.picture_sink import write_picture
-from stream_dream.media.sink import VideoSink
+from stream_dream.media.read.picture import Picture, read_picture
+from stream_dream.media.write.picture import write_picture
+from stream_dream.media.write.video import VideoSink
 from stream_dream.settings.output import LoopSettings
 from stream_dream.settings.presets import load_preset
 from stream_dream.settings.validation import validated

@@ -25,10 +25,10 @@ from stream_dream.dream.ascent import Ascent
 from stream_dream.dream.still import StillDreamer
 from stream_dream.frame import Frame, Image8
 from stream_dream.image import resize
-from stream_dream.media.picture import Picture, read_picture
-from stream_dream.media.picture_sink import write_picture
-from stream_dream.media.sink import VideoSink
-from stream_dream.media.source import VideoSource
+from stream_dream.media.read.picture import Picture, read_picture
+from stream_dream.media.read.video import VideoSource
+from stream_dream.media.write.picture import write_picture
+from stream_dream.media.write.video import VideoSink
 from stream_dream.settings.dream import DreamSettings, for_stills
 from stream_dream.settings.presets import load_preset
 from stream_dream.settings.validation import validated

@@ -13,8 +13,8 @@ import numpy as np
 from stream_dream.errors import SettingsError, SourceError
 from stream_dream.frame import Flow, Frame, Image8
 from stream_dream.image import fit_size, resize
-from stream_dream.media.picture import is_picture, over, read_picture, visible_image
-from stream_dream.media.source import VideoSource, excerpt_of
+from stream_dream.media.read.picture import is_picture, over, read_picture, visible_image
+from stream_dream.media.read.video import VideoSource, excerpt_of
 from stream_dream.settings.output import LoopSettings
 from stream_dream.settings.values import rgb
 from stream_dream.temporal.camera import CameraPath

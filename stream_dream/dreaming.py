@@ -16,9 +16,9 @@ import numpy as np
 
 from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
 from stream_dream.image import resize
-from stream_dream.media.completion import Completion
-from stream_dream.media.mask import Mask
-from stream_dream.media.sound import Soundtrack
+from stream_dream.media.read.mask import Mask
+from stream_dream.media.write.finalize import Completion
+from stream_dream.media.write.sound import Soundtrack
 from stream_dream.runtime.quiet import hushed
 from stream_dream.runtime.scheduling import SpareTime
 from stream_dream.runtime.stage_threads import Behind, ahead, single_threads

@@ -12,10 +12,10 @@ import numpy as np
 
 from stream_dream.frame import Image8, ImageF
 from stream_dream.image import add_residual, fit_size, resize
-from stream_dream.media.picture import Picture
-from stream_dream.media.picture_sink import write_picture
-from stream_dream.media.sink import VideoSink
-from stream_dream.media.target import marked
+from stream_dream.media.read.picture import Picture
+from stream_dream.media.write.output_paths import marked
+from stream_dream.media.write.picture import write_picture
+from stream_dream.media.write.video import VideoSink
 
 if TYPE_CHECKING:
     from stream_dream.dream.walk import Step

@@ -57,7 +57,7 @@ def looks(
     wanted = presets() if only is None else _named(only)
 
     # OpenCV is imported here and not earlier: --help answers at once.
-    from stream_dream.media.picture_sink import check_picture_target
+    from stream_dream.media.write.picture import check_picture_target
     from stream_dream.progress import picture_display
     from stream_dream.still.look_sheet import dream_look_sheet, left_out, read_subject
 

@@ -15,13 +15,18 @@ from stream_dream.cycle import Cycle, make_cycle
 from stream_dream.errors import Interrupted, SinkError
 from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
 from stream_dream.image import add_residual, fit_size
-from stream_dream.media.finishing import GIF_FPS
-from stream_dream.media.formats import format_of
-from stream_dream.media.guide import guide_images
-from stream_dream.media.picture import Picture
-from stream_dream.media.picture_sink import check_picture_target, write_picture
-from stream_dream.media.sink import VideoSink
-from stream_dream.media.target import check_target, interrupted_name, is_pattern, left_over
+from stream_dream.media.read.guide import guide_images
+from stream_dream.media.read.picture import Picture
+from stream_dream.media.write.formats import format_of
+from stream_dream.media.write.mux import GIF_FPS
+from stream_dream.media.write.output_paths import (
+    check_target,
+    interrupted_name,
+    is_pattern,
+    left_over,
+)
+from stream_dream.media.write.picture import check_picture_target, write_picture
+from stream_dream.media.write.video import VideoSink
 from stream_dream.runtime.quiet import hushed
 from stream_dream.runtime.stage_threads import ahead, single_threads
 from stream_dream.settings.dream import DreamSettings

@@ -82,8 +82,8 @@ def _measure(specs: Sequence[NetworkSpec]) -> None:
 def _draw_sheet(
     name: str, layer: str, out: Path | None, weights: Path | None, *, overwrite: bool
 ) -> None:
-    from stream_dream.media.picture import Picture
-    from stream_dream.media.picture_sink import check_picture_target, write_picture
+    from stream_dream.media.read.picture import Picture
+    from stream_dream.media.write.picture import check_picture_target, write_picture
     from stream_dream.progress import fetch_weights
 
     if ":" in layer or "=" in layer:

@@ -51,7 +51,7 @@ def plan(
 
     from stream_dream.film.preview import preview
     from stream_dream.film_progress import film_display
-    from stream_dream.media.picture_sink import check_picture_target
+    from stream_dream.media.write.picture import check_picture_target
     from stream_dream.progress import fetch_weights, print_json
 
     if contact_sheet is not None:

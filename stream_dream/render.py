@@ -18,11 +18,11 @@ from stream_dream.dreaming import (
 )
 from stream_dream.errors import Interrupted
 from stream_dream.frame import FrameReport, StreamInfo
-from stream_dream.media.guide import GuideReader
-from stream_dream.media.sink import VideoSink
-from stream_dream.media.sound import Soundtrack, check_sound
-from stream_dream.media.source import excerpt_of
-from stream_dream.media.target import check_target, left_over
+from stream_dream.media.read.guide import GuideReader
+from stream_dream.media.read.video import excerpt_of
+from stream_dream.media.write.output_paths import check_target, left_over
+from stream_dream.media.write.sound import Soundtrack, check_sound
+from stream_dream.media.write.video import VideoSink
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files
 from stream_dream.settings.output import OutputSettings

@@ -166,7 +166,7 @@ def _render_in_one_piece(wanted: _Wanted) -> None:
 def _check_outputs(wanted: _Wanted, presets: Sequence[Path], *, resume: bool) -> None:
     """Refuse what could not be written when all is done. Raises ``SinkError``."""
     from stream_dream.film.job_folder import JobFolder
-    from stream_dream.media.target import check_output, check_target
+    from stream_dream.media.write.output_paths import check_output, check_target
 
     inputs = [*wanted.request.inputs.values(), *presets]
     report, target = wanted.report, wanted.request.target

@@ -13,15 +13,20 @@ import numpy as np
 from stream_dream.emerging import filmed, laid_over, octave_files, write_octave
 from stream_dream.errors import Interrupted, SinkError, SourceError
 from stream_dream.frame import Image8
-from stream_dream.media.guide import guide_images
-from stream_dream.media.picture import READABLE_PICTURES, Picture, read_picture, visible_image
-from stream_dream.media.picture_sink import (
+from stream_dream.media.read.guide import guide_images
+from stream_dream.media.read.picture import READABLE_PICTURES, Picture, read_picture, visible_image
+from stream_dream.media.write.output_paths import (
+    check_target,
+    existing,
+    interrupted_name,
+    make_folder,
+)
+from stream_dream.media.write.picture import (
     PICTURE_FORMATS,
     check_picture_size,
     check_picture_target,
     write_picture,
 )
-from stream_dream.media.target import check_target, existing, interrupted_name, make_folder
 from stream_dream.runtime.quiet import hushed
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files

@@ -14,7 +14,7 @@ from skimage import data
 
 from stream_dream.film.plan import Chunk, Plan
 from stream_dream.frame import Image8
-from stream_dream.media.sink import VideoSink
+from stream_dream.media.write.video import VideoSink
 
 SHOTS = (14, 9, 20)
 """Frames of each shot of ``make_film``."""

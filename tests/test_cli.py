@@ -30,8 +30,8 @@ from stream_dream import stills
 from stream_dream.errors import Interrupted, NetworkError, SinkError, StreamDreamError
 from stream_dream.film_progress import FilmBar
 from stream_dream.frame import FrameReport, StreamInfo
-from stream_dream.media.picture import Picture, read_picture
-from stream_dream.media.picture_sink import write_picture
+from stream_dream.media.read.picture import Picture, read_picture
+from stream_dream.media.write.picture import write_picture
 from stream_dream.options import with_options
 from stream_dream.progress import PictureBar
 from stream_dream.render import RenderSummary

@@ -13,9 +13,9 @@ import synthetic
 
 from stream_dream.cycle import Cycle, make_cycle
 from stream_dream.errors import SettingsError, SourceError
-from stream_dream.media.picture import Picture
-from stream_dream.media.picture_sink import write_picture
-from stream_dream.media.sink import VideoSink
+from stream_dream.media.read.picture import Picture
+from stream_dream.media.write.picture import write_picture
+from stream_dream.media.write.video import VideoSink
 from stream_dream.settings.output import LoopSettings
 from stream_dream.settings.validation import validated
 

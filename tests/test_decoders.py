@@ -18,20 +18,20 @@ from PIL import Image
 
 from stream_dream.errors import SourceError, StreamDreamError
 from stream_dream.frame import Image8
-from stream_dream.media import opening, probe
-from stream_dream.media.opening import as_ffmpeg_reads, as_opencv_reads, probe_video
+from stream_dream.media.read import ffmpeg_report, probe
 from stream_dream.media.read.decoder import Decoder
 from stream_dream.media.read.ffmpeg_decoder import FFmpegDecoder
 from stream_dream.media.read.opencv_decoder import OpenCVDecoder
-from stream_dream.media.sound import Soundtrack, check_sound
-from stream_dream.media.source import VideoSource
+from stream_dream.media.read.probe import as_ffmpeg_reads, as_opencv_reads, probe_video
+from stream_dream.media.read.video import VideoSource
+from stream_dream.media.write.sound import Soundtrack, check_sound
 
 Open = Callable[[Path], Decoder]
 OPENCV, FFMPEG = "OpenCV", "ffmpeg"
 
 
 def decoder(path: Path, kind: str) -> Decoder:
-    found, thumbnail = probe.look_at(path)
+    found, thumbnail = ffmpeg_report.look_at(path)
     if kind == FFMPEG:
         return FFmpegDecoder(as_ffmpeg_reads(found, "the test wants it"))
     file = as_opencv_reads(found, thumbnail)
@@ -323,7 +323,7 @@ def test_what_opencv_decodes_otherwise_is_read_by_ffmpeg(
         def release(self) -> None:
             pass
 
-    monkeypatch.setattr("stream_dream.media.opening.open_capture", lambda path: Black())
+    monkeypatch.setattr("stream_dream.media.read.probe.open_capture", lambda path: Black())
     assert why_ffmpeg(path) == "OpenCV decodes other pictures"
     assert spread(path) > 40
 
@@ -349,11 +349,11 @@ def test_a_file_is_looked_at_once_as_long_as_it_stays_the_same(
     path = clips.make(tmp_path / "a.mp4", "-c:v", "libx264")
     looked: list[Path] = []
 
-    def counted(path: Path) -> tuple[probe.Probe, Image8 | None]:
+    def counted(path: Path) -> tuple[ffmpeg_report.Probe, Image8 | None]:
         looked.append(path)
-        return probe.look_at(path)
+        return ffmpeg_report.look_at(path)
 
-    monkeypatch.setattr(opening, "look_at", counted)
+    monkeypatch.setattr(probe, "look_at", counted)
     assert len(shown(path)) == len(shown(path)) == 25
     check_sound(Soundtrack(path), tmp_path / "b.mp4")
     assert looked == [path]
@@ -417,7 +417,7 @@ def test_a_slow_disk_is_blamed_and_not_the_film(
 ) -> None:
     film = clips.make(tmp_path / "a.mp4", "-c:v", "libx264")
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(program(tmp_path / "slow", "exec sleep 600")))
-    monkeypatch.setattr(probe, "_SECONDS", 0.1)
+    monkeypatch.setattr(ffmpeg_report, "_SECONDS", 0.1)
     with pytest.raises(StreamDreamError, match="very slow"):
         VideoSource(film)
 

@@ -45,10 +45,10 @@ from stream_dream.film.records import Record
 from stream_dream.film.request import RenderRequest
 from stream_dream.film.watcher import FilmSummary, Watcher
 from stream_dream.frame import FrameReport
-from stream_dream.media import guide as guide_module
-from stream_dream.media.picture import Picture, read_picture
-from stream_dream.media.picture_sink import write_picture
-from stream_dream.media.source import VideoSource
+from stream_dream.media.read import guide as guide_module
+from stream_dream.media.read.picture import Picture, read_picture
+from stream_dream.media.read.video import VideoSource
+from stream_dream.media.write.picture import write_picture
 from stream_dream.render import render
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.film import FilmSettings

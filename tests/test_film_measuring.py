@@ -20,7 +20,7 @@ from stream_dream.film.measuring import estimated_seconds, measured_fps, sample_
 from stream_dream.film.plan import make_plan
 from stream_dream.film.reading import Excerpt, Mismatch, Reader
 from stream_dream.film.records import Record
-from stream_dream.media.source import VideoSource
+from stream_dream.media.read.video import VideoSource
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.validation import validated
 

@@ -14,7 +14,7 @@ import pytest
 
 from stream_dream.film.plan import Plan, frame_checksum, make_plan
 from stream_dream.film.reading import Excerpt, Mismatch, Reader
-from stream_dream.media.source import VideoSource
+from stream_dream.media.read.video import VideoSource
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from stream_dream.errors import SinkError
-from stream_dream.media.fitting import Compression, ever_smaller, make_fitting
+from stream_dream.media.write.size_limit import Compression, ever_smaller, make_fitting
 
 MUXERS = ("gif", "webp", "apng", "mp4", "webm")
 

@@ -14,9 +14,9 @@ from PIL import Image
 
 from stream_dream.errors import SourceError
 from stream_dream.frame import Image8
-from stream_dream.media.guide import GuideReader, guide_images
+from stream_dream.media.read.guide import GuideReader, guide_images
 from stream_dream.media.read.opencv_decoder import OpenCVDecoder
-from stream_dream.media.source import VideoSource
+from stream_dream.media.read.video import VideoSource
 
 _LENGTH = 225
 _UNEVEN = "setpts='(N+if(gt(N,20),15,0)+random(0)*0.9)/25/TB'"

@@ -14,7 +14,7 @@ from stream_dream.errors import SourceError
 from stream_dream.live.bridge import Bridge
 from stream_dream.live.feeds import Ended, TestFeed, feed_opener
 from stream_dream.live.framing import Framing
-from stream_dream.media.source import VideoSource
+from stream_dream.media.read.video import VideoSource
 from stream_dream.settings.live import LiveSettings
 from stream_dream.settings.validation import validated
 

@@ -26,8 +26,8 @@ from stream_dream.live import recorder as module
 from stream_dream.live.recorder import Recorder
 from stream_dream.live.snapshot import save_snapshot
 from stream_dream.live.status import LiveStatus
-from stream_dream.media.source import VideoSource
-from stream_dream.media.target import dated_name
+from stream_dream.media.read.video import VideoSource
+from stream_dream.media.write.output_paths import dated_name
 
 STATUS = LiveStatus()
 FPS = 25

@@ -12,9 +12,9 @@ import pytest
 import synthetic
 
 from stream_dream.errors import Interrupted, SinkError, SourceError
-from stream_dream.media.picture import Picture, read_picture
-from stream_dream.media.picture_sink import write_picture
-from stream_dream.media.sink import VideoSink
+from stream_dream.media.read.picture import Picture, read_picture
+from stream_dream.media.write.picture import write_picture
+from stream_dream.media.write.video import VideoSink
 from stream_dream.networks import registry
 from stream_dream.settings.dream import DreamSettings, merged
 from stream_dream.settings.presets import Preset, load_preset, presets

@@ -21,11 +21,11 @@ from stream_dream.dream.composing import Guide
 from stream_dream.errors import Interrupted, SinkError
 from stream_dream.frame import FrameReport, StreamInfo
 from stream_dream.loop import LoopSummary, make_loop
-from stream_dream.media import finishing
-from stream_dream.media.picture import Picture, read_picture
-from stream_dream.media.picture_sink import write_picture
-from stream_dream.media.sink import VideoSink
-from stream_dream.media.source import VideoSource
+from stream_dream.media.read.picture import Picture, read_picture
+from stream_dream.media.read.video import VideoSource
+from stream_dream.media.write import mux
+from stream_dream.media.write.picture import write_picture
+from stream_dream.media.write.video import VideoSink
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import LoopSettings
 from stream_dream.settings.presets import load_preset
@@ -256,7 +256,7 @@ def test_ctrl_c_later_keeps_a_closed_loop(tiny: Make, picture: Path, tmp_path: P
 def test_ctrl_c_while_writing_keeps_the_loop(
     tiny: Make, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finish, calls = finishing.finish_gif, []
+    finish, calls = mux.finish_gif, []
 
     def interrupted_once(*arguments: Any, **named: Any) -> None:
         calls.append(1)
@@ -264,7 +264,7 @@ def test_ctrl_c_while_writing_keeps_the_loop(
             signal.raise_signal(signal.SIGINT)
         finish(*arguments, **named)
 
-    monkeypatch.setattr(finishing, "finish_gif", interrupted_once)
+    monkeypatch.setattr(mux, "finish_gif", interrupted_once)
     with pytest.raises(Interrupted, match=r"x\.interrupted\.gif"):
         looped(picture, tmp_path / "x.gif", tiny())
     assert [path.name for path in tmp_path.iterdir()] == ["x.interrupted.gif"]

@@ -14,8 +14,8 @@ import synthetic
 from stream_dream.errors import Interrupted, SourceError
 from stream_dream.frame import StreamInfo
 from stream_dream.loop import LoopSummary
-from stream_dream.media.picture import Picture
-from stream_dream.media.picture_sink import write_picture
+from stream_dream.media.read.picture import Picture
+from stream_dream.media.write.picture import write_picture
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import LoopSettings
 from stream_dream.settings.presets import load_preset

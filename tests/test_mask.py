@@ -20,11 +20,11 @@ from stream_dream.errors import SinkError, SourceError
 from stream_dream.film.film import render_film
 from stream_dream.frame import FrameReport, Image8
 from stream_dream.image import add_residual
-from stream_dream.media.mask import Mask, mask_levels
-from stream_dream.media.picture import Picture
-from stream_dream.media.picture_sink import write_picture
-from stream_dream.media.sink import VideoSink
-from stream_dream.media.source import VideoSource
+from stream_dream.media.read.mask import Mask, mask_levels
+from stream_dream.media.read.picture import Picture
+from stream_dream.media.read.video import VideoSource
+from stream_dream.media.write.picture import write_picture
+from stream_dream.media.write.video import VideoSink
 from stream_dream.render import render
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.film import FilmSettings

@@ -15,11 +15,11 @@ import pytest
 
 from stream_dream.film.job_folder import JobFolder
 from stream_dream.live.config import write_config
-from stream_dream.media.atomic import reserve
-from stream_dream.media.picture import Picture
-from stream_dream.media.picture_sink import write_picture
-from stream_dream.media.sink import VideoSink
-from stream_dream.media.target import dated_name, free_name, interrupted_name
+from stream_dream.media.read.picture import Picture
+from stream_dream.media.write.atomic import reserve
+from stream_dream.media.write.output_paths import dated_name, free_name, interrupted_name
+from stream_dream.media.write.picture import write_picture
+from stream_dream.media.write.video import VideoSink
 from stream_dream.settings.dream import DreamSettings
 
 Run = Callable[..., tuple[int, str, str]]

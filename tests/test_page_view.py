@@ -31,10 +31,10 @@ from stream_dream.live.controls import Controls
 from stream_dream.live.page import dialogue, server, site
 from stream_dream.live.page import pictures as module
 from stream_dream.live.page import view as view_module
-from stream_dream.live.page.messages import form, limits
+from stream_dream.live.page.messages import form
 from stream_dream.live.page.pictures import Pictures
 from stream_dream.live.page.view import WebView
-from stream_dream.settings.live import LiveParameters
+from stream_dream.settings.live import LiveParameters, parameter_range
 
 
 @pytest.fixture
@@ -295,7 +295,7 @@ def test_every_parameter_has_a_control() -> None:
     knobs = {knob["name"]: knob for knob in form(shows.make_controls())["knobs"]}
     assert list(knobs) == list(LiveParameters.model_fields)
     assert knobs["mirror"]["kind"] == "switch"
-    assert limits("persistence") == (0, 0.995)
+    assert parameter_range("persistence") == (0, 0.995)
     assert knobs["persistence"]["step"] <= 0.001
     assert knobs["octaves"]["step"] == 1
     for name, knob in knobs.items():

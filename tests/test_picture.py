@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, JpegImagePlugin
 
 from stream_dream.errors import SinkError, SourceError
-from stream_dream.media.picture import (
+from stream_dream.media.read.picture import (
     READABLE_PICTURES,
     Picture,
     is_animated,
@@ -25,7 +25,7 @@ from stream_dream.media.picture import (
     read_picture,
     visible_image,
 )
-from stream_dream.media.picture_sink import (
+from stream_dream.media.write.picture import (
     PICTURE_FORMATS,
     check_picture_size,
     check_picture_target,

@@ -27,7 +27,7 @@ from stream_dream.film.foreman import ChunkFailed, Progress
 from stream_dream.film.plan import Chunk
 from stream_dream.film.records import Record
 from stream_dream.film.watcher import FilmSummary, Watcher
-from stream_dream.media.picture import read_picture
+from stream_dream.media.read.picture import read_picture
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.film import FilmSettings
 from stream_dream.settings.output import OutputSettings

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stream_dream.media.source import VideoSource
+from stream_dream.media.read.video import VideoSource
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.presets import presets
 

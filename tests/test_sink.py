@@ -20,11 +20,11 @@ from waiting import wait_for
 from stream_dream.errors import SinkError
 from stream_dream.frame import Image8
 from stream_dream.media import ffmpeg
-from stream_dream.media.formats import FORMATS
-from stream_dream.media.sink import VideoSink
-from stream_dream.media.sound import Soundtrack
-from stream_dream.media.source import VideoSource
-from stream_dream.media.target import check_target, left_over
+from stream_dream.media.read.video import VideoSource
+from stream_dream.media.write.formats import FORMATS
+from stream_dream.media.write.output_paths import check_target, left_over
+from stream_dream.media.write.sound import Soundtrack
+from stream_dream.media.write.video import VideoSink
 
 FILMS = ("mp4", "mov", "mkv", "webm")
 NTSC = Fraction(30000, 1001)

@@ -10,9 +10,9 @@ import clips
 import pytest
 
 from stream_dream.errors import ConversionError, DiskFull, SinkError
-from stream_dream.media.probe import parse
-from stream_dream.media.sink import VideoSink
-from stream_dream.media.sound import Soundtrack, Way, check_sound, first_that_works
+from stream_dream.media.read.ffmpeg_report import parse
+from stream_dream.media.write.sound import Soundtrack, Way, check_sound, first_that_works
+from stream_dream.media.write.video import VideoSink
 
 TRACK = Soundtrack(Path("film.mp4"))
 WAYS = [Way((), 1, ("copy",)), Way((), 1, ("encode",)), Way((), 1, ("mix",))]

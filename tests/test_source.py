@@ -16,9 +16,9 @@ from PIL import Image
 
 from stream_dream.errors import SourceError
 from stream_dream.frame import Frame
-from stream_dream.media.pacing import Pace
-from stream_dream.media.probe import has_more, parse
-from stream_dream.media.source import VideoSource
+from stream_dream.media.read.ffmpeg_report import has_more, parse
+from stream_dream.media.read.frame_rate import Pace
+from stream_dream.media.read.video import VideoSource
 
 
 def read(path: Path, **span: float) -> tuple[VideoSource, list[Frame]]:
@@ -328,8 +328,8 @@ def test_closing_ends_the_iteration(tmp_path: Path) -> None:
 def test_decoder_is_silent_unless_debugging(tmp_path: Path, debug: bool) -> None:
     clip = truncated_clip(tmp_path / "a.mp4")
     code = (
-        "import sys; from pathlib import Path; from stream_dream.media.source import VideoSource;"
-        "list(VideoSource(Path(sys.argv[1])))"
+        "import sys; from pathlib import Path;"
+        "from stream_dream.media.read.video import VideoSource; list(VideoSource(Path(sys.argv[1])))"
     )
     environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENCV")}
     environment["STREAM_DREAM_DEBUG"] = "1" if debug else ""

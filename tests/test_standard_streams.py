@@ -11,7 +11,7 @@ from pathlib import Path
 import clips
 import pytest
 
-from stream_dream.media.opening import probe_video
+from stream_dream.media.read.probe import probe_video
 
 Run = Callable[..., tuple[int, str, str]]
 FULL = Path("/dev/full")

@@ -17,9 +17,9 @@ from stream_dream.dream.walk import Step
 from stream_dream.errors import Interrupted, SettingsError, SinkError, SourceError
 from stream_dream.frame import ImageF
 from stream_dream.image import resize_float, to_float
-from stream_dream.media.picture import Picture, read_picture
-from stream_dream.media.picture_sink import write_picture
-from stream_dream.media.source import VideoSource
+from stream_dream.media.read.picture import Picture, read_picture
+from stream_dream.media.read.video import VideoSource
+from stream_dream.media.write.picture import write_picture
 from stream_dream.networks.layers import CLASSES
 from stream_dream.networks.registry import find
 from stream_dream.settings.dream import DreamSettings, for_stills, merged

@@ -19,10 +19,10 @@ from stream_dream.film.watcher import Watcher
 from stream_dream.frame import FrameReport, Image8, ImageF
 from stream_dream.image import add_residual
 from stream_dream.loop import make_loop
-from stream_dream.media.picture import Picture, read_picture
-from stream_dream.media.picture_sink import write_picture
-from stream_dream.media.sink import VideoSink
-from stream_dream.media.source import VideoSource
+from stream_dream.media.read.picture import Picture, read_picture
+from stream_dream.media.read.video import VideoSource
+from stream_dream.media.write.picture import write_picture
+from stream_dream.media.write.video import VideoSink
 from stream_dream.render import render
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.film import FilmSettings

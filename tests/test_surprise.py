@@ -11,8 +11,8 @@ import pytest
 import synthetic
 
 from stream_dream.errors import SettingsError
-from stream_dream.media.picture import Picture, read_picture
-from stream_dream.media.picture_sink import write_picture
+from stream_dream.media.read.picture import Picture, read_picture
+from stream_dream.media.write.picture import write_picture
 from stream_dream.networks import imagenet, registry
 from stream_dream.options import dreamed
 from stream_dream.settings.dream import merged

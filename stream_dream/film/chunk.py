@@ -25,9 +25,9 @@ from stream_dream.film.plan import Chunk
 from stream_dream.film.reading import Excerpt, Mismatch, Reader, changed
 from stream_dream.film.records import ChunkFiles, Record
 from stream_dream.frame import FrameReport, Image8, StreamInfo
-from stream_dream.media.completion import Completion
-from stream_dream.media.encoding import Encoder
-from stream_dream.media.guide import GuideReader
+from stream_dream.media.read.guide import GuideReader
+from stream_dream.media.write.finalize import Completion
+from stream_dream.media.write.intermediate import Encoder
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import OutputSettings
 from stream_dream.temporal.dreamer import TemporalDreamer

@@ -10,8 +10,8 @@ import numpy as np
 
 from stream_dream.frame import Frame, Image8, StreamInfo
 from stream_dream.image import fit_size, resize
-from stream_dream.media.picture import Picture
-from stream_dream.media.picture_sink import write_picture
+from stream_dream.media.read.picture import Picture
+from stream_dream.media.write.picture import write_picture
 
 _LONGER_SIDE = 240
 _COLUMNS = 6

@@ -14,9 +14,9 @@ from stream_dream.film.plan import frames_in
 from stream_dream.film.request import RenderRequest
 from stream_dream.film.run import Run
 from stream_dream.film.watcher import FilmSummary, Watcher
-from stream_dream.media.probe import has_more
-from stream_dream.media.source import excerpt_of
-from stream_dream.media.target import check_target
+from stream_dream.media.read.ffmpeg_report import has_more
+from stream_dream.media.read.video import excerpt_of
+from stream_dream.media.write.output_paths import check_target
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.film import FilmSettings
 from stream_dream.settings.output import OutputSettings

@@ -16,8 +16,8 @@ from stream_dream.film.job import Job, job_file
 from stream_dream.film.placing import Placing
 from stream_dream.film.records import ChunkFiles, Record
 from stream_dream.film.request import RenderRequest
-from stream_dream.media.completion import remove
-from stream_dream.media.target import beside, followed
+from stream_dream.media.write.finalize import remove
+from stream_dream.media.write.output_paths import beside, followed
 
 _LOCK, _PLACING, _CHUNK_LIST = "lock", "placing.json", "chunks.ffconcat"
 _OF_CHUNKS = re.compile(r"\d{6,}\.(mp4|npz|json)")

@@ -7,8 +7,8 @@ from fractions import Fraction
 
 from stream_dream.film.job_folder import JobFolder
 from stream_dream.film.plan import Plan
-from stream_dream.media.finishing import Encoded
-from stream_dream.media.formats import Format
+from stream_dream.media.write.formats import Format
+from stream_dream.media.write.mux import Encoded
 
 
 def joined(folder: JobFolder, plan: Plan, made: Format, fps: Fraction) -> Encoded:

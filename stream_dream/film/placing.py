@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from stream_dream.film.files import fingerprint, write_json
-from stream_dream.media.atomic import place
-from stream_dream.media.target import free_name, numbered
+from stream_dream.media.write.atomic import place
+from stream_dream.media.write.output_paths import free_name, numbered
 
 _KEYS = {"film", "pictures", "name", "done"}
 

@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from stream_dream.frame import Frame, Image8, StreamInfo
-from stream_dream.media.source import VideoSource
+from stream_dream.media.read.video import VideoSource
 from stream_dream.runtime.stage_threads import ahead
 from stream_dream.temporal.shots import mark_cuts
 

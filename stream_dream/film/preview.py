@@ -17,8 +17,8 @@ from stream_dream.film.plan import Plan, frames_in, make_plan
 from stream_dream.film.reading import Excerpt
 from stream_dream.film.watcher import Watcher
 from stream_dream.frame import Frame
-from stream_dream.media.picture_sink import check_picture_target
-from stream_dream.media.source import VideoSource, excerpt_of
+from stream_dream.media.read.video import VideoSource, excerpt_of
+from stream_dream.media.write.picture import check_picture_target
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files
 from stream_dream.settings.film import PlanSettings

@@ -12,7 +12,7 @@ from stream_dream.film.job import versions
 from stream_dream.film.request import RenderRequest
 from stream_dream.film.watcher import FilmSummary
 from stream_dream.frame import FrameReport
-from stream_dream.media.atomic import write_text
+from stream_dream.media.write.atomic import write_text
 
 
 def write_report(

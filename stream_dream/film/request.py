@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from stream_dream.media.picture import READABLE_PICTURES
+from stream_dream.media.read.picture import READABLE_PICTURES
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files
 from stream_dream.settings.film import FilmSettings

@@ -25,9 +25,9 @@ from stream_dream.film.records import Record
 from stream_dream.film.request import RenderRequest
 from stream_dream.film.trial import try_dream
 from stream_dream.film.watcher import FilmSummary, Watcher
-from stream_dream.media.sound import Soundtrack, check_sound
-from stream_dream.media.source import VideoSource
-from stream_dream.media.target import check_size, left_over
+from stream_dream.media.read.video import VideoSource
+from stream_dream.media.write.output_paths import check_size, left_over
+from stream_dream.media.write.sound import Soundtrack, check_sound
 from stream_dream.runtime.quiet import hushed
 from stream_dream.settings.fields import added_later
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from stream_dream.dreaming import Guided, make_ascent
 from stream_dream.errors import StreamDreamError
 from stream_dream.film.crew import Worker, WorkerEnded
-from stream_dream.media.guide import GuideReader
+from stream_dream.media.read.guide import GuideReader
 from stream_dream.settings.dream import DreamSettings
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from stream_dream.media.atomic import write_text
-from stream_dream.media.target import check_output
+from stream_dream.media.write.atomic import write_text
+from stream_dream.media.write.output_paths import check_output
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import typed_name
 from stream_dream.settings.live import LiveSettings, ShowParameters

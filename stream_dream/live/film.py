@@ -12,10 +12,10 @@ import numpy as np
 from stream_dream.errors import SinkError
 from stream_dream.frame import Image8
 from stream_dream.image import pad_even
-from stream_dream.media.atomic import place, reserve
 from stream_dream.media.ffmpeg import FFmpeg, playable
-from stream_dream.media.formats import recording_arguments
-from stream_dream.media.target import dated_name, existing
+from stream_dream.media.write.atomic import place, reserve
+from stream_dream.media.write.formats import recording_arguments
+from stream_dream.media.write.output_paths import dated_name, existing
 
 # As close to the dream as what is rendered. A frame of 1280x720 costs 10 to 20 ms of one core, half
 # of that where it is repeated; 480x270 costs 4 (measured).

@@ -14,7 +14,7 @@ from stream_dream.live.controls import Action
 from stream_dream.live.recorder import Recorder
 from stream_dream.live.snapshot import save_snapshot
 from stream_dream.live.status import LiveStatus
-from stream_dream.media.target import dated_name, make_folder
+from stream_dream.media.write.output_paths import dated_name, make_folder
 
 log = logging.getLogger("stream_dream.live")
 

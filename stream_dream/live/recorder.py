@@ -15,7 +15,7 @@ from stream_dream.errors import SinkError, first_line
 from stream_dream.frame import Image8
 from stream_dream.live.film import Film
 from stream_dream.live.status import LiveStatus
-from stream_dream.media.target import check_output
+from stream_dream.media.write.output_paths import check_output
 
 # Frames that wait while the encoder is busy. More of them would only be lost at a kill.
 _DEPTH = 4

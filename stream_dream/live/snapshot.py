@@ -7,9 +7,9 @@ from pathlib import Path
 
 from stream_dream.errors import SinkError
 from stream_dream.frame import Image8
-from stream_dream.media.picture import Picture
-from stream_dream.media.picture_sink import write_picture
-from stream_dream.media.target import dated_name, make_folder
+from stream_dream.media.read.picture import Picture
+from stream_dream.media.write.output_paths import dated_name, make_folder
+from stream_dream.media.write.picture import write_picture
 
 
 def save_snapshot(image: Image8, folder: Path, name: str) -> Path:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from stream_dream.errors import Interrupted, SourceError
 from stream_dream.frame import Image8
 from stream_dream.image import fit_size, resize
-from stream_dream.media.picture import Picture, is_picture, read_picture, visible_image
-from stream_dream.media.picture_sink import check_picture_target, write_picture
-from stream_dream.media.target import interrupted_name
+from stream_dream.media.read.picture import Picture, is_picture, read_picture, visible_image
+from stream_dream.media.write.output_paths import interrupted_name
+from stream_dream.media.write.picture import check_picture_target, write_picture
 from stream_dream.networks import registry
 from stream_dream.runtime.quiet import hushed
 from stream_dream.settings.dream import DreamSettings, for_stills

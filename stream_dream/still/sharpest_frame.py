@@ -12,7 +12,7 @@ import cv2
 from stream_dream.errors import SourceError
 from stream_dream.frame import Image8
 from stream_dream.image import fit_size, resize
-from stream_dream.media.source import VideoSource
+from stream_dream.media.read.video import VideoSource
 
 _SAMPLES = 40
 _SIDE = 480

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from stream_dream.frame import Image8
-from stream_dream.media.probe import Probe
+from stream_dream.media.read.ffmpeg_report import Probe
 
 SEEK_FROM = 5.0
 """Starts before this many seconds are reached by decoding: as quick, and exact in any file."""

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from stream_dream.errors import SinkError, SourceError
 from stream_dream.frame import Image8
 from stream_dream.media.ffmpeg import FFmpeg
-from stream_dream.media.picture import over
-from stream_dream.media.probe import Probe
 from stream_dream.media.read.decoder import SEEK_FROM, SEEK_MARGIN
+from stream_dream.media.read.ffmpeg_report import Probe
 from stream_dream.media.read.packets import end_of_picture
+from stream_dream.media.read.picture import over
 
 _TICK = 1_000_000
 """Time stamps are whole numbers of 1/1,000,000 s; ffmpeg rounds their seconds to six digits."""

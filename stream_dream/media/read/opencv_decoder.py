@@ -12,8 +12,8 @@ import numpy as np
 
 from stream_dream.errors import SourceError
 from stream_dream.frame import Image8
-from stream_dream.media.probe import Probe
 from stream_dream.media.read.decoder import SEEK_FROM, SEEK_MARGIN
+from stream_dream.media.read.ffmpeg_report import Probe
 
 CAPTURE_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 """The variable from which OpenCV reads options whenever it opens something with FFmpeg."""

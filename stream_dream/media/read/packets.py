@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 from pathlib import Path
 
-from stream_dream.media.probe import run_on
+from stream_dream.media.read.ffmpeg_report import run_on
 
 _NO_TIME_STAMP = -(2**62)
 """Less than this is how ffmpeg says that a packet has none."""

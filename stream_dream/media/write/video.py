@@ -10,14 +10,14 @@ from typing import Self
 
 from stream_dream.errors import SinkError
 from stream_dream.frame import Image8
-from stream_dream.media.atomic import place, reserve
-from stream_dream.media.completion import Completion, remove
-from stream_dream.media.encoding import Encoder
 from stream_dream.media.ffmpeg import playable
-from stream_dream.media.finishing import Encoded
-from stream_dream.media.fitting import Compression
-from stream_dream.media.sound import Soundtrack
-from stream_dream.media.target import check_size, check_target, interrupted_name
+from stream_dream.media.write.atomic import place, reserve
+from stream_dream.media.write.finalize import Completion, remove
+from stream_dream.media.write.intermediate import Encoder
+from stream_dream.media.write.mux import Encoded
+from stream_dream.media.write.output_paths import check_size, check_target, interrupted_name
+from stream_dream.media.write.size_limit import Compression
+from stream_dream.media.write.sound import Soundtrack
 from stream_dream.settings.values import Dither
 
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from stream_dream.errors import ConversionError, SinkError
 from stream_dream.media.ffmpeg import run
-from stream_dream.media.formats import Format, format_of
-from stream_dream.media.opening import probe
+from stream_dream.media.read.probe import probe
+from stream_dream.media.write.formats import Format, format_of
 
 # A second or two of most codecs. Fewer are tried where no more come in so many seconds.
 _TRIED_PACKETS = 100

@@ -10,11 +10,11 @@ from typing import Self
 
 from stream_dream.errors import SourceError
 from stream_dream.frame import Frame, Image8, StreamInfo
-from stream_dream.media.opening import probe_video
-from stream_dream.media.pacing import Pace, picture_rate
 from stream_dream.media.read.decoder import Decoder
 from stream_dream.media.read.ffmpeg_decoder import FFmpegDecoder
+from stream_dream.media.read.frame_rate import Pace, picture_rate
 from stream_dream.media.read.opencv_decoder import OpenCVDecoder
+from stream_dream.media.read.probe import probe_video
 from stream_dream.settings.output import Excerpt
 from stream_dream.settings.values import rgb
 

@@ -7,13 +7,13 @@ from fractions import Fraction
 from pathlib import Path
 
 from stream_dream.errors import SinkError
-from stream_dream.media import finishing
-from stream_dream.media.atomic import reserve, reserve_folder
 from stream_dream.media.ffmpeg import PATIENCE
-from stream_dream.media.finishing import Encoded
-from stream_dream.media.fitting import Compression, make_fitting
-from stream_dream.media.formats import coded_size, format_of, shrinking_arguments, square_size
-from stream_dream.media.sound import Soundtrack
+from stream_dream.media.write import mux
+from stream_dream.media.write.atomic import reserve, reserve_folder
+from stream_dream.media.write.formats import coded_size, format_of, shrinking_arguments, square_size
+from stream_dream.media.write.mux import Encoded
+from stream_dream.media.write.size_limit import Compression, make_fitting
+from stream_dream.media.write.sound import Soundtrack
 from stream_dream.settings.values import Dither
 
 
@@ -121,17 +121,17 @@ class Completion:
         """Make the file, or the pictures, or make them anew."""
         size = compression.size(self._square_size, even=False)
         if self.format.muxer == "gif":
-            finishing.finish_gif(
+            mux.finish_gif(
                 encoded, made, size=size, fps=self.fps, compression=compression, seconds=seconds
             )
         elif self.format.muxer == "webp":
-            finishing.finish_webp(encoded, made, size=size, crf=compression.crf, seconds=seconds)
+            mux.finish_webp(encoded, made, size=size, crf=compression.crf, seconds=seconds)
         elif self.format.muxer == "apng":
-            finishing.finish_apng(encoded, made, size=size, seconds=seconds)
+            mux.finish_apng(encoded, made, size=size, seconds=seconds)
         elif self.format.muxer == "image2":
-            finishing.finish_pictures(encoded, made, size=size, seconds=seconds)
+            mux.finish_pictures(encoded, made, size=size, seconds=seconds)
         else:
-            finishing.finish_film(
+            mux.finish_film(
                 encoded,
                 made,
                 self.format,

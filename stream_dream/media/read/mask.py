@@ -14,8 +14,8 @@ import numpy as np
 from stream_dream.errors import SourceError
 from stream_dream.frame import Image8, Mask8
 from stream_dream.image import resize
-from stream_dream.media.picture import is_picture, over, read_picture
-from stream_dream.media.source import VideoSource
+from stream_dream.media.read.picture import is_picture, over, read_picture
+from stream_dream.media.read.video import VideoSource
 
 _TOLERANCE = 8
 """Levels next to black and white that count as such: codecs make no flat black (measured: 99.9 %

@@ -14,7 +14,7 @@ import numpy as np
 
 from stream_dream.errors import SourceError
 from stream_dream.frame import Image8
-from stream_dream.media.probe import THUMBNAIL, Probe, look_at
+from stream_dream.media.read.ffmpeg_report import THUMBNAIL, Probe, look_at
 from stream_dream.media.read.opencv_decoder import open_capture
 from stream_dream.media.read.packets import animation_delays, end_of_picture
 from stream_dream.runtime.quiet import debugging

@@ -12,8 +12,8 @@ import numpy as np
 
 from stream_dream.errors import SourceError
 from stream_dream.frame import Frame, Image8
-from stream_dream.media.picture import is_picture, read_picture, visible_image
-from stream_dream.media.source import VideoSource
+from stream_dream.media.read.picture import is_picture, read_picture, visible_image
+from stream_dream.media.read.video import VideoSource
 
 
 def guide_images(path: Path) -> Iterator[Image8]:

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from stream_dream.errors import SinkError
-from stream_dream.media.target import beside, followed, free_name, is_pattern, numbered
+from stream_dream.media.write.output_paths import beside, followed, free_name, is_pattern, numbered
 
 
 def reserve(path: Path) -> Path:

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from stream_dream.errors import SinkError
-from stream_dream.media.atomic import place, reserve
-from stream_dream.media.formats import FORMATS
-from stream_dream.media.picture import Picture, over
-from stream_dream.media.target import check_output, check_sides, is_pattern
+from stream_dream.media.read.picture import Picture, over
+from stream_dream.media.write.atomic import place, reserve
+from stream_dream.media.write.formats import FORMATS
+from stream_dream.media.write.output_paths import check_output, check_sides, is_pattern
 
 _WHITE = (255.0, 255.0, 255.0)
 

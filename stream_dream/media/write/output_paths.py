@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 
 from stream_dream.errors import SinkError
-from stream_dream.media.formats import FORMATS, format_of
+from stream_dream.media.write.formats import FORMATS, format_of
 from stream_dream.settings.values import name_problem
 
 _NUMBER = re.compile(r"%(?:0\d+)?d")

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from stream_dream.media.ffmpeg import run
-from stream_dream.media.fitting import Compression
-from stream_dream.media.formats import Format
-from stream_dream.media.sound import Soundtrack, first_that_works, ways_to_add
-from stream_dream.media.target import beside
+from stream_dream.media.write.formats import Format
+from stream_dream.media.write.output_paths import beside
+from stream_dream.media.write.size_limit import Compression
+from stream_dream.media.write.sound import Soundtrack, first_that_works, ways_to_add
 
 GIF_FPS = 50
 """The fastest that viewers play: they take delays below 2/100 s for 10/100 s."""

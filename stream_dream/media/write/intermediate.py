@@ -11,7 +11,7 @@ from stream_dream.errors import SinkError
 from stream_dream.frame import Image8
 from stream_dream.image import pad_even
 from stream_dream.media.ffmpeg import FFmpeg
-from stream_dream.media.formats import Format, coded_size, encoder_arguments
+from stream_dream.media.write.formats import Format, coded_size, encoder_arguments
 
 
 class Encoder:

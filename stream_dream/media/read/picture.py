@@ -304,7 +304,7 @@ def _read_with_opencv(path: Path) -> Picture | None:
         return None
     import cv2
 
-    from stream_dream.media.opening import quiet_decoder
+    from stream_dream.media.read.probe import quiet_decoder
 
     quiet_decoder()
     data = np.frombuffer(path.read_bytes(), np.uint8)

@@ -1,0 +1,1 @@
+"""Writes files: pictures, video and sound."""
