@@ -24,8 +24,8 @@ import numpy as np
 import tensorflow as tf
 
 from stream_dream.dream.speed import gradient_call, random_gradient, seconds_per_call
-from stream_dream.networks.layers import NetworkSpec
 from stream_dream.networks.registry import find
+from stream_dream.networks.spec import NetworkSpec
 
 USUAL = (
     *("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "inception_v1"),

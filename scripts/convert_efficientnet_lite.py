@@ -22,8 +22,8 @@ from safetensors.numpy import save
 
 from stream_dream.networks.efficientnet_lite import LITE0, Arrays, blocks, build
 from stream_dream.networks.imagenet import class_name
-from stream_dream.networks.layers import CLASSES
 from stream_dream.networks.lite_checkpoint import convert, embedded_weights
+from stream_dream.networks.spec import CLASSES
 from stream_dream.networks.torch_file import read_torch_file
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -142,8 +142,8 @@ def _class_probabilities() -> Callable[[NDArray[np.float32]], NDArray[np.float32
     """Return what gives a batch of windows the probabilities of their classes, (batch, 1000)."""
     import tensorflow as tf
 
-    from stream_dream.networks.layers import CLASSES
     from stream_dream.networks.registry import find
+    from stream_dream.networks.spec import CLASSES
 
     model = find(_JUDGE).build([CLASSES])
 

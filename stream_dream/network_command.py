@@ -18,7 +18,7 @@ from stream_dream.settings.validation import part
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stream_dream.networks.layers import NetworkSpec
+    from stream_dream.networks.spec import NetworkSpec
 
 # Of the picture whose gradient is measured.
 _MEASURED_SIZE = (320, 240)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from skimage import data, transform
 
 from stream_dream.frame import Frame, Image8
-from stream_dream.networks.layers import Layer, NetworkSpec
 from stream_dream.networks.registry import register
+from stream_dream.networks.spec import Layer, NetworkSpec
 
 TINY = "tiny"
 

@@ -15,10 +15,10 @@ from keras import layers
 
 from stream_dream.errors import NetworkError
 from stream_dream.networks import applications
-from stream_dream.networks.cutting import cut, describe
-from stream_dream.networks.layers import CLASSES
+from stream_dream.networks.graph_surgery import cut, describe
 from stream_dream.networks.model_files import open_model
 from stream_dream.networks.registry import find, networks
+from stream_dream.networks.spec import CLASSES
 from stream_dream.networks.weight_files import load_weights
 
 PICTURE = np.random.default_rng(0).random((1, 64, 96, 3), dtype=np.float32)

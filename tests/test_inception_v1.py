@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from stream_dream.errors import NetworkError
 from stream_dream.networks import inception_v1
 from stream_dream.networks.inception_v1 import branches, network, parts
-from stream_dream.networks.layers import CLASSES
 from stream_dream.networks.registry import find
+from stream_dream.networks.spec import CLASSES
 
 Arrays = dict[str, list[NDArray[np.float32]]]
 

@@ -13,9 +13,9 @@ from skimage import data
 
 from stream_dream.errors import NetworkError
 from stream_dream.networks.efficientnet_lite import LITE0, build
-from stream_dream.networks.layers import CLASSES
 from stream_dream.networks.lite_checkpoint import embedded_weights
 from stream_dream.networks.registry import find, networks
+from stream_dream.networks.spec import CLASSES
 from stream_dream.networks.torch_file import read_torch_file
 
 REFERENCE = Path(__file__).parent / "data" / "efficientnet_lite0_chelsea.npz"

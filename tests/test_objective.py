@@ -15,7 +15,7 @@ from stream_dream.dream.objective import (
     Seen,
     Sum,
 )
-from stream_dream.networks.layers import CLASSES
+from stream_dream.networks.spec import CLASSES
 
 F32 = NDArray[np.float32]
 

@@ -13,9 +13,9 @@ from keras import layers
 
 from stream_dream.dream.composing import compose
 from stream_dream.errors import NetworkError
-from stream_dream.networks.cutting import cut
-from stream_dream.networks.layers import CLASSES
+from stream_dream.networks.graph_surgery import cut
 from stream_dream.networks.registry import find
+from stream_dream.networks.spec import CLASSES
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.validation import validated
 

@@ -20,8 +20,8 @@ from stream_dream.image import resize_float, to_float
 from stream_dream.media.read.picture import Picture, read_picture
 from stream_dream.media.read.video import VideoSource
 from stream_dream.media.write.picture import write_picture
-from stream_dream.networks.layers import CLASSES
 from stream_dream.networks.registry import find
+from stream_dream.networks.spec import CLASSES
 from stream_dream.settings.dream import DreamSettings, for_stills, merged
 from stream_dream.settings.output import StillSettings
 from stream_dream.settings.presets import load_preset

@@ -15,8 +15,8 @@ from stream_dream.errors import NetworkError, SettingsError
 from stream_dream.frame import Image8
 from stream_dream.image import resize, to_float
 from stream_dream.networks.imagenet import class_number
-from stream_dream.networks.layers import CLASSES, NetworkSpec
 from stream_dream.networks.registry import find
+from stream_dream.networks.spec import CLASSES, NetworkSpec
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.values import LayerTarget
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from stream_dream.networks.layers import CLASSES
+from stream_dream.networks.spec import CLASSES
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -13,7 +13,7 @@ from stream_dream.dream.composing import wanted_layers
 from stream_dream.dream.cores import use_cores
 from stream_dream.dream.gradient import Gradient
 from stream_dream.dream.objective import LayerEnergy, Sum
-from stream_dream.networks.layers import NetworkSpec
+from stream_dream.networks.spec import NetworkSpec
 from stream_dream.settings.dream import DreamSettings
 
 _FEWEST = 3

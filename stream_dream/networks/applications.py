@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stream_dream.errors import DownloadError
-from stream_dream.networks.layers import CLASSES, Layer, NetworkSpec, Weights, snake_case
 from stream_dream.networks.quiet_keras import import_keras, keras_defaults
+from stream_dream.networks.spec import CLASSES, Layer, NetworkSpec, Weights, snake_case
 
 if TYPE_CHECKING:
     import keras
@@ -110,7 +110,7 @@ def _spec(application: Application) -> NetworkSpec:
 @cache
 @keras_defaults()
 def _list_layers(application: Application) -> tuple[Layer, ...]:
-    from stream_dream.networks.cutting import describe
+    from stream_dream.networks.graph_surgery import describe
 
     return describe(_open(application, None, top=False))
 
@@ -123,7 +123,7 @@ def _build(
     weights: Weights = "pretrained",
     fold: bool = True,
 ) -> keras.Model:
-    from stream_dream.networks.cutting import cut
+    from stream_dream.networks.graph_surgery import cut
     from stream_dream.networks.weight_files import load_weights
 
     top = CLASSES in names

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_dream.errors import NetworkError
-from stream_dream.networks.layers import CLASSES, Layer
 from stream_dream.networks.quiet_keras import keras_defaults
+from stream_dream.networks.spec import CLASSES, Layer
 
 if TYPE_CHECKING:
     import keras

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from stream_dream.errors import NetworkError
 from stream_dream.networks.download import Download, fetch, is_fetched
 from stream_dream.networks.inception_v1_files import Arrays, Part, read_weights
-from stream_dream.networks.layers import CLASSES, Layer, NetworkSpec, Weights
 from stream_dream.networks.quiet_keras import import_keras, keras_defaults
+from stream_dream.networks.spec import CLASSES, Layer, NetworkSpec, Weights
 
 if TYPE_CHECKING:
     import keras
@@ -101,7 +101,7 @@ def spec() -> NetworkSpec:
 @cache
 @keras_defaults()
 def _list_layers() -> tuple[Layer, ...]:
-    from stream_dream.networks.cutting import describe
+    from stream_dream.networks.graph_surgery import describe
 
     return describe(network())
 
@@ -110,7 +110,7 @@ def _list_layers() -> tuple[Layer, ...]:
 def _build(
     names: Sequence[str], *, weights: Weights = "pretrained", fold: bool = True
 ) -> keras.Model:
-    from stream_dream.networks.cutting import cut
+    from stream_dream.networks.graph_surgery import cut
 
     if weights == "random":
         model = network(classifier=CLASSES in names)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stream_dream.errors import NetworkError, first_line
-from stream_dream.networks.layers import Layer, NetworkSpec, Weights
 from stream_dream.networks.model_files import open_model
 from stream_dream.networks.quiet_keras import import_keras, keras_defaults
+from stream_dream.networks.spec import Layer, NetworkSpec, Weights
 
 if TYPE_CHECKING:
     import keras
@@ -39,7 +39,7 @@ def spec_of(path: Path) -> NetworkSpec:
         names: Sequence[str], *, weights: Weights = "pretrained", fold: bool = True
     ) -> keras.Model:
         keras = import_keras()
-        from stream_dream.networks.cutting import cut
+        from stream_dream.networks.graph_surgery import cut
         from stream_dream.networks.weight_files import load_weights
 
         model = open_model(path)
@@ -51,7 +51,7 @@ def spec_of(path: Path) -> NetworkSpec:
     @cache
     @keras_defaults()
     def list_layers() -> tuple[Layer, ...]:
-        from stream_dream.networks.cutting import describe
+        from stream_dream.networks.graph_surgery import describe
 
         model = open_model(path)
         try:

@@ -17,7 +17,7 @@ from stream_dream.networks import (
     own_model,
 )
 from stream_dream.networks.efficientnet_lite import LITE0, LITE1, LITE2, Variant
-from stream_dream.networks.layers import CLASSES, NetworkSpec, Weights
+from stream_dream.networks.spec import CLASSES, NetworkSpec, Weights
 
 if TYPE_CHECKING:
     import keras

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_dream.errors import NetworkError, first_line
-from stream_dream.networks.layers import snake_case
 from stream_dream.networks.model_files import open_model
+from stream_dream.networks.spec import snake_case
 
 READABLE = (".h5", ".hdf5", ".keras")
 

@@ -27,8 +27,8 @@ from keras.layers import (
 )
 
 from stream_dream.errors import NetworkError, first_line
-from stream_dream.networks import layers as ours
-from stream_dream.networks.layers import CLASSES
+from stream_dream.networks import spec as ours
+from stream_dream.networks.spec import CLASSES
 
 _PROBE = 512
 _POOLING = (GlobalAveragePooling2D, GlobalMaxPooling2D, Flatten, Reshape, Dropout)
