@@ -23,7 +23,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from stream_dream.dream.speed import gradient_call, random_gradient, seconds_per_call
+from stream_dream.dream.benchmark import gradient_call, random_gradient, seconds_per_call
 from stream_dream.networks.registry import find
 from stream_dream.networks.spec import NetworkSpec
 

@@ -28,7 +28,7 @@ from stream_dream.temporal.dreamer import Dreamed, Prepared, TemporalDreamer
 
 if TYPE_CHECKING:
     from stream_dream.dream.ascent import Ascent
-    from stream_dream.dream.composing import Guide
+    from stream_dream.dream.build import Guide
 
 # Frames that wait between two stages: enough to even out a slow one, few enough for 4K.
 _DEPTH = 4
@@ -43,7 +43,7 @@ def make_ascent(dream: DreamSettings, *, threads: int | None = None) -> Ascent:
     """
     with hushed():
         from stream_dream.dream.ascent import Ascent
-        from stream_dream.dream.cores import use_threads
+        from stream_dream.dream.tf_threads import use_threads
 
     if threads is not None:
         use_threads(threads)

@@ -18,7 +18,7 @@ from stream_dream.media.write.picture import write_picture
 from stream_dream.media.write.video import VideoSink
 
 if TYPE_CHECKING:
-    from stream_dream.dream.walk import Step
+    from stream_dream.dream.iterative_ascent import Step
 
 # The emerging dream: small enough to post, slow enough to watch, the end held for a while.
 _EMERGING_SIDE = 640

@@ -36,7 +36,7 @@ from stream_dream.temporal.dreamer import Prepared, TemporalDreamer
 from stream_dream.temporal.orbit import Orbit
 
 if TYPE_CHECKING:
-    from stream_dream.dream.composing import Guide
+    from stream_dream.dream.build import Guide
 
 # Frames that wait between two stages.
 _DEPTH = 2

@@ -67,7 +67,7 @@ def _measure(specs: Sequence[NetworkSpec]) -> None:
     from stream_dream.networks.registry import find
 
     with hushed():
-        from stream_dream.dream.speed import gradient_call, seconds_per_call
+        from stream_dream.dream.benchmark import gradient_call, seconds_per_call
 
     default = gradient_call(find(DreamSettings().network), _MEASURED_SIZE)
     typer.echo(f"{'network':22}{'weights':22}{'MB':>6}{'ms':>9}  speed")
@@ -93,6 +93,6 @@ def _draw_sheet(
     check_picture_target(target, overwrite=overwrite, inputs=named_files(dream).values())
     fetch_weights(dream, quiet=False)
     with hushed():
-        from stream_dream.dream.sheet import channel_sheet
+        from stream_dream.dream.channel_sheet import channel_sheet
     write_picture(Picture(channel_sheet(dream)), target, overwrite=overwrite)
     typer.echo(f"{target}: the strongest channels of {layer}, each as it dreams from noise")

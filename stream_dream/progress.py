@@ -30,7 +30,7 @@ from stream_dream.runtime.standard_streams import forgiving
 from stream_dream.settings.dream import DreamSettings
 
 if TYPE_CHECKING:
-    from stream_dream.dream.walk import Step
+    from stream_dream.dream.iterative_ascent import Step
 
 _LINE_SECONDS = 10.0
 

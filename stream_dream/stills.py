@@ -33,8 +33,8 @@ from stream_dream.settings.fields import named_files
 from stream_dream.settings.output import StillSettings
 
 if TYPE_CHECKING:
+    from stream_dream.dream.iterative_ascent import Step
     from stream_dream.dream.still import StillDreamer
-    from stream_dream.dream.walk import Step
 
 
 class StillJob(NamedTuple):

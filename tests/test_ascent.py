@@ -11,11 +11,11 @@ import synthetic
 import tensorflow as tf
 
 from stream_dream.dream.ascent import Ascent
-from stream_dream.dream.composing import compose
+from stream_dream.dream.build import compose
+from stream_dream.dream.iterative_ascent import Walk
 from stream_dream.dream.normalize import normalizer, palettes_of
 from stream_dream.dream.octaves import octave_shapes
 from stream_dream.dream.still import StillDreamer
-from stream_dream.dream.walk import Walk
 from stream_dream.errors import NetworkError
 from stream_dream.frame import ImageF
 from stream_dream.image import to_float

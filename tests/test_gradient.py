@@ -12,7 +12,7 @@ import synthetic
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from stream_dream.dream.composing import compose
+from stream_dream.dream.build import compose
 from stream_dream.dream.gradient import Gradient
 from stream_dream.dream.objective import Seen
 from stream_dream.errors import SettingsError

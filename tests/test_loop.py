@@ -17,7 +17,7 @@ import synthetic
 from PIL import Image
 
 from stream_dream.cycle import make_cycle
-from stream_dream.dream.composing import Guide
+from stream_dream.dream.build import Guide
 from stream_dream.errors import Interrupted, SinkError
 from stream_dream.frame import FrameReport, StreamInfo
 from stream_dream.loop import LoopSummary, make_loop

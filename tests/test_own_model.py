@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from stream_dream.dream.composing import compose
+from stream_dream.dream.build import compose
 from stream_dream.errors import NetworkError
 from stream_dream.networks.graph_surgery import cut
 from stream_dream.networks.registry import find

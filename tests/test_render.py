@@ -16,7 +16,7 @@ import pytest
 import synthetic
 from waiting import wait_for
 
-from stream_dream.dream.composing import Guide
+from stream_dream.dream.build import Guide
 from stream_dream.errors import Interrupted, SinkError
 from stream_dream.frame import FrameReport
 from stream_dream.media.read.picture import Picture

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from stream_dream.dream.ascent import Ascent
-from stream_dream.dream.composing import compose
+from stream_dream.dream.build import compose
+from stream_dream.dream.iterative_ascent import Step, Walk
 from stream_dream.dream.octaves import octave_shapes
 from stream_dream.dream.still import StillDreamer
-from stream_dream.dream.walk import Step, Walk
 from stream_dream.frame import Shape
 from stream_dream.image import to_float
 from stream_dream.networks.registry import find

@@ -10,10 +10,9 @@ import pytest
 import synthetic
 from skimage import data
 
-from stream_dream.dream import walk
 from stream_dream.dream.ascent import Ascent
-from stream_dream.dream.composing import wanted_layers
-from stream_dream.dream.walk import Step
+from stream_dream.dream.build import wanted_layers
+from stream_dream.dream.iterative_ascent import Step
 from stream_dream.errors import Interrupted, SettingsError, SinkError, SourceError
 from stream_dream.frame import ImageF
 from stream_dream.image import resize_float, to_float

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from stream_dream.dream.objective import BORDER, Objective, Seen
-from stream_dream.dream.parts import (
+from stream_dream.dream.tiling import (
     EVERYTHING,
     Bounds,
     Maps,

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stream_dream.dream.composing import compose
-from stream_dream.dream.cores import use_cores
+from stream_dream.dream.build import compose
+from stream_dream.dream.iterative_ascent import Step, Walk
 from stream_dream.dream.octaves import workable_shapes
-from stream_dream.dream.walk import Step, Walk
+from stream_dream.dream.tf_threads import use_cores
 from stream_dream.frame import Image8
 from stream_dream.image import add_residual, fit_size, resize, to_float
 from stream_dream.settings.dream import DreamSettings

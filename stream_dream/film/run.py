@@ -241,7 +241,7 @@ class Run:
         if film.batch != "auto":
             return film.batch
         with hushed():
-            from stream_dream.dream.cores import has_gpu
+            from stream_dream.dream.tf_threads import has_gpu
 
         return film.batch_on(has_gpu())
 

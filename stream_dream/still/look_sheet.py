@@ -23,7 +23,7 @@ from stream_dream.still.captioned_grid import Cell, captioned_grid
 from stream_dream.still.sharpest_frame import sharpest_frame
 
 if TYPE_CHECKING:
-    from stream_dream.dream.walk import Step
+    from stream_dream.dream.iterative_ascent import Step
 
 CELL_SIDE = 480
 """Longer side of a picture on the sheet, in pixels."""

@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from stream_dream.dream.climbing import climb
-from stream_dream.dream.cores import use_cores
 from stream_dream.dream.gradient import Gradient
 from stream_dream.dream.normalize import normalizer, palettes_of
 from stream_dream.dream.objective import LayerEnergy, Objective, Seen
+from stream_dream.dream.tf_threads import use_cores
 from stream_dream.frame import Image8, ImageF
 from stream_dream.image import resize_float
 from stream_dream.networks.registry import find
