@@ -19,7 +19,7 @@ from stream_dream.settings.output import LoopSettings
 from stream_dream.settings.values import rgb
 from stream_dream.temporal.camera import CameraPath
 from stream_dream.temporal.closing import Span, best_span, bounced, faded, signature
-from stream_dream.temporal.shots import mark_cuts
+from stream_dream.temporal.cuts import mark_cuts
 
 # What posts well; films are not posted where every byte counts.
 _SMALL_SIDE, _FILM_SIDE = 480, 1280

@@ -26,8 +26,8 @@ from stream_dream.media.write.video import VideoSink
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files
 from stream_dream.settings.output import OutputSettings
+from stream_dream.temporal.cuts import mark_cuts
 from stream_dream.temporal.dreamer import TemporalDreamer
-from stream_dream.temporal.shots import mark_cuts
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import synthetic
 from skimage import data
 
 from stream_dream.frame import Frame
-from stream_dream.temporal.shots import mark_cuts
+from stream_dream.temporal.cuts import mark_cuts
 
 
 def cuts(images: list[np.ndarray]) -> list[int]:

@@ -16,10 +16,10 @@ from waiting import SECONDS, wait_for
 from stream_dream.frame import Frame, ImageF
 from stream_dream.image import to_float
 from stream_dream.settings.dream import DreamSettings
+from stream_dream.temporal.async_dreamer import FRAMES_PER_ASCENT, TrailingDreamer
 from stream_dream.temporal.carry import Carry
 from stream_dream.temporal.dreamer import Dreamed, Prepared, TemporalDreamer
 from stream_dream.temporal.flow import Motion, still, warp
-from stream_dream.temporal.trailing import FRAMES_PER_ASCENT, TrailingDreamer
 from stream_dream.tone import Room, room_of
 
 SHAPE = (24, 32)

@@ -18,7 +18,7 @@ import numpy as np
 from stream_dream.frame import Frame, Image8, StreamInfo
 from stream_dream.media.read.video import VideoSource
 from stream_dream.runtime.stage_threads import ahead
-from stream_dream.temporal.shots import mark_cuts
+from stream_dream.temporal.cuts import mark_cuts
 
 # One row in so many tells frames apart, in a tenth of the time.
 _ROWS = 16

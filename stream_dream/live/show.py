@@ -25,7 +25,7 @@ from stream_dream.live.status import LiveStatus
 from stream_dream.live.view import View
 from stream_dream.runtime.stage_threads import Behind, single_threads
 from stream_dream.settings.dream import MOST_ENLARGED, DreamSettings
-from stream_dream.temporal.trailing import FRAMES_PER_ASCENT, TrailingDreamer
+from stream_dream.temporal.async_dreamer import FRAMES_PER_ASCENT, TrailingDreamer
 
 log = logging.getLogger("stream_dream.live")
 
