@@ -329,7 +329,8 @@ def test_decoder_is_silent_unless_debugging(tmp_path: Path, debug: bool) -> None
     clip = truncated_clip(tmp_path / "a.mp4")
     code = (
         "import sys; from pathlib import Path;"
-        "from stream_dream.media.read.video import VideoSource; list(VideoSource(Path(sys.argv[1])))"
+        "from stream_dream.media.read.video import VideoSource;"
+        "list(VideoSource(Path(sys.argv[1])))"
     )
     environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENCV")}
     environment["STREAM_DREAM_DEBUG"] = "1" if debug else ""

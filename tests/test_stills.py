@@ -10,6 +10,7 @@ import pytest
 import synthetic
 from skimage import data
 
+from stream_dream.dream import iterative_ascent
 from stream_dream.dream.ascent import Ascent
 from stream_dream.dream.build import wanted_layers
 from stream_dream.dream.iterative_ascent import Step
@@ -259,7 +260,7 @@ def test_ctrl_c_between_two_steps_keeps_the_picture(
             return resize_float(image, shape, **rest)
 
         for name in ("resize_float", "resize_by_corners"):
-            monkeypatch.setattr(walk, name, resize)
+            monkeypatch.setattr(iterative_ascent, name, resize)
         target = tmp_path / f"{count}.png"
         try:
             dream_stills(
