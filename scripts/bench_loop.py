@@ -28,9 +28,10 @@ from rich.console import Console
 from rich.table import Table
 from skimage import data
 
-from stream_dream.cycle import Cycle, make_cycle
 from stream_dream.frame import Flow, FrameReport, Image8
-from stream_dream.loop import make_loop
+from stream_dream.loop.keyframes import way_around
+from stream_dream.loop.make_loop import make_loop
+from stream_dream.loop.periodic_source import Cycle, make_cycle
 from stream_dream.media.read.picture import Picture
 from stream_dream.media.write.picture import write_picture
 from stream_dream.media.write.video import VideoSink
@@ -38,7 +39,6 @@ from stream_dream.render import render
 from stream_dream.settings.output import LoopSettings, OutputSettings
 from stream_dream.settings.presets import load_preset
 from stream_dream.settings.validation import validated
-from stream_dream.stations import way_around
 from stream_dream.temporal.flow import FlowEstimator, in_frame, warp
 
 Row = dict[str, Any]

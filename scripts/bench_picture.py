@@ -33,13 +33,13 @@ from rich.table import Table
 from skimage import data
 
 from stream_dream.dream.ascent import Ascent
-from stream_dream.dream.still import StillDreamer
 from stream_dream.frame import Frame, Image8
 from stream_dream.image import resize
 from stream_dream.media.read.video import VideoSource
 from stream_dream.settings.dream import DreamSettings, for_stills
 from stream_dream.settings.presets import DEFAULT_PRESET, load_preset
 from stream_dream.settings.validation import validated
+from stream_dream.still.dreamer import StillDreamer
 from stream_dream.temporal.dreamer import TemporalDreamer
 
 Row = dict[str, Any]

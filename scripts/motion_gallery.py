@@ -16,14 +16,14 @@ import numpy as np
 from skimage import data
 
 from stream_dream.image import resize
-from stream_dream.loop import make_loop
+from stream_dream.loop.keyframes import way_around
+from stream_dream.loop.make_loop import make_loop
 from stream_dream.media.read.picture import Picture, read_picture
 from stream_dream.media.write.picture import write_picture
 from stream_dream.media.write.video import VideoSink
 from stream_dream.settings.output import LoopSettings
 from stream_dream.settings.presets import load_preset
 from stream_dream.settings.validation import validated
-from stream_dream.stations import way_around
 
 MOTIONS = ("breathe", "sway", "turn", "zoom", "still")
 SIZE = (192, 128)

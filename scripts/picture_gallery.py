@@ -22,7 +22,6 @@ from real_clips import clip
 from skimage import data
 
 from stream_dream.dream.ascent import Ascent
-from stream_dream.dream.still import StillDreamer
 from stream_dream.frame import Frame, Image8
 from stream_dream.image import resize
 from stream_dream.media.read.picture import Picture, read_picture
@@ -32,6 +31,7 @@ from stream_dream.media.write.video import VideoSink
 from stream_dream.settings.dream import DreamSettings, for_stills
 from stream_dream.settings.presets import load_preset
 from stream_dream.settings.validation import validated
+from stream_dream.still.dreamer import StillDreamer
 from stream_dream.temporal.dreamer import TemporalDreamer
 
 CLIP = "bigbuckbunny"

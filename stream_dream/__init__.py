@@ -9,12 +9,12 @@ from stream_dream.runtime.quiet import hushed
 
 if TYPE_CHECKING:
     from stream_dream.dream.ascent import Ascent
-    from stream_dream.dream.still import StillDreamer
     from stream_dream.frame import Frame
     from stream_dream.media.read.video import VideoSource
     from stream_dream.media.write.video import VideoSink
     from stream_dream.settings.dream import DreamSettings
     from stream_dream.settings.presets import load_preset
+    from stream_dream.still.dreamer import StillDreamer
     from stream_dream.temporal.dreamer import TemporalDreamer
 
 __all__ = [

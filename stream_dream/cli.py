@@ -105,7 +105,7 @@ def image(
     dream = dreamed(preset, knobs, quiet=quiet, stills=True)
 
     from stream_dream.progress import fetch_weights, picture_display
-    from stream_dream.stills import dream_stills
+    from stream_dream.still.batch import dream_stills
 
     fetch_weights(dream, quiet=quiet)
     with picture_display(quiet=quiet) as shown:

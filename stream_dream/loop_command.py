@@ -23,7 +23,7 @@ from stream_dream.settings.presets import DEFAULT_PRESET, preset_files
 from stream_dream.settings.validation import part
 
 if TYPE_CHECKING:
-    from stream_dream.loop import LoopSummary
+    from stream_dream.loop.make_loop import LoopSummary
 
 
 @with_options(DreamSettings, LoopSettings)
@@ -57,9 +57,9 @@ def loop(
     names = settings.presets or (preset or DEFAULT_PRESET,)
     dreams = [dreamed(name, knobs, quiet=quiet, as_json=as_json) for name in names]
 
-    from stream_dream.loop import check_loop, make_loop
+    from stream_dream.loop.keyframes import way_around
+    from stream_dream.loop.make_loop import check_loop, make_loop
     from stream_dream.progress import display, fetch_weights
-    from stream_dream.stations import way_around
 
     stations = way_around(dreams, settings, given=knobs)
     check_loop([source, *preset_files(*names)], target, stations, settings, overwrite=overwrite)

@@ -15,12 +15,12 @@ from stream_dream.dream.build import compose
 from stream_dream.dream.iterative_ascent import Walk
 from stream_dream.dream.normalize import normalizer, palettes_of
 from stream_dream.dream.octaves import octave_shapes
-from stream_dream.dream.still import StillDreamer
 from stream_dream.errors import NetworkError
 from stream_dream.frame import ImageF
 from stream_dream.image import to_float
 from stream_dream.runtime.scheduling import SpareTime
 from stream_dream.settings.dream import DreamSettings
+from stream_dream.still.dreamer import StillDreamer
 from stream_dream.temporal.dreamer import TemporalDreamer
 
 Make = Callable[..., DreamSettings]

@@ -7,8 +7,8 @@ import pytest
 import synthetic
 
 from stream_dream.frame import Flow, Image8
+from stream_dream.loop.camera_path import CameraPath
 from stream_dream.settings.values import CameraMotion
-from stream_dream.temporal.camera import CameraPath
 from stream_dream.temporal.flow import Warp, in_frame
 
 MOTIONS: tuple[CameraMotion, ...] = ("breathe", "sway", "turn", "zoom", "still")

@@ -26,7 +26,6 @@ from pydantic import BaseModel, Field
 from rich.console import Console
 from waiting import SECONDS
 
-from stream_dream import stills
 from stream_dream.errors import Interrupted, NetworkError, SinkError, StreamDreamError
 from stream_dream.film_progress import FilmBar
 from stream_dream.frame import FrameReport, StreamInfo
@@ -42,7 +41,8 @@ from stream_dream.settings.live import LiveSettings, ShowParameters
 from stream_dream.settings.output import LoopSettings, OutputSettings, StillSettings
 from stream_dream.settings.presets import DEFAULT_PRESET, load_preset
 from stream_dream.settings.values import LayerTarget
-from stream_dream.stills import StillsSummary
+from stream_dream.still import batch
+from stream_dream.still.batch import StillsSummary
 
 Run = Callable[..., tuple[int, str, str]]
 KNOBS = {**DreamSettings.model_fields, **OutputSettings.model_fields}
@@ -569,7 +569,7 @@ def test_image_takes_presets_and_options_at_their_word(
         asked.append(dream)
         return StillsSummary()
 
-    monkeypatch.setattr(stills, "dream_stills", dream)
+    monkeypatch.setattr(batch, "dream_stills", dream)
     mine = tmp_path / "mine.toml"
     mine.write_text("dream_size = 480\n")
     for options in (), ("--preset", str(mine)), ("--schedule", "together"):

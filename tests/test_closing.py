@@ -9,7 +9,7 @@ import pytest
 import synthetic
 
 from stream_dream.frame import Image8
-from stream_dream.temporal.closing import best_span, bounced, faded, in_between, signature
+from stream_dream.loop.clip_seam import best_span, bounced, faded, in_between, signature
 
 
 def swinging(count: int, period: int) -> list[Image8]:

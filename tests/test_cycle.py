@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import synthetic
 
-from stream_dream.cycle import Cycle, make_cycle
 from stream_dream.errors import SettingsError, SourceError
+from stream_dream.loop.periodic_source import Cycle, make_cycle
 from stream_dream.media.read.picture import Picture
 from stream_dream.media.write.picture import write_picture
 from stream_dream.media.write.video import VideoSink
@@ -142,7 +142,7 @@ def test_a_clip_of_one_frame_is_refused(tmp_path: Path) -> None:
 def test_a_clip_that_needs_too_much_memory_is_refused(
     swing: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream_dream.cycle._MOST_MEMORY", 10 * 320 * 240 * 3)
+    monkeypatch.setattr("stream_dream.loop.periodic_source._MOST_MEMORY", 10 * 320 * 240 * 3)
     with pytest.raises(SourceError, match="room for 10 frames"):
         cycle(swing, bounce=True)
 

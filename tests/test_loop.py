@@ -16,11 +16,11 @@ import pytest
 import synthetic
 from PIL import Image
 
-from stream_dream.cycle import make_cycle
 from stream_dream.dream.build import Guide
 from stream_dream.errors import Interrupted, SinkError
 from stream_dream.frame import FrameReport, StreamInfo
-from stream_dream.loop import LoopSummary, make_loop
+from stream_dream.loop.make_loop import LoopSummary, make_loop
+from stream_dream.loop.periodic_source import make_cycle
 from stream_dream.media.read.picture import Picture, read_picture
 from stream_dream.media.read.video import VideoSource
 from stream_dream.media.write import mux

@@ -13,7 +13,7 @@ import synthetic
 
 from stream_dream.errors import Interrupted, SourceError
 from stream_dream.frame import StreamInfo
-from stream_dream.loop import LoopSummary
+from stream_dream.loop.make_loop import LoopSummary
 from stream_dream.media.read.picture import Picture
 from stream_dream.media.write.picture import write_picture
 from stream_dream.settings.dream import DreamSettings
@@ -51,7 +51,7 @@ class FakeLoop:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeLoop:
     made = FakeLoop()
-    monkeypatch.setattr("stream_dream.loop.make_loop", made)
+    monkeypatch.setattr("stream_dream.loop.make_loop.make_loop", made)
     return made
 
 

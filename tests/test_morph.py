@@ -9,9 +9,9 @@ import pytest
 import synthetic
 
 from stream_dream.dream.ascent import Ascent
-from stream_dream.dream.morph import Morph
 from stream_dream.frame import ImageF
 from stream_dream.image import to_float
+from stream_dream.loop.morph import Morph
 from stream_dream.settings.dream import DreamSettings
 
 Make = Callable[..., DreamSettings]

@@ -10,10 +10,10 @@ import synthetic
 
 from stream_dream.frame import FrameReport, ImageF
 from stream_dream.image import to_float
+from stream_dream.loop.dream_seam import Orbit
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.temporal.dreamer import TemporalDreamer
 from stream_dream.temporal.flow import still
-from stream_dream.temporal.orbit import Orbit
 
 Make = Callable[..., DreamSettings]
 FRAMES = 12

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from stream_dream.errors import NetworkError, SettingsError
+from stream_dream.loop.keyframes import way_around
 from stream_dream.settings.dream import DreamSettings, merged
 from stream_dream.settings.output import LoopSettings
 from stream_dream.settings.presets import load_preset, presets
 from stream_dream.settings.validation import validated
-from stream_dream.stations import way_around
 
 DOGS = merged(load_preset("dogs").dream, {"layer": ["block10"]})
 MANY = {"layer": [f"block{number}" for number in range(13)]}

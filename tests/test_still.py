@@ -16,12 +16,12 @@ from stream_dream.dream.ascent import Ascent
 from stream_dream.dream.build import compose
 from stream_dream.dream.iterative_ascent import Step, Walk
 from stream_dream.dream.octaves import octave_shapes
-from stream_dream.dream.still import StillDreamer
 from stream_dream.frame import Shape
 from stream_dream.image import to_float
 from stream_dream.networks.registry import find
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.presets import load_preset
+from stream_dream.still.dreamer import StillDreamer
 from stream_dream.tone import without_large_areas
 
 Make = Callable[..., DreamSettings]

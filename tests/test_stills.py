@@ -26,7 +26,7 @@ from stream_dream.settings.dream import DreamSettings, for_stills, merged
 from stream_dream.settings.output import StillSettings
 from stream_dream.settings.presets import load_preset
 from stream_dream.settings.validation import validated
-from stream_dream.stills import StillJob, StillsSummary, dream_stills, list_jobs
+from stream_dream.still.batch import StillJob, StillsSummary, dream_stills, list_jobs
 from stream_dream.tone import without_large_areas
 
 Make = Callable[..., DreamSettings]

@@ -18,7 +18,7 @@ from stream_dream.film.foreman import Progress
 from stream_dream.film.watcher import Watcher
 from stream_dream.frame import FrameReport, Image8, ImageF
 from stream_dream.image import add_residual
-from stream_dream.loop import make_loop
+from stream_dream.loop.make_loop import make_loop
 from stream_dream.media.read.picture import Picture, read_picture
 from stream_dream.media.read.video import VideoSource
 from stream_dream.media.write.picture import write_picture
@@ -30,7 +30,7 @@ from stream_dream.settings.live import ShowParameters
 from stream_dream.settings.output import LoopSettings, OutputSettings, StillSettings
 from stream_dream.settings.presets import load_preset
 from stream_dream.settings.validation import validated
-from stream_dream.stills import dream_stills
+from stream_dream.still.batch import dream_stills
 from stream_dream.temporal.dreamer import TemporalDreamer
 
 Make = Callable[..., DreamSettings]

@@ -174,7 +174,7 @@ def for_sheet(look: DreamSettings, dream_size: int, seed: int | None) -> DreamSe
 def _dreamed(image: Image8, dream: DreamSettings, on_step: Callable[[Step], None]) -> Image8:
     # TensorFlow is imported here and not earlier: a wrong path is reported at once.
     with hushed():
-        from stream_dream.dream.still import StillDreamer
+        from stream_dream.still.dreamer import StillDreamer
     return StillDreamer(dream)(image, on_step)
 
 

@@ -13,12 +13,12 @@ import numpy as np
 from stream_dream.errors import SettingsError, SourceError
 from stream_dream.frame import Flow, Frame, Image8
 from stream_dream.image import fit_size, resize
+from stream_dream.loop.camera_path import CameraPath
+from stream_dream.loop.clip_seam import Span, best_span, bounced, faded, signature
 from stream_dream.media.read.picture import is_picture, over, read_picture, visible_image
 from stream_dream.media.read.video import VideoSource, excerpt_of
 from stream_dream.settings.output import LoopSettings
 from stream_dream.settings.values import rgb
-from stream_dream.temporal.camera import CameraPath
-from stream_dream.temporal.closing import Span, best_span, bounced, faded, signature
 from stream_dream.temporal.cuts import mark_cuts
 
 # What posts well; films are not posted where every byte counts.

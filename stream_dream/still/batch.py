@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from stream_dream.emerging import filmed, laid_over, octave_files, write_octave
 from stream_dream.errors import Interrupted, SinkError, SourceError
 from stream_dream.frame import Image8
 from stream_dream.media.read.guide import guide_images
@@ -31,10 +30,11 @@ from stream_dream.runtime.quiet import hushed
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files
 from stream_dream.settings.output import StillSettings
+from stream_dream.still.timelapse import filmed, laid_over, octave_files, write_octave
 
 if TYPE_CHECKING:
     from stream_dream.dream.iterative_ascent import Step
-    from stream_dream.dream.still import StillDreamer
+    from stream_dream.still.dreamer import StillDreamer
 
 
 class StillJob(NamedTuple):
@@ -271,7 +271,7 @@ class _Worker:
 def _dreamer(settings: DreamSettings) -> StillDreamer:
     # TensorFlow is imported here and not earlier: a wrong path is reported at once.
     with hushed():
-        from stream_dream.dream.still import StillDreamer
+        from stream_dream.still.dreamer import StillDreamer
 
     dreamer = StillDreamer(settings)
     if dreamer.guide is not None and settings.guide is not None:

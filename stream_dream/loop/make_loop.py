@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stream_dream.cycle import Cycle, make_cycle
 from stream_dream.errors import Interrupted, SinkError
 from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
 from stream_dream.image import add_residual, fit_size
+from stream_dream.loop.dream_seam import Orbit
+from stream_dream.loop.periodic_source import Cycle, make_cycle
 from stream_dream.media.read.guide import guide_images
 from stream_dream.media.read.picture import Picture
 from stream_dream.media.write.formats import format_of
@@ -33,7 +34,6 @@ from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files
 from stream_dream.settings.output import LoopSettings
 from stream_dream.temporal.dreamer import Prepared, TemporalDreamer
-from stream_dream.temporal.orbit import Orbit
 
 if TYPE_CHECKING:
     from stream_dream.dream.build import Guide
@@ -83,7 +83,8 @@ def make_loop(
         source: A picture or a clip.
         target: Its extension decides on the format.
         stations: How to dream: one look, or several to pass through; see
-            ``stream_dream.stations.way_around``. Persistence and dream size are those of the first.
+            ``stream_dream.loop.keyframes.way_around``. Persistence and dream size are those of the
+            first.
         settings: What to loop, and how to write it.
         overwrite: True if an existing target may be replaced.
         on_start: Called before the first frame, and again where more rounds are needed than were
@@ -172,7 +173,7 @@ class _Dream:
         # TensorFlow is imported here and not earlier: a wrong path is reported at once.
         with hushed():
             from stream_dream.dream.ascent import Ascent
-            from stream_dream.dream.morph import Morph
+            from stream_dream.loop.morph import Morph
 
         self.cycle, self._strength = cycle, strength
         ascents = [Ascent(station) for station in stations]

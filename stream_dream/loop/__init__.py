@@ -1,0 +1,1 @@
+"""Seamless loops of pictures and clips."""
