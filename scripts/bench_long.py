@@ -32,25 +32,25 @@ from real_clips import clip
 from rich.console import Console
 from rich.table import Table
 
-from stream_dream.film.checking import check
-from stream_dream.film.chunk import Task
-from stream_dream.film.crew import Processes
-from stream_dream.film.files import digest
-from stream_dream.film.film import render_film
-from stream_dream.film.foreman import Foreman
-from stream_dream.film.job import Job, job_file
-from stream_dream.film.job_folder import JobFolder
-from stream_dream.film.joining import joined
-from stream_dream.film.plan import Chunk, Plan, make_plan
-from stream_dream.film.reading import Excerpt
-from stream_dream.film.records import Record
+from stream_dream.film.execution.chunk_task import Task
+from stream_dream.film.execution.scheduler import Foreman
+from stream_dream.film.execution.workers import Processes
+from stream_dream.film.in_chunks import render_film
+from stream_dream.film.job.chunk_record import Record
+from stream_dream.film.job.concat import joined
+from stream_dream.film.job.durable_files import digest
+from stream_dream.film.job.job_file import Job, job_file
+from stream_dream.film.job.job_folder import JobFolder
+from stream_dream.film.job.verify import check
+from stream_dream.film.one_piece import render
+from stream_dream.film.plan.chunk_reader import Excerpt
+from stream_dream.film.plan.plan import Chunk, Plan, make_plan
 from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
 from stream_dream.media.ffmpeg import run
 from stream_dream.media.read.picture import read_picture
 from stream_dream.media.read.video import VideoSource
 from stream_dream.media.write.finalize import Completion
 from stream_dream.media.write.video import VideoSink
-from stream_dream.render import render
 from stream_dream.settings.film import FilmSettings
 from stream_dream.settings.output import OutputSettings
 from stream_dream.settings.presets import load_preset

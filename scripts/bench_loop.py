@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 from skimage import data
 
+from stream_dream.film.one_piece import render
 from stream_dream.frame import Flow, FrameReport, Image8
 from stream_dream.loop.keyframes import way_around
 from stream_dream.loop.make_loop import make_loop
@@ -35,7 +36,6 @@ from stream_dream.loop.periodic_source import Cycle, make_cycle
 from stream_dream.media.read.picture import Picture
 from stream_dream.media.write.picture import write_picture
 from stream_dream.media.write.video import VideoSink
-from stream_dream.render import render
 from stream_dream.settings.output import LoopSettings, OutputSettings
 from stream_dream.settings.presets import load_preset
 from stream_dream.settings.validation import validated

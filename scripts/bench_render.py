@@ -30,12 +30,12 @@ from rich.table import Table
 
 from stream_dream.dream.ascent import Ascent
 from stream_dream.dream.octaves import octave_shapes
+from stream_dream.film.one_piece import render
 from stream_dream.frame import Frame, FrameReport, Image8
 from stream_dream.image import fit_size, resize, to_float
 from stream_dream.media.ffmpeg import run
 from stream_dream.media.read.video import VideoSource
 from stream_dream.networks.efficientnet_lite import blocks
-from stream_dream.render import render
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import OutputSettings
 from stream_dream.settings.presets import load_preset

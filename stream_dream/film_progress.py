@@ -9,11 +9,11 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.progress import MofNCompleteColumn
 
-from stream_dream.film.foreman import Progress as FilmProgress
-from stream_dream.film.plan import Chunk
+from stream_dream.film.events import Watcher
+from stream_dream.film.execution.scheduler import Progress as FilmProgress
+from stream_dream.film.job.chunk_record import Record
+from stream_dream.film.plan.plan import Chunk
 from stream_dream.film.preview import duration
-from stream_dream.film.records import Record
-from stream_dream.film.watcher import Watcher
 from stream_dream.options import complain
 from stream_dream.progress import (
     Drawn,

@@ -30,10 +30,10 @@ from stream_dream.settings.presets import DEFAULT_PRESET, preset_files
 from stream_dream.settings.validation import part
 
 if TYPE_CHECKING:
+    from stream_dream.film.events import FilmSummary
+    from stream_dream.film.one_piece import RenderSummary
     from stream_dream.film.request import RenderRequest
-    from stream_dream.film.watcher import FilmSummary
     from stream_dream.frame import FrameReport
-    from stream_dream.render import RenderSummary
 
 
 @with_options(DreamSettings, OutputSettings, FilmSettings)
@@ -82,8 +82,8 @@ def render(
     dream = dreamed(preset, knobs, quiet=quiet, as_json=as_json)
 
     # OpenCV and TensorFlow are imported here and not earlier: --help answers at once.
-    from stream_dream.film.film import is_long
-    from stream_dream.film.job_folder import JobFolder
+    from stream_dream.film.in_chunks import is_long
+    from stream_dream.film.job.job_folder import JobFolder
     from stream_dream.film.request import RenderRequest
 
     request = RenderRequest(source, target, dream, output, film)
@@ -109,7 +109,7 @@ class _Wanted:
 
 
 def _render_in_chunks(wanted: _Wanted, *, resume: bool) -> None:
-    from stream_dream.film.film import refuse_other, render_in_chunks
+    from stream_dream.film.in_chunks import refuse_other, render_in_chunks
     from stream_dream.film.report import write_film_report
     from stream_dream.film_progress import film_display
     from stream_dream.progress import fetch_weights
@@ -134,9 +134,9 @@ def _render_in_chunks(wanted: _Wanted, *, resume: bool) -> None:
 
 
 def _render_in_one_piece(wanted: _Wanted) -> None:
+    from stream_dream.film.one_piece import render as render_file
     from stream_dream.film.report import write_report
     from stream_dream.progress import display, fetch_weights
-    from stream_dream.render import render as render_file
 
     request = wanted.request
     fetch_weights(request.dream, quiet=wanted.quiet)
@@ -165,7 +165,7 @@ def _render_in_one_piece(wanted: _Wanted) -> None:
 
 def _check_outputs(wanted: _Wanted, presets: Sequence[Path], *, resume: bool) -> None:
     """Refuse what could not be written when all is done. Raises ``SinkError``."""
-    from stream_dream.film.job_folder import JobFolder
+    from stream_dream.film.job.job_folder import JobFolder
     from stream_dream.media.write.output_paths import check_output, check_target
 
     inputs = [*wanted.request.inputs.values(), *presets]

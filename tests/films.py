@@ -12,7 +12,7 @@ import numpy as np
 import synthetic
 from skimage import data
 
-from stream_dream.film.plan import Chunk, Plan
+from stream_dream.film.plan.plan import Chunk, Plan
 from stream_dream.frame import Image8
 from stream_dream.media.write.video import VideoSink
 

@@ -14,8 +14,8 @@ import pytest
 from filelock import FileLock
 from waiting import SECONDS
 
-from stream_dream.film.film import render_film
-from stream_dream.film.watcher import FilmSummary
+from stream_dream.film.events import FilmSummary
+from stream_dream.film.in_chunks import render_film
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.film import FilmSettings
 from stream_dream.settings.output import OutputSettings

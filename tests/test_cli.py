@@ -27,13 +27,13 @@ from rich.console import Console
 from waiting import SECONDS
 
 from stream_dream.errors import Interrupted, NetworkError, SinkError, StreamDreamError
+from stream_dream.film.one_piece import RenderSummary
 from stream_dream.film_progress import FilmBar
 from stream_dream.frame import FrameReport, StreamInfo
 from stream_dream.media.read.picture import Picture, read_picture
 from stream_dream.media.write.picture import write_picture
 from stream_dream.options import with_options
 from stream_dream.progress import PictureBar
-from stream_dream.render import RenderSummary
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading, fact, typed_name
 from stream_dream.settings.film import FilmSettings, PlanSettings
@@ -79,8 +79,8 @@ class FakeRender:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRender:
     made = FakeRender()
-    monkeypatch.setattr("stream_dream.render.render", made)
-    monkeypatch.setattr("stream_dream.film.film.is_long", lambda *arguments: False)
+    monkeypatch.setattr("stream_dream.film.one_piece.render", made)
+    monkeypatch.setattr("stream_dream.film.in_chunks.is_long", lambda *arguments: False)
     return made
 
 
@@ -430,12 +430,12 @@ def signalled(body: str) -> tuple[int, str]:
     """Run the command with that body in place of ``render``; return exit code and stderr."""
     code = (
         "import hashlib, os, signal, sys, threading, time\n"
-        "import stream_dream.cli, stream_dream.film.film, stream_dream.render\n"
+        "import stream_dream.cli, stream_dream.film.in_chunks, stream_dream.film.one_piece\n"
         "def interrupt():\n"
         "    signal.raise_signal(signal.SIGINT)\n"
         f"def render(*_, **__):\n{textwrap.indent(body, '    ')}\n"
-        "stream_dream.render.render = render\n"
-        "stream_dream.film.film.is_long = lambda *_: False\n"
+        "stream_dream.film.one_piece.render = render\n"
+        "stream_dream.film.in_chunks.is_long = lambda *_: False\n"
         "sys.argv = ['stream-dream', 'render', 'a.mp4', 'b.mp4']\n"
         "stream_dream.cli.main()\n"
     )

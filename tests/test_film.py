@@ -32,24 +32,25 @@ from stream_dream.errors import (
     SinkError,
     SourceError,
 )
-from stream_dream.film import placing, records, run
-from stream_dream.film.chunk import Studio, Task
-from stream_dream.film.crew import Processes, Single, Worker, WorkerEnded
-from stream_dream.film.files import unwritable
-from stream_dream.film.film import is_long, render_film
-from stream_dream.film.foreman import ChunkFailed, Progress
-from stream_dream.film.job import Job
-from stream_dream.film.plan import Chunk, make_plan
-from stream_dream.film.reading import Excerpt, Reader
-from stream_dream.film.records import Record
+from stream_dream.film import run
+from stream_dream.film.events import FilmSummary, Watcher
+from stream_dream.film.execution.chunk_task import Studio, Task
+from stream_dream.film.execution.scheduler import ChunkFailed, Progress
+from stream_dream.film.execution.workers import Processes, Single, Worker, WorkerEnded
+from stream_dream.film.in_chunks import is_long, render_film
+from stream_dream.film.job import chunk_record, publish
+from stream_dream.film.job.chunk_record import Record
+from stream_dream.film.job.durable_files import unwritable
+from stream_dream.film.job.job_file import Job
+from stream_dream.film.one_piece import render
+from stream_dream.film.plan.chunk_reader import Excerpt, Reader
+from stream_dream.film.plan.plan import Chunk, make_plan
 from stream_dream.film.request import RenderRequest
-from stream_dream.film.watcher import FilmSummary, Watcher
 from stream_dream.frame import FrameReport
 from stream_dream.media.read import guide as guide_module
 from stream_dream.media.read.picture import Picture, read_picture
 from stream_dream.media.read.video import VideoSource
 from stream_dream.media.write.picture import write_picture
-from stream_dream.render import render
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.film import FilmSettings
 from stream_dream.settings.output import OutputSettings
@@ -397,17 +398,17 @@ def test_a_disk_that_is_full_for_a_record_keeps_the_rest(
     tiny: Make, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = in_one_piece(source, tmp_path / "one.mp4", tiny())
-    target, write = tmp_path / "film.mp4", records.write_json
+    target, write = tmp_path / "film.mp4", chunk_record.write_json
 
     def full(path: Path, data: dict[str, Any]) -> None:
         if path.name == "000004.json":
             raise unwritable(path.parent, OSError(errno.ENOSPC, "No space left on device"))
         write(path, data)
 
-    monkeypatch.setattr(records, "write_json", full)
+    monkeypatch.setattr(chunk_record, "write_json", full)
     with pytest.raises(ChunkFailed, match=r"No space left on device; .* continue with --resume"):
         render_film(source, target, tiny(), OutputSettings(), PIECES)
-    monkeypatch.setattr(records, "write_json", write)
+    monkeypatch.setattr(chunk_record, "write_json", write)
     assert checksums(resume(source, target, tiny())) == one
 
 
@@ -530,17 +531,17 @@ def test_a_run_killed_while_it_places_the_result(
     class Killed(BaseException):
         pass
 
-    place = placing.place
+    place = publish.place
 
     def placed_then_killed(made: Path, path: Path, *, overwrite: bool) -> Path:
         place(made, path, overwrite=overwrite)
         raise Killed
 
-    monkeypatch.setattr(placing, "place", placed_then_killed)
+    monkeypatch.setattr(publish, "place", placed_then_killed)
     target, output = tmp_path / name, OutputSettings(end=0.4)
     with pytest.raises(Killed):
         render_film(source, target, tiny(), output, PIECES)
-    monkeypatch.setattr(placing, "place", place)
+    monkeypatch.setattr(publish, "place", place)
     made = sorted(path.name for path in tmp_path.iterdir() if path.is_file())
     resume(source, target, tiny(), end=0.4)
     assert sorted(path.name for path in tmp_path.iterdir()) == made
@@ -1121,12 +1122,12 @@ def test_pictures_that_came_meanwhile_stay_when_placing_is_killed(
         raise Killed
 
     target = tmp_path / "%03d.png"
-    place = placing.place
-    monkeypatch.setattr(placing, "place", killed)
+    place = publish.place
+    monkeypatch.setattr(publish, "place", killed)
     mine = Watcher(joining=lambda: (tmp_path / "001.png").write_text("mine"))  # type: ignore[arg-type, return-value]
     with pytest.raises(Killed):
         render_film(source, target, tiny(), OutputSettings(end=0.4), PIECES, watcher=mine)
-    monkeypatch.setattr(placing, "place", place)
+    monkeypatch.setattr(publish, "place", place)
     resume(source, target, tiny(), end=0.4)
     assert (tmp_path / "001.png").read_text() == "mine"
     assert len(list(tmp_path.glob("*.2.png"))) == 10

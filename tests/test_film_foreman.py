@@ -11,12 +11,12 @@ import films
 import pytest
 
 from stream_dream.errors import DiskFull, Interrupted, SourceError
-from stream_dream.film.chunk import Task
-from stream_dream.film.crew import WorkerEnded
-from stream_dream.film.foreman import ChunkFailed, Foreman, Progress
-from stream_dream.film.plan import Chunk, Plan
-from stream_dream.film.reading import Excerpt
-from stream_dream.film.records import Record
+from stream_dream.film.execution.chunk_task import Task
+from stream_dream.film.execution.scheduler import ChunkFailed, Foreman, Progress
+from stream_dream.film.execution.workers import WorkerEnded
+from stream_dream.film.job.chunk_record import Record
+from stream_dream.film.plan.chunk_reader import Excerpt
+from stream_dream.film.plan.plan import Chunk, Plan
 from stream_dream.frame import StreamInfo
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import OutputSettings
@@ -104,15 +104,15 @@ def work(
     in_order: bool = False,
 ) -> tuple[Foreman, films.Notes]:
     """Run a foreman; a chunk ends each time that it waits."""
-    from stream_dream.film import foreman
+    from stream_dream.film.execution import scheduler
 
-    wait = foreman.wait
+    wait = scheduler.wait
 
     def step(*arguments: object) -> object:
         crew.step()
         return wait(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(foreman, "wait", step)
+    monkeypatch.setattr(scheduler, "wait", step)
     notes = films.Notes()
     boss = Foreman(
         plan,

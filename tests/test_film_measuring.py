@@ -14,12 +14,12 @@ import shows
 from test_film_foreman import FakeCrew, record_of, task_of
 
 from stream_dream.errors import SourceError
-from stream_dream.film import measuring
-from stream_dream.film.chunk import Task
-from stream_dream.film.measuring import estimated_seconds, measured_fps, sample_of
-from stream_dream.film.plan import make_plan
-from stream_dream.film.reading import Excerpt, Mismatch, Reader
-from stream_dream.film.records import Record
+from stream_dream.film.execution import autotune
+from stream_dream.film.execution.autotune import estimated_seconds, measured_fps, sample_of
+from stream_dream.film.execution.chunk_task import Task
+from stream_dream.film.job.chunk_record import Record
+from stream_dream.film.plan.chunk_reader import Excerpt, Mismatch, Reader
+from stream_dream.film.plan.plan import make_plan
 from stream_dream.media.read.video import VideoSource
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.validation import validated
@@ -67,11 +67,11 @@ Hire = Callable[..., PretendingCrew]
 def hire(monkeypatch: pytest.MonkeyPatch) -> Hire:
     """Return a function that makes a crew, whose time passes while it is waited for."""
     clock = shows.Clock()
-    monkeypatch.setattr(measuring, "time", clock)
+    monkeypatch.setattr(autotune, "time", clock)
 
     def make(*arguments: Any, **named: Any) -> PretendingCrew:
         crew = PretendingCrew(clock, *arguments, **named)
-        monkeypatch.setattr(measuring, "wait", lambda futures, seconds: crew.pass_time(seconds))
+        monkeypatch.setattr(autotune, "wait", lambda futures, seconds: crew.pass_time(seconds))
         return crew
 
     return make

@@ -12,8 +12,8 @@ import films
 import numpy as np
 import pytest
 
-from stream_dream.film.plan import Plan, frame_checksum, make_plan
-from stream_dream.film.reading import Excerpt, Mismatch, Reader
+from stream_dream.film.plan.chunk_reader import Excerpt, Mismatch, Reader
+from stream_dream.film.plan.plan import Plan, frame_checksum, make_plan
 from stream_dream.media.read.video import VideoSource
 
 

@@ -15,10 +15,10 @@ pytest.importorskip("ray", reason="Ray is not installed: it is in the extra test
 
 from ray.exceptions import WorkerCrashedError
 
-from stream_dream.film.cluster import connection, crew, shares
+from stream_dream.film.cluster import connection, ray_workers, shares
 from stream_dream.film.cluster.connection import Cluster, ClusterLost
-from stream_dream.film.cluster.crew import RayCrew
-from stream_dream.film.cluster.errors import WorkerLost
+from stream_dream.film.cluster.error_lines import WorkerLost
+from stream_dream.film.cluster.ray_workers import RayCrew
 from stream_dream.settings.film import FilmSettings
 
 pytestmark = pytest.mark.stops
@@ -248,7 +248,7 @@ def test_a_worker_that_cannot_begin_is_told_to_a_chunk(start: Callable[..., Crew
 def test_who_has_nothing_to_do_is_let_go(
     start: Callable[..., Crew], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crew, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(ray_workers, "_LOOK_SECONDS", 0.0)
     made = start(workers=2)
     first, _ = made.dream(0, 1)
     made.ray.begin(0)
@@ -257,9 +257,9 @@ def test_who_has_nothing_to_do_is_let_go(
     made.ray.future_of(0).set_result("record")
     first.result(SECONDS)
     assert made.ray.let_go == []
-    monkeypatch.setattr(crew, "_IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(ray_workers, "_IDLE_SECONDS", 0.0)
     wait_for(lambda: made.ray.let_go == [idle])
-    monkeypatch.setattr(crew, "_IDLE_SECONDS", SECONDS)
+    monkeypatch.setattr(ray_workers, "_IDLE_SECONDS", SECONDS)
     made.dream(2)  # by one that is started anew
     made.ray.begin(2)
     assert made.ray.worker_of(2) == 2
@@ -269,8 +269,8 @@ def test_who_has_nothing_to_do_is_let_go(
 def test_that_there_is_no_room_is_told(
     start: Callable[..., Crew], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crew, "_LOOK_SECONDS", 0.0)
-    monkeypatch.setattr(crew, "_QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(ray_workers, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(ray_workers, "_QUIET_SECONDS", 0.0)
     made, notes = start(workers=1), []
     made._on_note = notes.append
     made.dream(0)
@@ -289,7 +289,7 @@ def test_nobody_waits_when_the_work_was_ended(start: Callable[..., Crew], wait: 
     assert (made.ray.let_go, made.ray.killed) == (([0], []) if wait else ([], [0]))
 
 
-@pytest.mark.parametrize("end", [RayCrew.renew, lambda crew: crew.close(wait=False)])
+@pytest.mark.parametrize("end", [RayCrew.renew, lambda crew: ray_workers.close(wait=False)])
 def test_a_connection_that_is_used_is_not_given_up(
     start: Callable[..., Crew], end: Callable[[RayCrew], None]
 ) -> None:
@@ -305,7 +305,7 @@ def test_a_connection_that_is_used_is_not_given_up(
 def test_all_work_is_lost_when_our_machine_leaves_the_cluster(
     start: Callable[..., Crew], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crew, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(ray_workers, "_LOOK_SECONDS", 0.0)
     made = start(workers=2)
     (first,) = made.dream(0)
     made.ray.dead.append("far")

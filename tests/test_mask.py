@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import synthetic
 
-from stream_dream import render as rendering
 from stream_dream.errors import SinkError, SourceError
-from stream_dream.film.film import render_film
+from stream_dream.film import one_piece as rendering
+from stream_dream.film.in_chunks import render_film
+from stream_dream.film.one_piece import render
 from stream_dream.frame import FrameReport, Image8
 from stream_dream.image import add_residual
 from stream_dream.media.read.mask import Mask, mask_levels
@@ -25,7 +26,6 @@ from stream_dream.media.read.picture import Picture
 from stream_dream.media.read.video import VideoSource
 from stream_dream.media.write.picture import write_picture
 from stream_dream.media.write.video import VideoSink
-from stream_dream.render import render
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.film import FilmSettings
 from stream_dream.settings.output import OutputSettings

@@ -13,7 +13,7 @@ import clips
 import numpy as np
 import pytest
 
-from stream_dream.film.job_folder import JobFolder
+from stream_dream.film.job.job_folder import JobFolder
 from stream_dream.live.config import write_config
 from stream_dream.media.read.picture import Picture
 from stream_dream.media.write.atomic import reserve

@@ -19,7 +19,7 @@ from waiting import wait_for
 
 from stream_dream.errors import SettingsError, SourceError
 from stream_dream.film.cluster.connection import Cluster, ClusterLost
-from stream_dream.film.film import render_film
+from stream_dream.film.in_chunks import render_film
 from stream_dream.settings.output import OutputSettings
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -160,7 +160,7 @@ def test_without_ray_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 def test_what_went_wrong_is_said_in_a_line() -> None:
     from ray import exceptions as raised
 
-    from stream_dream.film.cluster.errors import WorkerLost, explained
+    from stream_dream.film.cluster.error_lines import WorkerLost, explained
 
     def said(error: BaseException, *, local: bool = False) -> tuple[type, str]:
         found = explained(error, "host", local=local)
@@ -181,7 +181,7 @@ def test_what_went_wrong_is_said_in_a_line() -> None:
 
 
 def test_where_a_file_is_missing_is_told(tmp_path: Path) -> None:
-    from stream_dream.film.cluster.errors import unseen
+    from stream_dream.film.cluster.error_lines import unseen
 
     path = tmp_path / "a.mp4"
     assert "does not exist any more" in str(unseen(path, "host", 3))

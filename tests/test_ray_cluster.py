@@ -22,11 +22,11 @@ from rays import CHUNK, PIECES, Film, checksums, only_ray
 from waiting import SECONDS
 
 from stream_dream.film.cluster.connection import Cluster
-from stream_dream.film.film import render_film
-from stream_dream.film.foreman import ChunkFailed, Progress
-from stream_dream.film.plan import Chunk
-from stream_dream.film.records import Record
-from stream_dream.film.watcher import FilmSummary, Watcher
+from stream_dream.film.events import FilmSummary, Watcher
+from stream_dream.film.execution.scheduler import ChunkFailed, Progress
+from stream_dream.film.in_chunks import render_film
+from stream_dream.film.job.chunk_record import Record
+from stream_dream.film.plan.plan import Chunk
 from stream_dream.media.read.picture import read_picture
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.film import FilmSettings
@@ -129,7 +129,7 @@ def test_a_worker_that_is_killed_has_two_shots_replaced(
 def test_what_is_shipped_gives_the_same_film(
     machines: SimpleNamespace, film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stream_dream.film.cluster import crew, shipping
+    from stream_dream.film.cluster import ray_workers, shipping
 
     source, mask = tmp_path / "vary.mkv", tmp_path / "mask.mp4"
     filters = "select='lt(n,40)+not(mod(n,3))'"
@@ -142,7 +142,9 @@ def test_what_is_shipped_gives_the_same_film(
 
     # A folder that is told from those of other tests, and a few parts of each file.
     name = f"{os.getpid()}-{time.monotonic_ns()}"
-    monkeypatch.setattr(crew, "uuid", SimpleNamespace(uuid4=lambda: SimpleNamespace(hex=name)))
+    monkeypatch.setattr(
+        ray_workers, "uuid", SimpleNamespace(uuid4=lambda: SimpleNamespace(hex=name))
+    )
     monkeypatch.setattr(shipping, "_PART", 4096)
     kept = Path(tempfile.gettempdir(), f"stream-dream-{getpass.getuser()}", name)
     found: set[str] = set()
@@ -176,17 +178,17 @@ def test_a_source_that_vanishes_ends_the_work(
 def test_a_file_that_a_worker_does_not_see_is_named(
     machines: SimpleNamespace, film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stream_dream.film.cluster import crew, errors
+    from stream_dream.film.cluster import error_lines, ray_workers
 
     nowhere = tmp_path / "nowhere.mp4"
-    monkeypatch.setattr(crew, "sizes", lambda task: {str(nowhere): 5})
-    look = errors.unseen
+    monkeypatch.setattr(ray_workers, "sizes", lambda task: {str(nowhere): 5})
+    look = error_lines.unseen
 
     def here(path: Path, machine: str, size: int) -> Exception:
         nowhere.write_bytes(b"12345")  # only now: so the worker has not seen it
         return look(path, machine, size)
 
-    monkeypatch.setattr(errors, "unseen", here)
+    monkeypatch.setattr(error_lines, "unseen", here)
     with pytest.raises(ChunkFailed, match=r"does not see .*nowhere\.mp4 .* or give --ship") as seen:
         on_ray(film.source, tmp_path / "film.mp4", film.dream())
     assert "times" not in str(seen.value)

@@ -18,12 +18,12 @@ from waiting import wait_for
 
 from stream_dream.dream.build import Guide
 from stream_dream.errors import Interrupted, SinkError
+from stream_dream.film.one_piece import render
 from stream_dream.frame import FrameReport
 from stream_dream.media.read.picture import Picture
 from stream_dream.media.read.video import VideoSource
 from stream_dream.media.write.picture import write_picture
 from stream_dream.media.write.video import VideoSink
-from stream_dream.render import render
 from stream_dream.runtime.stage_threads import Behind
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import OutputSettings

@@ -13,9 +13,10 @@ import pytest
 import synthetic
 
 from stream_dream.errors import Interrupted, SettingsError
-from stream_dream.film.film import render_film
-from stream_dream.film.foreman import Progress
-from stream_dream.film.watcher import Watcher
+from stream_dream.film.events import Watcher
+from stream_dream.film.execution.scheduler import Progress
+from stream_dream.film.in_chunks import render_film
+from stream_dream.film.one_piece import render
 from stream_dream.frame import FrameReport, Image8, ImageF
 from stream_dream.image import add_residual
 from stream_dream.loop.make_loop import make_loop
@@ -23,7 +24,6 @@ from stream_dream.media.read.picture import Picture, read_picture
 from stream_dream.media.read.video import VideoSource
 from stream_dream.media.write.picture import write_picture
 from stream_dream.media.write.video import VideoSink
-from stream_dream.render import render
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.film import FilmSettings
 from stream_dream.settings.live import ShowParameters

@@ -9,13 +9,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from stream_dream.film.chunk import Task
 from stream_dream.film.contact_sheet import ContactSheet, clock
-from stream_dream.film.crew import Single
-from stream_dream.film.measuring import estimated_seconds, measured_fps, sample_of
-from stream_dream.film.plan import Plan, frames_in, make_plan
-from stream_dream.film.reading import Excerpt
-from stream_dream.film.watcher import Watcher
+from stream_dream.film.events import Watcher
+from stream_dream.film.execution.autotune import estimated_seconds, measured_fps, sample_of
+from stream_dream.film.execution.chunk_task import Task
+from stream_dream.film.execution.workers import Single
+from stream_dream.film.plan.chunk_reader import Excerpt
+from stream_dream.film.plan.plan import Plan, frames_in, make_plan
 from stream_dream.frame import Frame
 from stream_dream.media.read.video import VideoSource, excerpt_of
 from stream_dream.media.write.picture import check_picture_target

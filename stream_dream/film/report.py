@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from stream_dream.errors import SinkError
-from stream_dream.film.job import versions
+from stream_dream.film.events import FilmSummary
+from stream_dream.film.job.job_file import versions
 from stream_dream.film.request import RenderRequest
-from stream_dream.film.watcher import FilmSummary
 from stream_dream.frame import FrameReport
 from stream_dream.media.write.atomic import write_text
 

@@ -8,23 +8,23 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from stream_dream.dreaming import completion_of, written_shape
 from stream_dream.errors import Interrupted, SinkError, StreamDreamError
-from stream_dream.film.checking import check, missing
-from stream_dream.film.chunk import Task
 from stream_dream.film.cluster.connection import Cluster
-from stream_dream.film.crew import Crew, Processes, Single
-from stream_dream.film.foreman import ChunkFailed, Foreman
-from stream_dream.film.job import Job, versions
-from stream_dream.film.job_folder import JobFolder
-from stream_dream.film.joining import joined
-from stream_dream.film.measuring import fastest_count, sample_of
-from stream_dream.film.plan import Chunk, Plan, frames_in, make_plan
-from stream_dream.film.reading import Excerpt
-from stream_dream.film.records import Record
+from stream_dream.film.events import FilmSummary, Watcher
+from stream_dream.film.execution.autotune import fastest_count, sample_of
+from stream_dream.film.execution.chunk_task import Task
+from stream_dream.film.execution.preflight import try_dream
+from stream_dream.film.execution.scheduler import ChunkFailed, Foreman
+from stream_dream.film.execution.workers import Crew, Processes, Single
+from stream_dream.film.frame_loop import completion_of, written_shape
+from stream_dream.film.job.chunk_record import Record
+from stream_dream.film.job.concat import joined
+from stream_dream.film.job.job_file import Job, versions
+from stream_dream.film.job.job_folder import JobFolder
+from stream_dream.film.job.verify import check, missing
+from stream_dream.film.plan.chunk_reader import Excerpt
+from stream_dream.film.plan.plan import Chunk, Plan, frames_in, make_plan
 from stream_dream.film.request import RenderRequest
-from stream_dream.film.trial import try_dream
-from stream_dream.film.watcher import FilmSummary, Watcher
 from stream_dream.media.read.video import VideoSource
 from stream_dream.media.write.output_paths import check_size, left_over
 from stream_dream.media.write.sound import Soundtrack, check_sound
@@ -220,7 +220,7 @@ class Run:
         """Choose who dreams; shots are what can be done side by side."""
         film = self._request.film
         if self._cluster is not None:
-            from stream_dream.film.cluster.crew import RayCrew
+            from stream_dream.film.cluster.ray_workers import RayCrew
 
             return RayCrew(self._cluster, film, shots, self._watcher.note)
         if film.workers == "auto":

@@ -20,9 +20,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from stream_dream.film.chunk import Task
-from stream_dream.film.files import sync_folder, unwritable
-from stream_dream.film.job import job_file
+from stream_dream.film.execution.chunk_task import Task
+from stream_dream.film.job.durable_files import sync_folder, unwritable
+from stream_dream.film.job.job_file import job_file
 from stream_dream.settings.fields import named_files
 
 _PART = 32 << 20

@@ -11,10 +11,10 @@ from pathlib import Path
 import ray
 
 from stream_dream.errors import DiskFull, SettingsError
-from stream_dream.film.chunk import Studio, Task
 from stream_dream.film.cluster.shipping import Shelf, Shipped, with_files
-from stream_dream.film.job import versions
-from stream_dream.film.records import ChunkFiles, Record
+from stream_dream.film.execution.chunk_task import Studio, Task
+from stream_dream.film.job.chunk_record import ChunkFiles, Record
+from stream_dream.film.job.job_file import versions
 from stream_dream.frame import FrameReport
 
 

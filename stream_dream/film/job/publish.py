@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from stream_dream.film.files import fingerprint, write_json
+from stream_dream.film.job.durable_files import fingerprint, write_json
 from stream_dream.media.write.atomic import place
 from stream_dream.media.write.output_paths import free_name, numbered
 

@@ -16,14 +16,14 @@ from typing import Any
 from ray.exceptions import RayError, RayTaskError
 
 from stream_dream.errors import SourceError
-from stream_dream.film.chunk import Task
 from stream_dream.film.cluster.connection import BROKEN, Cluster, ClusterLost
-from stream_dream.film.cluster.errors import explained
+from stream_dream.film.cluster.error_lines import explained
 from stream_dream.film.cluster.shares import Hand, choose, share_out
 from stream_dream.film.cluster.shipping import Shipped, files_of, sizes, unpack
 from stream_dream.film.cluster.worker import Worker
-from stream_dream.film.job import versions
-from stream_dream.film.records import ChunkFiles, Record
+from stream_dream.film.execution.chunk_task import Task
+from stream_dream.film.job.chunk_record import ChunkFiles, Record
+from stream_dream.film.job.job_file import versions
 from stream_dream.settings.film import FilmSettings
 
 # How often we look whether there are new chunks, or whether the work was ended.

@@ -11,10 +11,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from stream_dream.errors import SettingsError, SinkError
-from stream_dream.film.files import unwritable
-from stream_dream.film.job import Job, job_file
-from stream_dream.film.placing import Placing
-from stream_dream.film.records import ChunkFiles, Record
+from stream_dream.film.job.chunk_record import ChunkFiles, Record
+from stream_dream.film.job.durable_files import unwritable
+from stream_dream.film.job.job_file import Job, job_file
+from stream_dream.film.job.publish import Placing
 from stream_dream.film.request import RenderRequest
 from stream_dream.media.write.finalize import remove
 from stream_dream.media.write.output_paths import beside, followed

@@ -17,10 +17,10 @@ from stream_dream.errors import (
     StreamDreamError,
     first_line,
 )
-from stream_dream.film.chunk import Task
-from stream_dream.film.crew import Crew
-from stream_dream.film.plan import Chunk, Plan
-from stream_dream.film.records import Record
+from stream_dream.film.execution.chunk_task import Task
+from stream_dream.film.execution.workers import Crew
+from stream_dream.film.job.chunk_record import Record
+from stream_dream.film.plan.plan import Chunk, Plan
 
 ATTEMPTS = 3
 """How many times a chunk is tried."""

@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from stream_dream.errors import StreamDreamError
-from stream_dream.film.chunk import Task
-from stream_dream.film.crew import Crew, Processes, WorkerEnded
-from stream_dream.film.plan import Chunk, Plan
+from stream_dream.film.execution.chunk_task import Task
+from stream_dream.film.execution.workers import Crew, Processes, WorkerEnded
+from stream_dream.film.plan.plan import Chunk, Plan
 
 _FRAMES = 30
 # The first frames wait for others than themselves.

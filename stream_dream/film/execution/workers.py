@@ -17,8 +17,8 @@ from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from stream_dream.errors import Interrupted, first_line
-from stream_dream.film.chunk import Studio, Task
-from stream_dream.film.records import Record
+from stream_dream.film.execution.chunk_task import Studio, Task
+from stream_dream.film.job.chunk_record import Record
 from stream_dream.frame import FrameReport
 
 

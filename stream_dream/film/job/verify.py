@@ -9,10 +9,10 @@ from pathlib import Path
 
 import cv2
 
-from stream_dream.film.files import digest
-from stream_dream.film.job_folder import JobFolder
-from stream_dream.film.plan import Chunk, Plan
-from stream_dream.film.records import Record
+from stream_dream.film.job.chunk_record import Record
+from stream_dream.film.job.durable_files import digest
+from stream_dream.film.job.job_folder import JobFolder
+from stream_dream.film.plan.plan import Chunk, Plan
 
 
 def check(

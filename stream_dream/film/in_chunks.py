@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from stream_dream.dreaming import opened_mask
 from stream_dream.errors import SettingsError, SinkError
 from stream_dream.film.cluster.connection import reached
-from stream_dream.film.job_folder import JobFolder
-from stream_dream.film.plan import frames_in
+from stream_dream.film.events import FilmSummary, Watcher
+from stream_dream.film.frame_loop import opened_mask
+from stream_dream.film.job.job_folder import JobFolder
+from stream_dream.film.plan.plan import frames_in
 from stream_dream.film.request import RenderRequest
 from stream_dream.film.run import Run
-from stream_dream.film.watcher import FilmSummary, Watcher
 from stream_dream.media.read.ffmpeg_report import has_more
 from stream_dream.media.read.video import excerpt_of
 from stream_dream.media.write.output_paths import check_target

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from stream_dream.errors import SettingsError, SourceError
-from stream_dream.film.files import fingerprint, write_json
-from stream_dream.film.plan import Plan
+from stream_dream.film.job.durable_files import fingerprint, write_json
+from stream_dream.film.plan.plan import Plan
 from stream_dream.film.request import RenderRequest
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import added_later

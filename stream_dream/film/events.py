@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stream_dream.film.foreman import Progress
-from stream_dream.film.plan import Chunk, Plan
-from stream_dream.film.records import Record
+from stream_dream.film.execution.scheduler import Progress
+from stream_dream.film.job.chunk_record import Record
+from stream_dream.film.plan.plan import Chunk, Plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from fractions import Fraction
 
-from stream_dream.film.job_folder import JobFolder
-from stream_dream.film.plan import Plan
+from stream_dream.film.job.job_folder import JobFolder
+from stream_dream.film.plan.plan import Plan
 from stream_dream.media.write.formats import Format
 from stream_dream.media.write.mux import Encoded
 

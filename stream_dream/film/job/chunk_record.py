@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from stream_dream.film.files import write_json
-from stream_dream.film.plan import Chunk
+from stream_dream.film.job.durable_files import write_json
+from stream_dream.film.plan.plan import Chunk
 
 
 @dataclass(frozen=True, slots=True)

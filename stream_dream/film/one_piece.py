@@ -8,7 +8,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from stream_dream.dreaming import (
+from stream_dream.errors import Interrupted
+from stream_dream.film.frame_loop import (
     Guided,
     Writer,
     dream_frames,
@@ -16,7 +17,6 @@ from stream_dream.dreaming import (
     opened_mask,
     written_shape,
 )
-from stream_dream.errors import Interrupted
 from stream_dream.frame import FrameReport, StreamInfo
 from stream_dream.media.read.guide import GuideReader
 from stream_dream.media.read.video import excerpt_of

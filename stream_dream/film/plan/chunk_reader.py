@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from stream_dream.errors import SourceError
-from stream_dream.film.plan import Chunk, frame_checksum, joined_checksum
+from stream_dream.film.plan.plan import Chunk, frame_checksum, joined_checksum
 from stream_dream.frame import Frame
 from stream_dream.media.read.video import VideoSource
 

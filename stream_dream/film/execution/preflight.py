@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from stream_dream.dreaming import Guided, make_ascent
 from stream_dream.errors import StreamDreamError
-from stream_dream.film.crew import Worker, WorkerEnded
+from stream_dream.film.execution.workers import Worker, WorkerEnded
+from stream_dream.film.frame_loop import Guided, make_ascent
 from stream_dream.media.read.guide import GuideReader
 from stream_dream.settings.dream import DreamSettings
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stream_dream.dreaming import (
+from stream_dream.film.frame_loop import (
     Guided,
     Writer,
     completion_of,
@@ -20,10 +20,10 @@ from stream_dream.dreaming import (
     make_ascent,
     opened_mask,
 )
-from stream_dream.film.files import digest, sync, sync_folder, unwritable
-from stream_dream.film.plan import Chunk
-from stream_dream.film.reading import Excerpt, Mismatch, Reader, changed
-from stream_dream.film.records import ChunkFiles, Record
+from stream_dream.film.job.chunk_record import ChunkFiles, Record
+from stream_dream.film.job.durable_files import digest, sync, sync_folder, unwritable
+from stream_dream.film.plan.chunk_reader import Excerpt, Mismatch, Reader, changed
+from stream_dream.film.plan.plan import Chunk
 from stream_dream.frame import FrameReport, Image8, StreamInfo
 from stream_dream.media.read.guide import GuideReader
 from stream_dream.media.write.finalize import Completion

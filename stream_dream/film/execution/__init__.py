@@ -1,0 +1,1 @@
+"""Who dreams the chunks of a film, and in which order."""

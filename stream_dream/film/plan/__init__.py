@@ -1,0 +1,1 @@
+"""The shots and chunks of a film."""
