@@ -32,14 +32,14 @@ from rich.table import Table
 
 from stream_dream.frame import Image8
 from stream_dream.image import fit_size, resize
-from stream_dream.live.controls import Controls, parameters_of
-from stream_dream.live.feeds import Feed, FileFeed, TestFeed
-from stream_dream.live.framing import Framing
-from stream_dream.live.governor import ladder
-from stream_dream.live.keeper import Keeper
-from stream_dream.live.looks import Looks, for_live
-from stream_dream.live.recorder import Recorder
-from stream_dream.live.show import Show
+from stream_dream.live.capture.framing import Framing
+from stream_dream.live.capture.sources import Feed, FileFeed, TestFeed
+from stream_dream.live.control.controls import Controls, parameters_of
+from stream_dream.live.engine.compiled_looks import Looks, for_live
+from stream_dream.live.engine.governor import ladder
+from stream_dream.live.engine.show import Show
+from stream_dream.live.output.recorder import Recorder
+from stream_dream.live.output.saver import Keeper
 from stream_dream.live.status import LiveStatus
 from stream_dream.media.read.video import VideoSource
 from stream_dream.settings.dream import DreamSettings

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
-from stream_dream.live.config import KeptConfig, read_config
-from stream_dream.live.controls import OF_A_LOOK, parameters_of
+from stream_dream.live.control.controls import OF_A_LOOK, parameters_of
+from stream_dream.live.show_file import KeptConfig, read_config
 from stream_dream.options import (
     Debug,
     Quiet,
@@ -36,8 +36,8 @@ from stream_dream.settings.validation import part
 from stream_dream.signals import leave
 
 if TYPE_CHECKING:
-    from stream_dream.live.assembly import Assembled
-    from stream_dream.live.show import Show
+    from stream_dream.live.app import Assembled
+    from stream_dream.live.engine.show import Show
     from stream_dream.live.status import LiveStatus
 
 log = logging.getLogger("stream_dream.live")
@@ -85,7 +85,7 @@ def live(
     # Before OpenCV is imported: a camera that hangs is given up after two seconds.
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
     if list_cameras:
-        from stream_dream.live.feeds import list_cameras as cameras
+        from stream_dream.live.capture.sources import list_cameras as cameras
 
         typer.echo("\n".join(cameras()) or "there is no camera")
         return
@@ -107,8 +107,8 @@ def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, qu
     _check_outputs(given, settings, dreams, kept)
     settings = settings.model_copy(update={"cycle": tuple(map(_name, settings.cycle))})
 
-    from stream_dream.live.assembly import assembled
-    from stream_dream.live.looks import for_live
+    from stream_dream.live.app import assembled
+    from stream_dream.live.engine.compiled_looks import for_live
     from stream_dream.progress import fetch_weights
 
     for dream in dreams.values():
@@ -144,7 +144,7 @@ def _check_outputs(
     kept: KeptConfig | None,
 ) -> None:
     """Refuse what could not be written when the show ends. Raises ``StreamDreamError``."""
-    from stream_dream.live.recorder import check_recording
+    from stream_dream.live.output.recorder import check_recording
 
     if settings.record is not None:
         check_recording(settings.record)
@@ -217,7 +217,7 @@ def _reached(
     given: Mapping[str, Any], dreams: Mapping[str, DreamSettings], made: Assembled
 ) -> dict[str, Any]:
     """Return what was given and where the show has got to, as they would be given."""
-    from stream_dream.live.looks import for_live, step_factor
+    from stream_dream.live.engine.compiled_looks import for_live, step_factor
 
     kept, target = dict(given), made.controls.target
     settings = part(LiveSettings, given)
@@ -302,7 +302,7 @@ def _set_up_log(*, quiet: bool) -> None:
 
 def _invite(link: str, token: str | None) -> None:
     if token is not None:
-        from stream_dream.live.page.access import qr_text
+        from stream_dream.live.web.auth import qr_text
 
         with suppress(UnicodeEncodeError):  # a terminal without its blocks
             drawn = qr_text(link)

@@ -11,9 +11,9 @@ import numpy as np
 from waiting import SECONDS
 
 from stream_dream.frame import Image8
-from stream_dream.live.controls import Controls
+from stream_dream.live.control.controls import Controls
+from stream_dream.live.output.view import View
 from stream_dream.live.status import LiveStatus
-from stream_dream.live.view import View
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters
 

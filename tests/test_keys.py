@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stream_dream.live.controls import Controls
-from stream_dream.live.keys import Answer, name_of, play
+from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.keys import Answer, name_of, play
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters
 

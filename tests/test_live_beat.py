@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from stream_dream.live.beat import Beat
+from stream_dream.live.engine.frame_pacer import Beat
 
 PERIOD = 0.04
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
-from stream_dream.live.governor import Governor, ladder
+from stream_dream.live.engine.governor import Governor, ladder
 
 SIZES = ladder(480)
 

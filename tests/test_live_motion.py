@@ -14,11 +14,11 @@ import synthetic
 from waiting import SECONDS, wait_for
 
 from stream_dream.frame import Image8
-from stream_dream.live import motion
-from stream_dream.live.camera import Captured
-from stream_dream.live.controls import Controls
-from stream_dream.live.framing import Framing
-from stream_dream.live.motion import MotionStage, Staged
+from stream_dream.live.capture import motion
+from stream_dream.live.capture.framing import Framing
+from stream_dream.live.capture.motion import MotionStage, Staged
+from stream_dream.live.capture.reconnect import Captured
+from stream_dream.live.control.controls import Controls
 from stream_dream.runtime.latest_value import Slot
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters, LiveSettings

@@ -13,8 +13,8 @@ import imageio_ffmpeg
 import pytest
 from waiting import wait_for
 
-from stream_dream.live.camera import Camera
-from stream_dream.live.feeds import Feed, feed_opener
+from stream_dream.live.capture.reconnect import Camera
+from stream_dream.live.capture.sources import Feed, feed_opener
 from stream_dream.settings.live import LiveSettings
 
 pytestmark = [pytest.mark.real, pytest.mark.stops]

@@ -11,9 +11,9 @@ import pytest
 import synthetic
 
 from stream_dream.errors import SourceError
-from stream_dream.live.bridge import Bridge
-from stream_dream.live.feeds import Ended, TestFeed, feed_opener
-from stream_dream.live.framing import Framing
+from stream_dream.live.capture.fallback_picture import Bridge
+from stream_dream.live.capture.framing import Framing
+from stream_dream.live.capture.sources import Ended, TestFeed, feed_opener
 from stream_dream.media.read.video import VideoSource
 from stream_dream.settings.live import LiveSettings
 from stream_dream.settings.validation import validated

@@ -22,9 +22,9 @@ from waiting import wait_for
 
 from stream_dream.errors import SinkError
 from stream_dream.frame import Image8
-from stream_dream.live import recorder as module
-from stream_dream.live.recorder import Recorder
-from stream_dream.live.snapshot import save_snapshot
+from stream_dream.live.output import recorder as module
+from stream_dream.live.output.recorder import Recorder
+from stream_dream.live.output.snapshot import save_snapshot
 from stream_dream.live.status import LiveStatus
 from stream_dream.media.read.video import VideoSource
 from stream_dream.media.write.output_paths import dated_name
@@ -325,7 +325,7 @@ SHOW = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from stream_dream.live.recorder import Recorder
+from stream_dream.live.output.recorder import Recorder
 from stream_dream.live.status import LiveStatus
 picture = np.full((270, 480, 3), 90, np.uint8)  # calm: small frames wait longest for the disk
 picture[100:140, 100:140] = 200

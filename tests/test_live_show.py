@@ -14,12 +14,12 @@ from waiting import SECONDS, wait_for
 
 from stream_dream.errors import SourceError, StreamDreamError
 from stream_dream.frame import Image8
-from stream_dream.live.controls import Controls, parameters_of
-from stream_dream.live.feeds import Ended, Feed, feed_opener
-from stream_dream.live.framing import Framing
-from stream_dream.live.keeper import Keeper
-from stream_dream.live.looks import Looks, for_live
-from stream_dream.live.show import Show
+from stream_dream.live.capture.framing import Framing
+from stream_dream.live.capture.sources import Ended, Feed, feed_opener
+from stream_dream.live.control.controls import Controls, parameters_of
+from stream_dream.live.engine.compiled_looks import Looks, for_live
+from stream_dream.live.engine.show import Show
+from stream_dream.live.output.saver import Keeper
 from stream_dream.live.status import LiveStatus
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveSettings
@@ -231,7 +231,7 @@ def test_a_listener_that_fails_does_not_end_the_show(
 def test_a_camera_that_comes_late_is_shown_at_its_own_size(
     tiny: Callable[..., DreamSettings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream_dream.live.show._FIRST_PICTURE_SECONDS", 0.2)
+    monkeypatch.setattr("stream_dream.live.engine.show._FIRST_PICTURE_SECONDS", 0.2)
     there = threading.Event()
 
     class _Late:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from stream_dream.live.notify import ServiceManager
 from stream_dream.live.status import LiveStatus
+from stream_dream.live.systemd import ServiceManager
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets")
 

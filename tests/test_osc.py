@@ -19,8 +19,8 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from waiting import wait_for
 
 from stream_dream.errors import SettingsError
-from stream_dream.live.controls import Controls
-from stream_dream.live.osc import OscControl, Refusals
+from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.osc import OscControl, Refusals
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters
 

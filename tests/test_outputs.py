@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from stream_dream.film.job.job_folder import JobFolder
-from stream_dream.live.config import write_config
+from stream_dream.live.show_file import write_config
 from stream_dream.media.read.picture import Picture
 from stream_dream.media.write.atomic import reserve
 from stream_dream.media.write.output_paths import dated_name, free_name, interrupted_name

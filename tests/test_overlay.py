@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from stream_dream.frame import Image8
-from stream_dream.live.keys import Answer
-from stream_dream.live.overlay import Overlay, Panel, Row, fitted, panel
+from stream_dream.live.control.keys import Answer
+from stream_dream.live.output.overlay import Overlay, Panel, Row, fitted, panel
 from stream_dream.live.status import LiveStatus
 from stream_dream.settings.live import LiveParameters
 

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from stream_dream.live.page import access
-from stream_dream.live.page.access import Gate, Guesses, is_loopback, qr_text
+from stream_dream.live.web import auth
+from stream_dream.live.web.auth import Gate, Guesses, is_loopback, qr_text
 
 TOKEN = "a secret, with ümlaut"
 
@@ -37,7 +37,7 @@ def at_home() -> Gate:
 
 @pytest.fixture
 def outside(monkeypatch: pytest.MonkeyPatch) -> Gate:
-    monkeypatch.setattr(access, "_WRONG_TOKEN_SECONDS", 0)
+    monkeypatch.setattr(auth, "_WRONG_TOKEN_SECONDS", 0)
     return Gate(behind, ("0.0.0.0", 8000), TOKEN)
 
 

@@ -11,8 +11,8 @@ import pytest
 import shows
 from waiting import SECONDS, wait_for
 
-from stream_dream.live.controls import Controls
-from stream_dream.live.page.view import WebView
+from stream_dream.live.control.controls import Controls
+from stream_dream.live.web.view import WebView
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

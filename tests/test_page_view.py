@@ -27,13 +27,13 @@ from websockets.typing import Origin
 
 from stream_dream.errors import SettingsError
 from stream_dream.frame import Image8
-from stream_dream.live.controls import Controls
-from stream_dream.live.page import dialogue, server, site
-from stream_dream.live.page import pictures as module
-from stream_dream.live.page import view as view_module
-from stream_dream.live.page.messages import form
-from stream_dream.live.page.pictures import Pictures
-from stream_dream.live.page.view import WebView
+from stream_dream.live.control.controls import Controls
+from stream_dream.live.web import frames as module
+from stream_dream.live.web import routes, server, websocket
+from stream_dream.live.web import view as view_module
+from stream_dream.live.web.frames import Pictures
+from stream_dream.live.web.messages import form
+from stream_dream.live.web.view import WebView
 from stream_dream.settings.live import LiveParameters, parameter_range
 
 
@@ -176,9 +176,9 @@ def test_the_snapshot_is_exact(view: WebView, client: httpx.Client) -> None:
 @pytest.mark.stops
 def test_the_seventeenth_who_watches_is_told(view: WebView, client: httpx.Client) -> None:
     with ExitStack() as stack:
-        for _ in range(site.MOST_STREAMS):
+        for _ in range(routes.MOST_STREAMS):
             stack.enter_context(hang(view))
-        wait_for(lambda: view._site.streams == site.MOST_STREAMS)
+        wait_for(lambda: view._site.streams == routes.MOST_STREAMS)
         answer = client.get("/stream.mjpeg")
         assert answer.status_code == 503
         assert "watch already" in answer.text
@@ -194,7 +194,7 @@ def test_health_follows_the_frames(
     view.show(shows.plain(1), shows.STATUS)
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
-    monkeypatch.setattr(site, "ALIVE_SECONDS", 0)
+    monkeypatch.setattr(routes, "ALIVE_SECONDS", 0)
     assert client.get("/healthz").status_code == 503
     view.show(shows.plain(1), replace(shows.STATUS, frozen=True))
     assert client.get("/healthz").status_code == 200
@@ -390,7 +390,7 @@ def test_no_message_breaks_anything(
     controls: Controls,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("stream_dream.live.page.dialogue.MOST_MESSAGES", 10**6)
+    monkeypatch.setattr("stream_dream.live.web.websocket.MOST_MESSAGES", 10**6)
     chance = random.Random(7)
     with shows.playing(view, controls), talk(view) as talking:
         for _ in range(300):
@@ -420,14 +420,14 @@ def test_too_many_messages_are_answered_once(
     view: WebView, controls: Controls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = shows.Clock()
-    monkeypatch.setattr(dialogue, "time", clock)
-    take, asked = dialogue.Allowance.take, []
+    monkeypatch.setattr(websocket, "time", clock)
+    take, asked = websocket.Allowance.take, []
 
-    def counted(self: dialogue.Allowance) -> bool:
+    def counted(self: websocket.Allowance) -> bool:
         asked.append(1)
         return take(self)
 
-    monkeypatch.setattr(dialogue.Allowance, "take", counted)
+    monkeypatch.setattr(websocket.Allowance, "take", counted)
     with talk(view) as talking:
         for _ in range(600):
             talking.send('{"set": {"strength": 0.75}}')
@@ -591,6 +591,6 @@ def test_a_missing_extra_is_named(
     controls: Controls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    monkeypatch.delitem(sys.modules, "stream_dream.live.page.server")
+    monkeypatch.delitem(sys.modules, "stream_dream.live.web.server")
     with pytest.raises(SettingsError, match=r"pip install 'stream-dream\[live\]'"):
         WebView(("127.0.0.1", 0), controls, token=None, recordings=tmp_path)

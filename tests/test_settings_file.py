@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stream_dream.errors import SettingsError
-from stream_dream.live.config import read_config, write_config
+from stream_dream.live.show_file import read_config, write_config
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.presets import Preset, load_preset, look_text
 from stream_dream.settings.validation import validated

@@ -14,9 +14,9 @@ from waiting import SECONDS
 
 from stream_dream.errors import SettingsError
 from stream_dream.frame import Image8
+from stream_dream.live.output.view import View
+from stream_dream.live.output.virtual_camera import VirtualCamera
 from stream_dream.live.status import LiveStatus
-from stream_dream.live.view import View
-from stream_dream.live.virtual_camera import VirtualCamera
 
 STATUS = LiveStatus(target_fps=24)
 
@@ -120,7 +120,7 @@ def test_the_newest_frame_wins_while_the_camera_is_busy(view: VirtualCamera) -> 
 def test_the_last_frame_is_repeated_while_none_comes(
     view: VirtualCamera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream_dream.live.virtual_camera._REPEAT_SECONDS", 0.01)
+    monkeypatch.setattr("stream_dream.live.output.virtual_camera._REPEAT_SECONDS", 0.01)
     camera = begin(view, image(7))
     with camera.told:
         assert camera.told.wait_for(lambda: len(camera.sent) >= 3, SECONDS)
@@ -138,7 +138,7 @@ def test_a_system_without_one_is_told_what_to_do(
         raise RuntimeError("'some' backend: no devices\nand more")
 
     module.Camera = none  # type: ignore[attr-defined]
-    monkeypatch.setattr("stream_dream.live.virtual_camera.sys.platform", platform)
+    monkeypatch.setattr("stream_dream.live.output.virtual_camera.sys.platform", platform)
     view = VirtualCamera()
     view.show(image(0), STATUS)
     view._thread.join(10)

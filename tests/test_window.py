@@ -19,10 +19,10 @@ from waiting import SECONDS
 
 from stream_dream.errors import SettingsError
 from stream_dream.frame import Image8
-from stream_dream.live import display, window
-from stream_dream.live.controls import Controls
+from stream_dream.live.control.controls import Controls
+from stream_dream.live.output import display_probe, window
+from stream_dream.live.output.window import Window
 from stream_dream.live.status import LiveStatus
-from stream_dream.live.window import Window
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters
 
@@ -262,7 +262,7 @@ def test_a_wrong_screen_is_one_line_and_no_core_dump(
 def test_an_opencv_without_windows_is_one_line(
     controls: Controls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(display.cv2, "currentUIFramework", lambda: "")
+    monkeypatch.setattr(display_probe.cv2, "currentUIFramework", lambda: "")
     with pytest.raises(SettingsError, match="--window needs an OpenCV with windows"):
         Window(controls)
 
@@ -270,9 +270,9 @@ def test_an_opencv_without_windows_is_one_line(
 _SHOW = """
 import json, sys, threading
 import numpy as np
-from stream_dream.live.controls import Controls
+from stream_dream.live.control.controls import Controls
 from stream_dream.live.status import LiveStatus
-from stream_dream.live.window import Window
+from stream_dream.live.output.window import Window
 from stream_dream.settings.live import LiveParameters
 from stream_dream.settings.dream import DreamSettings
 

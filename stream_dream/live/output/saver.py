@@ -10,9 +10,9 @@ from pathlib import Path
 
 from stream_dream.errors import SinkError, StreamDreamError
 from stream_dream.frame import Image8
-from stream_dream.live.controls import Action
-from stream_dream.live.recorder import Recorder
-from stream_dream.live.snapshot import save_snapshot
+from stream_dream.live.control.controls import Action
+from stream_dream.live.output.recorder import Recorder
+from stream_dream.live.output.snapshot import save_snapshot
 from stream_dream.live.status import LiveStatus
 from stream_dream.media.write.output_paths import dated_name, make_folder
 

@@ -12,10 +12,10 @@ import numpy as np
 from stream_dream.errors import first_line
 from stream_dream.frame import Image8
 from stream_dream.image import fit_size
-from stream_dream.live.controls import Controls
-from stream_dream.live.display import check_display, screen_origin
-from stream_dream.live.keys import Answer, name_of, play
-from stream_dream.live.overlay import Overlay, Panel, fitted, panel
+from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.keys import Answer, name_of, play
+from stream_dream.live.output.display_probe import check_display, screen_origin
+from stream_dream.live.output.overlay import Overlay, Panel, fitted, panel
 from stream_dream.live.status import LiveStatus
 
 _NAME = "stream_dream"

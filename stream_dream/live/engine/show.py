@@ -11,18 +11,18 @@ import numpy as np
 
 from stream_dream.errors import SettingsError, SourceError
 from stream_dream.image import fit_size
-from stream_dream.live.beat import Beat
-from stream_dream.live.camera import Camera
-from stream_dream.live.controls import Controls
-from stream_dream.live.feeds import Feed
-from stream_dream.live.framing import Framing
-from stream_dream.live.governor import Governor, ladder
-from stream_dream.live.keeper import Keeper
-from stream_dream.live.looks import LiveDream, Looks, Shape, lasting
-from stream_dream.live.motion import MotionStage, Staged
-from stream_dream.live.presenter import Presented, Presenter
+from stream_dream.live.capture.framing import Framing
+from stream_dream.live.capture.motion import MotionStage, Staged
+from stream_dream.live.capture.reconnect import Camera
+from stream_dream.live.capture.sources import Feed
+from stream_dream.live.control.controls import Controls
+from stream_dream.live.engine.compiled_looks import LiveDream, Looks, Shape, lasting
+from stream_dream.live.engine.frame_pacer import Beat
+from stream_dream.live.engine.governor import Governor, ladder
+from stream_dream.live.engine.presenter import Presented, Presenter
+from stream_dream.live.output.saver import Keeper
+from stream_dream.live.output.view import View
 from stream_dream.live.status import LiveStatus
-from stream_dream.live.view import View
 from stream_dream.runtime.stage_threads import Behind, single_threads
 from stream_dream.settings.dream import MOST_ENLARGED, DreamSettings
 from stream_dream.temporal.async_dreamer import FRAMES_PER_ASCENT, TrailingDreamer

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from stream_dream.errors import StreamDreamError, first_line
 from stream_dream.frame import Image8
-from stream_dream.live.feeds import Ended, Feed
+from stream_dream.live.capture.sources import Ended, Feed
 from stream_dream.live.status import CameraState
 
 log = logging.getLogger("stream_dream.live")

@@ -8,20 +8,20 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 
 from stream_dream.errors import SettingsError
-from stream_dream.live.controls import Controls, parameters_of
-from stream_dream.live.feeds import feed_opener
-from stream_dream.live.framing import Framing
-from stream_dream.live.keeper import Keeper
-from stream_dream.live.looks import Looks
-from stream_dream.live.notify import ServiceManager
-from stream_dream.live.osc import OscControl
-from stream_dream.live.page.view import WebView
-from stream_dream.live.recorder import Recorder
-from stream_dream.live.show import Show
+from stream_dream.live.capture.framing import Framing
+from stream_dream.live.capture.sources import feed_opener
+from stream_dream.live.control.controls import Controls, parameters_of
+from stream_dream.live.control.osc import OscControl
+from stream_dream.live.engine.compiled_looks import Looks
+from stream_dream.live.engine.show import Show
+from stream_dream.live.output.recorder import Recorder
+from stream_dream.live.output.saver import Keeper
+from stream_dream.live.output.view import View
+from stream_dream.live.output.virtual_camera import VirtualCamera
+from stream_dream.live.output.window import Window
 from stream_dream.live.status import LiveStatus
-from stream_dream.live.view import View
-from stream_dream.live.virtual_camera import VirtualCamera
-from stream_dream.live.window import Window
+from stream_dream.live.systemd import ServiceManager
+from stream_dream.live.web.view import WebView
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters, LiveSettings, ShowParameters
 

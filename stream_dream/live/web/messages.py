@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from stream_dream.errors import SettingsError, first_line
-from stream_dream.live.controls import ACTIONS, Controls
+from stream_dream.live.control.controls import ACTIONS, Controls
 from stream_dream.live.status import LiveStatus
 from stream_dream.settings.live import LiveParameters, parameter_range
 

@@ -19,12 +19,12 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from stream_dream.errors import SettingsError
-from stream_dream.live.controls import Controls
-from stream_dream.live.page.access import MOST_BYTES, TOO_LARGE
-from stream_dream.live.page.dialogue import Dialogue
-from stream_dream.live.page.messages import change, dumps, loads, refusal
-from stream_dream.live.page.metrics import metrics
-from stream_dream.live.page.pictures import Pictures
+from stream_dream.live.control.controls import Controls
+from stream_dream.live.web.auth import MOST_BYTES, TOO_LARGE
+from stream_dream.live.web.frames import Pictures
+from stream_dream.live.web.messages import change, dumps, loads, refusal
+from stream_dream.live.web.metrics import metrics
+from stream_dream.live.web.websocket import Dialogue
 
 MOST_STREAMS = 16
 MOST_SOCKETS = 32

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from stream_dream.frame import ImageF
-from stream_dream.live.controls import Controls
+from stream_dream.live.control.controls import Controls
 from stream_dream.media.read.guide import guide_images
 from stream_dream.runtime.quiet import hushed
 from stream_dream.runtime.scheduling import step_back

@@ -10,7 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from stream_dream.live.page.access import MOST_BYTES
+from stream_dream.live.web.auth import MOST_BYTES
 from stream_dream.runtime.quiet import debugging
 
 MOST_CONNECTIONS = 128

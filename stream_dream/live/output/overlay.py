@@ -10,7 +10,7 @@ import numpy as np
 
 from stream_dream.frame import Image8
 from stream_dream.image import resize
-from stream_dream.live.keys import Answer
+from stream_dream.live.control.keys import Answer
 from stream_dream.live.status import LiveStatus
 from stream_dream.settings.live import LiveParameters
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from stream_dream.errors import SettingsError
-from stream_dream.live.controls import Action, Controls
+from stream_dream.live.control.controls import Action, Controls
 from stream_dream.settings.live import parameter_range
 
 # Codes of cv2.waitKeyEx beyond ASCII: X11 keysyms (Qt and GTK), Windows, macOS.

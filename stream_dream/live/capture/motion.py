@@ -14,10 +14,10 @@ from scenedetect.detector import FlashFilter
 
 from stream_dream.frame import Frame, Image8, ImageF
 from stream_dream.image import fit_size, resize, to_float
-from stream_dream.live.bridge import Bridge
-from stream_dream.live.camera import Camera, Captured
-from stream_dream.live.controls import Controls
-from stream_dream.live.framing import Framing
+from stream_dream.live.capture.fallback_picture import Bridge
+from stream_dream.live.capture.framing import Framing
+from stream_dream.live.capture.reconnect import Camera, Captured
+from stream_dream.live.control.controls import Controls
 from stream_dream.runtime.latest_value import Slot
 from stream_dream.settings.dream import MOST_ENLARGED
 from stream_dream.temporal.carry import Carry

@@ -15,9 +15,9 @@ from urllib.parse import quote
 
 from stream_dream.errors import SettingsError, first_line
 from stream_dream.frame import Image8
-from stream_dream.live.controls import Controls
-from stream_dream.live.page.pictures import Pictures
+from stream_dream.live.control.controls import Controls
 from stream_dream.live.status import LiveStatus
+from stream_dream.live.web.frames import Pictures
 
 STALLED_SECONDS = 10.0
 """Time after which a client that takes nothing is gone."""
@@ -65,9 +65,9 @@ class WebView:
             SettingsError: The extra ``live`` is missing, or the address cannot be served at.
         """
         try:
-            from stream_dream.live.page.access import Gate, is_loopback
-            from stream_dream.live.page.server import make_server
-            from stream_dream.live.page.site import Site
+            from stream_dream.live.web.auth import Gate, is_loopback
+            from stream_dream.live.web.routes import Site
+            from stream_dream.live.web.server import make_server
         except ImportError as error:
             raise SettingsError(
                 "--web needs the extra live: pip install 'stream-dream[live]'"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from stream_dream.errors import SinkError, first_line
 from stream_dream.frame import Image8
-from stream_dream.live.film import Film
+from stream_dream.live.output.recording_file import Film
 from stream_dream.live.status import LiveStatus
 from stream_dream.media.write.output_paths import check_output
 

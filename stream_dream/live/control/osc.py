@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from stream_dream.errors import SettingsError, first_line
-from stream_dream.live.controls import ACTIONS, Controls
+from stream_dream.live.control.controls import ACTIONS, Controls
 from stream_dream.settings.live import LiveParameters, parameter_range
 
 _LOG = logging.getLogger("stream_dream.live")

@@ -10,9 +10,9 @@ from contextlib import suppress
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from stream_dream.errors import SettingsError
-from stream_dream.live.controls import Controls
-from stream_dream.live.page.messages import dumps, form, loads, obey, refusal, state
-from stream_dream.live.page.pictures import Pictures
+from stream_dream.live.control.controls import Controls
+from stream_dream.live.web.frames import Pictures
+from stream_dream.live.web.messages import dumps, form, loads, obey, refusal, state
 
 MOST_MESSAGES = 100
 """Messages a second that are taken of a page."""

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from stream_dream.frame import Image8
-from stream_dream.live.camera import Camera
-from stream_dream.live.controls import Controls
-from stream_dream.live.keeper import Keeper
-from stream_dream.live.looks import Looks
+from stream_dream.live.capture.reconnect import Camera
+from stream_dream.live.control.controls import Controls
+from stream_dream.live.engine.compiled_looks import Looks
+from stream_dream.live.output.saver import Keeper
+from stream_dream.live.output.view import View
 from stream_dream.live.status import LiveStatus
-from stream_dream.live.view import View
 from stream_dream.temporal.dreamer import Dreamed
 
 log = logging.getLogger("stream_dream.live")

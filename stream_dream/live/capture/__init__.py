@@ -1,0 +1,1 @@
+"""Where a show's pictures come from."""

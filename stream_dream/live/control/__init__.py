@@ -1,0 +1,1 @@
+"""What operators change: parameters, keys, OSC."""

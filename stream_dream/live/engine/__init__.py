@@ -1,0 +1,1 @@
+"""The show itself: its clock, its size, its looks."""

@@ -1,0 +1,1 @@
+"""Where a show is seen and recorded."""
