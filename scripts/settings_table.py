@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""Write the tables of settings into README.md, from the settings models."""
+"""Write the tables of settings into the manual, from the settings models."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from stream_dream.options import bounds, default_text, flag
+from stream_dream.cli.options import bounds, default_text, flag
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading, fact
 from stream_dream.settings.film import FilmSettings, PlanSettings
 from stream_dream.settings.live import LiveSettings, ShowParameters
 from stream_dream.settings.output import LoopSettings, OutputSettings, StillSettings
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+PAGE = Path(__file__).resolve().parents[1] / "stream_dream" / "manual" / "settings.md"
 BEGIN = "<!-- settings: made by scripts/settings_table.py, checked by a test -->\n"
 END = "<!-- /settings -->\n"
 MODELS = {
@@ -46,18 +46,16 @@ def table() -> str:
                 f"| `{option}` | {', '.join(used)} | {field.description} | {range_} | {default} |\n"
             )
     head = "| option | for | what | range | default |\n| --- | --- | --- | --- | --- |\n"
-    tables = [
-        f"**{heading}**\n\n{head}{''.join(lines)}" for heading, lines in rows.items() if lines
-    ]
+    tables = [f"## {heading}\n\n{head}{''.join(lines)}" for heading, lines in rows.items() if lines]
     return "\n".join(tables)
 
 
-def filled(readme: str) -> str:
-    """Return the README's text with the present tables."""
-    before, _, rest = readme.partition(BEGIN)
+def filled(page: str) -> str:
+    """Return the page's text with the present tables."""
+    before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}{table()}{END}{after}"
 
 
 if __name__ == "__main__":
-    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

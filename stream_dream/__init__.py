@@ -5,44 +5,82 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from stream_dream.errors import (
+    Interrupted,
+    NetworkError,
+    SettingsError,
+    SinkError,
+    SourceError,
+    StreamDreamError,
+)
 from stream_dream.runtime.quiet import hushed
 
 if TYPE_CHECKING:
     from stream_dream.dream.ascent import Ascent
+    from stream_dream.film.in_chunks import render_film
+    from stream_dream.film.one_piece import render
     from stream_dream.frame import Frame
+    from stream_dream.loop.make_loop import make_loop
     from stream_dream.media.read.video import VideoSource
     from stream_dream.media.write.video import VideoSink
-    from stream_dream.settings.dream import DreamSettings
+    from stream_dream.settings.dream import DreamSettings, for_stills
+    from stream_dream.settings.film import FilmSettings
+    from stream_dream.settings.output import LoopSettings, OutputSettings, StillSettings
     from stream_dream.settings.presets import load_preset
+    from stream_dream.still.batch import dream_stills
     from stream_dream.still.dreamer import StillDreamer
     from stream_dream.temporal.dreamer import TemporalDreamer
 
 __all__ = [
     "Ascent",
     "DreamSettings",
+    "FilmSettings",
     "Frame",
+    "Interrupted",
+    "LoopSettings",
+    "NetworkError",
+    "OutputSettings",
+    "SettingsError",
+    "SinkError",
+    "SourceError",
     "StillDreamer",
+    "StillSettings",
+    "StreamDreamError",
     "TemporalDreamer",
     "VideoSink",
     "VideoSource",
+    "dream_stills",
+    "for_stills",
     "load_preset",
+    "make_loop",
+    "render",
+    "render_film",
 ]
 
-_HOMES = {
+_MODULES = {
     "Ascent": "dream.ascent",
-    "DreamSettings": "settings",
+    "DreamSettings": "settings.dream",
+    "FilmSettings": "settings.film",
     "Frame": "frame",
-    "StillDreamer": "dream.still",
+    "LoopSettings": "settings.output",
+    "OutputSettings": "settings.output",
+    "StillDreamer": "still.dreamer",
+    "StillSettings": "settings.output",
     "TemporalDreamer": "temporal.dreamer",
-    "VideoSink": "media.sink",
-    "VideoSource": "media.source",
-    "load_preset": "presets",
+    "VideoSink": "media.write.video",
+    "VideoSource": "media.read.video",
+    "dream_stills": "still.batch",
+    "for_stills": "settings.dream",
+    "load_preset": "settings.presets",
+    "make_loop": "loop.make_loop",
+    "render": "film.one_piece",
+    "render_film": "film.in_chunks",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Import on first use: TensorFlow and OpenCV take seconds, and --help needs neither."""
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     with hushed():
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -10,7 +10,7 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 secure_streams()
 
-from stream_dream.cli import main  # noqa: E402
+from stream_dream.cli.app import main  # noqa: E402
 
 if __name__ == "__main__":
     main()

@@ -13,7 +13,7 @@ import pytest
 import synthetic
 from gates import Gate
 
-from stream_dream import cli
+from stream_dream.cli import app
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.validation import validated
 
@@ -63,7 +63,7 @@ def run(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
     """Return a function that runs the command; it returns exit code, stdout and stderr."""
-    monkeypatch.setattr(cli, "Signals", lambda: None)
+    monkeypatch.setattr(app, "Signals", lambda: None)
     monkeypatch.setenv("STREAM_DREAM_DEBUG", "0")  # restored afterwards, whatever --debug does
 
     def exit_at_once(code: int) -> None:
@@ -79,7 +79,7 @@ def run(
     def call(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["stream-dream", *arguments])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            app.main()
         out, err = capfd.readouterr()
         assert isinstance(ended.value.code, int)
         return ended.value.code, out, err

@@ -131,7 +131,7 @@ def serve() -> None:
     """Run the commands that come on standard input."""
     import synthetic
 
-    from stream_dream import cli
+    from stream_dream.cli import app
 
     synthetic.register_tiny()
     answers = os.fdopen(os.dup(1), "w")
@@ -143,7 +143,7 @@ def serve() -> None:
             os.dup2(file.fileno(), 1)
         sys.argv = ["stream-dream", *arguments]
         try:
-            cli.main()
+            app.main()
         except SystemExit as ended:
             answers.write(f"{ended.code}\n")
             answers.flush()

@@ -26,14 +26,14 @@ from pydantic import BaseModel, Field
 from rich.console import Console
 from waiting import SECONDS
 
+from stream_dream.cli.film_progress import FilmBar
+from stream_dream.cli.options import with_options
+from stream_dream.cli.progress import PictureBar
 from stream_dream.errors import Interrupted, NetworkError, SinkError, StreamDreamError
 from stream_dream.film.one_piece import RenderSummary
-from stream_dream.film_progress import FilmBar
 from stream_dream.frame import FrameReport, StreamInfo
 from stream_dream.media.read.picture import Picture, read_picture
 from stream_dream.media.write.picture import write_picture
-from stream_dream.options import with_options
-from stream_dream.progress import PictureBar
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading, fact, typed_name
 from stream_dream.settings.film import FilmSettings, PlanSettings
@@ -266,7 +266,7 @@ def test_a_terminal_gets_a_bar_that_moves_while_stderr_is_held_back() -> None:
     code = (
         "from fractions import Fraction\n"
         "from stream_dream.frame import FrameReport, StreamInfo\n"
-        "from stream_dream.progress import display\n"
+        "from stream_dream.cli.progress import display\n"
         "from stream_dream.runtime.quiet import hushed\n"
         "import os, sys\n"
         "with display(quiet=False, as_json=False) as shown:\n"
@@ -430,14 +430,14 @@ def signalled(body: str) -> tuple[int, str]:
     """Run the command with that body in place of ``render``; return exit code and stderr."""
     code = (
         "import hashlib, os, signal, sys, threading, time\n"
-        "import stream_dream.cli, stream_dream.film.in_chunks, stream_dream.film.one_piece\n"
+        "import stream_dream.cli.app, stream_dream.film.in_chunks, stream_dream.film.one_piece\n"
         "def interrupt():\n"
         "    signal.raise_signal(signal.SIGINT)\n"
         f"def render(*_, **__):\n{textwrap.indent(body, '    ')}\n"
         "stream_dream.film.one_piece.render = render\n"
         "stream_dream.film.in_chunks.is_long = lambda *_: False\n"
         "sys.argv = ['stream-dream', 'render', 'a.mp4', 'b.mp4']\n"
-        "stream_dream.cli.main()\n"
+        "stream_dream.cli.app.main()\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS
@@ -491,7 +491,7 @@ def test_an_early_ctrl_c_shows_no_traceback() -> None:
         "import os, runpy, signal, sys\n"
         "class Interrupting:\n"
         "    def find_spec(name, *_):\n"
-        "        if name == 'stream_dream.cli':\n"
+        "        if name == 'stream_dream.cli.app':\n"
         "            os.kill(os.getpid(), signal.SIGINT)\n"
         "sys.meta_path.insert(0, Interrupting)\n"
         "runpy.run_module('stream_dream', run_name='__main__')\n"
@@ -506,7 +506,7 @@ def test_reports_that_nobody_reads_any_more_do_not_stop_the_work() -> None:
     code = (
         "import os, sys\n"
         "from stream_dream.frame import FrameReport\n"
-        "from stream_dream.progress import JsonLines\n"
+        "from stream_dream.cli.progress import JsonLines\n"
         "reader, writer = os.pipe()\n"
         "os.close(reader)\n"
         "os.dup2(writer, 1)\n"

@@ -23,7 +23,7 @@ from filelock import FileLock
 from gates import Gate
 from waiting import SECONDS, wait_for
 
-from stream_dream import progress
+from stream_dream.cli import progress
 from stream_dream.errors import (
     DiskFull,
     Interrupted,

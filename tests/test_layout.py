@@ -1,10 +1,11 @@
-"""The house rules: who may import whom."""
+"""The house rules: who may import whom, and where heavy libraries and printing belong."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,40 +13,27 @@ import pytest
 import stream_dream
 
 PACKAGE = Path(stream_dream.__file__).parent
-# Imports point downward only.
+# Imports point from a floor to those below it; folders of the same floor do not know each other.
 FLOORS = (
     ("__main__",),
     ("cli",),
-    (
-        "network_command",
-        "looks_command",
-        "loop_command",
-        "live_command",
-        "render_command",
-        "plan_command",
-    ),
-    ("film_progress",),
-    ("progress", "options"),
-    ("render", "film", "stills", "still", "loop", "live"),
-    ("emerging", "cycle", "stations", "dreaming"),
-    ("pipeline",),
-    ("temporal",),
-    ("dream",),
-    ("networks",),
-    ("media",),
+    ("still", "film", "loop", "live"),
+    ("dream", "temporal"),
+    ("networks", "media"),
     ("tone",),
     ("image",),
     ("frame",),
-    ("presets",),
-    ("live_settings", "film_settings", "settings_file"),
     ("settings",),
-    ("setting_errors",),
-    ("setting_values",),
-    ("fields",),
-    ("quiet", "signals", "priority", "standard_streams"),
+    ("runtime",),
     ("errors",),
 )
-LEVEL = {name: level for level, floor in enumerate(FLOORS) for name in floor}
+# The same within a folder.
+INNER_FLOORS = {
+    "film": (("cluster",), ("execution",), ("job",), ("plan",)),
+    "live": (("engine", "web"), ("capture", "output"), ("control",)),
+    "media": (("write",), ("read",)),
+    "settings": (("presets",),),
+}
 
 
 def imports(path: Path) -> set[str]:
@@ -58,30 +46,91 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def test_imports_point_downward() -> None:
-    checked = 0
+def modules() -> Iterator[tuple[tuple[str, ...], Path]]:
+    """Yield each module but the package itself: its folders and name, and its file."""
     for path in PACKAGE.rglob("*.py"):
-        part = path.relative_to(PACKAGE).with_suffix("").parts[0]
-        if part == "__init__":
-            continue
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        if parts != ("__init__",):
+            yield parts, path
+
+
+def own_imports() -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Yield who imports whom within the package."""
+    for parts, path in modules():
         for module in imports(path):
-            names = module.split(".")
-            if names[0] != "stream_dream" or names[1] == part:
-                continue
+            package, *imported = module.split(".")
+            if package == "stream_dream" and imported:
+                yield parts, tuple(imported)
+
+
+def levels(floors: tuple[tuple[str, ...], ...]) -> dict[str, int]:
+    return {name: level for level, floor in enumerate(floors) for name in floor}
+
+
+def test_every_folder_has_its_floor() -> None:
+    assert {parts[0] for parts, _ in modules()} == set(levels(FLOORS))
+
+
+def test_imports_point_downward() -> None:
+    level, checked = levels(FLOORS), 0
+    for importer, imported in own_imports():
+        if importer[0] != imported[0]:
             checked += 1
-            assert LEVEL[names[1]] > LEVEL[part], f"{path.name} imports {module}"
-    assert checked > 30
+            assert level[imported[0]] > level[importer[0]], (importer, imported)
+    assert checked > 100
+
+
+@pytest.mark.parametrize("folder", INNER_FLOORS)
+def test_imports_point_downward_within_a_folder(folder: str) -> None:
+    level, checked = levels(INNER_FLOORS[folder]), 0
+    for importer, imported in own_imports():
+        if importer[0] == imported[0] == folder and importer[1] in level and imported[1] in level:
+            checked += 1
+            downward = level[imported[1]] > level[importer[1]]
+            assert downward or importer[1] == imported[1], (importer, imported)
+    assert checked
+
+
+def test_modules_do_not_import_each_other_in_circles() -> None:
+    graph: dict[str, set[str]] = {}
+    for importer, imported in own_imports():
+        graph.setdefault(".".join(importer), set()).add(".".join(imported))
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join((*path[path.index(module) :], module))
+        if module not in done:
+            for following in graph.get(module, ()):
+                visit(following, (*path, module))
+            done.add(module)
+
+    for module in list(graph):
+        visit(module, ())
+    assert len(done) > 100
 
 
 def test_tensorflow_stays_where_it_belongs() -> None:
-    for path in PACKAGE.rglob("*.py"):
+    for _, path in modules():
         heavy = {name.split(".")[0] for name in imports(path)} & {"tensorflow", "keras"}
         assert not heavy or path.parent.name in {"dream", "networks"}, path
 
 
+def test_only_commands_print_and_exit() -> None:
+    for parts, path in modules():
+        if parts[0] in ("cli", "__main__"):
+            continue
+        assert not {name.split(".")[0] for name in imports(path)} & {"typer", "rich"}, path
+        called = {
+            ast.unparse(node.func)
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call)
+        }
+        assert not called & {"print", "exit", "sys.exit"}, path
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys, stream_dream.cli as c; c.app(['render', '--help'], standalone_mode=False);"
+        "import sys, stream_dream.cli.app as c; c.app(['render', '--help'], standalone_mode=False);"
         "heavy = {'cv2', 'tensorflow', 'keras', 'scenedetect', 'numpy'} & set(sys.modules);"
         "sys.exit(f'{heavy}' if heavy else 0)"
     )
@@ -91,7 +140,9 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("module", ["stills", "render", "progress", "networks.registry"])
+@pytest.mark.parametrize(
+    "module", ["still.batch", "film.one_piece", "cli.progress", "networks.registry"]
+)
 def test_tensorflow_is_imported_only_when_dreaming_starts(module: str) -> None:
     code = f"import sys, stream_dream.{module}; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""What the README promises."""
+"""What README, manual and guide for contributors promise."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from pathlib import Path
 
 import pytest
 
+import stream_dream
+from stream_dream.cli.help import TOPICS, page
 from stream_dream.media.read.video import VideoSource
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.presets import presets
 
 ROOT = Path(__file__).parents[1]
+MANUAL = ROOT / "stream_dream" / "manual"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+TEXTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *MANUAL.glob("*.md")]
 
 
 def test_the_table_of_settings_is_the_models() -> None:
@@ -24,32 +28,51 @@ def test_the_table_of_settings_is_the_models() -> None:
     assert spec.loader is not None
     table = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(table)
-    assert table.filled(README) == README, "run scripts/settings_table.py"
-    assert "--octave-scale" in README
+    settings = page("settings")
+    assert table.filled(settings) == settings, "run scripts/settings_table.py"
+    assert "--octave-scale" in settings
 
 
-def test_pictures_and_links_exist() -> None:
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
-    assert links
-    for link in links:
-        assert (ROOT / link).is_file(), link
+@pytest.mark.parametrize("text", TEXTS, ids=lambda path: path.name)
+def test_pictures_and_links_exist(text: Path) -> None:
+    content = re.sub(r"```.*?```|`[^`]*`", "", text.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)]+)\)", content):
+        assert "://" in link or (text.parent / link).is_file(), link
+
+
+def test_every_page_of_the_manual_is_a_topic_with_a_title() -> None:
+    assert {path.stem for path in MANUAL.glob("*.md")} == set(TOPICS)
+    for topic in TOPICS:
+        assert page(topic).startswith("# ")
+        assert f"stream_dream/manual/{topic}.md" in README
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 200
 
 
 def test_all_looks_are_listed() -> None:
+    text = page("pictures") + page("networks")
     for look in presets():
-        assert f"`{look.name}`" in README
+        assert f"`{look.name}`" in text
         if look.dream.network == DreamSettings().network and look.dream.limit:
-            assert f"| `{look.name}` | {look.description} | {look.suits} |\n" in README
+            assert f"| `{look.name}` | {look.description} | {look.suits} |\n" in text
+
+
+def test_what_the_manual_names_is_exported() -> None:
+    named = re.findall(r"`(\w+)`", re.findall(r"\| name \|.*?\n\n", page("python"), re.DOTALL)[0])
+    assert len(named) > 15
+    for name in named:
+        assert getattr(stream_dream, name), name
+    assert set(named) >= set(stream_dream.__all__) - {"Frame"}
 
 
 @pytest.mark.real
 def test_the_python_example_runs(tmp_path: Path) -> None:
-    code = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
-    with VideoSource(ROOT / "scripts" / "demo_clip.mp4", end=0.12) as source:
-        assert source.info.frame_count == 3
+    code = re.findall(r"```python\n(.*?)```", page("python"), re.DOTALL)[0]
     short = tmp_path / "in.mp4"
-    command = [sys.executable, "-m", "stream_dream", "render", str(ROOT / "scripts/demo_clip.mp4")]
-    command += [str(short), "--end", "0.12", "--step-size", "0", "--size", "128x72"]
+    command = [sys.executable, "-m", "stream_dream", "demo", str(short)]
+    command += ["--end", "0.12", "--step-size", "0", "--size", "128x72"]
     subprocess.run(command, check=True, capture_output=True, timeout=300)
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, timeout=300)
     with VideoSource(tmp_path / "out.mp4") as dream:

@@ -31,7 +31,7 @@ from stream_dream.settings.validation import validated
 from stream_dream.temporal.dreamer import Dreamed
 
 Make = Callable[..., DreamSettings]
-DEMO_CLIP = Path(__file__).parents[1] / "scripts" / "demo_clip.mp4"
+DEMO_CLIP = Path(__file__).parents[1] / "stream_dream" / "demo_clip.mp4"
 
 
 def frames_of(path: Path) -> list[np.ndarray]:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import synthetic
 
+from stream_dream.cli.options import dreamed
 from stream_dream.errors import SettingsError
 from stream_dream.media.read.picture import Picture, read_picture
 from stream_dream.media.write.picture import write_picture
 from stream_dream.networks import imagenet, registry
-from stream_dream.options import dreamed
 from stream_dream.settings.dream import merged
 from stream_dream.settings.presets import load_preset, look_text, presets
 from stream_dream.settings.presets.surprise import NETWORK, surprise
@@ -133,7 +133,7 @@ def test_a_saved_surprise_gives_the_same_dream(run: Run, tmp_path: Path) -> None
 @pytest.mark.real
 def test_a_film_of_a_surprise_is_resumed(run: Run, tmp_path: Path) -> None:
     film = tmp_path / "out.mp4"
-    clip = Path(__file__).parents[1] / "scripts" / "demo_clip.mp4"
+    clip = Path(__file__).parents[1] / "stream_dream" / "demo_clip.mp4"
     arguments = ("render", str(clip), str(film), "--end", "0.2", "--chunk-seconds", "0.1")
     arguments += ("--dream-size", "64", "--size", "64x36", "--keep-chunks", "--json")
     arguments += ("--preset", "surprise")

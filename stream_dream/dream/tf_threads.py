@@ -30,6 +30,11 @@ def use_threads(count: int) -> None:
     _set_threads(max(1, count // 2), count)
 
 
+def tensorflow_version() -> str:
+    """Return TensorFlow's version."""
+    return str(tf.version.VERSION)
+
+
 def has_gpu() -> bool:
     """Return True if TensorFlow has a GPU to dream on."""
     return bool(tf.config.list_physical_devices("GPU"))

@@ -9,13 +9,8 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.progress import MofNCompleteColumn
 
-from stream_dream.film.events import Watcher
-from stream_dream.film.execution.scheduler import Progress as FilmProgress
-from stream_dream.film.job.chunk_record import Record
-from stream_dream.film.plan.plan import Chunk
-from stream_dream.film.preview import duration
-from stream_dream.options import complain
-from stream_dream.progress import (
+from stream_dream.cli.options import complain
+from stream_dream.cli.progress import (
     Drawn,
     SeldomLines,
     Shown,
@@ -23,6 +18,11 @@ from stream_dream.progress import (
     own_console,
     print_json,
 )
+from stream_dream.film.events import Watcher
+from stream_dream.film.execution.scheduler import Progress as FilmProgress
+from stream_dream.film.job.chunk_record import Record
+from stream_dream.film.plan.plan import Chunk
+from stream_dream.film.preview import duration
 
 _JSON_SECONDS = 1.0
 STOPPING = "stopping when the chunks in work are done; Ctrl-C stops at once"

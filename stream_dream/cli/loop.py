@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stream_dream.errors import SettingsError
-from stream_dream.options import (
+from stream_dream.cli.options import (
     PRESET_OPTION,
     Debug,
     Overwrite,
@@ -17,6 +16,7 @@ from stream_dream.options import (
     file_argument,
     with_options,
 )
+from stream_dream.errors import SettingsError
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import LoopSettings
 from stream_dream.settings.presets import DEFAULT_PRESET, preset_files
@@ -57,9 +57,9 @@ def loop(
     names = settings.presets or (preset or DEFAULT_PRESET,)
     dreams = [dreamed(name, knobs, quiet=quiet, as_json=as_json) for name in names]
 
+    from stream_dream.cli.progress import display, fetch_weights
     from stream_dream.loop.keyframes import way_around
     from stream_dream.loop.make_loop import check_loop, make_loop
-    from stream_dream.progress import display, fetch_weights
 
     stations = way_around(dreams, settings, given=knobs)
     check_loop([source, *preset_files(*names)], target, stations, settings, overwrite=overwrite)

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from stream_dream.errors import Interrupted
-from stream_dream.options import (
+from stream_dream.cli.options import (
     Debug,
     Overwrite,
     Preset,
@@ -20,6 +19,7 @@ from stream_dream.options import (
     print_table,
     with_options,
 )
+from stream_dream.errors import Interrupted
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading, named_files
 from stream_dream.settings.film import PlanSettings
@@ -49,10 +49,10 @@ def plan(
     settings = part(PlanSettings, knobs)
     dream = dreamed(preset, knobs, quiet=quiet, as_json=as_json)
 
+    from stream_dream.cli.film_progress import film_display
+    from stream_dream.cli.progress import fetch_weights, print_json
     from stream_dream.film.preview import preview
-    from stream_dream.film_progress import film_display
     from stream_dream.media.write.picture import check_picture_target
-    from stream_dream.progress import fetch_weights, print_json
 
     if contact_sheet is not None:
         inputs = [source, *named_files(dream).values(), *preset_files(preset)]

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stream_dream.errors import SinkError
-from stream_dream.options import (
+from stream_dream.cli.options import (
     Debug,
     Overwrite,
     Preset,
@@ -22,6 +21,7 @@ from stream_dream.options import (
     file_option,
     with_options,
 )
+from stream_dream.errors import SinkError
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading
 from stream_dream.settings.film import FilmSettings
@@ -109,10 +109,10 @@ class _Wanted:
 
 
 def _render_in_chunks(wanted: _Wanted, *, resume: bool) -> None:
+    from stream_dream.cli.film_progress import film_display
+    from stream_dream.cli.progress import fetch_weights
     from stream_dream.film.in_chunks import refuse_other, render_in_chunks
     from stream_dream.film.report import write_film_report
-    from stream_dream.film_progress import film_display
-    from stream_dream.progress import fetch_weights
 
     request = wanted.request
 
@@ -134,9 +134,9 @@ def _render_in_chunks(wanted: _Wanted, *, resume: bool) -> None:
 
 
 def _render_in_one_piece(wanted: _Wanted) -> None:
+    from stream_dream.cli.progress import display, fetch_weights
     from stream_dream.film.one_piece import render as render_file
     from stream_dream.film.report import write_report
-    from stream_dream.progress import display, fetch_weights
 
     request = wanted.request
     fetch_weights(request.dream, quiet=wanted.quiet)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stream_dream.cli.options import Overwrite, file_option, print_table
 from stream_dream.errors import SettingsError
-from stream_dream.options import Overwrite, file_option, print_table
 from stream_dream.runtime.quiet import hushed
 from stream_dream.runtime.standard_streams import is_abandoned
 from stream_dream.settings.dream import DreamSettings
@@ -82,9 +82,9 @@ def _measure(specs: Sequence[NetworkSpec]) -> None:
 def _draw_sheet(
     name: str, layer: str, out: Path | None, weights: Path | None, *, overwrite: bool
 ) -> None:
+    from stream_dream.cli.progress import fetch_weights
     from stream_dream.media.read.picture import Picture
     from stream_dream.media.write.picture import check_picture_target, write_picture
-    from stream_dream.progress import fetch_weights
 
     if ":" in layer or "=" in layer:
         raise SettingsError(f"--show takes the name of a layer alone, it got {layer!r}")

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stream_dream.errors import SettingsError
-from stream_dream.options import (
+from stream_dream.cli.options import (
     Debug,
     Overwrite,
     Quiet,
@@ -17,6 +16,7 @@ from stream_dream.options import (
     file_argument,
     look_names,
 )
+from stream_dream.errors import SettingsError
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files
 from stream_dream.settings.presets import Preset, load_preset, preset_files, presets
@@ -57,8 +57,8 @@ def looks(
     wanted = presets() if only is None else _named(only)
 
     # OpenCV is imported here and not earlier: --help answers at once.
+    from stream_dream.cli.progress import picture_display
     from stream_dream.media.write.picture import check_picture_target
-    from stream_dream.progress import picture_display
     from stream_dream.still.look_sheet import dream_look_sheet, left_out, read_subject
 
     named = [path for look in wanted for path in named_files(look.dream).values()]

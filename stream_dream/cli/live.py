@@ -15,9 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
-from stream_dream.live.control.controls import OF_A_LOOK, parameters_of
-from stream_dream.live.show_file import KeptConfig, read_config
-from stream_dream.options import (
+from stream_dream.cli.options import (
     Debug,
     Quiet,
     complain,
@@ -25,6 +23,9 @@ from stream_dream.options import (
     file_option,
     with_options,
 )
+from stream_dream.cli.signals import leave
+from stream_dream.live.control.controls import OF_A_LOOK, parameters_of
+from stream_dream.live.show_file import KeptConfig, read_config
 from stream_dream.runtime.latest_value import Slot
 from stream_dream.runtime.quiet import debugging
 from stream_dream.settings.dream import DreamSettings
@@ -33,7 +34,6 @@ from stream_dream.settings.live import LiveSettings, ShowParameters
 from stream_dream.settings.presets import preset_files
 from stream_dream.settings.presets.surprise import SURPRISE
 from stream_dream.settings.validation import part
-from stream_dream.signals import leave
 
 if TYPE_CHECKING:
     from stream_dream.live.app import Assembled
@@ -107,9 +107,9 @@ def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, qu
     _check_outputs(given, settings, dreams, kept)
     settings = settings.model_copy(update={"cycle": tuple(map(_name, settings.cycle))})
 
+    from stream_dream.cli.progress import fetch_weights
     from stream_dream.live.app import assembled
     from stream_dream.live.engine.compiled_looks import for_live
-    from stream_dream.progress import fetch_weights
 
     for dream in dreams.values():
         fetch_weights(dream, quiet=quiet)

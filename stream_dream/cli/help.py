@@ -1,0 +1,73 @@
+"""The command ``stream-dream help``: shows a page of the manual."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+from importlib import resources
+from typing import Annotated
+
+import typer
+
+from stream_dream.cli.options import print_table
+from stream_dream.errors import SettingsError
+
+_MANUAL = resources.files("stream_dream") / "manual"
+# In the order in which they are listed.
+TOPICS = (
+    "films",
+    "live",
+    "loops",
+    "pictures",
+    "networks",
+    "settings",
+    "python",
+    "how-it-works",
+    "measured",
+    "limits",
+    "troubleshooting",
+)
+
+
+def show_manual(
+    topic: Annotated[
+        str | None, typer.Argument(help="The page; all of them are listed if none is given.")
+    ] = None,
+) -> None:
+    """Show a page of the manual, or list its pages."""
+    if topic is None:
+        print_table(
+            [(name, page(name).splitlines()[0].removeprefix("# ")) for name in TOPICS],
+            "topic",
+            "what it is about",
+        )
+        return
+    text = page(topic)
+    if not sys.stdout.isatty():
+        typer.echo(text, nl=False)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console().print(Markdown(_without_pictures(text)))
+
+
+def page(topic: str) -> str:
+    """Return a page of the manual as Markdown.
+
+    Raises:
+        SettingsError: There is none of that name.
+    """
+    if topic not in TOPICS:
+        near = difflib.get_close_matches(topic, TOPICS, n=1) or TOPICS
+        raise SettingsError(
+            f"the manual has no page {topic!r}: did you mean {near[0]}? (all of them: stream-dream "
+            "help; the options of a command: stream-dream COMMAND --help)"
+        )
+    return (_MANUAL / f"{topic}.md").read_text("utf-8")
+
+
+def _without_pictures(text: str) -> str:
+    """Leave out pictures, which a terminal cannot show, and comments."""
+    return re.sub(r"^(!\[.*\]\(.*\)|<!--.*-->)\n", "", text, flags=re.MULTILINE)

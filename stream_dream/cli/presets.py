@@ -1,0 +1,30 @@
+"""The command ``stream-dream presets``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from stream_dream.cli.options import default_text, look_names, print_table
+from stream_dream.settings.presets import preset_text, presets
+
+
+def show_presets(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="Print this one as TOML: a start for a look of your own.",
+            autocompletion=look_names,
+        ),
+    ] = None,
+) -> None:
+    """List the looks, or print one."""
+    if name is not None:
+        typer.echo(preset_text(name), nl=False)
+        return
+    rows = [
+        (preset.name, preset.description, preset.suits, default_text(preset.dream.layer))
+        for preset in presets()
+    ]
+    print_table(rows, "preset", "what it looks like", "suits", "layers")
