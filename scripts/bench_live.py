@@ -35,11 +35,11 @@ from stream_dream.image import fit_size, resize
 from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.sources import Feed, FileFeed, TestFeed
 from stream_dream.live.control.controls import Controls, parameters_of
-from stream_dream.live.engine.compiled_looks import Looks, for_live
+from stream_dream.live.engine.compiled_looks import CompiledLooks, for_live
 from stream_dream.live.engine.governor import ladder
 from stream_dream.live.engine.show import Show
 from stream_dream.live.output.recorder import Recorder
-from stream_dream.live.output.saver import Keeper
+from stream_dream.live.output.saver import Saver
 from stream_dream.live.status import LiveStatus
 from stream_dream.media.read.video import VideoSource
 from stream_dream.settings.dream import DreamSettings
@@ -95,7 +95,7 @@ class Playing(NamedTuple):
     """A show that runs."""
 
     controls: Controls
-    looks: Looks
+    looks: CompiledLooks
     meter: Meter
     dream: DreamSettings
 
@@ -117,14 +117,14 @@ def playing(
     first = presets[0]
     controls = Controls(parameters_of(looks[first]), looks, first)
     controls.change({"target_fps": target_fps, "glide": 0})
-    made, meter = Looks(looks, first), Meter()
+    made, meter = CompiledLooks(looks, first), Meter()
     with tempfile.TemporaryDirectory() as folder:
         film = Path(folder) / "show.mkv"
         recorder = Recorder(film, minutes=30, fps=target_fps) if recorded else None
-        keeper = Keeper(Path(folder), minutes=30, fps=target_fps, first=recorder)
+        saver = Saver(Path(folder), minutes=30, fps=target_fps, first=recorder)
         framing = Framing(LiveSettings())
-        show = Show(connect, framing, made, controls, looks[first], keeper, sizes=sizes)
-        show.show_on(meter, keeper)
+        show = Show(connect, framing, made, controls, looks[first], saver, sizes=sizes)
+        show.show_on(meter, saver)
         thread = threading.Thread(target=show.run)
         thread.start()
         try:
@@ -136,7 +136,7 @@ def playing(
         finally:
             show.ended.set()
             thread.join()
-            keeper.close()
+            saver.close()
             made.join(10)
 
 
@@ -145,7 +145,7 @@ def paced() -> Feed:
     return FileFeed(clip("bigbuckbunny"), loop=True)
 
 
-def gradient_ms(looks: Looks, settings: DreamSettings, shape: tuple[int, int]) -> float:
+def gradient_ms(looks: CompiledLooks, settings: DreamSettings, shape: tuple[int, int]) -> float:
     """Return the median time of a frame's gradient call, over its octaves in turn."""
     import tensorflow as tf
 

@@ -32,24 +32,24 @@ from real_clips import clip
 from rich.console import Console
 from rich.table import Table
 
-from stream_dream.film.execution.chunk_task import Task
-from stream_dream.film.execution.scheduler import Foreman
-from stream_dream.film.execution.workers import Processes
+from stream_dream.film.execution.chunk_task import ChunkTask
+from stream_dream.film.execution.scheduler import Scheduler
+from stream_dream.film.execution.workers import WorkerProcesses
 from stream_dream.film.in_chunks import render_film
-from stream_dream.film.job.chunk_record import Record
+from stream_dream.film.job.chunk_record import ChunkRecord
 from stream_dream.film.job.concat import joined
 from stream_dream.film.job.durable_files import digest
-from stream_dream.film.job.job_file import Job, job_file
+from stream_dream.film.job.job_file import FilmJob, job_file
 from stream_dream.film.job.job_folder import JobFolder
 from stream_dream.film.job.verify import check
 from stream_dream.film.one_piece import render
-from stream_dream.film.plan.chunk_reader import Excerpt
+from stream_dream.film.plan.chunk_reader import SourceExcerpt
 from stream_dream.film.plan.plan import Chunk, Plan, make_plan
 from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
 from stream_dream.media.ffmpeg import run
 from stream_dream.media.read.picture import read_picture
 from stream_dream.media.read.video import VideoSource
-from stream_dream.media.write.finalize import Completion
+from stream_dream.media.write.finalize import Finalizer
 from stream_dream.media.write.video import VideoSink
 from stream_dream.settings.film import FilmSettings
 from stream_dream.settings.output import OutputSettings
@@ -218,13 +218,15 @@ def dreamed_by(count: int, source: VideoSource, plan: Plan, folder: Path) -> tup
         Frames per second once all have begun, and the peak memory of a worker in MiB.
     """
     folder.mkdir()
-    crew, excerpt = Processes(count, threads=1), Excerpt.of(source)
+    workers, excerpt = WorkerProcesses(count, threads=1), SourceExcerpt.of(source)
     workers: set[int] = set()
     memory = 0.0
 
-    def task(chunk: Chunk) -> Task:
+    def task(chunk: Chunk) -> ChunkTask:
         output = OutputSettings()
-        return Task(chunk, excerpt, source.info, Path("a.mp4"), DREAM, output, folder, threads=1)
+        return ChunkTask(
+            chunk, excerpt, source.info, Path("a.mp4"), DREAM, output, folder, threads=1
+        )
 
     stamps: list[float] = []
     frames: list[int] = []
@@ -233,19 +235,19 @@ def dreamed_by(count: int, source: VideoSource, plan: Plan, folder: Path) -> tup
         stamps.append(time.monotonic())
         frames.append(progress.frames)
 
-    foreman = Foreman(
+    scheduler = Scheduler(
         plan,
-        crew,
+        workers,
         task,
         {},
         on_record=lambda record: workers.add(int(record.worker.rpartition(":")[2])),
         on_progress=look,
     )
     try:
-        foreman.work()
+        scheduler.work()
         memory = max(map(peak_memory, workers))
     finally:
-        crew.close(wait=True)
+        workers.close(wait=True)
     shutil.rmtree(folder)
     total = frames[-1]
     begun = next(n for n, done in enumerate(frames) if done >= total // 8)
@@ -328,7 +330,7 @@ def simulate(count: int) -> Row:
                 pieces[chunk.frames] = piece
         digests = {frames: digest(piece) for frames, piece in pieces.items()}
         begun = time.monotonic()
-        job = Job(folder, DREAM, OutputSettings(), 10, plan, {}, {}, "simulated")
+        job = FilmJob(folder, DREAM, OutputSettings(), 10, plan, {}, {}, "simulated")
         made = JobFolder(folder / "film.mp4")
         made.path.mkdir()
         made.begin(job)
@@ -336,18 +338,18 @@ def simulate(count: int) -> Row:
             made.chunk(chunk.number).picture.hardlink_to(pieces[chunk.frames])
             zeros, nothing = [0] * chunk.frames, [None] * chunk.frames
             done = digests[chunk.frames]
-            record = Record(chunk.number, chunk.frames, done, None, zeros, [*nothing], 1, "")
+            record = ChunkRecord(chunk.number, chunk.frames, done, None, zeros, [*nothing], 1, "")
             made.keep(record, job)
         row["write_s"] = since(begun)
         row["job_mb"] = job_file(made.path).stat().st_size / 1e6
         begun = time.monotonic()
-        read = Job.read(made.path)
+        read = FilmJob.read(made.path)
         again = read.plan
         good, bad = check(made, again, made.records(read))
         assert (len(good), bad, again) == (len(plan.chunks), [], plan)
         row["resume_s"] = since(begun)
         begun = time.monotonic()
-        completion = Completion(made.target, size=(64, 36), fps=fps)
+        completion = Finalizer(made.target, size=(64, 36), fps=fps)
         result = completion.make(joined(made, plan, completion.format, fps), count)
         row["join_s"] = since(begun)
         with VideoSource(result) as film:

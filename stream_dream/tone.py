@@ -29,7 +29,7 @@ _TINY = np.float32(1e-6)
 _AREAS = 12
 
 
-class Room(NamedTuple):
+class Headroom(NamedTuple):
     """How far each value of a picture may be changed.
 
     Attributes:
@@ -41,7 +41,7 @@ class Room(NamedTuple):
     up: ImageF
 
 
-def room_of(source: ImageF, limit: float | None, *, grey: bool = False) -> Room | None:
+def room_of(source: ImageF, limit: float | None, *, grey: bool = False) -> Headroom | None:
     """Return how far a picture may be changed.
 
     Args:
@@ -61,12 +61,12 @@ def room_of(source: ImageF, limit: float | None, *, grey: bool = False) -> Room 
         down, up = (
             np.broadcast_to(room.min(axis=-1, keepdims=True), room.shape) for room in (down, up)
         )
-    return Room(*(np.clip(room, _SMALLEST, np.float32(limit)) for room in (down, up)))
+    return Headroom(*(np.clip(room, _SMALLEST, np.float32(limit)) for room in (down, up)))
 
 
 def room_between(
-    before: Room | None, after: Room | None, share: float, source: ImageF
-) -> Room | None:
+    before: Headroom | None, after: Headroom | None, share: float, source: ImageF
+) -> Headroom | None:
     """Return the room on the way from one limit to another.
 
     Args:
@@ -77,13 +77,15 @@ def room_between(
     """
     if before is None and after is None:
         return None
-    whole = Room(source, 1 - source)
+    whole = Headroom(source, 1 - source)
     pairs = zip(before or whole, after or whole, strict=True)
     mixed = (now * np.float32(1 - share) + then * np.float32(share) for now, then in pairs)
-    return Room(*(np.maximum(room, _SMALLEST) for room in mixed))
+    return Headroom(*(np.maximum(room, _SMALLEST) for room in mixed))
 
 
-def add_within(residual: ImageF, change: ImageF, room: Room, *, in_place: bool = False) -> ImageF:
+def add_within(
+    residual: ImageF, change: ImageF, room: Headroom, *, in_place: bool = False
+) -> ImageF:
     """Return a residual after a change, which slows down on its way to the limit.
 
     ``(residual + change) / (1 + residual * change / room^2)``, as velocities add up below that of

@@ -33,17 +33,17 @@ from stream_dream.errors import (
     SourceError,
 )
 from stream_dream.film import run
-from stream_dream.film.events import FilmSummary, Watcher
-from stream_dream.film.execution.chunk_task import Studio, Task
-from stream_dream.film.execution.scheduler import ChunkFailed, Progress
-from stream_dream.film.execution.workers import Processes, Single, Worker, WorkerEnded
+from stream_dream.film.events import FilmEvents, FilmSummary
+from stream_dream.film.execution.chunk_task import ChunkDreamer, ChunkTask
+from stream_dream.film.execution.scheduler import ChunkFailed, FilmProgress
+from stream_dream.film.execution.workers import OwnProcess, Worker, WorkerEnded, WorkerProcesses
 from stream_dream.film.in_chunks import is_long, render_film
 from stream_dream.film.job import chunk_record, publish
-from stream_dream.film.job.chunk_record import Record
+from stream_dream.film.job.chunk_record import ChunkRecord
 from stream_dream.film.job.durable_files import unwritable
-from stream_dream.film.job.job_file import Job
+from stream_dream.film.job.job_file import FilmJob
 from stream_dream.film.one_piece import render
-from stream_dream.film.plan.chunk_reader import Excerpt, Reader
+from stream_dream.film.plan.chunk_reader import Reader, SourceExcerpt
 from stream_dream.film.plan.plan import Chunk, make_plan
 from stream_dream.film.request import RenderRequest
 from stream_dream.frame import FrameReport
@@ -86,21 +86,21 @@ def checksums(summary: FilmSummary) -> list[int]:
     return [checksum for record in summary.records for checksum in record.checksums]
 
 
-def stop_at(chunks: int) -> Watcher:
+def stop_at(chunks: int) -> FilmEvents:
     """Press Ctrl-C when so many chunks are done."""
 
-    def look(progress: Progress) -> None:
+    def look(progress: FilmProgress) -> None:
         if progress.chunks_done >= chunks and not progress.stopping:
             raise KeyboardInterrupt
 
-    return Watcher(progress=look)
+    return FilmEvents(progress=look)
 
 
 def begin(source: Path, target: Path, dream: DreamSettings, chunks: int, **output: Any) -> Path:
     """Start a film and stop it when so many chunks are done; return its folder."""
     settings = validated(OutputSettings, output)
     with pytest.raises(Interrupted, match=r"chunks are done and kept .* with --resume"):
-        render_film(source, target, dream, settings, PIECES, watcher=stop_at(chunks))
+        render_film(source, target, dream, settings, PIECES, events=stop_at(chunks))
     assert not target.exists()
     return target.with_name(f"{target.name}.dream")
 
@@ -115,9 +115,9 @@ def test_chunks_make_the_same_film_as_one_piece(tiny: Make, source: Path, tmp_pa
     dream = tiny(schedule="rotate", jitter=8)  # all that a state must carry on
     one = in_one_piece(source, tmp_path / "one.mp4", dream, crf=4)
     done: list[int] = []
-    watcher = Watcher(done=lambda chunk, record: done.append(chunk.number))
+    events = FilmEvents(done=lambda chunk, record: done.append(chunk.number))
     summary = render_film(
-        source, tmp_path / "film.mp4", dream, OutputSettings(crf=4), PIECES, watcher=watcher
+        source, tmp_path / "film.mp4", dream, OutputSettings(crf=4), PIECES, events=events
     )
     assert checksums(summary) == one
     assert sorted(done) == list(range(9))
@@ -170,9 +170,9 @@ def test_a_stopped_film_goes_on_where_it_was(tiny: Make, source: Path, tmp_path:
     begun = len(list(folder.glob("*.json"))) - 1
     assert 3 <= begun <= 5
     dreamed: list[int] = []
-    watcher = Watcher(done=lambda chunk, record: dreamed.append(chunk.number))
+    events = FilmEvents(done=lambda chunk, record: dreamed.append(chunk.number))
     summary = render_film(
-        source, target, tiny(), OutputSettings(), PIECES, resume=True, watcher=watcher
+        source, target, tiny(), OutputSettings(), PIECES, resume=True, events=events
     )
     assert len(dreamed) == 9 - begun
     assert checksums(summary) == one
@@ -208,7 +208,7 @@ def test_other_settings_and_sources_are_refused(tiny: Make, source: Path, tmp_pa
 def test_only_what_frames_depend_on_locks_a_render(source: Path) -> None:
     dream, output = DreamSettings(), OutputSettings()
     asked = asked_for(source, output, PIECES)
-    job = Job.of(asked, films.plan_with([3]))
+    job = FilmJob.of(asked, films.plan_with([3]))
     free = set()
     for settings in (dream, output):
         for name, value in settings:
@@ -244,9 +244,9 @@ def test_sound_that_cannot_be_had_is_refused_before_the_film_is_read(
 ) -> None:
     film, target = without_decoder(source, tmp_path / "unknown.mkv"), tmp_path / "film.mp4"
     planned: list[int] = []
-    watcher = Watcher(planning=lambda frames, total: planned.append(frames))
+    events = FilmEvents(planning=lambda frames, total: planned.append(frames))
     with pytest.raises(SinkError, match=r"--no-audio$") as refused:
-        render_film(film, target, tiny(), OutputSettings(), PIECES, watcher=watcher)
+        render_film(film, target, tiny(), OutputSettings(), PIECES, events=events)
     assert refused.value.exit_code == 2
     assert not planned
     assert [path.name for path in tmp_path.iterdir()] == ["unknown.mkv"]
@@ -309,9 +309,9 @@ def test_what_is_damaged_is_noticed_and_done_again(
     one = in_one_piece(source, tmp_path / "one.mp4", tiny())
     target, notes = tmp_path / "film.mp4", films.Notes()
     harm(begin(source, target, tiny(), 3))
-    watcher = Watcher(note=notes)
+    events = FilmEvents(note=notes)
     summary = render_film(
-        source, target, tiny(), OutputSettings(), PIECES, resume=True, watcher=watcher
+        source, target, tiny(), OutputSettings(), PIECES, resume=True, events=events
     )
     assert checksums(summary) == one
     assert (said in notes) if said else not notes.lines
@@ -361,13 +361,13 @@ def test_what_cannot_be_dreamed_is_refused_before_the_film_is_read(
     tiny: Make, source: Path, tmp_path: Path
 ) -> None:
     planned: list[int] = []
-    watcher = Watcher(planning=lambda frames, total: planned.append(frames))
+    events = FilmEvents(planning=lambda frames, total: planned.append(frames))
     wrong = tiny(layer=["no_such_layer"])
     with pytest.raises(NetworkError, match="no_such_layer"):
-        render_film(source, tmp_path / "a.mp4", wrong, OutputSettings(), PIECES, watcher=watcher)
+        render_film(source, tmp_path / "a.mp4", wrong, OutputSettings(), PIECES, events=events)
     guided = tiny(guide=tmp_path / "nothing.mp4")
     with pytest.raises(SourceError, match=r"nothing\.mp4 does not exist"):
-        render_film(source, tmp_path / "a.mp4", guided, OutputSettings(), PIECES, watcher=watcher)
+        render_film(source, tmp_path / "a.mp4", guided, OutputSettings(), PIECES, events=events)
     assert not planned
     assert not list(tmp_path.iterdir())
 
@@ -376,18 +376,20 @@ def test_what_cannot_be_dreamed_is_refused_before_the_film_is_read(
 def test_what_was_begun_in_vain_leaves_nothing(
     tiny: Make, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(self: Studio, task: Task, on_frame: Callable[[FrameReport], None]) -> Record:
+    def full(
+        self: ChunkDreamer, task: ChunkTask, on_frame: Callable[[FrameReport], None]
+    ) -> ChunkRecord:
         raise DiskFull("no room")
 
-    dream = Studio.dream
-    monkeypatch.setattr(Studio, "dream", full)
+    dream = ChunkDreamer.dream
+    monkeypatch.setattr(ChunkDreamer, "dream", full)
     target = tmp_path / "film.mp4"
     with pytest.raises(ChunkFailed, match="no room; no chunk was finished, nothing is kept"):
         render_film(source, target, tiny(), OutputSettings(), PIECES)
     assert not list(tmp_path.iterdir())
-    monkeypatch.setattr(Studio, "dream", dream)
+    monkeypatch.setattr(ChunkDreamer, "dream", dream)
     folder = begin(source, target, tiny(), 2)
-    monkeypatch.setattr(Studio, "dream", full)
+    monkeypatch.setattr(ChunkDreamer, "dream", full)
     with pytest.raises(ChunkFailed, match=r"no room; .* chunks are done and kept"):
         resume(source, target, tiny())
     assert (folder / "job.json").exists()
@@ -454,7 +456,7 @@ def test_chunks_keep_the_length_that_they_were_begun_with(
         OutputSettings(),
         longer,
         resume=True,
-        watcher=Watcher(note=notes),
+        events=FilmEvents(note=notes),
     )
     assert len(summary.plan.chunks) == 9
     assert "stay as they were begun: 0.24 s" in notes
@@ -592,7 +594,7 @@ def test_a_version_with_more_settings_goes_on(tiny: Make, source: Path, tmp_path
     del data["dream"]["max_loss"]  # as a version wrote it that did not know it
     job.write_text(json.dumps(data))
     begun, dreamed = len(list(folder.glob("000*.json"))), list[int]()
-    watcher = Watcher(done=lambda chunk, record: dreamed.append(chunk.number))
+    events = FilmEvents(done=lambda chunk, record: dreamed.append(chunk.number))
     render_film(
         source,
         tmp_path / "film.mp4",
@@ -600,7 +602,7 @@ def test_a_version_with_more_settings_goes_on(tiny: Make, source: Path, tmp_path
         OutputSettings(),
         PIECES,
         resume=True,
-        watcher=watcher,
+        events=events,
     )
     assert len(dreamed) == 9 - begun
 
@@ -624,8 +626,8 @@ def test_what_settings_name_may_move_but_not_vanish(
 @pytest.mark.real
 def test_what_appears_meanwhile_is_kept(tiny: Make, source: Path, tmp_path: Path) -> None:
     target, notes = tmp_path / "film.mp4", films.Notes()
-    watcher = Watcher(joining=lambda: target.write_text("mine"), note=notes)  # type: ignore[arg-type, return-value]
-    summary = render_film(source, target, tiny(), OutputSettings(end=0.4), PIECES, watcher=watcher)
+    events = FilmEvents(joining=lambda: target.write_text("mine"), note=notes)  # type: ignore[arg-type, return-value]
+    summary = render_film(source, target, tiny(), OutputSettings(end=0.4), PIECES, events=events)
     assert summary.target == tmp_path / "film.2.mp4"
     assert target.read_text() == "mine"
     assert len(frames_of(tmp_path / "film.2.mp4")) == 10
@@ -638,20 +640,22 @@ def test_a_chunk_that_fails_keeps_the_others(
 ) -> None:
     moved, target, notes = tmp_path / "moved.mp4", tmp_path / "film.mp4", films.Notes()
     shutil.copy(source, moved)
-    dream = Studio.dream
+    dream = ChunkDreamer.dream
 
-    def vanishing(self: Studio, task: Task, on_frame: Callable[[FrameReport], None]) -> Record:
+    def vanishing(
+        self: ChunkDreamer, task: ChunkTask, on_frame: Callable[[FrameReport], None]
+    ) -> ChunkRecord:
         if task.chunk.number == 4:
             moved.unlink(missing_ok=True)
             self.close()
         return dream(self, task, on_frame)
 
-    monkeypatch.setattr(Studio, "dream", vanishing)
+    monkeypatch.setattr(ChunkDreamer, "dream", vanishing)
     with pytest.raises(ChunkFailed, match=r"failed 3 times: .*does not exist.* continue with") as e:
-        render_film(moved, target, tiny(), OutputSettings(), PIECES, watcher=Watcher(note=notes))
+        render_film(moved, target, tiny(), OutputSettings(), PIECES, events=FilmEvents(note=notes))
     assert e.value.exit_code == 1
     assert len(notes.lines) == 2
-    monkeypatch.setattr(Studio, "dream", dream)
+    monkeypatch.setattr(ChunkDreamer, "dream", dream)
     with pytest.raises(SourceError, match="does not exist"):
         resume(moved, target, tiny())
     shutil.copy(source, moved)
@@ -668,11 +672,11 @@ def test_a_source_that_changes_is_noticed(
     shutil.copy(source, moved)
     other = films.make_film(tmp_path / "other.mp4", (20, 14, 9))
 
-    def swap(progress: Progress) -> None:
+    def swap(progress: FilmProgress) -> None:
         if progress.chunks_done >= 2 and other.exists():
             other.replace(moved)
 
-    monkeypatch.setattr(Studio, "_take_reader", lambda self, task: Reader(task.source))
+    monkeypatch.setattr(ChunkDreamer, "_take_reader", lambda self, task: Reader(task.source))
     with pytest.raises(ChunkFailed, match="is not what it was when the film was planned"):
         render_film(
             moved,
@@ -680,7 +684,7 @@ def test_a_source_that_changes_is_noticed(
             tiny(),
             OutputSettings(),
             PIECES,
-            watcher=Watcher(progress=swap),
+            events=FilmEvents(progress=swap),
         )
 
 
@@ -729,9 +733,9 @@ def test_a_film_that_does_not_tell_its_length_is_decoded_once(
     one = in_one_piece(film, tmp_path / "one.mp4", tiny())
     begin(film, target, tiny(), 3)
     opened: list[int] = []
-    open_at = Excerpt.open
+    open_at = SourceExcerpt.open
     monkeypatch.setattr(
-        Excerpt, "open", lambda self, frame: (opened.append(frame), open_at(self, frame))[1]
+        SourceExcerpt, "open", lambda self, frame: (opened.append(frame), open_at(self, frame))[1]
     )
     summary = resume(film, target, tiny())
     assert checksums(summary) == one
@@ -763,7 +767,7 @@ def test_processes_make_the_same_frames(
         of_file(network),
         OutputSettings(),
         FilmSettings(chunk_seconds=0.24, workers=workers),
-        watcher=Watcher(measured=lambda count, fps: measured.append(count)),
+        events=FilmEvents(measured=lambda count, fps: measured.append(count)),
     )
     assert checksums(summary) == one
     assert measured == ([] if workers == 2 else [1, 2][: os.cpu_count()])
@@ -783,7 +787,7 @@ def test_workers_that_have_nothing_to_do_are_told_of(
         one_shot,
         OutputSettings(),
         FilmSettings(chunk_seconds=0.24, workers=2),
-        watcher=Watcher(note=notes),
+        events=FilmEvents(note=notes),
     )
     assert "1 at work instead of 2 workers" in notes
 
@@ -813,18 +817,20 @@ def workers() -> dict[int, BaseProcess]:
     return {process.pid or 0: process for process in multiprocessing.active_children()}
 
 
-def killing(stopping: BaseException | None = None, note: Callable[[str], None] = print) -> Watcher:
+def killing(
+    stopping: BaseException | None = None, note: Callable[[str], None] = print
+) -> FilmEvents:
     """Kill the worker beside the one that is the first to finish a chunk."""
     killed: list[int] = []
 
-    def done(chunk: Chunk, record: Record) -> None:
+    def done(chunk: Chunk, record: ChunkRecord) -> None:
         if not killed:
             killed.extend(workers().keys() - {int(record.worker.rpartition(":")[2])})
             os.kill(killed[0], signal.SIGKILL)
             if stopping is not None:
                 raise stopping
 
-    return Watcher(done=done, note=note)
+    return FilmEvents(done=done, note=note)
 
 
 @pytest.mark.real
@@ -846,7 +852,7 @@ def test_a_worker_that_is_killed_is_replaced(
         of_file(network),
         OutputSettings(),
         FilmSettings(chunk_seconds=0.24, workers=2),
-        watcher=killing(note=note),
+        events=killing(note=note),
     )
     assert checksums(summary) == one
     assert [record.attempts for record in summary.records] == [2] + [1] * 8
@@ -869,7 +875,7 @@ def test_a_worker_that_is_killed_while_the_work_ends_is_not_replaced(
             of_file(network),
             OutputSettings(),
             FilmSettings(chunk_seconds=0.24, workers=2),
-            watcher=killing(KeyboardInterrupt()),
+            events=killing(KeyboardInterrupt()),
         )
 
 
@@ -879,25 +885,25 @@ def test_a_film_is_not_dreamed_on_when_it_is_stopped_at_once(
     gate: Gate, tiny: Make, source: Path, tmp_path: Path
 ) -> None:
     gate.hold(0)
-    crew = Single()
+    workers = OwnProcess()
     with VideoSource(source) as opened:
         plan = make_plan(opened, 99, cuts=False)
-        task = Task(
+        task = ChunkTask(
             plan.chunks[0],
-            Excerpt.of(opened),
+            SourceExcerpt.of(opened),
             opened.info,
             tmp_path / "a.mp4",
             tiny(),
             OutputSettings(),
             tmp_path,
         )
-    future = crew.submit(task, 0)
-    wait_for(lambda: crew.dreamed(0))
-    crew.close(wait=False)
+    future = workers.submit(task, 0)
+    wait_for(lambda: workers.dreamed(0))
+    workers.close(wait=False)
     gate.open()
     with pytest.raises(Interrupted):
         future.result(SECONDS)
-    assert crew.dreamed(0) < plan.frames
+    assert workers.dreamed(0) < plan.frames
     assert not list(tmp_path.iterdir())
 
 
@@ -1019,13 +1025,13 @@ def test_the_plan_is_shown(
     assert (code, "does not exist" in err) == (2, True)
 
 
-def first_chunks(source: Path, folder: Path, network: Path, count: int) -> list[Task]:
+def first_chunks(source: Path, folder: Path, network: Path, count: int) -> list[ChunkTask]:
     with VideoSource(source) as opened:
         plan = make_plan(opened, 99, cuts=True)
-        info, excerpt = opened.info, Excerpt.of(opened)
+        info, excerpt = opened.info, SourceExcerpt.of(opened)
     dream, output = of_file(network), OutputSettings()
     return [
-        Task(chunk, excerpt, info, folder / "a.mp4", dream, output, folder)
+        ChunkTask(chunk, excerpt, info, folder / "a.mp4", dream, output, folder)
         for chunk in plan.chunks[:count]
     ]
 
@@ -1038,21 +1044,21 @@ def test_a_worker_that_is_killed_takes_no_other_with_it(
 ) -> None:
     gate.hold(0, 1)
     tasks, other = first_chunks(source, tmp_path, network, 2), 1 - killed
-    crew = Processes(2)
+    workers = WorkerProcesses(2)
     try:
-        futures = {killed: crew.submit(tasks[killed], killed)}
+        futures = {killed: workers.submit(tasks[killed], killed)}
         (worker,) = workers()
-        futures[other] = crew.submit(tasks[other], other)
-        wait_for(lambda: crew.dreamed(0) and crew.dreamed(1))
+        futures[other] = workers.submit(tasks[other], other)
+        wait_for(lambda: workers.dreamed(0) and workers.dreamed(1))
         os.kill(worker, signal.SIGKILL)
         assert isinstance(futures[killed].exception(SECONDS), WorkerEnded)
         assert not futures[other].done()
         gate.open()
-        assert crew.submit(tasks[killed], killed).result(SECONDS).number == killed
+        assert workers.submit(tasks[killed], killed).result(SECONDS).number == killed
         assert futures[other].result(SECONDS).number == other
         assert len(workers().keys() - {worker}) == 2
     finally:
-        crew.close(wait=True)
+        workers.close(wait=True)
 
 
 @pytest.mark.real
@@ -1062,12 +1068,12 @@ def test_a_worker_that_does_not_answer_ends_with_the_others(
     gate: Gate, network: Path, source: Path, tmp_path: Path, wait: bool
 ) -> None:
     gate.hold(0)
-    crew = Processes(1)
-    future = crew.submit(first_chunks(source, tmp_path, network, 1)[0], 0)
-    wait_for(lambda: crew.dreamed(0))
+    workers = WorkerProcesses(1)
+    future = workers.submit(first_chunks(source, tmp_path, network, 1)[0], 0)
+    wait_for(lambda: workers.dreamed(0))
     (worker,) = workers().values()
     os.kill(worker.pid or 0, signal.SIGSTOP)
-    crew.close(wait=wait)
+    workers.close(wait=wait)
     assert isinstance(future.exception(SECONDS), WorkerEnded)
     worker.join(SECONDS)
     assert worker.exitcode == -signal.SIGKILL
@@ -1124,9 +1130,9 @@ def test_pictures_that_came_meanwhile_stay_when_placing_is_killed(
     target = tmp_path / "%03d.png"
     place = publish.place
     monkeypatch.setattr(publish, "place", killed)
-    mine = Watcher(joining=lambda: (tmp_path / "001.png").write_text("mine"))  # type: ignore[arg-type, return-value]
+    mine = FilmEvents(joining=lambda: (tmp_path / "001.png").write_text("mine"))  # type: ignore[arg-type, return-value]
     with pytest.raises(Killed):
-        render_film(source, target, tiny(), OutputSettings(end=0.4), PIECES, watcher=mine)
+        render_film(source, target, tiny(), OutputSettings(end=0.4), PIECES, events=mine)
     monkeypatch.setattr(publish, "place", place)
     resume(source, target, tiny(), end=0.4)
     assert (tmp_path / "001.png").read_text() == "mine"

@@ -16,9 +16,9 @@ from test_film_foreman import FakeCrew, record_of, task_of
 from stream_dream.errors import SourceError
 from stream_dream.film.execution import autotune
 from stream_dream.film.execution.autotune import estimated_seconds, measured_fps, sample_of
-from stream_dream.film.execution.chunk_task import Task
-from stream_dream.film.job.chunk_record import Record
-from stream_dream.film.plan.chunk_reader import Excerpt, Mismatch, Reader
+from stream_dream.film.execution.chunk_task import ChunkTask
+from stream_dream.film.job.chunk_record import ChunkRecord
+from stream_dream.film.plan.chunk_reader import Mismatch, Reader, SourceExcerpt
 from stream_dream.film.plan.plan import make_plan
 from stream_dream.media.read.video import VideoSource
 from stream_dream.settings.dream import DreamSettings
@@ -37,12 +37,12 @@ class PretendingCrew(FakeCrew):
         super().__init__(places)
         self.clock, self.gives = clock, gives
         self.begun_at: dict[int, float] = {}
-        self.futures: dict[int, tuple[Task, Future[Record]]] = {}
+        self.futures: dict[int, tuple[ChunkTask, Future[ChunkRecord]]] = {}
 
-    def submit(self, task: Task, place: int) -> Future[Record]:
+    def submit(self, task: ChunkTask, place: int) -> Future[ChunkRecord]:
         """Start a chunk."""
         assert task.folder.is_dir()
-        self.begun_at[place], future = self.clock.now, Future[Record]()
+        self.begun_at[place], future = self.clock.now, Future[ChunkRecord]()
         self.futures[place] = task, future
         return future
 
@@ -70,14 +70,14 @@ def hire(monkeypatch: pytest.MonkeyPatch) -> Hire:
     monkeypatch.setattr(autotune, "time", clock)
 
     def make(*arguments: Any, **named: Any) -> PretendingCrew:
-        crew = PretendingCrew(clock, *arguments, **named)
-        monkeypatch.setattr(autotune, "wait", lambda futures, seconds: crew.pass_time(seconds))
-        return crew
+        workers = PretendingCrew(clock, *arguments, **named)
+        monkeypatch.setattr(autotune, "wait", lambda futures, seconds: workers.pass_time(seconds))
+        return workers
 
     return make
 
 
-def task_with(frames: int) -> Task:
+def task_with(frames: int) -> ChunkTask:
     chunk = replace(films.plan_with([frames]).chunks[0], source=None)
     dream = validated(DreamSettings, {"warm_up": _WARM_UP})
     return replace(task_of(chunk), dream=dream)
@@ -108,10 +108,10 @@ def test_few_frames_are_measured_honestly(hire: Hire, frames: int) -> None:
 
 
 def test_one_frame_is_measured_with_the_start(hire: Hire) -> None:
-    crew = hire()
-    begun = crew.clock.now
-    fps = measured_fps(crew, task_with(1))
-    taken = crew.clock.now - begun
+    workers = hire()
+    begun = workers.clock.now
+    fps = measured_fps(workers, task_with(1))
+    taken = workers.clock.now - begun
     estimated = estimated_seconds(films.plan_with([1]), _WARM_UP, fps)
     assert _START_SECONDS < estimated <= taken + 1e-6
 
@@ -122,16 +122,16 @@ def test_fewer_frames_than_expected_end_the_measurement(hire: Hire, gives: int) 
 
 
 def test_places_add_up(hire: Hire) -> None:
-    crew = hire(2)
-    fps = measured_fps(crew, task_with(10))
+    workers = hire(2)
+    fps = measured_fps(workers, task_with(10))
     assert fps == pytest.approx(2 / _FRAME_SECONDS, rel=0.2)
-    assert [crew.dreamed(place) for place in (0, 1)] == [10, 10]
+    assert [workers.dreamed(place) for place in (0, 1)] == [10, 10]
 
 
 def test_what_fails_ends_the_measurement() -> None:
     class Failing(FakeCrew):
-        def submit(self, task: Task, place: int) -> Future[Record]:
-            future = Future[Record]()
+        def submit(self, task: ChunkTask, place: int) -> Future[ChunkRecord]:
+            future = Future[ChunkRecord]()
             future.set_exception(SourceError("gone"))
             return future
 
@@ -141,7 +141,7 @@ def test_what_fails_ends_the_measurement() -> None:
 
 def test_a_sample_that_is_cut_short_is_noticed(tmp_path: Path) -> None:
     with VideoSource(films.make_film(tmp_path / "film.mp4")) as source:
-        plan, excerpt = make_plan(source, 6, cuts=True), Excerpt.of(source)
+        plan, excerpt = make_plan(source, 6, cuts=True), SourceExcerpt.of(source)
     sample = sample_of(plan)
     assert sample.frames == 30
     reader = Reader(excerpt)

@@ -12,7 +12,7 @@ import films
 import numpy as np
 import pytest
 
-from stream_dream.film.plan.chunk_reader import Excerpt, Mismatch, Reader
+from stream_dream.film.plan.chunk_reader import Mismatch, Reader, SourceExcerpt
 from stream_dream.film.plan.plan import Plan, frame_checksum, make_plan
 from stream_dream.media.read.video import VideoSource
 
@@ -72,7 +72,7 @@ def test_chunks_have_the_frames_of_the_whole(
 ) -> None:
     with VideoSource(long_clip, start=start) as source:
         images = [frame.image for frame in source]
-        plan, excerpt = make_plan(source, 40, cuts=False), Excerpt.of(source)
+        plan, excerpt = make_plan(source, 40, cuts=False), SourceExcerpt.of(source)
     reader = Reader(excerpt)
     first, second, *_, last = plan.chunks
     for chunk in (last, first, second, last, first):
@@ -89,10 +89,10 @@ def test_chunks_that_follow_each_other_are_read_on(
     long_clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with VideoSource(long_clip) as source:
-        plan, excerpt = make_plan(source, 40, cuts=False), Excerpt.of(source)
+        plan, excerpt = make_plan(source, 40, cuts=False), SourceExcerpt.of(source)
     opened: list[int] = []
     monkeypatch.setattr(
-        Excerpt, "open", lambda self, n: (opened.append(n), VideoSource(long_clip))[1]
+        SourceExcerpt, "open", lambda self, n: (opened.append(n), VideoSource(long_clip))[1]
     )
     reader = Reader(excerpt)
     for chunk in plan.chunks:
@@ -110,11 +110,13 @@ def test_where_jumping_is_impossible_frames_are_skipped(
     clips.ffmpeg("-i", long_clip, "-c", "copy", tmp_path / "raw.h264")
     with VideoSource(tmp_path / "raw.h264") as source:
         images = [frame.image for frame in source]
-        plan, excerpt = make_plan(source, 40, cuts=False), Excerpt.of(source)
+        plan, excerpt = make_plan(source, 40, cuts=False), SourceExcerpt.of(source)
     assert not excerpt.seekable
     opened: list[int] = []
-    open_at = Excerpt.open
-    monkeypatch.setattr(Excerpt, "open", lambda self, n: (opened.append(n), open_at(self, n))[1])
+    open_at = SourceExcerpt.open
+    monkeypatch.setattr(
+        SourceExcerpt, "open", lambda self, n: (opened.append(n), open_at(self, n))[1]
+    )
     reader = Reader(excerpt)
     for number in (1, 3, 4, 0, 2):
         for frame in reader.read(plan.chunks[number]):
@@ -125,10 +127,10 @@ def test_where_jumping_is_impossible_frames_are_skipped(
 
 def test_other_frames_than_planned_are_noticed(long_clip: Path, film: Path, tmp_path: Path) -> None:
     with VideoSource(long_clip) as source:
-        plan, excerpt = make_plan(source, 40, cuts=False), Excerpt.of(source)
+        plan, excerpt = make_plan(source, 40, cuts=False), SourceExcerpt.of(source)
     other = tmp_path / "other.mp4"
     other.write_bytes(film.read_bytes())
-    reader = Reader(Excerpt(other, excerpt.first, excerpt.fps, excerpt.end))
+    reader = Reader(SourceExcerpt(other, excerpt.first, excerpt.fps, excerpt.end))
     for chunk in (plan.chunks[0], plan.chunks[-1]):
         for exactly in (False, True):
             with pytest.raises(Mismatch):

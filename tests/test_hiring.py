@@ -18,7 +18,7 @@ from ray.exceptions import WorkerCrashedError
 from stream_dream.film.cluster import connection, ray_workers, shares
 from stream_dream.film.cluster.connection import Cluster, ClusterLost
 from stream_dream.film.cluster.error_lines import WorkerLost
-from stream_dream.film.cluster.ray_workers import RayCrew
+from stream_dream.film.cluster.ray_workers import RayWorkers
 from stream_dream.settings.film import FilmSettings
 
 pytestmark = pytest.mark.stops
@@ -132,7 +132,7 @@ class FakeRay:
         return SimpleNamespace(get_node_id=lambda: "near")
 
 
-class Crew(RayCrew):
+class Workers(RayWorkers):
     """A crew of a cluster that is not there."""
 
     def __init__(self, ray: FakeRay, workers: int, batch: int) -> None:
@@ -151,14 +151,14 @@ def _task(number: int) -> Any:
 
 
 @pytest.fixture
-def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Crew]]:
+def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Workers]]:
     """Give what starts a crew."""
     ray, crews = FakeRay(), []
     monkeypatch.setattr(connection, "_imported", lambda: ray)
-    monkeypatch.setattr(RayCrew, "_send", lambda _, task, hand: hand.actor.dream.remote(task))
+    monkeypatch.setattr(RayWorkers, "_send", lambda _, task, hand: hand.actor.dream.remote(task))
 
-    def begin(workers: int, batch: int = 1) -> Crew:
-        crews.append(Crew(ray, workers, batch))
+    def begin(workers: int, batch: int = 1) -> Workers:
+        crews.append(Workers(ray, workers, batch))
         return crews[-1]
 
     yield begin
@@ -166,7 +166,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Crew]]:
         each.close(wait=True)
 
 
-def test_each_worker_gets_one_chunk_before_any_gets_two(start: Callable[..., Crew]) -> None:
+def test_each_worker_gets_one_chunk_before_any_gets_two(start: Callable[..., Workers]) -> None:
     made = start(workers=2, batch=2)
     made.dream(0, 1)
     made.ray.begin(0)
@@ -179,7 +179,7 @@ def test_each_worker_gets_one_chunk_before_any_gets_two(start: Callable[..., Cre
     assert made.ray.asked[0]["max_concurrency"] == 2
 
 
-def test_a_chunk_that_is_done_makes_room(start: Callable[..., Crew]) -> None:
+def test_a_chunk_that_is_done_makes_room(start: Callable[..., Workers]) -> None:
     made = start(workers=1)
     first, second = made.dream(0, 1)
     made.ray.begin(0)
@@ -190,7 +190,7 @@ def test_a_chunk_that_is_done_makes_room(start: Callable[..., Crew]) -> None:
 
 
 def test_a_worker_for_which_there_is_no_room_is_not_waited_for(
-    start: Callable[..., Crew], monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Workers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shares, "_PATIENCE_SECONDS", 0.0)
     made = start(workers=3, batch=2)
@@ -203,7 +203,7 @@ def test_a_worker_for_which_there_is_no_room_is_not_waited_for(
 
 @pytest.mark.parametrize("error", [WorkerCrashedError(), OSError("no")])
 def test_a_chunk_that_failed_is_dreamed_elsewhere(
-    start: Callable[..., Crew], error: Exception
+    start: Callable[..., Workers], error: Exception
 ) -> None:
     made = start(workers=2)
     first, second = made.dream(0, 1)
@@ -223,7 +223,7 @@ def test_a_chunk_that_failed_is_dreamed_elsewhere(
 
 
 def test_a_chunk_that_failed_on_the_only_machine_is_dreamed_there(
-    start: Callable[..., Crew],
+    start: Callable[..., Workers],
 ) -> None:
     made = start(workers=1)
     made.dream(0)
@@ -233,7 +233,7 @@ def test_a_chunk_that_failed_on_the_only_machine_is_dreamed_there(
     assert made.ray.worker_of(0) == 0
 
 
-def test_a_worker_that_cannot_begin_is_told_to_a_chunk(start: Callable[..., Crew]) -> None:
+def test_a_worker_that_cannot_begin_is_told_to_a_chunk(start: Callable[..., Workers]) -> None:
     made = start(workers=1)
     (first,) = made.dream(0)
     wait_for(lambda: len(made.ray.begun) == 1)
@@ -246,7 +246,7 @@ def test_a_worker_that_cannot_begin_is_told_to_a_chunk(start: Callable[..., Crew
 
 
 def test_who_has_nothing_to_do_is_let_go(
-    start: Callable[..., Crew], monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Workers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray_workers, "_LOOK_SECONDS", 0.0)
     made = start(workers=2)
@@ -267,7 +267,7 @@ def test_who_has_nothing_to_do_is_let_go(
 
 
 def test_that_there_is_no_room_is_told(
-    start: Callable[..., Crew], monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Workers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray_workers, "_LOOK_SECONDS", 0.0)
     monkeypatch.setattr(ray_workers, "_QUIET_SECONDS", 0.0)
@@ -279,7 +279,7 @@ def test_that_there_is_no_room_is_told(
 
 
 @pytest.mark.parametrize("wait", [True, False])
-def test_nobody_waits_when_the_work_was_ended(start: Callable[..., Crew], wait: bool) -> None:
+def test_nobody_waits_when_the_work_was_ended(start: Callable[..., Workers], wait: bool) -> None:
     made = start(workers=1)
     futures = made.dream(0, 1)
     made.ray.begin(0)
@@ -289,9 +289,9 @@ def test_nobody_waits_when_the_work_was_ended(start: Callable[..., Crew], wait: 
     assert (made.ray.let_go, made.ray.killed) == (([0], []) if wait else ([], [0]))
 
 
-@pytest.mark.parametrize("end", [RayCrew.renew, lambda crew: ray_workers.close(wait=False)])
+@pytest.mark.parametrize("end", [RayWorkers.renew, lambda workers: ray_workers.close(wait=False)])
 def test_a_connection_that_is_used_is_not_given_up(
-    start: Callable[..., Crew], end: Callable[[RayCrew], None]
+    start: Callable[..., Workers], end: Callable[[RayWorkers], None]
 ) -> None:
     made = start(workers=1)
     made.dream(0)
@@ -303,7 +303,7 @@ def test_a_connection_that_is_used_is_not_given_up(
 
 
 def test_all_work_is_lost_when_our_machine_leaves_the_cluster(
-    start: Callable[..., Crew], monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Workers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray_workers, "_LOOK_SECONDS", 0.0)
     made = start(workers=2)

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from stream_dream.live.engine.frame_pacer import Beat
+from stream_dream.live.engine.frame_pacer import FramePacer
 
 PERIOD = 0.04
 
@@ -24,10 +24,10 @@ def played(
 
     Every third frame waits for the end of an ascent, and another begins with it.
     """
-    now, beat, number, shown = 0.0, Beat(0.0), 0, []
+    now, pacer, number, shown = 0.0, FramePacer(0.0), 0, []
     begun = -ascent
     while now < seconds:
-        now = max(now, beat.due)
+        now = max(now, pacer.due)
         if len(shown) % 3 == 0:
             now = max(now, begun + ascent)
             begun = now + work
@@ -38,7 +38,7 @@ def played(
         number = newest
         came = number / camera_fps + phase
         now += work
-        beat.shown(now, PERIOD, number, work=work, share=(ascent + work) / 3)
+        pacer.shown(now, PERIOD, number, work=work, share=(ascent + work) / 3)
         shown.append((now, came))
     return shown
 
@@ -71,29 +71,29 @@ def test_what_limits_the_rate_keeps_even_distances() -> None:
 
 
 def test_late_frames_are_made_up_for_only_once() -> None:
-    beat = Beat(0.0)
-    beat.shown(0.0, PERIOD, 1, work=0, share=0)
-    beat.shown(5.0, PERIOD, 2, work=0, share=0)  # five seconds late
-    assert beat.due == 5.0 - PERIOD
-    beat.shown(5.0, PERIOD, 3, work=0, share=0)
-    assert beat.due == 5.0
+    pacer = FramePacer(0.0)
+    pacer.shown(0.0, PERIOD, 1, work=0, share=0)
+    pacer.shown(5.0, PERIOD, 2, work=0, share=0)  # five seconds late
+    assert pacer.due == 5.0 - PERIOD
+    pacer.shown(5.0, PERIOD, 3, work=0, share=0)
+    assert pacer.due == 5.0
 
 
 def test_a_repeated_picture_is_not_made_up_for() -> None:
-    beat = Beat(0.0)
-    beat.shown(0.0, PERIOD, 1, work=0, share=0)
-    beat.shown(5.0, PERIOD, 1, work=0, share=0)
-    assert beat.due == 5.0
+    pacer = FramePacer(0.0)
+    pacer.shown(0.0, PERIOD, 1, work=0, share=0)
+    pacer.shown(5.0, PERIOD, 1, work=0, share=0)
+    assert pacer.due == 5.0
 
 
 def test_what_is_expected_is_what_is_due() -> None:
-    beat = Beat(1.0)
-    assert beat.expected(1.0, PERIOD) == 1.0 + PERIOD
-    beat.shown(1.01, PERIOD, 1, work=0, share=0)
-    assert beat.due == 1.0 + PERIOD
+    pacer = FramePacer(1.0)
+    assert pacer.expected(1.0, PERIOD) == 1.0 + PERIOD
+    pacer.shown(1.01, PERIOD, 1, work=0, share=0)
+    assert pacer.due == 1.0 + PERIOD
 
 
 def test_a_pause_lets_nothing_be_due() -> None:
-    beat = Beat(0.0)
-    beat.pause(7.0)
-    assert beat.due == 7.0
+    pacer = FramePacer(0.0)
+    pacer.pause(7.0)
+    assert pacer.due == 7.0

@@ -19,7 +19,7 @@ from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.motion import MotionStage, Staged
 from stream_dream.live.capture.reconnect import Captured
 from stream_dream.live.control.controls import Controls
-from stream_dream.runtime.latest_value import Slot
+from stream_dream.runtime.latest_value import LatestValue
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters, LiveSettings
 from stream_dream.tone import room_of
@@ -229,7 +229,7 @@ def test_what_fails_is_handed_on(stage_of: Callable[[_Camera], MotionStage]) -> 
 
 
 def test_a_slot_holds_the_newest() -> None:
-    slot: Slot[int] = Slot()
+    slot: LatestValue[int] = LatestValue()
     assert slot.take() is None
     slot.put(1)
     slot.put(2)

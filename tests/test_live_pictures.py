@@ -11,7 +11,7 @@ import pytest
 import synthetic
 
 from stream_dream.errors import SourceError
-from stream_dream.live.capture.fallback_picture import Bridge
+from stream_dream.live.capture.fallback_picture import FallbackPicture
 from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.sources import Ended, TestFeed, feed_opener
 from stream_dream.media.read.video import VideoSource
@@ -108,7 +108,7 @@ def test_framing_keeps_the_size_of_the_first_picture() -> None:
 
 
 def test_the_bridge_drifts_slowly_and_hands_over_softly() -> None:
-    bridge, image = Bridge(), synthetic.photo((160, 120))
+    bridge, image = FallbackPicture(), synthetic.photo((160, 120))
     now = 0.0
     assert bridge.missing(now).shape == (360, 640, 3)  # before any camera there was
     for _ in range(100):
@@ -136,7 +136,7 @@ def test_the_bridge_drifts_slowly_and_hands_over_softly() -> None:
 
 
 def test_the_bridge_takes_a_camera_of_another_size() -> None:
-    bridge = Bridge()
+    bridge = FallbackPicture()
     bridge.fresh(synthetic.photo((160, 120)), 0)
     bridge.missing(1)
     assert bridge.fresh(synthetic.photo((60, 40)), 2).shape == (40, 60, 3)

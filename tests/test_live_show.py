@@ -17,9 +17,9 @@ from stream_dream.frame import Image8
 from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.sources import Ended, Feed, feed_opener
 from stream_dream.live.control.controls import Controls, parameters_of
-from stream_dream.live.engine.compiled_looks import Looks, for_live
+from stream_dream.live.engine.compiled_looks import CompiledLooks, for_live
 from stream_dream.live.engine.show import Show
-from stream_dream.live.output.saver import Keeper
+from stream_dream.live.output.saver import Saver
 from stream_dream.live.status import LiveStatus
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveSettings
@@ -60,12 +60,12 @@ class _Playing:
         }
         self.controls = Controls(parameters_of(made["one"]), made, "one")
         self.controls.change({"glide": 0.2})
-        self.looks = Looks(made, "one")
-        self.keeper = Keeper(folder, minutes=5, fps=25)
+        self.looks = CompiledLooks(made, "one")
+        self.saver = Saver(folder, minutes=5, fps=25)
         self.eyes = _Eyes()
         framing = Framing(LiveSettings())
-        self.show = Show(connect, framing, self.looks, self.controls, made["one"], self.keeper)
-        self.show.views = (self.keeper, self.eyes)
+        self.show = Show(connect, framing, self.looks, self.controls, made["one"], self.saver)
+        self.show.views = (self.saver, self.eyes)
         self.show.listeners.append(listener)
         self.error: StreamDreamError | None = None
         self.thread = threading.Thread(target=self._run)
@@ -85,7 +85,7 @@ class _Playing:
         self.show.ended.set()
         self.thread.join(SECONDS)
         assert not self.thread.is_alive()
-        self.keeper.close()
+        self.saver.close()
         ours = {"camera", "capture", "motion", "looks", "behind", "ascent_0"}
         # Looks finishes what it is tracing.
         wait_for(lambda: not ours & {thread.name for thread in threading.enumerate()})

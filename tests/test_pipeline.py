@@ -15,7 +15,7 @@ from waiting import SECONDS, wait_for
 
 from stream_dream.runtime import scheduling
 from stream_dream.runtime.scheduling import SpareTime
-from stream_dream.runtime.stage_threads import Behind, ahead
+from stream_dream.runtime.stage_threads import StageThread, prefetched
 
 pytestmark = pytest.mark.stops
 
@@ -26,7 +26,7 @@ def threads() -> set[str]:
 
 def test_order_is_kept() -> None:
     done: list[int] = []
-    with closing(ahead(range(100), 3)) as items, Behind(done.append, 3) as behind:
+    with closing(prefetched(range(100), 3)) as items, StageThread(done.append, 3) as behind:
         for item in items:
             behind.put(item)
     assert done == list(range(100))
@@ -41,7 +41,7 @@ def test_an_error_ahead_comes_after_the_items_before_it() -> None:
 
     seen: list[int] = []
     with pytest.raises(KeyError, match="three"):
-        seen.extend(ahead(broken(), 2))
+        seen.extend(prefetched(broken(), 2))
     assert seen == [1, 2]
     assert not threads()
 
@@ -51,7 +51,7 @@ def test_an_error_behind_reaches_the_caller() -> None:
         raise OSError(f"item {item}")
 
     def run() -> None:
-        with Behind(refuse, 1) as behind:
+        with StageThread(refuse, 1) as behind:
             for item in range(10):
                 behind.put(item)
 
@@ -64,7 +64,7 @@ def test_leaving_early_ends_the_threads_and_finishes_what_was_put() -> None:
     done: list[int] = []
 
     def run() -> None:
-        with closing(ahead(range(10**9), 2)) as items, Behind(done.append, 4) as behind:
+        with closing(prefetched(range(10**9), 2)) as items, StageThread(done.append, 4) as behind:
             for item in items:
                 behind.put(item)
                 if item == 20:
@@ -87,7 +87,7 @@ def test_ctrl_c_while_waiting_for_the_rest_gives_nothing_up() -> None:
             signal.raise_signal(signal.SIGINT)
 
     def run() -> None:
-        with Behind(interrupt, 5) as behind:
+        with StageThread(interrupt, 5) as behind:
             for item in range(5):
                 behind.put(item)
             all_put.set()
@@ -111,7 +111,7 @@ def test_what_runs_ahead_waits_for_spare_time_once_half_is_there(
             fetched.append(number)
             yield number
 
-    with closing(ahead(numbers(), 4, spare)) as items:
+    with closing(prefetched(numbers(), 4, spare)) as items:
         assert next(items) == 0
         # Two wait, or three where the first was not taken at once; a full queue would be four.
         settle(fetched)
@@ -128,7 +128,7 @@ def test_what_runs_behind_waits_for_spare_time_until_half_is_there(
     done: list[int] = []
     spare = SpareTime()
     spare.end()
-    with Behind(done.append, 4, spare) as behind:
+    with StageThread(done.append, 4, spare) as behind:
         behind.put(0)
         settle(done)
         assert done == []
@@ -145,7 +145,10 @@ def test_nobody_waits_long_for_spare_time(monkeypatch: pytest.MonkeyPatch) -> No
     done: list[int] = []
     spare = SpareTime()
     spare.end()
-    with closing(ahead(range(20), 4, spare)) as items, Behind(done.append, 4, spare) as behind:
+    with (
+        closing(prefetched(range(20), 4, spare)) as items,
+        StageThread(done.append, 4, spare) as behind,
+    ):
         for item in items:
             behind.put(item)
     assert done == list(range(20))
@@ -163,7 +166,9 @@ def settle(items: list[int]) -> None:
 @pytest.mark.parametrize("urgent", [False, True])
 def test_only_what_is_urgent_keeps_its_priority(urgent: bool) -> None:
     own, seen = os.getpriority(os.PRIO_PROCESS, 0), []
-    with Behind(lambda _: seen.append(os.getpriority(os.PRIO_PROCESS, 0)), 1, urgent=urgent) as one:
+    with StageThread(
+        lambda _: seen.append(os.getpriority(os.PRIO_PROCESS, 0)), 1, urgent=urgent
+    ) as one:
         one.put(0)
     assert (seen == [own]) == urgent
     assert seen[0] >= own

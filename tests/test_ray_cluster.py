@@ -22,10 +22,10 @@ from rays import CHUNK, PIECES, Film, checksums, only_ray
 from waiting import SECONDS
 
 from stream_dream.film.cluster.connection import Cluster
-from stream_dream.film.events import FilmSummary, Watcher
-from stream_dream.film.execution.scheduler import ChunkFailed, Progress
+from stream_dream.film.events import FilmEvents, FilmSummary
+from stream_dream.film.execution.scheduler import ChunkFailed, FilmProgress
 from stream_dream.film.in_chunks import render_film
-from stream_dream.film.job.chunk_record import Record
+from stream_dream.film.job.chunk_record import ChunkRecord
 from stream_dream.film.plan.plan import Chunk
 from stream_dream.media.read.picture import read_picture
 from stream_dream.settings.dream import DreamSettings
@@ -70,12 +70,12 @@ def on_ray(
     target: Path,
     dream: DreamSettings,
     output: OutputSettings | None = None,
-    watcher: Watcher | None = None,
+    events: FilmEvents | None = None,
     **film: Any,
 ) -> FilmSummary:
     values = {"chunk_seconds": CHUNK / 25, "cluster": "auto", "workers": 2, **film}
     settings = validated(FilmSettings, values)
-    return render_film(source, target, dream, output or OutputSettings(), settings, watcher=watcher)
+    return render_film(source, target, dream, output or OutputSettings(), settings, events=events)
 
 
 def working(raylet: int | None = None) -> list[Any]:
@@ -105,16 +105,16 @@ def test_a_worker_that_is_killed_has_two_shots_replaced(
     notes = films.Notes()
     gate.hold(0, 2)  # the first of both: one that is held holds up its batch
 
-    def kill(progress: Progress) -> None:
+    def kill(progress: FilmProgress) -> None:
         if gate.waiting == {0, 2} and not gate.is_open:
             (worker,) = working()
             worker.kill()
             worker.wait(SECONDS)
             gate.open()
 
-    watcher = Watcher(progress=kill, note=notes)
+    events = FilmEvents(progress=kill, note=notes)
     batched.mkdir()
-    summary = on_ray(film.source, batched / "%03d.png", dream, watcher=watcher, workers=1, batch=2)
+    summary = on_ray(film.source, batched / "%03d.png", dream, events=events, workers=1, batch=2)
     assert summary.retries == 2
     for frames in ("0 to 29", "60 to 89"):
         assert f"frames {frames} are dreamed again: the worker on" in notes
@@ -149,13 +149,13 @@ def test_what_is_shipped_gives_the_same_film(
     kept = Path(tempfile.gettempdir(), f"stream-dream-{getpass.getuser()}", name)
     found: set[str] = set()
 
-    def hide(chunk: Chunk, record: Record) -> None:
+    def hide(chunk: Chunk, record: ChunkRecord) -> None:
         found.update(path.relative_to(kept).as_posix() for path in kept.glob("*/*"))
         for path in (source, mask, network):  # nothing is read but what was sent
             path.unlink(missing_ok=True)
 
     summary = on_ray(
-        source, tmp_path / "film.mp4", dream, output, ship=True, watcher=Watcher(done=hide)
+        source, tmp_path / "film.mp4", dream, output, ship=True, events=FilmEvents(done=hide)
     )
     assert checksums(summary) == expected
     assert summary.retries == 0
@@ -170,9 +170,9 @@ def test_a_source_that_vanishes_ends_the_work(
 ) -> None:
     source = tmp_path / "source.mp4"
     source.write_bytes(film.source.read_bytes())
-    watcher = Watcher(done=lambda chunk, record: source.unlink(missing_ok=True))
+    events = FilmEvents(done=lambda chunk, record: source.unlink(missing_ok=True))
     with pytest.raises(ChunkFailed, match=r"3 times: .*source\.mp4 cannot be read.*are? done and"):
-        on_ray(source, tmp_path / "film.mp4", film.dream(), watcher=watcher)
+        on_ray(source, tmp_path / "film.mp4", film.dream(), events=events)
 
 
 def test_a_file_that_a_worker_does_not_see_is_named(
@@ -202,15 +202,15 @@ def test_a_machine_that_dies_is_done_without(
     notes, dream = films.Notes(), film.dream()
     gate.hold(0, 2)
 
-    def die(progress: Progress) -> None:
+    def die(progress: FilmProgress) -> None:
         if gate.waiting == {0, 2} and not gate.is_open:  # one on each machine
             (worker,) = working(raylet)
             machines.cluster.remove_node(machines.second, allow_graceful=False)
             worker.wait(SECONDS)  # it notices that its machine is gone
             gate.open()
 
-    watcher = Watcher(progress=die, note=notes)
-    summary = on_ray(film.source, tmp_path / "film.mp4", dream, watcher=watcher)
+    events = FilmEvents(progress=die, note=notes)
+    summary = on_ray(film.source, tmp_path / "film.mp4", dream, events=events)
     assert checksums(summary) == film.here(film.source, dream)
     assert summary.retries == 1
     assert "are dreamed again: " in notes

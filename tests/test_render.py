@@ -24,7 +24,7 @@ from stream_dream.media.read.picture import Picture
 from stream_dream.media.read.video import VideoSource
 from stream_dream.media.write.picture import write_picture
 from stream_dream.media.write.video import VideoSink
-from stream_dream.runtime.stage_threads import Behind
+from stream_dream.runtime.stage_threads import StageThread
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import OutputSettings
 from stream_dream.settings.validation import validated
@@ -122,13 +122,13 @@ def test_an_interruption_in_the_last_frames_keeps_them(
     tiny: Make, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dreamed: list[Dreamed] = []
-    put = Behind.put
+    put = StageThread.put
 
-    def remember(self: Behind[Dreamed], item: Dreamed) -> None:
+    def remember(self: StageThread[Dreamed], item: Dreamed) -> None:
         put(self, item)
         dreamed.append(item)
 
-    monkeypatch.setattr(Behind, "put", remember)
+    monkeypatch.setattr(StageThread, "put", remember)
 
     def stop(report: FrameReport) -> None:
         if report.index == 8:

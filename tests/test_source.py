@@ -17,7 +17,7 @@ from PIL import Image
 from stream_dream.errors import SourceError
 from stream_dream.frame import Frame
 from stream_dream.media.read.ffmpeg_report import has_more, parse
-from stream_dream.media.read.frame_rate import Pace
+from stream_dream.media.read.frame_rate import ConstantRate
 from stream_dream.media.read.video import VideoSource
 
 
@@ -165,9 +165,9 @@ def test_a_leap_that_the_length_does_not_confirm_is_damage() -> None:
     image = np.zeros((2, 2, 3), np.uint8)
     stamps = [0.0, 0.5, 1.0, 500.0, 500.5, 501.0]
     pictures = [(image, stamp) for stamp in stamps]
-    assert len(list(Pace(Fraction(2), 0.0, 3.0).frames(pictures))) == 6
-    assert len(list(Pace(Fraction(2), 0.0, None).frames(pictures))) == 6
-    assert len(list(Pace(Fraction(2), 0.0, 501.5).frames(pictures))) == 1003
+    assert len(list(ConstantRate(Fraction(2), 0.0, 3.0).frames(pictures))) == 6
+    assert len(list(ConstantRate(Fraction(2), 0.0, None).frames(pictures))) == 6
+    assert len(list(ConstantRate(Fraction(2), 0.0, 501.5).frames(pictures))) == 1003
 
 
 @pytest.mark.parametrize("tag", ["DURATION", "DURATION-eng", "DURATION-ger"])

@@ -13,8 +13,8 @@ import pytest
 import synthetic
 
 from stream_dream.errors import Interrupted, SettingsError
-from stream_dream.film.events import Watcher
-from stream_dream.film.execution.scheduler import Progress
+from stream_dream.film.events import FilmEvents
+from stream_dream.film.execution.scheduler import FilmProgress
 from stream_dream.film.in_chunks import render_film
 from stream_dream.film.one_piece import render
 from stream_dream.frame import FrameReport, Image8, ImageF
@@ -179,13 +179,13 @@ def test_a_film_is_not_resumed_with_another(tiny: Make, tmp_path: Path) -> None:
     source = films.make_film(tmp_path / "film.mp4", sound=False)
     target, pieces = tmp_path / "dream.mp4", FilmSettings(chunk_seconds=0.24)
 
-    def stop(progress: Progress) -> None:
+    def stop(progress: FilmProgress) -> None:
         if progress.chunks_done and not progress.stopping:
             raise KeyboardInterrupt
 
     begun = OutputSettings(end=0.8, strength=0.5)
     with pytest.raises(Interrupted):
-        render_film(source, target, tiny(), begun, pieces, watcher=Watcher(progress=stop))
+        render_film(source, target, tiny(), begun, pieces, events=FilmEvents(progress=stop))
     with pytest.raises(SettingsError, match=r"strength was 0\.5, not 1\.0\. Give the same"):
         render_film(source, target, tiny(), OutputSettings(end=0.8), pieces, resume=True)
     render_film(source, target, tiny(), begun, pieces, resume=True)

@@ -8,7 +8,7 @@ import synthetic
 
 from stream_dream.frame import ImageF
 from stream_dream.image import to_float
-from stream_dream.tone import Room, add_within, room_between, room_of, without_large_areas
+from stream_dream.tone import Headroom, add_within, room_between, room_of, without_large_areas
 
 LEVEL = 1 / 255
 
@@ -21,9 +21,9 @@ def source() -> ImageF:
     return image
 
 
-def even_room(size: float) -> Room:
+def even_room(size: float) -> Headroom:
     """Return the same room everywhere."""
-    return Room(*(np.full((4, 4, 3), size, np.float32) for _ in range(2)))
+    return Headroom(*(np.full((4, 4, 3), size, np.float32) for _ in range(2)))
 
 
 def full(value: float) -> ImageF:

@@ -16,11 +16,11 @@ from waiting import SECONDS, wait_for
 from stream_dream.frame import Frame, ImageF
 from stream_dream.image import to_float
 from stream_dream.settings.dream import DreamSettings
-from stream_dream.temporal.async_dreamer import FRAMES_PER_ASCENT, TrailingDreamer
+from stream_dream.temporal.async_dreamer import FRAMES_PER_ASCENT, AsyncDreamer
 from stream_dream.temporal.carry import Carry
 from stream_dream.temporal.dreamer import Dreamed, Prepared, TemporalDreamer
 from stream_dream.temporal.flow import Motion, still, warp
-from stream_dream.tone import Room, room_of
+from stream_dream.tone import Headroom, room_of
 
 SHAPE = (24, 32)
 STEP = 0.1
@@ -76,12 +76,12 @@ def picture(motion: Motion | None = None) -> Prepared:
 
 
 def play(
-    dreamer: TrailingDreamer,
+    dreamer: AsyncDreamer,
     executor: _Patient,
     frames: int,
     pace: int,
     persistence: float,
-    room: Room | None = None,
+    room: Headroom | None = None,
 ) -> list[float]:
     """Show frames of which every so many get an ascent; return how strong they are."""
     shown = []
@@ -95,9 +95,9 @@ def play(
 
 def trailing(
     dream: Any = steadily, settings: DreamSettings = PLAIN
-) -> tuple[TrailingDreamer, _Patient]:
+) -> tuple[AsyncDreamer, _Patient]:
     executor = _Patient()
-    return TrailingDreamer(dream, settings, executor=executor), executor
+    return AsyncDreamer(dream, settings, executor=executor), executor
 
 
 def test_a_frame_is_shown_before_its_own_ascent() -> None:
@@ -213,7 +213,7 @@ def test_a_frame_waits_where_too_many_have_gone_without_an_ascent() -> None:
         assert let_go.wait(SECONDS)
         return steadily(source, carried)
 
-    dreamer = TrailingDreamer(hold, DreamSettings())
+    dreamer = AsyncDreamer(hold, DreamSettings())
     shown: list[Dreamed] = []
 
     def show() -> None:
@@ -288,7 +288,7 @@ def test_what_an_ascent_raises_is_raised() -> None:
     def fail(source: ImageF, carried: ImageF, **_: object) -> tuple[ImageF, float]:
         raise RuntimeError("no memory")
 
-    dreamer = TrailingDreamer(fail, DreamSettings())
+    dreamer = AsyncDreamer(fail, DreamSettings())
 
     def show() -> None:
         for _ in range(FRAMES_PER_ASCENT + 1):
@@ -317,12 +317,12 @@ def test_it_flickers_no_more_than_dreams_that_are_waited_for(
         return float(np.square(shown[-1] - warp(shown[-2], flow))[12:-12, 12:-12].mean())
 
     waited = TemporalDreamer(noisy, settings)
-    ahead = TemporalDreamer(noisy, tiny(persistence=0.995, dream_size=160))
+    prefetched = TemporalDreamer(noisy, tiny(persistence=0.995, dream_size=160))
     at_once, executor = trailing(noisy, settings)
     dreams: tuple[list[ImageF], list[ImageF]] = ([], [])
     for number, frame in enumerate(frames):
         dreams[0].append(waited.ascend(waited.prepare(frame)).residual)
         if number % pace == 0:
             executor.run()
-        dreams[1].append(at_once(ahead.prepare(frame), 0.9).residual)
+        dreams[1].append(at_once(prefetched.prepare(frame), 0.9).residual)
     assert flicker(dreams[1]) < 1.1 * flicker(dreams[0])

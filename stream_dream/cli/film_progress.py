@@ -11,16 +11,16 @@ from rich.progress import MofNCompleteColumn
 
 from stream_dream.cli.options import complain
 from stream_dream.cli.progress import (
+    BaseDisplay,
     Drawn,
     SeldomLines,
-    Shown,
     figures_column,
     own_console,
     print_json,
 )
-from stream_dream.film.events import Watcher
-from stream_dream.film.execution.scheduler import Progress as FilmProgress
-from stream_dream.film.job.chunk_record import Record
+from stream_dream.film.events import FilmEvents
+from stream_dream.film.execution.scheduler import FilmProgress as FilmProgress
+from stream_dream.film.job.chunk_record import ChunkRecord
 from stream_dream.film.plan.plan import Chunk
 from stream_dream.film.preview import duration
 
@@ -28,16 +28,16 @@ _JSON_SECONDS = 1.0
 STOPPING = "stopping when the chunks in work are done; Ctrl-C stops at once"
 
 
-class FilmDisplay(Shown):
+class FilmDisplay(BaseDisplay):
     """Follows the render of a film and shows nothing but what the user has to know."""
 
     def __init__(self) -> None:
         """Create a display that has not announced a stop."""
         self._said_stopping = False
 
-    def watcher(self) -> Watcher:
+    def events(self) -> FilmEvents:
         """Return what the render reports to."""
-        return Watcher(
+        return FilmEvents(
             planning=self.planning,
             checking=self.checking,
             progress=self.advanced,
@@ -59,7 +59,7 @@ class FilmDisplay(Shown):
             self._said_stopping = True
             self.note(f"{progress.failure}; {STOPPING}" if progress.failure else STOPPING)
 
-    def done(self, chunk: Chunk, record: Record) -> None:
+    def done(self, chunk: Chunk, record: ChunkRecord) -> None:
         """Show that a chunk is finished."""
 
     def measured(self, workers: int, fps: float) -> None:
@@ -90,7 +90,7 @@ class FilmJson(FilmDisplay):
             self._printed = now
             print_json(asdict(progress))
 
-    def done(self, chunk: Chunk, record: Record) -> None:
+    def done(self, chunk: Chunk, record: ChunkRecord) -> None:
         """Print the chunk."""
         line = {"chunk": chunk.number, "shot": chunk.shot, "first": chunk.first}
         print_json(line | {k: v for k, v in asdict(record).items() if k != "number"})

@@ -26,7 +26,7 @@ from stream_dream.cli.options import (
 from stream_dream.cli.signals import leave
 from stream_dream.live.control.controls import OF_A_LOOK, parameters_of
 from stream_dream.live.show_file import KeptConfig, read_config
-from stream_dream.runtime.latest_value import Slot
+from stream_dream.runtime.latest_value import LatestValue
 from stream_dream.runtime.quiet import debugging
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading, fields_with, named_files
@@ -36,7 +36,7 @@ from stream_dream.settings.presets.surprise import SURPRISE
 from stream_dream.settings.validation import part
 
 if TYPE_CHECKING:
-    from stream_dream.live.app import Assembled
+    from stream_dream.live.app import LiveApp
     from stream_dream.live.engine.show import Show
     from stream_dream.live.status import LiveStatus
 
@@ -108,14 +108,14 @@ def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, qu
     settings = settings.model_copy(update={"cycle": tuple(map(_name, settings.cycle))})
 
     from stream_dream.cli.progress import fetch_weights
-    from stream_dream.live.app import assembled
+    from stream_dream.live.app import open_app
     from stream_dream.live.engine.compiled_looks import for_live
 
     for dream in dreams.values():
         fetch_weights(dream, quiet=quiet)
     looks = {name: for_live(dream) for name, dream in dreams.items()}
     with (
-        assembled(settings, own, looks, _name(settings.preset)) as made,
+        open_app(settings, own, looks, _name(settings.preset)) as made,
         _Reporter(as_json) as reporter,
     ):
         if made.web is not None and not quiet:
@@ -156,7 +156,7 @@ def _check_outputs(
     kept.check(given, inputs=inputs, outputs=outputs)
 
 
-def _play(made: Assembled, duration: float | None) -> None:
+def _play(made: LiveApp, duration: float | None) -> None:
     """Run the show in a thread of its own: a window belongs on the main one."""
     failure: list[BaseException] = []
     show = made.show
@@ -214,7 +214,7 @@ def _dreams(
 
 
 def _reached(
-    given: Mapping[str, Any], dreams: Mapping[str, DreamSettings], made: Assembled
+    given: Mapping[str, Any], dreams: Mapping[str, DreamSettings], made: LiveApp
 ) -> dict[str, Any]:
     """Return what was given and where the show has got to, as they would be given."""
     from stream_dream.live.engine.compiled_looks import for_live, step_factor
@@ -249,7 +249,7 @@ class _Reporter:
 
     def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
-        self._newest: Slot[LiveStatus] = Slot()
+        self._newest: LatestValue[LiveStatus] = LatestValue()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._print, name="status", daemon=True)
 

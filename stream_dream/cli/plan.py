@@ -67,7 +67,7 @@ def plan(
                 settings,
                 sheet=contact_sheet,
                 overwrite=overwrite,
-                watcher=shown.watcher(),
+                events=shown.events(),
             )
     except KeyboardInterrupt:
         raise Interrupted("interrupted: nothing was planned") from None

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _LINE_SECONDS = 10.0
 
 
-class Shown:
+class BaseDisplay:
     """What is shown for as long as a ``with`` block lasts: nothing."""
 
     def __enter__(self) -> Self:
@@ -46,7 +46,7 @@ class Shown:
         """Leave the terminal as it was."""
 
 
-class Display(Shown):
+class Display(BaseDisplay):
     """Follows a render and shows nothing of it; use it, and what derives from it, in a ``with``."""
 
     def started(self, info: StreamInfo) -> None:
@@ -105,7 +105,7 @@ class Lines(SeldomLines, Display):
         self.print_seldom(f"frame {report.index + 1}{total}, {rate:.1f} fps")
 
 
-class Drawn(Shown):
+class Drawn(BaseDisplay):
     """A bar on a console, whose file is closed at the end."""
 
     def __init__(self, console: Console, *columns: ProgressColumn) -> None:
@@ -169,7 +169,7 @@ def display(*, quiet: bool, as_json: bool) -> Display:
     return Bar(own_console())
 
 
-class PictureDisplay(Shown):
+class PictureDisplay(BaseDisplay):
     """Follows the dreaming of pictures and shows nothing of it; use it in a ``with``."""
 
     def started(self, name: str, count: int) -> None:

@@ -127,7 +127,7 @@ def _render_in_chunks(wanted: _Wanted, *, resume: bool) -> None:
             request,
             resume=resume,
             overwrite=wanted.overwrite,
-            watcher=shown.watcher(),
+            events=shown.events(),
             on_finished=finished,
         )
     _conclude(wanted, done.warning, _film_line(done))

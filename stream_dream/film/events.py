@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stream_dream.film.execution.scheduler import Progress
-from stream_dream.film.job.chunk_record import Record
+from stream_dream.film.execution.scheduler import FilmProgress
+from stream_dream.film.job.chunk_record import ChunkRecord
 from stream_dream.film.plan.plan import Chunk, Plan
 
 
@@ -30,7 +30,7 @@ class FilmSummary:
 
     target: Path
     plan: Plan
-    records: tuple[Record, ...]
+    records: tuple[ChunkRecord, ...]
     seconds: float
     stages: dict[str, float]
     fps: float
@@ -39,7 +39,7 @@ class FilmSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Watcher:
+class FilmEvents:
     """Who is told how the render of a film goes, from the thread that renders.
 
     Attributes:
@@ -54,8 +54,8 @@ class Watcher:
 
     planning: Callable[[int, int | None], None] = lambda frames, total: None
     checking: Callable[[int, int], None] = lambda chunks, total: None
-    progress: Callable[[Progress], None] = lambda progress: None
-    done: Callable[[Chunk, Record], None] = lambda chunk, record: None
+    progress: Callable[[FilmProgress], None] = lambda progress: None
+    done: Callable[[Chunk, ChunkRecord], None] = lambda chunk, record: None
     measured: Callable[[int, float], None] = lambda workers, fps: None
     joining: Callable[[], None] = lambda: None
     note: Callable[[str], None] = lambda line: None

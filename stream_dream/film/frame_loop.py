@@ -17,11 +17,11 @@ import numpy as np
 from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
 from stream_dream.image import resize
 from stream_dream.media.read.mask import Mask
-from stream_dream.media.write.finalize import Completion
+from stream_dream.media.write.finalize import Finalizer
 from stream_dream.media.write.sound import Soundtrack
 from stream_dream.runtime.quiet import hushed
 from stream_dream.runtime.scheduling import SpareTime
-from stream_dream.runtime.stage_threads import Behind, ahead, single_threads
+from stream_dream.runtime.stage_threads import StageThread, prefetched, single_threads
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import OutputSettings
 from stream_dream.temporal.dreamer import Dreamed, Prepared, TemporalDreamer
@@ -50,7 +50,7 @@ def make_ascent(dream: DreamSettings, *, threads: int | None = None) -> Ascent:
     return Ascent(dream)
 
 
-class Writer:
+class FrameWriter:
     """Composes, writes and reports each dreamed frame.
 
     Attributes:
@@ -107,7 +107,7 @@ class Writer:
         self._on_report(replace(dreamed.report, seconds=seconds, checksum=checksum))
 
 
-class Guided:
+class FrameGuide:
     """Shows the guide of each frame before the frame is dreamed."""
 
     def __init__(self, guide: Guide | None, images: Iterator[Image8]) -> None:
@@ -130,7 +130,7 @@ class Guided:
 def dream_frames(
     frames: Iterator[Frame],
     dreamer: TemporalDreamer,
-    guided: Guided,
+    guided: FrameGuide,
     write: Callable[[Dreamed], None],
     spare: SpareTime | None = None,
 ) -> None:
@@ -150,8 +150,8 @@ def dream_frames(
 
     with (
         single_threads(),
-        closing(ahead(prepared(), _DEPTH, spare)) as stream,
-        Behind(write, _DEPTH, spare) as writer,
+        closing(prefetched(prepared(), _DEPTH, spare)) as stream,
+        StageThread(write, _DEPTH, spare) as writer,
     ):
         try:
             for item in stream:
@@ -171,7 +171,7 @@ def written_shape(info: StreamInfo, output: OutputSettings) -> tuple[tuple[int, 
 
 def completion_of(
     target: Path, info: StreamInfo, output: OutputSettings, sound: Soundtrack | None = None
-) -> Completion:
+) -> Finalizer:
     """Return what makes the result of its encoded images.
 
     Args:
@@ -181,7 +181,7 @@ def completion_of(
         sound: Its sound; None for none.
     """
     size, pixel_aspect = written_shape(info, output)
-    return Completion(
+    return Finalizer(
         target, size=size, fps=info.fps, pixel_aspect=pixel_aspect, crf=output.crf, sound=sound
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stream_dream.errors import SettingsError, SinkError
 from stream_dream.film.cluster.connection import reached
-from stream_dream.film.events import FilmSummary, Watcher
+from stream_dream.film.events import FilmEvents, FilmSummary
 from stream_dream.film.frame_loop import opened_mask
 from stream_dream.film.job.job_folder import JobFolder
 from stream_dream.film.plan.plan import frames_in
@@ -48,7 +48,7 @@ def render_film(
     *,
     resume: bool = False,
     overwrite: bool = False,
-    watcher: Watcher | None = None,
+    events: FilmEvents | None = None,
     on_finished: Callable[[FilmSummary], None] = lambda summary: None,
 ) -> FilmSummary:
     """Render a film chunk by chunk, so that what is done survives whatever happens.
@@ -63,7 +63,7 @@ def render_film(
         film: How to cut it into pieces, and who dreams them.
         resume: True to go on with a render that was begun, where there is one.
         overwrite: True if an existing target may be replaced.
-        watcher: Who is told how it goes.
+        events: Who is told how it goes.
         on_finished: Called when the target is there, before the folder goes: where it fails, or is
             killed, ``resume`` calls it again.
 
@@ -75,7 +75,7 @@ def render_film(
     """
     request = RenderRequest(Path(source), Path(target), dream, output, film)
     return render_in_chunks(
-        request, resume=resume, overwrite=overwrite, watcher=watcher, on_finished=on_finished
+        request, resume=resume, overwrite=overwrite, events=events, on_finished=on_finished
     )
 
 
@@ -84,7 +84,7 @@ def render_in_chunks(
     *,
     resume: bool,
     overwrite: bool,
-    watcher: Watcher | None,
+    events: FilmEvents | None,
     on_finished: Callable[[FilmSummary], None],
 ) -> FilmSummary:
     """Render what was asked for, as ``render_film`` does."""
@@ -110,7 +110,7 @@ def render_in_chunks(
                 folder,
                 overwrite=overwrite,
                 cluster=cluster,
-                watcher=watcher or Watcher(),
+                events=events or FilmEvents(),
             )
             summary = run.render()
             # Where a run was killed while it removed the folder, it had been called.

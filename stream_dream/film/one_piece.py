@@ -10,8 +10,8 @@ from pathlib import Path
 
 from stream_dream.errors import Interrupted
 from stream_dream.film.frame_loop import (
-    Guided,
-    Writer,
+    FrameGuide,
+    FrameWriter,
     dream_frames,
     make_ascent,
     opened_mask,
@@ -92,10 +92,10 @@ def render(
         check_sound(sound, target)
         ascent = make_ascent(dream)
         dreamer = TemporalDreamer(ascent, dream, pixel_aspect=opened.info.pixel_aspect)
-        guided = Guided(ascent.guide, guides.images())
+        guided = FrameGuide(ascent.guide, guides.images())
         on_start(opened.info)
         with _sink(target, opened.info, output, sound, overwrite) as sink:
-            writer = Writer(sink.write, output, on_report, mask=mask, checksums=checksums)
+            writer = FrameWriter(sink.write, output, on_report, mask=mask, checksums=checksums)
             frames = iter(opened)
             if dream.cuts:
                 frames = mark_cuts(frames, opened.info.fps)

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from stream_dream.film.contact_sheet import ContactSheet, clock
-from stream_dream.film.events import Watcher
+from stream_dream.film.events import FilmEvents
 from stream_dream.film.execution.autotune import estimated_seconds, measured_fps, sample_of
-from stream_dream.film.execution.chunk_task import Task
-from stream_dream.film.execution.workers import Single
-from stream_dream.film.plan.chunk_reader import Excerpt
+from stream_dream.film.execution.chunk_task import ChunkTask
+from stream_dream.film.execution.workers import OwnProcess
+from stream_dream.film.plan.chunk_reader import SourceExcerpt
 from stream_dream.film.plan.plan import Plan, frames_in, make_plan
 from stream_dream.frame import Frame
 from stream_dream.media.read.video import VideoSource, excerpt_of
@@ -97,7 +97,7 @@ def preview(
     *,
     sheet: Path | None = None,
     overwrite: bool = False,
-    watcher: Watcher | None = None,
+    events: FilmEvents | None = None,
 ) -> Preview:
     """Plan a film, and dream a few of its frames to tell how long all of it would take.
 
@@ -107,12 +107,12 @@ def preview(
         settings: What of it, and whether to measure.
         sheet: The name of a picture that shows a frame of every shot.
         overwrite: True if that may be replaced.
-        watcher: Who is told how it goes.
+        events: Who is told how it goes.
 
     Raises:
         SourceError, SinkError, SettingsError, NetworkError: With one clear line.
     """
-    watcher = watcher or Watcher()
+    events = events or FilmEvents()
     if sheet is not None:
         inputs = [source, *named_files(dream).values()]
         check_picture_target(sheet, overwrite=overwrite, inputs=inputs)
@@ -121,7 +121,7 @@ def preview(
         drawn = ContactSheet(info) if sheet is not None else None
 
         def look(frame: Frame) -> None:
-            watcher.planning(frame.index + 1, info.frame_count)
+            events.planning(frame.index + 1, info.frame_count)
             if drawn is not None:
                 drawn.look(frame)
 
@@ -146,10 +146,10 @@ def duration(seconds: float) -> str:
 
 
 def _measured(source: VideoSource, plan: Plan, dream: DreamSettings) -> float:
-    crew = Single()
-    task = Task(
+    workers = OwnProcess()
+    task = ChunkTask(
         chunk=sample_of(plan),
-        source=Excerpt.of(source),
+        source=SourceExcerpt.of(source),
         info=source.info,
         target=Path("sample.mp4"),
         dream=dream,
@@ -157,6 +157,6 @@ def _measured(source: VideoSource, plan: Plan, dream: DreamSettings) -> float:
         folder=Path(),  # each place gets one of its own
     )
     try:
-        return measured_fps(crew, task)
+        return measured_fps(workers, task)
     finally:
-        crew.close(wait=True)
+        workers.close(wait=True)

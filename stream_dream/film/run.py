@@ -10,19 +10,19 @@ from pathlib import Path
 
 from stream_dream.errors import Interrupted, SinkError, StreamDreamError
 from stream_dream.film.cluster.connection import Cluster
-from stream_dream.film.events import FilmSummary, Watcher
+from stream_dream.film.events import FilmEvents, FilmSummary
 from stream_dream.film.execution.autotune import fastest_count, sample_of
-from stream_dream.film.execution.chunk_task import Task
+from stream_dream.film.execution.chunk_task import ChunkTask
 from stream_dream.film.execution.preflight import try_dream
-from stream_dream.film.execution.scheduler import ChunkFailed, Foreman
-from stream_dream.film.execution.workers import Crew, Processes, Single
+from stream_dream.film.execution.scheduler import ChunkFailed, Scheduler
+from stream_dream.film.execution.workers import OwnProcess, WorkerProcesses, Workers
 from stream_dream.film.frame_loop import completion_of, written_shape
-from stream_dream.film.job.chunk_record import Record
+from stream_dream.film.job.chunk_record import ChunkRecord
 from stream_dream.film.job.concat import joined
-from stream_dream.film.job.job_file import Job, versions
+from stream_dream.film.job.job_file import FilmJob, versions
 from stream_dream.film.job.job_folder import JobFolder
 from stream_dream.film.job.verify import check, missing
-from stream_dream.film.plan.chunk_reader import Excerpt
+from stream_dream.film.plan.chunk_reader import SourceExcerpt
 from stream_dream.film.plan.plan import Chunk, Plan, frames_in, make_plan
 from stream_dream.film.request import RenderRequest
 from stream_dream.media.read.video import VideoSource
@@ -43,7 +43,7 @@ class Run:
         *,
         overwrite: bool,
         cluster: Cluster | None,
-        watcher: Watcher,
+        events: FilmEvents,
     ) -> None:
         """Start nothing yet.
 
@@ -53,10 +53,10 @@ class Run:
             folder: Where it is made.
             overwrite: True if an existing target may be replaced.
             cluster: Who dreams; None without a cluster.
-            watcher: Who is told how it goes.
+            events: Who is told how it goes.
         """
         self._request, self._source, self._folder = request, source, folder
-        self._overwrite, self._cluster, self._watcher = overwrite, cluster, watcher
+        self._overwrite, self._cluster, self._events = overwrite, cluster, events
         audio = request.output.audio
         self._sound = Soundtrack(source.path, source.start, source.end) if audio else None
         self._stages: dict[str, float] = {}
@@ -103,9 +103,9 @@ class Run:
         try:
             self._folder.remove()
         except OSError as error:
-            self._watcher.note(f"{self._folder.path} could not be removed: {error.strerror}")
+            self._events.note(f"{self._folder.path} could not be removed: {error.strerror}")
 
-    def _job(self, anew: bool) -> Job:
+    def _job(self, anew: bool) -> FilmJob:
         """Start a job, or take up the one that was begun."""
         try:
             if not anew:
@@ -124,91 +124,91 @@ class Run:
             spread = self._request.film.workers != 1 or self._cluster is not None
             try_dream(self._request.dream, apart=spread)
 
-    def _begun(self) -> Job:
+    def _begun(self) -> FilmJob:
         """Continue the job that was begun."""
         job = self._folder.job_of(self._request)
         self._folder.clear_parts()
         for name, now in versions().items():
             if (was := job.versions.get(name)) != now:
-                self._watcher.note(
+                self._events.note(
                     f"begun with {name} {was}, continued with {now}: where a chunk ends the "
                     "dream may change a little"
                 )
         film = self._request.film
         if film.chunk_seconds != job.chunk_seconds and "chunk_seconds" in film.model_fields_set:
-            self._watcher.note(f"its chunks stay as they were begun: {job.chunk_seconds:g} s")
+            self._events.note(f"its chunks stay as they were begun: {job.chunk_seconds:g} s")
         return job
 
-    def _begin(self) -> Job:
+    def _begin(self) -> FilmJob:
         """Plan the film, and write the job down."""
         info = self._source.info
         plan = make_plan(
             self._source,
             frames_in(self._request.film.chunk_seconds, info),
             cuts=self._request.dream.cuts,
-            on_frame=lambda frame: self._watcher.planning(frame.index + 1, info.frame_count),
+            on_frame=lambda frame: self._events.planning(frame.index + 1, info.frame_count),
         )
-        job = Job.of(self._request, plan)
+        job = FilmJob.of(self._request, plan)
         self._folder.begin(job)
         return job
 
-    def _placed(self, plan: Plan, records: dict[int, Record]) -> Path | None:
+    def _placed(self, plan: Plan, records: dict[int, ChunkRecord]) -> Path | None:
         """Return the name of a finished result that stays; None where it is to be made."""
         placing = self._folder.placing
         as_wanted = placing.has(added_later(self._request.output))
         return placing.whole if as_wanted or missing(plan, records) else None
 
-    def _check(self, plan: Plan, records: dict[int, Record]) -> dict[int, Record]:
+    def _check(self, plan: Plan, records: dict[int, ChunkRecord]) -> dict[int, ChunkRecord]:
         """Return the records of the chunks that are good."""
         if not records:
             return {}
         with self._stage("check"):
-            good, bad = check(self._folder, plan, records, on_checked=self._watcher.checking)
+            good, bad = check(self._folder, plan, records, on_checked=self._events.checking)
         for line in bad:
-            self._watcher.note(line)
+            self._events.note(line)
         return good
 
-    def _dream(self, left: list[Chunk], job: Job, records: dict[int, Record]) -> None:
+    def _dream(self, left: list[Chunk], job: FilmJob, records: dict[int, ChunkRecord]) -> None:
         """Dream the chunks that are left; their records join the others."""
-        crew = self._crew(job.plan, len({chunk.shot for chunk in left}))
+        workers = self._workers(job.plan, len({chunk.shot for chunk in left}))
 
-        def task(chunk: Chunk) -> Task:
-            return replace(self._task(chunk), threads=crew.threads)
+        def task(chunk: Chunk) -> ChunkTask:
+            return replace(self._task(chunk), threads=workers.threads)
 
-        def done(record: Record) -> None:
+        def done(record: ChunkRecord) -> None:
             self._folder.keep(record, job)
-            self._watcher.done(job.plan.chunks[record.number], record)
+            self._events.done(job.plan.chunks[record.number], record)
 
         def again(chunk: Chunk, reason: str) -> None:
-            self._watcher.note(f"{chunk} are dreamed again: {reason}")
+            self._events.note(f"{chunk} are dreamed again: {reason}")
 
-        foreman = Foreman(
+        scheduler = Scheduler(
             job.plan,
-            crew,
+            workers,
             task,
             records,
             on_record=done,
-            on_progress=self._watcher.progress,
+            on_progress=self._events.progress,
             on_retry=again,
             in_order=not self._source.is_seekable,
         )
         try:
-            foreman.work()
+            scheduler.work()
         except (Interrupted, ChunkFailed):
-            crew.close(wait=True)
+            workers.close(wait=True)
             raise
         except BaseException:  # Ctrl-C for the second time: nobody is waited for
-            crew.close(wait=False)
+            workers.close(wait=False)
             raise
         finally:
-            progress = foreman.progress()
+            progress = scheduler.progress()
             self._fps, self._retries = progress.fps, progress.retries
-        crew.close(wait=True)
+        workers.close(wait=True)
 
-    def _task(self, chunk: Chunk) -> Task:
-        return Task(
+    def _task(self, chunk: Chunk) -> ChunkTask:
+        return ChunkTask(
             chunk=chunk,
-            source=Excerpt.of(self._source),
+            source=SourceExcerpt.of(self._source),
             info=self._source.info,
             target=self._request.target,
             dream=self._request.dream,
@@ -216,24 +216,24 @@ class Run:
             folder=self._folder.path.absolute(),
         )
 
-    def _crew(self, plan: Plan, shots: int) -> Crew:
+    def _workers(self, plan: Plan, shots: int) -> Workers:
         """Choose who dreams; shots are what can be done side by side."""
         film = self._request.film
         if self._cluster is not None:
-            from stream_dream.film.cluster.ray_workers import RayCrew
+            from stream_dream.film.cluster.ray_workers import RayWorkers
 
-            return RayCrew(self._cluster, film, shots, self._watcher.note)
+            return RayWorkers(self._cluster, film, shots, self._events.note)
         if film.workers == "auto":
             task = self._task(sample_of(plan))
-            count = fastest_count(task, shots, on_measured=self._watcher.measured)
+            count = fastest_count(task, shots, on_measured=self._events.measured)
         else:
             count = min(film.workers, shots)
             if count < film.workers:
-                self._watcher.note(
+                self._events.note(
                     f"{count} at work instead of {film.workers} workers: no more shots are left to "
                     "be dreamed side by side"
                 )
-        return Processes(count) if count > 1 else Single(min(self._batch(), shots))
+        return WorkerProcesses(count) if count > 1 else OwnProcess(min(self._batch(), shots))
 
     def _batch(self) -> int:
         """Return how many shots this process dreams in one call."""
@@ -247,7 +247,7 @@ class Run:
 
     def _finish(self, plan: Plan) -> Path:
         """Join the chunks, add the sound and give the film its name; return the name it has got."""
-        self._watcher.joining()
+        self._events.joining()
         info, output, target = self._source.info, self._request.output, self._request.target
         completion = completion_of(target, info, output, self._sound)
         ours = self._folder.placing.earlier
@@ -260,10 +260,10 @@ class Run:
         except OSError as error:
             raise SinkError(f"{target} could not be written: {error.strerror}") from error
         if placed != goal:
-            self._watcher.note(f"{target} has appeared meanwhile and was kept: see {placed}")
+            self._events.note(f"{target} has appeared meanwhile and was kept: see {placed}")
         return placed
 
-    def _kept(self, job: Job, anew: bool) -> str:
+    def _kept(self, job: FilmJob, anew: bool) -> str:
         """Say what is kept; what was begun in vain does not stand in the way of another try."""
         records = self._folder.records(job)
         if not records and anew:

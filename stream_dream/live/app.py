@@ -12,10 +12,10 @@ from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.sources import feed_opener
 from stream_dream.live.control.controls import Controls, parameters_of
 from stream_dream.live.control.osc import OscControl
-from stream_dream.live.engine.compiled_looks import Looks
+from stream_dream.live.engine.compiled_looks import CompiledLooks
 from stream_dream.live.engine.show import Show
 from stream_dream.live.output.recorder import Recorder
-from stream_dream.live.output.saver import Keeper
+from stream_dream.live.output.saver import Saver
 from stream_dream.live.output.view import View
 from stream_dream.live.output.virtual_camera import VirtualCamera
 from stream_dream.live.output.window import Window
@@ -27,7 +27,7 @@ from stream_dream.settings.live import LiveParameters, LiveSettings, ShowParamet
 
 
 @dataclass(frozen=True, slots=True)
-class Assembled:
+class LiveApp:
     """A show that is ready to run.
 
     Attributes:
@@ -39,19 +39,19 @@ class Assembled:
     """
 
     show: Show
-    looks: Looks
+    looks: CompiledLooks
     controls: Controls
     window: Window | None
     web: WebView | None
 
 
 @contextmanager
-def assembled(
+def open_app(
     settings: LiveSettings,
     own: ShowParameters,
     looks: Mapping[str, DreamSettings],
     first: str,
-) -> Iterator[Assembled]:
+) -> Iterator[LiveApp]:
     """Open everything that a show needs, and close it at the end of the block.
 
     Args:
@@ -69,11 +69,11 @@ def assembled(
     # What a file plays while the first look gets ready nobody would see.
     connect = feed_opener(settings, begun=lambda: show.status.dreamed > 0)
     with ExitStack() as stack:
-        keeper = stack.enter_context(closing(_keeper(settings, own.target_fps)))
-        views: list[View] = [keeper, *_opened(settings, controls, stack)]
-        made = Looks(looks, first)
+        saver = stack.enter_context(closing(_saver(settings, own.target_fps)))
+        views: list[View] = [saver, *_opened(settings, controls, stack)]
+        made = CompiledLooks(looks, first)
         made.on_failure = controls.drop
-        show = Show(connect, Framing(settings), made, controls, dream, keeper)
+        show = Show(connect, Framing(settings), made, controls, dream, saver)
         show.views = views
         manager = ServiceManager()
         stack.callback(manager.stopping)
@@ -82,13 +82,13 @@ def assembled(
             show.listeners.append(_Cycle(settings.cycle, settings.every, controls))
         window = next((view for view in views if isinstance(view, Window)), None)
         web = next((view for view in views if isinstance(view, WebView)), None)
-        yield Assembled(show, made, controls, window, web)
+        yield LiveApp(show, made, controls, window, web)
 
 
-def _keeper(settings: LiveSettings, fps: float) -> Keeper:
+def _saver(settings: LiveSettings, fps: float) -> Saver:
     minutes, film = settings.record_minutes, settings.record
     recorder = None if film is None else Recorder(film, minutes=minutes, fps=fps)
-    return Keeper(settings.recordings, minutes=minutes, fps=fps, first=recorder)
+    return Saver(settings.recordings, minutes=minutes, fps=fps, first=recorder)
 
 
 def _opened(settings: LiveSettings, controls: Controls, stack: ExitStack) -> list[View]:

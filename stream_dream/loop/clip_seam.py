@@ -21,7 +21,7 @@ _NEIGHBOURS = 2
 _FLOW_SIDE = 640
 
 
-class Span(NamedTuple):
+class ClipSpan(NamedTuple):
     """A part of a clip that can go around.
 
     Attributes:
@@ -46,7 +46,7 @@ def signature(image: Image8) -> NDArray[np.float32]:
 
 def best_span(
     signatures: NDArray[np.float32], *, shortest: int, longest: int, fade: int, cuts: Sequence[int]
-) -> Span:
+) -> ClipSpan:
     """Find the in-point and the out-point at which a clip looks and moves most alike.
 
     A pair of frames is as far apart as the mean squared difference over their neighbours and the
@@ -67,7 +67,7 @@ def best_span(
     """
     count = len(signatures)
     window = max(fade, _NEIGHBOURS)
-    best: Span | None = None
+    best: ClipSpan | None = None
     # The number of each frame's shot.
     shot = np.searchsorted(np.asarray(sorted(cuts)), np.arange(count + 1), side="right")
     for length in range(shortest, min(longest, count - fade) + 1):
@@ -83,7 +83,7 @@ def best_span(
         crossing = shot[starts - fade] != shot[starts + length - 1]
         first = int(np.lexsort((means, crossing))[0])
         start, apart = int(starts[first]), float(means[first]) ** 0.5
-        found = Span(start, start + length, apart, bool(crossing[first]))
+        found = ClipSpan(start, start + length, apart, bool(crossing[first]))
         if best is None or (found.crosses, found.apart) < (best.crosses, best.apart):
             best = found
     if best is None:

@@ -29,7 +29,7 @@ from stream_dream.media.write.output_paths import (
 from stream_dream.media.write.picture import check_picture_target, write_picture
 from stream_dream.media.write.video import VideoSink
 from stream_dream.runtime.quiet import hushed
-from stream_dream.runtime.stage_threads import ahead, single_threads
+from stream_dream.runtime.stage_threads import prefetched, single_threads
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files
 from stream_dream.settings.output import LoopSettings
@@ -197,7 +197,7 @@ class _Dream:
         """Dream until the loop is closed."""
         while places := self.orbit.to_dream:
             on_start(StreamInfo(self.cycle.size, self.cycle.fps, frame_count=places.stop))
-            with closing(ahead(map(self._prepared, places), _DEPTH)) as stream:
+            with closing(prefetched(map(self._prepared, places), _DEPTH)) as stream:
                 self.orbit.dream(self._guided(stream), on_report)
 
     def image(self, index: int) -> Image8:
@@ -239,7 +239,7 @@ def _write(path: Path, *, dream: _Dream, settings: LoopSettings, overwrite: bool
         overwrite=overwrite,
     ) as sink:
         places = (index for _ in range(settings.repeat) for index in range(cycle.frames))
-        with closing(ahead(map(dream.image, places), _DEPTH)) as images:
+        with closing(prefetched(map(dream.image, places), _DEPTH)) as images:
             for image in images:
                 sink.write(image)
         sink.close()

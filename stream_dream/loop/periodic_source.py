@@ -14,7 +14,7 @@ from stream_dream.errors import SettingsError, SourceError
 from stream_dream.frame import Flow, Frame, Image8
 from stream_dream.image import fit_size, resize
 from stream_dream.loop.camera_path import CameraPath
-from stream_dream.loop.clip_seam import Span, best_span, bounced, faded, signature
+from stream_dream.loop.clip_seam import ClipSpan, best_span, bounced, faded, signature
 from stream_dream.media.read.picture import is_picture, over, read_picture, visible_image
 from stream_dream.media.read.video import VideoSource, excerpt_of
 from stream_dream.settings.output import LoopSettings
@@ -139,7 +139,7 @@ def _of_clip(source: Path, side: int, settings: LoopSettings, *, cuts: bool) -> 
     return Cycle(len(looped), fps, size, view, None, begun, notes)
 
 
-def _found(clip: VideoSource, settings: LoopSettings, fade: int) -> tuple[Span, int]:
+def _found(clip: VideoSource, settings: LoopSettings, fade: int) -> tuple[ClipSpan, int]:
     """Find the part of a clip that loops best, and the frames of fading that it has room for."""
     fps = clip.info.fps
     signatures, begun = [], []

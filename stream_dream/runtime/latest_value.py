@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Slot(Generic[T]):
+class LatestValue(Generic[T]):
     """Holds the newest item until it is taken."""
 
     def __init__(self) -> None:

@@ -1,9 +1,9 @@
 """Threads and bounded queues between the stages of a stream.
 
-Two pieces make every pipeline: ``ahead`` runs what comes before in a thread of its own, ``Behind``
-what comes after. Both keep the order, hold back a stage that is too fast, hand exceptions to the
-caller and end their thread in any case. Where they are told of the spare time of a stage between,
-they wait for it, unless that stage would soon wait for them.
+Two pieces make every pipeline: ``prefetched`` runs what comes before in a thread of its own,
+``StageThread`` what comes after. Both keep the order, hold back a stage that is too fast, hand
+exceptions to the caller and end their thread in any case. Where they are told of the spare time of
+a stage between, they wait for it, unless that stage would soon wait for them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _End:
         self.error = error
 
 
-def ahead(items: Iterable[T], depth: int, spare: SpareTime | None = None) -> Generator[T]:
+def prefetched(items: Iterable[T], depth: int, spare: SpareTime | None = None) -> Generator[T]:
     """Yield the items, fetched by a thread that runs up to ``depth`` items ahead.
 
     An exception of the iterable is raised here, after the items before it. Closing the generator
@@ -83,7 +83,7 @@ def _in_spare_time(
             spare.wait()
 
 
-class Behind(Generic[T]):
+class StageThread(Generic[T]):
     """Calls a function with each item, in order, in a thread of its own.
 
     Use it in a ``with`` block: leaving it waits until every item that was put is done, also where

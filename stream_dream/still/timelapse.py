@@ -50,7 +50,7 @@ def write_octave(
     write_picture(Picture(image), _octave_file(folder, source, step.octave), overwrite=overwrite)
 
 
-class Emerging:
+class Timelapse:
     """Films the dream while it emerges."""
 
     def __init__(self, sink: VideoSink, source: Image8, *, strength: float) -> None:
@@ -87,7 +87,7 @@ def filmed(
     overwrite: bool,
     *,
     strength: float,
-) -> Iterator[Emerging | None]:
+) -> Iterator[Timelapse | None]:
     """Film a dream, if there is a path to film it to; Ctrl-C keeps what was filmed."""
     if path is None:
         yield None
@@ -98,7 +98,7 @@ def filmed(
         small = resize(source, size)
         sink.write(small)
         try:
-            yield Emerging(sink, small, strength=strength)
+            yield Timelapse(sink, small, strength=strength)
         except KeyboardInterrupt as stop:
             kept = sink.keep_partial()
             if kept is not None:

@@ -32,7 +32,7 @@ class _Found(NamedTuple):
     seconds: float
 
 
-class TrailingDreamer:
+class AsyncDreamer:
     """Shows frame after frame with the dream of those before; ascents follow in a thread.
 
     No frame waits for its own ascent: the rate is not that of the gradients, and a frame is shown

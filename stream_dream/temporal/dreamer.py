@@ -19,7 +19,7 @@ from stream_dream.settings.dream import DreamSettings
 from stream_dream.temporal.carry import Carry
 from stream_dream.temporal.flow import FlowEstimator, Motion, in_frame
 from stream_dream.temporal.growth import Growth
-from stream_dream.tone import Room, room_of
+from stream_dream.tone import Headroom, room_of
 
 _STATE_VERSION = 2
 
@@ -57,7 +57,7 @@ class Prepared(NamedTuple):
     frame: Frame
     small: Image8
     source: ImageF
-    room: Room | None
+    room: Headroom | None
     carry: Carry | None
     visible_share: float
     seconds: float

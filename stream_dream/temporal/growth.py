@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stream_dream.frame import ImageF
 from stream_dream.image import fit_size
 from stream_dream.settings.dream import DreamSettings
-from stream_dream.tone import Room, add_within, without_large_areas
+from stream_dream.tone import Headroom, add_within, without_large_areas
 
 if TYPE_CHECKING:
     from stream_dream.temporal.carry import Carry
@@ -107,7 +107,7 @@ class Growth:
         self.velocity = change
         cv2.addWeighted(before, share, change, 1 - momentum, 0, dst=change)
 
-    def grow(self, carried: ImageF, source: ImageF, room: Room | None) -> ImageF:
+    def grow(self, carried: ImageF, source: ImageF, room: Headroom | None) -> ImageF:
         """Return the residual of a frame.
 
         Args:

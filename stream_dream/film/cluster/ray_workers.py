@@ -21,8 +21,8 @@ from stream_dream.film.cluster.error_lines import explained
 from stream_dream.film.cluster.shares import Hand, choose, share_out
 from stream_dream.film.cluster.shipping import Shipped, files_of, sizes, unpack
 from stream_dream.film.cluster.worker import Worker
-from stream_dream.film.execution.chunk_task import Task
-from stream_dream.film.job.chunk_record import ChunkFiles, Record
+from stream_dream.film.execution.chunk_task import ChunkTask
+from stream_dream.film.job.chunk_record import ChunkFiles, ChunkRecord
 from stream_dream.film.job.job_file import versions
 from stream_dream.settings.film import FilmSettings
 
@@ -40,13 +40,13 @@ _QUIET_SECONDS = 60.0
 class _Run:
     """A chunk that waits for a worker, since some time in seconds, or is being dreamed by one."""
 
-    task: Task
-    future: Future[Record]
+    task: ChunkTask
+    future: Future[ChunkRecord]
     since: float
     worker: Hand | None = None
 
 
-class RayCrew:
+class RayWorkers:
     """The workers of a Ray cluster.
 
     They are actors, as a task of Ray has a process to itself, where a batch has the chunks of
@@ -90,7 +90,7 @@ class RayCrew:
         self._failed_on: defaultdict[int, set[str | None]] = defaultdict(set)
         self._begin()
 
-    def submit(self, task: Task, place: int) -> Future[Record]:
+    def submit(self, task: ChunkTask, place: int) -> Future[ChunkRecord]:
         """Start a chunk."""
         run = _Run(task, Future(), time.monotonic())
         self._submitted.put(run)
@@ -211,7 +211,7 @@ class RayCrew:
             hand.chunks += 1
             self._running[reference] = run
 
-    def _send(self, task: Task, hand: Hand) -> Any:
+    def _send(self, task: ChunkTask, hand: Hand) -> Any:
         """Tell a worker where the files lie that it needs, or send them: once for all chunks."""
         if not self._ships:
             task = replace(task, source=replace(task.source, path=task.source.path.absolute()))

@@ -20,7 +20,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from stream_dream.film.execution.chunk_task import Task
+from stream_dream.film.execution.chunk_task import ChunkTask
 from stream_dream.film.job.durable_files import sync_folder, unwritable
 from stream_dream.film.job.job_file import job_file
 from stream_dream.settings.fields import named_files
@@ -68,18 +68,18 @@ class Shipped:
         return path
 
 
-def files_of(task: Task) -> dict[str, Path]:
+def files_of(task: ChunkTask) -> dict[str, Path]:
     """Return the files that all chunks of a film need: the source, and what settings name."""
     return {_SOURCE: task.source.path, **named_files(task.dream, task.output)}
 
 
-def sizes(task: Task) -> dict[str, int]:
+def sizes(task: ChunkTask) -> dict[str, int]:
     """Return the sizes of the files that a worker on a disk that we share has to see, by path."""
     needed = (job_file(task.folder), *files_of(task).values())
     return {os.path.abspath(path): path.stat().st_size for path in needed}
 
 
-def with_files(task: Task, paths: Mapping[str, Path], folder: Path) -> Task:
+def with_files(task: ChunkTask, paths: Mapping[str, Path], folder: Path) -> ChunkTask:
     """Return a task whose files, by what ``files_of`` calls them, and whose folder are others."""
     named = {
         name: str(path) if name == "network" else path

@@ -12,8 +12,8 @@ import ray
 
 from stream_dream.errors import DiskFull, SettingsError
 from stream_dream.film.cluster.shipping import Shelf, Shipped, with_files
-from stream_dream.film.execution.chunk_task import Studio, Task
-from stream_dream.film.job.chunk_record import ChunkFiles, Record
+from stream_dream.film.execution.chunk_task import ChunkDreamer, ChunkTask
+from stream_dream.film.job.chunk_record import ChunkFiles, ChunkRecord
 from stream_dream.film.job.job_file import versions
 from stream_dream.frame import FrameReport
 
@@ -48,7 +48,7 @@ class Worker:
         """
         # What Ray sets aside of a graphics processor is not all of it.
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-        self._studio = Studio(seats)
+        self._dreamer = ChunkDreamer(seats)
         self._lock = threading.Lock()
         self._shelf: Shelf | None = None
 
@@ -69,7 +69,7 @@ class Worker:
             )
         return platform.node(), ray.get_runtime_context().get_node_id(), here
 
-    def dream(self, task: Task, sizes: dict[str, int]) -> Record:
+    def dream(self, task: ChunkTask, sizes: dict[str, int]) -> ChunkRecord:
         """Dream a chunk on a disk that we share.
 
         Args:
@@ -83,11 +83,11 @@ class Worker:
                 same = False
             if not same:
                 raise Unseen(path, platform.node(), size)
-        return self._studio.dream(task, _ignore)
+        return self._dreamer.dream(task, _ignore)
 
     def dream_shipped(
-        self, task: Task, film: str, files: dict[str, Shipped], state: Shipped | None
-    ) -> tuple[Record, list[Shipped]]:
+        self, task: ChunkTask, film: str, files: dict[str, Shipped], state: Shipped | None
+    ) -> tuple[ChunkRecord, list[Shipped]]:
         """Dream a chunk of which all that is needed was sent; return its files, too.
 
         Args:
@@ -104,7 +104,7 @@ class Worker:
                 folder = Path(name)
                 if state is not None:
                     state.write(folder, ray.get)
-                record = self._studio.dream(with_files(task, paths, folder), _ignore)
+                record = self._dreamer.dream(with_files(task, paths, folder), _ignore)
                 made = ChunkFiles(folder, record.number)
                 whole = [made.picture] if record.state is None else [made.state, made.picture]
                 return record, [Shipped.of(path, ray.put) for path in whole]

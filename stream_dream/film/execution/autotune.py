@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from stream_dream.errors import StreamDreamError
-from stream_dream.film.execution.chunk_task import Task
-from stream_dream.film.execution.workers import Crew, Processes, WorkerEnded
+from stream_dream.film.execution.chunk_task import ChunkTask
+from stream_dream.film.execution.workers import WorkerEnded, WorkerProcesses, Workers
 from stream_dream.film.plan.plan import Chunk, Plan
 
 _FRAMES = 30
@@ -41,7 +41,7 @@ def sample_of(plan: Plan) -> Chunk:
     return replace(begin, frames=frames, source=None, continues=False, continued=False)
 
 
-def measured_fps(crew: Crew, task: Task) -> float:
+def measured_fps(workers: Workers, task: ChunkTask) -> float:
     """Return the frames per second of a crew, all its places at work on the same few frames.
 
     Raises:
@@ -50,17 +50,17 @@ def measured_fps(crew: Crew, task: Task) -> float:
     skipped = max(1, min(_SKIPPED, task.chunk.frames - 2))
     with tempfile.TemporaryDirectory(prefix="stream-dream-") as folder:
         watches, running = [], []
-        for place in range(crew.places):
+        for place in range(workers.places):
             room = Path(folder, str(place))
             room.mkdir()
             watches.append(_Watch(skipped))
-            running.append(crew.submit(replace(task, folder=room), place))
-        left = set(range(crew.places))
+            running.append(workers.submit(replace(task, folder=room), place))
+        left = set(range(workers.places))
         while left:
             wait([running[place] for place in left], _LOOK_SECONDS)
             for place in sorted(left):
                 ended = running[place].done()  # before its frames are counted: none comes later
-                watches[place].look(crew.dreamed(place))
+                watches[place].look(workers.dreamed(place))
                 if ended:
                     running[place].result()
                     left.remove(place)
@@ -99,7 +99,10 @@ def estimated_seconds(plan: Plan, warm_up: int, fps: float) -> float:
 
 
 def fastest_count(
-    task: Task, most: int, *, on_measured: Callable[[int, float], None] = lambda count, fps: None
+    task: ChunkTask,
+    most: int,
+    *,
+    on_measured: Callable[[int, float], None] = lambda count, fps: None,
 ) -> int:
     """Find out how many processes are fastest.
 
@@ -116,15 +119,15 @@ def fastest_count(
     for count in sorted({*(2**n for n in range(cores.bit_length())), cores}):
         if count > most:
             break
-        crew = Processes(count)
+        workers = WorkerProcesses(count)
         try:
-            fps = measured_fps(crew, replace(task, threads=crew.threads))
+            fps = measured_fps(workers, replace(task, threads=workers.threads))
         except WorkerEnded as error:
             if best_fps == 0:
                 raise StreamDreamError(str(error)) from error
             break  # so many have no room
         finally:
-            crew.close(wait=False)
+            workers.close(wait=False)
         on_measured(count, fps)
         if fps < _WORTH * best_fps:
             break

@@ -13,20 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stream_dream.film.frame_loop import (
-    Guided,
-    Writer,
+    FrameGuide,
+    FrameWriter,
     completion_of,
     dream_frames,
     make_ascent,
     opened_mask,
 )
-from stream_dream.film.job.chunk_record import ChunkFiles, Record
+from stream_dream.film.job.chunk_record import ChunkFiles, ChunkRecord
 from stream_dream.film.job.durable_files import digest, sync, sync_folder, unwritable
-from stream_dream.film.plan.chunk_reader import Excerpt, Mismatch, Reader, changed
+from stream_dream.film.plan.chunk_reader import Mismatch, Reader, SourceExcerpt, changed
 from stream_dream.film.plan.plan import Chunk
 from stream_dream.frame import FrameReport, Image8, StreamInfo
 from stream_dream.media.read.guide import GuideReader
-from stream_dream.media.write.finalize import Completion
+from stream_dream.media.write.finalize import Finalizer
 from stream_dream.media.write.intermediate import Encoder
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import OutputSettings
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class ChunkTask:
     """All that a worker needs to know to dream a chunk.
 
     Attributes:
@@ -59,7 +59,7 @@ class Task:
     """
 
     chunk: Chunk
-    source: Excerpt
+    source: SourceExcerpt
     info: StreamInfo
     target: Path
     dream: DreamSettings
@@ -69,7 +69,7 @@ class Task:
     attempt: int = 1
 
 
-class Studio:
+class ChunkDreamer:
     """Dreams chunks, and keeps what the next one may need.
 
     The network is built and traced once, and chunks that follow each other are read on.
@@ -90,7 +90,7 @@ class Studio:
         self._readers: list[Reader] = []
         self._guides: GuideReader | None = None
 
-    def dream(self, task: Task, on_frame: Callable[[FrameReport], None]) -> Record:
+    def dream(self, task: ChunkTask, on_frame: Callable[[FrameReport], None]) -> ChunkRecord:
         """Dream a chunk; its files are complete and on the disk when this returns.
 
         Args:
@@ -113,7 +113,7 @@ class Studio:
         except OSError as error:
             raise unwritable(task.folder, error) from error
         files = ChunkFiles(task.folder, task.chunk.number)
-        return Record(
+        return ChunkRecord(
             number=task.chunk.number,
             frames=len(reports),
             picture=digest(files.picture),
@@ -134,7 +134,7 @@ class Studio:
                 self._guides.close()
 
     def _dream(
-        self, task: Task, on_frame: Callable[[FrameReport], None], *, exactly: bool
+        self, task: ChunkTask, on_frame: Callable[[FrameReport], None], *, exactly: bool
     ) -> list[FrameReport]:
         chunk, files = task.chunk, ChunkFiles(task.folder, task.chunk.number)
         ascent, dream = self._ascent_for(task)
@@ -152,10 +152,10 @@ class Studio:
         completion = completion_of(task.target, task.info, task.output)
         encoder, reader = _encoder(task, part, completion), self._take_reader(task)
         try:
-            guided = Guided(ascent.guide, self._guide_images(task))
+            guided = FrameGuide(ascent.guide, self._guide_images(task))
             frames = reader.read(chunk, exactly=exactly)
             with opened_mask(task.output, task.info, task.source.first + chunk.first) as mask:
-                writer = Writer(encoder.write, task.output, take, mask=mask, checksums=True)
+                writer = FrameWriter(encoder.write, task.output, take, mask=mask, checksums=True)
                 dream_frames(frames, dreamer, guided, writer, self._spare(task, ascent))
             if isinstance(dream, _InBatch):
                 dream.leave()  # the others need not wait until all is written
@@ -176,7 +176,7 @@ class Studio:
             state.unlink(missing_ok=True)
         return reports
 
-    def _ascent_for(self, task: Task) -> tuple[Ascent, Ascent | _InBatch]:
+    def _ascent_for(self, task: ChunkTask) -> tuple[Ascent, Ascent | _InBatch]:
         """Return the network, and what dreams with it: alone, or together with other threads."""
         with self._lock:
             if self._ascent is None or self._settings != task.dream:
@@ -190,12 +190,12 @@ class Studio:
                 return self._ascent, self._ascent
             return self._ascent, _InBatch(self._ascent, self._batched)
 
-    def _spare(self, task: Task, ascent: Ascent) -> SpareTime | None:
+    def _spare(self, task: ChunkTask, ascent: Ascent) -> SpareTime | None:
         """Return the spare time of a dream that has the machine to itself."""
         alone = task.threads is None and self._batch == 1
         return ascent.spare if alone else None
 
-    def _guide_images(self, task: Task) -> Iterator[Image8]:
+    def _guide_images(self, task: ChunkTask) -> Iterator[Image8]:
         """Return the guides of a chunk; a clip, which has others for each frame, stays open."""
         with self._lock:
             if self._guides is None or self._guides.path != task.dream.guide:
@@ -204,7 +204,7 @@ class Studio:
                 self._guides = GuideReader(task.dream.guide)
             return self._guides.images(task.chunk.first)
 
-    def _take_reader(self, task: Task) -> Reader:
+    def _take_reader(self, task: ChunkTask) -> Reader:
         """Return a reader that leads to the chunk, or a new one."""
         with self._lock:
             for reader in self._readers:
@@ -250,7 +250,7 @@ class _InBatch:
         self._stack.close()
 
 
-def _encoder(task: Task, path: Path, wanted: Completion) -> Encoder:
+def _encoder(task: ChunkTask, path: Path, wanted: Finalizer) -> Encoder:
     return Encoder(
         path.absolute(),
         wanted.format,

@@ -6,7 +6,7 @@ from contextlib import closing
 
 from stream_dream.errors import StreamDreamError
 from stream_dream.film.execution.workers import Worker, WorkerEnded
-from stream_dream.film.frame_loop import Guided, make_ascent
+from stream_dream.film.frame_loop import FrameGuide, make_ascent
 from stream_dream.media.read.guide import GuideReader
 from stream_dream.settings.dream import DreamSettings
 
@@ -31,7 +31,7 @@ def try_dream(dream: DreamSettings, *, apart: bool) -> None:
 def _try(dream: DreamSettings, count: object = None) -> None:
     ascent = make_ascent(dream)
     with closing(GuideReader(dream.guide)) as guides:
-        Guided(ascent.guide, guides.images())
+        FrameGuide(ascent.guide, guides.images())
 
 
 def _try_apart(dream: DreamSettings) -> None:

@@ -17,9 +17,9 @@ from stream_dream.errors import (
     StreamDreamError,
     first_line,
 )
-from stream_dream.film.execution.chunk_task import Task
-from stream_dream.film.execution.workers import Crew
-from stream_dream.film.job.chunk_record import Record
+from stream_dream.film.execution.chunk_task import ChunkTask
+from stream_dream.film.execution.workers import Workers
+from stream_dream.film.job.chunk_record import ChunkRecord
 from stream_dream.film.plan.plan import Chunk, Plan
 
 ATTEMPTS = 3
@@ -31,7 +31,7 @@ _HOPELESS = (DiskFull, SettingsError, NetworkError)
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class FilmProgress:
     """How far a film is.
 
     Attributes:
@@ -63,18 +63,18 @@ class ChunkFailed(StreamDreamError):
     """A chunk that could not be dreamed; what was finished is kept."""
 
 
-class Foreman:
+class Scheduler:
     """Has a crew dream all chunks of a plan that are not finished."""
 
     def __init__(
         self,
         plan: Plan,
-        crew: Crew,
-        make_task: Callable[[Chunk], Task],
-        finished: dict[int, Record],
+        workers: Workers,
+        make_task: Callable[[Chunk], ChunkTask],
+        finished: dict[int, ChunkRecord],
         *,
-        on_record: Callable[[Record], None],
-        on_progress: Callable[[Progress], None] = lambda progress: None,
+        on_record: Callable[[ChunkRecord], None],
+        on_progress: Callable[[FilmProgress], None] = lambda progress: None,
         on_retry: Callable[[Chunk, str], None] = lambda chunk, reason: None,
         in_order: bool = False,
     ) -> None:
@@ -82,7 +82,7 @@ class Foreman:
 
         Args:
             plan: All chunks.
-            crew: Who dreams them.
+            workers: Who dreams them.
             make_task: Makes the task for a chunk.
             finished: Records of those that are done, by number; completed in the course.
             on_record: Called with the record of each chunk that is done.
@@ -90,12 +90,12 @@ class Foreman:
             on_retry: Called with a chunk that is begun again, and why.
             in_order: True where chunks are better dreamed as they follow each other in the film.
         """
-        self._plan, self._crew, self._make_task = plan, crew, make_task
+        self._plan, self._workers, self._make_task = plan, workers, make_task
         self._finished = finished
         self._on_record, self._on_progress, self._on_retry = on_record, on_progress, on_retry
         self._in_order = in_order
-        self._running: dict[Future[Record], tuple[Task, int]] = {}
-        self._free = list(range(crew.places))
+        self._running: dict[Future[ChunkRecord], tuple[ChunkTask, int]] = {}
+        self._free = list(range(workers.places))
         self._attempts: dict[int, int] = {}
         self._retries = 0
         self._stopping = self._broken = False
@@ -135,17 +135,17 @@ class Foreman:
         if self._stopping:
             raise Interrupted("interrupted")
 
-    def progress(self) -> Progress:
+    def progress(self) -> FilmProgress:
         """Return the progress."""
         frames = self._done_frames()
-        frames += sum(self._crew.dreamed(place) for _, place in self._running.values())
+        frames += sum(self._workers.dreamed(place) for _, place in self._running.values())
         new, total = frames - self._at_begin, self._plan.frames
         if self._begun is None and new > 0:
             # The first frame takes long (starting, tracing) and would spoil the rate.
             self._begun, self._at_begin, new = time.monotonic(), frames, 0
         seconds = time.monotonic() - self._begun if self._begun is not None else 0.0
         fps = new / seconds if new > 0 and seconds > 0 else 0.0
-        return Progress(
+        return FilmProgress(
             frames=frames,
             total=total,
             chunks_done=len(self._finished),
@@ -162,19 +162,19 @@ class Foreman:
         if self._broken:
             if self._running:
                 return
-            self._crew.renew()
+            self._workers.renew()
             self._broken = False
         # A cluster may have grown.
-        self._free.extend(range(len(self._free) + len(self._running), self._crew.places))
+        self._free.extend(range(len(self._free) + len(self._running), self._workers.places))
         while self._ready and self._free and not self._stopping:
             _, number = heapq.heappop(self._ready)
             chunk = self._plan.chunks[number]
             attempt = self._attempts[number] = self._attempts.get(number, 0) + 1
             task = replace(self._make_task(chunk), attempt=attempt)
             place = self._free.pop()
-            self._running[self._crew.submit(task, place)] = (task, place)
+            self._running[self._workers.submit(task, place)] = (task, place)
 
-    def _take(self, future: Future[Record]) -> None:
+    def _take(self, future: Future[ChunkRecord]) -> None:
         """Record the result of a chunk."""
         task, place = self._running[future]
         error = future.exception()
@@ -189,9 +189,9 @@ class Foreman:
         if error is not None:
             self._try_again(task, error)
 
-    def _try_again(self, task: Task, error: BaseException) -> None:
+    def _try_again(self, task: ChunkTask, error: BaseException) -> None:
         """Hand a chunk out once more, or end the work."""
-        self._broken = self._broken or self._crew.lost(error)
+        self._broken = self._broken or self._workers.lost(error)
         reason = first_line(error)
         hopeless = isinstance(error, _HOPELESS) or not isinstance(error, Exception)
         if hopeless or task.attempt >= ATTEMPTS:
@@ -203,7 +203,7 @@ class Foreman:
             self._retries += 1
             self._on_retry(task.chunk, reason)
 
-    def _accept(self, chunk: Chunk, record: Record) -> None:
+    def _accept(self, chunk: Chunk, record: ChunkRecord) -> None:
         """Record a finished chunk; doing it twice changes nothing."""
         self._on_record(record)
         if chunk.number in self._finished:
@@ -226,6 +226,6 @@ class Foreman:
     def _done_frames(self) -> int:
         return sum(record.frames for record in self._finished.values())
 
-    def _failed(self, task: Task, reason: str) -> ChunkFailed:
+    def _failed(self, task: ChunkTask, reason: str) -> ChunkFailed:
         times = "" if task.attempt == 1 else f" {task.attempt} times"
         return ChunkFailed(f"{task.chunk} failed{times}: {reason}")

@@ -17,12 +17,12 @@ from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from stream_dream.errors import Interrupted, first_line
-from stream_dream.film.execution.chunk_task import Studio, Task
-from stream_dream.film.job.chunk_record import Record
+from stream_dream.film.execution.chunk_task import ChunkDreamer, ChunkTask
+from stream_dream.film.job.chunk_record import ChunkRecord
 from stream_dream.frame import FrameReport
 
 
-class Crew(Protocol):
+class Workers(Protocol):
     """Takes chunks and dreams them, as many at a time as it has places.
 
     Attributes:
@@ -33,7 +33,7 @@ class Crew(Protocol):
     places: int
     threads: int | None
 
-    def submit(self, task: Task, place: int) -> Future[Record]:
+    def submit(self, task: ChunkTask, place: int) -> Future[ChunkRecord]:
         """Start a chunk at a free place, numbered from 0."""
 
     def dreamed(self, place: int) -> int:
@@ -51,19 +51,19 @@ class Crew(Protocol):
         """End the workers, waiting for what they are at or not."""
 
 
-class Single(Crew):
+class OwnProcess(Workers):
     """This process: one chunk at a time, or several whose frames are dreamed in one call."""
 
     def __init__(self, batch: int = 1) -> None:
         """Start with nobody at work."""
         self.places = batch
         self.threads: int | None = None
-        self._studio = Studio(batch)
+        self._dreamer = ChunkDreamer(batch)
         self._frames = [0] * batch
         self._stopped = threading.Event()
         self._pool = ThreadPoolExecutor(batch, "chunk")
 
-    def submit(self, task: Task, place: int) -> Future[Record]:
+    def submit(self, task: ChunkTask, place: int) -> Future[ChunkRecord]:
         """Start a chunk."""
         self._frames[place] = 0
 
@@ -72,7 +72,7 @@ class Single(Crew):
                 raise Interrupted("the work was ended")
             self._frames[place] = report.index - task.chunk.first + 1
 
-        return self._pool.submit(self._studio.dream, task, count)
+        return self._pool.submit(self._dreamer.dream, task, count)
 
     def dreamed(self, place: int) -> int:
         """Return how many frames of its chunk are done at a place."""
@@ -84,10 +84,10 @@ class Single(Crew):
             self._stopped.set()
         self._pool.shutdown(wait=wait, cancel_futures=True)
         if wait:
-            self._studio.close()
+            self._dreamer.close()
 
 
-class Processes(Crew):
+class WorkerProcesses(Workers):
     """Several processes of this machine, each with its share of the cores.
 
     On Linux each keeps to cores of its own, with all that it starts: two workers of one thread are
@@ -108,7 +108,7 @@ class Processes(Crew):
         self._workers: dict[int, Worker] = {}
         self._pool = ThreadPoolExecutor(count, "worker")
 
-    def submit(self, task: Task, place: int) -> Future[Record]:
+    def submit(self, task: ChunkTask, place: int) -> Future[ChunkRecord]:
         """Start a chunk; a worker that has ended is replaced."""
         worker = self._workers.get(place)
         if worker is None or worker.has_ended:
@@ -264,11 +264,11 @@ def _keep_to_cores(number: int, count: int) -> None:
 
 
 @cache
-def _studio() -> Studio:
+def _dreamer() -> ChunkDreamer:
     """Return what dreams in this worker process."""
-    return Studio()
+    return ChunkDreamer()
 
 
-def _dream(task: Task, count: Callable[[int], None]) -> Record:
+def _dream(task: ChunkTask, count: Callable[[int], None]) -> ChunkRecord:
     """Dream a chunk in a worker process."""
-    return _studio().dream(task, lambda report: count(report.index - task.chunk.first + 1))
+    return _dreamer().dream(task, lambda report: count(report.index - task.chunk.first + 1))

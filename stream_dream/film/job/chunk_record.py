@@ -45,7 +45,7 @@ class ChunkFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ChunkRecord:
     """A finished chunk.
 
     Attributes:

@@ -8,10 +8,10 @@ from fractions import Fraction
 from stream_dream.film.job.job_folder import JobFolder
 from stream_dream.film.plan.plan import Plan
 from stream_dream.media.write.formats import Format
-from stream_dream.media.write.mux import Encoded
+from stream_dream.media.write.mux import EncodedVideo
 
 
-def joined(folder: JobFolder, plan: Plan, made: Format, fps: Fraction) -> Encoded:
+def joined(folder: JobFolder, plan: Plan, made: Format, fps: Fraction) -> EncodedVideo:
     """Make ffmpeg read all chunks of a folder as one picture.
 
     Each was encoded by itself, so it begins with a key frame and refers to no other. Chunks are put
@@ -38,4 +38,4 @@ def joined(folder: JobFolder, plan: Plan, made: Format, fps: Fraction) -> Encode
     # Packets come in the order of decoding, each at most so many frames before it is shown.
     decoded = f"round((N-{made.reordered})*{frame})"
     stamps = f"setts=pts=round(round(PTS/{frame})*{frame}):dts={decoded}"
-    return Encoded(given, ("-c:v", "copy", "-bsf:v", stamps))
+    return EncodedVideo(given, ("-c:v", "copy", "-bsf:v", stamps))

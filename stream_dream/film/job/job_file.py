@@ -25,7 +25,7 @@ _LIBRARIES = ("stream-dream", "tensorflow", "keras", "opencv-python", "imageio-f
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class FilmJob:
     """A render that has a plan.
 
     Attributes:

@@ -11,9 +11,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from stream_dream.errors import SettingsError, SinkError
-from stream_dream.film.job.chunk_record import ChunkFiles, Record
+from stream_dream.film.job.chunk_record import ChunkFiles, ChunkRecord
 from stream_dream.film.job.durable_files import unwritable
-from stream_dream.film.job.job_file import Job, job_file
+from stream_dream.film.job.job_file import FilmJob, job_file
 from stream_dream.film.job.publish import Placing
 from stream_dream.film.request import RenderRequest
 from stream_dream.media.write.finalize import remove
@@ -58,18 +58,18 @@ class JobFolder:
         """Return where the files of a chunk are."""
         return ChunkFiles(self.path, number)
 
-    def begin(self, job: Job) -> None:
+    def begin(self, job: FilmJob) -> None:
         """Write a job down. Raises ``SinkError``."""
         self.placing.forget()  # of a job whose removal was cut short
         job.write(self.path)
 
-    def job_of(self, request: RenderRequest) -> Job:
+    def job_of(self, request: RenderRequest) -> FilmJob:
         """Read the job that was begun.
 
         Raises:
             SettingsError: It cannot be read, or its frames are others than those asked for.
         """
-        job = Job.read(self.path)
+        job = FilmJob.read(self.path)
         differences = job.differences(request)
         if differences:
             raise SettingsError(
@@ -78,13 +78,13 @@ class JobFolder:
             )
         return job
 
-    def keep(self, record: Record, job: Job) -> None:
+    def keep(self, record: ChunkRecord, job: FilmJob) -> None:
         """Write down that a chunk is finished. Raises ``SinkError``."""
         record.write(self.path, job.key)
 
-    def records(self, job: Job) -> dict[int, Record]:
+    def records(self, job: FilmJob) -> dict[int, ChunkRecord]:
         """Return the records of the chunks that say they are finished, by number."""
-        found = (Record.read(self.path, chunk, job.key) for chunk in job.plan.chunks)
+        found = (ChunkRecord.read(self.path, chunk, job.key) for chunk in job.plan.chunks)
         return {record.number: record for record in found if record is not None}
 
     @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 
-from stream_dream.film.job.chunk_record import Record
+from stream_dream.film.job.chunk_record import ChunkRecord
 from stream_dream.film.job.durable_files import digest
 from stream_dream.film.job.job_folder import JobFolder
 from stream_dream.film.plan.plan import Chunk, Plan
@@ -18,10 +18,10 @@ from stream_dream.film.plan.plan import Chunk, Plan
 def check(
     folder: JobFolder,
     plan: Plan,
-    records: dict[int, Record],
+    records: dict[int, ChunkRecord],
     *,
     on_checked: Callable[[int, int], None] = lambda chunks, total: None,
-) -> tuple[dict[int, Record], list[str]]:
+) -> tuple[dict[int, ChunkRecord], list[str]]:
     """Separate the chunks that can be relied on from those that have to be done again.
 
     A picture must be what was written and decode to all of its frames; a state is looked at where
@@ -36,7 +36,7 @@ def check(
     Returns:
         The records of the good ones, by number, and a line on each of the others.
     """
-    good: dict[int, Record] = {}
+    good: dict[int, ChunkRecord] = {}
     bad: list[str] = []
     chunks = [chunk for chunk in plan.chunks if chunk.number in records]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -58,7 +58,7 @@ def check(
     return good, bad
 
 
-def _picture_problem(folder: JobFolder, chunk: Chunk, record: Record) -> str | None:
+def _picture_problem(folder: JobFolder, chunk: Chunk, record: ChunkRecord) -> str | None:
     path = folder.chunk(chunk.number).picture
     problem = _problem(path, record.picture)
     if problem is not None:

@@ -39,7 +39,7 @@ def changed(path: Path, chunk: Chunk) -> SourceError:
 
 
 @dataclass(frozen=True, slots=True)
-class Excerpt:
+class SourceExcerpt:
     """What of a file is rendered.
 
     Attributes:
@@ -59,7 +59,7 @@ class Excerpt:
     background: tuple[int, int, int] = field(default=(0, 0, 0), kw_only=True)
 
     @classmethod
-    def of(cls, source: VideoSource) -> Excerpt:
+    def of(cls, source: VideoSource) -> SourceExcerpt:
         """Describe what an opened source delivers."""
         known = (source.path, source.first, source.info.fps, source.end)
         return cls(*known, seekable=source.is_seekable, background=source.background)
@@ -73,7 +73,7 @@ class Excerpt:
 class Reader:
     """Reads chunks of one excerpt; those that follow each other without opening the file anew."""
 
-    def __init__(self, excerpt: Excerpt) -> None:
+    def __init__(self, excerpt: SourceExcerpt) -> None:
         """Read nothing yet."""
         self.excerpt = excerpt
         self._source: Opened | None = None

@@ -17,7 +17,7 @@ import numpy as np
 
 from stream_dream.frame import Frame, Image8, StreamInfo
 from stream_dream.media.read.video import VideoSource
-from stream_dream.runtime.stage_threads import ahead
+from stream_dream.runtime.stage_threads import prefetched
 from stream_dream.temporal.cuts import mark_cuts
 
 # One row in so many tells frames apart, in a tenth of the time.
@@ -138,7 +138,7 @@ def make_plan(
         chunks.extend(_chunks_of(checksums, chunk_frames, chunks[-1] if chunks else None))
         checksums.clear()
 
-    with closing(ahead(source, _DEPTH)) as frames:
+    with closing(prefetched(source, _DEPTH)) as frames:
         for frame in mark_cuts(frames, source.info.fps) if cuts else frames:
             if frame.cut:
                 close_shot()

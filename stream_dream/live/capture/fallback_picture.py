@@ -17,7 +17,7 @@ _ZOOM, _REACH, _TILT = 0.06, 0.02, 1.5
 _FADE_SECONDS = 1.5
 
 
-class Bridge:
+class FallbackPicture:
     """Takes over from the camera and hands back to it, without a jump."""
 
     def __init__(self) -> None:

@@ -14,16 +14,16 @@ from scenedetect.detector import FlashFilter
 
 from stream_dream.frame import Frame, Image8, ImageF
 from stream_dream.image import fit_size, resize, to_float
-from stream_dream.live.capture.fallback_picture import Bridge
+from stream_dream.live.capture.fallback_picture import FallbackPicture
 from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.reconnect import Camera, Captured
 from stream_dream.live.control.controls import Controls
-from stream_dream.runtime.latest_value import Slot
+from stream_dream.runtime.latest_value import LatestValue
 from stream_dream.settings.dream import MOST_ENLARGED
 from stream_dream.temporal.carry import Carry
 from stream_dream.temporal.dreamer import Prepared
 from stream_dream.temporal.flow import FlowEstimator, Motion, chained, scaled, still
-from stream_dream.tone import Room
+from stream_dream.tone import Headroom
 
 # Flow is estimated at this size whatever the dream's: the governor may change that one any time.
 _FLOW_SIZE = 320
@@ -76,7 +76,7 @@ class MotionStage:
         dream_size: Callable[[], int],
         on_shape: Callable[[tuple[int, int]], None],
         *,
-        room: Callable[[ImageF], Room | None],
+        room: Callable[[ImageF], Headroom | None],
         cuts: bool,
     ) -> None:
         """Start.
@@ -90,7 +90,7 @@ class MotionStage:
             room: Tells how far a picture may be changed, float32 (height, width, 3) in [0, 1].
             cuts: True to start afresh where another shot begins.
         """
-        self.slot: Slot[Staged] = Slot()
+        self.slot: LatestValue[Staged] = LatestValue()
         self.error: BaseException | None = None
         self._camera, self._framing, self._controls = camera, framing, controls
         self._dream_size, self._on_shape, self._room = dream_size, on_shape, room
@@ -98,7 +98,7 @@ class MotionStage:
         self._cuts = cuts
         self._detector = _detector()
         self._pictures = 0
-        self._bridge = Bridge()
+        self._bridge = FallbackPicture()
         self._estimate = FlowEstimator()
         self._shape: tuple[int, ...] | None = None
         self._mirrored = False

@@ -19,7 +19,7 @@ from stream_dream.runtime.quiet import hushed
 from stream_dream.runtime.scheduling import step_back
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import MOST_OCTAVES, LiveParameters
-from stream_dream.tone import Room, room_between, room_of
+from stream_dream.tone import Headroom, room_between, room_of
 
 if TYPE_CHECKING:
     from stream_dream.dream.ascent import Ascent
@@ -106,7 +106,7 @@ class Fade(NamedTuple):
         values = {name: now + self.share * (then - now) for name, now, then in pairs}
         return self.after.model_copy(update=values)
 
-    def room(self, source: ImageF) -> Room | None:
+    def room(self, source: ImageF) -> Headroom | None:
         """Return how far a picture may be changed, float32 (height, width, 3) in [0, 1]."""
         after = room_of(source, self.after.limit, grey=self.after.keep_colours)
         if self.before is self.after:
@@ -115,7 +115,7 @@ class Fade(NamedTuple):
         return room_between(before, after, self.share, source)
 
 
-class Looks:
+class CompiledLooks:
     """Builds the looks, and traces what they need, in a thread of its own.
 
     Tracing takes about a second for every size and octave. What is in use comes first.
@@ -254,7 +254,11 @@ class LiveDream:
     """
 
     def __init__(
-        self, looks: Looks, controls: Controls, *, clock: Callable[[], float] = time.monotonic
+        self,
+        looks: CompiledLooks,
+        controls: Controls,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Create it with the look that the controls have selected."""
         self._looks, self._controls, self._clock = looks, controls, clock

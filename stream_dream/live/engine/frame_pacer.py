@@ -9,7 +9,7 @@ _MEMORY = 0.2
 _STEADY_FRAMES, _EARLIER = 25, 0.02
 
 
-class Beat:
+class FramePacer:
     """Keeps frames at even distances, at most at the rate that is wanted.
 
     It knows nothing of clocks: tell it the time, in seconds.

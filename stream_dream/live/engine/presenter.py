@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from stream_dream.frame import Image8
 from stream_dream.live.capture.reconnect import Camera
 from stream_dream.live.control.controls import Controls
-from stream_dream.live.engine.compiled_looks import Looks
-from stream_dream.live.output.saver import Keeper
+from stream_dream.live.engine.compiled_looks import CompiledLooks
+from stream_dream.live.output.saver import Saver
 from stream_dream.live.output.view import View
 from stream_dream.live.status import LiveStatus
 from stream_dream.temporal.dreamer import Dreamed
@@ -52,9 +52,9 @@ class Presenter:
         views: Sequence[View],
         listeners: Sequence[Callable[[LiveStatus], None]],
         controls: Controls,
-        looks: Looks,
+        looks: CompiledLooks,
         camera: Camera,
-        keeper: Keeper,
+        saver: Saver,
     ) -> None:
         """Store all that has a say in the status.
 
@@ -64,14 +64,14 @@ class Presenter:
             controls: What the operators want.
             looks: Which looks are ready.
             camera: Where pictures come from.
-            keeper: Takes snapshots and films.
+            saver: Takes snapshots and films.
         """
         self.views = tuple(views)
         self.status = LiveStatus(target_fps=controls.target.target_fps)
         self.last: Image8 | None = None
         self._listeners = tuple(listeners)
         self._controls, self._looks, self._camera = controls, looks, camera
-        self._keeper = keeper
+        self._saver = saver
         self._times: deque[float] = deque()
         self._shown_at: float | None = None
         self._heard: dict[str, str] = {}
@@ -88,7 +88,7 @@ class Presenter:
         if self.last is None:
             return
         for action in self._controls.pressed():
-            self._keeper.press(action, self.last)
+            self._saver.press(action, self.last)
         self.status = self._status(presented)
         for view in self.views:
             if view.problem is not None:
@@ -133,14 +133,14 @@ class Presenter:
             ready=self._looks.ready_now,
             loss=loss,
             frozen=self._controls.frozen,
-            recording=self._keeper.recording,
+            recording=self._saver.recording,
             uptime=now - self._begun,
             message=self._newest_message(),
         )
 
     def _newest_message(self) -> str:
         """Return what was said last, by whomever."""
-        said = {"looks": self._looks.error or "", "keeper": self._keeper.message}
+        said = {"looks": self._looks.error or "", "keeper": self._saver.message}
         for who, message in said.items():
             if message and message != self._heard.get(who):
                 self._message = message

@@ -16,16 +16,16 @@ from stream_dream.live.capture.motion import MotionStage, Staged
 from stream_dream.live.capture.reconnect import Camera
 from stream_dream.live.capture.sources import Feed
 from stream_dream.live.control.controls import Controls
-from stream_dream.live.engine.compiled_looks import LiveDream, Looks, Shape, lasting
-from stream_dream.live.engine.frame_pacer import Beat
+from stream_dream.live.engine.compiled_looks import CompiledLooks, LiveDream, Shape, lasting
+from stream_dream.live.engine.frame_pacer import FramePacer
 from stream_dream.live.engine.governor import Governor, ladder
 from stream_dream.live.engine.presenter import Presented, Presenter
-from stream_dream.live.output.saver import Keeper
+from stream_dream.live.output.saver import Saver
 from stream_dream.live.output.view import View
 from stream_dream.live.status import LiveStatus
-from stream_dream.runtime.stage_threads import Behind, single_threads
+from stream_dream.runtime.stage_threads import StageThread, single_threads
 from stream_dream.settings.dream import MOST_ENLARGED, DreamSettings
-from stream_dream.temporal.async_dreamer import FRAMES_PER_ASCENT, TrailingDreamer
+from stream_dream.temporal.async_dreamer import FRAMES_PER_ASCENT, AsyncDreamer
 
 log = logging.getLogger("stream_dream.live")
 
@@ -53,10 +53,10 @@ class Show:
         self,
         connect: Callable[[], Feed],
         framing: Framing,
-        looks: Looks,
+        looks: CompiledLooks,
         controls: Controls,
         dream: DreamSettings,
-        keeper: Keeper,
+        saver: Saver,
         *,
         sizes: Sequence[int] | None = None,
     ) -> None:
@@ -68,21 +68,21 @@ class Show:
             looks: What can be dreamed.
             controls: What the operators want.
             dream: Settings that no operator changes: dream size, cuts, seed.
-            keeper: Takes snapshots and films.
+            saver: Takes snapshots and films.
             sizes: Dream sizes to choose from (longer side in pixels), large to small; a ladder
                 that begins with the dream size if not given.
         """
         self.ended = threading.Event()
         self.views: Sequence[View] = ()
         self.listeners: list[Callable[[LiveStatus], None]] = []
-        self._connect, self._framing, self._keeper = connect, framing, keeper
+        self._connect, self._framing, self._saver = connect, framing, saver
         self._looks, self._controls, self._settings = looks, controls, dream
         self._sizes = tuple(sizes or ladder(dream.dream_size))
         self._governor = Governor(self._sizes)
         self._size = self._governor.size
         self._shape = _FIRST_SHAPE
         self._dream_function = LiveDream(looks, controls)
-        self._dreamer = TrailingDreamer(self._dream_function, dream)
+        self._dreamer = AsyncDreamer(self._dream_function, dream)
         self._presenter: Presenter | None = None
 
     @property
@@ -178,10 +178,10 @@ class Show:
 
     def _present(self, camera: Camera, stage: MotionStage) -> None:
         self._presenter = presenter = Presenter(
-            *(self.views, self.listeners, self._controls, self._looks, camera, self._keeper)
+            *(self.views, self.listeners, self._controls, self._looks, camera, self._saver)
         )
         # What is on the way from the camera to the screen comes before the dream.
-        with Behind(presenter, 2, urgent=True) as shower:
+        with StageThread(presenter, 2, urgent=True) as shower:
             self._dream(camera, stage, shower.put)
         if stage.error is not None:
             raise stage.error
@@ -193,17 +193,17 @@ class Show:
         staged: Staged | None = None
         resets = self._controls.resets
         before = time.monotonic()
-        beat = Beat(before)
-        while not self.ended.wait(max(0.0, beat.due - time.monotonic())) and stage.error is None:
+        pacer = FramePacer(before)
+        while not self.ended.wait(max(0.0, pacer.due - time.monotonic())) and stage.error is None:
             parameters = self._controls.parameters()
             period = 1 / parameters.target_fps
             if self._controls.frozen and staged is not None and not camera.ended.is_set():
                 present(Presented(None, self._size, stage.dropped))
                 before = time.monotonic() + _FROZEN_SECONDS
-                beat.pause(before)
+                pacer.pause(before)
                 continue
             self._dreamer.wait()
-            fresh = stage.slot.take(_PATIENCE_SECONDS + beat.share)
+            fresh = stage.slot.take(_PATIENCE_SECONDS + pacer.share)
             if fresh is None and camera.ended.is_set():
                 return
             if (latest := fresh or staged) is None:
@@ -212,7 +212,7 @@ class Show:
                 resets = self._controls.resets
                 self._dreamer.reset()
             begun = time.monotonic()
-            stage.expect(beat.expected(begun, period))
+            stage.expect(pacer.expected(begun, period))
             prepared = latest.prepared if fresh is not None else stage.again(latest)
             staged = latest
             self._dreamer.use(self._dream_function.fade().growth())
@@ -221,7 +221,7 @@ class Show:
             now = time.monotonic()
             work = now - begun
             share = (self._dreamer.seconds + work) / FRAMES_PER_ASCENT
-            beat.shown(now, period, latest.frame.index, work=work, share=share)
+            pacer.shown(now, period, latest.frame.index, work=work, share=share)
             self._govern(work, now - before)
             before = now
 

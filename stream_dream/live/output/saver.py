@@ -19,7 +19,7 @@ from stream_dream.media.write.output_paths import dated_name, make_folder
 log = logging.getLogger("stream_dream.live")
 
 
-class Keeper:
+class Saver:
     """Answers ``snapshot`` and ``record``.
 
     Attributes:

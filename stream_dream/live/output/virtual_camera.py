@@ -10,7 +10,7 @@ from stream_dream.errors import SettingsError, first_line
 from stream_dream.frame import Image8
 from stream_dream.image import resize
 from stream_dream.live.status import LiveStatus
-from stream_dream.runtime.latest_value import Slot
+from stream_dream.runtime.latest_value import LatestValue
 
 _DEFAULT_FPS = 25.0
 # Programs take a camera for broken that gives no picture for seconds; then the last one does again.
@@ -38,7 +38,7 @@ class VirtualCamera:
                 "pip install 'stream-dream[virtual-camera]'"
             ) from None
         self._module: Any = pyvirtualcam
-        self._frames: Slot[tuple[Image8, float]] = Slot()
+        self._frames: LatestValue[tuple[Image8, float]] = LatestValue()
         self._closed = threading.Event()
         self._problem: str | None = None
         self._thread = threading.Thread(target=self._work, name="virtual camera", daemon=True)

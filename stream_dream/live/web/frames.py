@@ -19,7 +19,7 @@ JPEG_QUALITY = 85
 HISTORY_SECONDS = 60.0
 
 
-class Shown(NamedTuple):
+class ShownFrame(NamedTuple):
     """A frame as it was shown.
 
     Attributes:
@@ -35,7 +35,7 @@ class Shown(NamedTuple):
     time: float
 
 
-_NOTHING = Shown(0, np.zeros((1, 1, 3), np.uint8), LiveStatus(), 0.0)
+_NOTHING = ShownFrame(0, np.zeros((1, 1, 3), np.uint8), LiveStatus(), 0.0)
 
 
 class Pictures:
@@ -58,7 +58,7 @@ class Pictures:
         self._encoder = ThreadPoolExecutor(1, "web-encoder")
 
     @property
-    def newest(self) -> Shown:
+    def newest(self) -> ShownFrame:
         """The newest frame; its number is 0 while there is none."""
         return self._newest
 
@@ -69,7 +69,7 @@ class Pictures:
     def put(self, image: Image8, status: LiveStatus) -> None:
         """Accept a frame, from any thread; returns at once."""
         now = time.monotonic()
-        shown = Shown(self._newest.number + 1, image, status, now)
+        shown = ShownFrame(self._newest.number + 1, image, status, now)
         with self._lock:
             self._newest = shown
             self._times.append((shown.number, now, status.frame_ms))

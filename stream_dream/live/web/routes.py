@@ -24,7 +24,7 @@ from stream_dream.live.web.auth import MOST_BYTES, TOO_LARGE
 from stream_dream.live.web.frames import Pictures
 from stream_dream.live.web.messages import change, dumps, loads, refusal
 from stream_dream.live.web.metrics import metrics
-from stream_dream.live.web.websocket import Dialogue
+from stream_dream.live.web.websocket import WebSocketSession
 
 MOST_STREAMS = 16
 MOST_SOCKETS = 32
@@ -56,7 +56,7 @@ class Json(Response):
 class MotionJpeg(StreamingResponse):
     """The picture, for as long as somebody looks."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Routes) -> None:
         """Show the site's pictures."""
         super().__init__(site.parts(), media_type=_MOTION_JPEG)
         self._site = site
@@ -70,7 +70,7 @@ class MotionJpeg(StreamingResponse):
             self._site.streams -= 1
 
 
-class Site:
+class Routes:
     """What is behind the addresses.
 
     Attributes:
@@ -191,7 +191,7 @@ class Site:
         self.sockets += 1
         try:
             await socket.accept()
-            await Dialogue(socket, self._controls, self._pictures).run(self.closing)
+            await WebSocketSession(socket, self._controls, self._pictures).run(self.closing)
         finally:
             self.sockets -= 1
 

@@ -66,7 +66,7 @@ class WebView:
         """
         try:
             from stream_dream.live.web.auth import Gate, is_loopback
-            from stream_dream.live.web.routes import Site
+            from stream_dream.live.web.routes import Routes
             from stream_dream.live.web.server import make_server
         except ImportError as error:
             raise SettingsError(
@@ -84,7 +84,7 @@ class WebView:
         self._problem: str | None = None
         self._closed = False
         self._pictures = Pictures()
-        self._site = Site(controls, self._pictures, recordings)
+        self._site = Routes(controls, self._pictures, recordings)
         gate = Gate(self._site.application, (host, port), token)
         self._server = make_server(gate)
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -42,7 +42,7 @@ class Allowance:
         return True
 
 
-class Dialogue:
+class WebSocketSession:
     """Obeys a page and tells it how the show is doing.
 
     The page gets ``{"form": ...}`` once, then the state four times a second and right after every

@@ -52,7 +52,7 @@ def picture_rate(announced: float, stamps: Sequence[float]) -> Fraction:
     return exact_rate(min(1 / spacing, FASTEST) if told else FALLBACK_FPS)
 
 
-class Pace:
+class ConstantRate:
     """Gives each picture its place at a constant rate.
 
     A picture is shown once where it comes less than one frame late or 3/4 of a frame early;

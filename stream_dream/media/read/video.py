@@ -12,7 +12,7 @@ from stream_dream.errors import SourceError
 from stream_dream.frame import Frame, Image8, StreamInfo
 from stream_dream.media.read.decoder import Decoder
 from stream_dream.media.read.ffmpeg_decoder import FFmpegDecoder
-from stream_dream.media.read.frame_rate import Pace, picture_rate
+from stream_dream.media.read.frame_rate import ConstantRate, picture_rate
 from stream_dream.media.read.opencv_decoder import OpenCVDecoder
 from stream_dream.media.read.probe import probe_video
 from stream_dream.settings.output import Excerpt
@@ -115,7 +115,7 @@ class VideoSource:
         """
         self.shortfall = None
         fps = self.info.fps
-        pace = Pace(fps, self.start, self._file.length)
+        pace = ConstantRate(fps, self.start, self._file.length)
         for image in self._steady(pace):
             index = pace.slots - 1
             yield Frame(image, index, float(index / fps))
@@ -138,7 +138,7 @@ class VideoSource:
         """
         return self._decoder.pictures(start)
 
-    def _steady(self, pace: Pace) -> Iterator[Image8]:
+    def _steady(self, pace: ConstantRate) -> Iterator[Image8]:
         """Yield images at the constant rate, the last one for as long as it is meant to stay."""
         yield from pace.frames(self._decoder.pictures(self.start))
         missing = (self._expected(self.info.fps) or 0) - pace.slots

@@ -11,13 +11,13 @@ from stream_dream.media.ffmpeg import PATIENCE
 from stream_dream.media.write import mux
 from stream_dream.media.write.atomic import reserve, reserve_folder
 from stream_dream.media.write.formats import coded_size, format_of, shrinking_arguments, square_size
-from stream_dream.media.write.mux import Encoded
+from stream_dream.media.write.mux import EncodedVideo
 from stream_dream.media.write.size_limit import Compression, make_fitting
 from stream_dream.media.write.sound import Soundtrack
 from stream_dream.settings.values import Dither
 
 
-class Completion:
+class Finalizer:
     """What is to be made of the encoded images.
 
     Attributes:
@@ -73,7 +73,7 @@ class Completion:
 
     def make(
         self,
-        encoded: Encoded,
+        encoded: EncodedVideo,
         frames: int,
         *,
         longest: float | None = None,
@@ -112,7 +112,7 @@ class Completion:
 
     def _make(
         self,
-        encoded: Encoded,
+        encoded: EncodedVideo,
         made: Path,
         longest: float | None,
         compression: Compression,
@@ -141,7 +141,7 @@ class Completion:
                 seconds=seconds,
             )
 
-    def _picture_arguments(self, encoded: Encoded, compression: Compression) -> list[str]:
+    def _picture_arguments(self, encoded: EncodedVideo, compression: Compression) -> list[str]:
         """Return ffmpeg's arguments to copy a film's picture, unless it has to become smaller."""
         if compression == self._wanted:
             return [*encoded.copied]

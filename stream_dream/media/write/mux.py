@@ -17,7 +17,7 @@ GIF_FPS = 50
 """The fastest that viewers play: they take delays below 2/100 s for 10/100 s."""
 
 
-class Encoded(NamedTuple):
+class EncodedVideo(NamedTuple):
     """Encoded images, as ffmpeg is told to read them.
 
     Attributes:
@@ -35,7 +35,7 @@ class Encoded(NamedTuple):
 
 
 def finish_film(
-    encoded: Encoded,
+    encoded: EncodedVideo,
     final: Path,
     made: Format,
     *,
@@ -82,7 +82,7 @@ _DITHERS = {"bayer": "bayer:bayer_scale=3", "sierra": "sierra2_4a", "none": "non
 
 
 def finish_gif(
-    encoded: Encoded,
+    encoded: EncodedVideo,
     final: Path,
     *,
     size: tuple[int, int],
@@ -122,21 +122,23 @@ def finish_gif(
 
 
 def finish_webp(
-    encoded: Encoded, final: Path, *, size: tuple[int, int], crf: int, seconds: float
+    encoded: EncodedVideo, final: Path, *, size: tuple[int, int], crf: int, seconds: float
 ) -> None:
     """Make an animated WebP that loops for ever; ``crf`` 18 becomes its quality 82."""
     codec = ["-vf", _square(size), "-c:v", "libwebp_anim", "-quality", str(100 - crf)]
     run([*encoded.given, *codec, "-loop", "0", "-f", "webp", "-y", str(final)], seconds)
 
 
-def finish_apng(encoded: Encoded, final: Path, *, size: tuple[int, int], seconds: float) -> None:
+def finish_apng(
+    encoded: EncodedVideo, final: Path, *, size: tuple[int, int], seconds: float
+) -> None:
     """Make an animated PNG that loops for ever."""
     codec = ["-vf", _square(size), "-c:v", "apng", "-pred", "mixed", "-plays", "0"]
     run([*encoded.given, *codec, "-f", "apng", "-y", str(final)], seconds)
 
 
 def finish_pictures(
-    encoded: Encoded, folder: Path, *, size: tuple[int, int], seconds: float
+    encoded: EncodedVideo, folder: Path, *, size: tuple[int, int], seconds: float
 ) -> None:
     """Write every picture as a PNG of its own into an empty folder."""
     pattern = str(folder / "x").replace("%", "%%")[:-1] + "%09d.png"

@@ -12,9 +12,9 @@ from stream_dream.errors import SinkError
 from stream_dream.frame import Image8
 from stream_dream.media.ffmpeg import playable
 from stream_dream.media.write.atomic import place, reserve
-from stream_dream.media.write.finalize import Completion, remove
+from stream_dream.media.write.finalize import Finalizer, remove
 from stream_dream.media.write.intermediate import Encoder
-from stream_dream.media.write.mux import Encoded
+from stream_dream.media.write.mux import EncodedVideo
 from stream_dream.media.write.output_paths import check_size, check_target, interrupted_name
 from stream_dream.media.write.size_limit import Compression
 from stream_dream.media.write.sound import Soundtrack
@@ -68,7 +68,7 @@ class VideoSink:
         self.path = path = Path(path)
         check_target(path, overwrite=overwrite)
         check_size(path, size)
-        self._completion = Completion(
+        self._completion = Finalizer(
             path,
             size=size,
             fps=fps,
@@ -185,7 +185,7 @@ class VideoSink:
         made = None
         try:
             self._encoder.finish(self._completion.patience(self.frames))
-            encoded = Encoded.in_one(self._rough)
+            encoded = EncodedVideo.in_one(self._rough)
             made = self._completion.make(encoded, self.frames, longest=longest)
             placed = place(made, path, overwrite=overwrite)
         except (SinkError, OSError) as error:
