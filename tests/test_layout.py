@@ -139,7 +139,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert "--octave-scale" in done.stdout
 
 
-@pytest.mark.real
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module", ["still.batch", "film.one_piece", "cli.progress", "networks.registry"]
 )

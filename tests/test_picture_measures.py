@@ -84,7 +84,7 @@ def test_windows_overlap_by_half(measures: ModuleType) -> None:
     assert means == [0] * 5 + [0.5] + [1] * 5
 
 
-@pytest.mark.real
+@pytest.mark.slow
 def test_a_cat_is_clear_and_nothing_is_not(measures: ModuleType) -> None:
     # Windows of 1/6 show a cat each, those of 1/4 one and a half.
     cats = np.tile(photo((60, 60)), (6, 6, 1))

@@ -67,7 +67,7 @@ def test_what_the_manual_names_is_exported() -> None:
     assert set(named) >= set(stream_dream.__all__) - {"Frame"}
 
 
-@pytest.mark.real
+@pytest.mark.slow
 def test_the_python_example_runs(tmp_path: Path) -> None:
     code = re.findall(r"```python\n(.*?)```", page("python"), re.DOTALL)[0]
     short = tmp_path / "in.mp4"

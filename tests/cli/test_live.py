@@ -1,0 +1,164 @@
+"""The command ``stream-dream live``: options, config files, what it prints and refuses."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import synthetic
+
+from stream_dream.cli.live import _dreams, _reached
+from stream_dream.cli.options import with_optional_values
+from stream_dream.errors import SettingsError, SinkError
+from stream_dream.live.control.controls import Controls, parameters_of
+from stream_dream.live.engine.compiled_looks import for_live
+from stream_dream.live.show_file import read_config, write_config
+from stream_dream.settings.live import LiveSettings
+from stream_dream.settings.presets import load_preset
+
+Run = Callable[..., tuple[int, str, str]]
+
+TINY = ("--source", "test", "--network", "tiny", "--presets", "dogs", "--dream-size", "160")
+
+
+@pytest.mark.slow
+def test_it_runs_headless_for_as_long_as_it_is_told(run: Run, tmp_path: Path) -> None:
+    synthetic.register_tiny()
+    film, config = tmp_path / "show.mkv", tmp_path / "show.toml"
+    kept = ("--record", str(film), "--write-config", str(config))
+    code, out, err = run("live", *TINY, *kept, "--duration", "3", "--json", "--strength", "0.5")
+    assert code == 0, err
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert len(lines) >= 2
+    last = lines[-1]
+    assert last["camera"] == "ok"
+    assert last["dreamed"] > 5
+    assert last["preset"] == "dogs"
+    assert {"fps", "target_fps", "dream_size", "latency_ms", "captured", "dropped"} <= set(last)
+    assert film.stat().st_size > 1000
+    written = tomllib.loads(config.read_text())
+    assert written["strength"] == 0.5
+    assert written["source"] == "test"
+    assert written["presets"] == ["dogs"]
+    # What was written can be used.
+    code, _, err = run("live", "--config", str(config), "--record", str(tmp_path / "b.mkv"))
+    assert code == 0, err
+    assert (tmp_path / "b.mkv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--source", "no.mp4"), "no.mp4 does not exist"),
+        (("--source", "test", "--record", "x.mp4"), "x.mp4 is no .mkv"),
+        (("--source", "test", "--presets", "nope"), "there is no preset 'nope'"),
+        (("--strength", "9"), "--strength cannot be '9': give at most 2.0"),
+        (("--target-fps", "nan"), "give a finite number"),
+        (("--crop", "1x"), "give WIDTHxHEIGHT+X+Y"),
+        (("--web", "here"), "give HOST:PORT"),
+        (("--rotate", "45"), "--rotate cannot be '45'"),
+        (("--token", "short"), "--token cannot be 'short'"),
+        (("--config", "no.toml"), "no.toml cannot be read"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run("live", *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_list_cameras(run: Run) -> None:
+    code, out, _ = run("live", "--list-cameras")
+    assert code == 0
+    assert out.strip()
+
+
+def test_web_may_stand_alone() -> None:
+    assert with_optional_values(["live", "--web"]) == ["live", "--web", "127.0.0.1:8000"]
+    alone = with_optional_values(["live", "--web", "--loop"])
+    assert alone == ["live", "--web", "127.0.0.1:8000", "--loop"]
+    given = ["live", "--web", "0.0.0.0:80", "--loop"]
+    assert with_optional_values(given) == given
+
+
+def test_a_config_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "show.toml"
+    values = {
+        "preset": "eyes",
+        "source": 'rtsp://host/"quoted"',
+        "loop": True,
+        "target_fps": 30.0,
+        "octaves": 3,
+        "layer": ["block10", "block5=0.5"],
+        "classes": ["281=0.1"],
+    }
+    write_config(path, values)
+    assert read_config(path) == values
+    assert "# Frames per second to hold." in path.read_text()
+
+
+def test_where_a_show_has_got_to_is_written_as_it_would_be_given() -> None:
+    dreams = {name: load_preset(name).dream for name in ("dogs", "eyes")}
+    dreams["mine"] = dreams["dogs"].model_copy(update={"octaves": 4})
+    looks = {name: for_live(dream) for name, dream in dreams.items()}
+    controls = Controls(parameters_of(looks["dogs"]), looks, "dogs")
+    made: Any = SimpleNamespace(controls=controls)
+    given = {"layer": ["block5"], "presets": ["x/mine.toml,eyes"], "source": "test"}
+    kept = _reached(given, dreams, made)
+    assert kept["layer"] == ["block5"]
+    assert not {"step_size", "octaves", "persistence"} & kept.keys()
+    controls.change({"step_size": looks["dogs"].step_size * 1.5})
+    changed = _reached(given, dreams, made)["step_size"]
+    assert changed == pytest.approx(dreams["dogs"].step_size * 1.5)
+    controls.use("mine")
+    kept = _reached(given, dreams, made)
+    assert kept["preset"] == "x/mine.toml"
+    assert "layer" not in kept
+    assert "step_size" not in kept
+    assert kept["source"] == "test"
+
+
+def test_what_is_about_the_machine_holds_for_every_look() -> None:
+    settings = LiveSettings(preset="dogs", presets=("dogs", "eyes"), source="test")
+    given = {"seed": "3", "dream_size": "320", "octaves": "2", "window": True}
+    dreams = _dreams(settings, given, as_json=False, quiet=True)
+    assert {name: dream.octaves for name, dream in dreams.items()} == {
+        "dogs": 2,
+        "eyes": load_preset("eyes").dream.octaves,
+    }
+    assert {(dream.seed, dream.dream_size) for dream in dreams.values()} == {(3, 320)}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sourc = 'test'", "there is no setting 'sourc': did you mean source"),
+        ("[web]\nport = 1", r"no sections: write settings above \[web\]"),
+        ("source = ", "cannot be read"),
+        ("strength = 9", r"show.toml: strength cannot be 9: give at most 2.0$"),
+        ("octaves = 'many'", r"show.toml: octaves cannot be 'many': give a whole number$"),
+    ],
+)
+def test_a_broken_config_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "show.toml"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=message):
+        read_config(path)
+
+
+def test_a_config_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SinkError, match="cannot be written"):
+        write_config(tmp_path / "no" / "show.toml", {"source": "test"})

@@ -1,0 +1,496 @@
+"""Gradient ascent on one frame."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import synthetic
+import tensorflow as tf
+
+from stream_dream.dream.ascent import Ascent
+from stream_dream.dream.build import compose
+from stream_dream.dream.iterative_ascent import Walk
+from stream_dream.dream.normalize import normalizer, palettes_of
+from stream_dream.dream.octaves import octave_shapes
+from stream_dream.errors import NetworkError
+from stream_dream.frame import ImageF
+from stream_dream.image import to_float
+from stream_dream.runtime.scheduling import SpareTime
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.still.dreamer import StillDreamer
+from stream_dream.temporal.dreamer import TemporalDreamer
+
+Make = Callable[..., DreamSettings]
+
+
+def ascend(settings: DreamSettings, source: ImageF, *, seed: int = 0) -> tuple[ImageF, float]:
+    rng = np.random.default_rng(seed)
+    return Ascent(settings)(source, np.zeros_like(source), index=0, rng=rng)
+
+
+def gradient_of(ascent: Ascent, image: ImageF) -> ImageF:
+    return np.asarray(tf.function(lambda: ascent.gradients([image]), autograph=False)()[0])
+
+
+@pytest.fixture
+def source() -> ImageF:
+    return to_float(synthetic.photo((96, 64)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("schedule", "norm"),
+    [
+        ("together", "laplacian"),
+        ("together", "std"),
+        ("together", "mean_abs"),
+        ("all", "laplacian"),
+        ("rotate", "std"),
+    ],
+)
+def test_the_objective_rises(tiny: Make, source: ImageF, schedule: str, norm: str) -> None:
+    settings = tiny(steps=5, step_size=0.01, schedule=schedule, gradient_norm=norm)
+    residual, _ = ascend(settings, source)
+    ascent = Ascent(settings)
+    assert ascent.loss(source + residual) > 1.05 * ascent.loss(source)
+
+
+def test_a_negative_weight_suppresses(tiny: Make, source: ImageF) -> None:
+    residual, _ = ascend(tiny(layer=["conv2=-1"], steps=5, step_size=0.01), source)
+    ascent = Ascent(tiny())
+    assert ascent.loss(source + residual) < ascent.loss(source)
+
+
+def test_step_size_zero_changes_nothing(tiny: Make, source: ImageF) -> None:
+    residual, _ = ascend(tiny(step_size=0, steps=3), source)
+    assert not residual.any()
+
+
+def test_the_dream_stays_within_what_can_be_shown(tiny: Make, source: ImageF) -> None:
+    residual, _ = ascend(tiny(step_size=0.2, steps=10), source)
+    dream = source + residual
+    assert dream.min() >= -1e-6
+    assert dream.max() <= 1 + 1e-6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "lies",
+    [
+        "aligned",
+        pytest.param("unaligned", marks=pytest.mark.slow),
+        pytest.param("read-only", marks=pytest.mark.slow),
+    ],
+)
+def test_an_ascent_leaves_its_start_as_it_was(tiny: Make, source: ImageF, lies: str) -> None:
+    expected, _ = ascend(tiny(steps=2), source)
+    own = np.empty(source.size + 1, np.float32)[1:].reshape(source.shape)
+    start = own if lies == "unaligned" else source
+    start[:] = before = source.copy()
+    start.flags.writeable = lies != "read-only"
+    residual, _ = ascend(tiny(steps=2), start)
+    np.testing.assert_array_equal(start, before)
+    np.testing.assert_array_equal(residual, expected)
+
+
+def test_max_loss_stops(tiny: Make, source: ImageF) -> None:
+    assert not ascend(tiny(steps=5, max_loss=1e-9), source)[0].any()
+
+
+@pytest.mark.slow
+def test_same_rng_same_dream(tiny: Make, source: ImageF) -> None:
+    first, second = (ascend(tiny(steps=2), source, seed=3)[0] for _ in range(2))
+    other, _ = ascend(tiny(steps=2), source, seed=4)
+    np.testing.assert_array_equal(first, second)
+    assert np.abs(first - other).max() > 1e-3
+
+
+def test_sums_do_not_depend_on_timing(tiny: Make) -> None:
+    """TensorFlow adds up three or more at once in the order in which it gets rid of them."""
+    ascent = Ascent(tiny(layer=["conv1", "conv1:0,1=-0.5", "conv1:2=2", "conv2"], octaves=3))
+    shape = (96, 64)
+    graph = ascent._trace(1, shape, ascent.octaves(shape, 0)).graph.as_graph_def()
+    nodes = [node for part in graph.library.function for node in part.node_def]
+    sums = [node for node in nodes if node.op == "AddN"]
+    assert sums
+    assert {sum(not name.startswith("^") for name in node.input) for node in sums} == {2}
+    # Joining them would undo that.
+    options = tf.config.optimizer.get_experimental_options()
+    assert options["arithmetic_optimization"] is False
+
+
+@pytest.mark.slow
+def test_traces_are_bounded(tiny: Make) -> None:
+    rng = np.random.default_rng(0)
+    ascent = Ascent(tiny(octaves=3, schedule="rotate"))
+    sources = [to_float(synthetic.photo(size)) for size in ((96, 64), (80, 60))]
+    for index in range(9):
+        for source in sources:
+            ascent(source, np.zeros_like(source), index=index, rng=rng)
+    assert ascent.traces == 2 * 3
+
+
+def test_halves_give_the_gradient_of_the_whole(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    ascent = Ascent(tiny(layer=["conv1", "conv2=0.5"]))
+    image = to_float(synthetic.photo((192, 96)))
+    halves = gradient_of(ascent, image)
+    monkeypatch.setattr("stream_dream.dream.gradient._HALVED_FROM", 10**6)
+    whole = gradient_of(ascent, image)
+    difference = np.abs(halves - whole).max(axis=(0, 2)) / np.abs(whole).max()
+    # A little weight shifts between layers of different stride; near the middle padding shows.
+    assert difference.mean() < 0.05
+    assert np.corrcoef(halves.ravel(), whole.ravel())[0, 1] > 0.99
+
+
+def test_layers_keep_their_weight_in_halves(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    ascent = Ascent(tiny(layer=["conv0"], octaves=1))
+    monkeypatch.setattr(
+        ascent._gradient, "stride", 4
+    )  # as if a deeper layer decided on the overlap
+    image = to_float(synthetic.photo((192, 96)))
+    halves = gradient_of(ascent, image)
+    monkeypatch.setattr("stream_dream.dream.gradient._HALVED_FROM", 10**6)
+    whole = gradient_of(ascent, image)
+    np.testing.assert_allclose(halves[10:-10, 10:-10], whole[10:-10, 10:-10], rtol=1e-3, atol=1e-9)
+
+
+def test_flat_pictures_are_not_halved(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    ascent = Ascent(tiny())
+    image = to_float(synthetic.photo((192, 16)))
+    halves = gradient_of(ascent, image)
+    monkeypatch.setattr("stream_dream.dream.gradient._HALVED_FROM", 10**6)
+    np.testing.assert_array_equal(halves, gradient_of(ascent, image))
+
+
+def test_jitter_is_undone(tiny: Make, source: ImageF) -> None:
+    class Always:
+        def __init__(self, shift: int) -> None:
+            self._shift = shift
+
+        def integers(self, low: int, high: int, shape: tuple[int, ...]) -> np.ndarray:
+            return np.full(shape, self._shift)
+
+    # By a multiple of the stride: the network sees the same picture elsewhere.
+    ascent = Ascent(tiny(octaves=1, gradient_norm="std"))
+    still, moved = (
+        ascent(source, np.zeros_like(source), index=0, rng=Always(shift))[0][20:-20, 20:-20]  # type: ignore[arg-type]
+        for shift in (0, 8)
+    )
+    assert np.corrcoef(still.ravel(), moved.ravel())[0, 1] > 0.99
+
+
+def test_octave_shapes() -> None:
+    assert octave_shapes((575, 1024), 3, 1.2, 1) == ((399, 711), (479, 853), (575, 1024))
+    assert octave_shapes((40, 40), 5, 2, 16) == ((20, 20), (40, 40))
+    assert octave_shapes((1, 1), 3, 2, 16) == ((1, 1),)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (33, 2)])
+def test_tiny_pictures(tiny: Make, size: tuple[int, int]) -> None:
+    source = np.full((size[1], size[0], 3), 0.5, np.float32)
+    residual, _ = ascend(tiny(), source)
+    assert residual.shape == source.shape
+    assert np.isfinite(residual).all()
+
+
+def test_unknown_names_suggest_the_nearest(tiny: Make) -> None:
+    with pytest.raises(NetworkError, match="did you mean conv"):
+        Ascent(tiny(layer=["conf2"]))
+    with pytest.raises(NetworkError, match="no channel 16: choose 0 to 15"):
+        Ascent(tiny(layer=["conv2:16"]))
+    with pytest.raises(NetworkError, match="no network"):
+        Ascent(tiny(network="inception_v9"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("schedule", ["together", "rotate", "restore"])
+def test_frames_can_be_dreamed_in_tiles(tiny: Make, schedule: str) -> None:
+    source = to_float(synthetic.photo((200, 150)))
+    whole, tiled = (
+        ascend(
+            tiny(
+                steps=3,
+                step_size=0.01,
+                schedule=schedule,
+                tile=tile,
+                whitening=1,  # the finest band depends much on the network's lattice
+                evenness=0,
+            ),
+            source,
+        )[0]
+        for tile in (None, 96)
+    )
+    assert np.corrcoef(whole.ravel(), tiled.ravel())[0, 1] > 0.8
+    assert 0.9 < np.abs(tiled).mean() / np.abs(whole).mean() < 1.1
+
+
+@pytest.mark.slow
+def test_a_guide_decides_what_grows(tiny: Make, source: ImageF) -> None:
+    residuals = []
+    for guide in (synthetic.photo((64, 48)), synthetic.photo((64, 48))[::-1, :, ::-1]):
+        ascent = Ascent(tiny(guide="any.png", steps=4, step_size=0.01))
+        assert ascent.guide is not None
+        ascent.guide.show(np.ascontiguousarray(guide))
+        before = ascent.loss(source)
+        rng = np.random.default_rng(0)
+        residuals.append(ascent(source, np.zeros_like(source), index=0, rng=rng)[0])
+        assert ascent.loss(source + residuals[-1]) > before
+    assert np.corrcoef(residuals[0].ravel(), residuals[1].ravel())[0, 1] < 0.95
+
+
+@pytest.mark.slow
+def test_restoring_on_frames_is_the_stills_algorithm(tiny: Make) -> None:
+    settings = tiny(
+        schedule="restore",
+        steps=3,
+        octaves=3,
+        gradient_norm="mean_abs",
+        jitter=0,
+        warm_up=0,
+        dream_size=76,
+        limit=None,
+    )
+    image = synthetic.photo((76, 60))  # too small to be halved
+    residual, _ = ascend(settings, to_float(image))
+    still = StillDreamer(settings)(image)
+    assert np.abs(still / 255 - (to_float(image) + residual)).max() < 1.01 / 255
+
+
+@pytest.mark.parametrize("norm", ["laplacian", "std", "mean_abs"])
+def test_a_graph_takes_the_steps_that_are_taken_one_by_one(tiny: Make, norm: str) -> None:
+    settings = tiny(octaves=1, steps=3, step_size=0.01, jitter=0, gradient_norm=norm, limit=None)
+    source = to_float(synthetic.photo((76, 60)))  # too small to be halved
+    gradient, normalize = compose(settings).gradient, normalizer(settings)
+    palettes = tf.image.resize(palettes_of(source[None]), source.shape[:2])
+    expected = source
+    for _ in range(settings.steps):
+        slope, _ = gradient.of_any_size(tf.constant(expected))
+        change = normalize(slope[None], tf.fill((1, 1, 1, 1), settings.step_size), palettes)
+        expected = np.clip(expected + np.asarray(change)[0], 0, 1)
+    *_, last = Walk(settings, gradient, toned=False)(
+        source, [source.shape[:2]], np.random.default_rng(0)
+    )
+    residual, _ = ascend(settings, source)
+    assert np.abs(expected - source).max() > 10 / 255
+    assert np.abs(last.image - expected).max() < 1 / 255
+    assert np.abs(source + residual - expected).max() < 1 / 255
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("schedule", ["rotate", "together"])
+def test_what_is_prepared_is_traced_no_more(tiny: Make, source: ImageF, schedule: str) -> None:
+    ascent = Ascent(tiny(schedule=schedule, octaves=3, octave_scale=1.5))
+    assert not ascent.is_ready((64, 96), 3)
+    ascent.prepare((64, 96), 3)
+    assert ascent.is_ready((64, 96), 3)
+    assert not ascent.is_ready((48, 72), 3)
+    traces = ascent.traces
+    rng = np.random.default_rng(0)
+    for index in range(4):
+        ascent(source, np.zeros_like(source), index=index, rng=rng)
+    ascent.prepare((64, 96), 3)
+    assert ascent.traces == traces
+
+
+def test_numbers_change_without_a_trace(tiny: Make, source: ImageF) -> None:
+    ascent = Ascent(tiny(schedule="rotate", octaves=2, jitter=0, step_size=0.01))
+    ascent.prepare((64, 96), 2)
+    traces, none = ascent.traces, np.zeros_like(source)
+
+    def residual() -> ImageF:
+        return ascent(source, none, index=1, rng=np.random.default_rng(0)).residual
+
+    before = residual()
+    ascent.change(step_size=0.0, jitter=3, octaves=2)
+    assert not residual().any()
+    ascent.change(step_size=0.02, jitter=0, octaves=1)
+    assert np.abs(residual()).mean() > 1.5 * np.abs(before).mean()
+    assert ascent.traces == traces
+
+
+@pytest.mark.slow
+def test_what_is_prepared_for_other_octaves_dreams_as_it_should(tiny: Make, source: ImageF) -> None:
+    values = {"schedule": "all", "octave_scale": 1.4, "detail": 0.3, "jitter": 0}
+    expected, _ = ascend(tiny(**values, octaves=3, step_size=0.02), source)
+    ascent = Ascent(tiny(**values, octaves=2, step_size=0.01))
+    ascent.prepare((64, 96), 3)
+    traces = ascent.traces
+    ascent.change(step_size=0.02, jitter=0, octaves=3)
+    found, _ = ascent(source, np.zeros_like(source), index=0, rng=np.random.default_rng(0))
+    assert ascent.traces == traces
+    np.testing.assert_array_equal(found, expected)
+
+
+def begun(settings: DreamSettings, source: ImageF, *, seed: int = 0) -> ImageF:
+    return Ascent(settings).begin(source, index=0, rng=np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "together",
+        pytest.param("restore", marks=pytest.mark.slow),
+        pytest.param("all", marks=pytest.mark.slow),
+        pytest.param("rotate", marks=pytest.mark.slow),
+    ],
+)
+def test_a_shot_begins_with_a_finished_dream(tiny: Make, source: ImageF, schedule: str) -> None:
+    settings = tiny(schedule=schedule, warm_up=8, step_size=0.01, limit=0.35)
+    residual = begun(settings, source)
+    assert residual.shape == source.shape
+    assert (source + residual).min() >= -1e-6
+    assert (source + residual).max() <= 1 + 1e-6
+    one, _ = ascend(settings, source)
+    ascent = Ascent(settings)
+    losses = [ascent.loss(image) for image in (source, source + one, source + residual)]
+    # Much more than a frame gives: it need not grow on.
+    assert losses[2] - losses[0] > 2 * (losses[1] - losses[0]) > 0
+    # By the same random numbers, the same.
+    np.testing.assert_array_equal(begun(settings, source), residual)
+    assert np.abs(begun(settings, source, seed=1) - residual).max() > 1e-3
+
+
+@pytest.mark.slow
+def test_what_a_shot_begins_with_keeps_to_the_limit(tiny: Make, source: ImageF) -> None:
+    strengths = []
+    for limit in (None, 0.3, 0.05):
+        residual = begun(tiny(warm_up=12, step_size=0.03, octaves=2, limit=limit), source)
+        strengths.append(float(np.abs(residual).max()))
+        if limit is not None:
+            assert np.abs(residual).max() <= limit + 1e-6
+            np.testing.assert_allclose(residual.mean(axis=(0, 1)), 0, atol=0.01)
+    assert strengths[0] > strengths[1] > strengths[2] > 0.02
+
+
+def test_every_octave_has_its_turn_whatever_the_cadence(tiny: Make) -> None:
+    ascent = Ascent(tiny(schedule="rotate", octaves=2, octave_scale=1.5, cadence=2))
+    turns = [ascent.octaves((96, 128), index) for index in range(0, 8, 2)]
+    assert turns[0] != turns[1]
+    assert turns[:2] == turns[2:]
+
+
+@pytest.mark.slow
+def test_the_first_frame_of_a_shot_is_grown(tiny: Make) -> None:
+    frames = synthetic.still(6, (96, 64))
+    settings = tiny(warm_up=8, step_size=0.01, momentum=0.8, limit=0.3, dream_size=96)
+    dreamer = TemporalDreamer(Ascent(settings), settings)
+    residuals = []
+    for frame in frames:
+        prepared = dreamer.prepare(frame)
+        residuals.append(dreamer.ascend(prepared).residual)
+        assert prepared.room is not None
+        assert (residuals[-1] <= prepared.room.up).all()
+        assert (-residuals[-1] <= prepared.room.down).all()
+    strengths = [float(np.abs(residual).mean()) for residual in residuals]
+    # The first is no weaker than those that follow.
+    assert strengths[0] > 0.7 * max(strengths)
+    dreamer.reset()
+    again = [dreamer.ascend(dreamer.prepare(frame)).residual for frame in frames[:2]]
+    np.testing.assert_array_equal(again, residuals[:2])
+
+
+def test_steps_of_nothing_begin_with_the_source(tiny: Make, source: ImageF) -> None:
+    assert not begun(tiny(step_size=0, warm_up=3), source).any()
+
+
+@pytest.mark.slow
+def test_changed_numbers_hold_for_the_next_shot(tiny: Make, source: ImageF) -> None:
+    ascent = Ascent(tiny(step_size=0.01, warm_up=2, jitter=0))
+    ascent.change(step_size=0.0, jitter=0, octaves=2)
+    assert not ascent.begin(source, index=0, rng=np.random.default_rng(0)).any()
+    ascent.change(step_size=0.02, jitter=0, octaves=1)
+    expected = begun(tiny(step_size=0.02, warm_up=2, jitter=0, octaves=1), source)
+    found = ascent.begin(source, index=0, rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(1, 1), (7, 5)])
+def test_tiny_frames_are_dreamed(tiny: Make, size: tuple[int, int]) -> None:
+    settings = tiny(warm_up=1, momentum=0.8, catch_up=1, evenness=0.6, limit=0.3)
+    dreamer = TemporalDreamer(Ascent(settings), settings)
+    for frame in synthetic.still(3, size):
+        dreamed = dreamer.ascend(dreamer.prepare(frame))
+        assert np.isfinite(dreamed.residual).all()
+        assert dreamed.compose().shape == frame.image.shape
+
+
+@pytest.mark.slow
+def test_a_small_clip_is_dreamed_at_twice_its_size(tiny: Make) -> None:
+    settings = tiny(warm_up=1, dream_size=640, octaves=1)
+    dreamer = TemporalDreamer(Ascent(settings), settings)
+    frame = synthetic.still(1, (176, 144))[0]
+    dreamed = dreamer.ascend(dreamer.prepare(frame))
+    assert dreamed.residual.shape == (288, 352, 3)
+    assert dreamed.compose().shape == (144, 176, 3)
+    assert (dreamed.compose() != frame.image).any()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("schedule", ["together", pytest.param("restore", marks=pytest.mark.slow)])
+def test_tiles_take_their_colours_from_the_source(tiny: Make, schedule: str) -> None:
+    """And not from the dream so far, which would become more colourful by itself."""
+    grey = np.full((60, 90, 3), 0.5, np.float32)
+    grey += np.random.default_rng(0).normal(0, 0.05, (60, 90, 1)).astype(np.float32)
+    carried = np.broadcast_to(np.float32((0.3, 0.1, -0.3)), grey.shape)
+    seen = []
+    for tile in (None, 64):
+        settings = tiny(
+            colours=1, schedule=schedule, tile=tile, octaves=1, jitter=0, step_size=0.01, detail=1
+        )
+        residual, _ = Ascent(settings)(grey, carried, index=0, rng=np.random.default_rng(0))
+        seen.append(np.abs(residual - carried).mean(axis=(0, 1)))
+    np.testing.assert_allclose(seen[0], seen[1], rtol=0.1)
+    assert seen[1].max() < 1.3 * seen[1].min()
+
+
+class Noted(SpareTime):
+    """Notes what it is told, and whether a TensorFlow call was under way."""
+
+    def __init__(self) -> None:
+        """Note whose thread makes the calls."""
+        super().__init__()
+        self.told: list[str] = []
+        self._caller = threading.get_ident()
+
+    def begin(self) -> None:
+        """Note it."""
+        during = threading.get_ident() != self._caller
+        self.told.append("begin during the call" if during else "begin")
+        super().begin()
+
+    def end(self) -> None:
+        """Note it."""
+        self.told.append("end")
+        super().end()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("schedule", "octaves", "told"),
+    [
+        ("together", 3, ["begin during the call", "end"]),
+        pytest.param("together", 1, ["begin", "end"], marks=pytest.mark.slow),
+        pytest.param("all", 3, ["begin", "end"], marks=pytest.mark.slow),
+        pytest.param("rotate", 3, ["begin", "end"], marks=pytest.mark.slow),
+    ],
+)
+def test_spare_time_is_while_one_octave_is_left_or_all_of_a_call(
+    tiny: Make, source: ImageF, schedule: str, octaves: int, told: list[str]
+) -> None:
+    ascent = Ascent(tiny(schedule=schedule, octaves=octaves))
+    ascent.spare = spare = Noted()
+    for index in range(2):
+        ascent(source, np.zeros_like(source), index=index, rng=np.random.default_rng(0))
+    assert spare.told == told * 2
+
+
+def test_all_time_is_spare_while_tiles_are_dreamed(tiny: Make, source: ImageF) -> None:
+    ascent = Ascent(tiny(tile=64))
+    ascent.spare = spare = Noted()
+    ascent(source, np.zeros_like(source), index=0, rng=np.random.default_rng(0))
+    assert spare.told == ["begin"]

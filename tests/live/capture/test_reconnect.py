@@ -1,0 +1,263 @@
+"""A camera that fails in every way, and never ends the show."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import shows
+from waiting import SECONDS, wait_for
+
+from stream_dream.errors import SourceError
+from stream_dream.frame import Image8
+from stream_dream.live.capture import reconnect as module
+from stream_dream.live.capture.reconnect import Camera
+from stream_dream.live.capture.sources import Ended, Feed
+
+pytestmark = pytest.mark.stops
+
+
+class _Steady:
+    """Gives numbered pictures until it is told what else to do."""
+
+    def __init__(self, pictures: int = 10**9, then: Callable[[], Image8 | None] = lambda: None):
+        self.left, self.then, self.closed = pictures, then, False
+
+    def read(self) -> Image8 | None:
+        if self.left <= 0:
+            return self.then()
+        self.left -= 1
+        time.sleep(0.005)
+        return np.full((4, 4, 3), self.left % 256, np.uint8)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> shows.Clock:
+    """Return the camera's clock; what it does between two looks at it takes no time."""
+    clock = shows.Clock()
+    monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(module, "_FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(module, "_LONGEST_PAUSE", 0.05)
+    return clock
+
+
+def let_pass(clock: shows.Clock, reached: Callable[[], bool]) -> None:
+    """Advance the clock, second by second, until something has come about."""
+
+    def look() -> bool:
+        if reached():
+            return True
+        clock.now += 1
+        return False
+
+    wait_for(look)
+
+
+def test_the_newest_picture_wins() -> None:
+    camera = Camera(_Steady)
+    try:
+        first = camera.wait(0, SECONDS)
+        assert first is not None
+        wait_for(lambda: camera.captured > first.number + 3)
+        second = camera.wait(first.number, SECONDS)
+        assert second is not None
+        assert second.number > first.number + 3
+        assert camera.state == "ok"
+        assert camera.wait(10**9, 0.01) is None
+    finally:
+        camera.close()
+
+
+def test_it_connects_again_after_every_end() -> None:
+    feeds: list[_Steady] = []
+
+    def connect() -> Feed:
+        feeds.append(_Steady(3))
+        return feeds[-1]
+
+    camera = Camera(connect)
+    try:
+        wait_for(lambda: len(feeds) >= 4)
+        assert camera.captured >= 9
+        assert all(feed.closed for feed in feeds[:3])
+    finally:
+        camera.close()
+
+
+def test_a_refused_connection_is_tried_again() -> None:
+    tries, seen = [], threading.Event()
+
+    def connect() -> Feed:
+        tries.append(1)
+        if len(tries) < 4:
+            raise SourceError("not now")
+        assert seen.wait(SECONDS)
+        return _Steady()
+
+    camera = Camera(connect)
+    try:
+        assert camera.state == "connecting"
+        seen.set()
+        assert camera.wait(0, SECONDS) is not None
+        assert len(tries) == 4
+    finally:
+        camera.close()
+
+
+def test_a_driver_that_hangs_is_left_to_itself(clock: shows.Clock) -> None:
+    hang = threading.Event()
+    feeds: list[_Steady] = []
+
+    def connect() -> Feed:
+        def never() -> Image8 | None:
+            hang.wait()
+            return None
+
+        feeds.append(_Steady(3, never) if not feeds else _Steady())
+        return feeds[-1]
+
+    camera = Camera(connect)
+    try:
+        wait_for(lambda: camera.captured == 3)
+        assert camera.state == "ok"
+        let_pass(clock, lambda: len(feeds) == 2)
+        wait_for(lambda: camera.captured > 3)
+        assert camera.state == "ok"
+        before = camera.captured
+        hang.set()  # the first one comes back to life, and is not wanted any more
+        wait_for(lambda: feeds[0].closed)
+        wait_for(lambda: camera.captured > before)
+        assert len(feeds) == 2
+    finally:
+        hang.set()
+        camera.close()
+
+
+def test_what_stands_still_is_lost_before_it_is_given_up(clock: shows.Clock) -> None:
+    hang, tries = threading.Event(), []
+
+    def connect() -> Feed:
+        tries.append(1)
+        return _Steady(3, lambda: (hang.wait(SECONDS), None)[1])
+
+    camera = Camera(connect)
+    try:
+        wait_for(lambda: camera.captured == 3)
+        clock.now += module.LOST_AFTER
+        assert camera.state == "lost"
+        assert len(tries) == 1
+    finally:
+        hang.set()
+        camera.close()
+
+
+def test_a_connection_that_goes_on_by_itself_is_kept(
+    clock: shows.Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pause, tries, watched = threading.Event(), [], []
+    watch_over = Camera._watch_over
+
+    def watch(self: Camera, connection: Any) -> bool:
+        watched.append(connection)
+        return watch_over(self, connection)
+
+    monkeypatch.setattr(Camera, "_watch_over", watch)
+
+    class _Pausing(_Steady):
+        def read(self) -> Image8 | None:
+            if self.captured == 10:
+                pause.wait()
+            self.captured += 1
+            return super().read()
+
+        captured = 0
+
+    def connect() -> Feed:
+        tries.append(1)
+        if len(tries) == 1:
+            return _Pausing()
+        raise SourceError("one connection at a time")
+
+    camera = Camera(connect)
+    try:
+        wait_for(lambda: camera.captured == 10)
+        let_pass(clock, lambda: len(tries) > 2)
+        assert camera.state == "lost"
+        pause.set()
+        wait_for(lambda: watched[-1] is watched[0])
+        before = len(tries)
+        wait_for(lambda: camera.captured > 30)
+        assert len(tries) == before
+        assert camera.state == "ok"
+    finally:
+        pause.set()
+        camera.close()
+
+
+@pytest.mark.slow
+def test_hanging_connections_do_not_pile_up(clock: shows.Clock) -> None:
+    hang = threading.Event()
+    tries = []
+
+    def connect() -> Feed:
+        tries.append(1)
+        hang.wait()
+        raise SourceError("too late")
+
+    camera = Camera(connect)
+    try:
+        let_pass(clock, lambda: len(tries) == 4)
+        looks = iter(range(60))
+        let_pass(clock, lambda: next(looks, None) is None)
+        assert len(tries) == 4
+    finally:
+        hang.set()
+        camera.close()
+    wait_for(lambda: not [t for t in threading.enumerate() if t.name == "capture"])
+
+
+def test_a_file_that_is_over_is_over() -> None:
+    def over() -> Image8 | None:
+        raise Ended
+
+    camera = Camera(lambda: _Steady(3, over))
+    try:
+        assert camera.ended.wait(SECONDS)
+        assert camera.captured == 3
+    finally:
+        camera.close()
+
+
+def test_whatever_a_driver_throws_the_show_goes_on() -> None:
+    tries = []
+
+    def connect() -> Feed:
+        tries.append(1)
+
+        def fail() -> Image8 | None:
+            raise RuntimeError("deep within")
+
+        return _Steady(1, fail) if len(tries) == 1 else _Steady()
+
+    camera = Camera(connect)
+    try:
+        wait_for(lambda: camera.captured > 5)
+        assert len(tries) == 2
+    finally:
+        camera.close()
+
+
+def test_nothing_is_left_after_closing() -> None:
+    camera = Camera(_Steady)
+    assert camera.wait(0, SECONDS) is not None
+    camera.close()
+    camera.close()
+    names = {thread.name for thread in threading.enumerate()}
+    assert not names & {"camera", "capture"}

@@ -1,0 +1,269 @@
+"""A whole show on the tiny network, with the picture that tests itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic
+from waiting import SECONDS, wait_for
+
+from stream_dream.errors import SourceError, StreamDreamError
+from stream_dream.frame import Image8
+from stream_dream.live.capture.framing import Framing
+from stream_dream.live.capture.sources import Ended, Feed, feed_opener
+from stream_dream.live.control.controls import Controls, parameters_of
+from stream_dream.live.engine.compiled_looks import CompiledLooks, for_live
+from stream_dream.live.engine.show import Show
+from stream_dream.live.output.saver import Saver
+from stream_dream.live.status import LiveStatus
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.live import LiveSettings
+
+pytestmark = pytest.mark.stops
+
+
+class _Eyes:
+    """A view that remembers what it was shown."""
+
+    def __init__(self) -> None:
+        self.images: list[Image8] = []
+        self.statuses: list[LiveStatus] = []
+        self.problem: str | None = None
+        self.closed = False
+
+    def show(self, image: Image8, status: LiveStatus) -> None:
+        self.images.append(image)
+        self.statuses.append(status)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class _Playing:
+    """A show that runs in a thread, and all that belongs to it."""
+
+    def __init__(
+        self,
+        tiny: Callable[..., DreamSettings],
+        folder: Path,
+        connect: Callable[[], Feed],
+        listener: Callable[[LiveStatus], None] = lambda status: None,
+    ) -> None:
+        made = {
+            "one": for_live(tiny(step_size=0.02, dream_size=160)),
+            "other": for_live(tiny(layer=["conv1"], step_size=0.02, dream_size=160)),
+        }
+        self.controls = Controls(parameters_of(made["one"]), made, "one")
+        self.controls.change({"glide": 0.2})
+        self.looks = CompiledLooks(made, "one")
+        self.saver = Saver(folder, minutes=5, fps=25)
+        self.eyes = _Eyes()
+        framing = Framing(LiveSettings())
+        self.show = Show(connect, framing, self.looks, self.controls, made["one"], self.saver)
+        self.show.views = (self.saver, self.eyes)
+        self.show.listeners.append(listener)
+        self.error: StreamDreamError | None = None
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.show.run()
+        except StreamDreamError as error:
+            self.error = error
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        wait_for(lambda: condition() or not self.thread.is_alive())
+        assert condition(), self.error
+
+    def end(self) -> None:
+        self.show.ended.set()
+        self.thread.join(SECONDS)
+        assert not self.thread.is_alive()
+        self.saver.close()
+        ours = {"camera", "capture", "motion", "looks", "behind", "ascent_0"}
+        # Looks finishes what it is tracing.
+        wait_for(lambda: not ours & {thread.name for thread in threading.enumerate()})
+
+
+@pytest.fixture
+def playing(tiny: Callable[..., DreamSettings], tmp_path: Path) -> Iterator[_Playing]:
+    connect = feed_opener(LiveSettings(source="test"))
+    made = _Playing(tiny, tmp_path / "kept", connect)
+    yield made
+    made.end()
+
+
+@pytest.mark.slow
+def test_it_dreams_and_says_so(playing: _Playing) -> None:
+    playing.until(lambda: playing.show.status.dreamed > 30)
+    playing.until(lambda: playing.show.status.camera == "ok")
+    status = playing.show.status
+    assert status.captured >= status.dreamed * 0.5
+    assert status.fps > 0
+    assert status.latency_ms > 0
+    assert status.loss is not None
+    assert status.preset == "one"
+    assert playing.eyes.images[-1].shape == (360, 640, 3)
+    dreamed = [status.dreamed for status in playing.eyes.statuses]
+    assert dreamed == sorted(dreamed)
+
+
+@pytest.mark.slow
+def test_a_look_is_used_only_when_it_is_ready(playing: _Playing) -> None:
+    playing.until(lambda: set(playing.show.status.ready) == {"one", "other"})
+    traces = playing.looks.traces
+    playing.controls.use("other")
+    begun = playing.show.status.dreamed
+    playing.until(lambda: playing.show.status.dreamed > begun + 30)
+    assert playing.show.status.preset == "other"
+    assert playing.looks.traces == traces
+
+
+@pytest.mark.slow
+def test_strength_zero_shows_the_source(playing: _Playing) -> None:
+    playing.until(lambda: playing.show.status.dreamed > 10)
+    flat = np.abs(np.diff(playing.eyes.images[-1].astype(int), axis=0)).mean()
+    playing.controls.change({"strength": 0, "glide": 0})
+    begun = playing.show.status.dreamed
+    playing.until(lambda: playing.show.status.dreamed > begun + 4)
+    assert np.abs(np.diff(playing.eyes.images[-1].astype(int), axis=0)).mean() < flat
+
+
+@pytest.mark.slow
+def test_freezing_holds_the_picture_and_keeps_the_views_fed(playing: _Playing) -> None:
+    playing.until(lambda: playing.show.status.dreamed > 5)
+    playing.controls.press("freeze")
+    # One or two dreams are on their way still.
+    playing.until(lambda: playing.eyes.images[-1] is playing.eyes.images[-2])
+    assert playing.show.status.frozen
+    held, shown = playing.eyes.images[-1], len(playing.eyes.images)
+    playing.until(lambda: len(playing.eyes.images) > shown + 2)
+    assert playing.eyes.images[-1] is held
+    playing.controls.press("freeze")
+    playing.until(lambda: playing.eyes.images[-1] is not held)
+
+
+@pytest.mark.slow
+def test_snapshots_and_films_are_kept(playing: _Playing, tmp_path: Path) -> None:
+    playing.until(lambda: playing.show.status.dreamed > 2)
+    playing.controls.press("snapshot")
+    playing.until(lambda: len(list((tmp_path / "kept").glob("*.png"))) == 1)
+    playing.controls.press("record")
+    playing.until(lambda: playing.show.status.recording is not None)
+    begun = playing.show.status.dreamed
+    playing.until(lambda: playing.show.status.dreamed > begun + 10)
+    playing.controls.press("record")
+    playing.until(lambda: playing.show.status.recording is None)
+    playing.end()
+    films = list((tmp_path / "kept").glob("*.mkv"))
+    assert len(films) == 1
+    assert films[0].stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_a_view_that_fails_is_let_go(playing: _Playing) -> None:
+    playing.until(lambda: playing.show.status.dreamed > 2)
+    playing.eyes.problem = "the screen is gone"
+    playing.until(lambda: playing.eyes.closed)
+    begun = playing.show.status.dreamed
+    playing.until(lambda: playing.show.status.dreamed > begun + 5)
+    assert playing.show.status.message == "the screen is gone"
+
+
+@pytest.mark.slow
+def test_resetting_starts_afresh(playing: _Playing) -> None:
+    playing.until(lambda: playing.show.status.dreamed > 60)
+    grown = playing.show.status.loss
+    playing.controls.change({"step_size": 0.0, "glide": 0})
+    playing.controls.press("reset")
+    begun = playing.show.status.dreamed
+    playing.until(lambda: playing.show.status.dreamed > begun + 10)
+    assert grown is not None
+    assert playing.show.status.loss is not None
+    assert playing.show.status.loss < grown
+
+
+@pytest.mark.slow
+def test_a_file_ends_the_show(tiny: Callable[..., DreamSettings], tmp_path: Path) -> None:
+    shows: list[Show] = []
+
+    class _Short:
+        def read(self) -> Image8:
+            if shows and shows[0].status.dreamed >= 2:
+                raise Ended
+            time.sleep(0.05)
+            return synthetic.photo((64, 48))
+
+        def close(self) -> None: ...
+
+    made = _Playing(tiny, tmp_path, _Short)
+    shows.append(made.show)
+    made.thread.join(SECONDS)
+    assert not made.thread.is_alive()
+    assert made.error is None
+    assert made.show.ended.is_set()
+    made.end()
+
+
+@pytest.mark.slow
+def test_a_listener_that_fails_does_not_end_the_show(
+    tiny: Callable[..., DreamSettings], tmp_path: Path
+) -> None:
+    heard: list[int] = []
+
+    def fail(status: LiveStatus) -> None:
+        heard.append(status.dreamed)
+        raise ValueError("no")
+
+    made = _Playing(tiny, tmp_path / "kept", feed_opener(LiveSettings(source="test")), fail)
+    made.until(lambda: len(heard) > 5)
+    made.end()
+    assert made.error is None
+
+
+@pytest.mark.slow
+def test_a_camera_that_comes_late_is_shown_at_its_own_size(
+    tiny: Callable[..., DreamSettings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream_dream.live.engine.show._FIRST_PICTURE_SECONDS", 0.2)
+    there = threading.Event()
+
+    class _Late:
+        def read(self) -> Image8:
+            there.wait()
+            time.sleep(0.04)
+            return synthetic.photo((120, 200))
+
+        def close(self) -> None: ...
+
+    made = _Playing(tiny, tmp_path, _Late)
+    try:
+        made.until(lambda: made.show.status.dreamed > 10)
+        assert made.show.status.camera == "connecting"
+        assert made.eyes.images[-1].shape == (360, 640, 3)
+        assert made.show.status.dropped == 0
+        there.set()
+        made.until(lambda: made.eyes.images[-1].shape == (200, 120, 3))
+        made.until(lambda: (made.show.status.loss or 0) > 0)
+        made.until(lambda: made.show.status.camera == "ok")
+    finally:
+        there.set()
+        made.end()
+
+
+def test_an_empty_file_is_said(tiny: Callable[..., DreamSettings], tmp_path: Path) -> None:
+    class _Empty:
+        def read(self) -> Image8:
+            raise Ended
+
+        def close(self) -> None: ...
+
+    made = _Playing(tiny, tmp_path, _Empty)
+    made.thread.join(SECONDS)
+    assert isinstance(made.error, SourceError)

@@ -1,0 +1,167 @@
+"""The web page in a real browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import shows
+from waiting import SECONDS, wait_for
+
+from stream_dream.live.control.controls import Controls
+from stream_dream.live.web.view import WebView
+
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+# The picture's middle, as the browser shows it.
+RED = """() => {
+  const canvas = document.createElement('canvas'), pen = canvas.getContext('2d');
+  canvas.width = canvas.height = 1;
+  pen.drawImage(document.getElementById('picture'), 0, 0, 1, 1);
+  return pen.getImageData(0, 0, 1, 1).data[0];
+}"""
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed"),
+]
+
+
+@pytest.fixture
+def controls() -> Controls:
+    return shows.make_controls()
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Path:
+    (tmp_path / "show & tell.mkv").write_bytes(b"a film")
+    return tmp_path
+
+
+@pytest.fixture
+def view(controls: Controls, recordings: Path) -> Iterator[WebView]:
+    view = WebView(("127.0.0.1", 0), controls, token="a long secret", recordings=recordings)
+    with shows.playing(view, controls):
+        yield view
+    view.close()
+    assert view.problem is None
+
+
+@pytest.fixture
+def visit(view: WebView) -> Iterator[Callable[[], Any]]:
+    """Return a function that opens the page; what the browser complains about fails the test."""
+    complaints: list[str] = []
+    with playwright.sync_playwright() as browsers:
+        browser = browsers.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        context = browser.new_context(viewport={"width": 390, "height": 844})
+        context.set_default_timeout(1000 * SECONDS)
+
+        def open_page() -> Any:
+            page = context.new_page()
+            page.on("console", lambda message: complaints.append(message.text))
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.goto(view.link, wait_until="domcontentloaded")
+            page.wait_for_selector("#veil", state="hidden")
+            return page
+
+        yield open_page
+        browser.close()
+    assert not complaints
+
+
+def red_becomes(page: Any, least: int, most: int) -> None:
+    page.wait_for_function(
+        f"() => {{const red = ({RED})(); return red >= {least} && red <= {most}}}"
+    )
+
+
+def test_what_is_moved_here_is_seen_here_and_there(
+    visit: Callable[[], Any], controls: Controls
+) -> None:
+    here, there = visit(), visit()
+    assert "token" not in here.url
+    red_becomes(here, 120, 135)  # strength 1
+    slider = here.get_by_label("Strength")
+    slider.fill("1.8")
+    red_becomes(here, 220, 240)
+    red_becomes(there, 220, 240)
+    other = there.get_by_label("Strength")
+    there.wait_for_function("() => document.getElementById('knob-strength').value === '1.8'")
+    other.press("Home")  # all of it works from the keyboard
+    red_becomes(here, 0, 10)
+    here.wait_for_function("() => document.getElementById('knob-strength').value === '0'")
+    assert controls.target.strength == 0
+
+
+def test_a_slider_that_is_held_stays_under_the_finger(
+    visit: Callable[[], Any], controls: Controls
+) -> None:
+    page = visit()
+    slider = page.get_by_label("Persistence")
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    held = slider.input_value()
+    assert float(held) == pytest.approx(0.5, abs=0.02)
+    while controls.target.persistence != float(held):  # pressing has moved it, as a message says
+        page.wait_for_timeout(20)
+    controls.change({"persistence": 0.1, "strength": 0.3})
+    page.wait_for_function("() => document.getElementById('knob-strength').value === '0.3'")
+    assert slider.input_value() == held
+    page.mouse.up()
+    page.wait_for_function("() => document.getElementById('knob-persistence').value === '0.1'")
+
+
+def test_buttons_say_what_is_on(visit: Callable[[], Any], controls: Controls) -> None:
+    page = visit()
+    page.get_by_role("button", name="eyes", pressed=False).click()
+    page.get_by_role("button", name="eyes", pressed=True).wait_for()
+    assert controls.look().name == "eyes"
+    assert page.get_by_role("button", name="wild preparing").count() == 1
+    page.get_by_role("button", name="Freeze", pressed=False).focus()
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="Freeze", pressed=True).wait_for()
+    assert controls.frozen
+    assert "Frozen" in page.locator("[aria-live=polite]").inner_text()
+    page.get_by_role("switch", name="Mirror").check()
+    page.get_by_role("button", name="Reset").click()
+    page.get_by_role("button", name="Snapshot").click()
+    page.get_by_role("button", name="Record").click()
+    # A change made afterwards has gone the same way.
+    page.get_by_label("Jitter").fill("9")
+    page.wait_for_function("() => document.querySelector('output[for=knob-jitter]').value === '9'")
+    wait_for(lambda: controls.target.jitter == 9)
+    assert controls.target.mirror
+    assert controls.resets == 1
+    assert controls.pressed() == ["snapshot", "record"]
+
+
+def test_recordings_can_be_fetched_and_nothing_is_without_a_name(
+    visit: Callable[[], Any], recordings: Path
+) -> None:
+    page = visit()
+    with page.expect_download() as fetching:
+        page.get_by_role("link", name="show & tell.mkv").click()
+    assert fetching.value.suggested_filename == "show & tell.mkv"
+    assert Path(fetching.value.path()).read_bytes() == b"a film"
+    for role in ("button", "slider", "switch", "link", "img"):
+        names = page.get_by_role(role).evaluate_all(
+            "found => found.map(one => one.alt || one.ariaLabel || one.labels?.[0]?.textContent"
+            " || one.textContent.trim())"
+        )
+        assert names
+        assert all(names), role
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 390  # nothing is to be scrolled sideways on a phone
