@@ -7,18 +7,19 @@ case $venv in
   *) venv=$PWD/$venv ;;
 esac
 
-# Prints a Python that is new enough and can make a virtual environment.
+# Prints a Python that TensorFlow has wheels for, and that can make a virtual environment.
 find_python() {
   local candidate
-  for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
-    if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+  for candidate in python3 python3.13 python3.12 python3.11; do
+    if "$candidate" -c \
+      'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
       2>/dev/null; then
       echo "$candidate"
       return
     fi
   done
-  echo "stream_dream needs Python 3.11 or newer with its venv module (Debian: apt install" \
-    "python3-venv): none was found" >&2
+  echo "stream_dream needs Python 3.11, 3.12 or 3.13, for which TensorFlow has wheels, with its venv" \
+    "module (Debian: apt install python3-venv): none was found" >&2
   exit 1
 }
 

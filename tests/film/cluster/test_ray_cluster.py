@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from gates import Gate
 from rays import CHUNK, PIECES, Film, checksums, only_ray
-from waiting import SECONDS
+from waiting import SECONDS, wait_for
 
 from stream_dream.film.cluster.connection import Cluster
 from stream_dream.film.events import FilmEvents, FilmSummary
@@ -160,7 +160,7 @@ def test_what_is_shipped_gives_the_same_film(
     assert checksums(summary) == expected
     assert summary.retries == 0
     assert {"source/vary.mkv", "mask/mask.mp4", "network/tiny.keras"} <= found
-    assert not kept.exists()
+    wait_for(lambda: not kept.exists())  # its workers end a moment after the film
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
 
 
