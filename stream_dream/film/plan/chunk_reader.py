@@ -1,4 +1,4 @@
-"""Reads the source frames of a chunk, and makes sure that they are those of the plan."""
+"""Reads the source frames of a chunk and verifies them against the plan."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from stream_dream.media.read.video import VideoSource
 
 
 class Mismatch(Exception):
-    """The frames that were read are not those of the plan."""
+    """Frames that differ from those of the plan."""
 
 
 class Opened(Protocol):
-    """What frames are read from."""
+    """An opened source of frames."""
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield them."""
+        """Yield the frames."""
 
     def close(self) -> None:
-        """Close it."""
+        """Close the source."""
 
 
 def changed(path: Path, chunk: Chunk) -> SourceError:
-    """Say that a source does not have the frames of the plan."""
+    """Return the error for a source whose frames differ from the plan."""
     return SourceError(
         f"{path} is not what it was when the film was planned, or it is decoded otherwise now: "
         f"{chunk} differ"
@@ -40,15 +40,15 @@ def changed(path: Path, chunk: Chunk) -> SourceError:
 
 @dataclass(frozen=True, slots=True)
 class SourceExcerpt:
-    """What of a file is rendered.
+    """The part of a file that is rendered.
 
     Attributes:
         path: The file.
-        first: The number of the first frame rendered, counted from the file's first.
-        fps: The rate of the file.
-        end: Where to stop, in seconds from the file's first picture; None for the whole file.
-        seekable: False where a late frame is reached by decoding all before it.
-        background: What shows through where the file is transparent, RGB, 0..255.
+        first: Number of the first frame rendered, counted from the file's first.
+        fps: Frame rate of the file.
+        end: End in seconds from the file's first frame; None for the end of the file.
+        seekable: False if reaching a frame means decoding all frames before it.
+        background: Colour behind transparent pixels, RGB in 0..255.
     """
 
     path: Path
@@ -60,21 +60,21 @@ class SourceExcerpt:
 
     @classmethod
     def of(cls, source: VideoSource) -> SourceExcerpt:
-        """Describe what an opened source delivers."""
+        """Return the excerpt that an opened source delivers."""
         known = (source.path, source.first, source.info.fps, source.end)
         return cls(*known, seekable=source.is_seekable, background=source.background)
 
     def open(self, frame: int) -> Opened:
-        """Open it at the frame with this number, counted from the first one rendered."""
+        """Open the file at a frame, counted from the first one rendered."""
         start = float((self.first + frame) / self.fps)
         return VideoSource(self.path, start=start, end=self.end, background=self.background)
 
 
 class Reader:
-    """Reads chunks of one excerpt; those that follow each other without opening the file anew."""
+    """Reads chunks of one excerpt; consecutive chunks without opening the file again."""
 
     def __init__(self, excerpt: SourceExcerpt) -> None:
-        """Read nothing yet."""
+        """Create a reader; the file is opened by the first ``read``."""
         self.excerpt = excerpt
         self._source: Opened | None = None
         self._frames: Iterator[Frame] = iter(())
@@ -85,12 +85,11 @@ class Reader:
 
         Args:
             chunk: The chunk.
-            exactly: True to decode everything from the first frame on. Jumping to the chunk is
-                quick, but in a damaged file, or one whose time stamps do not advance, it may lead
-                elsewhere.
+            exactly: True to decode from the first frame on. Seeking is quicker, but may land
+                elsewhere in a damaged file or one whose time stamps do not advance.
 
         Raises:
-            Mismatch: They are others than when the film was planned.
+            Mismatch: The frames differ from those of the plan.
             SourceError: The file cannot be read.
         """
         skipped = chunk.first - self._next
@@ -99,7 +98,7 @@ class Reader:
             skipped = chunk.first if exactly else 0
         for _ in islice(self._frames, skipped):
             pass
-        self._next = -1  # whoever stops in the middle opens it anew
+        self._next = -1  # after a partial read the next one opens the file again
         checksums: list[int] = []
         for place, frame in enumerate(islice(self._frames, chunk.frames)):
             checksums.append(frame_checksum(frame.image))
@@ -115,10 +114,10 @@ class Reader:
         self._next = chunk.first + chunk.frames
 
     def leads_to(self, chunk: Chunk) -> bool:
-        """Return whether a chunk is read without opening the file anew."""
+        """Return whether a chunk can be read without opening the file again."""
         if self.excerpt.seekable:
             return self._next == chunk.first
-        return 0 <= self._next <= chunk.first  # anew, all before it would be decoded again
+        return 0 <= self._next <= chunk.first  # opened again, it would decode all before the chunk
 
     def close(self) -> None:
         """Close the file."""
@@ -131,7 +130,7 @@ class Reader:
         try:
             self._source = self.excerpt.open(frame)
         except SourceError:
-            # Its start may lie behind what the header tells; then it has to be counted to.
+            # The header may give a duration that ends before this frame: count from the first.
             if frame == 0:
                 raise
             with suppress(SourceError):

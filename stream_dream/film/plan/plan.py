@@ -1,7 +1,7 @@
-"""The plan of a film: its shots, and the chunks that they are dreamed in.
+"""The plan of a film: its shots and their chunks.
 
-A cut resets the dream, so shots do not depend on each other. The chunks of one shot follow each
-other: each begins with the state that the one before has left.
+A cut resets the dream, so shots are independent. Within a shot, each chunk starts from the state
+saved by the chunk before.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from stream_dream.media.read.video import VideoSource
 from stream_dream.runtime.stage_threads import prefetched
 from stream_dream.temporal.cuts import mark_cuts
 
-# One row in so many tells frames apart, in a tenth of the time.
+# Checksum every 16th row only: enough to tell frames apart, in a tenth of the time.
 _ROWS = 16
-# Frames that are decoded while cuts are looked for.
+# Frames decoded ahead of the search for cuts.
 _DEPTH = 4
 
 
@@ -31,15 +31,14 @@ class Chunk:
     """A piece of a shot.
 
     Attributes:
-        number: Its place in the film, from 0.
-        shot: The number of its shot, from 0.
-        first: The number of its first frame, counted from the first frame rendered.
-        frames: How many it has.
-        source: Checksum of its source frames: whoever reads them makes sure to have the same. None
-            where that does not matter.
-        begins: Checksum of the first of them.
-        continues: True if the shot goes on from the chunk before.
-        continued: True if the shot goes on in the next chunk.
+        number: Number of the chunk in the film, from 0.
+        shot: Number of its shot, from 0.
+        first: Number of its first frame, counted from the first frame rendered.
+        frames: Number of frames.
+        source: Checksum of its source frames, verified when they are read; None to skip that.
+        begins: Checksum of its first source frame.
+        continues: True if the chunk before belongs to the same shot.
+        continued: True if the next chunk belongs to the same shot.
     """
 
     number: int
@@ -53,11 +52,11 @@ class Chunk:
 
     @property
     def cut(self) -> bool:
-        """True if the first frame is behind a cut."""
+        """True if the first frame follows a cut."""
         return not self.continues and self.first > 0
 
     def __str__(self) -> str:
-        """Name it as messages do, by its first and its last frame."""
+        """Return the name used in messages: the first and the last frame."""
         return f"frames {self.first} to {self.first + self.frames - 1}"
 
 
@@ -66,8 +65,8 @@ class Plan:
     """The chunks of a film, in order.
 
     Attributes:
-        chunks: Its chunks.
-        shortfall: One line on what of the source could not be read; None if all was.
+        chunks: The chunks.
+        shortfall: One line on frames of the source that could not be read; None if all were.
     """
 
     chunks: tuple[Chunk, ...]
@@ -90,7 +89,7 @@ class Plan:
 
     @classmethod
     def from_json(cls, data: Any) -> Self:
-        """Read a plan. Raises ``KeyError``, ``TypeError`` or ``ValueError`` if it is none."""
+        """Parse a plan. Raises ``KeyError``, ``TypeError`` or ``ValueError`` if it is invalid."""
         chunks = tuple(Chunk(**chunk) for chunk in data["chunks"])
         ends = accumulate(chunk.frames for chunk in chunks)
         if not chunks or [chunk.first for chunk in chunks] != [0, *ends][:-1]:
@@ -99,17 +98,17 @@ class Plan:
 
 
 def frame_checksum(image: Image8) -> int:
-    """Return a checksum that tells source frames apart."""
+    """Return a CRC-32 that tells source frames apart."""
     return zlib.crc32(np.ascontiguousarray(image[::_ROWS]).data)
 
 
 def joined_checksum(checksums: list[int]) -> int:
-    """Return the checksum of several frames, from those of each."""
+    """Return the combined CRC-32 of the checksums of several frames."""
     return zlib.crc32(np.array(checksums, "<u4").data)
 
 
 def frames_in(seconds: float, info: StreamInfo) -> int:
-    """Return the number of frames that a chunk of so many seconds has at the most."""
+    """Return the maximum number of frames of a chunk of ``seconds``."""
     return max(1, round(seconds * info.fps))
 
 
@@ -120,16 +119,16 @@ def make_plan(
     cuts: bool,
     on_frame: Callable[[Frame], None] = lambda frame: None,
 ) -> Plan:
-    """Read a film once, and plan how it is dreamed; memory does not grow with its length.
+    """Plan a film in one pass over its frames, none of which is kept in memory.
 
     Args:
         source: The film.
-        chunk_frames: Most frames of a chunk. A shot's chunks are as long as each other.
-        cuts: True to look for cuts; else it is all one shot.
+        chunk_frames: Maximum frames of a chunk. The chunks of a shot have equal lengths.
+        cuts: True to detect cuts; False for a single shot.
         on_frame: Called with each frame.
 
     Raises:
-        SourceError: If it cannot be read.
+        SourceError: The source cannot be read.
     """
     chunks: list[Chunk] = []
     checksums: list[int] = []
@@ -149,7 +148,7 @@ def make_plan(
 
 
 def _chunks_of(checksums: list[int], chunk_frames: int, before: Chunk | None) -> Iterator[Chunk]:
-    """Cut a shot, given by its frames' checksums, into chunks of the same length."""
+    """Divide a shot, given by its frames' checksums, into chunks of equal length."""
     count = max(1, -(-len(checksums) // chunk_frames))
     ends = [len(checksums) * n // count for n in range(count + 1)]
     number, shot, first = (
