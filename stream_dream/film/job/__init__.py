@@ -1,1 +1,1 @@
-"""A film in the making, on the disk."""
+"""A job on disk: plan, chunks, records and the published result."""

@@ -1,4 +1,4 @@
-"""What is known of a finished chunk, and whether it is still true."""
+"""The files of a chunk, and the record that marks it as finished."""
 
 from __future__ import annotations
 
@@ -14,12 +14,7 @@ from stream_dream.film.plan.plan import Chunk
 
 @dataclass(frozen=True, slots=True)
 class ChunkFiles:
-    """Where the files of a chunk are.
-
-    Attributes:
-        folder: The folder of the job, or of a worker that shares no disk with it.
-        number: The number of the chunk.
-    """
+    """Paths of a chunk's files in the job's folder, or in that of a worker without shared disk."""
 
     folder: Path
     number: int
@@ -31,16 +26,16 @@ class ChunkFiles:
 
     @property
     def state(self) -> Path:
-        """The state of the dream after the last frame, where the shot goes on."""
+        """The state of the dream after the last frame, if the shot continues."""
         return self.folder / f"{self.number:06d}.npz"
 
     @property
     def record(self) -> Path:
-        """The record, whose presence says that the chunk is finished."""
+        """The record, whose presence marks the chunk as finished."""
         return self.folder / f"{self.number:06d}.json"
 
     def part(self) -> Path:
-        """Return a name for what is not complete, which nobody else gets."""
+        """Return a unique path for an incomplete file."""
         return self.folder / f"{self.number:06d}.{uuid.uuid4().hex}.part"
 
 
@@ -49,15 +44,15 @@ class ChunkRecord:
     """A finished chunk.
 
     Attributes:
-        number: Its number.
-        frames: How many frames it has.
+        number: Number of the chunk.
+        frames: Number of frames.
         picture: SHA-256 of the encoded frames.
-        state: SHA-256 of the state behind them; None where the shot ends.
-        checksums: Of each dreamed frame before encoding, CRC-32.
-        losses: Of each frame; None where nothing ascended.
-        seconds: What it took.
-        worker: Who did it: machine and process.
-        attempts: How many times it was begun.
+        state: SHA-256 of the state after them; None if the shot ends.
+        checksums: CRC-32 of each dreamed frame before encoding.
+        losses: Loss of each frame; None for a frame without ascent.
+        seconds: Wall time of the chunk.
+        worker: Machine and process id, ``node:pid``.
+        attempts: Number of attempts, the successful one included.
     """
 
     number: int
@@ -71,20 +66,15 @@ class ChunkRecord:
     attempts: int = 1
 
     def write(self, folder: Path, job: str) -> None:
-        """Write it down: from here on the chunk is finished.
+        """Write the record with the job's key, which marks the chunk as finished.
 
-        Args:
-            folder: The folder of the job.
-            job: The key of the job.
-
-        Raises:
-            SinkError: It cannot be written.
+        Raises ``SinkError``.
         """
         write_json(ChunkFiles(folder, self.number).record, asdict(self) | {"job": job})
 
     @classmethod
     def read(cls, folder: Path, chunk: Chunk, job: str) -> Self | None:
-        """Read the record of a chunk; None if the job has none that can be read."""
+        """Return the record of a chunk; None if it is missing, invalid or of another job."""
         try:
             data: Any = json.loads(ChunkFiles(folder, chunk.number).record.read_text("utf-8"))
             if data.pop("job", None) != job:

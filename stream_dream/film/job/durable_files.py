@@ -1,4 +1,4 @@
-"""Files that are whole or not there: what survives a crash can be trusted."""
+"""Durable, atomic writes, so that files found after a crash are complete; file checksums."""
 
 from __future__ import annotations
 
@@ -16,11 +16,7 @@ _SAMPLE = 1 << 20
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Write a file of JSON so that after a crash it has all of it, or what it had before.
-
-    Raises:
-        SinkError: It cannot be written.
-    """
+    """Write a JSON file atomically and wait until it is on disk. Raises ``SinkError``."""
     part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
     try:
         with part.open("w", encoding="utf-8") as file:
@@ -36,28 +32,28 @@ def write_json(path: Path, data: Any) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file that has been written is on the disk."""
-    with path.open("r+b") as file:  # Windows wants it writable
+    """Wait until a written file is on disk."""
+    with path.open("r+b") as file:  # Windows requires a writable file
         os.fsync(file.fileno())
 
 
 def sync_folder(path: Path) -> None:
-    """Wait until the names in a folder are on the disk; where folders cannot be opened, do not."""
+    """Wait until the names in a folder are on disk, where the system supports it."""
     try:
         folder = os.open(path, os.O_RDONLY)
-    except OSError:  # Windows
+    except OSError:  # Windows cannot open folders
         return
     try:
         os.fsync(folder)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # which file systems may not know
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # not supported by the file system
             raise
     finally:
         os.close(folder)
 
 
 def unwritable(folder: Path, error: OSError) -> SinkError:
-    """Say that a folder cannot be written."""
+    """Return the error for a folder that cannot be written: ``DiskFull`` if it is full."""
     kind = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else SinkError
     return kind(f"{folder} cannot be written: {error.strerror}")
 
@@ -69,9 +65,9 @@ def digest(path: Path) -> str:
 
 
 def fingerprint(path: Path) -> dict[str, Any]:
-    """Return what tells a large file from others: its size, and its beginning, middle and end.
+    """Return the size of a file and the SHA-256 of 1 MiB each at its start, middle and end.
 
-    Reading all of a film would take as long as minutes of dreaming.
+    Hashing all of a film would take as long as minutes of dreaming.
     """
     size = path.stat().st_size
     found = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""What a render was begun with, as it is written down in its folder."""
+"""The job file: plan and settings of a job, stored in its folder."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from stream_dream.settings.fields import added_later
 from stream_dream.settings.output import OutputSettings
 
 _VERSION = 1
-# What the picture may depend on, if only in its last bits.
+# The picture may depend on their versions, if only in its last bits.
 _LIBRARIES = ("stream-dream", "tensorflow", "keras", "opencv-python", "imageio-ffmpeg")
 
 
 @dataclass(frozen=True, slots=True)
 class FilmJob:
-    """A render that has a plan.
+    """A planned render.
 
     Attributes:
-        source: The film, absolute.
-        dream: How it is dreamed.
-        output: What is rendered, and how it is written.
-        chunk_seconds: How long a chunk is at the most.
-        plan: Its chunks.
-        versions: Of what it was begun with.
-        files: Fingerprints of the film, and of the files that the settings name.
-        key: What the records of its chunks know it by.
+        source: Absolute path of the film.
+        dream: Settings of the dream.
+        output: What to render and how to write it.
+        chunk_seconds: Maximum length of a chunk.
+        plan: Its shots and chunks.
+        versions: Versions of Python and libraries, and the machine type, at the start of the job.
+        files: Fingerprints of the film and of the files named in settings.
+        key: Unique id, repeated in the records of its chunks.
     """
 
     source: Path
@@ -50,7 +50,7 @@ class FilmJob:
 
     @classmethod
     def of(cls, request: RenderRequest, plan: Plan) -> Self:
-        """Describe a render that begins now. Raises ``SourceError``."""
+        """Create a job with a new key. Raises ``SourceError``."""
         return cls(
             source=request.source.absolute(),
             dream=request.dream,
@@ -63,7 +63,7 @@ class FilmJob:
         )
 
     def write(self, folder: Path) -> None:
-        """Write it down in its folder. Raises ``SinkError``."""
+        """Write the job file to the job's folder. Raises ``SinkError``."""
         data = {
             "version": _VERSION,
             "made_with": self.versions,
@@ -79,11 +79,7 @@ class FilmJob:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Read what was written down.
-
-        Raises:
-            SettingsError: It cannot be read.
-        """
+        """Read the job file. Raises ``SettingsError`` if damaged or written by another version."""
         path = job_file(folder)
         data: Any = None
         try:
@@ -113,9 +109,10 @@ class FilmJob:
             ) from error
 
     def differences(self, request: RenderRequest) -> list[str]:
-        """List what would give other frames than the render was begun with.
+        """Return one line for each setting or file that would change the dreamed frames.
 
-        Files may have moved: what is in them counts. What is added later may be another.
+        Files are compared by content, as they may have moved. Settings applied after dreaming, see
+        ``added_later``, may differ.
         """
         files = _fingerprints(request)
         found = []
@@ -132,12 +129,12 @@ class FilmJob:
 
 
 def job_file(folder: Path) -> Path:
-    """Return the file that describes the render in a folder."""
+    """Return the path of the job file in a folder."""
     return folder / "job.json"
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what a picture may depend on."""
+    """Return the machine type and the versions that a picture may depend on."""
     found = {"python": platform.python_version(), "machine": platform.machine()}
     for name in _LIBRARIES:
         try:
@@ -148,7 +145,7 @@ def versions() -> dict[str, str]:
 
 
 def _fingerprints(request: RenderRequest) -> dict[str, dict[str, Any]]:
-    """Compute the fingerprints of the source, and of each file that a setting names."""
+    """Return the fingerprints of the source and of each file named in settings."""
     try:
         return {name: fingerprint(path) for name, path in request.inputs.items() if path.is_file()}
     except OSError as error:
@@ -156,7 +153,7 @@ def _fingerprints(request: RenderRequest) -> dict[str, dict[str, Any]]:
 
 
 def _other_version(data: Any) -> str | None:
-    """Return which other version of this package has written a job; None if it was this one."""
+    """Return the version that wrote a job; None if it is this one or unknown."""
     with suppress(KeyError, TypeError):
         there = str(data["made_with"]["stream-dream"])
         return None if there == versions()["stream-dream"] else there

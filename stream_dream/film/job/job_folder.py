@@ -1,4 +1,4 @@
-"""The folder beside the target that holds a render in the making."""
+"""The folder beside the target that holds a job."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _OF_CHUNKS = re.compile(r"\d{6,}\.(mp4|npz|json)")
 
 
 class JobFolder:
-    """A folder on the disk of the result, whose layout nobody else knows.
+    """The folder of a job; its layout is private to this class.
 
-    ``lock`` is held by the run that works in it, ``job.json`` tells what is rendered, and
-    ``placing.json`` which name the result gets. ``000000.mp4``, ``000000.npz`` and ``000000.json``
-    are the frames of a chunk, the state behind them and its record, ``chunks.ffconcat`` is the list
-    of all chunks. What has ``.part`` in its name is not complete.
+    ``lock`` is held by the active run. ``job.json`` describes the job, ``placing.json`` the
+    published result. ``000000.mp4``, ``000000.npz`` and ``000000.json`` are the frames of a chunk,
+    the state after them and its record; ``chunks.ffconcat`` lists all chunks. Files with ``.part``
+    in their names are incomplete.
 
     Attributes:
-        target: The name of the result.
-        path: The folder.
-        placing: What is known of the result.
+        target: Path of the result.
+        path: The folder, on the same disk as the result.
+        placing: The record of the published result.
     """
 
     def __init__(self, target: Path) -> None:
-        """Find the folder of a render to this name; it is not made."""
+        """Compute the path of the folder for a target, without creating it."""
         self.target = target
         self.path = beside(followed(target), ".dream")
         self.placing = Placing(self.path / _PLACING, target)
@@ -46,29 +46,25 @@ class JobFolder:
 
     @property
     def has_job(self) -> bool:
-        """True if a render was begun in it."""
+        """True if the folder contains a job."""
         return job_file(self.path).exists()
 
     @property
     def chunk_list(self) -> Path:
-        """The list of all chunks that ffmpeg reads."""
+        """The list of all chunks, read by ffmpeg."""
         return self.path / _CHUNK_LIST
 
     def chunk(self, number: int) -> ChunkFiles:
-        """Return where the files of a chunk are."""
+        """Return the paths of a chunk's files."""
         return ChunkFiles(self.path, number)
 
     def begin(self, job: FilmJob) -> None:
-        """Write a job down. Raises ``SinkError``."""
-        self.placing.forget()  # of a job whose removal was cut short
+        """Write the file of a new job. Raises ``SinkError``."""
+        self.placing.forget()  # may be left of a job whose removal was interrupted
         job.write(self.path)
 
     def job_of(self, request: RenderRequest) -> FilmJob:
-        """Read the job that was begun.
-
-        Raises:
-            SettingsError: It cannot be read, or its frames are others than those asked for.
-        """
+        """Read the job. Raises ``SettingsError`` if it is damaged or renders other frames."""
         job = FilmJob.read(self.path)
         differences = job.differences(request)
         if differences:
@@ -79,22 +75,22 @@ class JobFolder:
         return job
 
     def keep(self, record: ChunkRecord, job: FilmJob) -> None:
-        """Write down that a chunk is finished. Raises ``SinkError``."""
+        """Write the record of a finished chunk. Raises ``SinkError``."""
         record.write(self.path, job.key)
 
     def records(self, job: FilmJob) -> dict[int, ChunkRecord]:
-        """Return the records of the chunks that say they are finished, by number."""
+        """Return the records of the chunks marked as finished, by number."""
         found = (ChunkRecord.read(self.path, chunk, job.key) for chunk in job.plan.chunks)
         return {record.number: record for record in found if record is not None}
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Make it where it is not there, and keep other processes out of it.
+        """Create the folder if needed, and lock it against other processes.
 
-        Where there is no job in it at the end, it goes again.
+        If it contains no job at the end, it is removed.
 
         Raises:
-            SinkError: It cannot be made, or another process is working in it.
+            SinkError: It cannot be created, or is locked by another process.
         """
         with self._refusing():
             self.path.mkdir(exist_ok=True)
@@ -106,15 +102,11 @@ class JobFolder:
             if not self.has_job:
                 self._remove_rest()
             self._lock.release()
-            if os.name == "nt" and not self.has_job:  # which keeps files that are open
+            if os.name == "nt" and not self.has_job:  # Windows cannot remove an open lock file
                 self._remove_rest()
 
     def refuse_left_over(self) -> None:
-        """Refuse to begin where another render was begun.
-
-        Raises:
-            SinkError: With what to do about it.
-        """
+        """Raise ``SinkError`` if the folder holds a job or foreign files, or is in use."""
         if not self.path.is_dir():
             return
         self._refuse_foreign()
@@ -133,7 +125,7 @@ class JobFolder:
         raise SinkError(f"{self.path} holds {problem}", exit_code=2)
 
     def clear_parts(self) -> None:
-        """Remove what a run that was killed has left half done. Raises ``SinkError``."""
+        """Remove incomplete files, left by a killed run. Raises ``SinkError``."""
         try:
             for path in self.path.iterdir():
                 if _is_part(path):
@@ -142,9 +134,9 @@ class JobFolder:
             raise unwritable(self.path, error) from error
 
     def remove(self) -> None:
-        """Remove what belongs to a job, all but the lock, and nothing else.
+        """Remove all files of the job except the lock, and no other files. Raises ``OSError``.
 
-        A run killed meanwhile can be continued, and finds nothing to do. Raises ``OSError``.
+        A run killed meanwhile can be resumed, and finds nothing to do.
         """
         for path in self.path.iterdir():
             if _OF_CHUNKS.fullmatch(path.name) or path.name == _CHUNK_LIST or _is_part(path):
@@ -153,7 +145,7 @@ class JobFolder:
         self.placing.forget()
 
     def _remove_rest(self) -> None:
-        """Remove what a run leaves that has no job, and nothing else."""
+        """Remove the folder and what a run without a job leaves in it; other files stay."""
         with suppress(OSError):
             for path in self.path.iterdir():
                 if _is_rest(path):
@@ -174,7 +166,7 @@ class JobFolder:
             ) from error
 
     def _refuse_foreign(self) -> None:
-        """Refuse a folder in which somebody else has put something. Raises ``SinkError``."""
+        """Refuse a folder with files but no job. Raises ``SinkError``."""
         if not self.has_job and any(not _is_rest(path) for path in self.path.iterdir()):
             raise SinkError(
                 f"{self.path} holds files but no job.json, so nothing tells what they belong to: "
@@ -188,5 +180,5 @@ def _is_part(path: Path) -> bool:
 
 
 def _is_rest(path: Path) -> bool:
-    """Return whether a file is what a run leaves that has not begun a job."""
+    """Return whether a file may be left by a run without a job."""
     return path.name in (_LOCK, _PLACING) or _is_part(path)

@@ -1,4 +1,4 @@
-"""Gives a finished film its name, so that a run that is killed meanwhile knows what is its own."""
+"""Publishes a finished film under its final name, and records it in case the run is killed."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ _KEYS = {"film", "pictures", "name", "done"}
 
 
 class Placing:
-    """What is known of a result that has got its name, or was about to get it."""
+    """The record of a result that was published, or was about to be."""
 
     def __init__(self, path: Path, target: Path) -> None:
-        """Store where it is written down, and the name that the result was to get."""
+        """Store the path of the record, and the path requested for the result."""
         self._path, self._target = path, target
 
     def place(self, made: Path, goal: Path, settings: dict[str, Any], *, overwrite: bool) -> Path:
-        """Give what was made its name, as ``media.atomic.place`` does, and remember which.
+        """Move the result to its final path with ``media.write.atomic.place``, and record it.
 
         Args:
             made: The finished file, or folder of numbered pictures.
-            goal: The name.
-            settings: What was added to the frames, as ``added_later`` returns it.
-            overwrite: True if what is there may be replaced.
+            goal: The wanted path.
+            settings: Settings applied after dreaming, as ``added_later`` returns them.
+            overwrite: True to replace an existing file.
 
         Returns:
-            The name that it has got.
+            The final path.
 
         Raises:
-            OSError, SinkError: It cannot be done.
+            OSError, SinkError: The result cannot be moved, or the record cannot be written.
         """
         pictures = None if made.is_file() else sum(1 for _ in made.iterdir())
         known = {"film": fingerprint(made) if pictures is None else None, "pictures": pictures}
@@ -46,12 +46,12 @@ class Placing:
         return placed
 
     def forget(self) -> None:
-        """Remove what was written down."""
+        """Remove the record."""
         self._path.unlink(missing_ok=True)
 
     @property
     def whole(self) -> Path | None:
-        """The name under which the whole result is there; None where it is not."""
+        """Path of the published result; None if it is not complete."""
         known = self._read()
         if known is None:
             return None
@@ -67,16 +67,16 @@ class Placing:
 
     @property
     def earlier(self) -> Path | None:
-        """The name that an earlier run gave to the result, or to the first of its pictures."""
+        """Path under which an earlier run has published the result, or begun to for pictures."""
         known = self._read()
         if known is not None and known["pictures"] is not None and not known["done"]:
             return self._target.with_name(known["name"])
         return self.whole
 
     def has(self, settings: dict[str, Any]) -> bool:
-        """Return whether these settings would add the same to the frames of a result.
+        """Return whether the result was made with these settings, as ``added_later`` returns them.
 
-        To numbered pictures nothing is added.
+        Always true for numbered pictures, to which they do not apply, and without a record.
         """
         known = self._read()
         if known is None or known["pictures"] is not None:

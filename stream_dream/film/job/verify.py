@@ -1,4 +1,4 @@
-"""Checks what an earlier run has left, before it is built upon."""
+"""Verifies the chunks of an earlier run before a job is resumed."""
 
 from __future__ import annotations
 
@@ -22,19 +22,14 @@ def check(
     *,
     on_checked: Callable[[int, int], None] = lambda chunks, total: None,
 ) -> tuple[dict[int, ChunkRecord], list[str]]:
-    """Separate the chunks that can be relied on from those that have to be done again.
+    """Separate intact chunks from those to dream again.
 
-    A picture must be what was written and decode to all of its frames; a state is looked at where
-    the next chunk is going to need it.
-
-    Args:
-        folder: Where they lie.
-        plan: All chunks.
-        records: Those that say they are finished, by number.
-        on_checked: Called with the number of chunks checked so far, and the number there are.
+    The encoded frames must match their checksum and decode completely. The state is checked only
+    where the next chunk needs it. ``on_checked`` is called with the number of chunks checked so
+    far, and their total.
 
     Returns:
-        The records of the good ones, by number, and a line on each of the others.
+        The records of intact chunks, by number, and one line on each of the others.
     """
     good: dict[int, ChunkRecord] = {}
     bad: list[str] = []
@@ -47,7 +42,7 @@ def check(
                 good[chunk.number] = records[chunk.number]
             else:
                 bad.append(f"{problem}: {chunk} are dreamed again")
-    for chunk in reversed(chunks):  # from behind: a chunk that goes needs the state before it
+    for chunk in reversed(chunks):  # backwards: a dropped chunk needs the state before it
         if chunk.number not in good or not chunk.continued or chunk.number + 1 in good:
             continue
         state, expected = folder.chunk(chunk.number).state, good[chunk.number].state
@@ -77,7 +72,7 @@ def _problem(path: Path, expected: str | None) -> str | None:
 
 
 def _decoded(path: Path) -> int:
-    """Count the frames that can be decoded."""
+    """Return the number of frames that can be decoded."""
     capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
     try:
         return sum(1 for _ in iter(capture.grab, False))
@@ -86,6 +81,6 @@ def _decoded(path: Path) -> int:
 
 
 def missing(plan: Plan, records: Iterable[int]) -> list[Chunk]:
-    """Return the chunks that are still to be done."""
+    """Return the unfinished chunks."""
     done = set(records)
     return [chunk for chunk in plan.chunks if chunk.number not in done]
