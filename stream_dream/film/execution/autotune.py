@@ -1,4 +1,4 @@
-"""Measures how fast a film can be dreamed here, on a few of its frames."""
+"""Measures the speed of dreaming on a few frames of a film, and chooses the number of workers."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from stream_dream.film.execution.workers import WorkerEnded, WorkerProcesses, Wo
 from stream_dream.film.plan.plan import Chunk, Plan
 
 _FRAMES = 30
-# The first frames wait for others than themselves.
+# The first frames include startup and are not measured.
 _SKIPPED = 5
 _LOOK_SECONDS = 0.01
-# What a round of a shot's warm-up takes, in frames: its octaves come one after the other, on one
-# core (measured: 2.3 on two cores).
+# Time of one warm-up round, in frames: its octaves run one after the other, on one core (measured:
+# 2.3 on two cores).
 _ROUND_FRAMES = 2.3
-# More workers for less than this are not worth their memory.
+# Minimum gain in speed that is worth the memory of more workers.
 _WORTH = 1.03
 
 
 def sample_of(plan: Plan) -> Chunk:
-    """Choose the frames that are measured: the beginning of the longest shot.
+    """Return the frames to measure: the start of the longest shot.
 
-    Where no shot is long enough it is that of the film: dreaming across cuts takes no longer.
+    If no shot is long enough, it is the start of the film: dreaming across cuts takes no longer.
     """
     lengths: Counter[int] = Counter()
     for chunk in plan.chunks:
@@ -42,10 +42,9 @@ def sample_of(plan: Plan) -> Chunk:
 
 
 def measured_fps(workers: Workers, task: ChunkTask) -> float:
-    """Return the frames per second of a crew, all its places at work on the same few frames.
+    """Return the total frames per second of workers, each slot dreaming the same few frames.
 
-    Raises:
-        StreamDreamError: They cannot be dreamed.
+    Raises ``StreamDreamError`` if they cannot be dreamed.
     """
     skipped = max(1, min(_SKIPPED, task.chunk.frames - 2))
     with tempfile.TemporaryDirectory(prefix="stream-dream-") as folder:
@@ -59,7 +58,7 @@ def measured_fps(workers: Workers, task: ChunkTask) -> float:
         while left:
             wait([running[place] for place in left], _LOOK_SECONDS)
             for place in sorted(left):
-                ended = running[place].done()  # before its frames are counted: none comes later
+                ended = running[place].done()  # read first, so that no later frame is missed
                 watches[place].look(workers.dreamed(place))
                 if ended:
                     running[place].result()
@@ -68,7 +67,7 @@ def measured_fps(workers: Workers, task: ChunkTask) -> float:
 
 
 class _Watch:
-    """Takes the time of one place."""
+    """Measures the frame rate of one slot."""
 
     def __init__(self, skipped: int) -> None:
         self._skipped = skipped
@@ -76,7 +75,7 @@ class _Watch:
         self._first = self._last = (0, self._begun)
 
     def look(self, frames: int) -> None:
-        """Record the time if frames were added."""
+        """Record the time if the number of frames has grown."""
         if frames <= self._last[0]:
             return
         self._last = (frames, time.monotonic())
@@ -84,9 +83,9 @@ class _Watch:
             self._first = self._last
 
     def fps(self, warm_up: int) -> float:
-        """Return the rate behind the frames that are skipped; that of all where none is behind."""
+        """Return the frames per second after the skipped frames; of all if there are no more."""
         (first, begun), (last, ended) = self._first, self._last
-        if last == first:  # slower than it is, as it includes the start
+        if last == first:  # too low, as it includes startup
             return (max(1, last) + warm_up * _ROUND_FRAMES) / max(
                 ended - self._begun, _LOOK_SECONDS
             )
@@ -94,7 +93,7 @@ class _Watch:
 
 
 def estimated_seconds(plan: Plan, warm_up: int, fps: float) -> float:
-    """Estimate what a film takes, with the warm-up of its shots."""
+    """Estimate the time of dreaming a film, including the warm-up of its shots."""
     return (plan.frames + plan.shots * warm_up * _ROUND_FRAMES) / fps
 
 
@@ -104,15 +103,10 @@ def fastest_count(
     *,
     on_measured: Callable[[int, float], None] = lambda count, fps: None,
 ) -> int:
-    """Find out how many processes are fastest.
+    """Return the fastest number of worker processes for a task, at most ``most``.
 
-    Args:
-        task: What is measured.
-        most: More are not tried.
-        on_measured: Called with a number of processes and the frames per second of all of them.
-
-    Raises:
-        StreamDreamError: Not even one can dream.
+    ``on_measured`` is called with each number tried, and the total frames per second. Raises
+    ``StreamDreamError`` if not even one process can dream.
     """
     cores = os.cpu_count() or 1
     best, best_fps = 1, 0.0
@@ -125,7 +119,7 @@ def fastest_count(
         except WorkerEnded as error:
             if best_fps == 0:
                 raise StreamDreamError(str(error)) from error
-            break  # so many have no room
+            break  # not enough memory for `count` processes
         finally:
             workers.close(wait=False)
         on_measured(count, fps)

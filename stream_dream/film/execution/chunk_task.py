@@ -1,4 +1,4 @@
-"""Dreams one chunk of a film: the task that workers get."""
+"""The task of dreaming one chunk of a film, and its execution by a worker."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ChunkTask:
-    """All that a worker needs to know to dream a chunk.
+    """Everything that a worker needs to dream a chunk.
 
     Attributes:
         chunk: The chunk.
-        source: What it is a chunk of.
-        info: What is known of the source.
-        target: The name of the whole; its extension decides how the chunk is encoded.
-        dream: How to dream.
-        output: What becomes of the dream.
-        folder: Where the state before the chunk is, and where the chunk is going to be.
-        threads: How many threads TensorFlow may use; None for its usual ones.
-        attempt: How many times it was tried, this one included.
+        source: The source and the excerpt that is rendered.
+        info: Properties of the source.
+        target: Path of the film; its extension selects the encoding of the chunk.
+        dream: Settings of the dream.
+        output: Settings of the output.
+        folder: Contains the state before the chunk; receives the files of the chunk.
+        threads: Number of TensorFlow threads; None for the default.
+        attempt: Number of this attempt, from 1.
     """
 
     chunk: Chunk
@@ -70,17 +70,17 @@ class ChunkTask:
 
 
 class ChunkDreamer:
-    """Dreams chunks, and keeps what the next one may need.
+    """Dreams chunks one after the other, or as a batch.
 
-    The network is built and traced once, and chunks that follow each other are read on.
+    The network is built and traced once, and consecutive chunks are read without opening the
+    source again.
     """
 
     def __init__(self, batch: int = 1) -> None:
-        """Start with nothing.
+        """Create a dreamer; the network is built with the first chunk.
 
-        Args:
-            batch: How many threads may dream a chunk each at a time: their frames are dreamed in
-                one call, for devices that one frame does not fill.
+        With a batch, that many threads dream a chunk each. Their frames are dreamed in one call,
+        for devices that one frame does not fill.
         """
         self._batch = batch
         self._lock = threading.Lock()
@@ -91,14 +91,10 @@ class ChunkDreamer:
         self._guides: GuideReader | None = None
 
     def dream(self, task: ChunkTask, on_frame: Callable[[FrameReport], None]) -> ChunkRecord:
-        """Dream a chunk; its files are complete and on the disk when this returns.
-
-        Args:
-            task: The chunk.
-            on_frame: Called with each frame.
+        """Dream a chunk; its files are complete and on disk when this returns.
 
         Raises:
-            SourceError: The source cannot be read, or is not what it was.
+            SourceError: The source cannot be read, or differs from the plan.
             SinkError: The chunk cannot be written.
             SettingsError: The state before the chunk cannot be used.
         """
@@ -126,7 +122,7 @@ class ChunkDreamer:
         )
 
     def close(self) -> None:
-        """Close the source, and the clip that guides."""
+        """Close the source and the guide."""
         with self._lock:
             while self._readers:
                 self._readers.pop().close()
@@ -147,7 +143,7 @@ class ChunkDreamer:
             reports.append(report)
             on_frame(report)
 
-        # Names of their own: a worker that was given up may still be at it.
+        # Unique names: an abandoned worker may still be writing the same chunk.
         part, state = files.part(), files.part()
         completion = completion_of(task.target, task.info, task.output)
         encoder, reader = _encoder(task, part, completion), self._take_reader(task)
@@ -158,7 +154,7 @@ class ChunkDreamer:
                 writer = FrameWriter(encoder.write, task.output, take, mask=mask, checksums=True)
                 dream_frames(frames, dreamer, guided, writer, self._spare(task, ascent))
             if isinstance(dream, _InBatch):
-                dream.leave()  # the others need not wait until all is written
+                dream.leave()  # other members need not wait until this chunk is written
             encoder.finish(completion.patience(chunk.frames))
             sync(part)
             if chunk.continued:
@@ -177,7 +173,7 @@ class ChunkDreamer:
         return reports
 
     def _ascent_for(self, task: ChunkTask) -> tuple[Ascent, Ascent | _InBatch]:
-        """Return the network, and what dreams with it: alone, or together with other threads."""
+        """Return the network and the dream function: the network itself, or a batch's member."""
         with self._lock:
             if self._ascent is None or self._settings != task.dream:
                 self._ascent = make_ascent(task.dream, threads=task.threads)
@@ -191,12 +187,12 @@ class ChunkDreamer:
             return self._ascent, _InBatch(self._ascent, self._batched)
 
     def _spare(self, task: ChunkTask, ascent: Ascent) -> SpareTime | None:
-        """Return the spare time of a dream that has the machine to itself."""
+        """Return the dream's spare time if this is the only dream on the machine, else None."""
         alone = task.threads is None and self._batch == 1
         return ascent.spare if alone else None
 
     def _guide_images(self, task: ChunkTask) -> Iterator[Image8]:
-        """Return the guides of a chunk; a clip, which has others for each frame, stays open."""
+        """Return the guide images of a chunk; a guide video stays open between chunks."""
         with self._lock:
             if self._guides is None or self._guides.path != task.dream.guide:
                 if self._guides is not None:
@@ -205,7 +201,7 @@ class ChunkDreamer:
             return self._guides.images(task.chunk.first)
 
     def _take_reader(self, task: ChunkTask) -> Reader:
-        """Return a reader that leads to the chunk, or a new one."""
+        """Return an open reader that is positioned for the chunk, or a new one."""
         with self._lock:
             for reader in self._readers:
                 if reader.excerpt == task.source and reader.leads_to(task.chunk):
@@ -221,10 +217,10 @@ class ChunkDreamer:
 
 
 class _InBatch:
-    """Dreams the frames of a chunk together with those of others.
+    """Dreams the frames of a chunk as a member of a batch.
 
-    It takes part from its first frame on, so that nobody waits for one who opens a file; and large
-    frames, which are dreamed in tiles, fill any device by themselves.
+    It joins the batch at its first frame, so that the other members do not wait while it opens
+    files. Large frames, dreamed in tiles, fill any device by themselves and stay out of the batch.
     """
 
     def __init__(self, ascent: Ascent, batched: BatchedAscent) -> None:
@@ -242,11 +238,11 @@ class _InBatch:
         return self._dream(source, carried, index=index, rng=rng)
 
     def begin(self, source: ImageF, *, index: int, rng: np.random.Generator) -> ImageF:
-        """Return the residual that a shot begins with."""
+        """Return the initial residual of a shot."""
         return self._batched.begin(source, index=index, rng=rng)
 
     def leave(self) -> None:
-        """Leave the batch; the others go on."""
+        """Leave the batch; the other members continue."""
         self._stack.close()
 
 

@@ -1,4 +1,4 @@
-"""Tries out how a film is to be dreamed, before anything takes long."""
+"""Checks the network and the guide of a dream before a film is planned."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from stream_dream.settings.dream import DreamSettings
 
 
 def try_dream(dream: DreamSettings, *, apart: bool) -> None:
-    """Build the network and show it its guide: what is wrong with them is said now.
+    """Build the network and show it the guide, so that errors in either are raised early.
 
-    Args:
-        dream: How to dream.
-        apart: True to do it in a process of its own, so that nothing of it, such as the memory of a
-            graphics processor, is held while others dream.
+    With ``apart``, do so in a process of its own, so that no memory, such as a GPU's, stays in use
+    while workers dream.
 
     Raises:
-        SettingsError, NetworkError, SourceError: It cannot be done.
+        SettingsError, NetworkError, SourceError: The network or the guide is invalid.
+        StreamDreamError: The process ended.
     """
     if apart:
         _try_apart(dream)

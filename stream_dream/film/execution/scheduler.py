@@ -1,4 +1,4 @@
-"""Hands out the chunks of a film, each when the one before it in its shot is done."""
+"""Schedules the chunks of a film, each after the one before it in its shot."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ from stream_dream.film.job.chunk_record import ChunkRecord
 from stream_dream.film.plan.plan import Chunk, Plan
 
 ATTEMPTS = 3
-"""How many times a chunk is tried."""
+"""Maximum number of attempts for a chunk."""
 
 _LOOK_SECONDS = 0.25
-# Trying again would change nothing.
+# Errors that a retry would not change.
 _HOPELESS = (DiskFull, SettingsError, NetworkError)
 
 
 @dataclass(frozen=True, slots=True)
 class FilmProgress:
-    """How far a film is.
+    """Progress of a film's render.
 
     Attributes:
-        frames: Frames done, those of chunks in work and of earlier runs included.
+        frames: Frames done, including those of running chunks and of earlier runs.
         total: Frames of the film.
-        chunks_done: Chunks done.
+        chunks_done: Finished chunks.
         chunks: Chunks of the film.
-        retries: Chunks that had to be begun again in this run.
-        fps: Frames per second of this run; 0 before the first.
-        seconds_left: Estimated time for the rest; None before it can be told.
-        working: Chunks in work.
-        stopping: True where no chunk is begun any more.
-        failure: One line on what ends the work; None where nothing does, or the user.
+        retries: Number of retries in this run.
+        fps: Frames per second of this run; 0 until known.
+        seconds_left: Estimated remaining time; None until known.
+        working: Running chunks.
+        stopping: True if no further chunks are started.
+        failure: One line on the failure that stops the run; None if there is none.
     """
 
     frames: int
@@ -60,11 +60,11 @@ class FilmProgress:
 
 
 class ChunkFailed(StreamDreamError):
-    """A chunk that could not be dreamed; what was finished is kept."""
+    """A chunk could not be dreamed; finished chunks are kept."""
 
 
 class Scheduler:
-    """Has a crew dream all chunks of a plan that are not finished."""
+    """Runs the unfinished chunks of a plan on workers."""
 
     def __init__(
         self,
@@ -78,17 +78,18 @@ class Scheduler:
         on_retry: Callable[[Chunk, str], None] = lambda chunk, reason: None,
         in_order: bool = False,
     ) -> None:
-        """Store the work to be done.
+        """Create a scheduler.
 
         Args:
-            plan: All chunks.
-            workers: Who dreams them.
-            make_task: Makes the task for a chunk.
-            finished: Records of those that are done, by number; completed in the course.
-            on_record: Called with the record of each chunk that is done.
+            plan: Plan of the film.
+            workers: Workers that dream the chunks.
+            make_task: Returns the task for a chunk.
+            finished: Records of finished chunks, by number; new ones are added.
+            on_record: Called with the record of each chunk when it is finished.
             on_progress: Called several times a second.
-            on_retry: Called with a chunk that is begun again, and why.
-            in_order: True where chunks are better dreamed as they follow each other in the film.
+            on_retry: Called with each chunk that is retried, and the reason.
+            in_order: True to dream chunks in the order of the film, for sources that cannot seek;
+                False to start with the shots that have most frames left.
         """
         self._plan, self._workers, self._make_task = plan, workers, make_task
         self._finished = finished
@@ -112,11 +113,12 @@ class Scheduler:
                 self._add(chunk)
 
     def work(self) -> None:
-        """Return when all chunks are done.
+        """Dream all unfinished chunks.
 
         Raises:
-            ChunkFailed: A chunk failed, three times or hopelessly.
-            Interrupted: On Ctrl-C, when the chunks in work are done.
+            ChunkFailed: A chunk failed three times, or with an error that a retry would not change.
+            Interrupted: Ctrl-C; raised once the running chunks are finished.
+            KeyboardInterrupt: A second Ctrl-C; raised at once.
         """
         while self._running or (self._ready and not self._stopping):
             try:
@@ -136,12 +138,12 @@ class Scheduler:
             raise Interrupted("interrupted")
 
     def progress(self) -> FilmProgress:
-        """Return the progress."""
+        """Return the current progress."""
         frames = self._done_frames()
         frames += sum(self._workers.dreamed(place) for _, place in self._running.values())
         new, total = frames - self._at_begin, self._plan.frames
         if self._begun is None and new > 0:
-            # The first frame takes long (starting, tracing) and would spoil the rate.
+            # The first frame includes startup and tracing, and would distort the rate.
             self._begun, self._at_begin, new = time.monotonic(), frames, 0
         seconds = time.monotonic() - self._begun if self._begun is not None else 0.0
         fps = new / seconds if new > 0 and seconds > 0 else 0.0
@@ -164,7 +166,7 @@ class Scheduler:
                 return
             self._workers.renew()
             self._broken = False
-        # A cluster may have grown.
+        # A cluster may have added slots.
         self._free.extend(range(len(self._free) + len(self._running), self._workers.places))
         while self._ready and self._free and not self._stopping:
             _, number = heapq.heappop(self._ready)
@@ -175,7 +177,7 @@ class Scheduler:
             self._running[self._workers.submit(task, place)] = (task, place)
 
     def _take(self, future: Future[ChunkRecord]) -> None:
-        """Record the result of a chunk."""
+        """Handle the result of a chunk."""
         task, place = self._running[future]
         error = future.exception()
         if error is None:
@@ -183,14 +185,14 @@ class Scheduler:
                 self._accept(task.chunk, future.result())
             except SinkError as unwritten:
                 error = unwritten
-        # Only now: if Ctrl-C comes before, it is taken once more.
+        # Only now: after a Ctrl-C above, the result is handled once more.
         del self._running[future]
         self._free.append(place)
         if error is not None:
             self._try_again(task, error)
 
     def _try_again(self, task: ChunkTask, error: BaseException) -> None:
-        """Hand a chunk out once more, or end the work."""
+        """Queue a failed chunk again, or stop the run."""
         self._broken = self._broken or self._workers.lost(error)
         reason = first_line(error)
         hopeless = isinstance(error, _HOPELESS) or not isinstance(error, Exception)
@@ -204,7 +206,7 @@ class Scheduler:
             self._on_retry(task.chunk, reason)
 
     def _accept(self, chunk: Chunk, record: ChunkRecord) -> None:
-        """Record a finished chunk; doing it twice changes nothing."""
+        """Record a finished chunk and queue the next one of its shot; idempotent."""
         self._on_record(record)
         if chunk.number in self._finished:
             return
@@ -216,7 +218,7 @@ class Scheduler:
                 self._add(following)
 
     def _add(self, chunk: Chunk) -> None:
-        """Queue a chunk; those of the shots with most left to do come first."""
+        """Queue a chunk; chunks of the shots with most frames left come first."""
         left = 0 if self._in_order else self._left[chunk.shot]
         heapq.heappush(self._ready, (-left, chunk.number))
 

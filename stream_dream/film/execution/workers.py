@@ -1,4 +1,4 @@
-"""Who dreams the chunks: this process, or several processes of this machine."""
+"""Workers on this machine: this process, or several processes."""
 
 from __future__ import annotations
 
@@ -23,39 +23,39 @@ from stream_dream.frame import FrameReport
 
 
 class Workers(Protocol):
-    """Takes chunks and dreams them, as many at a time as it has places.
+    """Workers that dream one chunk per slot in parallel.
 
     Attributes:
-        places: How many chunks it dreams side by side; may grow.
-        threads: How many threads TensorFlow may use for one of them; None for its usual ones.
+        places: Number of slots; may grow.
+        threads: Number of TensorFlow threads per chunk; None for the default.
     """
 
     places: int
     threads: int | None
 
     def submit(self, task: ChunkTask, place: int) -> Future[ChunkRecord]:
-        """Start a chunk at a free place, numbered from 0."""
+        """Start a chunk in a free slot, numbered from 0."""
 
     def dreamed(self, place: int) -> int:
-        """Return how many frames of its chunk are done at a place."""
+        """Return the number of frames done of the chunk in a slot."""
 
     def lost(self, error: BaseException) -> bool:
-        """Return whether an error means that no worker is of use any more."""
+        """Return whether an error means that all workers are lost and need ``renew``."""
         return False
 
     def renew(self) -> None:
-        """Replace the workers, none of which is at work."""
+        """Replace all workers; none of them may be running a chunk."""
         return
 
     def close(self, *, wait: bool) -> None:
-        """End the workers, waiting for what they are at or not."""
+        """Stop the workers; with ``wait``, return when they have stopped."""
 
 
 class OwnProcess(Workers):
     """This process: one chunk at a time, or several whose frames are dreamed in one call."""
 
     def __init__(self, batch: int = 1) -> None:
-        """Start with nobody at work."""
+        """Create ``batch`` slots."""
         self.places = batch
         self.threads: int | None = None
         self._dreamer = ChunkDreamer(batch)
@@ -75,11 +75,11 @@ class OwnProcess(Workers):
         return self._pool.submit(self._dreamer.dream, task, count)
 
     def dreamed(self, place: int) -> int:
-        """Return how many frames of its chunk are done at a place."""
+        """Return the number of frames done of the chunk in a slot."""
         return self._frames[place]
 
     def close(self, *, wait: bool) -> None:
-        """End the threads; those that are not waited for end with the frame that they are at."""
+        """Wait for the running chunks, or stop them after the current frame."""
         if not wait:
             self._stopped.set()
         self._pool.shutdown(wait=wait, cancel_futures=True)
@@ -90,16 +90,14 @@ class OwnProcess(Workers):
 class WorkerProcesses(Workers):
     """Several processes of this machine, each with its share of the cores.
 
-    On Linux each keeps to cores of its own, with all that it starts: two workers of one thread are
-    then 2.1 times as fast as one instead of 1.9 (measured).
+    On Linux each process and its children are pinned to separate cores: two workers of one thread
+    are then 2.1 times as fast as one instead of 1.9 (measured).
     """
 
     def __init__(self, count: int, *, threads: int | None = None) -> None:
-        """Start none yet: each starts with its first chunk.
+        """Create ``count`` slots, whose processes start with their first chunks.
 
-        Args:
-            count: The number of processes.
-            threads: How many cores each gets; None for its share, or all if it is alone.
+        ``threads`` is the number of cores of each; None for an equal share, or all for one process.
         """
         self.places = count
         if threads is None and count > 1:
@@ -109,7 +107,7 @@ class WorkerProcesses(Workers):
         self._pool = ThreadPoolExecutor(count, "worker")
 
     def submit(self, task: ChunkTask, place: int) -> Future[ChunkRecord]:
-        """Start a chunk; a worker that has ended is replaced."""
+        """Start a chunk in a slot; replace its process if that has ended."""
         worker = self._workers.get(place)
         if worker is None or worker.has_ended:
             worker = self._workers[place] = Worker(place, self.threads)
@@ -117,26 +115,26 @@ class WorkerProcesses(Workers):
         return self._pool.submit(worker.do, _dream, task)
 
     def dreamed(self, place: int) -> int:
-        """Return how many frames of its chunk are done at a place."""
+        """Return the number of frames done of the chunk in a slot."""
         return self._workers[place].count
 
     def close(self, *, wait: bool) -> None:
-        """End the processes; what they have done is on the disk."""
+        """Kill the processes; finished chunks are on disk."""
         for worker in self._workers.values():
             worker.end(wait=wait)
         self._pool.shutdown(wait=wait, cancel_futures=True)
 
 
 class WorkerEnded(Exception):
-    """A process that ended before its work was done.
+    """A worker process ended before its work was done.
 
     Attributes:
-        killed: True if it was ended from outside, as far as is known.
-        how: What has become of it.
+        killed: True if it was killed, or its exit code is unknown.
+        how: What happened, as the end of a sentence.
     """
 
     def __init__(self, exit_code: int | None) -> None:
-        """Store with which code it ended; None where that is not known."""
+        """Store the process's exit code; None if unknown."""
         self.killed = exit_code is None or exit_code < 0
         self.how = (
             "was ended from outside, perhaps for lack of memory"
@@ -147,21 +145,16 @@ class WorkerEnded(Exception):
 
 
 class Worker:
-    """A process of this machine that does what comes through its pipe, one thing after the other.
+    """A process of this machine that executes calls received through a pipe, one after the other.
 
-    It ends with this process, however this one ends, and leaves Ctrl-C and its relatives to it.
+    It ends whenever this process ends, and ignores Ctrl-C and similar signals.
 
     Attributes:
-        count: The last number that its work has reported.
+        count: The last number that the running call has reported.
     """
 
     def __init__(self, number: int = 0, threads: int | None = None) -> None:
-        """Start it.
-
-        Args:
-            number: Its number among those that share the cores, from 0.
-            threads: How many cores it keeps to; None for all.
-        """
+        """Start process ``number``, from 0, pinned to this number of cores; None for all."""
         context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
         self.count = 0
         self._pipe, end = context.Pipe()
@@ -172,19 +165,15 @@ class Worker:
 
     @property
     def has_ended(self) -> bool:
-        """True if there is no such process any more."""
+        """True if the process has ended."""
         return bool(connection.wait([self._process.sentinel], 0))
 
     def do(self, function: Callable[..., Any], argument: object) -> Any:
-        """Do something in the process, and wait for what it returns.
-
-        Args:
-            function: Called with the argument, and with what takes ``count``.
-            argument: What it is called with.
+        """Call a function with an argument and a callback that sets ``count``; return its result.
 
         Raises:
             WorkerEnded: The process has ended.
-            Exception: What the function has raised.
+            Exception: The function's exception.
         """
         try:
             self._pipe.send((function, argument))
@@ -199,7 +188,7 @@ class Worker:
         return result
 
     def end(self, *, wait: bool) -> None:
-        """End it whatever it is at, even where it was stopped, and wait until it is gone or not."""
+        """Kill the process, even if it is suspended; with ``wait``, return when it has ended."""
         self._process.kill()
         if wait:
             self._process.join()
@@ -207,7 +196,7 @@ class Worker:
 
 @contextmanager
 def _signals_blocked() -> Iterator[None]:
-    """Start processes that never hear what a terminal sends to all of them, such as Ctrl-C."""
+    """Block signals that a terminal sends to all processes, such as Ctrl-C, in new processes."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -220,8 +209,8 @@ def _signals_blocked() -> Iterator[None]:
 
 
 def _serve(pipe: Connection, number: int, threads: int | None) -> None:
-    """Do in a process of its own what its parent asks for, until that closes the pipe."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Windows cannot block it
+    """Execute calls of the parent process until it closes the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Windows cannot block signals
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if threads is not None:
         _keep_to_cores(number, threads)
@@ -237,7 +226,7 @@ def _serve(pipe: Connection, number: int, threads: int | None) -> None:
 
 
 def _portable(error: Exception) -> Exception:
-    """Return an error that another process can read, and where it was raised."""
+    """Return an error that can be unpickled elsewhere, with its traceback as a note."""
     error.add_note(traceback.format_exc())
     try:
         pickle.loads(pickle.dumps(error))
@@ -247,7 +236,7 @@ def _portable(error: Exception) -> Exception:
 
 
 def _end_with_parent() -> None:
-    """End this process when its parent has ended: nobody would take what it makes."""
+    """End this process when its parent has ended."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -255,7 +244,7 @@ def _end_with_parent() -> None:
 
 
 def _keep_to_cores(number: int, count: int) -> None:
-    """Keep this process, and all that it starts, to so many cores that no other worker has."""
+    """Pin this process and its children to ``count`` cores that no other worker has."""
     if not hasattr(os, "sched_setaffinity"):
         return
     own = sorted(os.sched_getaffinity(0))[number * count : (number + 1) * count]
@@ -265,7 +254,7 @@ def _keep_to_cores(number: int, count: int) -> None:
 
 @cache
 def _dreamer() -> ChunkDreamer:
-    """Return what dreams in this worker process."""
+    """Return the chunk dreamer of this worker process."""
     return ChunkDreamer()
 
 
