@@ -1,4 +1,4 @@
-"""Connects to a Ray cluster, or starts Ray on this machine, and leaves nothing of it behind."""
+"""Connects to a Ray cluster, or starts Ray on this machine, and cleans up after it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from stream_dream.settings.film import FilmSettings
 
 LOCAL, _FOUND = "local", "auto"
 _MISSING = "--cluster needs the extra cluster: pip install 'stream-dream[cluster]'"
-# An address at which somebody listens who is not Ray keeps Ray waiting for two minutes.
+# Ray itself waits for two minutes if a program other than Ray listens at the address.
 _PROBE_SECONDS, _CONNECT_SECONDS = 5.0, 25.0
 _START_SECONDS = 120.0
 _END_SECONDS = 20.0
@@ -36,7 +36,7 @@ class ClusterLost(StreamDreamError):
 
 @contextmanager
 def reached(film: FilmSettings) -> Iterator[Cluster | None]:
-    """Connect to the cluster that dreams a film; None where there is none.
+    """Connect to the cluster named in the settings; yield None if there is none.
 
     Raises:
         SettingsError: Ray is not installed, or no cluster answers.
@@ -59,17 +59,17 @@ class Cluster:
     """A connection to Ray.
 
     Attributes:
-        ray: The package.
-        local: True if Ray runs on this machine, for us alone.
+        ray: The imported package.
+        local: True if Ray was started on this machine for this run only.
     """
 
     def __init__(self, address: str, workers: int | None = None) -> None:
         """Connect, or start Ray.
 
         Args:
-            address: ``local``, or an address as Ray takes them.
-            workers: How many workers Ray has to have room for where it is started here; None for
-                one on each core.
+            address: ``local`` to start Ray, or an address that Ray accepts.
+            workers: Minimum number of workers that a local Ray must have room for; None for one
+                per core.
 
         Raises:
             SettingsError: Ray is not installed, or no cluster answers.
@@ -84,20 +84,19 @@ class Cluster:
             self._connect()
 
     def nodes(self) -> list[Node]:
-        """Return the machines that are there now."""
+        """Return the machines that are alive."""
         found = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
         return [Node(node.get("CPU", 0.0), node.get("GPU", 0.0)) for node in found]
 
     def holds(self) -> bool:
-        """Return whether the machine that connects us still belongs to the cluster."""
+        """Return whether the node of this connection still belongs to the cluster."""
         here = self.ray.get_runtime_context().get_node_id()
         return any(node["Alive"] and node["NodeID"] == here for node in self.ray.nodes())
 
     def renew(self) -> None:
-        """Connect anew, or start Ray anew; nobody uses the connection.
+        """Connect or start Ray again, while no thread uses the connection.
 
-        Raises:
-            ClusterLost: That is not possible.
+        Raises ``ClusterLost``.
         """
         if self._thread is None:
             raise ClusterLost(BROKEN)
@@ -108,7 +107,7 @@ class Cluster:
             raise ClusterLost(f"{BROKEN}: {error}") from error
 
     def close(self, *, wait: bool) -> None:
-        """Disconnect; where Ray was started here, it ends, in good order or at once."""
+        """Disconnect; shut down a local Ray, or kill it without ``wait``."""
         if self._thread is None:
             return
         if self.local and not wait:
@@ -118,7 +117,7 @@ class Cluster:
             self._thread.join(_END_SECONDS)
         self._thread = None
         if self.local:
-            sweep()  # workers that are killed leave their files behind
+            sweep()  # killed workers leave their files behind
             if self._session is not None and not debugging():
                 _remove_session(self._session)
 
@@ -148,21 +147,21 @@ class Cluster:
             _take_back_signals()
 
     def _stay(self, connected: Future[None], ended: threading.Event) -> None:
-        """Connect, and disconnect when that is wanted.
+        """Connect, and stay connected until ``ended`` is set.
 
-        In a thread of its own: waiting for a cluster cannot be interrupted otherwise, and what Ray
-        starts ends on Linux together with the thread that has started it.
+        Runs in a thread of its own: waiting for a cluster cannot be interrupted otherwise, and on
+        Linux Ray's processes end together with the thread that has started them.
         """
-        # Inherited by Ray's processes: systemd and a closed terminal would end them, where we end
-        # in good order when the chunks in work are done. Ray does the same about Ctrl-C. Its own
-        # end takes four seconds longer, as it kills those only that have not heard it.
+        # Inherited by Ray's processes: systemd or a closed terminal would end them while this run
+        # still waits for its running chunks. Ray itself blocks Ctrl-C for them. Ray's shutdown
+        # takes four seconds longer, as it waits for SIGTERM to act before it kills.
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGTERM})
         try:
             context = self.ray.init(**self._settings())
         except BaseException as error:
             with suppress(Exception):
-                self.ray.shutdown()  # what has started
+                self.ray.shutdown()  # stop the processes that have started
             connected.set_exception(error)
             return
         if self.local:
@@ -182,9 +181,9 @@ class Cluster:
         return settings
 
     def _kill(self) -> None:
-        """Kill what Ray has started here: in good order it takes longer than a second Ctrl-C may.
+        """Kill the processes of a local Ray: a shutdown is too slow after a second Ctrl-C.
 
-        Of Ray's processes that vanish at once, two would wait a minute for the others.
+        Kill all of them: two of Ray's processes would wait a minute for the others.
         """
         import psutil  # Ray brings it along
 
@@ -197,24 +196,19 @@ class Cluster:
 
 
 def _remove_session(folder: Path) -> None:
-    """Remove what Ray has written down about itself, which it never does."""
+    """Remove the folder of a Ray session, which Ray never does."""
     latest = folder.with_name("session_latest")
     with suppress(OSError):
         if latest.readlink() == folder:
-            latest.unlink()  # Ray would never replace a link to nothing
+            latest.unlink()  # Ray does not replace a dangling link
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def _imported() -> Any:
-    """Import Ray.
-
-    Raises:
-        SettingsError: It is not installed.
-    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns
     if not debugging():
-        # It tells of every worker that dies, on standard output, whatever one asks for.
+        # Ray reports every worker that dies on standard output, whatever the logging level.
         os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")
     try:
         import ray
@@ -224,7 +218,7 @@ def _imported() -> Any:
 
 
 def _take_back_signals() -> None:
-    """Restore Python's handler of SIGTERM: Ray's takes the signal for a failure of this process."""
+    """Restore Python's handler of SIGTERM: Ray's treats the signal as a failure of this process."""
     if threading.current_thread() is threading.main_thread():
         handler = signal.getsignal(signal.SIGTERM)
         if handler is not None:
@@ -232,7 +226,7 @@ def _take_back_signals() -> None:
 
 
 def _probe(address: str) -> None:
-    """Refuse an address at which nobody listens: Ray itself needs up to two minutes for that."""
+    """Refuse an address where nothing listens: Ray itself takes up to two minutes to fail."""
     place = address.removeprefix(_CLIENT)
     host, colon, port = place.rpartition(":")
     if not colon and address.startswith(_CLIENT):
@@ -246,9 +240,8 @@ def _probe(address: str) -> None:
 
 
 def _no_cluster(address: str, error: BaseException) -> SettingsError:
-    """Say why there is no connection, and what to do."""
     reason = getattr(error, "strerror", None) or first_line(error)
-    if reason.endswith(":"):  # of other versions of Ray and Python it tells in several lines
+    if reason.endswith(":"):  # Ray reports mismatched versions of Ray and Python in several lines
         reason = " ".join(str(error).split())
     if address == LOCAL:
         return SettingsError(f"Ray could not be started on this machine: {reason}")
@@ -258,6 +251,6 @@ def _no_cluster(address: str, error: BaseException) -> SettingsError:
             "the address of one"
         )
     problem = f"no Ray cluster answers at {address} ({reason}): check the address"
-    if isinstance(error, OSError) and error.errno is not None:  # nobody listens
+    if isinstance(error, OSError) and error.errno is not None:  # nothing listens
         return SettingsError(f"{problem}, and that ray start has been called there")
     return SettingsError(f"{problem}; if the cluster asks for a token, set RAY_AUTH_MODE=token")

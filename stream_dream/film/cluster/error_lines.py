@@ -1,4 +1,4 @@
-"""Says in one line what went wrong on a Ray cluster."""
+"""Translates Ray's exceptions into errors of one line."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from stream_dream.errors import SettingsError, SourceError, first_line
 from stream_dream.film.cluster.connection import BROKEN, ClusterLost
 from stream_dream.film.cluster.worker import Unseen
 
-# What Ray says of workers whose machine is gone.
+# In Ray's message for workers whose machine has gone.
 _NODE_DIED = "its node has died"
 
 
 class WorkerLost(Exception):
-    """A worker, or its machine, that has vanished with its chunk."""
+    """A worker or its machine was lost together with its chunk."""
 
 
 def explained(error: BaseException, machine: str | None, *, local: bool) -> BaseException:
-    """Return the error that a chunk is to fail with.
+    """Return the error with which a chunk fails.
 
     Args:
-        error: What waiting for the chunk has raised.
-        machine: Who dreamed it; None if that never became known.
+        error: The exception raised by waiting for the chunk.
+        machine: The machine of its worker; None if unknown.
         local: True if Ray runs on this machine only.
 
     Returns:
-        What the worker itself has raised; ``WorkerLost`` where it vanished; ``ClusterLost`` where
-        the connection broke.
+        The worker's own exception; ``WorkerLost`` if the worker was lost; ``ClusterLost`` if the
+        connection broke.
     """
     where = machine or "a machine of the cluster"
     if isinstance(error, raised.RayTaskError):
         cause = getattr(error, "cause", None)
-        if isinstance(cause, raised.RaySystemError):  # the order could not be read
+        if isinstance(cause, raised.RaySystemError):  # the worker could not unpickle the call
             return _unequipped(getattr(cause, "client_exc", cause), where)
-        if isinstance(cause, raised.RayError):  # what a worker was told by its own Ray
+        if isinstance(cause, raised.RayError):  # raised by Ray within the worker
             return explained(cause, machine, local=False)
         return _of_task(error, cause, where)
     if isinstance(error, raised.OutOfMemoryError):
@@ -57,14 +57,15 @@ def explained(error: BaseException, machine: str | None, *, local: bool) -> Base
         raised.RpcError,
         ConnectionError,
     )
-    if isinstance(error, broken) or not isinstance(error, Exception):  # Ray ends threads then
+    # Not an Exception: Ray ends the calling thread when the connection breaks.
+    if isinstance(error, broken) or not isinstance(error, Exception):
         return ClusterLost(BROKEN)
     return error
 
 
 def _of_task(error: BaseException, cause: object, where: str) -> BaseException:
-    """Unwrap what was raised on a worker."""
-    # The second is what a worker says that cannot find the function itself.
+    """Unwrap an exception raised in a worker."""
+    # The message is Ray's if the worker cannot import the actor class.
     if isinstance(cause, ImportError) or "failed to import on the worker" in str(cause):
         return _unequipped(cause, where)
     if isinstance(cause, Unseen):
@@ -81,7 +82,7 @@ def _unequipped(cause: object, where: str) -> SettingsError:
 
 
 def unseen(path: Path, machine: str, size: int) -> SettingsError | SourceError:
-    """Say that a machine does not see a file as it was here, so many bytes long."""
+    """Return the error for a file that a machine does not see as this one did, ``size`` bytes."""
     try:
         here = path.stat().st_size
     except OSError:

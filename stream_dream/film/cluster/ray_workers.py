@@ -1,4 +1,4 @@
-"""Has the chunks of a film dreamed by a Ray cluster."""
+"""Workers on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from stream_dream.film.job.chunk_record import ChunkFiles, ChunkRecord
 from stream_dream.film.job.job_file import versions
 from stream_dream.settings.film import FilmSettings
 
-# How often we look whether there are new chunks, or whether the work was ended.
+# Interval of checks for new chunks and for the end of the work.
 _WAIT_SECONDS = 0.1
 _LEAVE_SECONDS = 5.0
 _LOOK_SECONDS = 10.0
-# A worker that has nothing to do makes room for others.
+# An idle worker is stopped after this time, to make room for others.
 _IDLE_SECONDS = 30.0
-# A machine may have to be started first; when that takes long, somebody should know.
+# A machine may have to be started first; a longer wait is reported.
 _QUIET_SECONDS = 60.0
 
 
 @dataclass(eq=False, slots=True)
 class _Run:
-    """A chunk that waits for a worker, since some time in seconds, or is being dreamed by one."""
+    """A chunk that waits since the monotonic time ``since``, or that ``worker`` is dreaming."""
 
     task: ChunkTask
     future: Future[ChunkRecord]
@@ -47,15 +47,15 @@ class _Run:
 
 
 class RayWorkers:
-    """The workers of a Ray cluster.
+    """Workers on a Ray cluster.
 
-    They are actors, as a task of Ray has a process to itself, where a batch has the chunks of
-    several shots in one. What fails is tried again by who asked for it, who tells of it: not by
-    Ray, which would do it in silence, and where it failed.
+    They are actors: a Ray task has a process to itself, while a batch dreams chunks of several
+    shots in one process. The scheduler retries failed chunks and reports them; Ray would do so
+    silently, and on the same machine.
 
     Attributes:
-        places: How many chunks are dreamed side by side; grows when the cluster does.
-        threads: How many threads TensorFlow may use for one of them; None for its usual ones.
+        places: Number of slots; grows with the cluster.
+        threads: Number of TensorFlow threads per chunk; None for the default.
     """
 
     def __init__(
@@ -65,15 +65,10 @@ class RayWorkers:
         shots: int,
         on_note: Callable[[str], None],
     ) -> None:
-        """Start with nobody at work.
+        """Choose the slots for this number of parallel shots; workers start with their chunks.
 
-        Args:
-            cluster: The connection; it is closed together with the crew.
-            film: How many workers are wanted, how many shots each dreams in one call, and whether
-                they share a disk with us.
-            shots: How many shots can be dreamed side by side.
-            on_note: Called with a line on what one should know, from the thread that calls the
-                crew.
+        ``close`` closes the connection, too. ``on_note`` is called with one-line messages, from the
+        thread that calls the methods.
         """
         self._cluster, self._ray = cluster, cluster.ray
         self._grows = film.wanted_workers is None
@@ -82,7 +77,7 @@ class RayWorkers:
         self._seats = min(film.batch_on(self._share.gpus), shots)
         self._most = self._share.workers
         self.places = min(self._most * self._seats, shots)
-        # Alone on one machine: all of it, as without Ray.
+        # A single local worker gets all cores, as without Ray.
         alone = cluster.local and self._most == 1
         self.threads = None if alone else self._share.threads
         self._on_note = on_note
@@ -91,13 +86,13 @@ class RayWorkers:
         self._begin()
 
     def submit(self, task: ChunkTask, place: int) -> Future[ChunkRecord]:
-        """Start a chunk."""
+        """Queue a chunk for the next free worker."""
         run = _Run(task, Future(), time.monotonic())
         self._submitted.put(run)
         return run.future
 
     def dreamed(self, place: int) -> int:
-        """Return 0: the frames of a chunk are counted when it is done."""
+        """Return 0: frames are counted when their chunk is finished."""
         self._tell()
         return 0
 
@@ -106,20 +101,20 @@ class RayWorkers:
         return isinstance(error, ClusterLost)
 
     def renew(self) -> None:
-        """Connect anew. Raises ``ClusterLost`` where that is not possible."""
+        """Connect again. Raises ``ClusterLost`` if that fails."""
         self._end()
         self._cluster.renew()
         self._begin()
 
     def close(self, *, wait: bool) -> None:
-        """End the work on all chunks, waiting for it or not, and the connection."""
+        """Stop the workers and close the connection; without ``wait``, kill the workers."""
         self._end()
-        with suppress(Exception):  # workers that are gone
+        with suppress(Exception):  # some workers may have vanished
             if wait:
                 ends = [hand.actor.__ray_terminate__.remote() for hand in self._hands]
                 if ends:
                     self._ray.wait(ends, num_returns=len(ends), timeout=_LEAVE_SECONDS)
-            elif not self._cluster.local:  # else they are killed with Ray
+            elif not self._cluster.local:  # local ones are killed with Ray
                 for hand in self._hands:
                     self._ray.kill(hand.actor)
         self._tell()
@@ -144,7 +139,7 @@ class RayWorkers:
         self._thread.start()
 
     def _end(self) -> None:
-        """End the thread that calls Ray: without a connection, each call would look for one."""
+        """Stop the thread that calls Ray: without a connection each call would try to connect."""
         self._closed.set()
         self._thread.join(_LEAVE_SECONDS)
 
@@ -155,12 +150,12 @@ class RayWorkers:
                 self._on_note(note)
 
     def _work(self) -> None:
-        """Hand out chunks, and take in what becomes of them, until the work is ended."""
+        """Hand out chunks and collect results until closed or disconnected; fail the rest."""
         lost = ClusterLost(BROKEN)
         try:
             while not self._closed.is_set():
                 self._step()
-        except BaseException as error:  # Ray ends threads, too
+        except BaseException as error:  # not only Exception: Ray may end the thread
             lost.__cause__ = error
         ended = False
         while not ended:
@@ -212,7 +207,7 @@ class RayWorkers:
             self._running[reference] = run
 
     def _send(self, task: ChunkTask, hand: Hand) -> Any:
-        """Tell a worker where the files lie that it needs, or send them: once for all chunks."""
+        """Call a worker with a chunk; ship the film's files, once for all chunks, if requested."""
         if not self._ships:
             task = replace(task, source=replace(task.source, path=task.source.path.absolute()))
             return hand.actor.dream.remote(task, sizes(task))
@@ -224,7 +219,7 @@ class RayWorkers:
         return hand.actor.dream_shipped.remote(task, self._film, self._files, state)
 
     def _greet(self, reference: Any, hand: Hand) -> None:
-        """Note where a worker is; that it could not begin is told to a chunk that waits for one."""
+        """Record the machine of a started worker; if it failed to start, fail a waiting chunk."""
         try:
             hand.machine, hand.node, there = self._ray.get(reference)
         except BaseException as error:
@@ -255,7 +250,7 @@ class RayWorkers:
             self._failed_on[run.task.chunk.number].add(hand.node)
             self._fail(run, error)
             if isinstance(error, RayError) and not isinstance(error, RayTaskError):
-                self._dismiss(hand)  # what it raises itself tells that it is still there
+                self._dismiss(hand)  # a RayTaskError comes from the worker itself: it is alive
         else:
             run.future.set_result(record)
 
@@ -264,13 +259,13 @@ class RayWorkers:
         run.future.set_exception(explained(error, machine, local=self._cluster.local))
 
     def _dismiss(self, hand: Hand) -> None:
-        """Give up a worker that has vanished, or cannot be reached: what it has will fail."""
+        """Kill a worker that has vanished or cannot be reached; its chunks will fail."""
         if hand in self._hands:
             self._hands.remove(hand)
             self._ray.kill(hand.actor)
 
     def _look_around(self) -> None:
-        """Look whether we still belong to the cluster, who is of use, and how large it is."""
+        """Check the connection, report long waits, stop idle workers, and grow with the cluster."""
         if not self._cluster.holds():
             raise ClusterLost(BROKEN)
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""How a cluster is shared out among workers that dream side by side, and they among chunks."""
+"""Divides a cluster's processors among workers, and assigns chunks to workers."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# Where nobody says how many workers there shall be: more threads hardly make a chunk faster.
+# If the number of workers is not given: more threads hardly make a chunk faster.
 _MOST_THREADS = 4
-# So long a chunk waits for a worker of its own rather than share one. A process takes a second or
-# two to start; a machine, minutes.
+# Time that a chunk waits for a starting worker rather than share a busy one. A process takes a
+# second or two to start; a machine, minutes.
 _PATIENCE_SECONDS = 20.0
 _FINEST = 10_000  # Ray counts resources in ten thousandths
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """What a machine has to offer."""
+    """Processors of a machine: cores and GPUs."""
 
     cpus: float
     gpus: float = 0.0
@@ -26,13 +26,13 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What each of several workers gets.
+    """Number of workers and resources of each.
 
     Attributes:
-        workers: How many work side by side.
-        threads: How many threads TensorFlow may use in one.
-        cpus: Processors that Ray sets aside for one.
-        gpus: Graphics processors that Ray sets aside for one; a part of one may do.
+        workers: Number of workers in parallel.
+        threads: Number of TensorFlow threads per worker.
+        cpus: Cores that Ray reserves per worker.
+        gpus: GPUs that Ray reserves per worker; may be a fraction.
     """
 
     workers: int
@@ -41,7 +41,7 @@ class Share:
     gpus: float = 0.0
 
     def fit(self, nodes: Sequence[Node]) -> int:
-        """Return how many fit on machines."""
+        """Return the number of workers that fit on machines."""
         return sum(self._fit(node) for node in nodes)
 
     def _fit(self, node: Node) -> int:
@@ -51,16 +51,16 @@ class Share:
 
 
 def share_out(nodes: Sequence[Node], shots: int, workers: int | None = None) -> Share:
-    """Choose how many workers work side by side, and what each of them gets.
+    """Choose the number of workers and the resources of each.
 
-    Where there are graphics processors, only they dream: what they make differs from what others
-    make by rounding, and a film should be of one piece.
+    If any machine has GPUs, only GPUs dream: their results differ from a CPU's by rounding, and a
+    film should be uniform.
 
     Args:
         nodes: The machines.
-        shots: How many shots there are to dream; the chunks of one follow each other.
-        workers: How many are wanted, even if there is no room for them yet: a cluster that grows
-            gets larger by what waits. None for as many as there is room for.
+        shots: Number of shots to dream; chunks of one shot cannot run in parallel.
+        workers: Wanted number of workers, even if they do not fit yet: an autoscaling cluster grows
+            when workers wait. None for as many as fit.
     """
     wanted = None if workers is None else min(workers, shots)
     with_gpus = [node for node in nodes if node.gpus > 0]
@@ -90,14 +90,14 @@ def _of_gpus(nodes: Sequence[Node], shots: int, wanted: int | None) -> Share:
 
 @dataclass(eq=False, slots=True)
 class Hand:
-    """A worker.
+    """A worker of the cluster.
 
     Attributes:
-        actor: What Ray knows it by.
-        since: When it was started, or was left by its last chunk, in seconds.
-        machine: Where it is; None as long as the cluster has no room for it.
-        node: What Ray calls that machine.
-        chunks: How many chunks it has.
+        actor: Its Ray actor.
+        since: Monotonic time in seconds of its start or of the end of its last chunk.
+        machine: Host name of its machine; None until it runs.
+        node: Ray's id of that machine.
+        chunks: Number of its running chunks.
     """
 
     actor: Any
@@ -108,15 +108,15 @@ class Hand:
 
 
 def choose(hands: Sequence[Hand], seats: int, failed_on: Collection[str | None]) -> Hand | None:
-    """Choose a worker for a chunk: each gets one before any gets two.
+    """Choose the worker with the fewest chunks.
 
     Args:
         hands: The workers.
-        seats: How many chunks one may have.
-        failed_on: Where the chunk has failed: it goes elsewhere, if there is a worker.
+        seats: Maximum number of chunks per worker.
+        failed_on: Node ids where the chunk has failed; avoided if there are workers elsewhere.
 
     Returns:
-        The worker; None where it is better to wait.
+        The worker; None to wait for one that is free or starting.
     """
     here = [hand for hand in hands if hand.machine is not None]
     elsewhere = [hand for hand in here if hand.node not in failed_on]

@@ -1,8 +1,8 @@
-"""What travels to a machine that shares no disk with us, and what comes back.
+"""Transfers files to machines that share no disk with this one, and back.
 
-Files travel in parts through Ray's object store, which writes to disk what it has no room for:
-neither we nor a worker ever hold more than a part in memory. On each machine the files of a film
-lie once, in a temporary folder that its workers share.
+Files are sent in parts through Ray's object store, which spills to disk: no process holds more than
+one part in memory. On each machine the files of a film are stored once, in a temporary folder that
+its workers share.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _LOCK, _HELD = "lock", ".held"
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """A file on its way.
+    """A file in Ray's object store.
 
     Attributes:
-        name: Its name, without the folder.
+        name: File name without the folder.
         parts: References to its parts, in order.
     """
 
@@ -44,7 +44,7 @@ class Shipped:
 
     @classmethod
     def of(cls, path: Path, put: Callable[[bytes], Any]) -> Shipped:
-        """Send a file; what is called with each part returns a reference to it."""
+        """Send a file; ``put`` stores each part and returns a reference to it."""
         parts = []
         with path.open("rb") as file:
             while part := file.read(_PART):
@@ -52,9 +52,9 @@ class Shipped:
         return cls(path.name, tuple(parts))
 
     def write(self, folder: Path, get: Callable[[Any], bytes]) -> Path:
-        """Write it to a folder, whole or not at all; return its path."""
+        """Write the file to a folder atomically; return its path."""
         path = folder / self.name
-        # A name of its own: a worker that was given up may still be at the same file.
+        # A unique name: an abandoned worker may still be writing the same file.
         whole = path.with_name(f"{self.name}.{uuid.uuid4().hex}.part")
         try:
             with whole.open("wb") as file:
@@ -69,18 +69,18 @@ class Shipped:
 
 
 def files_of(task: ChunkTask) -> dict[str, Path]:
-    """Return the files that all chunks of a film need: the source, and what settings name."""
+    """Return the files that all chunks of a film need: the source, and those named in settings."""
     return {_SOURCE: task.source.path, **named_files(task.dream, task.output)}
 
 
 def sizes(task: ChunkTask) -> dict[str, int]:
-    """Return the sizes of the files that a worker on a disk that we share has to see, by path."""
+    """Return the sizes in bytes, by path, of the files that a worker needs on a shared disk."""
     needed = (job_file(task.folder), *files_of(task).values())
     return {os.path.abspath(path): path.stat().st_size for path in needed}
 
 
 def with_files(task: ChunkTask, paths: Mapping[str, Path], folder: Path) -> ChunkTask:
-    """Return a task whose files, by what ``files_of`` calls them, and whose folder are others."""
+    """Return a task with other paths, by their keys in ``files_of``, and another folder."""
     named = {
         name: str(path) if name == "network" else path
         for name, path in paths.items()
@@ -98,11 +98,7 @@ def with_files(task: ChunkTask, paths: Mapping[str, Path], folder: Path) -> Chun
 
 
 def unpack(files: list[Shipped], folder: Path, get: Callable[[Any], bytes]) -> None:
-    """Write the files of a chunk to the folder of its job.
-
-    Raises:
-        SinkError: They cannot be written.
-    """
+    """Write the files of a chunk to the folder of its job. Raises ``SinkError``."""
     try:
         for file in files:
             file.write(folder, get)
@@ -112,18 +108,10 @@ def unpack(files: list[Shipped], folder: Path, get: Callable[[Any], bytes]) -> N
 
 
 class Shelf:
-    """A folder for files of one film; it goes with the last process that holds it.
-
-    Attributes:
-        folder: The folder.
-    """
+    """A temporary folder for the files of one film, removed with the last process that holds it."""
 
     def __init__(self, name: str) -> None:
-        """Hold the folder, and make it if nobody else does.
-
-        Args:
-            name: What tells the film from others.
-        """
+        """Hold the folder of the film with this unique id; create it if needed."""
         around = _around()
         around.mkdir(mode=0o700, exist_ok=True)
         self.folder = around / name
@@ -135,12 +123,9 @@ class Shelf:
         atexit.register(self.close)
 
     def keep(self, name: str, file: Shipped, get: Callable[[Any], bytes]) -> Path:
-        """Return where a file lies that was sent; who needs it first fetches it for all.
+        """Return the path of a shipped file; the first process to need it fetches it for all.
 
-        Args:
-            name: What tells it from others of the film.
-            file: The file.
-            get: Fetches a part.
+        ``name`` is the file's key in ``files_of``; ``get`` fetches a part.
         """
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
@@ -149,13 +134,13 @@ class Shelf:
             return path if path.exists() else file.write(folder, get)
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Release the folder."""
         self._held.release()
         sweep()
 
 
 def sweep() -> None:
-    """Remove the folders that nobody holds, as those of processes that were killed."""
+    """Remove the folders that no process holds, such as those of killed processes."""
     around = _around()
     if around.is_dir():
         with FileLock(around / _LOCK):

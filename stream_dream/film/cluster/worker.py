@@ -1,4 +1,4 @@
-"""What runs on the machines of a Ray cluster."""
+"""The worker that runs on the machines of a Ray cluster."""
 
 from __future__ import annotations
 
@@ -19,47 +19,40 @@ from stream_dream.frame import FrameReport
 
 
 class Unseen(Exception):
-    """A file that this machine does not see as the one does that sent the task.
+    """A file is missing on this machine, or differs from that on the sender of the task.
 
     Attributes:
         path: The file.
-        machine: This machine.
-        size: How large it is there, in bytes.
+        machine: Host name of this machine.
+        size: Size on the sender, in bytes.
     """
 
     def __init__(self, path: str, machine: str, size: int) -> None:
-        """Store which file it is, and where."""
+        """Store the attributes."""
         super().__init__(path, machine, size)
         self.path, self.machine, self.size = path, machine, size
 
 
 class WorkerFull(Exception):
-    """There is no room on the disk of a worker: another one may have more."""
+    """The disk of a worker is full or unusable; a retry may succeed on another machine."""
 
 
 class Worker:
     """A process of the cluster that dreams chunks, and keeps the network for the next ones."""
 
     def __init__(self, seats: int) -> None:
-        """Start with nothing.
-
-        Args:
-            seats: How many chunks it may be given at a time: their frames are dreamed in one call.
-        """
-        # What Ray sets aside of a graphics processor is not all of it.
+        """Create a worker for at most ``seats`` chunks at a time, dreamed as a batch."""
+        # Ray may reserve only a fraction of a GPU for this worker.
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
         self._dreamer = ChunkDreamer(seats)
         self._lock = threading.Lock()
         self._shelf: Shelf | None = None
 
     def begin(self, wanted: dict[str, str]) -> tuple[str, str, dict[str, str]]:
-        """Return which machine this is, what Ray calls it, and what is installed here.
+        """Return host name, Ray's node id and the installed versions of this machine.
 
-        Args:
-            wanted: What is installed where the film is rendered.
-
-        Raises:
-            SettingsError: It is another version of this package, to which tasks mean other things.
+        Raises ``SettingsError`` if this package differs in version from the one in ``wanted``, as
+        it may read tasks differently.
         """
         here, name = versions(), "stream-dream"
         if here[name] != wanted[name]:
@@ -70,11 +63,9 @@ class Worker:
         return platform.node(), ray.get_runtime_context().get_node_id(), here
 
     def dream(self, task: ChunkTask, sizes: dict[str, int]) -> ChunkRecord:
-        """Dream a chunk on a disk that we share.
+        """Dream a chunk on a shared disk.
 
-        Args:
-            task: The chunk.
-            sizes: How large the files are that have to be there, by path.
+        Raises ``Unseen`` if a file is missing or differs from its size, in bytes, in ``sizes``.
         """
         for path, size in sizes.items():
             try:
@@ -88,13 +79,16 @@ class Worker:
     def dream_shipped(
         self, task: ChunkTask, film: str, files: dict[str, Shipped], state: Shipped | None
     ) -> tuple[ChunkRecord, list[Shipped]]:
-        """Dream a chunk of which all that is needed was sent; return its files, too.
+        """Dream a chunk from shipped files; return its record and its files.
 
         Args:
-            task: The chunk, with paths that mean something elsewhere.
-            film: What tells its film from others.
-            files: The source, and what settings name, as ``files_of`` calls them.
-            state: The state of the dream before the chunk; None where a shot begins.
+            task: The chunk, with the sender's paths.
+            film: Unique id of the film.
+            files: Shipped files, by their keys in ``files_of``.
+            state: State of the dream before the chunk; None at the start of a shot.
+
+        Raises:
+            WorkerFull: The disk is full or unusable.
         """
         try:
             with self._lock:
@@ -115,4 +109,4 @@ class Worker:
 
 
 def _ignore(report: FrameReport) -> None:
-    """Count no frames: what is done of a chunk is known when it is finished."""
+    """Ignore the report of a frame: frames are counted when their chunk is finished."""
