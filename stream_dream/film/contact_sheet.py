@@ -17,22 +17,22 @@ _LONGER_SIDE = 240
 _COLUMNS = 6
 _GAP, _LABEL = 8, 22
 _BACKGROUND, _INK = 24, (220, 220, 220)
-# Shots that fade in are dark at first.
+# The frame shown is this far into its shot: shots that fade in are dark at first.
 _SECONDS_IN = 0.5
 
 
 class ContactSheet:
-    """Collects a frame of each shot while the film passes by."""
+    """Collects one frame of each shot while the film is read."""
 
     def __init__(self, info: StreamInfo) -> None:
-        """Store the facts of the film."""
+        """Create an empty sheet for a film."""
         self._fps = info.fps
         self._size = fit_size(info.display_size, _LONGER_SIDE)
         self._pictures: list[Image8] = []
         self._begins: list[int] = []
 
     def look(self, frame: Frame) -> None:
-        """Look at the next frame."""
+        """Add the next frame of the film; one per shot is kept."""
         if frame.cut or not self._begins:
             self._begins.append(frame.index)
             self._pictures.append(resize(frame.image, self._size))
@@ -40,7 +40,7 @@ class ContactSheet:
             self._pictures[-1] = resize(frame.image, self._size)
 
     def drawn(self) -> Image8:
-        """Draw the sheet, uint8 RGB."""
+        """Return the sheet, uint8 RGB."""
         width, height = self._size
         columns = min(_COLUMNS, len(self._pictures))
         rows = -(-len(self._pictures) // columns)
@@ -55,12 +55,12 @@ class ContactSheet:
         return sheet
 
     def write(self, path: Path, *, overwrite: bool) -> None:
-        """Write it as a picture. Raises ``SinkError``."""
+        """Write the sheet to a file. Raises ``SinkError``."""
         write_picture(Picture(self.drawn()), path, overwrite=overwrite)
 
 
 def clock(seconds: float | Fraction) -> str:
-    """Write a time as ``1:23:45.6``; the hours only where there are any."""
+    """Format a time as ``1:23:45.6``, or ``23:45.6`` below an hour."""
     tenths = round(float(seconds) * 10)
     minutes, tenths = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)

@@ -1,4 +1,4 @@
-"""What the render of a film tells: as it goes, and in the end."""
+"""Progress callbacks and summary of a film's render."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from stream_dream.film.plan.plan import Chunk, Plan
 
 @dataclass(frozen=True, slots=True)
 class FilmSummary:
-    """What the render of a film did.
+    """Result of a film's render.
 
     Attributes:
-        target: The file that was made.
-        plan: The plan of it.
-        records: What was done, chunk by chunk, in this run and in earlier ones.
+        target: The finished file.
+        plan: Its plan.
+        records: Finished chunks, in order, of this run and earlier ones.
         seconds: Wall time of this run.
-        stages: Of that, by stage, as far as there was something to do: "prepare", "plan", "check",
-            "dream" and "join".
-        fps: Frames per second while chunks were dreamed; 0 where none was.
-        retries: Chunks that had to be begun again in this run.
-        warning: One line on what of the source could not be read, or what an earlier sequence of
-            pictures has left; None where there is nothing to say.
+        stages: Seconds of this run by stage ("prepare", "plan", "check", "dream", "join"); stages
+            that were skipped are absent.
+        fps: Frames per second while dreaming; 0 if no chunk was dreamed.
+        retries: Number of retries in this run.
+        warning: One line on unreadable parts of the source, or on pictures left over from an
+            earlier, longer sequence; None if all is well.
     """
 
     target: Path
@@ -40,16 +40,16 @@ class FilmSummary:
 
 @dataclass(frozen=True, slots=True)
 class FilmEvents:
-    """Who is told how the render of a film goes, from the thread that renders.
+    """Callbacks for the progress of a film's render, called from the thread that renders.
 
     Attributes:
-        planning: Called with the frames looked at so far, and the number expected or None.
-        checking: Called with the finished chunks that were checked so far, and their number.
+        planning: Called with the frames read so far, and the expected number or None.
+        checking: Called with the number of finished chunks checked so far, and their total.
         progress: Called several times a second while chunks are dreamed.
-        done: Called with each chunk that is done.
-        measured: Called with a number of workers that was tried, and their frames per second.
-        joining: Called when the chunks are joined.
-        note: Called with a line on what went wrong and was mended.
+        done: Called with each finished chunk and its record.
+        measured: Called with each worker count tried, and its frames per second.
+        joining: Called before the chunks are joined.
+        note: Called with a one-line message, such as a failure that was recovered from.
     """
 
     planning: Callable[[int, int | None], None] = lambda frames, total: None

@@ -1,4 +1,4 @@
-"""Dreams frames on their way from a source to a file: what short renders and films share."""
+"""The loop from source frames to written dreams, shared by short renders and films."""
 
 from __future__ import annotations
 
@@ -30,16 +30,14 @@ if TYPE_CHECKING:
     from stream_dream.dream.ascent import Ascent
     from stream_dream.dream.build import Guide
 
-# Frames that wait between two stages: enough to even out a slow one, few enough for 4K.
+# Frames queued between two stages: enough to even out a slow stage, few enough for 4K.
 _DEPTH = 4
 
 
 def make_ascent(dream: DreamSettings, *, threads: int | None = None) -> Ascent:
-    """Build the network. TensorFlow is imported here: a wrong path is reported before that.
+    """Build the network, with this number of TensorFlow threads; None lets the dream choose.
 
-    Args:
-        dream: How to dream.
-        threads: How many threads TensorFlow may use; None to let the dream choose.
+    TensorFlow is imported only here, so that a wrong path fails quickly.
     """
     with hushed():
         from stream_dream.dream.ascent import Ascent
@@ -54,8 +52,8 @@ class FrameWriter:
     """Composes, writes and reports each dreamed frame.
 
     Attributes:
-        stages: Seconds by stage, summed up.
-        fps: Frames per second so far, not counting the start.
+        stages: Total seconds by stage.
+        fps: Frames per second since the first frame.
     """
 
     def __init__(
@@ -67,15 +65,14 @@ class FrameWriter:
         mask: Mask | None = None,
         checksums: bool = False,
     ) -> None:
-        """Store where each image, uint8 RGB, and each report goes.
+        """Create a writer.
 
         Args:
-            write: Takes the images, in order.
-            output: Their size, how much of the dream they show, and whether the source stands
-                beside it.
-            on_report: Takes the report on each frame that was written.
-            mask: Has a mask for each frame; None to show all of the dream.
-            checksums: True to add the image's checksum to its report.
+            write: Called with each image, uint8 RGB, in order.
+            output: Size, strength of the dream, and whether to show the source beside it.
+            on_report: Called with the report of each frame after it was written.
+            mask: Yields one mask per frame; None to show the dream everywhere.
+            checksums: True to add the CRC-32 of each image to its report.
         """
         self.stages: Counter[str] = Counter()
         self.fps = 0.0
@@ -111,12 +108,7 @@ class FrameGuide:
     """Shows the guide of each frame before the frame is dreamed."""
 
     def __init__(self, guide: Guide | None, images: Iterator[Image8]) -> None:
-        """Show the guide of the first frame.
-
-        Args:
-            guide: What guides the dream; None without.
-            images: What it is shown: an image for each frame, or one for all.
-        """
+        """Show the first of the guide images, of which there is one per frame or one for all."""
         self._guide, self._images = guide, images
         self.next_frame()
 
@@ -136,12 +128,8 @@ def dream_frames(
 ) -> None:
     """Dream frames: decode and find motion ahead of the dream, compose and encode behind it.
 
-    Args:
-        frames: The source, in order.
-        dreamer: Dreams them.
-        guided: Shows each one's guide.
-        write: Takes the dreams, in order, in a thread of its own.
-        spare: The dream's spare time: the best for all that is not the dream.
+    ``write`` is called with each dream, in order, in a thread of its own. With ``spare``, the other
+    stages wait for the dream's spare time.
     """
 
     def prepared() -> Iterator[Prepared]:
@@ -163,7 +151,7 @@ def dream_frames(
 
 
 def written_shape(info: StreamInfo, output: OutputSettings) -> tuple[tuple[int, int], Fraction]:
-    """Give (width, height) of the images that are written, and the shape of their pixels."""
+    """Return (width, height) of the written images, and their pixel aspect ratio."""
     width, height = output.size or info.size
     size = (width * 2 if output.compare else width, height)
     return size, info.pixel_aspect if output.size is None else Fraction(1)
@@ -172,14 +160,7 @@ def written_shape(info: StreamInfo, output: OutputSettings) -> tuple[tuple[int, 
 def completion_of(
     target: Path, info: StreamInfo, output: OutputSettings, sound: Soundtrack | None = None
 ) -> Finalizer:
-    """Return what makes the result of its encoded images.
-
-    Args:
-        target: Its name.
-        info: What is known of the source.
-        output: How it is written.
-        sound: Its sound; None for none.
-    """
+    """Return the finalizer that turns the encoded video into the target."""
     size, pixel_aspect = written_shape(info, output)
     return Finalizer(
         target, size=size, fps=info.fps, pixel_aspect=pixel_aspect, crf=output.crf, sound=sound
@@ -188,15 +169,10 @@ def completion_of(
 
 @contextmanager
 def opened_mask(output: OutputSettings, info: StreamInfo, first: int) -> Iterator[Mask | None]:
-    """Open the mask of a render, if it has one, and close it at the end.
+    """Open the mask of a render, if it has one. Raises ``SourceError``.
 
-    Args:
-        output: Names the mask; says how large frames are, and how soft its edges.
-        info: What is known of the source.
-        first: The number of the first frame, counted from the source's first picture.
-
-    Raises:
-        SourceError: It cannot be read. Opened before the network, nothing is dreamed in vain.
+    ``first`` is the first frame rendered, counted from the source's first. Open the mask before the
+    network is built, so that an unreadable one costs no time.
     """
     if output.mask is None:
         yield None

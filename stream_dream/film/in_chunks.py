@@ -1,4 +1,4 @@
-"""Renders a film so that what is done survives whatever happens."""
+"""Renders a film chunk by chunk, so that finished chunks survive a crash or a kill."""
 
 from __future__ import annotations
 
@@ -21,16 +21,12 @@ from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.film import FilmSettings
 from stream_dream.settings.output import OutputSettings
 
-# Shorter films are done in one piece: they are soon done again.
+# Films of up to 3 chunks are rendered in one piece: dreaming them again takes little time.
 _LONG = 3
 
 
 def is_long(request: RenderRequest) -> bool:
-    """Return whether a film takes several chunks, so that a plan is worth it.
-
-    Raises:
-        SourceError: If it cannot be read.
-    """
+    """Return whether a film is long enough to render it in chunks. Raises ``SourceError``."""
     with excerpt_of(request.source, request.output) as opened:
         info = opened.info
         most = _LONG * frames_in(request.film.chunk_seconds, info)
@@ -51,27 +47,28 @@ def render_film(
     events: FilmEvents | None = None,
     on_finished: Callable[[FilmSummary], None] = lambda summary: None,
 ) -> FilmSummary:
-    """Render a film chunk by chunk, so that what is done survives whatever happens.
+    """Render a film chunk by chunk, so that finished chunks survive a crash or a kill.
 
-    The work lies in a folder beside the target, ``NAME.dream``, which goes when all is done.
+    Chunks and plan are kept in a job folder beside the target, ``NAME.dream``, which is removed
+    when the film is finished.
 
     Args:
         source: A video file.
-        target: Its extension decides on the format.
-        dream: How to dream.
+        target: Path of the result; its extension selects the format.
+        dream: Settings of the dream.
         output: What to render and how to write it.
-        film: How to cut it into pieces, and who dreams them.
-        resume: True to go on with a render that was begun, where there is one.
-        overwrite: True if an existing target may be replaced.
-        events: Who is told how it goes.
-        on_finished: Called when the target is there, before the folder goes: where it fails, or is
-            killed, ``resume`` calls it again.
+        film: Length of chunks, and which workers dream them.
+        resume: True to continue the job in the folder, if there is one.
+        overwrite: True to replace an existing target.
+        events: Callbacks for progress.
+        on_finished: Called when the target is complete, before the job folder is removed. If it
+            fails or is killed, a resumed render calls it again.
 
     Raises:
-        SourceError, SinkError, SettingsError, NetworkError: With one clear line; what was finished
-            is kept.
-        ChunkFailed: A chunk could not be dreamed; the others are kept.
-        Interrupted: On Ctrl-C, when the chunks in work are done; they are kept.
+        SourceError, SinkError, SettingsError, NetworkError: One line says why; finished chunks are
+            kept.
+        ChunkFailed: A chunk could not be dreamed; finished chunks are kept.
+        Interrupted: Ctrl-C; raised once the running chunks are finished and kept.
     """
     request = RenderRequest(Path(source), Path(target), dream, output, film)
     return render_in_chunks(
@@ -87,7 +84,7 @@ def render_in_chunks(
     events: FilmEvents | None,
     on_finished: Callable[[FilmSummary], None],
 ) -> FilmSummary:
-    """Render what was asked for, as ``render_film`` does."""
+    """Render a request, as ``render_film`` does."""
     source, target, film = request.source, request.target, request.film
     if film.cluster is None and film.workers != 1 and film.batch not in (1, "auto"):
         raise SettingsError("--batch is for one worker that fills a device: leave out --workers")
@@ -97,12 +94,12 @@ def render_in_chunks(
         raise SinkError(f"{target} {problem}", exit_code=2)  # ffmpeg's list of chunks has lines
     if not resume:
         folder.refuse_left_over()
-    # What an earlier run has placed does not stand in the way.
+    # A result that an earlier run of this job has published may be replaced.
     ours = folder.has_job and folder.placing.earlier is not None
     check_target(target, overwrite=overwrite or ours, inputs=request.inputs.values())
     with excerpt_of(source, request.output) as opened:
         with opened_mask(request.output, opened.info, opened.first):
-            pass  # it can be read: each chunk will open it anew
+            pass  # only checks that it can be read: each chunk opens it again
         with folder.working(), reached(film) as cluster:
             run = Run(
                 request.for_workers(),
@@ -113,7 +110,7 @@ def render_in_chunks(
                 events=events or FilmEvents(),
             )
             summary = run.render()
-            # Where a run was killed while it removed the folder, it had been called.
+            # Records are missing if a run was killed while removing the folder, after this call.
             if len(summary.records) == len(summary.plan.chunks):
                 on_finished(summary)
             if not film.keep_chunks:
@@ -122,12 +119,12 @@ def render_in_chunks(
 
 
 def refuse_other(request: RenderRequest) -> None:
-    """Refuse other settings than those of a render that was begun, if one was.
+    """Refuse settings that differ from those of the job in the folder, if there is one.
 
-    ``render_film`` does it, too: this is for those who would fetch weights first.
+    ``render_film`` checks this, too: call it before weights are downloaded.
 
     Raises:
-        SettingsError: With what differs, or where nothing of it can be used.
+        SettingsError: The settings differ, or the job is unusable.
     """
     folder = JobFolder(request.target)
     if folder.has_job:

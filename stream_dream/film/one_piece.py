@@ -1,4 +1,4 @@
-"""Renders a video file: frames, sound, duration and shape kept."""
+"""Renders a video file in one piece, keeping its sound, duration and shape."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from stream_dream.temporal.dreamer import TemporalDreamer
 
 @dataclass(frozen=True, slots=True)
 class RenderSummary:
-    """What a render did.
+    """Result of a render.
 
     Attributes:
-        target: The file that was made.
+        target: The finished file.
         frames: Number of frames.
         seconds: Wall time, from opening the source to the finished file.
-        fps: Frames per second between the first and the last; 0 where there is one only.
-        stages: Seconds spent by each stage; stages run beside each other.
-        warning: One line on what of the source could not be read, or what an earlier sequence of
-            pictures has left; None where there is nothing to say.
+        fps: Frames per second between the first and the last; 0 for a single frame.
+        stages: Seconds by stage; stages run in parallel.
+        warning: One line on unreadable parts of the source, or on pictures left over from an
+            earlier, longer sequence; None if all is well.
     """
 
     target: Path
@@ -67,17 +67,17 @@ def render(
 
     Args:
         source: A video file.
-        target: Its extension decides on the format.
-        dream: How to dream.
+        target: Path of the result; its extension selects the format.
+        dream: Settings of the dream.
         output: What to render and how to write it.
-        overwrite: True if an existing target may be replaced.
-        checksums: True if reports should have the checksum of their frame.
-        on_start: Called once with what is known of the source, before the first frame.
-        on_report: Called after each frame that was written, in order, from a worker thread.
+        overwrite: True to replace an existing target.
+        checksums: True to add the CRC-32 of each frame to its report.
+        on_start: Called once with the properties of the source, before the first frame.
+        on_report: Called after each written frame, in order, from another thread.
 
     Raises:
-        SourceError, SinkError, SettingsError, NetworkError: With one clear line.
-        Interrupted: On Ctrl-C; what was done is kept and the message says where.
+        SourceError, SinkError, SettingsError, NetworkError: One line says why.
+        Interrupted: Ctrl-C; finished frames are kept and the message says where.
     """
     begun = time.perf_counter()
     source, target = Path(source), Path(target)
@@ -134,7 +134,7 @@ def _sink(
 
 
 def _keep(sink: VideoSink) -> str:
-    """Keep what was done, and say what and where."""
+    """Keep the frames written so far; return the message that says where."""
     kept = sink.keep_partial()
     if kept is None:
         return "interrupted before the first frame: nothing was written"

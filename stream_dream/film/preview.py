@@ -1,4 +1,4 @@
-"""Looks at a film without rendering it: its plan, and how long it is going to take."""
+"""Plans a film without rendering it, and estimates the time of its render."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from stream_dream.settings.output import OutputSettings
 
 @dataclass(frozen=True, slots=True)
 class ShotPreview:
-    """A shot.
+    """A shot of a planned film.
 
     Attributes:
         number: From 0.
-        begins: When it begins, counted from the first frame rendered, as a clock shows it.
-        seconds: How long it is.
-        frames: How many frames it has.
-        chunks: How many chunks it is dreamed in.
+        begins: Start time, counted from the first frame rendered, as ``1:23:45.6``.
+        seconds: Length in seconds.
+        frames: Number of frames.
+        chunks: Number of chunks.
     """
 
     number: int
@@ -46,13 +46,13 @@ class ShotPreview:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What is known of a film that was not rendered.
+    """The plan of a film, and the estimated time of its render.
 
     Attributes:
-        plan: Its plan.
-        fps: Its frame rate.
-        rate: Frames a second that one worker dreams here; None where it was not measured.
-        seconds: Estimated time of the render with one worker; None where it was not measured.
+        plan: The plan.
+        fps: Frame rate of the film.
+        rate: Frames per second that one worker dreams here; None if not measured.
+        seconds: Estimated time of the render with one worker; None if not measured.
     """
 
     plan: Plan
@@ -61,7 +61,7 @@ class Preview:
     seconds: float | None
 
     def shots(self) -> Iterator[ShotPreview]:
-        """Yield the shots."""
+        """Yield the shots in order."""
         for number, group in groupby(self.plan.chunks, key=lambda chunk: chunk.shot):
             chunks = list(group)
             frames = sum(chunk.frames for chunk in chunks)
@@ -69,7 +69,7 @@ class Preview:
             yield ShotPreview(number, begins, float(frames / self.fps), frames, len(chunks))
 
     def in_words(self) -> Iterator[str]:
-        """Yield the sums, a line each."""
+        """Yield the totals, and the estimate if there is one, as lines of text."""
         plan = self.plan
         yield (
             f"{plan.frames} frames ({clock(plan.frames / self.fps)}), shots: {plan.shots}, "
@@ -79,7 +79,7 @@ class Preview:
             yield f"about {duration(self.seconds)} with one worker here ({self.rate:.1f} fps)"
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it."""
+        """Return the preview and its plan as JSON data."""
         return {
             "frames": self.plan.frames,
             "shots": self.plan.shots,
@@ -99,18 +99,18 @@ def preview(
     overwrite: bool = False,
     events: FilmEvents | None = None,
 ) -> Preview:
-    """Plan a film, and dream a few of its frames to tell how long all of it would take.
+    """Plan a film, and dream a few of its frames to estimate the time of its render.
 
     Args:
-        source: The film.
-        dream: How it would be dreamed.
-        settings: What of it, and whether to measure.
-        sheet: The name of a picture that shows a frame of every shot.
-        overwrite: True if that may be replaced.
-        events: Who is told how it goes.
+        source: A video file.
+        dream: Settings of the dream.
+        settings: Excerpt, length of chunks, and whether to estimate.
+        sheet: Path of a contact sheet to write; None for none.
+        overwrite: True to replace an existing sheet.
+        events: Callbacks for progress.
 
     Raises:
-        SourceError, SinkError, SettingsError, NetworkError: With one clear line.
+        SourceError, SinkError, SettingsError, NetworkError: One line says why.
     """
     events = events or FilmEvents()
     if sheet is not None:
@@ -135,7 +135,7 @@ def preview(
 
 
 def duration(seconds: float) -> str:
-    """Write a time as a person would say it: ``45 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
+    """Format a duration as ``45 s``, ``12 min``, ``3 h 20 min`` or ``2 d 4 h``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -154,7 +154,7 @@ def _measured(source: VideoSource, plan: Plan, dream: DreamSettings) -> float:
         target=Path("sample.mp4"),
         dream=dream,
         output=OutputSettings(),
-        folder=Path(),  # each place gets one of its own
+        folder=Path(),  # measured_fps gives each slot a folder of its own
     )
     try:
         return measured_fps(workers, task)

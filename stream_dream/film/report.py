@@ -1,4 +1,4 @@
-"""Writes down what a render has done, with a checksum of every frame."""
+"""Writes the report of a render as JSON, with a checksum of every frame."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stream_dream.media.write.atomic import write_text
 def write_report(
     path: Path, request: RenderRequest, reports: Sequence[FrameReport], *, overwrite: bool = False
 ) -> None:
-    """Write the report on a render in one piece. Raises ``SinkError``."""
+    """Write the report of a render in one piece. Raises ``SinkError``."""
     checksums = [report.checksum for report in reports]
     data = _common(request, request.target) | {"checksums": checksums}
     _write(path, data, "", overwrite=overwrite)
@@ -27,7 +27,7 @@ def write_report(
 def write_film_report(
     path: Path, request: RenderRequest, summary: FilmSummary, *, overwrite: bool = False
 ) -> None:
-    """Write the report on a film. Raises ``SinkError``."""
+    """Write the report of a film. Raises ``SinkError``."""
     chunks = [
         {
             "number": record.number,

@@ -1,4 +1,4 @@
-"""What is asked of the render of a film."""
+"""The request to render a film: files and settings."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _S = TypeVar("_S", DreamSettings, OutputSettings)
 
 @dataclass(frozen=True, slots=True)
 class RenderRequest:
-    """A film, and what is to become of it.
+    """A film and the settings to render it with.
 
     Attributes:
         source: A video file.
-        target: The name of the result; its extension decides on the format.
-        dream: How to dream.
+        target: Path of the result; its extension selects the format.
+        dream: Settings of the dream.
         output: What to render and how to write it.
-        film: How to cut it into pieces, and who dreams them.
+        film: Length of chunks, and which workers dream them.
     """
 
     source: Path
@@ -35,13 +35,13 @@ class RenderRequest:
 
     @property
     def inputs(self) -> dict[str, Path]:
-        """All files that are read: the source, and those that settings name, by setting."""
+        """Files to read: the source, and those named in settings, by the setting's name."""
         return {"source": self.source} | named_files(self.dream, self.output)
 
     def for_workers(self) -> RenderRequest:
-        """Return it as workers and later runs need it, who may be in another folder.
+        """Return the request with absolute paths, for workers and later runs in other folders.
 
-        Where each frame has a guide of its own no batch is dreamed.
+        With a guide video the batch is 1, as all members of a batch share one guide.
         """
         guide, film = self.dream.guide, self.film
         if guide is not None and guide.suffix.lower() not in READABLE_PICTURES:
@@ -51,7 +51,6 @@ class RenderRequest:
 
 
 def _absolute(settings: _S) -> _S:
-    """Make the paths in settings absolute."""
     paths: dict[str, object] = {
         name: str(path.absolute()) if name == "network" else path.absolute()
         for name, path in named_files(settings).items()

@@ -1,4 +1,4 @@
-"""One run of a render of a film: plan it, or take up its plan, dream its chunks, join them."""
+"""One run of a job: plans the film or reads its plan, dreams the missing chunks, joins all."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from stream_dream.settings.fields import added_later
 
 
 class Run:
-    """A run; it may take up what another has begun."""
+    """A run of a job, new or resumed."""
 
     def __init__(
         self,
@@ -45,15 +45,9 @@ class Run:
         cluster: Cluster | None,
         events: FilmEvents,
     ) -> None:
-        """Start nothing yet.
+        """Create a run of a request that ``RenderRequest.for_workers`` has returned.
 
-        Args:
-            request: What is asked for, as workers need it.
-            source: The film, opened.
-            folder: Where it is made.
-            overwrite: True if an existing target may be replaced.
-            cluster: Who dreams; None without a cluster.
-            events: Who is told how it goes.
+        Without ``cluster``, this machine dreams.
         """
         self._request, self._source, self._folder = request, source, folder
         self._overwrite, self._cluster, self._events = overwrite, cluster, events
@@ -64,7 +58,7 @@ class Run:
         self._fps = 0.0
 
     def render(self) -> FilmSummary:
-        """Do all that is still to be done."""
+        """Dream the missing chunks, join all chunks and publish the result."""
         begun = time.monotonic()
         anew = not self._folder.has_job
         job = self._job(anew)
@@ -99,14 +93,14 @@ class Run:
         )
 
     def remove_folder(self) -> None:
-        """Remove the folder of the job; what stands in the way of that is only noted."""
+        """Remove the folder of the job; a failure to do so is only noted."""
         try:
             self._folder.remove()
         except OSError as error:
             self._events.note(f"{self._folder.path} could not be removed: {error.strerror}")
 
     def _job(self, anew: bool) -> FilmJob:
-        """Start a job, or take up the one that was begun."""
+        """Plan a new job, or read the one in the folder."""
         try:
             if not anew:
                 return self._begun()
@@ -125,7 +119,6 @@ class Run:
             try_dream(self._request.dream, apart=spread)
 
     def _begun(self) -> FilmJob:
-        """Continue the job that was begun."""
         job = self._folder.job_of(self._request)
         self._folder.clear_parts()
         for name, now in versions().items():
@@ -140,7 +133,6 @@ class Run:
         return job
 
     def _begin(self) -> FilmJob:
-        """Plan the film, and write the job down."""
         info = self._source.info
         plan = make_plan(
             self._source,
@@ -153,13 +145,13 @@ class Run:
         return job
 
     def _placed(self, plan: Plan, records: dict[int, ChunkRecord]) -> Path | None:
-        """Return the name of a finished result that stays; None where it is to be made."""
+        """Return the published result if it is complete and as requested; else None."""
         placing = self._folder.placing
         as_wanted = placing.has(added_later(self._request.output))
         return placing.whole if as_wanted or missing(plan, records) else None
 
     def _check(self, plan: Plan, records: dict[int, ChunkRecord]) -> dict[int, ChunkRecord]:
-        """Return the records of the chunks that are good."""
+        """Return the records of the chunks whose files are intact; note the others."""
         if not records:
             return {}
         with self._stage("check"):
@@ -169,7 +161,7 @@ class Run:
         return good
 
     def _dream(self, left: list[Chunk], job: FilmJob, records: dict[int, ChunkRecord]) -> None:
-        """Dream the chunks that are left; their records join the others."""
+        """Dream the chunks in ``left`` and add their records."""
         workers = self._workers(job.plan, len({chunk.shot for chunk in left}))
 
         def task(chunk: Chunk) -> ChunkTask:
@@ -197,7 +189,7 @@ class Run:
         except (Interrupted, ChunkFailed):
             workers.close(wait=True)
             raise
-        except BaseException:  # Ctrl-C for the second time: nobody is waited for
+        except BaseException:  # a second Ctrl-C: do not wait for running chunks
             workers.close(wait=False)
             raise
         finally:
@@ -217,7 +209,7 @@ class Run:
         )
 
     def _workers(self, plan: Plan, shots: int) -> Workers:
-        """Choose who dreams; shots are what can be done side by side."""
+        """Choose the workers for this number of unfinished shots, which can run in parallel."""
         film = self._request.film
         if self._cluster is not None:
             from stream_dream.film.cluster.ray_workers import RayWorkers
@@ -236,7 +228,7 @@ class Run:
         return WorkerProcesses(count) if count > 1 else OwnProcess(min(self._batch(), shots))
 
     def _batch(self) -> int:
-        """Return how many shots this process dreams in one call."""
+        """Return the batch of this process: how many shots it dreams in one call."""
         film = self._request.film
         if film.batch != "auto":
             return film.batch
@@ -246,7 +238,7 @@ class Run:
         return film.batch_on(has_gpu())
 
     def _finish(self, plan: Plan) -> Path:
-        """Join the chunks, add the sound and give the film its name; return the name it has got."""
+        """Join the chunks, add the sound and publish the film; return the path that it got."""
         self._events.joining()
         info, output, target = self._source.info, self._request.output, self._request.target
         completion = completion_of(target, info, output, self._sound)
@@ -264,7 +256,7 @@ class Run:
         return placed
 
     def _kept(self, job: FilmJob, anew: bool) -> str:
-        """Say what is kept; what was begun in vain does not stand in the way of another try."""
+        """Return a message on what is kept; remove the folder of a new job with no chunk done."""
         records = self._folder.records(job)
         if not records and anew:
             self.remove_folder()
