@@ -220,7 +220,7 @@ def dreamed_by(count: int, source: VideoSource, plan: Plan, folder: Path) -> tup
     """
     folder.mkdir()
     workers, excerpt = WorkerProcesses(count, threads=1), SourceExcerpt.of(source)
-    workers: set[int] = set()
+    pids: set[int] = set()
     memory = 0.0
 
     def task(chunk: Chunk) -> ChunkTask:
@@ -241,12 +241,12 @@ def dreamed_by(count: int, source: VideoSource, plan: Plan, folder: Path) -> tup
         workers,
         task,
         {},
-        on_record=lambda record: workers.add(int(record.worker.rpartition(":")[2])),
+        on_record=lambda record: pids.add(int(record.worker.rpartition(":")[2])),
         on_progress=look,
     )
     try:
         scheduler.work()
-        memory = max(map(peak_memory, workers))
+        memory = max(map(peak_memory, pids))
     finally:
         workers.close(wait=True)
     shutil.rmtree(folder)
