@@ -1,5 +1,5 @@
-"""Gradient ascent on images, and what it maximises (TensorFlow)."""
+"""Gradient ascent on images, and the objectives it maximises (TensorFlow)."""
 
 from stream_dream.networks.quiet_keras import import_keras
 
-import_keras()  # before any module here imports it, and TensorFlow, in its own way
+import_keras()  # before any module of this package imports Keras or TensorFlow directly

@@ -1,4 +1,4 @@
-"""Gradient ascent on one frame: octaves, jitter, steps, all in a single TensorFlow call."""
+"""Gradient ascent on one frame: all octaves and steps in a single TensorFlow call."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from stream_dream.frame import ImageF, Shape
 from stream_dream.runtime.scheduling import SpareTime
 from stream_dream.settings.dream import DreamSettings
 
-# Traces of as many sizes are kept: each holds on to memory, and an installation runs for days.
+# Sizes whose traces are kept: each trace holds memory, and an installation runs for days.
 TRACES_KEPT = 32
-# Of the memory that TensorFlow computes on, in bytes.
+# Alignment that TensorFlow requires of the memory it computes on, in bytes.
 _ALIGNMENT = 64
 
 
@@ -34,9 +34,9 @@ class Start:
 
     Attributes:
         source: The source frame at dream size, float32 (height, width, 3) in [0, 1].
-        carried: What is left of the last residual, float32, same shape, in [-1, 1].
+        carried: The carried residual, float32, same shape, in [-1, 1].
         index: Position of the frame in its shot; chooses the octave of schedule ``rotate``.
-        rng: Gives the jitter.
+        rng: Source of the jitter.
     """
 
     source: ImageF
@@ -51,11 +51,11 @@ class Start:
 
 
 class Ascended(NamedTuple):
-    """What the ascent on one frame gave.
+    """Result of the ascent on one frame.
 
     Attributes:
         residual: Dream minus source, float32 (height, width, 3) in [-1, 1]; read-only.
-        loss: Objective at the finest octave dreamed, before its last step.
+        loss: Objective before the last step of the finest octave dreamed.
     """
 
     residual: ImageF
@@ -63,16 +63,16 @@ class Ascended(NamedTuple):
 
 
 class Ascent:
-    """Dreams one frame: makes its residual grow by gradient ascent.
+    """Grow the residual of one frame by gradient ascent.
 
-    Every size of image, and of batch, is traced once (``traces`` counts); all numbers that may
-    change from frame to frame are tensors.
+    Each image and batch size is traced once; all numbers that may change between frames are
+    tensors.
 
     Attributes:
         traces: How many times TensorFlow has traced the ascent.
-        guide: What guides the dream, to be shown a picture before the first frame; None without.
-        spare: When it leaves a core to others: within a call, once all octaves but the finest are
-            done, or all the time where they are not side by side.
+        guide: The guide, which needs a picture before the first frame; None without one.
+        spare: Marks when the ascent leaves a core idle: with parallel octaves on a CPU once only
+            the finest is left, otherwise during the whole call.
     """
 
     def __init__(self, settings: DreamSettings) -> None:
@@ -81,7 +81,7 @@ class Ascent:
         Raises:
             NetworkError: There is no such network, layer or channel.
         """
-        # Octaves side by side, or halves, fill the others, and what runs beside them finds a place.
+        # Parallel octaves or halves fill the other cores, which leaves room for decoding and flow.
         use_cores(share=0.5)
         self.traces = 0
         self.spare = SpareTime()
@@ -94,29 +94,17 @@ class Ascent:
     def __call__(
         self, source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
     ) -> Ascended:
-        """Ascend from ``clip(source + carried)``.
-
-        Args:
-            source: The source frame at dream size, float32 (height, width, 3) in [0, 1].
-            carried: What is left of the last residual, float32, same shape, in [-1, 1].
-            index: Position of the frame in its shot; chooses the octave of schedule ``rotate``.
-            rng: Gives the jitter.
-        """
+        """Ascend from ``clip(source + carried)``; for the arguments see ``Start``."""
         start = Start(source, carried, index, rng)
         if self.is_tiled(start.shape):
             return self._walked(start, self.octaves(start.shape, index))
         return self.ascend_all([start])[0]
 
     def begin(self, source: ImageF, *, index: int, rng: np.random.Generator) -> ImageF:
-        """Return the residual that a shot begins with: a finished dream, as of a still.
+        """Return the first residual of a shot: a finished dream, like that of a still.
 
         Each octave, from small to large, takes ``warm_up`` times the steps of a frame: creatures
-        nest in creatures.
-
-        Args:
-            source: The first frame at dream size, float32 (height, width, 3) in [0, 1].
-            index: Of no account here: it is dreamed at all octaves.
-            rng: Gives the jitter.
+        nest in creatures. ``index`` is ignored, as all octaves are dreamed.
         """
         self.spare.begin()
         settings = self._settings
@@ -131,11 +119,12 @@ class Ascent:
         """Ascend from several starts in one TensorFlow call, each as if it were alone.
 
         Args:
-            starts: Of one shape, with the same ``octaves``; from each one's rng is drawn once.
-            places: Size of the batch, if it is larger than their number; each size is traced once.
+            starts: Of one shape and with the same ``octaves``; each rng is drawn from once.
+            places: Size of the batch, if larger than the number of starts; each size is traced
+                once.
 
         Raises:
-            ValueError: The starts do not fit together.
+            ValueError: The starts differ in shape or octaves.
         """
         kinds = {(start.shape, self.octaves(start.shape, start.index)) for start in starts}
         if len(kinds) != 1:
@@ -143,7 +132,7 @@ class Ascent:
         return self._run(starts, kinds.pop()[1], max(places, len(starts)))
 
     def octaves(self, shape: Shape, index: int) -> tuple[Shape, ...]:
-        """Return (height, width) of the octaves that a frame of a shot is dreamed at."""
+        """Return (height, width) of the octaves at which frame ``index`` of a shot is dreamed."""
         turns = self._turns(shape, self._settings.octaves)
         return turns[index // self._settings.cadence % len(turns)]
 
@@ -152,7 +141,7 @@ class Ascent:
         return tile_of(self._settings, shape) is not None
 
     def change(self, *, step_size: float, jitter: int, octaves: int) -> None:
-        """Go on with other numbers: what is traced stays of use."""
+        """Change settings that need no new trace."""
         values = {"step_size": step_size, "jitter": jitter, "octaves": octaves}
         settings = self._settings.model_copy(update=values)
         if settings != self._settings:
@@ -160,13 +149,13 @@ class Ascent:
             self._walk = Walk(settings, self._gradient, toned=False)
 
     def is_ready(self, shape: Shape, octaves: int) -> bool:
-        """Return True if images of (height, width) are dreamed without tracing anything."""
+        """Return True if everything for images of (height, width) is traced already."""
         return all((shape, shapes) in self._prepared for shapes in self._turns(shape, octaves))
 
     def prepare(self, shape: Shape, octaves: int) -> None:
-        """Trace what images of (height, width) need, and run it once.
+        """Trace the ascent for images of (height, width) and run it once.
 
-        May be called from another thread than the one that dreams.
+        May be called from another thread than the dreaming one.
         """
         nothing = np.zeros((*shape, 3), np.float32)
         start = Start(nothing, nothing, 0, np.random.default_rng(0))
@@ -182,7 +171,7 @@ class Ascent:
     def gradients(self, images: Sequence[ImageF | tf.Tensor]) -> list[tf.Tensor]:
         """Return the plain gradient of the objective for the image of each octave.
 
-        To be called within a ``tf.function``: they are computed as in the ascent of a frame.
+        Call it within a ``tf.function``; the gradients are computed as in the ascent of a frame.
         """
         gradient = self._gradient_function(len(images))
         return [gradient(tf.convert_to_tensor(image)[None])[0][0] for image in images]
@@ -190,11 +179,10 @@ class Ascent:
     def _run(
         self, starts: Sequence[Start], shapes: tuple[Shape, ...], places: int
     ) -> list[Ascended]:
-        """Ascend in one TensorFlow call."""
         jitter, shape = min(self._settings.jitter, max(starts[0].shape)), starts[0].shape
         steps = (len(shapes), self._settings.steps, 2)
         shifts = [start.rng.integers(-jitter, jitter + 1, steps) for start in starts]
-        # Not part of a trace: they depend on the number of octaves, which changes.
+        # Not constants of a trace: they depend on the settings' number of octaves, which changes.
         lengths = [
             self._settings.step_size * step_share(octave, shape, self._settings)
             for octave in shapes
@@ -213,12 +201,12 @@ class Ascent:
             residuals, losses = function(**arguments)
         finally:
             self.spare.end()
-        # As an array it is the tensor's own memory: no copy, but read-only.
+        # ``asarray`` shares the tensor's memory: no copy, but read-only.
         found = zip(starts, np.asarray(residuals), losses.numpy(), strict=False)
         return [Ascended(residual, float(loss)) for _, residual, loss in found]
 
     def _walked(self, start: Start, shapes: tuple[Shape, ...]) -> Ascended:
-        """Ascend in tiles: one TensorFlow call for all of it would need all the memory at once."""
+        """Ascend in tiles: a single TensorFlow call would need memory for the whole picture."""
         self.spare.begin()
         loss, seed = 0.0, np.clip(start.source + start.carried, 0, 1)
         image = seed
@@ -227,14 +215,14 @@ class Ascent:
         return Ascended(np.clip(image, 0, 1) - start.source, loss)
 
     def _turns(self, shape: Shape, octaves: int) -> tuple[tuple[Shape, ...], ...]:
-        """Return the octaves of each frame, from one frame to the next, until they come round."""
+        """Return the octaves of each frame of the schedule's cycle."""
         shapes = self._octaves(shape, octaves)
         if self._settings.schedule == "rotate":
             return tuple((shape,) for shape in shapes)
         return (shapes,)
 
     def _octaves(self, shape: Shape, octaves: int | None = None) -> tuple[Shape, ...]:
-        """Return (height, width) of the octaves, as many as the settings want if not given."""
+        """Return (height, width) of all octaves; their number is the settings' by default."""
         return workable_shapes(
             shape,
             self._settings.octaves if octaves is None else octaves,
@@ -246,7 +234,6 @@ class Ascent:
     def _trace(
         self, places: int, shape: Shape, shapes: tuple[Shape, ...]
     ) -> tf.types.experimental.ConcreteFunction:
-        """Return the ascent for these sizes."""
         images = tf.TensorSpec((places, *shape, 3), tf.float32)
         number = tf.TensorSpec((), tf.float32)
         numbers = tf.TensorSpec((len(shapes),), tf.float32)
@@ -278,7 +265,7 @@ class Ascent:
         """Run gradient ascent on all octaves from ``clip(sources + carried)``.
 
         Returns:
-            The residuals, as shown: no more than what stays in [0, 1]; and the losses.
+            The residuals, clipped so that the dream stays in [0, 1]; and the losses.
         """
         gradient = self._gradient_function(len(shapes))
         normalize, schedule = normalizer(self._settings), self._settings.schedule
@@ -301,7 +288,7 @@ class Ascent:
                 tf.numpy_function(self._begin_spare_time, done, [])
             return images, losses
 
-        # Within what can be shown, or the residual would wind up unseen.
+        # Clipped, or the residual would grow beyond what can be shown.
         seeds = tf.clip_by_value(sources + carried, 0, 1)
         if schedule == "restore":
             images, losses = restoring(climb_octave, seeds, shapes)
@@ -311,7 +298,7 @@ class Ascent:
         return tf.clip_by_value(images, 0, 1) - sources, losses
 
     def _gradient_function(self, octaves: int) -> GradientFunction:
-        # Octaves side by side fill the cores without the halves' overlap.
+        # Parallel octaves fill the cores without the overlap that halves cost.
         side_by_side = self._side_by_side(octaves)
         return self._gradient.of_batch if side_by_side else self._gradient.in_halves
 
@@ -319,23 +306,23 @@ class Ascent:
         return self._settings.schedule == "together" and octaves > 1
 
     def _tells_of_spare_time(self, shapes: tuple[Shape, ...]) -> bool:
-        """Return True if a core falls idle within a call; never with a GPU."""
+        """Return True if a core falls idle during a call, not from its start as with a GPU."""
         return self._side_by_side(len(shapes)) and not has_gpu()
 
     def _begin_spare_time(self, *losses: NDArray[np.float32]) -> None:
-        """Report spare time once these losses are computed: their octaves are done."""
+        """Report spare time; the losses are arguments so that TensorFlow computes them first."""
         self.spare.begin()
 
 
 def _stacked(arrays: Sequence[NDArray[Any]], places: int) -> NDArray[Any]:
-    """Return arrays as a batch; the last one fills the places that are left."""
+    """Stack arrays to a batch of ``places``, repeating the last one."""
     if places == 1:
         return arrays[0][None]
     return np.stack([*arrays, *[arrays[-1]] * (places - len(arrays))])
 
 
 def _as_tensor(array: NDArray[np.float32]) -> tf.Tensor:
-    """Return an array as a tensor, without a copy where TensorFlow can read it as it lies."""
+    """Convert an array to a tensor, without a copy where its memory layout allows."""
     flags = array.flags
     if flags.c_contiguous and flags.writeable and array.ctypes.data % _ALIGNMENT == 0:
         return tf.experimental.dlpack.from_dlpack(array.__dlpack__())

@@ -1,4 +1,4 @@
-"""Several shots dreamed at once: one gradient call for a frame of each."""
+"""Batches: frames of several shots dreamed in one TensorFlow call."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stream_dream.frame import ImageF, Shape
 
 @dataclass(eq=False, slots=True)
 class _Call:
-    """A call of a member: what it asks for, and what came of it."""
+    """A member's pending call, and its outcome."""
 
     start: Start
     outcome: Ascended | BaseException | None = None
@@ -30,26 +30,26 @@ class _Call:
 class BatchedAscent:
     """Dreams frames of several shots in one TensorFlow call, each as ``Ascent`` would alone.
 
-    For devices that one small call does not fill. Each shot is dreamed by a thread of its own, as a
-    member of the batch: its calls wait until all members have called.
+    For devices that one small call does not fill. Each shot is dreamed by its own thread, as a
+    member of the batch: a call blocks until all members have called.
 
         batched = BatchedAscent(Ascent(settings), members=4)
 
-        def dream_shot(frames):  # in a thread of its own
+        def dream_shot(frames):  # in its own thread
             with batched.member() as dream:
                 dreamer = TemporalDreamer(dream, settings)
                 ...
 
-    Frames of the same shape and the same octaves are computed together; where there are others,
-    one group after the other. With schedule ``rotate``, shots that begin at different times are at
-    different octaves. A guide is the same for all members.
+    Frames of the same shape and octaves are computed together, differing ones group by group. With
+    schedule ``rotate``, shots that start at different times are at different octaves. All members
+    share one guide.
     """
 
     def __init__(self, ascent: Ascent, members: int) -> None:
-        """Create a batch of at most so many shots.
+        """Create a batch of at most ``members`` shots.
 
         Raises:
-            ValueError: Fewer than one.
+            ValueError: ``members`` is below 1.
         """
         if members < 1:
             raise ValueError(f"a batch of {members} members dreams nothing: give at least 1")
@@ -61,15 +61,15 @@ class BatchedAscent:
 
     @contextmanager
     def member(self) -> Iterator[BatchedAscent]:
-        """Join the batch until the block exits; the others wait for each frame dreamed in it.
+        """Join the batch until the block exits.
 
-        Enter it when the first frame is at hand.
+        The other members wait for each of its frames: enter when the first one is decoded.
 
         Yields:
-            What dreams one frame, called like an ``Ascent``, by one thread at a time.
+            A dream function, called like an ``Ascent``, by one thread at a time.
 
         Raises:
-            RuntimeError: There are as many members as there may be.
+            RuntimeError: The batch is full.
         """
         with self._changed:
             if self._at_work == self._most:
@@ -80,21 +80,21 @@ class BatchedAscent:
         finally:
             with self._changed:
                 self._at_work -= 1
-                # It may have been the last one that the others waited for.
+                # The others may have been waiting for this member only.
                 self._changed.notify_all()
 
     def begin(self, source: ImageF, *, index: int, rng: np.random.Generator) -> ImageF:
-        """Return the residual that a shot begins with, as ``Ascent`` does; nobody is waited for."""
+        """Return the first residual of a shot, as ``Ascent`` does, without waiting for members."""
         return self._ascent.begin(source, index=index, rng=rng)
 
     def __call__(
         self, source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
     ) -> Ascended:
-        """Ascend from ``clip(source + carried)`` as soon as all members ask for it.
+        """Ascend from ``clip(source + carried)`` once all members have called.
 
         Raises:
             SettingsError: The frame is dreamed in tiles.
-            Exception: Whatever goes wrong in a call for all members.
+            Exception: Any failure of the batch's call, raised in all members.
         """
         call = _Call(Start(source, carried, index, rng))
         if self._ascent.is_tiled(call.start.shape):
@@ -115,12 +115,7 @@ class BatchedAscent:
         return call.result()
 
     def _wait(self, call: _Call, due: list[_Call]) -> None:
-        """Wait until a call is answered, or until all members wait.
-
-        Args:
-            call: The call.
-            due: Gets what the caller has to compute, for itself and the others.
-        """
+        """Wait for a call's answer or, once all members wait, move their calls to ``due``."""
         with self._changed:
             self._waiting.append(call)
             self._changed.wait_for(lambda: call.outcome is not None or self._all_wait())
@@ -132,7 +127,7 @@ class BatchedAscent:
         return bool(self._waiting) and len(self._waiting) >= self._at_work
 
     def _groups(self, calls: Sequence[_Call]) -> list[list[_Call]]:
-        """Return calls that can be computed together, in order of arrival."""
+        """Group calls by shape and octaves, in order of arrival."""
         groups: dict[tuple[Shape, tuple[Shape, ...]], list[_Call]] = {}
         for call in calls:
             shape = call.start.shape
@@ -141,7 +136,7 @@ class BatchedAscent:
         return list(groups.values())
 
     def _places(self, count: int) -> int:
-        """Return the size of a batch: a power of two or the largest, as each costs a trace."""
+        """Round a batch size up to a power of two or the maximum: each size costs a trace."""
         return int(min(self._most, 1 << (count - 1).bit_length()))
 
     def _answer(self, calls: Sequence[_Call], results: Sequence[Ascended]) -> None:
@@ -151,7 +146,7 @@ class BatchedAscent:
             self._changed.notify_all()
 
     def _fail(self, calls: Sequence[_Call], error: BaseException) -> None:
-        """Fail all unanswered calls with an error and remove them from the batch."""
+        """Fail the unanswered ones of these calls and remove them from the batch."""
         with self._changed:
             for call in calls:
                 call.outcome = call.outcome or error

@@ -1,4 +1,4 @@
-"""How fast networks are on this machine."""
+"""Measure the speed of networks on this machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FEWEST = 3
 
 
 def random_gradient(spec: NetworkSpec, *, fold: bool = True) -> Gradient:
-    """Return the gradient of a network's favourite layers, with random weights: as fast as any."""
+    """Return the gradient of a network's favourite layers with random weights, just as fast."""
     targets = wanted_layers(DreamSettings(), spec).energies
     objective = Sum([LayerEnergy(target.name, target.weight) for target in targets])
     model = spec.build(objective.layers, weights="random", fold=fold)
@@ -36,7 +36,7 @@ def gradient_call(
     Args:
         spec: The network; its weights are not needed.
         size: (width, height) of the picture.
-        fold: False keeps batch norms.
+        fold: False to keep batch norms.
     """
     use_cores(share=0.5)
     gradient = tf.function(random_gradient(spec, fold=fold).in_halves, autograph=False)
@@ -46,11 +46,11 @@ def gradient_call(
 
 
 def seconds_per_call(*calls: Callable[[], object], patience: float = 3.0) -> list[float]:
-    """Measure calls in turns, so that all meet the same noise of the machine.
+    """Time calls in turns, so that the machine's noise affects all alike.
 
     Args:
-        calls: What is compared.
-        patience: Seconds for all of it, if they are enough for three turns.
+        calls: The functions to compare.
+        patience: Seconds to spend in all; at least three turns are measured.
 
     Returns:
         The median seconds of each.

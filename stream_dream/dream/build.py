@@ -1,4 +1,4 @@
-"""From settings to a gradient: the network, and what of it is maximised."""
+"""Build the network and the objective of the settings, and their gradient."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from stream_dream.networks.spec import CLASSES, NetworkSpec
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.values import LayerTarget
 
-# Google's notebook shows guides at about this size: a larger one has more features, not better.
+# About the size of guides in Google's notebook: larger ones have more features, not better ones.
 _GUIDE_SIDE = 224
 _MOST_FEATURES = 1024
 _IMAGENET_CLASSES = 1000
 
 
 class Wanted(NamedTuple):
-    """What the settings want maximised."""
+    """The layers to dream for their own sake, and those to dream after a guide."""
 
     energies: tuple[LayerTarget, ...]
     guided: tuple[LayerTarget, ...]
 
 
 class Guide:
-    """The picture that guides a dream; it may be another one for each frame."""
+    """The guide of a dream; its picture may change with every frame."""
 
     def __init__(
         self,
@@ -43,12 +43,12 @@ class Guide:
         features: Mapping[str, tf.Variable],
         smallest: int,
     ) -> None:
-        """Create a guide from a network, its output layers, and where the features are used.
+        """Create a guide without a picture.
 
         Args:
-            model: From images to layers.
-            layers: Their names.
-            features: What is set for the layers that are guided.
+            model: From images to the activations of ``layers``.
+            layers: Names of the outputs.
+            features: Variables for the guide's features, by name of the guided layer.
             smallest: Shortest side that the network takes, in pixels.
         """
         self._model = model
@@ -71,18 +71,18 @@ class Guide:
 
 
 class Composed(NamedTuple):
-    """A gradient, and the guide where there is one."""
+    """A gradient, and its guide or None."""
 
     gradient: Gradient
     guide: Guide | None
 
 
 def compose(settings: DreamSettings) -> Composed:
-    """Build the network up to the deepest layer in use, and what is maximised in it.
+    """Build the network up to the deepest layer in use, and the gradient of the objective.
 
     Raises:
-        NetworkError: There is no such network, layer, channel or class; or its weights cannot be
-            had or do not fit.
+        NetworkError: There is no such network, layer, channel or class; or the weights are not
+            available or do not fit.
         SettingsError: The settings contradict each other.
     """
     spec = find(settings.network)
@@ -113,14 +113,15 @@ def compose(settings: DreamSettings) -> Composed:
 
 
 def wanted_layers(settings: DreamSettings, spec: NetworkSpec) -> Wanted:
-    """Return which layers are dreamed for themselves, and which after a guide.
+    """Return the layers to dream for their own sake, and those to dream after a guide.
 
-    A guide takes over the layers that are dreamed, unless ``guide_layer`` names others. Channels
-    that are suppressed stay so.
+    A guide takes over the dreamed layers, unless ``guide_layer`` names others. Suppressed channels
+    stay suppressed.
 
     Raises:
         NetworkError: The network has no such layer or channel.
-        SettingsError: Channels for a guide, or layers for a guide that is not there.
+        SettingsError: All weights are 0, a guided layer has channels, or guided layers have no
+            guide.
     """
     dreamed = settings.layer
     if not dreamed and not settings.classes and not settings.guide_layer:

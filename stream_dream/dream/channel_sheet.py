@@ -1,4 +1,4 @@
-"""Contact sheets: what the channels of a layer dream, for choosing by eye."""
+"""Contact sheets of the channels of a layer, for choosing them by eye."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _JITTER = 8
 
 @dataclass(frozen=True, slots=True)
 class _OneChannel:
-    """``LayerEnergy`` of a channel that can change without tracing anew."""
+    """``LayerEnergy`` of one channel, which can change without a new trace."""
 
     layer: str
     number: tf.Variable
@@ -47,13 +47,13 @@ class _OneChannel:
 
 
 def channel_sheet(settings: DreamSettings) -> Image8:
-    """Draw what the strongest channels of a layer dream, each from the same noise.
+    """Draw the dreams of a layer's strongest channels, each from the same noise.
 
     Args:
         settings: ``network``, ``weights`` and the first ``layer`` are used.
 
     Returns:
-        uint8 RGB: channels with their numbers, those first that answer noise most strongly.
+        uint8 RGB: numbered channels, those that respond to noise most strongly first.
 
     Raises:
         NetworkError: There is no such network or layer.
@@ -77,7 +77,7 @@ def channel_sheet(settings: DreamSettings) -> Image8:
 
 
 def _noise(side: int) -> ImageF:
-    """Return grey noise with some of it coarse, in [0, 1]: shapes of all sizes find a start."""
+    """Return grey noise in [0, 1], fine and coarse: a start for shapes of all sizes."""
     rng = np.random.default_rng(0)
     image = np.full((side, side, 3), 0.5, np.float32)
     for size in (4, 16, side):

@@ -1,4 +1,4 @@
-"""Steps of gradient ascent on one octave, as TensorFlow operations."""
+"""Gradient ascent on one octave, as TensorFlow operations."""
 
 from __future__ import annotations
 
@@ -23,21 +23,20 @@ def climb(
     normalize: Normalizer,
     clipped: bool = True,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Run the ascent steps of one octave; an image stops where its loss exceeds ``max_loss``.
+    """Run the ascent steps of one octave.
 
     Args:
-        gradient_of: Gives gradients and losses of images.
+        gradient_of: Computes gradients and losses of images.
         images: float32 (batch, height, width, 3) in [0, 1].
-        palettes: Colours of their surroundings; see ``normalize.palettes_of``.
-        shifts: One roll an image and step, int32 (batch, steps, 2), in pixels down and right;
-            undone after it.
+        palettes: Local colours of the images; see ``normalize.palettes_of``.
+        shifts: Jitter of each image and step, int32 (batch, steps, 2), pixels down and right.
         step_size: Length of a step.
-        max_loss: Where to stop, before the step that would follow.
+        max_loss: Loss above which an image takes no further step.
         normalize: Turns gradients into steps.
         clipped: True to keep the images in [0, 1].
 
     Returns:
-        The images and the loss of each before its last step, (batch,).
+        The images, and the loss of each before its last step, (batch,).
     """
     batch, steps = images.shape[0], tf.shape(shifts)[1]
     palettes = tf.image.resize(palettes, images.shape[1:3])
@@ -45,7 +44,7 @@ def climb(
     def step(count: tf.Tensor, images: tf.Tensor, before: tf.Tensor) -> tuple[tf.Tensor, ...]:
         shift = shifts[:, count]
         gradients, losses = gradient_of(_rolled(images, shift))
-        # An image that has stopped takes part without moving, until all have.
+        # Stopped images stay in the batch, unchanged, until all have stopped.
         losses = tf.where(before > max_loss, before, losses)
         lengths = tf.reshape(tf.where(losses > max_loss, 0.0, step_size), (batch, 1, 1, 1))
         steps_taken = normalize(gradients, lengths, _rolled(palettes, shift))
@@ -62,6 +61,6 @@ def climb(
 
 
 def _rolled(images: tf.Tensor, shifts: tf.Tensor) -> tf.Tensor:
-    """Roll each image by a shift of its own, int32 (batch, 2)."""
+    """Roll each image by its own shift, int32 (batch, 2)."""
     shifted = zip(tf.unstack(images), tf.unstack(shifts, num=images.shape[0]), strict=True)
     return tf.stack([tf.roll(image, shift, axis=(0, 1)) for image, shift in shifted])

@@ -1,4 +1,4 @@
-"""The gradient of an objective with respect to a picture: whole, in halves, or in tiles."""
+"""The gradient of an objective with respect to a picture, whole, in halves or in tiles."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from stream_dream.errors import NetworkError, SettingsError
 from stream_dream.frame import ImageF
 
 _ANY_IMAGE = tf.TensorSpec((None, None, 3), tf.float32)
-# Shorter pictures are not halved: the overlap would cost more than a quarter. In strides.
+# Pictures shorter than this, in strides, are not halved: the overlap would cost over a quarter.
 _HALVED_FROM = 20
-# No network in use needs larger pictures than this.
+# No supported network needs larger pictures than this.
 _LARGEST_MINIMUM = 512
 _GRANULARITIES = (1, 2, 4, 8, 16, 32, 64, 128)
 
@@ -40,8 +40,8 @@ class Gradient:
 
     Attributes:
         stride: Image pixels per step of the coarsest map in use.
-        smallest: Length of the shortest side that the network takes, in pixels.
-        granularity: The sides that the network takes are multiples of this, in pixels.
+        smallest: Shortest side that the network takes, in pixels.
+        granularity: Sides that the network takes are multiples of this, in pixels.
         of_any_size: ``whole``, traced once for pictures of all sizes.
     """
 
@@ -56,12 +56,12 @@ class Gradient:
 
         Args:
             model: The network.
-            objective: What is maximised.
+            objective: The objective to maximise.
             strides: Image pixels per step of each map.
-            granularity: What sides are multiples of; None to find it out.
+            granularity: Sides must be multiples of this, in pixels; None to find it by trial.
 
         Raises:
-            NetworkError: It takes no pictures of any size.
+            NetworkError: The network does not take pictures of all sizes.
         """
         self.stride = max(strides.values())
         self._model = model
@@ -70,10 +70,9 @@ class Gradient:
         self.granularity = granularity or self._find_granularity()
         self.smallest = self._find_smallest()
         self._lost = self._find_lost()
-        # Parts overlap by the border crop and what the network loses at borders, in whole strides.
+        # In whole strides: the border crop plus what the network loses at borders.
         reach = max((lost / 2 + BORDER) * strides[name] for name, lost in self._lost.items())
         self._overlap = math.ceil(reach / self.stride) * self.stride
-        # Traced once for pictures of all sizes.
         self.of_any_size: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]] = tf.function(
             self.whole, autograph=False, input_signature=[_ANY_IMAGE]
         )
@@ -92,24 +91,17 @@ class Gradient:
         return gradients[0], losses[0]
 
     def of_batch(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the gradient and the objective of each image of a batch.
-
-        Args:
-            images: float32 (batch, height, width, 3) in [0, 1].
-
-        Returns:
-            The gradients, shaped as the images, and the objectives (batch,).
-        """
+        """Return the gradients and the objectives, (batch,), of a batch of images."""
         return self._of_part(images, EVERYTHING)
 
     def in_halves(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the same, computed in two halves that run side by side.
+        """Return the same as ``of_batch``, computed in two halves that run in parallel.
 
-        The network's operations are too small for their threads to pay; halves of the picture are
-        not. They overlap by twice the objective's border crop, and each position counts in one of
-        them: the halves' gradients add up to the whole; what a position near the middle misses of
-        the other half is beyond the core of its receptive field. Pictures too small for it are
-        computed whole.
+        Single operations of a network are too small to gain from threads; halves of the picture are
+        not. Each half extends ``_overlap`` pixels beyond the middle and each position counts in one
+        of them, so their gradients add up to the whole. What a position near the middle misses of
+        the other half lies beyond the core of its receptive field. Small pictures are computed
+        whole.
         """
         shape = images.shape[1:3]
         axis = int(np.argmax(shape))
@@ -138,16 +130,13 @@ class Gradient:
     ) -> tuple[ImageF, float]:
         """Return gradient and objective, computed tile by tile: memory grows with the tile only.
 
-        Tiles overlap as halves do, and their grid lies elsewhere each time: no seam can grow.
+        Tiles overlap as halves do. Their grid is placed at random in each call, so no seam grows.
 
         Args:
             image: float32 (height, width, 3) in [0, 1].
             tile: Side of a tile in pixels.
-            rng: Places the grid.
-            jitter: By how many pixels at most the network's own lattice is shifted.
-
-        Returns:
-            The gradient, shaped as the image, and the objective.
+            rng: Source of the grid's position.
+            jitter: Largest shift of the network's own lattice, in pixels.
 
         Raises:
             SettingsError: Tiles are too small for the layers in use.
@@ -198,11 +187,10 @@ class Gradient:
         return _derivative(losses, images), losses
 
     def _losses(self, images: tf.Tensor, counted: Callable[[Maps], tuple[Any, Any]]) -> tf.Tensor:
-        """Return the objective of each image, or of a part of each, (batch,).
+        """Return the objective of each image, or of a tile or half of each, (batch,).
 
-        Args:
-            images: float32 (batch, height, width, 3).
-            counted: Tells which positions of a map count, and how many the whole picture has.
+        ``counted`` returns the mask of a map's positions that count, and the number of positions in
+        the whole picture.
         """
         padded = self._padded(images)
         activations = self._model(padded, training=False)
@@ -214,24 +202,24 @@ class Gradient:
                 raise NetworkError(f"a picture of {images.shape[1:3]} is too small for {name}")
             stride, lost = self._strides[name], self._lost[name]
             maps = Maps(size_of(act), size_of(padded), stride, lost)
-            # Networks of half precision would lose small sums.
+            # Networks in half precision would lose small sums.
             seen[name] = Seen(tf.cast(act, tf.float32), *counted(maps))
         return self._objective(seen)
 
     def _padded(self, images: tf.Tensor) -> tf.Tensor:
-        """Mirror what is beyond the far edges, up to sides that the network takes."""
+        """Pad the far edges by reflection to multiples of the granularity."""
         if self.granularity == 1:
             return images
         beyond = -tf.shape(images)[1:3] % self.granularity
         return tf.pad(images, [[0, 0], [0, beyond[0]], [0, beyond[1]], [0, 0]], "SYMMETRIC")
 
     def _find_granularity(self) -> int:
-        """Find what sides must be multiples of: networks that go back to finer maps have such."""
+        """Find the granularity: above 1 in networks that return to finer maps."""
         for granularity in _GRANULARITIES:
-            # Odd multiples, large enough for networks that do not pad.
+            # An odd multiple, large enough for networks that do not pad.
             multiple = granularity * (_LARGEST_MINIMUM // granularity + 1 | 1)
             image = tf.TensorSpec((1, multiple, multiple + 2 * granularity, 3), tf.float32)
-            # Keras' own symbolic calls join maps of any sizes.
+            # Traced, as Keras' own symbolic calls accept joins of maps that do not fit.
             with contextlib.suppress(ValueError, tf.errors.OpError):
                 tf.function(self._model, autograph=False).get_concrete_function(image)
                 return granularity
@@ -240,7 +228,7 @@ class Gradient:
         )
 
     def _find_smallest(self) -> int:
-        """Find the shortest side for which no map is empty: networks that do not pad have one."""
+        """Find the shortest side for which no map is empty, for networks that do not pad."""
 
         def works(side: int) -> bool:
             return self._maps_of(side, side) is not None
@@ -251,7 +239,7 @@ class Gradient:
         return self.granularity * sides[bisect.bisect_left(sides, True, key=works)]
 
     def _find_lost(self) -> dict[str, int]:
-        """Find by how many positions each map is smaller than a network that pads would make it."""
+        """Find how many positions a side of each map loses because the network does not pad."""
         unit = math.lcm(self.granularity, *self._strides.values())
         side = -(-_LARGEST_MINIMUM // unit) * unit
         maps = self._maps_of(side, side) or []
@@ -260,7 +248,7 @@ class Gradient:
         return {name: max(0, lost.get(name, 0)) for name in self._objective.layers}
 
     def _maps_of(self, height: int, width: int) -> list[tuple[int, int]] | None:
-        """Return (height, width) of all maps of a picture; None if it is too small or unfit."""
+        """Return (height, width) of all maps of a picture; None if its size does not work."""
         try:
             shapes = self._model.compute_output_shape((1, height, width, 3))
         except ValueError:
@@ -271,15 +259,15 @@ class Gradient:
 
 
 def _derivative(losses: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
-    """Return the gradient of the sum of losses: no image has a part in the loss of another.
+    """Return the gradient of each loss with respect to its image.
 
-    What reaches a tensor on several ways is added up in pairs: TensorFlow adds three or more in an
-    order that depends on timing, and rounding would make another dream each time.
+    Gradients that reach a tensor on several paths are added in pairs: TensorFlow adds three or more
+    in an order that depends on timing, and rounding would make another dream each time.
     """
     in_pairs = tf.AggregationMethod.EXPERIMENTAL_TREE
     return tf.gradients(losses, images, aggregation_method=in_pairs)[0]
 
 
 def _slice(images: tf.Tensor, axis: int, begin: int, end: int) -> tf.Tensor:
-    """Return some rows (axis 0) or columns (axis 1) of all images."""
+    """Return rows (axis 0) or columns (axis 1) ``begin`` to ``end`` of all images."""
     return images[(slice(None),) * (axis + 1) + (slice(begin, end),)]

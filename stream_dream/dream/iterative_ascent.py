@@ -1,4 +1,4 @@
-"""Octave after octave from Python: in bounded memory, with a look at every step."""
+"""Iterative ascent: octave by octave in Python, in bounded memory, with access to every step."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from stream_dream.image import resize_by_corners, resize_float
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.tone import add_within, room_of, without_large_areas
 
-# A picture with a longer side is dreamed in tiles: whole, it would need more than 8 GiB.
+# Pictures with a longer side are dreamed in tiles: whole, they would need more than 8 GiB.
 _TILED_ABOVE = 2048
 _TILE = 1024
-# Rows that are changed at a time: a large picture's intermediate results would need much memory.
+# Rows to change at a time: a large picture's intermediate results would need much memory.
 _BAND = 256
-# How much longer the steps of a still are than those of a dream that grows from frame to frame
-# (chosen by eye).
+# Step length of a still relative to a dream that grows from frame to frame (chosen by eye).
 _FINISHING = 1.7
 
 
@@ -32,14 +31,14 @@ class Step:
 
     Attributes:
         octave: Number of the octave, from 0.
-        octaves: How many there are.
-        step: Number of the step in it, from 0.
-        steps: How many there are.
+        octaves: Number of octaves.
+        step: Number of the step within the octave, from 0.
+        steps: Number of steps per octave.
         loss: Objective before the step.
-        image: The picture as it stands, up to its full size: float32 (height, width, 3). The next
-            step changes it: copy what is to be kept.
-        original: What it would be by now if nothing had been dreamed, of the same size.
-        finished: True where the octave is complete.
+        image: The current picture, at the octave's or the full size: float32 (height, width, 3).
+            The next step changes it: copy what you keep.
+        original: The same picture without any dream, same shape.
+        finished: True when the octave is complete.
     """
 
     octave: int
@@ -53,20 +52,20 @@ class Step:
 
     @property
     def share_done(self) -> float:
-        """Return how much of the ascent is done, 0..1; all octaves count alike."""
+        """The finished share of the ascent, 0..1; all octaves count alike."""
         return (self.octave + (self.step + 1) / self.steps) / self.octaves
 
 
 @dataclass(frozen=True, slots=True)
 class _Course:
-    """Holds what all octaves of one ascent have in common.
+    """Values common to all octaves of one ascent.
 
     Attributes:
-        shape: (height, width) of the finest.
-        steps: Steps of each.
-        step_size: Length of the coarsest's steps.
-        palette: Colours of what grows; see ``normalize.palettes_of``.
-        rng: Gives the jitter, and where tiles lie.
+        shape: (height, width) of the finest octave.
+        steps: Steps per octave.
+        step_size: Length of the steps of the coarsest octave.
+        palette: Local colours; see ``normalize.palettes_of``.
+        rng: Source of the jitter and of the tiles' positions.
     """
 
     shape: Shape
@@ -77,35 +76,35 @@ class _Course:
 
 
 def tile_of(settings: DreamSettings, shape: Shape) -> int | None:
-    """Return the side of the tiles that a picture is dreamed in; None where it is dreamed whole."""
+    """Return the side of a picture's tiles in pixels; None if it is dreamed whole."""
     tile = settings.tile or (_TILE if max(shape) > _TILED_ABOVE else None)
     return tile if tile is not None and max(shape) > tile else None
 
 
 class Walk:
-    """Ascends from a picture, through all of its octaves.
+    """Iterative ascent from a picture through all of its octaves.
 
-    With schedule ``restore`` this is the Keras notebook's algorithm: the picture is enlarged from
-    octave to octave, and after each the detail is added that the smaller original had lost. With
-    all others each octave's change is scaled up and added to the picture, as in Google's notebook;
-    with ``together`` no octave sees the changes of those before it.
+    With schedule ``restore`` this is the Keras notebook's algorithm: enlarge the picture from
+    octave to octave, and after each add the detail that the smaller original had lost. With all
+    others each octave's change is scaled up and added to the picture, as in Google's notebook; with
+    ``together`` no octave sees the changes of earlier ones.
     """
 
     def __init__(self, settings: DreamSettings, gradient: Gradient, *, toned: bool = True) -> None:
-        """Create an ascent over all octaves of a picture.
+        """Create an iterative ascent.
 
         Args:
-            settings: How to ascend.
-            gradient: Along what.
-            toned: True to keep each step within the limit and large areas as bright as they were;
-                of frames ``temporal.growth`` takes care.
+            settings: Settings of the dream.
+            gradient: The gradient to ascend along.
+            toned: True to keep each step within the limit and the brightness of large areas; False
+                for frames of a video, where ``temporal.growth`` does so.
         """
         self._settings = settings
         self._limit = settings.limit if toned else None
         self._toned = toned
         self._gradient = gradient
         self._normalize = normalizer(settings)
-        # A graph lets go of each array as soon as it can.
+        # A graph frees each intermediate result as soon as it can.
         self._normalize_large = tf.function(self._normalize, autograph=False)
 
     def __call__(
@@ -117,15 +116,14 @@ class Walk:
         source: ImageF | None = None,
         finished: bool = False,
     ) -> Iterator[Step]:
-        """Yield every step, and every finished octave; the last one has the size of the seed.
+        """Yield every step and every finished octave; the last one has the size of the seed.
 
         Args:
-            seed: Where to start, float32 (height, width, 3) in [0, 1].
+            seed: The seed image, float32 (height, width, 3) in [0, 1].
             shapes: (height, width) of the octaves, small to large.
-            rng: Gives the jitter, and where tiles lie.
-            source: Gives the colours of what grows, float32, shaped as the seed; the seed does if
-                it is not given.
-            finished: True for a finished dream; else the steps of a frame are taken.
+            rng: Source of the jitter and of the tiles' positions.
+            source: Source of the palette, float32, same shape; the seed by default.
+            finished: True for the more and longer steps of a finished dream, False for a frame's.
         """
         steps, step_size = self._settings.steps, self._settings.step_size
         if finished and self._settings.warm_up:
@@ -146,7 +144,7 @@ class Walk:
             for step, loss in self._climb(image, course, enlarged, clipped=limited):
                 yield Step(octave, len(shapes), step, steps, loss, image, enlarged, finished=False)
             original = resize_by_corners(seed, shape)
-            image = image - enlarged  # not in place: the step before still shows the old one
+            image = image - enlarged  # not in place: the last ``Step`` still refers to it
             image += original
             if octave == len(shapes) - 1:
                 image, original = resize_by_corners(image, course.shape), seed
@@ -154,24 +152,24 @@ class Walk:
 
     def _adding_up(self, seed: ImageF, shapes: Sequence[Shape], course: _Course) -> Iterator[Step]:
         steps = course.steps
-        # In place wherever it can be: a photo of 24 megapixels is 288 MB here.
+        # In place where possible: a photo of 24 megapixels is 288 MB here.
         together = self._settings.schedule == "together"
         image = seed.copy()
         for octave, shape in enumerate(shapes):
             start = resize_float(np.clip(seed if together else image, 0, 1), shape, antialias=True)
             change = start.copy()
             original = resize_float(seed, shape, antialias=True)
-            # What the octaves before have grown is part of the picture, seen by this one or not.
+            # Growth of earlier octaves, part of the picture though this octave does not see it.
             unseen = resize_float(image - seed, shape, antialias=True) if together else None
             loss = 0.0
             for step, loss in self._climb(change, course, original, clipped=True):
                 shown = change if unseen is None else change + unseen
                 yield Step(octave, len(shapes), step, steps, loss, shown, original, finished=False)
-            # Not into the change: the step before still shows it.
+            # Into ``start``: the last ``Step`` may still refer to ``change``.
             grown = np.subtract(change, start, out=start)
             if self._toned:
                 without_large_areas(grown, in_place=True)
-            # Each octave that is dreamed together with others has kept to the limit by itself only.
+            # Softly: octaves dreamed together have each kept to the limit on their own only.
             grown = resize_float(grown, course.shape)
             self._add(image, grown, seed, softly=together, clipped=False)
             yield Step(octave, len(shapes), steps - 1, steps, loss, image, seed, finished=True)
@@ -179,16 +177,9 @@ class Walk:
     def _climb(
         self, image: ImageF, course: _Course, original: ImageF, *, clipped: bool
     ) -> Iterator[tuple[int, float]]:
-        """Run the ascent steps of one octave, until the loss exceeds ``max_loss``.
+        """Run an octave's steps on an image in place, until the loss exceeds ``max_loss``.
 
-        Args:
-            image: Where the octave starts; it is changed in place.
-            course: How it goes on.
-            original: What the limit is counted from.
-            clipped: True to keep the image in [0, 1].
-
-        Yields:
-            Number of the step, and the loss before it.
+        Yields the number of each step, and the loss before it.
         """
         limit = self._settings.max_loss or np.inf
         shape = image.shape[0], image.shape[1]
@@ -213,7 +204,6 @@ class Walk:
         return np.roll(gradient.numpy(), -shift, axis=(0, 1)), float(loss)
 
     def _step_along(self, gradient: ImageF, palette: tf.Tensor, length: float) -> ImageF:
-        """Return the gradient as a step of a length."""
         large = max(gradient.shape[:2]) > _TILED_ABOVE
         normalize = self._normalize_large if large else self._normalize
         lengths = tf.fill((1, 1, 1, 1), tf.constant(length, tf.float32))
@@ -225,13 +215,13 @@ class Walk:
     def _add(
         self, image: ImageF, change: ImageF, original: ImageF, *, softly: bool, clipped: bool
     ) -> None:
-        """Add a change to an image in place, within the limit.
+        """Add a change to an image in place, within the limit around the undreamed original.
 
         Args:
             image: float32 (height, width, 3).
             change: Same shape.
-            original: What the limit is counted from, same shape.
-            softly: True to slow down near the limit; else what is beyond it is cut off.
+            original: Same shape.
+            softly: True to slow down near the limit, False to clip at it.
             clipped: True to keep the image in [0, 1].
         """
         for top in range(0, len(image), _BAND):

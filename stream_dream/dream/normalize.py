@@ -1,6 +1,6 @@
-"""Making steps of gradients: comparable whatever the layer, even over the picture, in its colours.
+"""Normalize gradients to steps: equally long for all layers, even and coloured as the picture is.
 
-All functions take the gradients of a batch, float32 (batch, height, width, 3), each for itself.
+All functions take a batch of gradients, float32 (batch, height, width, 3), and treat each alone.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from stream_dream.settings.dream import DreamSettings
 
-# From gradients, the lengths of their steps, (batch, 1, 1, 1), and palettes, shaped as the
-# gradients, to the steps: their values are about as large as their length.
+# From gradients, step lengths, (batch, 1, 1, 1), and palettes, shaped as the gradients, to steps
+# whose values have about the size of the length.
 Normalizer = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 # Far below the gradients of the largest pictures, which shrink with the number of pixels.
@@ -22,25 +22,24 @@ _BANDS = 5
 _SMALLEST_SIDE = 8
 # Burt and Adelson (1983): the binomial filter of the Laplacian pyramid.
 _BINOMIAL = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256
-# Olah, Mordvintsev and Schubert: Feature Visualization (2017), ``color_correlation_svd_sqrt``:
-# a square root of the covariance of red, green and blue in natural pictures.
+# Square root of the covariance of red, green and blue in natural pictures:
+# ``color_correlation_svd_sqrt`` of Olah, Mordvintsev and Schubert: Feature Visualization (2017).
 _COLOUR_ROOT = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
 _COLOUR_COVARIANCE = _COLOUR_ROOT @ _COLOUR_ROOT.T
 _NATURAL = _COLOUR_COVARIANCE * (3 / np.trace(_COLOUR_COVARIANCE))
-# Cells along the longer side in which a band is brought to the same strength, and the least share
-# of the whole picture's strength that a cell counts with: noise in an empty sky is not lifted.
+# Cells along the longer side over which a band's strength is evened, and the least strength of a
+# cell as a share of the picture's: noise in an empty sky is not lifted.
 _CELLS = 14
 _LEAST_STRENGTH = 0.3
-# How far the largest evenness brings a gradient to the same strength: all the way, weeds
-# cover what is empty.
+# Exponent of the gains at the largest evenness: with 1, weeds cover empty areas.
 _EVENED_SHARE = 0.3
-# Cells along the longer side of a palette, and what keeps dark places from extreme colours.
+# Cells along the longer side of a palette, and an offset against extreme colours in the dark.
 _PALETTE_CELLS = 24
 _PALETTE_BASE = 0.1
 
 
 def normalizer(settings: DreamSettings) -> Normalizer:
-    """Return what turns gradients into steps, as the settings want them."""
+    """Return the function that turns gradients into steps as the settings say."""
     norm, colours, grey = settings.gradient_norm, settings.colours, settings.keep_colours
 
     def normalize(gradients: tf.Tensor, lengths: tf.Tensor, palettes: tf.Tensor) -> tf.Tensor:
@@ -57,7 +56,7 @@ def normalizer(settings: DreamSettings) -> Normalizer:
         if norm == "std":
             variances = _mean_squares(gradients - _means(gradients))
             return gradients * (lengths / (tf.sqrt(variances) + _EPSILON))
-        # Saturated, or the few spots that respond most would take the whole step.
+        # Saturated, or the few strongest spots would take the whole step.
         return _unit(tf.tanh(_unit(gradients)), lengths)
 
     return normalize
@@ -66,17 +65,14 @@ def normalizer(settings: DreamSettings) -> Normalizer:
 def by_laplacian(
     gradients: tf.Tensor, *, whitening: float = 1.0, evenness: float = 0.0
 ) -> tf.Tensor:
-    """Split into frequency bands, bring them nearer to each other, and add them up again.
+    """Balance the frequency bands of gradients with a Laplacian pyramid.
 
     Each band is divided by its root mean square to the power of ``whitening``: 0 leaves the fine
-    grain that a plain gradient mostly is, 1 lifts the lowest band, large stains of colour, as high
-    as all others. And by its local root mean square, as far as it differs from that of the whole
-    band, to the power of 0.3 ``evenness``: hot spots stop taking the whole step.
+    grain that a plain gradient mostly is, 1 makes the lowest band, large stains of colour, as
+    strong as all others. It is also divided by the ratio of its local to its overall root mean
+    square, to the power of 0.3 ``evenness``, so that hot spots do not take the whole step.
 
-    Args:
-        gradients: float32 (batch, height, width, 3).
-        whitening: 0..1.
-        evenness: 0..1.
+    Both ``whitening`` and ``evenness`` are in 0..1.
 
     Source:
         Mordvintsev: DeepDreaming with TensorFlow (2015), "Laplacian pyramid gradient", for
@@ -89,23 +85,22 @@ def by_laplacian(
         lower = tf.nn.depthwise_conv2d(band, kernel, [1, 2, 2, 1], "SAME")
         bands.append(band - tf.image.resize(lower, band.shape[1:3]))
         band = lower
-    # Without its mean: the overall colour is no shape.
+    # Without its mean: the overall colour is not a shape.
     total = _whitened(band - tf.reduce_mean(band, axis=(1, 2), keepdims=True), whitening)
     for place, band in reversed(list(enumerate(bands))):
         if evenness and place:
-            # The finest band stays as it is: in empty places it is noise.
+            # Not the finest band: in empty areas it is noise.
             band = _evened(band, evenness)
         total = tf.image.resize(total, band.shape[1:3]) + _whitened(band, whitening)
     return total
 
 
 def _whitened(band: tf.Tensor, whitening: float) -> tf.Tensor:
-    """Divide each by its root mean square to the power of ``whitening``."""
     return band * tf.pow(_mean_squares(band) + _EPSILON**2, -whitening / 2)
 
 
 def _evened(band: tf.Tensor, evenness: float) -> tf.Tensor:
-    """Bring each nearer to the same strength everywhere."""
+    """Even out the local strength of each band of the batch."""
     energies = tf.reduce_sum(tf.square(band), axis=-1, keepdims=True)
     height, width = band.shape[1:3]
     cells = [max(2, round(side / max(height, width) * _CELLS)) for side in (height, width)]
@@ -119,11 +114,11 @@ def _evened(band: tf.Tensor, evenness: float) -> tf.Tensor:
 
 
 def in_colours(steps: tf.Tensor, palettes: tf.Tensor, share: float) -> tf.Tensor:
-    """Give steps the colours that pictures have, tinted as this one is.
+    """Colour steps like natural pictures, tinted by the local colours of this one.
 
     ``(1 - share) s + share U M U s``, where ``M`` is the covariance of red, green and blue in
-    natural pictures, of trace 3, and ``U`` holds the place's palette on its diagonal: what grows on
-    gold is light and dark gold. Both are symmetric and positive: the objective still rises.
+    natural pictures, of trace 3, and ``U`` has the local palette on its diagonal: on gold grows
+    light and dark gold. Both are symmetric and positive, so the objective still rises.
 
     Args:
         steps: float32 (batch, height, width, 3).
@@ -136,13 +131,9 @@ def in_colours(steps: tf.Tensor, palettes: tf.Tensor, share: float) -> tf.Tensor
 
 
 def palettes_of(sources: tf.Tensor) -> tf.Tensor:
-    """Return how much red, green and blue there is around each place, beside each other.
+    """Return the local ratio of red, green and blue of pictures in [0, 1].
 
-    Args:
-        sources: float32 (batch, height, width, 3) in [0, 1].
-
-    Returns:
-        float32 (batch, rows, columns, 3), small: to be resized; about 1 each where it is grey.
+    The palettes, float32 (batch, rows, columns, 3), have a coarse grid and about 1 each for grey.
     """
     height, width = sources.shape[1:3]
     cells = [max(1, round(side / max(height, width) * _PALETTE_CELLS)) for side in (height, width)]
@@ -151,14 +142,14 @@ def palettes_of(sources: tf.Tensor) -> tf.Tensor:
 
 
 def _unit(band: tf.Tensor, lengths: tf.Tensor | float = 1.0) -> tf.Tensor:
-    """Bring each to a root mean square of its length."""
+    """Scale each to a root mean square of its length."""
     return band * (lengths * tf.math.rsqrt(_mean_squares(band) + _EPSILON**2))
 
 
 def _mean_squares(values: tf.Tensor) -> tf.Tensor:
     """Return the mean square of each gradient, (batch, 1, 1, 1)."""
     batch, height, width, channels = values.shape
-    # The norm reads them once, six times as fast as squares that are stored (measured).
+    # The norm stores no squares: six times as fast (measured).
     rows = tf.math.reduce_euclidean_norm(_in_rows(values), axis=2)
     totals = tf.reduce_sum(tf.square(rows), axis=1)
     return tf.reshape(totals / (height * width * channels), (batch, 1, 1, 1))
@@ -172,10 +163,10 @@ def _means(values: tf.Tensor) -> tf.Tensor:
 
 
 def _in_rows(values: tf.Tensor) -> tf.Tensor:
-    """Return them as (batch, height, width * 3), to be added up row by row first.
+    """Reshape to (batch, height, width * 3), for sums over rows first.
 
-    TensorFlow adds up a whole picture in an order that depends on the number of threads, and the
-    columns of a batch in another one than those of a single picture.
+    TensorFlow sums a whole picture in an order that depends on the number of threads, and the
+    columns of a batch in another order than those of a single picture.
     """
     batch, height, width, channels = values.shape
     return tf.reshape(values, (batch, height, width * channels))

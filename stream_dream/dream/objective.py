@@ -1,9 +1,8 @@
-"""What ascent maximises.
+"""Objectives: what ascent maximises.
 
-An objective names the layers it looks at and turns what they show of a picture into one number.
+An objective names the layers it reads and reduces their activations to one number a picture.
 Objectives add up with ``Sum``. Each is a sum over positions, divided by their number in the whole
-picture: parts of a picture can be dreamed one by one, and their gradients add up to the whole.
-Pictures of one shape can be seen as a batch: each has a number of its own.
+picture, so the gradients of tiles or halves add up to that of the picture.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ BORDER = 2
 
 
 class Seen(NamedTuple):
-    """What a layer shows of pictures, or of the same part of each.
+    """Activations of a layer for a batch of pictures, or for the same tile or half of each.
 
     Attributes:
         act: Activations, float32 (batch, height, width, channels).
         counted: 1 for positions that count, 0 for those near the picture's border and those that
-            belong to another part; float32 (height, width, 1).
+            belong to another tile or half; float32 (height, width, 1).
         positions: Number of positions of the layer's map of the whole picture.
     """
 
@@ -42,18 +41,18 @@ class Objective(Protocol):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Names of the layers it looks at."""
+        """Names of the layers it reads."""
 
     def __call__(self, seen: Mapping[str, Seen]) -> tf.Tensor:
-        """Return what is to be maximised, (batch,), from what each layer shows."""
+        """Return the objective of each picture, (batch,), from the layers by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerEnergy:
-    """How strongly a layer, or some of its channels, responds.
+    """The energy of a layer or of some of its channels.
 
-    ``weight * sum(square(act[:, 2:-2, 2:-2, channels])) / size(act)``, where the border crop is
-    left out for maps too small for it and ``size`` counts all elements of the chosen channels.
+    ``weight * sum(square(act[:, 2:-2, 2:-2, channels])) / size(act)``, without the border crop for
+    maps too small for it; ``size`` counts all elements of the chosen channels.
 
     Attributes:
         layer: Name of the layer.
@@ -87,15 +86,15 @@ class LayerEnergy:
 
 @dataclass(frozen=True, slots=True)
 class GuidedLayer:
-    """How well a layer finds the features of a guide picture: dreams grow what the guide shows.
+    """The match between a layer and the features of a guide picture.
 
     ``weight * sum_p max_j <act_p, guide_j> / size(act)``: for each position ``p`` that counts, the
     gradient is the guide's feature ``j`` with the largest dot product.
 
     Attributes:
         layer: Name of the layer.
-        features: The layer's activations of the guide, float32 (positions, channels); a variable,
-            so that each frame can have a guide of its own.
+        features: The layer's activations for the guide, float32 (positions, channels); a variable,
+            so that each frame can have its own guide.
         weight: Factor; negative weights lead away from the guide.
 
     Source:
@@ -112,7 +111,7 @@ class GuidedLayer:
         return (self.layer,)
 
     def __call__(self, seen: Mapping[str, Seen]) -> tf.Tensor:
-        """Return the weighted agreement."""
+        """Return the weighted match."""
         import tensorflow as tf
 
         act, counted, positions = seen[self.layer]
@@ -126,7 +125,7 @@ class GuidedLayer:
 
 @dataclass(frozen=True, slots=True)
 class ClassScore:
-    """How much a picture looks like things of one class.
+    """The classifier's score of one class.
 
     ``weight * sum_p score_p[number] / positions``: the classifier's score before its softmax,
     averaged over the positions of the last map (class activation mapping).
@@ -159,7 +158,7 @@ class ClassScore:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """Several objectives at once: their sum."""
+    """The sum of several objectives."""
 
     terms: Sequence[Objective]
 
@@ -170,6 +169,6 @@ class Sum:
 
     def __call__(self, seen: Mapping[str, Seen]) -> tf.Tensor:
         """Return the sum."""
-        # Not by ``add_n``, whose order depends on timing.
+        # Not with ``add_n``, whose order of addition depends on timing.
         first, *others = (term(seen) for term in self.terms)
         return sum(others, first)

@@ -26,32 +26,32 @@ def workable_shapes(
 ) -> tuple[Shape, ...]:
     """Return the octaves that a network can dream.
 
-    A picture smaller than what the network takes is dreamed at the smallest size that works.
+    A picture too small for the network is dreamed at the smallest size that works.
 
     Args:
         shape: (height, width) of the picture.
-        octaves: How many are wanted.
+        octaves: Number of octaves wanted.
         scale: Size ratio between neighbours.
-        stride: Pixels per step of the coarsest map: two steps are the least worth dreaming.
-        smallest: Shortest side that the network takes.
+        stride: Pixels per step of the coarsest map; sides below two steps are not worth dreaming.
+        smallest: Shortest side that the network takes, in pixels.
     """
     shape = max(shape[0], smallest), max(shape[1], smallest)
     return octave_shapes(shape, octaves, scale, max(2 * stride, smallest))
 
 
 def step_share(shape: Shape, whole: Shape, settings: DreamSettings) -> float:
-    """Return the length of an octave's steps as a share of the coarsest's.
+    """Return the step length of an octave relative to the coarsest one.
 
     ``detail ** fineness``, where ``fineness`` goes from 0 at the coarsest to 1 at the finest.
 
     Args:
         shape: (height, width) of the octave.
-        whole: (height, width) of the finest.
+        whole: (height, width) of the finest octave.
         settings: ``octaves``, ``octave_scale`` and ``detail`` are used.
     """
     if settings.octaves == 1:
         return 1.0
     below = math.log(max(whole) / max(shape), settings.octave_scale)
     fineness = 1 - round(below) / (settings.octaves - 1)
-    # Pictures that the network finds too small are dreamed larger than they are.
+    # Clipped, as pictures too small for the network are dreamed larger than they are.
     return float(settings.detail ** min(1.0, max(0.0, fineness)))

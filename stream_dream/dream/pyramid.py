@@ -15,27 +15,27 @@ from stream_dream.image import corner_samples
 # From the number of an octave and its images to the images and their losses, (batch,).
 Climb = Callable[[int, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
-# Below, the four pixels that bilinear interpolation takes are nearly all that there are between two
-# of the result: antialiasing changes little and takes ten times as long (measured).
+# At smaller ratios bilinear interpolation reads nearly all pixels anyway: antialiasing changes
+# little and takes ten times as long (measured).
 _ANTIALIASED_FROM = 1.5
 
 
 def adding_up(
     climb_octave: Climb, seeds: tf.Tensor, shapes: tuple[Shape, ...], *, together: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Add what each octave's ascent changes to the full-size images.
+    """Ascend on each octave and add its change to the full-size images.
 
-    Upsampling the change instead of the picture keeps the source crisp. With ``together`` every
-    octave starts from the same images: they do not wait for each other.
+    Upsampling the change instead of the picture keeps the source crisp. With ``together`` all
+    octaves start from the same images and can run in parallel.
 
     Args:
-        climb_octave: Takes the steps of one octave.
-        seeds: Where to start, in [0, 1].
+        climb_octave: Runs the steps of one octave.
+        seeds: The seed images, in [0, 1].
         shapes: (height, width) of the octaves, small to large.
         together: True for schedule ``together``.
 
     Returns:
-        The images, of the seeds' size, and their losses at the finest octave.
+        The images, in the size of the seeds, and their losses at the finest octave.
     """
     size = tuple(seeds.shape[1:3])
     images, losses = seeds, tf.zeros(seeds.shape[0])
@@ -43,7 +43,7 @@ def adding_up(
         starts = _resize(seeds if together else tf.clip_by_value(images, 0, 1), shape)
         ends, losses = climb_octave(octave, starts)
         if shape == size:
-            # In this order only the last sum waits for the ascent, the longest of all.
+            # In this order only the last sum waits for this ascent, the longest of all.
             images = (images - starts) + ends
         else:
             images += _resize(ends - starts, size)
@@ -53,19 +53,11 @@ def adding_up(
 def restoring(
     climb_octave: Climb, seeds: tf.Tensor, shapes: tuple[Shape, ...]
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Enlarge the pictures from octave to octave, and restore the detail that this has lost.
+    """Enlarge the pictures from octave to octave and restore the detail that they lack.
 
     The lost detail is the original at the octave's size less the smaller original scaled up to it;
-    it is added after the octave's ascent. Everything is resized as in Keras' DeepDream notebook,
-    whose algorithm this is: corners on corners, without antialiasing.
-
-    Args:
-        climb_octave: Takes the steps of one octave.
-        seeds: Where to start, in [0, 1].
-        shapes: (height, width) of the octaves, small to large.
-
-    Returns:
-        The images, of the seeds' size, and their losses at the finest octave.
+    it is added after the octave's ascent. This is the algorithm of Keras' DeepDream notebook, with
+    its resizing: corners on corners, without antialiasing. For the arguments see ``adding_up``.
     """
     originals = images = resize_by_corners(seeds, shapes[0])
     losses = tf.zeros(seeds.shape[0])
@@ -79,8 +71,8 @@ def restoring(
 def resize_by_corners(images: tf.Tensor, shape: Shape) -> tf.Tensor:
     """Resize bilinearly to (height, width), the corners on the old corners.
 
-    Like ``stream_dream.image.resize_by_corners``. TensorFlow's own is deprecated, and off by 3e-4
-    in large images (measured).
+    Like ``stream_dream.image.resize_by_corners``. TensorFlow's function is deprecated, and off by
+    3e-4 in large images (measured).
     """
     for axis, wanted in enumerate(shape, start=1):
         if images.shape[axis] != wanted:
@@ -92,7 +84,7 @@ def resize_by_corners(images: tf.Tensor, shape: Shape) -> tf.Tensor:
 
 
 def _resize(images: tf.Tensor, shape: Shape) -> tf.Tensor:
-    """Resize bilinearly, with antialiasing when shrinking a lot."""
+    """Resize bilinearly, with antialiasing from ``_ANTIALIASED_FROM`` on."""
     if tuple(images.shape[1:3]) == shape:
         return images
     return tf.image.resize(images, shape, antialias=_ANTIALIASED_FROM * shape[0] < images.shape[1])

@@ -1,4 +1,4 @@
-"""How TensorFlow shares the cores of a machine."""
+"""Set how many threads TensorFlow uses."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import tensorflow as tf
 def use_cores(*, share: float) -> None:
     """Limit each TensorFlow operation to a share of the cores, and run operations in parallel.
 
-    Where operations run side by side anyway, half of the cores for each is 1.3 to 1.9 times as fast
-    as all (measured on two cores); one large operation after the other wants them all. Does nothing
-    once TensorFlow runs, or where somebody has chosen already.
+    For parallel operations half of the cores each is 1.3 to 1.9 times as fast as all (measured on
+    two cores); large operations in sequence need them all. Does nothing once TensorFlow runs or the
+    program has set its threads.
 
     Args:
-        share: Of the cores, for one operation.
+        share: Share of the cores for one operation.
     """
     cores = os.cpu_count() or 1
     if not tf.config.threading.get_intra_op_parallelism_threads():
@@ -23,7 +23,7 @@ def use_cores(*, share: float) -> None:
 
 
 def use_threads(count: int) -> None:
-    """Limit TensorFlow to so many threads in all, as one of several parallel processes.
+    """Limit TensorFlow to ``count`` threads, as one of several parallel processes.
 
     Does nothing once TensorFlow runs.
     """
@@ -31,12 +31,12 @@ def use_threads(count: int) -> None:
 
 
 def tensorflow_version() -> str:
-    """Return TensorFlow's version."""
+    """Return the version of TensorFlow."""
     return str(tf.version.VERSION)
 
 
 def has_gpu() -> bool:
-    """Return True if TensorFlow has a GPU to dream on."""
+    """Return True if TensorFlow finds a GPU."""
     return bool(tf.config.list_physical_devices("GPU"))
 
 
@@ -45,5 +45,5 @@ def _set_threads(within: int, between: int) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(within)
         tf.config.threading.set_inter_op_parallelism_threads(between)
     except RuntimeError:
-        # TensorFlow was in use before: whoever did so has chosen the threads.
+        # TensorFlow already runs, and its threads can no longer be set.
         return

@@ -1,4 +1,4 @@
-"""Parts of a picture: which positions of a layer's map count in which part."""
+"""Tiles and halves of a picture, and the positions of a layer's map that count in each."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from stream_dream.dream.objective import BORDER
 
-# A number of pixels or positions: known when it is traced, or not before it is run.
+# A number of pixels or positions: an int if known while tracing, else a tensor.
 Length: TypeAlias = "int | tf.Tensor"
-# Where the positions that count begin and end, in pixels; None: at the picture's border.
+# Begin and end of the positions that count, in pixels; None for the picture's border.
 Bounds = tuple[int | None, int | None]
 
 EVERYTHING: tuple[Bounds, Bounds] = ((None, None), (None, None))
@@ -25,8 +25,7 @@ class Maps(NamedTuple):
         shape: Its (height, width).
         image: (height, width) of the image that it is a map of, in pixels.
         stride: Pixels per position.
-        lost: By how many positions a side is shorter than its pixels by the stride: networks that
-            do not pad lose some at the borders.
+        lost: Positions that a side loses because the network does not pad.
     """
 
     shape: tuple[Length, Length]
@@ -36,14 +35,14 @@ class Maps(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """One tile's part of an axis; all numbers in pixels from ``origin``.
+    """The extent of a tile along one axis, in pixels from ``origin``.
 
     Attributes:
-        begin: Where the tile begins.
-        own_begin: Where what counts in this tile begins.
-        own_end: Where it ends.
-        length: Where the picture ends.
-        origin: Where the network's lattice begins, in pixels of the picture; 0 or less.
+        begin: First pixel of the tile.
+        own_begin: First pixel that counts in this tile and no other.
+        own_end: End of the pixels that count.
+        length: End of the picture.
+        origin: Start of the network's lattice, in pixels of the picture; 0 or less.
         side: Length of the tile.
     """
 
@@ -56,25 +55,25 @@ class Stretch(NamedTuple):
 
     @property
     def indices(self) -> NDArray[np.int64]:
-        """The picture's pixels under the tile; its edges are repeated beyond it."""
+        """Indices of the picture's pixels under the tile, edges repeated beyond the picture."""
         return np.clip(np.arange(self.side) + self.begin + self.origin, 0, self._last)
 
     @property
     def pixels(self) -> slice:
-        """What of the picture is under the tile; nothing where the tile lies before it."""
+        """The range of the picture under the tile; empty if the tile lies before the picture."""
         begin = self.begin + self.origin
         first = max(0, begin)
         return slice(first, max(first, min(self._last + 1, begin + self.side)))
 
     @property
     def inside(self) -> slice:
-        """The same in pixels of the tile."""
+        """``pixels``, counted from the tile's first pixel."""
         begin = self.begin + self.origin
         return slice(self.pixels.start - begin, self.pixels.stop - begin)
 
     @property
     def numbers(self) -> NDArray[np.float32]:
-        """What decides on the positions that count, for TensorFlow."""
+        """The numbers that ``counted_in_tile`` needs, float32 (4,)."""
         return np.array([self.begin, self.own_begin, self.own_end, self.length], np.float32)
 
     @property
@@ -83,14 +82,14 @@ class Stretch(NamedTuple):
 
 
 def part_axis(length: int, side: int, first: int, *, origin: int, overlap: int) -> list[Stretch]:
-    """Part an axis into tiles: each position of a map counts in one of them.
+    """Divide an axis into tiles such that each position of a map counts in one of them.
 
     Args:
-        length: Where the picture ends, in pixels from ``origin``.
-        side: Length of a tile; a multiple of the stride like all that follows.
-        first: Where the first tile's own part ends.
-        origin: Where the network's lattice begins, in pixels of the picture; 0 or less.
-        overlap: How far tiles reach into their neighbours.
+        length: End of the picture, in pixels from ``origin``.
+        side: Length of a tile; a multiple of the stride, as ``first`` and ``overlap`` are.
+        first: End of the pixels that count in the first tile.
+        origin: Start of the network's lattice, in pixels of the picture; 0 or less.
+        overlap: How far tiles extend into their neighbours.
     """
     if side >= length:
         return [Stretch(0, 0, side, length, origin, side)]
@@ -104,13 +103,13 @@ def part_axis(length: int, side: int, first: int, *, origin: int, overlap: int) 
 
 
 def size_of(images: tf.Tensor) -> tuple[Length, Length]:
-    """Return (height, width) of a batch: numbers where they are known when it is traced."""
+    """Return (height, width) of a batch, as ints if known while tracing."""
     known, present = images.shape, tf.shape(images)
     return known[1] or present[1], known[2] or present[2]
 
 
 def _centres(maps: Maps, axis: int) -> tf.Tensor:
-    """Return where the positions of a map lie, in pixels of the image: its middle is theirs."""
+    """Return the centres of a map's positions in pixels: the map is centred on the image."""
     count, length = maps.shape[axis], maps.image[axis]
     first = tf.cast(length - (count - 1) * maps.stride - 1, tf.float32) / 2
     return first + float(maps.stride) * tf.range(count, dtype=tf.float32)
@@ -119,15 +118,15 @@ def _centres(maps: Maps, axis: int) -> tf.Tensor:
 def counted(
     maps: Maps, spans: tuple[Bounds, Bounds], whole: tuple[int, int] | None = None
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return which positions of an image, or of a half of one, count.
+    """Return the positions that count in an image or in a half of one.
 
     Args:
         maps: The map.
-        spans: Rows and columns that count: all but the border crop where an end is None.
-        whole: (height, width) of the image that it is a half of, in pixels.
+        spans: Rows and columns that count; an end of None means all but the border crop.
+        whole: (height, width) of the whole image in pixels, for a half.
 
     Returns:
-        The mask (height, width, 1) and the number of positions of the whole image.
+        The mask, float32 (height, width, 1), and the whole image's number of positions.
     """
     border = tf.where(tf.minimum(*maps.shape) > 2 * BORDER, BORDER, 0)
     masks = []
@@ -145,12 +144,9 @@ def counted(
 
 
 def counted_in_tile(maps: Maps, rows: tf.Tensor, columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return which positions of a tile count, and the number of positions of the whole picture.
+    """Return the mask of a tile, as ``counted`` does, and the positions of the whole picture.
 
-    Args:
-        maps: The tile's map.
-        rows: ``Stretch.numbers`` of the tile's rows.
-        columns: The same of its columns.
+    ``rows`` and ``columns`` are the tile's ``Stretch.numbers``.
     """
     lost = float(maps.lost)
     totals = [tf.math.ceil(numbers[3] / maps.stride) - lost for numbers in (rows, columns)]
