@@ -1,1 +1,1 @@
-"""What makes a stream of dreams coherent: optical flow, shots, the carried residual."""
+"""Temporal coherence of dreams: optical flow, cuts, the carried residual."""

@@ -1,4 +1,4 @@
-"""The dream of a show: every frame is shown at once, the ascent on it follows."""
+"""The dreamer of shows: every frame is shown at once, ascents follow in a thread."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from stream_dream.temporal.dreamer import Dreamed, DreamFunction, Prepared
 from stream_dream.temporal.growth import Growth
 
 FRAMES_PER_ASCENT = 3
-"""At most so many frames are shown while one is ascended on; then the next one waits."""
+"""Frames that are shown per ascent at most; then the next one waits for the ascent."""
 
 
 class _Found(NamedTuple):
-    """What an ascent has found.
+    """Result of an ascent.
 
     Attributes:
         change: Residual after the ascent less the one before, float32 (height, width, 3).
         loss: Objective before the last step.
-        seconds: What it took.
+        seconds: Duration of the ascent.
     """
 
     change: ImageF
@@ -33,27 +33,28 @@ class _Found(NamedTuple):
 
 
 class AsyncDreamer:
-    """Shows frame after frame with the dream of those before; ascents follow in a thread.
+    """Shows each frame with the dream of earlier ones; ascents run in a thread.
 
-    No frame waits for its own ascent: the rate is not that of the gradients, and a frame is shown
-    as soon as its motion is known. For every frame, at dream size,
+    No frame waits for its own ascent: it is shown as soon as its motion is known, at a rate
+    independent of the gradients'. For every frame, at dream size,
 
         ``share = momentum * share + (1 - momentum) * joined``
         ``residual = carry((1 - share * (1 - persistence)) * residual) + growth(change)``
 
-    where ``growth`` is that of ``temporal.growth``. With a frame begins an ascent on
-    ``persistence * residual``, unless one is under way. Its ``change`` is carried past all frames
-    that are shown before it is there, and joins the dream, once, in the next one: ``joined`` is 1
-    then and else 0, and there is no change. What fades is what grows, bit by bit: no pulse. A dream
-    lasts and is new for as many ascents as that of a ``TemporalDreamer``, and becomes as strong,
-    but takes longer where ascents are fewer: to let the last change go on instead is as quick, but
-    each one's chance, its jitter and its octave, is seen (measured: three times the flicker).
+    where ``growth`` is that of ``temporal.growth``. Each frame starts an ascent on
+    ``persistence * residual``, unless one is running. Its ``change`` is carried along all frames
+    shown in the meantime and joins the dream once, in the next one; ``joined`` is 1 there, and 0
+    elsewhere, where there is no change. The dream fades as gradually as it grows, without a pulse.
 
-    Unlike ``TemporalDreamer`` it depends on timing: it is made for shows.
+    A dream lasts, and stays new, for as many ascents as that of a ``TemporalDreamer`` and becomes
+    as strong, but takes longer as ascents are rarer. Repeating the last change instead would be as
+    quick, but show the random jitter and octave of each ascent (measured: three times the flicker).
+
+    Unlike ``TemporalDreamer`` it depends on timing.
 
     Attributes:
-        seconds: What the last ascent took.
-        shape: (height, width) that it was done at; None before the first.
+        seconds: Duration of the last ascent.
+        shape: (height, width) of the last ascent; None before the first.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class AsyncDreamer:
         Args:
             dream: Ascends on one frame; called from another thread.
             settings: ``seed`` and those of ``temporal.growth`` are used.
-            executor: Where ascents run, one after the other; a thread of its own if not given.
+            executor: Executor of the ascents, which run in sequence; an own thread by default.
         """
         self.seconds = 0.0
         self.shape: tuple[int, ...] | None = None
@@ -75,7 +76,7 @@ class AsyncDreamer:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything: the next frame begins a shot, and has no loss."""
+        """Clear the state: the next frame starts a shot, and has no loss."""
         if self._ascent is not None:
             self._ascent.cancel()
         self._ascent = None
@@ -88,26 +89,26 @@ class AsyncDreamer:
         self._rng = np.random.default_rng(self._settings.seed)
 
     def use(self, settings: DreamSettings) -> None:
-        """Replace the settings of the growth; a seed counts from the next shot on."""
+        """Replace the settings; a new seed applies from the next shot on."""
         self._settings = self._growth.settings = settings
 
     def close(self) -> None:
-        """End the thread, after the ascent that it is at."""
+        """Stop the thread after the running ascent."""
         self._executor.shutdown(cancel_futures=True)
 
     def wait(self) -> None:
-        """Wait until the next frame may be shown; not at all, but after ``FRAMES_PER_ASCENT``."""
+        """Wait for the ascent if ``FRAMES_PER_ASCENT`` frames have been shown since it started."""
         if self._ascent is not None and len(self._passed) + 1 >= FRAMES_PER_ASCENT:
             wait([self._ascent])
 
     def __call__(self, prepared: Prepared, persistence: float) -> Dreamed:
-        """Return a frame with the dream of those before it, and let its ascent begin.
+        """Return a frame with the dream of earlier ones, and start an ascent if none is running.
 
-        Waits as ``wait`` does, and raises what the last ascent raised.
+        Waits as ``wait`` does, and raises the exception of a failed ascent.
 
         Args:
             prepared: The next frame; its ``carry`` has a persistence of 1.
-            persistence: How much of a dream is left when the next ascent is added to it, 0..1.
+            persistence: Share of a dream that is left when the next ascent joins it, 0..1.
         """
         if prepared.carry is None or self._residual is None:
             self.reset()
@@ -134,7 +135,6 @@ class AsyncDreamer:
         return Dreamed(prepared.frame, residual, report)
 
     def _begin(self, source: ImageF, start: ImageF) -> None:
-        """Submit the ascent on the last frame."""
         index, rng = self._index, self._rng
 
         def ascend() -> _Found:
@@ -146,7 +146,7 @@ class AsyncDreamer:
         self._index += 1
 
     def _join(self) -> None:
-        """Add the change of a finished ascent, if there is one, at the last frame."""
+        """Add the change of a finished ascent, if any, carried to the last frame."""
         change: ImageF | None = None
         if self._ascent is not None and self._ascent.done():
             change, self._loss, self.seconds = self._ascent.result()

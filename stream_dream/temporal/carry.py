@@ -1,4 +1,4 @@
-"""Moves what was dreamed along with the picture."""
+"""Carry: move the residual along with the picture."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from stream_dream.frame import ImageF
 from stream_dream.image import resize_float
 from stream_dream.temporal.flow import Motion, Warp
 
-# What the previous frame does not show starts from the dream that the flow finds in its place: from
-# nothing, a bare trail would follow all that moves. Where the place looks different the dream there
-# belongs to another thing, and most of it goes.
+# Weights of points that the previous frame does not show. They keep most of the dream that the flow
+# points to: without it a bare trail would follow all that moves. If the points look different, the
+# dream belongs to another object, and most of it is dropped.
 _HIDDEN_WEIGHT = np.float32(0.7)
 _UNLIKE_WEIGHT = np.float32(0.2)
 
@@ -21,7 +21,7 @@ class Carry:
     """Moves a residual along with its frame: ``persistence * weight * warp(residual)``."""
 
     def __init__(self, motion: Motion, persistence: float) -> None:
-        """Prepare all that does not need the residual."""
+        """Prepare the warp and the weights along a motion."""
         hidden = _UNLIKE_WEIGHT + (_HIDDEN_WEIGHT - _UNLIKE_WEIGHT) * motion.alike
         weight = hidden + (1 - hidden) * motion.visible
         # OpenCV multiplies three channels by three equal ones faster than NumPy does by one.
@@ -31,16 +31,15 @@ class Carry:
         self._warp = Warp(motion.flow)
 
     def __call__(self, residual: ImageF, *, once: bool = False) -> ImageF:
-        """Return what is left of the previous frame's residual, in its new place.
+        """Return the carried residual of the previous frame.
 
         Args:
-            residual: float32, (height, width, 3); where the dream size has changed since, it goes
-                on at the new one.
-            once: True for a change, which is not carried many times: it is moved in a third of the
-                time, and ``persistence`` is not its own.
+            residual: float32 (height, width, 3); resized if the dream size has changed since.
+            once: True for a change, which is not carried often: interpolated in a third of the time
+                and without ``persistence``.
         """
         residual = resize_float(residual, self._weight.shape[:2], antialias=True)
-        # Cubic: bilinear blurs a little each frame, and after fifty of them fur is fog.
+        # Cubic: bilinear blurs a little each frame, and after fifty frames fur is fog.
         interpolation = cv2.INTER_LINEAR if once else cv2.INTER_CUBIC
         moved = self._warp(residual, interpolation=interpolation)
         return np.asarray(
@@ -48,6 +47,6 @@ class Carry:
         )
 
     def warp_visible(self, map_: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return a map, (height, width), in its new place: 0 where something comes into view."""
+        """Warp a map, (height, width), to this frame; 0 where something comes into view."""
         map_ = resize_float(map_, self._weight.shape[:2], antialias=True)
         return np.asarray(cv2.multiply(self._warp(map_), self._visible), np.float32)

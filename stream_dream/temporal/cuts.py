@@ -1,4 +1,4 @@
-"""Where shots begin: cuts, found while the frames pass by."""
+"""Detect cuts in a stream of frames."""
 
 from __future__ import annotations
 
@@ -12,23 +12,19 @@ from scenedetect import AdaptiveDetector, FrameTimecode
 
 from stream_dream.frame import Frame
 
-# PySceneDetect's own default: cuts show at this width, and 4K costs no more than a small frame.
+# PySceneDetect's own default: wide enough for cuts, and 4K costs no more than a small frame.
 _DETECTION_WIDTH = 256
 # A cut stands out against the frames around it: fast camera movement does not.
 _LOOK_AHEAD = 2
-# Flashes come in pairs of jumps; a shot is longer than this.
+# Flashes are pairs of jumps; shots are longer than this.
 _SHORTEST_SHOT_SECONDS = 0.2
 
 
 def mark_cuts(frames: Iterable[Frame], fps: Fraction) -> Iterator[Frame]:
-    """Yield the frames with ``cut`` set where a new shot begins.
+    """Yield the frames, with ``cut`` set where a new shot starts.
 
-    Uses PySceneDetect's adaptive content detector. It compares a frame with those around it, so
-    frames come out two behind those that go in.
-
-    Args:
-        frames: The frames of a stream, in order.
-        fps: Their rate.
+    Uses PySceneDetect's adaptive content detector, which compares a frame with those around it: the
+    output lags two frames behind the input.
     """
     detector = AdaptiveDetector(
         window_width=_LOOK_AHEAD, min_scene_len=max(1, round(_SHORTEST_SHOT_SECONDS * fps))

@@ -1,4 +1,4 @@
-"""The stateful stage that makes a stream of dreams coherent."""
+"""The dreamer of videos: carries the residual from frame to frame."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STATE_VERSION = 2
 
 
 class DreamFunction(Protocol):
-    """Dreams one frame from a given start; ``dream.ascent.Ascent`` is the one that does."""
+    """Dreams one frame from a given start, as ``dream.ascent.Ascent`` does."""
 
     def __call__(
         self, source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
@@ -35,10 +35,10 @@ class DreamFunction(Protocol):
 
 @runtime_checkable
 class ShotDreamer(DreamFunction, Protocol):
-    """Dreams frames, and finishes the dream that a shot begins with."""
+    """Dreams frames, and finishes the first dream of a shot."""
 
     def begin(self, source: ImageF, *, index: int, rng: np.random.Generator) -> ImageF:
-        """Return the residual that a shot begins with."""
+        """Return the first residual of a shot."""
 
 
 class Prepared(NamedTuple):
@@ -49,9 +49,9 @@ class Prepared(NamedTuple):
         small: Its image at dream size, uint8 RGB.
         source: The same as float32 in [0, 1].
         room: How far each value may be changed; None without a limit.
-        carry: Moves the previous residual to this frame; None where a shot begins.
+        carry: Moves the previous residual to this frame; None where a shot starts.
         visible_share: Share of the frame that the previous frame shows too, 0..1.
-        seconds: What finding the motion took.
+        seconds: Time to resize the frame and find its motion.
     """
 
     frame: Frame
@@ -68,8 +68,8 @@ class Dreamed(NamedTuple):
 
     Attributes:
         frame: The source frame.
-        residual: Dream minus source at dream size, as it is shown, float32 in [-1, 1].
-        report: What happened.
+        residual: Dream minus source at dream size, float32 in [-1, 1].
+        report: Timings, loss and cut of the frame.
     """
 
     frame: Frame
@@ -85,19 +85,19 @@ class Dreamed(NamedTuple):
     ) -> Image8:
         """Return the dream, ``clip(source + mask * strength * residual)``, uint8 RGB.
 
-        The residual lives on where it is not shown: a mask that moves uncovers a grown dream.
+        The residual also grows where the mask hides it: a moving mask uncovers a grown dream.
 
         Args:
-            size: (width, height) of the result; the source's own by default.
-            mask: How much of the dream shows, uint8 (height, width) of the result; all by default.
-            strength: How much of it shows everywhere, 0..2.
+            size: (width, height) of the result; that of the source by default.
+            mask: Opacity of the dream, uint8 (height, width) of the result; opaque by default.
+            strength: Factor of the whole residual, 0..2.
         """
         image = self.frame.image if size is None else resize(self.frame.image, size)
         return add_residual(image, self.residual, mask, strength=strength)
 
 
 class TemporalDreamer:
-    """Dreams frame after frame, each one seeded with the dream of the one before.
+    """Dreams frame after frame, each seeded with the dream of the previous one.
 
     For every frame, at dream size,
 
@@ -105,17 +105,17 @@ class TemporalDreamer:
         ``change = dream(source, carried) - carried``
         ``residual = carried + growth(change)``
 
-    where ``weight`` is 1 on what the previous frame shows too and less elsewhere, more where it
-    looks alike; ``growth`` is that of ``temporal.growth``; and the output is
+    where ``weight`` is 1 on points that the previous frame shows too and less on others, depending
+    on how alike they look; ``growth`` is that of ``temporal.growth``; and the output is
     ``clip(source + resize(residual))`` at the source's size. With a cadence of N only every Nth
-    frame of a shot has an ascent; the dream grows on between.
+    frame of a shot has an ascent; in between the dream keeps growing.
 
-    Call it with frames in order; or, to find the motion of a frame while another is dreamed, call
-    ``prepare``, ``ascend`` and ``Dreamed.compose`` from threads of their own: each in order, the
-    result is the same.
+    Call it with frames in order. Or call ``prepare``, ``ascend`` and ``Dreamed.compose`` in threads
+    of their own, each in order, to find the motion of a frame while another is dreamed: the result
+    is the same.
 
     Attributes:
-        report: What happened to the last frame.
+        report: Timings, loss and cut of the last frame.
     """
 
     def __init__(
@@ -132,9 +132,8 @@ class TemporalDreamer:
             dream: Dreams one frame.
             settings: ``persistence``, ``dream_size``, ``enlarge``, ``cadence``, ``warm_up``,
                 ``seed`` and those of ``temporal.growth`` are used.
-            pixel_aspect: Shape of the frames' pixels: dreams are grown in square ones.
-            looping: True where frames come round again: what is random then depends on the
-                frame's index alone.
+            pixel_aspect: Width over height of the frames' pixels; dreams have square ones.
+            looping: True for frames that repeat: randomness then depends on the index alone.
         """
         self.report: FrameReport | None = None
         self._dream = dream
@@ -150,28 +149,25 @@ class TemporalDreamer:
         self.reset()
 
     def __call__(self, frame: Frame, flow: Flow | None = None) -> Frame:
-        """Dream a frame.
+        """Dream a frame, at its own size.
 
         Args:
-            frame: The next frame; where its ``cut`` is set, the dream starts afresh.
+            frame: The next frame; its ``cut`` resets the dream.
             flow: The known flow to the previous frame, float32 (height, width, 2), in pixels of
-                this frame; nothing is estimated then.
-
-        Returns:
-            The dream, at the size of the frame.
+                this frame; estimated by default.
         """
         dreamed = self.ascend(self.prepare(frame, flow))
         self.report = dreamed.report
         return Frame(dreamed.compose(), frame.index, frame.time, frame.cut)
 
     def reset(self) -> None:
-        """Forget everything: the next frame begins a shot."""
+        """Clear the state: the next frame starts a shot."""
         self._estimate.reset()
         self._newest_shape = None
         self._begin_shot()
 
     def prepare(self, frame: Frame, flow: Flow | None = None) -> Prepared:
-        """Bring a frame to dream size and find its motion; may run ahead of ``ascend``."""
+        """Resize a frame to dream size and find its motion; may run ahead of ``ascend``."""
         begun = time.perf_counter()
         height, width = frame.image.shape[:2]
         display = (width * self._pixel_aspect, float(height))
@@ -229,9 +225,9 @@ class TemporalDreamer:
         return Dreamed(prepared.frame, residual, report)
 
     def save(self, path: Path | str) -> None:
-        """Write the state after the last dreamed frame to one file (NumPy's .npz).
+        """Write the state after the last dreamed frame to a NumPy ``.npz`` file.
 
-        ``restore`` continues from it with identical frames, in a dreamer of the same settings.
+        A dreamer of the same settings continues from it with identical frames.
         """
         path = Path(path)
         state = json.dumps(
@@ -258,8 +254,7 @@ class TemporalDreamer:
         """Continue from a saved state.
 
         Raises:
-            SettingsError: The file is not a state that ``save`` has written; the dreamer goes on
-                as if it had not been asked.
+            SettingsError: The file was not written by ``save``; the dreamer's state is unchanged.
         """
         rng = np.random.default_rng()
         residual: ImageF | None = None
@@ -290,7 +285,7 @@ class TemporalDreamer:
             self._newest_shape = source.shape
 
     def _begun(self, source: ImageF) -> ImageF:
-        """Return the residual that a shot begins with."""
+        """Return the first residual of a shot."""
         if self._settings.warm_up and isinstance(self._dream, ShotDreamer):
             self._growth.begin(source.shape[:2], finished=True)
             return self._dream.begin(source, index=self._index, rng=self._rng)
@@ -298,7 +293,7 @@ class TemporalDreamer:
         return np.zeros_like(source)
 
     def _begin_shot(self) -> None:
-        # Randomness begins anew as well: a shot does not depend on those before it.
+        # Randomness restarts as well: a shot does not depend on earlier ones.
         self._rng = np.random.default_rng(self._settings.seed)
         self._index = 0
         self._growth.reset()
@@ -307,7 +302,7 @@ class TemporalDreamer:
 
 
 def _known_motion(flow: Flow, shape: tuple[int, int], small: Image8) -> Motion:
-    """Bring a known flow to dream size; what lies in the frame counts as visible."""
+    """Scale a known flow to dream size; points within the previous frame count as visible."""
     if flow.shape != (*shape, 2):
         raise ValueError(f"flow has the shape {flow.shape}, the frame needs {(*shape, 2)}")
     height, width = small.shape[:2]

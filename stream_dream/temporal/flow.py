@@ -1,7 +1,7 @@
 """Optical flow, backward warping and the visibility mask.
 
-The flow of a frame always points *from the current frame to the previous one*: what is at ``p`` now
-was at ``p + flow(p)`` before. It is what a backward warp needs: no holes, no splatting.
+The flow of a frame always points *from the current frame to the previous one*: a point at ``p`` now
+was at ``p + flow(p)`` before. A backward warp along it has no holes and needs no splatting.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 
 from stream_dream.frame import Flow, Image8
 
-# Sundaram, Brox and Keutzer (2010), as used by Ruder et al. (2016): a point is visible where going
-# there and back again ends within this share of the way, plus half a squared pixel.
+# Sundaram, Brox and Keutzer (2010), as used by Ruder et al. (2016); see ``visibility``.
 _CONSISTENCY_SLOPE = 0.01
 _CONSISTENCY_OFFSET = 0.5
 
-# Differences of grey levels: below the first is noise, above the second another surface.
+# Differences of grey levels, 0..255: below the first is noise, above the second another surface.
 _ALIKE, _UNLIKE = 8.0, 26.0
 
 
@@ -28,14 +27,14 @@ Number = TypeVar("Number", np.uint8, np.float32)
 
 
 class Motion(NamedTuple):
-    """How a frame came out of the one before it.
+    """Motion from the current frame to the previous one.
 
     Attributes:
-        flow: From the current frame to the previous one, float32 (height, width, 2), pixels.
-        visible: 1 where the previous frame shows the same point, 0 where it does not, between
-            around the edges; float32 (height, width).
-        alike: 1 where the previous frame looks the same at the place the flow points to, 0 where it
-            does not, and between; float32 (height, width).
+        flow: float32 (height, width, 2), pixels.
+        visible: Visibility mask, 1 where the previous frame shows the same point, else 0, with soft
+            edges; float32 (height, width).
+        alike: 1 where both frames look the same along the flow, 0 where they do not, and in
+            between; float32 (height, width).
     """
 
     flow: Flow
@@ -55,8 +54,8 @@ def pixel_grid(shape: tuple[int, int]) -> NDArray[np.float32]:
 class Warp:
     """A backward warp along one flow, ``out(p) = image(p + flow(p))``, for any number of images.
 
-    Beyond its edges the image goes on as in a mirror: where a camera uncovers more of the scene, a
-    dream that only repeats its last row would grow into streaks. The visibility mask says where.
+    The image is mirrored beyond its edges: repeating its last row would grow streaks where a camera
+    uncovers more of the scene. The visibility mask is 0 there.
     """
 
     def __init__(self, flow: Flow) -> None:
@@ -66,12 +65,7 @@ class Warp:
     def __call__(
         self, image: NDArray[np.float32], *, interpolation: int = cv2.INTER_LINEAR
     ) -> NDArray[np.float32]:
-        """Return the warped image.
-
-        Args:
-            image: float32, (height, width) or (height, width, channels).
-            interpolation: One of OpenCV's ``INTER_*`` flags.
-        """
+        """Warp a float32 image, with or without channels; ``interpolation`` is an OpenCV flag."""
         edge = cv2.BORDER_REFLECT
         warped = cv2.remap(image, self._x, self._y, interpolation, borderMode=edge)
         return np.asarray(warped, np.float32)
@@ -80,21 +74,20 @@ class Warp:
 def warp(
     image: NDArray[np.float32], flow: Flow, *, interpolation: int = cv2.INTER_LINEAR
 ) -> NDArray[np.float32]:
-    """Warp backward, once; see ``Warp``."""
+    """Warp one image backward; see ``Warp``."""
     return Warp(flow)(image, interpolation=interpolation)
 
 
 def visibility(forward: Flow, backward: Flow, *, pixel: float = 1.0) -> NDArray[np.float32]:
     """Compute which points of the current frame are visible in the previous one.
 
-    A point is visible where it lies in the previous frame and, going there and back again,
+    A point is visible if it lies within the previous frame and the flow there and back satisfies
     ``|f(p) + b(p + f(p))|^2 < 0.01 (|f(p)|^2 + |b(p + f(p))|^2) + 0.5``.
 
     Args:
         forward: ``f``, from the current frame to the previous one, (height, width, 2), pixels.
         backward: ``b``, from the previous frame to the current one, same shape.
-        pixel: What the 0.5 is measured in; 0.5 where both flows are of half the picture's size and
-            the tolerance should be that of the whole.
+        pixel: Unit of the tolerance 0.5, in pixels: 0.5 for flows at half the picture's size.
 
     Returns:
         float32 (height, width) of ones and zeros.
@@ -110,15 +103,11 @@ def visibility(forward: Flow, backward: Flow, *, pixel: float = 1.0) -> NDArray[
 
 
 def likeness(now: Image8, before: Image8, flow: Flow) -> NDArray[np.float32]:
-    """Compute how similar each point is to the point it came from.
+    """Compute how similar each point is to the point that the flow leads to.
 
-    Args:
-        now: The current frame, uint8 grey (height, width).
-        before: The previous frame, same shape.
-        flow: From the current frame to the previous one, (height, width, 2), pixels.
-
-    Returns:
-        float32 (height, width): 1 for the same grey level up to noise, 0 for another surface.
+    Takes the current and the previous frame in uint8 grey, (height, width), and the flow between
+    them; returns float32 (height, width): 1 for the same grey level up to noise, 0 for another
+    surface.
     """
     difference = np.abs(warp(before.astype(np.float32), flow) - now)
     difference = np.asarray(cv2.GaussianBlur(difference, (0, 0), 1.5), np.float32)
@@ -127,10 +116,10 @@ def likeness(now: Image8, before: Image8, flow: Flow) -> NDArray[np.float32]:
 
 
 def in_frame(flow: Flow) -> NDArray[np.bool_]:
-    """Return where ``p + flow(p)`` lies within the picture, bool (height, width)."""
+    """Return a mask of the points ``p + flow(p)`` within the picture, bool (height, width)."""
     height, width = flow.shape[:2]
     x, y = cv2.split(pixel_grid((height, width)) + flow)
-    # Half a pixel of grace: the edge pixels of a static shot must not flicker out of sight.
+    # Half a pixel of tolerance: the edge pixels of a static shot must not flicker.
     inside = (x > -0.5) & (y > -0.5) & (x < width - 0.5) & (y < height - 0.5)
     return np.asarray(inside, np.bool_)
 
@@ -144,10 +133,10 @@ def _squared_length(vectors: Flow) -> NDArray[np.float32]:
 class FlowEstimator:
     """Dense flow between neighbouring frames: DIS (Kroeger et al., 2016).
 
-    The flow back, which only tells what is visible, is estimated at half the size: a quarter of
-    the time, and with the smoother mask the dream is calmer (measured).
+    The backward flow, needed for the visibility only, is estimated at half the size: a quarter of
+    the time, and the smoother mask makes the dream calmer (measured).
 
-    Keeps the previous frame, so each is converted once. Call it with every frame, in order.
+    Call it with every frame, in order.
     """
 
     # DIS starts at a scale where its 8-pixel patches still fit; below this it reads past the image.
@@ -156,7 +145,7 @@ class FlowEstimator:
     def __init__(self) -> None:
         """Create an estimator with no previous frame."""
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        # Three more, as the preset has it, change nothing that a dream would show.
+        # The preset's three more make no visible difference to a dream.
         self._dis.setVariationalRefinementIterations(2)
         self._finest_scale = self._dis.getFinestScale()
         self._previous: Image8 | None = None
@@ -166,10 +155,9 @@ class FlowEstimator:
         self._previous = None if previous is None else _grey(previous)
 
     def __call__(self, image: Image8) -> Motion | None:
-        """Return the motion that led to this frame; None for the first one.
+        """Return the motion from this frame, uint8 RGB, to the previous one, of the same size.
 
-        Args:
-            image: uint8 RGB, (height, width, 3), as large as the one before.
+        None for the first frame.
         """
         current, previous = _grey(image), self._previous
         self._previous = current
@@ -188,15 +176,15 @@ class FlowEstimator:
         return Motion(forward, _enlarged(visible, size), _enlarged(alike, size))
 
     def _flow(self, here: NDArray[np.uint8], there: NDArray[np.uint8]) -> Flow:
-        # Set each time: a small picture makes DIS choose another one and keep it.
+        # Set each time: DIS chooses another scale for a small picture, and keeps it.
         self._dis.setFinestScale(self._finest_scale)
-        # Given a flow, DIS would start from it: zeros are where it starts without one.
+        # DIS starts from the flow it is given; zeros are its default.
         flow = np.zeros((*here.shape, 2), np.float32)
         return np.asarray(self._dis.calc(here, there, flow), np.float32)
 
 
 def still(shape: tuple[int, ...]) -> Motion:
-    """Return the motion of a picture that does not move, for (height, width)."""
+    """Return the zero motion for a picture of (height, width)."""
     height, width = shape[:2]
     everywhere = np.ones((height, width), np.float32)
     return Motion(np.zeros((height, width, 2), np.float32), everywhere, everywhere)
@@ -217,9 +205,9 @@ def _enlarged(mask: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.fl
 
 
 def chained(later: Motion, earlier: Motion) -> Motion:
-    """Join two motions: from the frame of ``later``, past the frame between, to the one before.
+    """Chain two motions: from the frame of ``later`` across the middle one to the first.
 
-    ``flow(p) = later(p) + earlier(p + later(p))``; visible is what is visible on both ways.
+    ``flow(p) = later(p) + earlier(p + later(p))``; visible are points visible in both motions.
     """
     along = Warp(later.flow)
     return Motion(
@@ -230,12 +218,12 @@ def chained(later: Motion, earlier: Motion) -> Motion:
 
 
 def scaled(motion: Motion, shape: tuple[int, int]) -> Motion:
-    """Bring a motion to the size of a larger or smaller picture, (height, width)."""
+    """Scale a motion to a picture of (height, width)."""
     height, width = motion.flow.shape[:2]
     if (height, width) == shape:
         return motion
     size = shape[::-1]
-    # By OpenCV: NumPy takes four times as long to multiply a last axis of two (measured).
+    # With OpenCV: NumPy takes four times as long to multiply a last axis of two (measured).
     ratios = np.array([shape[1] / width, shape[0] / height, 0, 0])
     flow = cv2.resize(cv2.multiply(motion.flow, ratios), size)
     masks = _enlarged(motion.visible, size), _enlarged(motion.alike, size)

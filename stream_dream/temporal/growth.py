@@ -16,20 +16,20 @@ from stream_dream.tone import Headroom, add_within, without_large_areas
 if TYPE_CHECKING:
     from stream_dream.temporal.carry import Carry
 
-# Frames after which a place is no longer new.
+# Frames after which a point is no longer new.
 GROWN_UP = 20
-# What is new fades into what is not over so many pixels, standard deviation.
+# Blur between new and old areas, standard deviation in pixels.
 _AGE_BLUR = 4.0
 # Smooth maps are computed at this fraction of the dream size.
 _COARSER = 4
 _AREA = cv2.INTER_AREA
-# Cells along the longer side in which a dream is brought to the same strength, by gains up to
-# this, and an energy far below that of any dream.
+# Cells along the longer side over which a dream's strength is evened, the largest gain, and an
+# energy far below that of any dream.
 _CELLS, _MOST_GAIN, _LEAST_ENERGY = 12, 2.5, 1e-5
 
 
 class Growth:
-    """Keeps what of a dream moves along with its residual, and lets the residual grow.
+    """Grows the residual along a velocity, and carries the velocity and age of a dream.
 
     For every frame, at dream size,
 
@@ -38,26 +38,21 @@ class Growth:
         ``gain = (1 + catch_up * (1 - age)) * (usual energy / energy here) ** evenness``
         ``residual = carried + gain * velocity``
 
-    where ``change`` is what the frame's ascent has found, ``energy`` the mean square of what has
-    grown around a place, and ``share`` is 1 with an ascent a frame. Neither ``change`` nor
-    ``carried`` alters the mean colour of large areas, and the last sum slows down near the limit
-    (``tone.add_within``). What becomes of a frame without an ascent is its dreamer's to say:
-    without a push the velocity stays as it is, and the last change goes on; a push of nothing lets
-    it die away, and each change counts once.
+    where ``change`` is the result of the frame's ascent, ``energy`` the mean square of the residual
+    around a point, and ``share`` is 1 with one ascent per frame. Neither ``change`` nor ``carried``
+    alters the mean colour of large areas, and the last sum slows down near the limit
+    (``tone.add_within``). The dreamer decides about frames without an ascent: without ``push`` the
+    last change continues; ``push(None)`` makes it decay, so that each change counts once.
 
     Attributes:
-        settings: How it grows; may be replaced while it does.
-        velocity: Change from frame to frame, float32 (height, width, 3); None where a shot begins.
+        settings: May be replaced at any time.
+        velocity: Change per frame, float32 (height, width, 3); None where a shot starts.
         age: 0 where the picture is new, 1 where it has been seen for 20 frames, float32 (height,
-            width); None where a shot begins.
+            width); None where a shot starts.
     """
 
     def __init__(self, settings: DreamSettings) -> None:
-        """Create a growth at rest.
-
-        Args:
-            settings: ``evenness``, ``catch_up`` and ``schedule`` are used.
-        """
+        """Create a growth at rest; ``evenness``, ``catch_up`` and ``schedule`` are used."""
         self.settings = settings
         self.velocity: ImageF | None = None
         self.age: NDArray[np.float32] | None = None
@@ -67,20 +62,15 @@ class Growth:
         self.velocity = self.age = None
 
     def begin(self, shape: tuple[int, int], *, finished: bool) -> None:
-        """Initialise the age map of a new shot.
-
-        Args:
-            shape: (height, width).
-            finished: True where its dream is finished: nothing is new.
-        """
+        """Initialise the age map of a new shot; with a finished first dream no point is new."""
         self.age = np.full(shape, float(finished), np.float32)
 
     def move(self, carry: Carry, share: float = 1.0) -> None:
-        """Move along with a frame's picture.
+        """Carry the velocity and the age to the next frame.
 
         Args:
-            carry: Moves it.
-            share: How much older it becomes, of a frame: less where ascents are rare.
+            carry: The carry to that frame.
+            share: Increase of the age in frames: below 1 where ascents are rare.
         """
         if self.velocity is not None:
             self.velocity = carry(self.velocity, once=True)
@@ -92,8 +82,8 @@ class Growth:
 
         Args:
             change: Residual after the ascent less the one before, float32 (height, width, 3),
-                which is changed in place; None for no change.
-            momentum: Share of the velocity so far that stays, 0..1.
+                modified in place; None for no change.
+            momentum: Share of the previous velocity that stays, 0..1.
         """
         if change is None:
             if self.velocity is not None:
@@ -101,7 +91,7 @@ class Growth:
             return
         if self.settings.schedule != "restore":
             without_large_areas(change, in_place=True)
-        # In place, as all below: memory for a new picture takes longer than the sum (measured).
+        # In place, as below: allocating a new picture takes longer than the sum (measured).
         before = change if self.velocity is None else self.velocity
         share = 0.0 if self.velocity is None else momentum
         self.velocity = change
@@ -111,15 +101,14 @@ class Growth:
         """Return the residual of a frame.
 
         Args:
-            carried: The residual of the frame before, moved here, float32 (height, width, 3); it is
-                changed in place.
+            carried: The carried residual, float32 (height, width, 3), modified in place.
             source: The frame, same shape, in [0, 1].
-            room: How large it may become; None for what stays in [0, 1].
+            room: Limits of the residual; None to clip the dream to [0, 1].
         """
         if self.velocity is None:
             return carried
         if self.settings.schedule != "restore":
-            # The room is not as wide on both sides: what comes of that must not add up either.
+            # The limits differ up and down, which must not shift large areas from frame to frame.
             without_large_areas(carried, in_place=True)
         gain = self._gain(carried)
         change = self.velocity
@@ -131,7 +120,7 @@ class Growth:
         return add_within(carried, change, room, in_place=True)
 
     def _gain(self, carried: ImageF) -> NDArray[np.float32] | None:
-        """Return how much faster each place grows than usual, (height, width); None for nowhere."""
+        """Return the gain of each point, (height, width); None for 1 everywhere."""
         settings, (height, width) = self.settings, carried.shape[:2]
         # Smooth maps: computed small.
         small = max(1, width // _COARSER), max(1, height // _COARSER)
