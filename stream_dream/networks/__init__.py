@@ -1,1 +1,1 @@
-"""Networks: what can be asked for by name, and their weights."""
+"""Networks, by name, and their weights."""

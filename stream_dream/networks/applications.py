@@ -25,9 +25,9 @@ class Application(NamedTuple):
 
     Attributes:
         name: As used in ``--network``.
-        function: What builds it, in ``keras.applications``.
-        module: Where its ``preprocess_input`` is.
-        megabytes: Size of the weights without classifier.
+        function: Its constructor in ``keras.applications``.
+        module: Module of ``keras.applications`` with its ``preprocess_input``.
+        megabytes: Size of the weights without the classifier.
     """
 
     name: str
@@ -78,16 +78,16 @@ APPLICATIONS = (
     Application("vgg19", "VGG19", "vgg19", 80),
     Application("xception", "Xception", "xception", 83),
 )
-# What the Keras notebook and the Keras example dream.
+# The layers of the Keras notebook and the Keras example.
 _FAVOURITES = {"inception_v3": ("mixed2=2", "mixed3=0.5", "mixed4", "mixed5=2")}
 
 
-# Keras cannot build them for pictures of any size: the side for which it does.
+# Sides of networks that Keras cannot build for pictures of any size.
 _BUILT_FOR = {"nasnet_large": 331, "nasnet_mobile": 224}
 
 
 def specs() -> tuple[NetworkSpec, ...]:
-    """Return them all as networks."""
+    """Return the specs of all of Keras' networks."""
     return tuple(_spec(application) for application in APPLICATIONS)
 
 
@@ -100,7 +100,7 @@ def _spec(application: Application) -> NetworkSpec:
         favourites=_FAVOURITES.get(application.name, ()),
         list_layers=partial(_list_layers, application),
         build=partial(_build, application),
-        # NASNet's branches fit only where all of its maps have even sides.
+        # NASNet's branches fit only if all of its maps have even sides.
         granularity=32 if application.name in _BUILT_FOR else 1,
         fetch=partial(_fetch, application),
         is_fetched=partial(_is_fetched, application),
@@ -134,14 +134,14 @@ def _build(
 
 
 def _fetch(application: Application, on_progress: Callable[[str, int, int], None]) -> None:
-    """Download the weights through Keras, which shows its own progress."""
+    """Download the weights with Keras, which shows its own progress."""
     _open(application, "imagenet", top=False)
 
 
 def _is_fetched(application: Application) -> bool:
-    """Return whether Keras has the weights, by the names of its files.
+    """Return whether Keras' folder has the weights, by file name.
 
-    They come in a dozen forms, such as ``vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5``,
+    Names vary, such as ``vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5``,
     ``efficientnetv2-b0_notop.h5``, ``weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5``.
     """
     name = application.name.replace("_", "")
@@ -151,23 +151,22 @@ def _is_fetched(application: Application) -> bool:
 
 
 def _models_folder() -> Path:
-    """Return where Keras keeps weights."""
     return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
 
 
 def _open(application: Application, weights: str | None, *, top: bool) -> keras.Model:
-    """Build a network of Keras, for pictures of any size or, with its classifier, of its own."""
+    """Build a network of Keras, for pictures of any size or, with ``top``, of its own size."""
     keras = import_keras()
     side = _BUILT_FOR.get(application.name)
     shape = {} if top else {"input_shape": (side, side, 3)}
     function = getattr(keras.applications, application.function)
     try:
         with warnings.catch_warnings():
-            # Some warn that pictures of another size than the usual get the same weights.
+            # Some warn that their weights are those for pictures of another size.
             warnings.simplefilter("ignore")
             model = function(weights=weights, include_top=top, **shape)
     except Exception as error:
-        # Keras raises a bare Exception where a download fails.
+        # Keras raises a bare Exception if a download fails.
         if weights is None:
             raise
         raise DownloadError(_where_to_get(application, str(error))) from error
@@ -176,7 +175,7 @@ def _open(application: Application, weights: str | None, *, top: bool) -> keras.
 
 
 def _number(model: keras.Model) -> None:
-    """Number the layers that Keras has named itself from 0, whatever was built before them."""
+    """Renumber the layers that Keras has named: its counts include networks built earlier."""
     counts: Counter[str] = Counter()
     for layer in model.layers:
         kind = snake_case(type(layer).__name__)
@@ -196,7 +195,7 @@ def _where_to_get(application: Application, problem: str) -> str:
 
 
 def _prepare(application: Application, image: Any) -> Any:
-    """Bring a symbolic image in [0, 1] to what the network was trained on."""
+    """Scale a symbolic image in [0, 1] to the values that the network was trained on."""
     import keras
 
     module = importlib.import_module(f"keras.applications.{application.module}")

@@ -1,4 +1,4 @@
-"""Downloads weights once into the user's cache: whole and checked, or not at all."""
+"""Download weights to the user's cache, completely and checked."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import NamedTuple
 
 from stream_dream.errors import DownloadError, NetworkError, first_line
 
-# Told (file name, bytes so far, bytes in all or 0).
+# Called with (file name, bytes so far, bytes in all or 0 if unknown).
 OnProgress = Callable[[str, int, int], None]
 
-# To connect, and between two packets.
+# Time limits to connect, and between two packets.
 _PATIENCE_SECONDS = (10.0, 30.0)
 
 
 class Download(NamedTuple):
-    """A file, and one place to get it from.
+    """A file to download.
 
     Attributes:
-        url: Where it is served.
-        known_hash: Such as ``md5:0123``; None if it is unknown.
+        url: Its address.
+        known_hash: Such as ``md5:0123``; None if unknown.
         name: File name in the cache.
     """
 
@@ -32,7 +32,7 @@ class Download(NamedTuple):
 
 
 def cache_folder() -> Path:
-    """Return where downloads are kept: ``$STREAM_DREAM_CACHE``, or the system's place for it."""
+    """Return the folder of downloads: ``$STREAM_DREAM_CACHE``, or one in the system's cache."""
     import pooch
 
     return Path(os.environ.get("STREAM_DREAM_CACHE") or pooch.os_cache("stream_dream"))
@@ -41,15 +41,16 @@ def cache_folder() -> Path:
 def fetch(
     network: str, downloads: Sequence[Download], on_progress: OnProgress | None = None
 ) -> Path:
-    """Return a file from the cache, downloading it first if it is not there.
+    """Return a file from the cache, downloaded first if needed.
 
     Args:
-        network: Whose weights they are, for messages.
-        downloads: Tried in turn; what is in the cache already comes first.
-        on_progress: Told (file name, bytes so far, bytes in all or 0).
+        network: Name of the network, for messages.
+        downloads: Alternatives, tried in order; files in the cache come first.
+        on_progress: Callback for progress.
 
     Raises:
-        NetworkError: None of them succeeds; says what to fetch, from where, and where to put it.
+        NetworkError: The cache cannot be written.
+        DownloadError: No download succeeds; the message says how to fetch the file by hand.
     """
     import pooch
 
@@ -77,12 +78,11 @@ def fetch(
 
 
 def is_fetched(downloads: Sequence[Download]) -> bool:
-    """Return whether one of the downloads lies in the cache; it is not looked into."""
+    """Return whether one of the downloads is in the cache; its hash is not checked."""
     return any((cache_folder() / download.name).is_file() for download in downloads)
 
 
 def _download(download: Download, folder: Path, on_progress: OnProgress | None) -> Path:
-    """Download to a temporary file, check it, and only then give it its name."""
     import pooch
 
     downloader = pooch.HTTPDownloader(
@@ -108,14 +108,14 @@ def _matches(path: Path, known_hash: str) -> bool:
 
 
 class _Bar:
-    """What pooch takes for a progress bar."""
+    """A progress bar for pooch that calls ``on_progress``."""
 
     def __init__(self, name: str, on_progress: OnProgress) -> None:
         self.total = 0
         self._name, self._on_progress, self._done = name, on_progress, 0
 
     def update(self, count: int) -> None:
-        # pooch counts full chunks, also for the last one.
+        # pooch counts the last chunk as a full one.
         total = int(self.total or 0)
         self._done = min(self._done + count, total or self._done + count)
         self._on_progress(self._name, self._done, total)
@@ -128,7 +128,7 @@ class _Bar:
 
 
 def _reason(error: BaseException) -> str:
-    """Say in a few words why a download failed."""
+    """Return why a download failed, in a few words."""
     import requests
 
     if isinstance(error, requests.exceptions.HTTPError) and error.response is not None:

@@ -1,9 +1,9 @@
-"""EfficientNet-Lite: the embedded network and its larger sisters (Tan and Le, 2019; Liu, 2020).
+"""EfficientNet-Lite: the embedded network and two larger ones (Tan and Le, 2019; Liu, 2020).
 
 Mobile networks without squeeze-excite, with ReLU6 throughout. Their batch norms are folded into the
-convolutions when the weights are converted (``lite_checkpoint.py``), so each convolution has a
-kernel and a bias and nothing else. Weights are named ``LAYER/PART/kernel`` and ``.../bias``,
-kernels in Keras' order (height, width, in, out).
+convolutions on conversion (``lite_checkpoint.py``), so each convolution has only a kernel and a
+bias. Weights are named ``LAYER/PART/kernel`` and ``.../bias``, kernels in Keras' order (height,
+width, in, out).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ Arrays = Mapping[str, NDArray[np.float32]]
 _STEM_CHANNELS = 32
 _HEAD_CHANNELS = 1280
 _CLASS_COUNT = 1000
-# (repeats, kernel, stride, expansion, channels in, channels out), from the EfficientNet-B0 paper's
-# table 1; Lite keeps it.
+# (repeats, kernel, stride, expansion, channels in, channels out): table 1 of the EfficientNet
+# paper, unchanged in Lite.
 _STAGES = (
     (1, 3, 1, 1, 32, 16),
     (2, 3, 2, 6, 16, 24),
@@ -41,7 +41,7 @@ _STAGES = (
 
 
 class Variant(NamedTuple):
-    """One size of the family: how much wider and deeper than the smallest."""
+    """One size of the family: width and depth relative to the smallest."""
 
     name: str
     width: float
@@ -74,7 +74,7 @@ def blocks(variant: Variant = LITE0) -> Iterator[Block]:
     index, channels_in = 0, _STEM_CHANNELS
     for stage, (repeats, kernel, stride, expansion, _, base) in enumerate(_STAGES):
         channels = _widened(base, variant.width)
-        # Lite leaves the first and the last stage as deep as they are, and the stem as wide.
+        # Lite scales neither the depth of the first and the last stage nor the stem's width.
         if 0 < stage < len(_STAGES) - 1:
             repeats = math.ceil(repeats * variant.depth)
         for repeat in range(repeats):
@@ -90,14 +90,14 @@ def blocks(variant: Variant = LITE0) -> Iterator[Block]:
 
 
 def _widened(channels: int, width: float) -> int:
-    """Scale to the nearest multiple of 8 that is not more than a tenth below (MobileNet's rule)."""
+    """Scale to a multiple of 8, the nearest unless over a tenth too low (MobileNet's rule)."""
     scaled = channels * width
     rounded = max(8, int(scaled + 4) // 8 * 8)
     return rounded if rounded >= 0.9 * scaled else rounded + 8
 
 
 def layers(variant: Variant, dreams: Mapping[str, str]) -> tuple[Layer, ...]:
-    """List the layers, with what each dreams where that is known."""
+    """Return the layers, described by ``dreams``."""
     stride = 2
     listed = [Layer("stem", _STEM_CHANNELS, stride, dreams.get("stem", ""))]
     for block in blocks(variant):
@@ -111,9 +111,9 @@ def build(variant: Variant, names: Sequence[str], weights: Arrays | None) -> ker
     """Build the network up to the deepest of the named layers.
 
     Args:
-        variant: Which one.
-        names: Layer names, such as ``block10``, or ``CLASSES``: the score of each class, position
-            by position (its mean is the score of the picture).
+        variant: Size of the network.
+        names: Layer names, such as ``block10``, or ``CLASSES``: the score of each class at each
+            position (the mean is the score of the picture).
         weights: Folded kernels and biases by name; None for random ones.
 
     Returns:
@@ -139,12 +139,12 @@ def build(variant: Variant, names: Sequence[str], weights: Arrays | None) -> ker
 
 
 def _outputs(image: keras.KerasTensor, variant: Variant) -> Iterator[tuple[str, keras.KerasTensor]]:
-    """Build layer after layer, and no further than it is asked."""
+    """Build the layers lazily, from the image upward."""
     from keras.layers import Activation, Conv2D, Rescaling
 
     from stream_dream.networks.image_convolution import ImageConvolution
 
-    # The original takes (value - 127) / 128 of 0..255.
+    # The original is trained on (value - 127) / 128 of 0..255.
     x = Rescaling(255 / 128, -127 / 128, name="rescaling")(image)
     x = ImageConvolution(_STEM_CHANNELS, 3, 2, padding="same", name="stem_conv")(x)
     x = Activation("relu6", name="stem")(x)
@@ -176,7 +176,6 @@ def _block(x: keras.KerasTensor, block: Block) -> keras.KerasTensor:
 
 
 def _assign(model: keras.Model, weights: Arrays) -> None:
-    """Give every convolution its kernel and bias."""
     for layer in model.layers:
         if not layer.weights:
             continue

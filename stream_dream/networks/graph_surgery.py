@@ -1,7 +1,8 @@
-"""Cuts a Keras network down to what dreaming needs, and makes it faster.
+"""Reduce a Keras network to the layers that dreaming needs, and make it faster.
 
-What is behind the deepest layer in use goes; batch norms are folded into the convolutions before
-them; the input takes images of any size; a classifier becomes a layer that scores every position.
+Layers behind the deepest one in use are removed; batch norms are folded into the convolutions
+before them; the input takes images of any size; a classifier becomes a layer that scores every
+position.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from stream_dream.networks.spec import CLASSES
 _PROBE = 512
 _POOLING = (GlobalAveragePooling2D, GlobalMaxPooling2D, Flatten, Reshape, Dropout)
 _CONVOLUTIONS = (Conv2D, DepthwiseConv2D, SeparableConv2D)
-# A step on the way to another layer, unless it has an activation of its own.
+# Intermediate stages of another layer, unless they have their own activation.
 _PARTS = (
     *_CONVOLUTIONS,
     BatchNormalization,
@@ -46,7 +47,7 @@ _PARTS = (
 
 
 class _Call(NamedTuple):
-    """One layer at its place in the network."""
+    """One call of a layer in the network."""
 
     layer: Any
     inputs: tuple[int, ...]
@@ -55,7 +56,7 @@ class _Call(NamedTuple):
 
 
 def _calls(model: keras.Model, shape: tuple[int | None, ...]) -> tuple[Any, list[_Call]]:
-    """Return a symbolic image of that shape and the layers called on it, from there upward."""
+    """Return a symbolic image of that shape, and the layer calls from there upward."""
     calls: list[_Call] = []
 
     def record(layer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -71,17 +72,10 @@ def _calls(model: keras.Model, shape: tuple[int | None, ...]) -> tuple[Any, list
 
 
 def _walk(model: keras.Model, image: Any, make: Any, call: Any, start: Any = None) -> list[Any]:
-    """Call a network's layers anew on another image.
+    """Call a network's layers again on another symbolic image, and return the outputs.
 
-    Args:
-        model: The network.
-        image: The symbolic image.
-        make: Gives the layer that stands in for a layer.
-        call: Calls a layer.
-        start: What the first layers get in place of the image itself.
-
-    Returns:
-        What comes out.
+    ``make`` returns the replacement of a layer and ``call`` calls it; ``start`` is the input of the
+    first layers instead of the image itself.
     """
 
     def call_from_start(layer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -100,7 +94,7 @@ def _walk(model: keras.Model, image: Any, make: Any, call: Any, start: Any = Non
 
 
 def _of_any_size(layer: Any) -> Any:
-    """Return a layer, free of the size of the pictures it was built for if it is a network."""
+    """Return a layer; if it is a network, one for pictures of any size."""
     if not isinstance(layer, keras.Model) or len(layer.inputs) != 1:
         return layer
     shape = layer.inputs[0].shape
@@ -109,13 +103,13 @@ def _of_any_size(layer: Any) -> Any:
     anything = keras.Input((None, None, shape[-1]))
     try:
         outputs = _walk(layer, anything, lambda part: part, lambda part, *a, **k: part(*a, **k))
-    except (ValueError, TypeError):  # such as a classifier
+    except (ValueError, TypeError):  # for example a classifier
         return layer
     return keras.Model(anything, outputs if len(outputs) > 1 else outputs[0], name=layer.name)
 
 
 def _maps(model: keras.Model) -> keras.Model:
-    """Return the part of a network that leads to maps of positions: all but a classifier."""
+    """Return a network without its classifier: all layers that lead to maps of positions."""
     image, calls = _calls(model, model.input_shape[1:])
     shapes = [tuple(getattr(call.output, "shape", ())) for call in calls]
     ends = [
@@ -127,11 +121,7 @@ def _maps(model: keras.Model) -> keras.Model:
 
 
 def describe(model: keras.Model) -> tuple[ours.Layer, ...]:
-    """List the layers that have a map of positions, as fine as the image at most.
-
-    Args:
-        model: A network.
-    """
+    """Return the layers of a network that have a map of positions, not finer than the image."""
     maps = _maps(model)
     (_, small), (_, large) = (_calls(maps, (side, side, 3)) for side in (_PROBE, 2 * _PROBE))
     listed = []
@@ -140,7 +130,7 @@ def describe(model: keras.Model) -> tuple[ours.Layer, ...]:
         if isinstance(one.layer, Layer) and len(before) == 4 and before[1] != after[1]:
             stride = round(_PROBE / (after[1] - before[1]))
             role = _role(one.layer)
-            if stride > 0:  # maps finer than the image have none
+            if stride > 0:  # 0 for maps finer than the image
                 listed.append(ours.Layer(one.layer.name, int(before[3]), stride, role=role))
     return tuple(listed)
 
@@ -164,17 +154,17 @@ def cut(
 
     Args:
         model: A functional network with one image input.
-        names: Names of its layers; ``CLASSES`` for its classifier, whose global pooling is left
-            out: pooling is a mean and the layer behind it linear, so the mean of the scores over
-            all positions is the score of the mean (Zhou et al., 2016: class activation mapping).
-        prepare: Brings a symbolic image in [0, 1] to what the network expects.
-        fold: False keeps batch norms.
+        names: Names of its layers; ``CLASSES`` for its classifier without the global pooling:
+            pooling is a mean and the layer behind it linear, so the mean of the scores over all
+            positions is the score of the mean (Zhou et al., 2016: class activation mapping).
+        prepare: Scales a symbolic image in [0, 1] to the values that the network expects.
+        fold: False to keep batch norms.
 
     Returns:
         A model from (batch, height, width, 3) to the activations, in the order of ``names``.
 
     Raises:
-        NetworkError: It cannot be called on images of any size, or has no classifier.
+        NetworkError: The network cannot be called on images of any size, or has no classifier.
     """
     image, calls = _calls(model, model.input_shape[1:])
     by_name = {call.layer.name: call.output for call in calls}
@@ -201,7 +191,7 @@ def cut(
 
 
 class _Surgeon:
-    """Replaces layers while a network is walked; all others stay what they are."""
+    """Replaces layers while a network is called again; all others are shared."""
 
     def __init__(
         self, folded: Mapping[str, BatchNormalization], tail: Mapping[str, tuple[int, int]]
@@ -212,7 +202,7 @@ class _Surgeon:
         self._values: list[tuple[Layer, list[Any]]] = []
 
     def make(self, layer: Any) -> Any:
-        """Return what stands in for a layer."""
+        """Return a layer or its replacement."""
         new, values = layer, None
         if layer.name in self._folded:
             new = type(layer).from_config({**layer.get_config(), "use_bias": True})
@@ -224,18 +214,18 @@ class _Surgeon:
         return new
 
     def call(self, layer: Any, *args: Any, **kwargs: Any) -> Any:
-        """Call a layer, or let the input through where nothing is left of it."""
+        """Call a layer, or return the input if the layer is removed."""
         gone = layer.name in self._absorbed or (layer.name in self._tail and _pools(layer))
         return args[0] if gone else layer(*args, **kwargs)
 
     def assign(self) -> None:
-        """Give the new layers, which exist by now, their weights."""
+        """Set the weights of the replacements, once they are built."""
         for layer, values in self._values:
             layer.set_weights(values)
 
 
 def _foldable(calls: Sequence[_Call], wanted: set[str]) -> dict[str, BatchNormalization]:
-    """Find the convolutions whose only reader is a batch norm: by name, with that batch norm."""
+    """Return the convolutions read by a batch norm only, by name, with that batch norm."""
     readers = Counter(tensor for call in calls for tensor in call.inputs)
     uses = Counter(call.layer.name for call in calls)
     makers = {id(call.output): call.layer for call in calls}
@@ -256,7 +246,7 @@ def _foldable(calls: Sequence[_Call], wanted: set[str]) -> dict[str, BatchNormal
 
 
 def _fold(convolution: Any, batch_norm: BatchNormalization) -> list[Any]:
-    """Return kernels and bias of a convolution that does what both did.
+    """Return kernels and bias of a convolution equivalent to both.
 
     ``kernel * gamma / sqrt(variance + epsilon)`` and
     ``beta + (bias - mean) * gamma / sqrt(variance + epsilon)``, in float64.
@@ -284,14 +274,13 @@ def _separable(layer: Any) -> bool:
 
 
 def _tail(calls: Sequence[_Call]) -> Mapping[str, tuple[int, int]]:
-    """Find the classifier: what has no map of positions any more, from the end downward.
+    """Find the classifier: the layers at the end that have no map of positions.
 
-    Returns:
-        By layer name, the (height, width) of the map that a ``Flatten`` before it has flattened;
-        (1, 1) for all other layers.
+    Returns, by layer name, (1, 1) or, for the first scoring layer, the (height, width) of the map
+    that a ``Flatten`` before it has flattened.
 
     Raises:
-        NetworkError: The network does not end in one.
+        NetworkError: The network does not end in a classifier.
     """
     shapes = {id(call.output): tuple(call.output.shape) for call in calls}
     tail: dict[str, tuple[int, int]] = {}
@@ -323,7 +312,7 @@ def _pools(layer: Any) -> bool:
 
 
 def _position_wise(dense: Dense, window: tuple[int, int]) -> tuple[Conv2D, list[Any]]:
-    """Return the convolution that does to every position what a dense layer does to the whole."""
+    """Return the convolution that applies a dense layer at every position."""
     kernel, *bias = dense.get_weights()
     softmax = dense.activation is keras.activations.softmax
     layer = Conv2D(

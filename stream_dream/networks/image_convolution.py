@@ -1,4 +1,4 @@
-"""The convolution that looks at the picture itself, with a gradient of its own."""
+"""The first convolution of a network, with its own gradient."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from stream_dream.frame import Shape
 class ImageConvolution(keras.layers.Conv2D):  # type: ignore[misc]
     """``Conv2D`` with a bias and padding "same", for pictures; its weights cannot be trained.
 
-    For so few channels oneDNN has no fast gradient, and the one that it has adds up in an order
-    that depends on the number of threads: one part in a million, of which many steps of ascent make
-    another dream. Written as a convolution of its own, the gradient takes half the time and is the
-    same for any number of threads (measured).
+    For so few channels oneDNN's gradient is slow, and its order of addition depends on the number
+    of threads: one part in a million, but many steps of ascent turn it into another dream. Written
+    as a convolution, the gradient takes half the time and is the same for any number of threads
+    (measured).
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Convolve pictures, (batch, height, width, channels)."""
         height, width = inputs.shape[1:3]
         if height is None or width is None:
-            # Where the padding begins is not known before it is run.
+            # The padding is not known before the call runs.
             return super().call(inputs)
         kernel, stride = tf.convert_to_tensor(self.kernel), int(self.strides[0])
 
@@ -41,9 +41,9 @@ def _gradient(upstream: tf.Tensor, kernel: tf.Tensor, stride: int, shape: Shape)
     """Return the gradient for the picture, given the gradient for the map.
 
     Row ``stride * q + a`` of the picture meets row ``k`` of the kernel in row ``q + t`` of the map
-    where ``stride * t = a + before - k``, with ``before`` rows of padding above the picture. Let
-    ``k`` count from a multiple of the stride, and ``a`` is its remainder: for all ``a`` at once the
-    gradient is a convolution of the map.
+    where ``stride * t = a + before - k``, with ``before`` rows of padding above the picture. With
+    the kernel padded such that ``k`` counts from a multiple of the stride, ``a`` is its remainder:
+    for all ``a`` at once the gradient is a convolution of the map.
 
     Args:
         upstream: The gradient for the map, float32 (batch, rows, columns, maps).

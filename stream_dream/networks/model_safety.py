@@ -1,4 +1,4 @@
-"""Which classes a model file may name: Keras' own, except those that run code or read files."""
+"""Refuse model files with classes other than Keras' own, or that run code or read files."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from typing import Any
 from stream_dream.errors import NetworkError
 from stream_dream.networks.quiet_keras import import_keras
 
-# They run code that comes with the model, or read other files.
+# Layers that run code from the model file, or read other files.
 _UNSAFE = {
     *("Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"),
     *("StringLookup", "IntegerLookup", "IndexLookup", "TextVectorization"),
 }
 _SPACES = ("layers", "models", "initializers", "regularizers", "constraints", "dtype_policies")
 _KERAS = re.compile(r"keras(\.\w+)*")
-# What Keras writes for data: it is made without calling anything.
+# Keras' class names for data, which it creates without calling anything.
 _DATA = ("__keras_tensor__", "__tensor__", "__numpy__", "__ellipsis__", "__slice__", "__tuple__")
 
 
 def refuse_code(config: Any, path: Path) -> None:
     """Refuse a model whose configuration names a class that may run code or read files.
 
-    Keras' own safe mode is the second lock, not the first: it was open in several releases.
+    Keras' own safe mode is only a second defence: it failed in several releases.
 
     Args:
-        config: How the model is built, as plain data. How it was compiled does not matter: it is
-            loaded without.
-        path: Where it comes from, for messages.
+        config: The model's configuration as plain data; ``compile_config`` is ignored, as models
+            are loaded uncompiled.
+        path: The model file, for messages.
 
     Raises:
-        NetworkError: Names the layer.
+        NetworkError: The model is refused.
     """
     if isinstance(config, dict):
         config = {key: value for key, value in config.items() if key != "compile_config"}
@@ -48,7 +48,7 @@ def refuse_code(config: Any, path: Path) -> None:
 
 
 def _classes_in(config: Any) -> Iterator[dict[str, Any]]:
-    """Yield all that has a class in a configuration, however deep."""
+    """Yield all nested dicts of a configuration that name a class."""
     pending = [config]
     while pending:
         found = pending.pop()
@@ -61,7 +61,7 @@ def _classes_in(config: Any) -> Iterator[dict[str, Any]]:
 
 
 def _is_harmless(found: dict[str, Any]) -> bool:
-    """Return whether a class is one of Keras' building blocks, under its plain name."""
+    """Return whether a class is a harmless one of Keras, under its plain name."""
     name, module = found["class_name"], found.get("module")
     if not isinstance(name, str) or found.get("registered_name") not in (None, name):
         return False
@@ -79,7 +79,7 @@ def _is_harmless(found: dict[str, Any]) -> bool:
 
 
 def _resolved(name: str, module: Any) -> Any:
-    """Look a class up as Keras would; None if Keras has none of that name."""
+    """Look a class up as Keras does; None if Keras has no class of that name."""
     keras = import_keras()
     if not name.isidentifier():
         return None

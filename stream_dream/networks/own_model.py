@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     import keras
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
-# Factors below this bring 0..255 to about 1; those above it expect 0..1 already.
+# A model that scales by less than this expects 0..255, else 0..1.
 _LEVELS_BELOW = 1 / 32
-# The layer that makes levels of an image; a model's own may be called anything.
+# Name of the layer that scales an image to 0..255, unlikely to clash with the model's names.
 _LEVELS = "stream_dream_levels"
 
 
 def spec_of(path: Path) -> NetworkSpec:
-    """Return a user's model file as a network; it is opened when it is needed.
+    """Return the spec of a user's model file, which is opened on first use.
 
     Raises:
-        NetworkError: There is no such file.
+        NetworkError: The file does not exist.
     """
     if not os.path.isfile(path):
         raise NetworkError(f"there is no model file {path}")
@@ -75,10 +75,10 @@ def spec_of(path: Path) -> NetworkSpec:
 
 
 def _preparation(model: keras.Model) -> Any:
-    """Return what brings an image in [0, 1] to what the model expects."""
+    """Return the function that scales an image in [0, 1] to the values the model expects."""
     import keras
 
-    # A model that scales levels itself was trained on 0..255, as Keras' own are.
+    # A model that scales levels itself takes 0..255, as Keras' own do.
     for layer in model.layers[:4]:
         if isinstance(layer, keras.layers.Rescaling):
             if np.max(np.abs(layer.scale)) < _LEVELS_BELOW:

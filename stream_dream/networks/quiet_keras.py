@@ -1,7 +1,7 @@
-"""Imports TensorFlow and Keras as the networks need them, whatever the user's settings are.
+"""Import TensorFlow and Keras independently of the user's settings.
 
-``~/.keras/keras.json`` and the variables below are there for the user's other work. Here they would
-break the import, print over the user's screen or, silently, make another dream.
+``~/.keras/keras.json`` and the variables below serve the user's other work. Here they would break
+the import, print on the user's screen or silently change the dream.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from stream_dream.errors import NetworkError
 from stream_dream.runtime.quiet import debugging, hushed
 
 _BACKEND = "tensorflow"
-# Change the numbers that TensorFlow computes.
+# Variables that change TensorFlow's results.
 _OTHER_NUMBERS = (
     "TF_ENABLE_ONEDNN_OPTS",
     "TF_DISABLE_MKL",
@@ -29,7 +29,7 @@ _OTHER_NUMBERS = (
     "ONEDNN_MAX_CPU_ISA",
     "NVIDIA_TF32_OVERRIDE",
 )
-# Print, some of them on standard output.
+# Variables that make libraries print, some of them on standard output.
 _CHATTER = (
     "DNNL_VERBOSE",
     "ONEDNN_VERBOSE",
@@ -40,10 +40,10 @@ _CHATTER = (
 
 
 def import_keras() -> ModuleType:
-    """Return the module ``keras``; it is to be imported here first, and TensorFlow with it.
+    """Return the module ``keras``; call this before importing Keras or TensorFlow directly.
 
     Raises:
-        NetworkError: This program has imported Keras before, with another backend.
+        NetworkError: The program has already imported Keras with another backend.
     """
     if "keras" in sys.modules:
         import keras
@@ -62,10 +62,10 @@ def import_keras() -> ModuleType:
 
 
 def _keep_order_of_sums() -> None:
-    """Keep TensorFlow from joining sums.
+    """Stop TensorFlow from merging sums.
 
-    Three or more at once are added up in an order that depends on which of them is computed first:
-    rounding would make another dream each time.
+    It adds three or more terms in the order in which they are computed: rounding would make another
+    dream each time.
     """
     import tensorflow as tf
 
@@ -74,7 +74,7 @@ def _keep_order_of_sums() -> None:
 
 @contextmanager
 def keras_defaults() -> Iterator[None]:
-    """Build networks with Keras' own defaults, though this program may have chosen others."""
+    """Build networks with Keras' own defaults, whatever the program has set."""
     keras = import_keras()
     config = keras.config
     floatx, epsilon, layout = config.floatx(), config.epsilon(), config.image_data_format()
@@ -93,7 +93,7 @@ def keras_defaults() -> Iterator[None]:
 
 
 def _clear_environment() -> None:
-    """Unset what TensorFlow would obey: it reads some of it late, so for as long as we run."""
+    """Unset TensorFlow's variables for good, as it reads some of them late."""
     if "tensorflow" not in sys.modules:
         for name in _OTHER_NUMBERS if debugging() else (*_OTHER_NUMBERS, *_CHATTER):
             os.environ.pop(name, None)
@@ -101,9 +101,9 @@ def _clear_environment() -> None:
 
 @contextmanager
 def _without_user_settings() -> Iterator[None]:
-    """Import Keras with its defaults; its folder of weights stays where it is."""
+    """Import Keras with its defaults, but keep the user's folder of weights."""
     theirs = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("KERAS_")}
-    # A folder that cannot hold a keras.json: neither is one read, nor is one written.
+    # Not a folder, so that Keras neither reads nor writes a keras.json.
     os.environ |= {"KERAS_BACKEND": _BACKEND, "KERAS_HOME": os.devnull}
     try:
         yield
@@ -114,7 +114,7 @@ def _without_user_settings() -> Iterator[None]:
 
 
 def _restore_home() -> None:
-    """Lead Keras to the user's folder again, as it finds it itself."""
+    """Set Keras' folder back to the user's, by Keras' own rule."""
     from keras.src.backend import config
 
     home = os.path.expanduser("~")

@@ -1,4 +1,4 @@
-"""All networks by name."""
+"""The registry of networks, by name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from stream_dream.networks.spec import CLASSES, NetworkSpec, Weights
 if TYPE_CHECKING:
     import keras
 
-# Looked at, one by one: what each layer makes of a photo and of a video.
+# Judged by eye from each layer's dreams of a photo and a video.
 _LITE0_DREAMS = {
     "stem": "grain",
     "block0": "hatching",
@@ -48,22 +48,22 @@ _SPECS: dict[str, NetworkSpec] = {}
 
 
 def register(spec: NetworkSpec) -> None:
-    """Make a network known by its name, in place of any earlier one of that name."""
+    """Register a network under its name, replacing any earlier one of that name."""
     _SPECS[spec.name] = spec
 
 
 def networks() -> tuple[NetworkSpec, ...]:
-    """Return all known networks, in the order of their registration."""
+    """Return all networks, in order of registration."""
     return tuple(_SPECS.values())
 
 
 def find(name: str) -> NetworkSpec:
     """Return the network of that name, or a user's own model by the path of its file.
 
-    ``ResNet50V2`` and ``resnet50_v2`` are ``resnet50v2``.
+    Case, underscores and hyphens are ignored: ``ResNet50_V2`` is ``resnet50v2``.
 
     Raises:
-        NetworkError: There is none; with the nearest names.
+        NetworkError: There is no such network; the message suggests the nearest names.
     """
     if Path(name).suffix in own_model.SUFFIXES:
         return own_model.spec_of(Path(name))
@@ -87,7 +87,7 @@ def _build_lite(
     names: Sequence[str],
     *,
     weights: Weights = "pretrained",
-    fold: bool = True,  # they come folded
+    fold: bool = True,  # no effect: the weights are folded already
 ) -> keras.Model:
     arrays: efficientnet_lite.Arrays | None
     if isinstance(weights, Path):

@@ -1,4 +1,4 @@
-"""What is known of a network without building it (no TensorFlow)."""
+"""Specifications of networks and layers, known without TensorFlow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import keras
 
-# The "layer" of a classifier: the score of each class, position by position.
+# Layer name of a classifier: the score of each class at each position.
 CLASSES = "classes"
 
 _FAVOURITE_STRIDE = 16
@@ -32,10 +32,9 @@ class Layer:
         name: As used in ``--layer``.
         channels: Depth of its activations.
         stride: Image pixels per step of its feature map.
-        dreams: A word or two on what it dreams.
-        role: "block" where a block of the network ends; "part" if it is only a stage of a layer
-            that follows at once, such as a convolution whose batch norm and activation are layers
-            of their own; "step" otherwise.
+        dreams: A word or two on the look of its dreams.
+        role: "block" at the end of a block of the network; "part" for an intermediate stage, such
+            as a convolution whose batch norm and activation are separate layers; "step" otherwise.
     """
 
     name: str
@@ -46,46 +45,45 @@ class Layer:
 
 
 class Builder(Protocol):
-    """Builds a network as far as it is needed."""
+    """Builds a network up to the layers in use."""
 
     def __call__(
         self, names: Sequence[str], *, weights: Weights = "pretrained", fold: bool = True
     ) -> keras.Model:
-        """Return a Keras model, nothing behind the deepest of the named layers being part of it.
+        """Return a Keras model that ends at the deepest of the named layers.
 
         Args:
             names: Layer names, or ``CLASSES``.
-            weights: The network's own, a local file, or "random" for measuring.
-            fold: False keeps batch norms that could be folded into convolutions.
+            weights: The network's own, a local file, or "random" for benchmarks.
+            fold: False to keep batch norms instead of folding them into convolutions.
 
         Returns:
             From images, float32 RGB in [0, 1] of shape (batch, height, width, 3), to the layer's
-            activations, or to the list of them in the order of ``names`` if there are several.
+            activations, or for several layers to a list in the order of ``names``.
 
         Raises:
-            NetworkError: The weights cannot be had or do not fit.
+            NetworkError: The weights are not available or do not fit.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkSpec:
-    """A network that can be asked for by name.
+    """A network, by name.
 
     Attributes:
         name: As used in ``--network``.
-        summary: One line on what it is.
-        origin: Where its weights come from: "embedded", "download", "stream-dream[lite]", "file".
-        megabytes: Size of its weights as they come, 0 if unknown.
-        favourites: What is dreamed if no layer is asked for, as in ``--layer``; where it is empty,
-            the last block of stride 16: heads and eyes live there in all these networks.
-        list_layers: Lists its layers, from the image upward; needs no weights.
-        build: Builds it.
-        granularity: The sides of the pictures that it takes are multiples of this, in pixels; None
-            where nobody knows before it is built.
-        fetch: Downloads the weights if they are not there yet; given a function that is told
-            (file name, bytes so far, bytes in all or 0).
-        is_fetched: Tells whether the weights are on this machine, without fetching them; None
-            where they always are.
+        summary: Description in one line.
+        origin: Origin of the weights: "embedded", "download", "stream-dream[lite]", "file".
+        megabytes: Size of the weights on disk, 0 if unknown.
+        favourites: Default layers, as in ``--layer``; if empty, the last block of stride 16, which
+            dreams heads and eyes in all these networks.
+        list_layers: Lists the layers, from the image upward, without weights.
+        build: Builds the network.
+        granularity: Sides of pictures must be multiples of this, in pixels; None if unknown before
+            the network is built.
+        fetch: Downloads missing weights; calls a function with (file name, bytes so far, bytes in
+            all or 0).
+        is_fetched: Returns whether the weights are on this machine; None if they always are.
     """
 
     name: str
@@ -100,11 +98,11 @@ class NetworkSpec:
     is_fetched: Callable[[], bool] | None = None
 
     def has_weights(self) -> bool:
-        """Return whether it can be dreamed at once, without a download or another package."""
+        """Return whether the network can be used without a download or another package."""
         return self.is_fetched is None or self.is_fetched()
 
     def default_layers(self) -> tuple[str, ...]:
-        """Return what is dreamed if no layer is asked for."""
+        """Return the layers that are dreamed by default."""
         if self.favourites:
             return self.favourites
         layers = [layer for layer in self.list_layers() if layer.role != "part"]
@@ -115,11 +113,11 @@ class NetworkSpec:
         return (layers[-1].name,)
 
     def stride(self, name: str) -> int:
-        """Return the stride of a layer or, for ``CLASSES``, of the map that is classified."""
+        """Return the stride of a layer or, for ``CLASSES``, of the last map."""
         return self.list_layers()[-1].stride if name == CLASSES else self.layer(name).stride
 
     def layer(self, name: str) -> Layer:
-        """Return the layer of that name. Raises ``NetworkError`` with the nearest names."""
+        """Return the layer of that name, or raise ``NetworkError`` with the nearest names."""
         layers = self.list_layers()
         for layer in layers:
             if layer.name == name:

@@ -1,9 +1,9 @@
-"""Reading PyTorch checkpoints of the format used before 2020, without PyTorch.
+"""Read PyTorch checkpoints of the format used before 2020, without PyTorch.
 
 The file is five pickles (magic number, protocol, system info, the state dict, the storage keys)
 followed by the storages: each an int64 element count and the raw little-endian elements. The state
-dict refers to its storages by key, and a tensor is a *strided view* of one: sizes alone do not say
-where its elements lie, and checkpoints converted from TensorFlow are full of transposed views.
+dict refers to storages by key. A tensor is a *strided view* of one, so its strides matter:
+checkpoints converted from TensorFlow are full of transposed views.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _rebuild_tensor(
 
 
 class _Unpickler(pickle.Unpickler):
-    """Resolves the handful of names that a state dict needs and refuses every other."""
+    """Resolves only the few names that a state dict needs, and refuses all others."""
 
     def find_class(self, module: str, name: str) -> Any:
         known: dict[tuple[str, str], Callable[..., Any]] = {
@@ -81,16 +81,10 @@ def _read_storages(file: BinaryIO, dtypes: dict[str, str]) -> dict[str, NDArray[
 
 
 def read_torch_file(path: Path) -> dict[str, NDArray[Any]]:
-    """Read a state dict into arrays.
-
-    Args:
-        path: A ``.pth`` file in PyTorch's format before version 1.6.
-
-    Returns:
-        Contiguous arrays by tensor name, in the dtype and shape of the file.
+    """Read a ``.pth`` file of a version before 1.6 into contiguous arrays by tensor name.
 
     Raises:
-        NetworkError: The file has another format, is truncated or holds more than tensors.
+        NetworkError: The file has another format, is truncated or contains more than tensors.
     """
     with path.open("rb") as file:
         try:

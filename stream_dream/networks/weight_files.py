@@ -1,4 +1,4 @@
-"""Weights of Keras networks in local files: what they hold, and whether it fits."""
+"""Read weights of Keras networks from local files, and check that they fit."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ class SavedLayer(NamedTuple):
 
 
 def load_weights(model: keras.Model, path: Path) -> None:
-    """Give a network the weights of a file.
+    """Load the weights of a file into a network.
 
-    Layers are found by name or, where names differ (Keras numbers unnamed layers anew in each
-    process), by their order. What the file has beyond the network's last layer is left out: a
-    network without its classifier takes a file with one.
+    Layers are matched by name or, if names differ (Keras numbers unnamed layers anew in each
+    process), by order. Layers of the file beyond the network's last are ignored: a network without
+    its classifier accepts a file with one.
 
     Args:
         model: The network.
         path: ``.weights.h5``, ``.h5`` (weights or a whole model) or ``.keras``.
 
     Raises:
-        NetworkError: It cannot be read, or names the first layer that does not fit.
+        NetworkError: The file cannot be read, or a layer does not fit.
     """
     saved = saved_layers(model, path)
     layers = [layer for layer in model.layers if layer.weights]
@@ -74,11 +74,9 @@ def _listed(shapes: Sequence[tuple[int, ...]]) -> str:
 
 
 def saved_layers(model: keras.Model, path: Path) -> list[SavedLayer]:
-    """Read the layers with weights of a file, from the image upward.
+    """Read the layers of a file that have weights, from the image upward.
 
-    Args:
-        model: Decides how ``.weights.h5`` is read, which names no layers but counts classes.
-        path: The file.
+    The model is needed for ``.weights.h5``, whose layers are named by class and number.
     """
     if not path.is_file():
         raise NetworkError(f"weights file {path} does not exist")
@@ -106,7 +104,7 @@ def _opened(path: Path) -> Iterator[Any]:
             yield file
     except NetworkError:
         raise
-    except Exception as error:  # HDF5 fails in a dozen ways where bytes are wrong
+    except Exception as error:  # HDF5 fails in many ways on damaged files
         raise NetworkError(f"weights file {path} cannot be read: {first_line(error)}") from error
 
 
@@ -121,7 +119,7 @@ def _legacy(root: Any) -> list[SavedLayer]:
 
 
 def _counted(file: Any, model: keras.Model) -> list[SavedLayer]:
-    """Read the format of Keras 3: layers are named by their class and counted."""
+    """Read the format of Keras 3, whose layers are named by class and number."""
     counts: Counter[str] = Counter()
     layers = []
     for layer in model.layers:
@@ -136,7 +134,7 @@ def _counted(file: Any, model: keras.Model) -> list[SavedLayer]:
 
 
 def _texts(group: Any, attribute: str) -> list[str]:
-    """Read a list of names; Keras parts what is longer than 64 KB: ``layer_names0`` and so on."""
+    """Read a list of names, which Keras splits above 64 KB: ``layer_names0`` and so on."""
     parted = (f"{attribute}{number}" for number in count())
     keys = [attribute, *takewhile(lambda key: key in group.attrs, parted)]
     values = [value for key in keys for value in group.attrs.get(key, ())]
