@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Measure how fast networks dream, how near that is to the machine's limit, and what folding gains.
+"""Measure the speed of networks relative to the machine's limit, and the gain of folding.
 
-For each network, with random weights and its favourite layers: seconds per gradient at 320x240 and
+For each network, with random weights and its favourite layers: time per gradient at 320x240 and
 640x480, the ratio to a float32 matrix multiply of as many operations (forward, and as many
-backward), and the time with batch norms kept over the time with batch norms folded, where there are
-any. Prints one JSON object a line, then the table of the README. Quote ratios, not milliseconds.
+backward), and the time with batch norms over the time with folded ones, if any. Prints one JSON
+object a line, then the table of the README. Quote ratios, not milliseconds.
 
     python scripts/bench_networks.py               # the usual networks, about ten minutes
     python scripts/bench_networks.py vgg16 xception
@@ -37,7 +37,7 @@ MATRIX = 1024
 
 
 def multiply_seconds() -> float:
-    """Return the seconds that one operation of a matrix multiply takes."""
+    """Return the seconds per operation of a matrix multiply."""
     matrix = np.random.default_rng(0).random((MATRIX, MATRIX), dtype=np.float32)
     seconds = []
     for _ in range(30):
@@ -72,7 +72,7 @@ def measure(spec: NetworkSpec) -> dict[str, Any]:
         count = operations(spec, size)
         multiply = multiply_seconds()
         calls = [gradient_call(spec, size, fold=fold) for fold in ways]
-        time.sleep(1)  # until the threads of the multiplication have gone to sleep
+        time.sleep(1)  # until the threads of the multiplication are idle
         folded, *kept = seconds_per_call(*calls)
         row |= {f"gflop_{name}": count / 1e9, f"ms_{name}": folded * 1e3}
         row |= {f"multiply_gflops_{name}": 1e-9 / multiply}
@@ -82,7 +82,7 @@ def measure(spec: NetworkSpec) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure what was asked for."""
+    """Measure the networks of the command line and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -93,7 +93,7 @@ def main() -> None:
         rows.append(measure(spec))
         print(json.dumps(rows[-1]), flush=True)
     sizes = [f"{width}x{height}" for width, height in SIZES]
-    # One limit for all: a single measurement is off by half where others use the machine, too.
+    # One limit for all: a single measurement is off by half on a busy machine.
     speed = statistics.median(row[f"multiply_gflops_{size}"] for row in rows for size in sizes)
     for row, size in itertools.product(rows, sizes):
         row[f"ratio_{size}"] = row[f"ms_{size}"] / (1e3 * row[f"gflop_{size}"] / speed)

