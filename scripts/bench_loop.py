@@ -39,7 +39,9 @@ from stream_dream.media.write.video import VideoSink
 from stream_dream.settings.output import LoopSettings, OutputSettings
 from stream_dream.settings.presets import load_preset
 from stream_dream.settings.validation import validated
-from stream_dream.temporal.flow import FlowEstimator, in_frame, warp
+from stream_dream.temporal.flow import FlowEstimator
+from stream_dream.temporal.visibility import in_frame
+from stream_dream.temporal.warp import warp
 
 Row = dict[str, Any]
 

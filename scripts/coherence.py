@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from stream_dream.frame import Flow, Image8
 from stream_dream.image import to_float
-from stream_dream.temporal.flow import visibility, warp
+from stream_dream.temporal.visibility import visibility
+from stream_dream.temporal.warp import warp
 
 JUDGED_FRAMES = 30
 

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from stream_dream.networks.efficientnet_lite import LITE0, Arrays, blocks, build
+from stream_dream.networks.efficientnet_lite_weights import convert, embedded_weights
 from stream_dream.networks.imagenet import class_name
-from stream_dream.networks.lite_checkpoint import convert, embedded_weights
 from stream_dream.networks.spec import CLASSES
 from stream_dream.networks.torch_file import read_torch_file
 

@@ -12,11 +12,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from stream_dream.dream.build import compose
-from stream_dream.dream.climbing import GradientFunction, climb
+from stream_dream.dream.graph_ascent import GradientFunction, adding_up, climb, restoring
 from stream_dream.dream.iterative_ascent import Walk, tile_of
 from stream_dream.dream.normalize import normalizer, palettes_of
 from stream_dream.dream.octaves import step_share, workable_shapes
-from stream_dream.dream.pyramid import adding_up, restoring
 from stream_dream.dream.tf_threads import has_gpu, use_cores
 from stream_dream.frame import ImageF, Shape
 from stream_dream.runtime.scheduling import SpareTime

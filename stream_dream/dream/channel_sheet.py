@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from stream_dream.dream.climbing import climb
 from stream_dream.dream.gradient import Gradient
+from stream_dream.dream.graph_ascent import climb
 from stream_dream.dream.normalize import normalizer, palettes_of
 from stream_dream.dream.objective import LayerEnergy, Objective, Seen
 from stream_dream.dream.tf_threads import use_cores

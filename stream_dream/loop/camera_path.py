@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stream_dream.frame import Flow, Image8
 from stream_dream.image import resize
 from stream_dream.settings.values import CameraMotion
-from stream_dream.temporal.flow import pixel_grid
+from stream_dream.temporal.warp import pixel_grid
 
 # At strength 1: how much closer "breathe" comes, how far "sway" goes as a share of the picture's
 # sides, and how much "zoom" magnifies in one turn.

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from stream_dream.frame import Flow, Image8
 from stream_dream.image import fit_size, resize
-from stream_dream.temporal.flow import FlowEstimator, warp
+from stream_dream.temporal.flow import FlowEstimator
+from stream_dream.temporal.warp import warp
 
 # Longer side of the pictures that are compared: enough to tell poses apart, blind to noise.
 _COMPARED_SIDE = 32

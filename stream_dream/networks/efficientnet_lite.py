@@ -1,9 +1,9 @@
 """EfficientNet-Lite: the embedded network and two larger ones (Tan and Le, 2019; Liu, 2020).
 
 Mobile networks without squeeze-excite, with ReLU6 throughout. Their batch norms are folded into the
-convolutions on conversion (``lite_checkpoint.py``), so each convolution has only a kernel and a
-bias. Weights are named ``LAYER/PART/kernel`` and ``.../bias``, kernels in Keras' order (height,
-width, in, out).
+convolutions on conversion (``efficientnet_lite_weights.py``), so each convolution has only a kernel
+and a bias. Weights are named ``LAYER/PART/kernel`` and ``.../bias``, kernels in Keras' order
+(height, width, in, out).
 """
 
 from __future__ import annotations

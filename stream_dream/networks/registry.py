@@ -12,8 +12,8 @@ from stream_dream.errors import NetworkError
 from stream_dream.networks import (
     applications,
     efficientnet_lite,
+    efficientnet_lite_weights,
     inception_v1,
-    lite_checkpoint,
     own_model,
 )
 from stream_dream.networks.efficientnet_lite import LITE0, LITE1, LITE2, Variant
@@ -91,14 +91,14 @@ def _build_lite(
 ) -> keras.Model:
     arrays: efficientnet_lite.Arrays | None
     if isinstance(weights, Path):
-        arrays = lite_checkpoint.read_file(weights, variant)
+        arrays = efficientnet_lite_weights.read_file(weights, variant)
     elif weights == "random":
         arrays = None
     elif variant is LITE0:
         classifier = not {"head", CLASSES}.isdisjoint(names)
-        arrays = lite_checkpoint.embedded_weights(classifier=classifier)
+        arrays = efficientnet_lite_weights.embedded_weights(classifier=classifier)
     else:
-        arrays = lite_checkpoint.pretrained(variant)
+        arrays = efficientnet_lite_weights.pretrained(variant)
     return efficientnet_lite.build(variant, names, arrays)
 
 
@@ -113,7 +113,9 @@ def _lite(
         favourites=(),
         list_layers=partial(efficientnet_lite.layers, variant, dreams),
         build=partial(_build_lite, variant),
-        is_fetched=None if variant is LITE0 else partial(lite_checkpoint.is_installed, variant),
+        is_fetched=None
+        if variant is LITE0
+        else partial(efficientnet_lite_weights.is_installed, variant),
     )
 
 

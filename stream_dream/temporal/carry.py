@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from stream_dream.frame import ImageF
 from stream_dream.image import resize_float
-from stream_dream.temporal.flow import Motion, Warp
+from stream_dream.temporal.flow import Motion
+from stream_dream.temporal.warp import Warp
 
 # Weights of points that the previous frame does not show. They keep most of the dream that the flow
 # points to: without it a bare trail would follow all that moves. If the points look different, the

@@ -17,8 +17,9 @@ from stream_dream.frame import Flow, Frame, FrameReport, Image8, ImageF, Mask8
 from stream_dream.image import add_residual, fit_size, resize, to_float
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.temporal.carry import Carry
-from stream_dream.temporal.flow import FlowEstimator, Motion, in_frame
+from stream_dream.temporal.flow import FlowEstimator, Motion
 from stream_dream.temporal.growth import Growth
+from stream_dream.temporal.visibility import in_frame
 from stream_dream.tone import Headroom, room_of
 
 _STATE_VERSION = 2

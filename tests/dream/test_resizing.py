@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from stream_dream.dream import pyramid
+from stream_dream.dream import graph_ascent
 from stream_dream.frame import Shape
 from stream_dream.image import resize_by_corners
 
@@ -48,7 +48,7 @@ def zoomed(image: F32, shape: Shape, mode: str = "nearest") -> F32:
 
 
 def in_tensorflow(image: F32, shape: Shape) -> F32:
-    resized: F32 = pyramid.resize_by_corners(image[None], shape)[0]
+    resized: F32 = graph_ascent.resize_by_corners(image[None], shape)[0]
     return np.asarray(resized)
 
 

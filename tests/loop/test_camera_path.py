@@ -9,7 +9,8 @@ import synthetic
 from stream_dream.frame import Flow, Image8
 from stream_dream.loop.camera_path import CameraPath
 from stream_dream.settings.values import CameraMotion
-from stream_dream.temporal.flow import Warp, in_frame
+from stream_dream.temporal.visibility import in_frame
+from stream_dream.temporal.warp import Warp
 
 MOTIONS: tuple[CameraMotion, ...] = ("breathe", "sway", "turn", "zoom", "still")
 SIZE = (150, 100)

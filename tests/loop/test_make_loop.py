@@ -30,7 +30,8 @@ from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import LoopSettings
 from stream_dream.settings.presets import load_preset
 from stream_dream.settings.validation import validated
-from stream_dream.temporal.flow import in_frame, warp
+from stream_dream.temporal.visibility import in_frame
+from stream_dream.temporal.warp import warp
 
 Make = Callable[..., DreamSettings]
 FRAMES = 6

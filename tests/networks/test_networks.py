@@ -13,7 +13,7 @@ from skimage import data
 
 from stream_dream.errors import NetworkError
 from stream_dream.networks.efficientnet_lite import LITE0, build
-from stream_dream.networks.lite_checkpoint import embedded_weights
+from stream_dream.networks.efficientnet_lite_weights import embedded_weights
 from stream_dream.networks.registry import find, networks
 from stream_dream.networks.spec import CLASSES
 from stream_dream.networks.torch_file import read_torch_file

@@ -19,7 +19,8 @@ from stream_dream.settings.dream import DreamSettings
 from stream_dream.temporal.async_dreamer import FRAMES_PER_ASCENT, AsyncDreamer
 from stream_dream.temporal.carry import Carry
 from stream_dream.temporal.dreamer import Dreamed, Prepared, TemporalDreamer
-from stream_dream.temporal.flow import Motion, still, warp
+from stream_dream.temporal.flow import Motion, still
+from stream_dream.temporal.warp import warp
 from stream_dream.tone import Headroom, room_of
 
 SHAPE = (24, 32)

@@ -17,7 +17,8 @@ from stream_dream.image import resize, resize_float, to_float
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.temporal.carry import Carry
 from stream_dream.temporal.dreamer import Prepared, TemporalDreamer
-from stream_dream.temporal.flow import Motion, still, warp
+from stream_dream.temporal.flow import Motion, still
+from stream_dream.temporal.warp import warp
 from stream_dream.tone import room_of
 
 Make = Callable[..., DreamSettings]

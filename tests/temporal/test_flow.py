@@ -8,17 +8,9 @@ import pytest
 import synthetic
 
 from stream_dream.image import to_float
-from stream_dream.temporal.flow import (
-    FlowEstimator,
-    Motion,
-    chained,
-    in_frame,
-    likeness,
-    scaled,
-    still,
-    visibility,
-    warp,
-)
+from stream_dream.temporal.flow import FlowEstimator, Motion, chained, scaled, still
+from stream_dream.temporal.visibility import in_frame, likeness, visibility
+from stream_dream.temporal.warp import warp
 
 
 def test_warp_follows_sign_and_order_of_the_flow() -> None:

@@ -1,0 +1,47 @@
+"""Backward warping along optical flow: it has no holes and needs no splatting."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_dream.frame import Flow
+
+
+@lru_cache(maxsize=4)
+def pixel_grid(shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Return every pixel's own (x, y), float32 of shape (height, width, 2), read-only."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    grid = np.stack([x, y], axis=-1).astype(np.float32)
+    grid.flags.writeable = False
+    return grid
+
+
+class Warp:
+    """A backward warp along one flow, ``out(p) = image(p + flow(p))``, for any number of images.
+
+    The image is mirrored beyond its edges: repeating its last row would grow streaks where a camera
+    uncovers more of the scene. The visibility mask is 0 there.
+    """
+
+    def __init__(self, flow: Flow) -> None:
+        """Prepare a warp along a flow, float32, (height, width, 2), pixels."""
+        self._x, self._y = cv2.split(pixel_grid(flow.shape[:2]) + flow)
+
+    def __call__(
+        self, image: NDArray[np.float32], *, interpolation: int = cv2.INTER_LINEAR
+    ) -> NDArray[np.float32]:
+        """Warp a float32 image, with or without channels; ``interpolation`` is an OpenCV flag."""
+        edge = cv2.BORDER_REFLECT
+        warped = cv2.remap(image, self._x, self._y, interpolation, borderMode=edge)
+        return np.asarray(warped, np.float32)
+
+
+def warp(
+    image: NDArray[np.float32], flow: Flow, *, interpolation: int = cv2.INTER_LINEAR
+) -> NDArray[np.float32]:
+    """Warp one image backward; see ``Warp``."""
+    return Warp(flow)(image, interpolation=interpolation)
