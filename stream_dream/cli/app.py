@@ -1,4 +1,4 @@
-"""The command line: parse, build, print, exit codes."""
+"""The program ``stream-dream``: registers the commands, turns errors into exit codes."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from stream_dream.errors import Interrupted, StreamDreamError
 from stream_dream.runtime.quiet import debugging
 from stream_dream.runtime.standard_streams import failure
 
-# Commands that have done nothing where nothing can be printed.
+# Commands that fail if standard output does: printing is all they do.
 _ONLY_PRINT = ("doctor", "help", "networks", "plan", "presets")
-# The script of --install-completion sets it when the shell asks how a command line may go on.
+# Set by the script of --install-completion when the shell asks for completions.
 _COMPLETING = "_STREAM_DREAM_COMPLETE"
 
 app = typer.Typer(
@@ -78,9 +78,9 @@ for _name, _function in _COMMANDS.items():
 
 
 def main() -> NoReturn:
-    """Run the command and end the process with its exit code."""
+    """Run the command and exit with its code."""
     if os.environ.get(_COMPLETING):
-        app(prog_name="stream-dream")  # answers the shell and ends the process
+        app(prog_name="stream-dream")  # prints the completions and exits
     command = typer.main.get_command(app)
     try:
         Signals()
@@ -97,7 +97,7 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, typer.Abort, StopNow):
         stop_at_once()
     except BrokenPipeError:
-        os._exit(1)  # "stream-dream ... --json | head": nobody listens any more
+        os._exit(1)  # "stream-dream ... --json | head": the reader has closed the pipe
     except Interrupted as stopped:
         complain(str(stopped))
         sys.exit(stopped.exit_code)

@@ -1,4 +1,4 @@
-"""The command ``stream-dream demo``: dreams the clip that comes with the package."""
+"""The command ``stream-dream demo``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command ``stream-dream doctor``: looks at what this machine has, and says what to do."""
+"""The command ``stream-dream doctor``: checks the machine and the installation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from stream_dream.errors import StreamDreamError, first_line
 from stream_dream.runtime.quiet import hushed
 
 _TRIAL_SECONDS = 2.0
-# A film in the making needs the space of its chunks and of the result.
+# A long render stores its chunks beside the result.
 _ENOUGH_GIGABYTES = 2.0
 _SMOOTH_FPS = 25.0
 _MOST_CAMERAS = 3
@@ -34,12 +34,12 @@ _EXTRAS = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found of one thing.
+    """Result of one check.
 
     Attributes:
-        what: The thing.
-        found: What there is of it.
-        advice: What to do about it; "" where nothing has to be done.
+        what: Subject of the check.
+        found: Its version, number or state.
+        advice: What to do; "" if nothing.
         broken: True if nothing can be dreamed without it.
     """
 
@@ -58,7 +58,7 @@ def doctor(_: Debug = False) -> None:
     findings: list[Finding] = []
     for check in _CHECKS:
         findings += check()
-    # What cannot be imported has been said; a trial would say it again.
+    # After a failed import, the speed test would only fail again.
     if not any(finding.broken for finding in findings):
         findings += _guarded("speed", _speed)
     rows = [(finding.what, finding.found, finding.advice or "ok") for finding in findings]
@@ -68,7 +68,7 @@ def doctor(_: Debug = False) -> None:
 
 
 def _guarded(what: str, look: Callable[[], Finding]) -> Iterator[Finding]:
-    """Yield what a look finds, or that it failed."""
+    """Yield the finding of a check, or its error as a finding."""
     try:
         yield look()
     except (ImportError, OSError, StreamDreamError, subprocess.SubprocessError) as error:
@@ -116,7 +116,7 @@ def _graphics() -> Iterator[Finding]:
 
             found = has_gpu()
     except ImportError:
-        return  # TensorFlow is missing, which has been said
+        return  # TensorFlow is missing, as _libraries reports
     advice = "" if found else "not needed; for one of NVIDIA's: pip install 'stream-dream[gpu]'"
     yield Finding("graphics processor", "yes" if found else "none", advice)
 
@@ -150,7 +150,6 @@ def _disk() -> Iterator[Finding]:
 
 
 def _speed() -> Finding:
-    """Dream for two seconds, and tell how fast that was."""
     with hushed():
         from stream_dream.dream.ascent import Ascent
         from stream_dream.media.read.video import VideoSource
@@ -162,7 +161,7 @@ def _speed() -> Finding:
     with hushed(), resources.as_file(clip) as path, VideoSource(path, end=1.0) as source:
         frames = cycle(list(source))
         dreamer = TemporalDreamer(Ascent(settings), settings)
-        for _ in range(3):  # the first frames wait for the network to be built
+        for _ in range(3):  # not timed: the network is built
             dreamer(next(frames))
         begun, count = time.perf_counter(), 0
         while (seconds := time.perf_counter() - begun) < _TRIAL_SECONDS:

@@ -1,4 +1,4 @@
-"""What the render of a film shows on the terminal while it works."""
+"""Progress displays for the render of a film."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ STOPPING = "stopping when the chunks in work are done; Ctrl-C stops at once"
 
 
 class FilmDisplay(BaseDisplay):
-    """Follows the render of a film and shows nothing but what the user has to know."""
+    """Base of the displays: prints notes, but no progress."""
 
     def __init__(self) -> None:
-        """Create a display that has not announced a stop."""
+        """Create the display."""
         self._said_stopping = False
 
     def events(self) -> FilmEvents:
-        """Return what the render reports to."""
+        """Return the callbacks for the render's progress."""
         return FilmEvents(
             planning=self.planning,
             checking=self.checking,
@@ -63,27 +63,27 @@ class FilmDisplay(BaseDisplay):
         """Show that a chunk is finished."""
 
     def measured(self, workers: int, fps: float) -> None:
-        """Print the frame rate of a number of workers."""
+        """Print the frame rate measured with ``workers`` workers."""
         self.note(f"{workers} {'worker' if workers == 1 else 'workers'}: {fps:.1f} fps")
 
     def joining(self) -> None:
-        """Show that all chunks are finished and being joined."""
+        """Show that the chunks are being joined."""
 
     def note(self, line: str) -> None:
-        """Show a line."""
+        """Print a line."""
         complain(line)
 
 
 class FilmJson(FilmDisplay):
-    """Prints JSON on standard output: each chunk that is done, and how far it is every second."""
+    """Prints finished chunks and, once a second, the progress as JSON on standard output."""
 
     def __init__(self) -> None:
-        """Start with nothing printed."""
+        """Create the display."""
         super().__init__()
         self._printed = 0.0
 
     def advanced(self, progress: FilmProgress) -> None:
-        """Print how far the film is, once a second."""
+        """Print the progress if a second has passed."""
         super().advanced(progress)
         now = time.monotonic()
         if now - self._printed >= _JSON_SECONDS:
@@ -91,24 +91,24 @@ class FilmJson(FilmDisplay):
             print_json(asdict(progress))
 
     def done(self, chunk: Chunk, record: ChunkRecord) -> None:
-        """Print the chunk."""
+        """Print the record of the chunk."""
         line = {"chunk": chunk.number, "shot": chunk.shot, "first": chunk.first}
         print_json(line | {k: v for k, v in asdict(record).items() if k != "number"})
 
 
 class FilmLines(SeldomLines, FilmDisplay):
-    """Prints how far the film is every few seconds."""
+    """Prints the progress every few seconds."""
 
     def planning(self, frames: int, total: int | None) -> None:
-        """Print a line if the last one is a while ago."""
+        """Print the progress if a line is due."""
         self.print_seldom(f"looking for cuts: frame {frames}{f' of {total}' if total else ''}")
 
     def checking(self, chunks: int, total: int) -> None:
-        """Print a line if the last one is a while ago."""
+        """Print the progress if a line is due."""
         self.print_seldom(f"checking what is done: chunk {chunks} of {total}")
 
     def advanced(self, progress: FilmProgress) -> None:
-        """Print a line if the last one is a while ago."""
+        """Print the progress if a line is due."""
         super().advanced(progress)
         self.print_seldom(f"frame {progress.frames} of {progress.total}, {figures(progress)}")
 
@@ -122,7 +122,7 @@ class FilmBar(Drawn, FilmDisplay):
         self._show("opening", 0, 1)
 
     def planning(self, frames: int, total: int | None) -> None:
-        """Show how far the look through the film is."""
+        """Show how many frames are analysed."""
         self._show("looking for cuts", frames, total)
 
     def checking(self, chunks: int, total: int) -> None:
@@ -130,14 +130,14 @@ class FilmBar(Drawn, FilmDisplay):
         self._show("checking what is done", chunks, total)
 
     def advanced(self, progress: FilmProgress) -> None:
-        """Show how far the film is."""
+        """Show the film's progress."""
         super().advanced(progress)
         what = "stopping" if progress.stopping else "dreaming"
         what = what if progress.fps or progress.stopping else "preparing"
         self._show(what, progress.frames, progress.total, figures(progress))
 
     def joining(self) -> None:
-        """Show that the chunks are joined."""
+        """Show that the chunks are being joined."""
         self._show("joining the chunks", 1, 1)
 
     def note(self, line: str) -> None:
@@ -151,7 +151,7 @@ class FilmBar(Drawn, FilmDisplay):
 
 
 def film_display(*, quiet: bool, as_json: bool) -> FilmDisplay:
-    """Choose what to show."""
+    """Return the display that suits the options and the terminal."""
     if as_json:
         return FilmJson()
     if quiet:
@@ -160,7 +160,7 @@ def film_display(*, quiet: bool, as_json: bool) -> FilmDisplay:
 
 
 def figures(progress: FilmProgress) -> str:
-    """Say in few words how fast it goes and how long it is going to take."""
+    """Return frame rate, chunks, retries and remaining time as text."""
     parts = [f"{progress.fps:.1f} fps"] if progress.fps else []
     parts.append(f"chunk {progress.chunks_done} of {progress.chunks}")
     if progress.retries:

@@ -1,4 +1,4 @@
-"""The command ``stream-dream help``: shows a page of the manual."""
+"""The command ``stream-dream help``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stream_dream.cli.options import print_table
 from stream_dream.errors import SettingsError
 
 _MANUAL = resources.files("stream_dream") / "manual"
-# In the order in which they are listed.
+# In the order of the list.
 TOPICS = (
     "films",
     "live",
@@ -57,7 +57,7 @@ def page(topic: str) -> str:
     """Return a page of the manual as Markdown.
 
     Raises:
-        SettingsError: There is none of that name.
+        SettingsError: There is no such page.
     """
     if topic not in TOPICS:
         near = difflib.get_close_matches(topic, TOPICS, n=1) or TOPICS
@@ -69,5 +69,5 @@ def page(topic: str) -> str:
 
 
 def _without_pictures(text: str) -> str:
-    """Leave out pictures, which a terminal cannot show, and comments."""
+    """Remove pictures, which a terminal cannot show, and comments."""
     return re.sub(r"^(!\[.*\]\(.*\)|<!--.*-->)\n", "", text, flags=re.MULTILINE)

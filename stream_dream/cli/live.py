@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("stream_dream.live")
 
-# What is given for the dream applies to every look where it is about the machine, not the look.
+# Dream settings that describe the machine rather than the look: they hold for every look.
 _OF_EVERY_LOOK = fields_with(DreamSettings, "of_every_look")
 _LOGGED_SECONDS = 60.0
 _LAST_TRACE_SECONDS = 5.0
@@ -82,7 +82,7 @@ def live(
 
     Files that a config names are looked up from the config's folder.
     """
-    # Before OpenCV is imported: a camera that hangs is given up after two seconds.
+    # Read when OpenCV is imported; a camera that hangs is given up after two seconds.
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
     if list_cameras:
         from stream_dream.live.capture.sources import list_cameras as cameras
@@ -103,7 +103,7 @@ def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, qu
     settings, own = part(LiveSettings, given), part(ShowParameters, given)
     dreams = _dreams(settings, given, as_json=as_json, quiet=quiet)
     if SURPRISE in dreams:
-        given = {**given, "seed": dreams[SURPRISE].seed}  # a config that is written has it
+        given = {**given, "seed": dreams[SURPRISE].seed}  # for --write-config
     _check_outputs(given, settings, dreams, kept)
     settings = settings.model_copy(update={"cycle": tuple(map(_name, settings.cycle))})
 
@@ -126,7 +126,7 @@ def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, qu
         try:
             _play(made, settings.duration)
         finally:
-            # TensorFlow would abort where a thread still traces at the end.
+            # TensorFlow aborts if a thread still traces when the process exits.
             finished = made.looks.join(0)
             if kept is not None:
                 kept.write(_reached(given, dreams, made))
@@ -143,7 +143,7 @@ def _check_outputs(
     dreams: Mapping[str, DreamSettings],
     kept: KeptConfig | None,
 ) -> None:
-    """Refuse what could not be written when the show ends. Raises ``StreamDreamError``."""
+    """Reject outputs that could not be written in the end. Raises ``StreamDreamError``."""
     from stream_dream.live.output.recorder import check_recording
 
     if settings.record is not None:
@@ -157,7 +157,7 @@ def _check_outputs(
 
 
 def _play(made: LiveApp, duration: float | None) -> None:
-    """Run the show in a thread of its own: a window belongs on the main one."""
+    """Run the show in a thread: a window needs the main one."""
     failure: list[BaseException] = []
     show = made.show
 
@@ -195,16 +195,15 @@ def _end_after(show: Show, duration: float | None) -> None:
 
 
 def _at_hand(settings: LiveSettings) -> list[str]:
-    """Return the looks of keys and of the cycle, and the first one, each once."""
+    """Return the names of all looks of the show, each once."""
     return list(dict.fromkeys((*settings.presets, *settings.cycle, settings.preset)))
 
 
 def _dreams(
     settings: LiveSettings, given: Mapping[str, Any], *, as_json: bool, quiet: bool
 ) -> dict[str, DreamSettings]:
-    """Return the settings of all looks at hand."""
     if "cuts" not in given and (settings.source.isdecimal() or settings.source.startswith("/dev/")):
-        given = {**given, "cuts": False}  # a camera has none, but there may be a strobe
+        given = {**given, "cuts": False}  # a camera has none, but a strobe looks like one
     of_all = {name: value for name, value in given.items() if name in _OF_EVERY_LOOK}
     dreams = {}
     for name in _at_hand(settings):
@@ -216,14 +215,14 @@ def _dreams(
 def _reached(
     given: Mapping[str, Any], dreams: Mapping[str, DreamSettings], made: LiveApp
 ) -> dict[str, Any]:
-    """Return what was given and where the show has got to, as they would be given."""
+    """Return the given settings, updated to the show's current look and parameters."""
     from stream_dream.live.engine.compiled_looks import for_live, step_factor
 
     kept, target = dict(given), made.controls.target
     settings = part(LiveSettings, given)
     look = made.controls.look().name
     if look != _name(settings.preset):
-        # What was given for the first look is not this one's.
+        # Settings given for the first look do not hold for this one.
         alien = set(DreamSettings.model_fields) - _OF_EVERY_LOOK
         kept = {name: value for name, value in kept.items() if name not in alien}
         kept["preset"] = next((name for name in _at_hand(settings) if _name(name) == look), look)
@@ -244,7 +243,7 @@ def _name(preset: str) -> str:
 class _Reporter:
     """Prints the status: a line of JSON a second, or a line in the log a minute.
 
-    A thread of its own prints: whoever reads may stop reading, and the show goes on.
+    It prints in a thread: the show goes on when a reader of the output stops reading.
     """
 
     def __init__(self, as_json: bool) -> None:
@@ -272,7 +271,7 @@ class _Reporter:
                 continue
             try:
                 self._tell(status)
-            except (OSError, ValueError):  # a full disk, or nobody reads any more
+            except (OSError, ValueError):  # a full disk or a closed pipe
                 return
             self._ended.wait(pause)
 
@@ -289,7 +288,7 @@ class _Reporter:
 
 
 def _set_up_log(*, quiet: bool) -> None:
-    """Write the log to standard error, which is the journal's under systemd."""
+    """Write the log to standard error, the journal under systemd."""
     handler = logging.StreamHandler()
     under_systemd = "JOURNAL_STREAM" in os.environ
     handler.setFormatter(
@@ -304,7 +303,7 @@ def _invite(link: str, token: str | None) -> None:
     if token is not None:
         from stream_dream.live.web.auth import qr_text
 
-        with suppress(UnicodeEncodeError):  # a terminal without its blocks
+        with suppress(UnicodeEncodeError):  # the terminal's encoding lacks block characters
             drawn = qr_text(link)
             drawn.encode(sys.stderr.encoding)
             typer.echo(drawn, err=True)

@@ -56,7 +56,7 @@ def looks(
     settings = part(DreamSettings, {"dream_size": dream_size, "seed": seed})
     wanted = presets() if only is None else _named(only)
 
-    # OpenCV is imported here and not earlier: --help answers at once.
+    # Imported late: --help does not wait for OpenCV.
     from stream_dream.cli.progress import picture_display
     from stream_dream.media.write.picture import check_picture_target
     from stream_dream.still.look_sheet import dream_look_sheet, left_out, read_subject
@@ -92,7 +92,6 @@ def looks(
 
 
 def _named(only: str) -> list[Preset]:
-    """Return the looks of a list of names, each once."""
     return [load_preset(name) for name in _names(only)]
 
 
@@ -101,7 +100,7 @@ def _names(only: str) -> list[str]:
 
 
 def _without_weights(looks: list[Preset]) -> str:
-    """Say which looks have no weights here, and how to get them."""
+    """Return a message: which looks lack weights, and how to get them."""
     names = ", ".join(look.name for look in looks)
     verb, noun = ("has", "its network") if len(looks) == 1 else ("have", "their networks")
     example = f"stream-dream image IN OUT --preset {looks[0].name}"

@@ -1,4 +1,4 @@
-"""The command ``stream-dream networks``: lists, measures and draws them."""
+"""The command ``stream-dream networks``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from stream_dream.networks.spec import NetworkSpec
 
-# Of the picture whose gradient is measured.
+# (width, height) of the image whose gradient is timed.
 _MEASURED_SIZE = (320, 240)
 
 
@@ -63,7 +63,7 @@ def networks(
 
 
 def _measure(specs: Sequence[NetworkSpec]) -> None:
-    """Print how fast networks are, one by one: the largest take minutes."""
+    """Print the speed of each network once it is measured: the largest take minutes."""
     from stream_dream.networks.registry import find
 
     with hushed():

@@ -1,6 +1,6 @@
 """Command-line options, made from the settings models.
 
-Every option is read as text and checked by its model: one place converts, and one place complains.
+Options are passed on as text: their models convert and validate them.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from stream_dream.settings.validation import own, validated
 from stream_dream.settings.values import parse_path
 
 _OPTIONAL_VALUES = {"--web": LOOPBACK_WEB}
-_LEAST_WIDTH = 60  # of a table: in less, words become columns of letters
-_RANDOM_SEEDS = 1_000_000  # short enough to be written down
+_LEAST_WIDTH = 60  # of a table, in characters: less breaks words into letters
+_RANDOM_SEEDS = 1_000_000  # short enough to write down
 _MOST_IN_ONE_LIST = 20  # options in --help
 
 
 class Command(TyperCommand):
-    """A command whose ``--help`` lists its options under headings, where there are many."""
+    """A command whose ``--help`` sorts options under headings if there are many."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments, then the options in the order of the headings."""
@@ -59,7 +59,7 @@ class Command(TyperCommand):
 
 
 def look_names(incomplete: str) -> list[str]:
-    """Return what a look, or the last one of a list, may be called, for the shell to complete."""
+    """Return completions for a look's name, or for the last of a list."""
     before, comma, _ = incomplete.rpartition(",")
     return [f"{before}{comma}{name}" for name in (*preset_names(), SURPRISE)]
 
@@ -91,7 +91,7 @@ Debug = Annotated[
 
 
 def bounds(field: FieldInfo) -> str:
-    """Return the range or the choices of a setting as text; "" where it has none."""
+    """Return the range or the choices of a setting as text; "" if it has none."""
     words = choices(field)
     if len(kinds(field)) == 1 and words:
         return " | ".join(words)
@@ -105,7 +105,7 @@ def bounds(field: FieldInfo) -> str:
 
 
 def default_text(value: object) -> str:
-    """Return a default as it would be typed."""
+    """Return a default as typed on the command line."""
     if isinstance(value, tuple):
         return " ".join(map(str, value)) or "none"
     if isinstance(value, bool):
@@ -114,10 +114,10 @@ def default_text(value: object) -> str:
 
 
 def with_options(*models: type[BaseModel]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command one option for each field of the models.
+    """Return a decorator that adds an option to a command for each field of the models.
 
-    The command's function takes them as keyword arguments named like the fields; what was not
-    given is None, the rest is text, a list of texts or a bool.
+    The decorated function gets keyword arguments named like the fields: text, a list of texts or a
+    bool, or None for options not given.
     """
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
@@ -144,17 +144,17 @@ def dreamed(
     as_json: bool = False,
     stills: bool = False,
 ) -> DreamSettings:
-    """Return a look with what was given of the dream's settings. A surprise is printed.
+    """Return the dream's settings: a look, changed by options. Print the look of a surprise.
 
     Args:
-        preset: Name or file of the look that the options change.
-        given: What ``with_options`` hands over; other settings are ignored.
+        preset: Name or file of a look, or ``surprise``.
+        given: All options of the command; those of other models are ignored.
         quiet: True to print no surprise.
         as_json: True if standard output is for JSON: a surprise goes to standard error.
-        stills: True to return the settings of stills.
+        stills: True for the settings of still pictures.
 
     Raises:
-        SettingsError: There is no such preset, or an option cannot be used.
+        SettingsError: There is no such preset, or an option is invalid.
     """
     changes = own(DreamSettings, given)
     look = _found_look(preset, changes)
@@ -165,25 +165,16 @@ def dreamed(
 
 
 def _show_look(look: Look, *, as_json: bool) -> None:
-    """Print a look as a preset file, where it does not get into the way of JSON."""
+    """Print a look as a preset file, on standard error if the output is JSON."""
     try:
         typer.echo(look_text(look), nl=False, err=as_json)
-    except (
-        SettingsError
-    ) as error:  # the name of a file that is not UTF-8: dreaming it is no problem
+    except SettingsError as error:
+        # The name of a file is not UTF-8, which does not keep it from being dreamed.
         complain(f"warning: the look cannot be printed: {error}")
 
 
 def _found_look(preset: str, given: Mapping[str, Any]) -> Look:
-    """Return a preset or, as a surprise, a new look; a seed that nobody gave is chosen and said.
-
-    Args:
-        preset: Name or file of a look, or ``surprise``.
-        given: The settings of the dream that were given; the seed of a surprise is one.
-
-    Raises:
-        SettingsError: There is no such preset, or a surprise is asked of another network.
-    """
+    """Return a preset or, for ``surprise``, a new look; choose and print its seed if not given."""
     if preset != SURPRISE:
         return load_preset(preset)
     if given.get("network", NETWORK) != NETWORK:
@@ -196,7 +187,7 @@ def _found_look(preset: str, given: Mapping[str, Any]) -> Look:
 
 
 def with_optional_values(arguments: Sequence[str]) -> list[str]:
-    """Fill in the values that may be left out: ``--web`` alone is the page on this machine."""
+    """Insert optional values: ``--web`` alone serves the page on this machine."""
     completed: list[str] = []
     for place, argument in enumerate(arguments):
         completed.append(argument)
@@ -207,13 +198,7 @@ def with_optional_values(arguments: Sequence[str]) -> list[str]:
 
 
 def print_table(rows: Iterable[Sequence[object]], *headers: str, figures: bool = False) -> None:
-    """Print a table on standard output; what is too long for a column goes on in the next line.
-
-    Args:
-        rows: What stands below the headers.
-        headers: The heads of the columns.
-        figures: True to align columns at the right.
-    """
+    """Print a table on standard output; long cells wrap, ``figures`` aligns columns right."""
     table = Table(box=None)
     for header in headers:
         table.add_column(header, overflow="fold", justify="right" if figures else "left")
@@ -229,7 +214,7 @@ def complain(message: str) -> None:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return a number of things in words."""
+    """Return a count and its noun, in the plural unless the count is 1."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
@@ -251,7 +236,7 @@ def _file_name(text: str) -> Path:
 
 
 def flag(model: type[BaseModel], name: str) -> str:
-    """Return a field's option."""
+    """Return a field's option, such as ``--dream-size``."""
     return "--" + typed_name(model, name).replace("_", "-")
 
 

@@ -1,4 +1,4 @@
-"""What a render shows on the terminal while it works."""
+"""Progress displays: nothing, JSON, lines or a bar."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ _LINE_SECONDS = 10.0
 
 
 class BaseDisplay:
-    """What is shown for as long as a ``with`` block lasts: nothing."""
+    """A display, open during a ``with`` block, that shows nothing."""
 
     def __enter__(self) -> Self:
         """Open the display."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Leave the terminal as it was."""
+        """Close the display and restore the terminal."""
 
 
 class Display(BaseDisplay):
-    """Follows a render and shows nothing of it; use it, and what derives from it, in a ``with``."""
+    """Base of the displays for a render; shows nothing."""
 
     def started(self, info: StreamInfo) -> None:
-        """Show what is known of the source."""
+        """Show the properties of the source."""
 
     def advanced(self, report: FrameReport) -> None:
         """Show the report on one frame."""
@@ -60,7 +60,7 @@ class JsonLines(Display):
     """Prints each report as one line of JSON on standard output."""
 
     def advanced(self, report: FrameReport) -> None:
-        """Print it."""
+        """Print the report."""
         print_json(asdict(report))
 
 
@@ -68,12 +68,12 @@ class SeldomLines:
     """Prints a line every few seconds: for logs, where a bar would be noise."""
 
     def __init__(self) -> None:
-        """Start with nothing printed."""
+        """Create the display."""
         super().__init__()
         self._printed = time.monotonic()
 
     def print_seldom(self, line: str) -> None:
-        """Print a line if the last one is a while ago."""
+        """Print a line if ten seconds have passed since the last one."""
         now = time.monotonic()
         if now - self._printed >= _LINE_SECONDS:
             self._printed = now
@@ -82,37 +82,37 @@ class SeldomLines:
 
 
 class Lines(SeldomLines, Display):
-    """Prints the number of the frame and the frame rate every few seconds."""
+    """Prints frame number and frame rate every few seconds."""
 
     def __init__(self) -> None:
-        """Start without a frame."""
+        """Create the display."""
         super().__init__()
         self._total: int | None = None
         self._begun = self._printed
 
     def started(self, info: StreamInfo) -> None:
-        """Remember the number of frames."""
+        """Store the number of frames."""
         self._total = info.frame_count
         self._begun = self._printed = time.monotonic()
 
     def advanced(self, report: FrameReport) -> None:
-        """Print a line if the last one is a while ago."""
+        """Print frame number and rate if a line is due."""
         now = time.monotonic()
         if report.index == 0:
-            self._begun = now  # it takes long and would spoil the rate
+            self._begun = now  # it takes long and would distort the rate
         total = f" of {self._total}" if self._total else ""
         rate = report.index / (now - self._begun) if report.index else 0.0
         self.print_seldom(f"frame {report.index + 1}{total}, {rate:.1f} fps")
 
 
 class Drawn(BaseDisplay):
-    """A bar on a console, whose file is closed at the end."""
+    """A progress bar on a console; closes the file of the console."""
 
     def __init__(self, console: Console, *columns: ProgressColumn) -> None:
-        """Draw on a console; the columns stand behind the bar."""
+        """Create a bar on a console, with columns to its right."""
         super().__init__()
         self._progress = Progress(
-            # Of characters that the terminal has.
+            # In characters that the terminal has.
             SpinnerColumn("line" if console.options.ascii_only else "dots"),
             TextColumn("{task.description}"),
             BarColumn(),
@@ -137,7 +137,7 @@ class Bar(Drawn, Display):
     """A progress bar with frame, frame rate, time left and loss."""
 
     def __init__(self, console: Console) -> None:
-        """Draw on a console."""
+        """Create a bar on a console."""
         super().__init__(console, MofNCompleteColumn(), figures_column(), TimeRemainingColumn())
         self._begun: float | None = None
 
@@ -146,10 +146,10 @@ class Bar(Drawn, Display):
         self._progress.update(self._task, total=info.frame_count)
 
     def advanced(self, report: FrameReport) -> None:
-        """Move on by one frame."""
+        """Advance by one frame."""
         now = time.monotonic()
         if self._begun is None:
-            # The first frame takes long (tracing, warming up) and would spoil the rate.
+            # The first frame takes long (tracing, warm-up) and would distort the rate.
             self._begun = now
         rate = report.index / (now - self._begun) if report.index else 0.0
         loss = "" if report.loss is None else f"  loss {report.loss:.3g}"
@@ -159,7 +159,7 @@ class Bar(Drawn, Display):
 
 
 def display(*, quiet: bool, as_json: bool) -> Display:
-    """Choose what to show."""
+    """Return the display that suits the options and the terminal."""
     if as_json:
         return JsonLines()
     if quiet:
@@ -170,7 +170,7 @@ def display(*, quiet: bool, as_json: bool) -> Display:
 
 
 class PictureDisplay(BaseDisplay):
-    """Follows the dreaming of pictures and shows nothing of it; use it in a ``with``."""
+    """Base of the displays for pictures; shows nothing."""
 
     def started(self, name: str, count: int) -> None:
         """Show that the next of ``count`` pictures has begun."""
@@ -180,10 +180,10 @@ class PictureDisplay(BaseDisplay):
 
 
 class PictureBar(Drawn, PictureDisplay):
-    """A progress bar over all pictures, with the present one's octave, size and loss."""
+    """A progress bar over all pictures, with the current one's octave, size and loss."""
 
     def __init__(self, console: Console) -> None:
-        """Draw on a console."""
+        """Create a bar on a console."""
         super().__init__(console, figures_column(), TimeRemainingColumn())
         self._begun = 0
 
@@ -200,7 +200,7 @@ class PictureBar(Drawn, PictureDisplay):
         self._begun += 1
 
     def advanced(self, step: Step) -> None:
-        """Move on by one step; larger octaves take longer."""
+        """Advance by one step; larger octaves take longer."""
         if step.finished:
             return
         height, width = step.image.shape[:2]
@@ -213,12 +213,12 @@ class PictureBar(Drawn, PictureDisplay):
 
 
 def picture_display(*, quiet: bool) -> PictureDisplay:
-    """Choose what to show of pictures: a bar on a terminal."""
+    """Return a bar on a terminal, else a display that shows nothing."""
     return PictureDisplay() if quiet or not sys.stderr.isatty() else PictureBar(own_console())
 
 
 def fetch_weights(dream: DreamSettings, *, quiet: bool) -> None:
-    """Download the network's weights if they are not there yet, before anything is drawn."""
+    """Download the network's weights if they are missing; call it before a bar is drawn."""
     if dream.weights is not None:
         return
     from stream_dream.networks import registry
@@ -226,7 +226,7 @@ def fetch_weights(dream: DreamSettings, *, quiet: bool) -> None:
     spec = registry.find(dream.network)
     if spec.fetch is None:
         return
-    # Keras shows its own progress, on standard output, which may be a pipe of JSON.
+    # Keras prints its progress on standard output, which may be a pipe of JSON.
     with (
         open(os.devnull, "w") as nowhere,
         redirect_stdout(nowhere if quiet else sys.stderr),
@@ -237,7 +237,7 @@ def fetch_weights(dream: DreamSettings, *, quiet: bool) -> None:
 
 @contextmanager
 def _download_display(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """Show a download: give what is to be told (file name, bytes so far, bytes in all or 0)."""
+    """Yield the callback for a download: (file name, bytes so far, total bytes or 0)."""
     if quiet:
         yield lambda name, done, total: None
         return
@@ -261,7 +261,7 @@ def _download_display(*, quiet: bool) -> Iterator[Callable[[str, int, int], None
 
 
 def print_json(data: object) -> None:
-    """Print a line, for as long as anybody reads: ``| head`` must not cost the film."""
+    """Print a line of JSON; after a closed pipe, discard it: ``| head`` must not end a render."""
     try:
         sys.stdout.write(json.dumps(data) + "\n")
         sys.stdout.flush()
@@ -272,11 +272,11 @@ def print_json(data: object) -> None:
 
 
 def own_console() -> Console:
-    """Return a console for what moves, on standard error."""
-    # A descriptor of its own: 2 is held back while TensorFlow is imported, and the bar must move.
+    """Return a console for progress bars, on standard error."""
+    # A copy of descriptor 2, which is redirected while TensorFlow is imported: the bar moves on.
     return Console(file=forgiving(io.FileIO(os.dup(2), "w"), encoding=sys.stderr.encoding))
 
 
 def figures_column() -> TextColumn:
-    """Return the column of a bar's figures."""
+    """Return the column for a bar's figures."""
     return TextColumn("{task.fields[figures]}")

@@ -81,7 +81,7 @@ def render(
     output, film = part(OutputSettings, knobs), part(FilmSettings, knobs)
     dream = dreamed(preset, knobs, quiet=quiet, as_json=as_json)
 
-    # OpenCV and TensorFlow are imported here and not earlier: --help answers at once.
+    # Imported late: --help does not wait for OpenCV and TensorFlow.
     from stream_dream.film.in_chunks import is_long
     from stream_dream.film.job.job_folder import JobFolder
     from stream_dream.film.request import RenderRequest
@@ -99,8 +99,6 @@ def render(
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What the command line asks for."""
-
     request: RenderRequest
     overwrite: bool
     report: Path | None
@@ -164,14 +162,14 @@ def _render_in_one_piece(wanted: _Wanted) -> None:
 
 
 def _check_outputs(wanted: _Wanted, presets: Sequence[Path], *, resume: bool) -> None:
-    """Refuse what could not be written when all is done. Raises ``SinkError``."""
+    """Reject outputs that could not be written in the end. Raises ``SinkError``."""
     from stream_dream.film.job.job_folder import JobFolder
     from stream_dream.media.write.output_paths import check_output, check_target
 
     inputs = [*wanted.request.inputs.values(), *presets]
     report, target = wanted.report, wanted.request.target
     outputs = [] if report is None else [report]
-    # What an earlier run has placed does not stand in the way.
+    # With --resume, an earlier run may have published the result already.
     check_target(target, overwrite=wanted.overwrite or resume, inputs=inputs, outputs=outputs)
     if report is None:
         return

@@ -1,4 +1,4 @@
-"""Ctrl-C and its relatives: once to stop in good order, twice to stop at once."""
+"""Signal handlers: the first Ctrl-C stops in good order, a second one at once."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ import time
 from types import FrameType
 from typing import NoReturn
 
-# What a second Ctrl-C leaves to clean up in; a busy main thread is not waited for longer.
+# Time to clean up after a second Ctrl-C; then the process ends, whatever the main thread does.
 _GRACE_SECONDS = 1.0
 
 
 def stop_at_once() -> NoReturn:
-    """End the process; threads that still work are not waited for."""
+    """End the process without waiting for its threads."""
     if sys.stderr.isatty():
-        sys.stderr.write("\x1b[?25h")  # the cursor, which a progress bar has hidden
+        sys.stderr.write("\x1b[?25h")  # show the cursor, which a progress bar hides
     sys.stderr.write("stream-dream: stopped\n")
     sys.stderr.flush()
     os._exit(130)
 
 
 def leave(code: int) -> NoReturn:
-    """End the process with threads that cannot be stopped: TensorFlow would abort on them."""
+    """End the process while threads run TensorFlow, which would abort in a regular exit."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 
 
 class StopNow(BaseException):
-    """A second Ctrl-C: give up at once, and what was done so far with it."""
+    """A second Ctrl-C: stop at once and discard what was done so far."""
 
 
 class Signals:
-    """Answers Ctrl-C, SIGTERM and a closed terminal: once to stop in good order, twice at once.
+    """Handles Ctrl-C, SIGTERM and SIGHUP (a closed terminal).
 
-    Python answers a signal only between two calls of its main thread, and a call of TensorFlow may
-    take seconds: two signals in it would count as one. A thread counts them as they arrive.
+    Python runs handlers between two calls of its main thread only, and a call of TensorFlow may
+    take seconds: two signals during it would count as one. A thread counts them as they arrive.
     """
 
     def __init__(self) -> None:
-        """Answer from now on."""
+        """Install the handlers."""
         self._answered = 0
         self._twice = False
         reader, writer = os.pipe()
@@ -51,12 +51,12 @@ class Signals:
         threading.Thread(target=self._count, args=(reader,), daemon=True).start()
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)  # Windows has no SIGHUP
-            # Ignored: started with nohup, or in the background of a script.
+            # Keep ignored signals ignored: under nohup, or in the background of a script.
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._answer)
 
     def _answer(self, number: int, frame: FrameType | None) -> NoReturn:
-        # A render answers the first by keeping what was done; the second it does not catch.
+        # A render catches the first and keeps finished work; it does not catch the second.
         self._answered += 1
         raise StopNow if self._twice or self._answered > 1 else KeyboardInterrupt
 
