@@ -1,6 +1,6 @@
-"""Define every knob, once: name, default, range, unit, help and heading.
+"""Settings of the dream: name, default, range, unit, help and heading of each, defined once.
 
-Command-line flags, presets and the README's table are derived from these models.
+Command-line options, presets and the manual's table are derived from them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from stream_dream.settings.values import (
 )
 
 MOST_ENLARGED = 2.0
-"""How many times their size small pictures are usually dreamed at, at the most; always in shows."""
+"""Largest factor by which small pictures are enlarged: a default, and fixed in shows."""
 
 _STILL_SIZE = 1536
 _M = TypeVar("_M", bound=BaseModel)
@@ -178,12 +178,11 @@ class DreamSettings(Model):
 
 
 def merged(base: DreamSettings, changes: Mapping[str, Any], *, origin: str = "") -> DreamSettings:
-    """Change some settings.
+    """Return ``base`` with ``changes`` applied.
 
-    Layers of one network mean nothing to another, and who asks for a class wants that class: with
-    another network, a class or layers for a guide, the layers of ``base`` go unless others come. A
-    guide takes them as a whole, whichever channels ``base`` dreams.
-    ``model_fields_set`` of the result holds what ``base`` and the changes have set explicitly.
+    Another network drops the layers, classes and weights of ``base``, which mean nothing to it; a
+    class or a guide's layer drops its layers; a guide alone drops their channels. ``changes`` take
+    precedence. ``model_fields_set`` of the result is that of ``base`` and the changes.
 
     Raises:
         SettingsError: As ``validated``.
@@ -209,14 +208,15 @@ def for_stills(
     """Return the settings of a still, which has time for finer detail than a film.
 
     Stills are dreamed at ``size`` pixels, one octave after the other, so that creatures nest in
-    creatures. Dreams larger than a film's get as many more octaves, so that shapes stay as large
-    in the picture. What the look or the user sets stays, but for two: the octaves of a look that
-    leaves the size open are meant for films, and one octave a frame (``rotate``) would be but one.
+    creatures. Dreams larger than a film's get more octaves, so that shapes keep their size relative
+    to the picture. What the look or the user sets is kept, with two exceptions: octaves of a look
+    that leaves the size open, meant for films, are raised, and ``rotate``, which would dream one
+    octave only, becomes ``all``.
 
     Args:
         look: The settings of a preset.
-        given: The settings that a user changes, by name; None for those that stay.
-        size: Longer side that the dream is computed at if nothing else is said, in pixels.
+        given: The user's changes by name; None for settings that stay.
+        size: Default of the dream's longer side, in pixels.
 
     Raises:
         SettingsError: As ``merged``.

@@ -1,4 +1,4 @@
-"""Defines the fields of settings models, and answers what is known of one."""
+"""Definition of the fields of settings models, and access to their metadata."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 
 FILE_OR_NAME = r"(?s).*\.(keras|h5|hdf5|toml)"
-"""Matches texts that name a file, and not a network or look that ships with the package."""
+"""Matches names of files, as opposed to networks and looks of the package."""
 
 
 class Heading(StrEnum):
-    """What the settings are listed under, in this order."""
+    """Headings that settings are listed under, in this order."""
 
     WHAT = "What to dream"
     HOW = "How to dream"
@@ -47,20 +47,19 @@ def setting(
     added_later: bool = False,
     **rest: Any,
 ) -> Any:
-    """Define a field of a settings model, with all that commands and files have to know of it.
+    """Define a field of a settings model, with its metadata for commands and files.
 
     Args:
-        heading: What it is listed under.
-        default: Its default.
-        description: What it means, as a sentence.
-        metavar: What stands for its value in ``--help``, where the type is not enough.
-        file: Pattern of the texts that name a file, where not all values do.
-        looks: True if its value is the name of a look, or several.
-        switch: True if it may be true or false although its type is another.
+        heading: Heading to list it under.
+        default: Default value.
+        description: Help text, a sentence.
+        metavar: Placeholder of the value in ``--help``, if the type's is not enough.
+        file: Pattern of the values that name a file, if not all do.
+        looks: True if the value is the name of a look, or several.
+        switch: True if it may also be true or false, whatever its type.
         of_every_look: True if the value given for a show holds for all its looks.
-        added_later: True if the frames of a film do not depend on it: a render that was begun may
-            be continued with another value.
-        rest: What pydantic has to know: limits, an alias.
+        added_later: True if a film's frames do not depend on it: ``--resume`` may change it.
+        rest: Arguments of pydantic's ``Field``: limits, an alias.
     """
     facts: dict[str, Any] = {
         "heading": heading,
@@ -75,12 +74,12 @@ def setting(
 
 
 def under(heading: Heading) -> Callable[..., Any]:
-    """Return ``setting`` for the fields under one heading."""
+    """Return ``setting`` bound to a heading."""
     return partial(setting, heading)
 
 
 def fact(field: FieldInfo, name: str) -> Any:
-    """Return what a field's definition says, by the names of ``setting``'s arguments."""
+    """Return the argument ``name`` that ``setting`` got for a field."""
     extra = field.json_schema_extra
     return extra.get(name) if isinstance(extra, dict) else None
 
@@ -91,7 +90,7 @@ def fields_with(model: type[BaseModel], name: str) -> set[str]:
 
 
 def members(kind: Any) -> list[Any]:
-    """Return what a setting may be, one by one: the types of a union, without their limits."""
+    """Return the types of a union, without their limits."""
     if get_origin(kind) is Annotated:
         return members(get_args(kind)[0])
     if get_origin(kind) in (Union, UnionType):
@@ -100,22 +99,22 @@ def members(kind: Any) -> list[Any]:
 
 
 def is_list(kind: Any) -> bool:
-    """Return whether a type is a list of any length."""
+    """Return whether a type is a tuple of any length."""
     return get_origin(kind) is tuple and Ellipsis in get_args(kind)
 
 
 def kinds(field: FieldInfo) -> list[Any]:
-    """Return what a setting may be, one by one, but for None."""
+    """Return the types of a setting, without None."""
     return [kind for kind in members(field.annotation) if kind is not type(None)]
 
 
 def choices(field: FieldInfo) -> list[str]:
-    """Return the words that a setting may be."""
+    """Return the literal values of a setting."""
     return [word for kind in kinds(field) if get_origin(kind) is Literal for word in get_args(kind)]
 
 
 def names_file(field: FieldInfo, value: object) -> bool:
-    """Return whether a value, as it was given or as it was read, names a file."""
+    """Return whether a value, given or parsed, names a file."""
     if Path in kinds(field):
         return isinstance(value, str | Path) and bool(str(value))
     pattern = fact(field, "file")
@@ -123,7 +122,7 @@ def names_file(field: FieldInfo, value: object) -> bool:
 
 
 def named_files(*settings: BaseModel) -> dict[str, Path]:
-    """Return the files that models of settings read, by setting."""
+    """Return the files that settings name, by setting."""
     return {
         name: Path(value)
         for model in settings
@@ -144,7 +143,7 @@ def limits(field: FieldInfo) -> dict[str, float]:
 
 
 def added_later(settings: BaseModel) -> dict[str, Any]:
-    """Return those settings that frames do not depend on, by name, as JSON has them."""
+    """Return the settings that frames do not depend on, as JSON values by name."""
     return settings.model_dump(mode="json", include=fields_with(type(settings), "added_later"))
 
 

@@ -1,4 +1,4 @@
-"""Every knob of a long render, once, as ``settings`` has those of the dream."""
+"""Settings of long renders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Workers = Annotated[int, Field(ge=1, le=1024)] | Literal["auto"]
 Batch = Annotated[int, Field(ge=1, le=64)] | Literal["auto"]
 
 BATCH_OF_GPU = 4
-"""Shots that a graphics processor dreams in one call, where nobody says how many."""
+"""Default number of shots that a GPU dreams in one call."""
 
 _film = under(Heading.FILM)
 
@@ -23,14 +23,14 @@ CHUNK_SECONDS = _film(10.0, "Longest piece of a film that is done at a time.", g
 
 
 class PlanSettings(Excerpt):
-    """What of a film is planned."""
+    """Settings of a plan."""
 
     chunk_seconds: float = CHUNK_SECONDS
     estimate: bool = _film(True, "Dream a few frames to tell how long it would take.")
 
 
 class FilmSettings(Model):
-    """How a long film is cut into pieces, and who dreams them."""
+    """How a long film is split into chunks, and which workers dream them."""
 
     chunk_seconds: float = CHUNK_SECONDS
     workers: Workers = _film(
@@ -54,19 +54,19 @@ class FilmSettings(Model):
 
     @property
     def asks_for_chunks(self) -> bool:
-        """True where something was asked for that only films have, however short they are."""
+        """True if a setting needs a render in chunks, however short the film is."""
         batched = self.batch not in (1, "auto")
         spread = self.workers != 1 or self.cluster is not None or self.ship
         return spread or batched or self.keep_chunks
 
     @property
     def wanted_workers(self) -> int | None:
-        """How many workers were asked for; None where a cluster may tell how many it has."""
+        """Number of workers that was given; None if a cluster may decide."""
         given = "workers" in self.model_fields_set
         return self.workers if given and self.workers != "auto" else None
 
     def batch_on(self, gpus: float) -> int:
-        """Return how many shots a worker with so many GPUs, or with part of one, dreams at once."""
+        """Return how many shots a worker with ``gpus`` GPUs (or a fraction) dreams at once."""
         if self.batch != "auto":
             return self.batch
         return max(1, round(BATCH_OF_GPU * min(gpus, 1)))

@@ -1,4 +1,4 @@
-"""Every knob of a live show, once, as ``settings`` has those of the dream."""
+"""Settings of shows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stream_dream.settings.values import FileName, Model, Names, Side, Size
 
 Turn = Literal["0", "90", "180", "270"]
 
-# As many scales are prepared for every size of the ladder, and each takes about a second.
+# Octaves are compiled for every dream size of the governor, about a second each.
 MOST_OCTAVES = 4
 LOOPBACK_WEB = "127.0.0.1:8000"
 
@@ -48,7 +48,6 @@ def _parse_address(value: object) -> object:
 
 
 def _same(name: str) -> Any:
-    """Return a dream setting's field, with its range and help."""
     return copy.copy(DreamSettings.model_fields[name])
 
 
@@ -71,7 +70,7 @@ _output, _control = under(Heading.OUTPUT), under(Heading.CONTROL)
 
 
 class ShowParameters(Model):
-    """What a show has beside the dream's own parameters."""
+    """Parameters of a show beside those of the dream."""
 
     strength: float = STRENGTH
     target_fps: float = _show(25.0, "Frames per second to hold.", ge=1, le=120)
@@ -80,7 +79,7 @@ class ShowParameters(Model):
 
 
 class LiveParameters(ShowParameters):
-    """What may be changed while the show runs; what can glide to its new value does."""
+    """Parameters that may change while the show runs; some glide to their new value."""
 
     step_size: float = _same("step_size")
     persistence: float = _same("persistence")
@@ -96,7 +95,7 @@ class LiveParameters(ShowParameters):
 
 
 class LiveSettings(Model):
-    """Where a live show takes its pictures from, and where it shows them."""
+    """Source, looks and outputs of a show."""
 
     preset: str = _show(
         "dogs",
@@ -175,6 +174,6 @@ class LiveSettings(Model):
 
 
 def parameter_range(name: str) -> tuple[float, float]:
-    """Return the least and the greatest value of a live parameter; infinite for a switch."""
+    """Return minimum and maximum of a live parameter; infinite for a switch."""
     found = limits(LiveParameters.model_fields[name])
     return found.get("ge", -math.inf), found.get("le", math.inf)

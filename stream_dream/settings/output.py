@@ -1,4 +1,4 @@
-"""Define what is read of a file, and how results are written."""
+"""Settings of inputs and outputs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STRENGTH = _colours(1.0, "How much of the dream is shown.", ge=0, le=2)
 
 
 class Excerpt(Model):
-    """What to take of a file."""
+    """Which part of a file to read."""
 
     start: Seconds = _input(None, "Where to begin.", ge=0, metavar="SECONDS|MM:SS")
     end: Seconds = _input(None, "Where to stop.", gt=0, metavar="SECONDS|MM:SS")
@@ -40,7 +40,7 @@ class Excerpt(Model):
 
 
 class OutputSettings(Excerpt):
-    """What to render of a file, and how to write it."""
+    """Excerpt, output and mask of a render."""
 
     size: Size = _output(
         None,
@@ -66,7 +66,7 @@ class OutputSettings(Excerpt):
 
 
 class LoopSettings(Excerpt):
-    """What a loop is made of, and how to write it."""
+    """Excerpt, motion and output of a loop."""
 
     motion: CameraMotion = _loop(
         "breathe",

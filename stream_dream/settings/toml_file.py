@@ -17,11 +17,7 @@ from stream_dream.settings.values import OFF
 
 
 def read_toml(path: Path, what: str) -> dict[str, Any]:
-    """Read a file of settings.
-
-    Args:
-        path: The file; Windows' byte order mark at its beginning is no part of it.
-        what: What the file is, for messages.
+    """Read a file of settings, skipping a byte order mark; messages call its kind ``what``.
 
     Raises:
         SettingsError: It cannot be read, or has sections.
@@ -34,7 +30,7 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         reason = "it is not in UTF-8: save it in that encoding"
     except tomllib.TOMLDecodeError as error:
         reason = f"it is not valid TOML: {error}"
-    except ValueError as error:  # no file can have that name
+    except ValueError as error:  # a name that no file can have
         reason = str(error)
     else:
         for key, value in table.items():
@@ -48,12 +44,12 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
 def toml_lines(
     values: Mapping[str, Any], *models: type[BaseModel], unset: Collection[str] = ()
 ) -> list[str]:
-    """Return settings as lines of TOML, each with what it means; they may be kept in any folder.
+    """Return settings as lines of TOML with their descriptions; file names become absolute.
 
     Args:
-        values: The settings by field name, as they were given or read.
-        models: The models of these settings, in the order of the lines.
-        unset: Those that are written as comments, for whoever may want to set them.
+        values: The settings by field name, given or parsed.
+        models: Their models, in the order of the lines.
+        unset: Names of settings to write as commented-out lines.
 
     Raises:
         SettingsError: A value cannot be written in TOML.
@@ -74,11 +70,11 @@ def toml_lines(
 
 
 def toml_value(value: object) -> str:
-    """Write a value in TOML. Raises ``SettingsError`` if that cannot be."""
-    # JSON's strings, numbers, booleans and lists are TOML's, but for its escapes beyond 16 bits.
+    """Return a value as TOML. Raises ``SettingsError`` if UTF-8 cannot encode it."""
+    # JSON and TOML write strings, numbers, booleans and lists alike, except escapes over 16 bits.
     text = json.dumps(value, default=str, ensure_ascii=False).replace("\x7f", "\\u007f")
     try:
-        # What the command line gives in a locale without UTF-8 may be UTF-8 nevertheless.
+        # Arguments in a locale without UTF-8 may be UTF-8 nevertheless.
         return text.encode(errors="surrogateescape").decode()
     except UnicodeError:
         shown = json.dumps(value, default=str)
@@ -87,13 +83,7 @@ def toml_value(value: object) -> str:
 
 
 def located(values: Mapping[str, Any], folder: Path, *models: type[BaseModel]) -> dict[str, Any]:
-    """Return settings whose relative file names are looked up from a folder.
-
-    Args:
-        values: Settings as a file or the command line has them, by field name.
-        folder: Where relative names begin.
-        models: The models of these settings.
-    """
+    """Return settings, not yet parsed, with relative file names resolved against a folder."""
     found = dict(values)
     for model in models:
         for name, field in model.model_fields.items():

@@ -1,4 +1,4 @@
-"""Builds settings from what was given, and says what is wrong with them in plain words."""
+"""Validation of settings, with errors in plain words."""
 
 from __future__ import annotations
 
@@ -31,17 +31,14 @@ _M = TypeVar("_M", bound=BaseModel)
 
 
 def validated(model: type[_M], values: Mapping[str, Any], *, origin: str = "") -> _M:
-    """Build a settings model, turning what is wrong into one clear line.
+    """Build a settings model from values by field name; its first error becomes one clear line.
 
-    Args:
-        model: The model.
-        values: Its values by field name.
-        origin: Where they came from, put before the message; "" for the command line.
+    The message begins with ``origin``, the source of the values; "" is the command line.
 
     Raises:
         SettingsError: A value is out of range, of the wrong type, or unknown.
     """
-    # Under the names that users know.
+    # By the names that users know.
     values = {typed_name(model, key): value for key, value in values.items()}
     try:
         return model.model_validate(values)
@@ -61,24 +58,18 @@ def validated(model: type[_M], values: Mapping[str, Any], *, origin: str = "") -
 
 
 def own(model: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was given of a model's settings, by field name; None was not given."""
+    """Return those given settings that belong to a model, by field name; None is not given."""
     found = {name: given.get(name) for name in model.model_fields}
     return {name: value for name, value in found.items() if value is not None}
 
 
 def part(model: type[_M], given: Mapping[str, Any], *, origin: str = "") -> _M:
-    """Return a model's settings out of all that were given. Raises as ``validated``."""
+    """Build a model from those given settings that belong to it. Raises as ``validated``."""
     return validated(model, own(model, given), origin=origin)
 
 
 def what_is_wrong(error: ErrorDetails, value: object, field: FieldInfo) -> str:
-    """Return the value that was given and, after a colon, what to give instead.
-
-    Args:
-        error: What pydantic has found.
-        value: What was given for the setting; the error may be in a part of it.
-        field: The setting.
-    """
+    """Return the invalid value, or item of a list, and after a colon what to give instead."""
     place = error["loc"][1] if len(error["loc"]) > 1 else None
     whole = not isinstance(value, list | tuple) or not isinstance(place, int)
     if isinstance(value, list | tuple) and isinstance(place, int) and place < len(value):
@@ -95,7 +86,7 @@ def what_is_wrong(error: ErrorDetails, value: object, field: FieldInfo) -> str:
 
 
 def _expected(field: FieldInfo, *, whole: bool) -> str:
-    """Say what a setting takes; not ``whole`` for one item of a list."""
+    """Return what a setting takes, as text; ``whole`` is False for one item of a list."""
     found = kinds(field)
     form = fact(field, "metavar") or ""
     if any(map(is_list, found)):
@@ -113,7 +104,7 @@ def _expected(field: FieldInfo, *, whole: bool) -> str:
 
 
 def _shown(value: object) -> str:
-    """Return a value nearly as a file of settings has it."""
+    """Return a value roughly as TOML, shortened."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):

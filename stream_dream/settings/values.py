@@ -1,4 +1,4 @@
-"""What the value of a setting may be, and how it is read from text."""
+"""Types of settings, and the parsers of their texts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LAYER = re.compile(r"(?P<name>[^:=]+)(:(?P<channels>\d{1,9}(,\d{1,9})*))?(=(?P<
 
 
 class Model(BaseModel):
-    """A set of knobs, frozen and checked."""
+    """Base of all settings models: frozen and validated."""
 
     @field_validator("*", mode="before")
     @classmethod
@@ -42,7 +42,7 @@ class Model(BaseModel):
 
 
 def name_problem(path: Path | str) -> str | None:
-    """Say why no file can have that name, whether there is one or not; None if one can."""
+    """Return why no file can have that name, existing or not; None if one can."""
     if not str(path):
         return "is empty: give the name of a file"
     try:
@@ -60,10 +60,10 @@ def name_problem(path: Path | str) -> str | None:
 
 
 def parse_path(value: str) -> Path:
-    """Read the name of a file or folder. Raises ``ValueError`` if none can have it."""
+    """Parse the name of a file or folder. Raises ``ValueError`` if none can have it."""
     try:
         os.fsencode(value)
-    except UnicodeEncodeError:  # a locale without UTF-8, in which a file of settings still is
+    except UnicodeEncodeError:  # from a settings file, always UTF-8, in a locale without UTF-8
         with suppress(UnicodeEncodeError):
             value = os.fsdecode(value.encode())
     problem = name_problem(value)
@@ -77,11 +77,11 @@ def _parse_path(value: object) -> object:
 
 
 FileName = Annotated[Path, BeforeValidator(_parse_path)]
-"""The name of a file or folder, whether it exists or not."""
+"""Name of a file or folder, existing or not."""
 
 
 class LayerTarget(Model):
-    """A layer to be dreamed, written ``NAME[:CHANNEL,...][=WEIGHT]``."""
+    """A layer to dream, written ``NAME[:CHANNEL,...][=WEIGHT]``."""
 
     name: str
     weight: float = 1.0
@@ -89,7 +89,7 @@ class LayerTarget(Model):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``block10``, ``block10=0.5`` or ``block10:42,57=2``. Raises ``ValueError``."""
+        """Parse ``block10``, ``block10=0.5`` or ``block10:42,57=2``. Raises ``ValueError``."""
         match = _LAYER.fullmatch(text.strip())
         if match is None:
             raise ValueError(f"{text!r} is not NAME[:CHANNEL,...][=WEIGHT], such as block10:42=0.5")
@@ -110,14 +110,14 @@ class LayerTarget(Model):
 
 
 class ClassTarget(Model):
-    """A class of things to be dreamed, written ``NAME[=WEIGHT]`` or ``NUMBER[=WEIGHT]``."""
+    """A class of things to dream, written ``NAME[=WEIGHT]`` or ``NUMBER[=WEIGHT]``."""
 
     name: str
     weight: float = 1.0
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``tabby cat``, ``281`` or ``tabby cat=-0.5``. Raises ``ValueError``."""
+        """Parse ``tabby cat``, ``281`` or ``tabby cat=-0.5``. Raises ``ValueError``."""
         name, _, weight = text.partition("=")
         try:
             return cls(name=name.strip(), weight=float(weight or 1))
@@ -146,7 +146,7 @@ def _parse_none(value: object) -> object:
 
 
 OFF = BeforeValidator(_parse_none)
-"""Lets a setting that can be left out be written ``none``: TOML and a command line have no None."""
+"""Parses ``none`` as None, which TOML and the command line lack."""
 
 
 def _parse_seconds(value: object) -> object:
@@ -176,7 +176,7 @@ Size = Annotated[tuple[Side, Side] | None, BeforeValidator(_parse_size)]
 
 
 def _parse_list(value: object) -> object:
-    """Read ``dogs,spirals``, or several such texts."""
+    """Parse ``dogs,spirals``, or several such texts."""
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list | tuple):
         return value
@@ -187,7 +187,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_parse_list)]
 
 
 def _parse_group(value: object) -> object:
-    """Read ``block10+block5=0.5``: layers that are dreamed at the same time."""
+    """Parse ``block10+block5=0.5``: layers that are dreamed at the same time."""
     return tuple(value.split("+")) if isinstance(value, str) else value
 
 
@@ -211,7 +211,7 @@ def _parse_bytes(value: object) -> object:
 
 
 def _parse_colour(value: object) -> object:
-    """Write a colour, given by name or as numbers, as ``#rrggbb``."""
+    """Convert a colour, a name or numbers, to ``#rrggbb``."""
     from PIL import ImageColor
 
     try:
@@ -231,10 +231,10 @@ Colour = Annotated[str, BeforeValidator(_parse_colour)]
 
 
 def plainly_meant(value: object, field: FieldInfo) -> object:
-    """Return what a value of another type plainly means: ``0`` for ``"0"``, one item for a list.
+    """Convert a value that is clear in meaning: ``0`` to ``"0"``, one item to a list.
 
     Raises:
-        ValueError: It is true or false where a setting is no switch: they are not 1 and 0.
+        ValueError: A bool for a setting that is no switch: True and False do not count as 1 and 0.
     """
     found = kinds(field)
     if isinstance(value, bool) and (bool in found or fact(field, "switch")):

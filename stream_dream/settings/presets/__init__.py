@@ -1,4 +1,4 @@
-"""Named looks: settings in TOML files, those that ship with the package and a user's own."""
+"""Named looks: TOML files of settings, the package's and the user's."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def presets() -> list[Preset]:
 
 
 def preset_text(name: str) -> str:
-    """Return a preset as TOML, every setting with what it means.
+    """Return a preset as TOML, every setting with its description.
 
-    What it does not set itself is commented out: films and stills have defaults of their own.
+    Settings that it leaves open are commented out: films and stills have defaults of their own.
 
     Raises:
         SettingsError: As ``load_preset``.
@@ -63,7 +63,7 @@ def preset_text(name: str) -> str:
 
 
 def look_text(preset: Preset) -> str:
-    """Return a look as TOML, every setting with what it means: a preset file."""
+    """Return a look as the text of a preset file, every setting with its description."""
     dream = preset.dream
     lines = [f"{key} = {toml_value(getattr(preset, key))}" for key in ("description", "suits")]
     unset = DreamSettings.model_fields.keys() - dream.model_fields_set
@@ -75,11 +75,11 @@ def load_preset(name: str | Path) -> Preset:
     """Load a preset by its name, or a user's own TOML file by its path.
 
     A file holds settings by name, a ``description``, what it ``suits``, and optionally
-    ``extends = "dogs"``: the preset whose values it starts from. Files that it names lie beside it
-    or where their paths lead from its folder.
+    ``extends = "dogs"``: the preset whose values it starts from. Relative file names in it start
+    from its folder.
 
     Raises:
-        SettingsError: There is no such preset or file, or something in it is wrong.
+        SettingsError: There is no such preset or file, or it is invalid.
     """
     name = str(name)
     if name.endswith(".toml"):
@@ -96,7 +96,7 @@ def load_preset(name: str | Path) -> Preset:
 
 
 def preset_files(*names: str) -> list[Path]:
-    """Return the files among the names of presets."""
+    """Return those presets that are files."""
     return [Path(name) for name in names if name.endswith(".toml")]
 
 

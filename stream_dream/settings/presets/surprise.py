@@ -1,4 +1,4 @@
-"""Finds new looks by chance, from ingredients that are known to go together."""
+"""Random looks, from ingredients that are known to go together."""
 
 from __future__ import annotations
 
@@ -11,25 +11,20 @@ from stream_dream.settings.dream import DreamSettings, merged
 from stream_dream.settings.presets import Preset
 
 SURPRISE = "surprise"
-"""What is given to ``--preset`` for a look that a seed decides on."""
+"""Value of ``--preset`` for a look that a seed decides on."""
 
 NETWORK = "efficientnet_lite0"
-"""The network that the ingredients are of."""
+"""Network of the ingredients."""
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class _Depth:
-    """What goes together at one depth of the network.
+    """Settings that go together at one depth of the network, for one kind of footage.
 
-    Attributes:
-        layers: Neighbours, from the image upward.
-        octaves: Numbers of octaves that suit their shapes.
-        octave_scales: Size ratios that suit them.
-        paces: Step sizes, in those of the model's default.
-        jitters: In dream pixels.
-        suits: What footage it suits.
+    Layers are neighbours, the shallowest first; paces are step sizes, as multiples of the default;
+    jitters are in dream pixels.
     """
 
     layers: tuple[str, ...]
@@ -91,8 +86,8 @@ _THINGS = _Depth(
     suits="portraits, streets, landscapes",
 )
 
-# Channels of block11 that dream things with a body, not a texture: what was seen of each on a face,
-# a street, a meadow and in noise.
+# Channels of block11 that dream things with a body, not a texture, and what each dreamed on a face,
+# a street, a meadow and noise.
 _CHANNELS = (
     2,  # lizards
     6,  # bears, owls
@@ -174,20 +169,19 @@ _CHANNELS = (
     191,  # cupolas, lanterns
 )
 
-# From nearly free ones to nearly those of the picture.
+# From nearly free colours to nearly natural ones.
 _COLOURS = (0.4, 0.6, 0.8)
 
-# Classes, looked at as the channels were, beside a layer that gives them a body: alone they are
-# little more than grain.
+# Classes, chosen like the channels, and the layer that gives them a body: alone they are little
+# more than grain.
 _CLASSES = ("leopard", "lion", "macaw", "peacock", "snail", "tiger")
 _BODY = "block12"
 
 
 def surprise(seed: int) -> Preset:
-    """Return the look that a seed stands for, the same on every machine.
+    """Return the look of a seed, the same on every machine.
 
-    Layers and channels are weighed like those of the shipped looks; steps are as long, in terms of
-    the default, as suits the depth. The seed is that of the dream, too.
+    Layers and channels have weights like those of the shipped looks. The dream gets the same seed.
     """
     rng = random.Random(seed)
     depth, what = _pick(rng, _RECIPES)(rng)
@@ -209,7 +203,7 @@ def surprise(seed: int) -> Preset:
 
 
 def _neighbours(rng: random.Random) -> tuple[_Depth, dict[str, Any]]:
-    """Choose a layer and less of the one before or behind it."""
+    """Choose a layer, and less of a neighbour."""
     depth = _pick(rng, _DEPTHS)
     place = _pick(rng, range(len(depth.layers) - 1))
     pair = depth.layers[place : place + 2]
@@ -218,7 +212,7 @@ def _neighbours(rng: random.Random) -> tuple[_Depth, dict[str, Any]]:
 
 
 def _channels(rng: random.Random) -> tuple[_Depth, dict[str, Any]]:
-    """Choose one to three channels, each of which takes the places that suit it."""
+    """Choose one to three channels; each grows where it suits the picture."""
     chosen = {_pick(rng, _CHANNELS) for _ in range(_pick(rng, (1, 2, 3)))}
     channels = ",".join(map(str, sorted(chosen)))
     return _THINGS, {
@@ -236,10 +230,10 @@ def _class(rng: random.Random) -> tuple[_Depth, dict[str, Any]]:
 
 
 def _pick(rng: random.Random, items: Sequence[_T]) -> _T:
-    # Not rng.choice(): of a seed's results Python promises only those of random() for good.
+    # Not rng.choice(): Python guarantees the results of a seed for random() alone.
     return items[int(rng.random() * len(items))]
 
 
 _Recipe = Callable[[random.Random], tuple[_Depth, dict[str, Any]]]
-# Channels differ most from what ships with the package.
+# Channels come most often: they differ most from the shipped looks.
 _RECIPES: tuple[_Recipe, ...] = (_neighbours, _neighbours, _channels, _channels, _channels, _class)
