@@ -51,7 +51,7 @@ CLIPS = ("bikes", "bigbuckbunny")
 
 
 def picture(name: str, folder: Path) -> Path:
-    """Write one of scikit-image's pictures, if it is not there yet."""
+    """Return one of scikit-image's pictures as a file, written if missing."""
     path = folder / f"{name}.png"
     if not path.exists():
         write_picture(Picture(getattr(data, name)()), path)
@@ -59,9 +59,9 @@ def picture(name: str, folder: Path) -> Path:
 
 
 def changes(images: list[Image8], flows: list[Flow]) -> NDArray[np.float64]:
-    """Return the mean absolute difference of each frame to the one before it, moved by the flow.
+    """Return the mean absolute difference of each frame to the one before it, warped by the flow.
 
-    The first figure is the seam's. Only what the frame before shows counts.
+    The first figure is the seam's. Pixels that the frame before does not show are left out.
     """
     figures = []
     for index, (image, flow) in enumerate(zip(images, flows, strict=True)):
@@ -73,7 +73,7 @@ def changes(images: list[Image8], flows: list[Flow]) -> NDArray[np.float64]:
 
 
 def flows_of(cycle: Cycle) -> list[Flow]:
-    """Return the flow from each frame of a cycle to the one before it: known, or estimated."""
+    """Return the flow from each frame of a cycle to the one before it, exact or estimated."""
     if cycle.flow is not None:
         return [cycle.flow(index, cycle.size) for index in range(cycle.frames)]
     estimate = FlowEstimator()
@@ -83,7 +83,7 @@ def flows_of(cycle: Cycle) -> list[Flow]:
 
 
 def looped(source: Path, folder: Path, values: dict[str, Any]) -> tuple[Cycle, list[Image8], Any]:
-    """Make a loop as numbered pictures, as the command does; return it and what it was made of."""
+    """Make a loop of numbered pictures; return its source, its images and its summary."""
     settings = validated(LoopSettings, {"longer_side": 480, **values})
     stations = way_around([load_preset("dogs").dream], settings, given={})
     target = folder / "loop-%05d.png"
@@ -97,7 +97,7 @@ def looped(source: Path, folder: Path, values: dict[str, Any]) -> tuple[Cycle, l
 
 
 def seam(folder: Path) -> Iterator[Row]:
-    """Compare the change over the seam with that between neighbours."""
+    """Compare the change at the seam with that between other neighbours."""
     sources = [
         (name, motion, picture(name, folder), {"motion": motion})
         for name in PICTURES
@@ -139,7 +139,7 @@ def speed(folder: Path) -> Iterator[Row]:
             stamps.append(time.perf_counter())
 
         def seconds_per_frame(frames: int, stamps: list[float] = stamps) -> float:
-            # From the first frame, which is warmed up, to the finished file.
+            # From the end of the first frame, so without its warm-up, to the finished file.
             return (time.perf_counter() - stamps[0]) / frames
 
         render(
@@ -161,7 +161,7 @@ def speed(folder: Path) -> Iterator[Row]:
 
 
 def size(folder: Path) -> Iterator[Row]:
-    """Make GIFs of 480x480 that fit 8 MB, and smaller ones, and read them with Pillow."""
+    """Make 480x480 GIFs of up to 8, 3 and 1 MB and read them with Pillow."""
     source = picture("astronaut", folder)
     for limit in ("8MB", "3MB", "1MB"):
         settings = validated(LoopSettings, {"max_size": limit})
@@ -186,7 +186,7 @@ FIGURES = {"seam": seam, "speed": speed, "size": size}
 
 
 def main() -> None:
-    """Measure what was asked for."""
+    """Measure the chosen figures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""A camera that moves over a picture and comes back: its views, and the exact flow between them."""
+"""A closed camera path over a picture: its views, and the exact flow between them."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from stream_dream.image import resize
 from stream_dream.settings.values import CameraMotion
 from stream_dream.temporal.warp import pixel_grid
 
-# At strength 1: how much closer "breathe" comes, how far "sway" goes as a share of the picture's
-# sides, and how much "zoom" magnifies in one turn.
+# At strength 1: what "breathe" adds to the magnification, the reach of "sway" as a share of the
+# picture's sides, and the magnification of "zoom" in one turn.
 _BREATH = 0.18
 _SWAY = 0.04
 _ZOOM = 2.5
-# The picture in the picture fades out between these distances from its centre, 1 being its edges.
+# A zoom's inner copy fades out between these distances from its centre; 1 is its edge.
 _SOLID, _GONE = 0.55, 1.0
 _ROUNDNESS = 3
-# Views are painted at this many times their size and averaged: edges neither crawl nor blur. A
+# Views are rendered at this many times their size and averaged: edges neither crawl nor blur. A
 # zoom's seam joins the sharpest view to the softest; at 3 they differ no more than neighbours.
 _OVERSAMPLING = 2
 _ZOOM_OVERSAMPLING = 3
 
 
 class Pose(NamedTuple):
-    """Where the camera is.
+    """Pose of the camera.
 
     Attributes:
         scale: Magnification; at 1 the whole picture fills the frame.
@@ -43,10 +43,7 @@ class Pose(NamedTuple):
     shift: tuple[float, float] = (0.0, 0.0)
 
     def matrix(self, size: tuple[int, int]) -> NDArray[np.float64]:
-        """Return the 3x3 matrix from pixels of a frame of that (width, height) to the picture's.
-
-        The picture is taken to have the frame's size.
-        """
+        """Return the 3x3 matrix from a frame's pixels to a picture's, both of this size."""
         width, height = size
         cosine, sine = math.cos(self.angle) / self.scale, math.sin(self.angle) / self.scale
         shift = self.shift[0] * width, self.shift[1] * height
@@ -92,8 +89,8 @@ _PATHS: dict[CameraMotion, Callable[[float, float, float], Pose]] = {
 class CameraPath:
     """Films a picture along a closed path: ``frames`` views, the last one followed by the first.
 
-    ``zoom`` goes on for ever: the picture's middle holds a copy of it, one zoom period smaller,
-    which holds another. When the seam comes, the copy stands where the picture began.
+    ``zoom`` never ends: the picture's middle holds a copy, smaller by the magnification of one
+    turn, which holds another. At the seam, the copy is where the picture was at the start.
     """
 
     def __init__(
@@ -112,7 +109,7 @@ class CameraPath:
             motion: The path.
             frames: Number of views.
             strength: How far the camera goes: 1 is moderate; whole turns for ``turn``.
-            reverse: True to go the other way round, which makes ``zoom`` zoom out.
+            reverse: True to go the other way: ``zoom`` zooms out.
         """
         self._picture = picture
         self._frames = frames
@@ -123,13 +120,13 @@ class CameraPath:
         self._filmed: dict[tuple[int, int], list[Image8]] = {}
 
     def view(self, index: int, size: tuple[int, int]) -> Image8:
-        """Return what the camera sees at a place of the loop, uint8 RGB of that (width, height)."""
+        """Return a view of the loop, uint8 RGB of this (width, height)."""
         if self._path is _still:
             return resize(self._picture, size)  # the picture itself, unblurred
         pose = self._pose(self._phase(index) % 1, size)
         scenes = self._scenes(size)
         details = [scene.shape[1] / size[0] / pose.scale for scene in scenes]
-        # The coarsest that is fine enough; a small picture's only one may not be.
+        # The coarsest scene that is fine enough; a small picture's only one may not be.
         level = max((n for n, d in enumerate(details) if d >= _ZOOM_OVERSAMPLING), default=0)
         finer = max(_OVERSAMPLING, details[level])
         canvas = round(size[0] * finer), round(size[1] * finer)
@@ -139,10 +136,10 @@ class CameraPath:
         """Return the exact flow from a view to the one before it; see ``temporal.flow``.
 
         Args:
-            index: Place in the loop; before the first view comes the last.
+            index: Number of the view; the one before the first is the last.
             size: (width, height) of the views; the flow is in their pixels.
         """
-        # Not brought back to one turn: a zoom would leap.
+        # Not wrapped to one turn: a zoom would jump.
         phases = self._phase(index), self._phase(index - 1)
         now, before = (self._pose(phase, size).matrix(size) for phase in phases)
         way = (np.linalg.inv(before) @ now).astype(np.float32)
@@ -156,7 +153,7 @@ class CameraPath:
         return self._path(phase, self._strength, size[0] / size[1])
 
     def _scenes(self, size: tuple[int, int]) -> list[Image8]:
-        """Return what is filmed for views of a size: as fine as they show it, and halved."""
+        """Return the picture as fine as views of a size show it, and for a zoom also halved."""
         if size not in self._filmed:
             zooming = self._ratio > 1
             finest = _ZOOM_OVERSAMPLING * self._ratio if zooming else _OVERSAMPLING
@@ -177,7 +174,7 @@ class CameraPath:
 
 def _seen(picture: Image8, pose: Pose, size: tuple[int, int]) -> Image8:
     height, width = picture.shape[:2]
-    # From pixels of the frame to those of a picture of its size, and on to the real one's.
+    # From pixels of a picture of the frame's size to those of the real one.
     to_picture = np.diag([width / size[0], height / size[1], 1.0])
     to_picture[:2, 2] = [(width / size[0] - 1) / 2, (height / size[1] - 1) / 2]
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
@@ -187,17 +184,11 @@ def _seen(picture: Image8, pose: Pose, size: tuple[int, int]) -> Image8:
 
 
 def _self_similar(picture: Image8, ratio: float, size: tuple[int, int]) -> Image8:
-    """Lay ever smaller copies of a picture into its middle: magnified by ``ratio`` it is the same.
-
-    Args:
-        picture: uint8 RGB, (height, width, 3).
-        ratio: Between the scales of neighbouring copies, above 1.
-        size: (width, height) of the result.
-    """
+    """Nest copies of a picture in its middle, each ``ratio`` > 1 times smaller than the last."""
     made = _seen(picture, Pose(ratio), size).astype(np.float32)
     copies = 1 + int(math.log(min(size), ratio))
     for scale in (ratio**-copy for copy in range(copies)):
-        # As many pixels are left out on both sides: copies keep the frame's centre.
+        # Margins are equal on both sides: copies keep the frame's centre.
         right, below = (round(side * (1 - scale) / 2) for side in size)
         inner = size[0] - 2 * right, size[1] - 2 * below
         if min(inner) > 0:

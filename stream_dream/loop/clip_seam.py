@@ -1,4 +1,4 @@
-"""Makes a clip periodic: finds where it resembles itself, and fades its end into its beginning."""
+"""Makes a clip periodic: finds the best loop points and cross-fades its end into its start."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from stream_dream.image import fit_size, resize
 from stream_dream.temporal.flow import FlowEstimator
 from stream_dream.temporal.warp import warp
 
-# Longer side of the pictures that are compared: enough to tell poses apart, blind to noise.
+# Longer side at which frames are compared: enough to tell poses apart, blind to noise.
 _COMPARED_SIDE = 32
-# Frames are compared together with as many on both sides: what looks alike has to move alike.
+# Neighbours on each side that are compared as well: frames must look and move alike.
 _NEIGHBOURS = 2
 # Longer side at which the motion between two faded frames is estimated.
 _FLOW_SIDE = 640
 
 
 class ClipSpan(NamedTuple):
-    """A part of a clip that can go around.
+    """Part of a clip that can be looped.
 
     Attributes:
-        start: First frame of the loop, the in-point.
-        stop: The out-point: the frame behind the last, which looks like ``start``.
-        apart: How far apart the two are, root mean square in levels of 255.
-        crosses: True where there is a cut in it, or in what is faded in before it.
+        start: In-point, the first frame of the loop.
+        stop: Out-point, the frame after the last; it resembles ``start``.
+        apart: Root mean square difference of the two, in levels of 255.
+        crosses: True if it, or the frames that are faded in before it, contain a cut.
     """
 
     start: int
@@ -39,7 +39,7 @@ class ClipSpan(NamedTuple):
 
 
 def signature(image: Image8) -> NDArray[np.float32]:
-    """Return what frames are compared by: their colours, small, as one row of float32."""
+    """Return a scaled-down frame as one row of float32, for comparisons."""
     height, width = image.shape[:2]
     small = resize(image, fit_size((width, height), _COMPARED_SIDE))
     return small.astype(np.float32).reshape(-1)
@@ -50,18 +50,18 @@ def best_span(
 ) -> ClipSpan:
     """Find the in-point and the out-point at which a clip looks and moves most alike.
 
-    A pair of frames is as far apart as the mean squared difference over their neighbours and the
-    frames before them, which are going to be faded into each other.
+    Compares two frames by the mean squared difference over their neighbours and over the frames
+    before them, which are cross-faded later.
 
     Args:
         signatures: Of all frames, float32 (frames, values).
-        shortest: Frames that the loop has at least.
-        longest: Frames that it has at most.
+        shortest: Minimum frames of the loop.
+        longest: Maximum frames of the loop.
         fade: Frames before the in-point that the loop's last ones are faded into.
-        cuts: First frames of shots. No loop goes across one if there is another way.
+        cuts: First frames of shots. The loop crosses one only if there is no other.
 
     Raises:
-        ValueError: The clip has no ``shortest + fade`` frames.
+        ValueError: The clip has fewer than ``shortest + fade`` frames.
 
     Source:
         Schoedl, Szeliski, Salesin and Essa: Video textures (2000), section 3.
@@ -69,12 +69,12 @@ def best_span(
     count = len(signatures)
     window = max(fade, _NEIGHBOURS)
     best: ClipSpan | None = None
-    # The number of each frame's shot.
+    # Number of each frame's shot.
     shot = np.searchsorted(np.asarray(sorted(cuts)), np.arange(count + 1), side="right")
     for length in range(shortest, min(longest, count - fade) + 1):
         apart = np.square(signatures[length:] - signatures[: count - length]).mean(axis=1)
         starts = np.arange(fade, count - length + 1)
-        # Sums over the window around each in-point, as far as there are frames.
+        # Sums over the window around each in-point, clipped to the clip.
         sums = np.concatenate([[0.0], np.cumsum(apart)])
         ends = np.minimum(starts + _NEIGHBOURS + 1, len(apart))
         begins = np.maximum(starts - window, 0)
@@ -95,12 +95,12 @@ def best_span(
 def faded(frames: Sequence[Image8], fade: int) -> list[Image8]:
     """Cross-fade a clip's end into its beginning along the optical flow.
 
-    The loop begins with frame ``fade``. Its last frames turn step by step into the first ``fade``
-    frames of the clip, which lead over to its beginning.
+    The loop starts with frame ``fade``. Its last frames fade into the first ``fade`` frames of the
+    clip, which lead up to its start.
 
     Args:
         frames: uint8 RGB, all of one size, at least ``2 * fade``.
-        fade: Frames to be faded; that many fewer come back.
+        fade: Number of frames to fade; the result is shorter by as many.
     """
     body, tail = list(frames[fade : len(frames) - fade]), frames[len(frames) - fade :]
     mixed = [
@@ -111,15 +111,15 @@ def faded(frames: Sequence[Image8], fade: int) -> list[Image8]:
 
 
 def bounced(frames: Sequence[Image8]) -> list[Image8]:
-    """Return the clip forwards and then backwards, neither end twice."""
+    """Return the clip forwards and then backwards, without repeating its ends."""
     return [*frames, *frames[-2:0:-1]]
 
 
 def in_between(first: Image8, second: Image8, share: float) -> Image8:
-    """Return a picture on the way from one to another: what moves is moved and faded.
+    """Interpolate between two pictures along the optical flow.
 
     ``(1 - share) * first(p + share * f(p)) + share * second(p + (1 - share) * b(p))``, where ``f``
-    is the flow from ``second`` to ``first`` and ``b`` the one back, both only as far as they agree.
+    is the flow from ``second`` to ``first`` and ``b`` the one back, both zero where they disagree.
 
     Args:
         first: uint8 RGB, (height, width, 3).
@@ -135,7 +135,7 @@ def in_between(first: Image8, second: Image8, share: float) -> Image8:
 
 
 def _agreeing_flow(current: Image8, previous: Image8) -> Flow:
-    """Return the flow at the pictures' size, fading to none where it cannot be trusted."""
+    """Return the flow at the pictures' size, faded to zero where it is unreliable."""
     height, width = current.shape[:2]
     size = fit_size((width, height), _FLOW_SIDE)
     estimate = FlowEstimator()

@@ -1,4 +1,4 @@
-"""What a loop dreams on its way around: the stations that it passes through."""
+"""Keyframes of a loop: the dreams that it passes through."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import LoopSettings
 from stream_dream.settings.values import LayerTarget
 
-# A still's way around: its layer, a deeper one, and two that are shallower, by their share of the
-# way from the image to the layer.
+# Keyframes of a still loop of one layer: it, a deeper one and two shallower ones, as multiples of
+# its depth.
 _DEPTHS = (1.0, 1.2, 0.8, 0.55)
 _MOST_STATIONS = 12
-# A dream that changes must remember no more than this share of its way around, or it stands still.
+# A changing dream must remember no more than this share of the loop, or it stands still.
 _MEMORY = 0.16
-# A shorter memory adds up less. With this power of the ratio the dream stays about as strong.
+# A shorter memory adds up less; steps longer by this power of the ratio make up for most of it.
 _MAKING_UP = 0.6
 
 
 def way_around(
     dreams: Sequence[DreamSettings], loop: LoopSettings, *, given: Mapping[str, object]
 ) -> list[DreamSettings]:
-    """Return the stations that a loop passes through.
+    """Return the keyframes of a loop.
 
-    ``morph_layer`` makes one of each of its groups. Where the motion is ``still`` and there is one
-    dream only, its layers, channels or classes become stations; a single layer gets company. A
-    dream that changes forgets sooner, and its steps are longer to make up for it.
+    Each group of ``morph_layer`` becomes one. With the motion ``still`` and one dream, its layers,
+    channels or classes do; a single layer is joined by layers of similar depth. Several keyframes
+    get less persistence, and longer steps to make up for it.
 
     Args:
-        dreams: What was chosen, such as one for each of ``presets``.
+        dreams: The chosen dreams, such as one for each of ``presets``.
         loop: The loop's settings.
-        given: The settings of the dream that a user has chosen, None for the others: they stay.
+        given: The user's settings of the dream, None for others; they are kept.
 
     Raises:
-        SettingsError: There are contradictions, or nothing to pass through.
+        SettingsError: Settings contradict each other, or keyframes are too few or too many.
         NetworkError: There is no such network or layer.
     """
     stations = list(dreams)
@@ -55,9 +55,9 @@ def way_around(
 
 
 def _travelled(dream: DreamSettings, given: Mapping[str, object]) -> list[DreamSettings]:
-    """Return one dream for each part of an objective, or a dream and some of layers near its first.
+    """Return a still loop's keyframes: one for each part of the objective that the user gives.
 
-    What a look mixes by itself belongs together; what a user gives are stations.
+    What a look mixes stays together; a single keyframe is joined by layers near its first.
     """
     if dream.guide is not None:
         raise SettingsError("a still loop with a guide needs several --presets or --morph-layer")
@@ -81,7 +81,7 @@ def _travelled(dream: DreamSettings, given: Mapping[str, object]) -> list[DreamS
 
 
 def _parts(dream: DreamSettings, layers: tuple[LayerTarget, ...]) -> list[DreamSettings]:
-    """Return one dream for each layer and class; for each channel of a single layer."""
+    """Return a dream for each layer and class, or for each channel of a single layer."""
     if len(layers) == 1 and len(layers[0].channels) > 1:
         layers = tuple(
             layers[0].model_copy(update={"channels": (channel,)}) for channel in layers[0].channels
@@ -92,7 +92,7 @@ def _parts(dream: DreamSettings, layers: tuple[LayerTarget, ...]) -> list[DreamS
 
 
 def _near(name: str, layers: Sequence[str]) -> list[str]:
-    """Return the layer and some around it, each once."""
+    """Return a layer and some of similar depth, each once."""
     if name not in layers:
         return [name]
     depth = layers.index(name)
@@ -103,7 +103,7 @@ def _near(name: str, layers: Sequence[str]) -> list[str]:
 def _forgetful(
     dream: DreamSettings, memory: float, given: Mapping[str, object]
 ) -> dict[str, float]:
-    """Return the settings with which a dream remembers so many frames, but for what was given."""
+    """Return changes that make a dream remember ``memory`` frames, except given settings."""
     values: dict[str, float] = {}
     persistence = 1 - 1 / max(2.0, memory)
     if given.get("persistence") is None and dream.persistence > persistence:

@@ -1,4 +1,4 @@
-"""Makes seamless loops: from a picture or a clip to a file that plays for ever."""
+"""Makes a seamless loop of a picture or a clip."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ from stream_dream.temporal.dreamer import Prepared, TemporalDreamer
 if TYPE_CHECKING:
     from stream_dream.dream.build import Guide
 
-# Frames that wait between two stages.
+# Frames queued between two stages.
 _DEPTH = 2
 
 
 @dataclass(frozen=True, slots=True)
 class LoopSummary:
-    """What came out.
+    """Result of ``make_loop``.
 
     Attributes:
-        target: The file that was made.
+        target: The file that was written.
         frames: Frames of one turn.
-        fps: Their rate.
-        size: (width, height) of what was written.
-        rounds: How many times each frame was dreamed.
-        seam: What closing the loop adds to the change from frame to frame, in levels of 255.
+        fps: Frames per second.
+        size: (width, height) of the file.
+        rounds: Number of times each frame was dreamed.
+        seam: Change between frames that closing the loop adds, in levels of 255.
         seconds: Wall time.
-        notes: What a user should know: in- and out-point, sizes, what ``max_size`` cost.
+        notes: Notes for the user: in- and out-point, sizes, what ``max_size`` cost.
     """
 
     target: Path
@@ -77,24 +77,22 @@ def make_loop(
     on_start: Callable[[StreamInfo], None] = lambda info: None,
     on_report: Callable[[FrameReport], None] = lambda report: None,
 ) -> LoopSummary:
-    """Make one loop.
+    """Make a loop and write it.
 
     Args:
         source: A picture or a clip.
         target: Its extension decides on the format.
-        stations: How to dream: one look, or several to pass through; see
-            ``stream_dream.loop.keyframes.way_around``. Persistence and dream size are those of the
-            first.
+        stations: The keyframes, from ``stream_dream.loop.keyframes.way_around``. Persistence and
+            dream size are the first one's.
         settings: What to loop, and how to write it.
         overwrite: True if an existing target may be replaced.
-        on_start: Called before the first frame, and again where more rounds are needed than were
-            expected; ``frame_count`` is that of all rounds.
-        on_report: Called after each frame that was dreamed; its index counts on from round to
-            round.
+        on_start: Called before the first frame, and again if more rounds are needed;
+            ``frame_count`` counts all rounds.
+        on_report: Called after each dreamed frame; its index counts over all rounds.
 
     Raises:
         SourceError, SinkError, SettingsError, NetworkError: With one clear line.
-        Interrupted: On Ctrl-C. From the second round on the loop is kept, closed, as it stands.
+        Interrupted: On Ctrl-C. From the second round on, the loop is closed as it stands and kept.
     """
     begun = time.perf_counter()
     source, target = Path(source), Path(target)
@@ -131,14 +129,9 @@ def check_loop(
     *,
     overwrite: bool,
 ) -> None:
-    """Refuse, before any work is done, what cannot be written.
+    """Reject outputs that cannot be written, before any work is done.
 
-    Args:
-        read: The source, and other files that the stations do not name.
-        target: Its extension decides on the format.
-        stations: How to dream.
-        settings: What to loop, and how to write it.
-        overwrite: True if an existing target may be replaced.
+    Arguments are those of ``make_loop``; ``read`` are the inputs that the keyframes do not name.
 
     Raises:
         SinkError: With ``exit_code`` 2 and the reason.
@@ -160,17 +153,11 @@ def check_loop(
 
 
 class _Dream:
-    """The frames of a cycle, and what is dreamed on them."""
+    """The frames of a cycle and their dream."""
 
     def __init__(self, cycle: Cycle, stations: Sequence[DreamSettings], strength: float) -> None:
-        """Build the networks, and paint the frames at dream size.
-
-        Args:
-            cycle: The frames.
-            stations: How to dream.
-            strength: How much of the dream is shown, 0..2.
-        """
-        # TensorFlow is imported here and not earlier: a wrong path is reported at once.
+        """Build the networks and render the source frames at dream size."""
+        # Imported late: a wrong path is reported before TensorFlow is loaded.
         with hushed():
             from stream_dream.dream.ascent import Ascent
             from stream_dream.loop.morph import Morph
@@ -185,7 +172,7 @@ class _Dream:
         ]
         first = stations[0]
         self._size = fit_size(cycle.size, first.dream_size, enlarged=first.enlarge)
-        # Its frames are painted at the size that they are dreamed at.
+        # Its frames have the size that they are dreamed at.
         painted = first.model_copy(update={"enlarge": 1.0})
         self._dreamer = TemporalDreamer(dream, painted, looping=True)
         self._small = [cycle.view(index, self._size) for index in range(cycle.frames)]
@@ -213,7 +200,7 @@ class _Dream:
         return self._dreamer.prepare(frame, flow)
 
     def _guided(self, stream: Iterator[Prepared]) -> Iterator[Prepared]:
-        """Show each frame its guide; a clip that guides begins anew with each round."""
+        """Update the guides before each frame; a guide clip restarts with each round."""
         shown: list[tuple[Guide, Iterator[Image8]]] = []
         for prepared in stream:
             if prepared.frame.index == 0:
@@ -226,7 +213,6 @@ class _Dream:
 
 
 def _write(path: Path, *, dream: _Dream, settings: LoopSettings, overwrite: bool) -> VideoSink:
-    """Write the loop, and its poster."""
     cycle = dream.cycle
     with VideoSink(
         path,
@@ -253,7 +239,7 @@ def _poster(target: Path) -> Path:
 
 
 def _notes(sink: VideoSink, settings: LoopSettings, fps: Fraction) -> Iterator[str]:
-    """Say what was given up, and what an earlier sequence has left."""
+    """Yield notes on lost quality and on leftovers of an earlier image sequence."""
     if fps > GIF_FPS and format_of(sink.path).muxer == "gif":
         yield f"a GIF shows {GIF_FPS} frames a second at the most: some are left out"
     made = sink.compression

@@ -1,4 +1,4 @@
-"""What goes around: the frames of a loop before they are dreamed, from a picture or from a clip."""
+"""Source frames of a loop, from a picture or a clip."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from stream_dream.settings.output import LoopSettings
 from stream_dream.settings.values import rgb
 from stream_dream.temporal.cuts import mark_cuts
 
-# What posts well; films are not posted where every byte counts.
+# Default longer sides: of formats for posting, where every byte counts, and of films.
 _SMALL_SIDE, _FILM_SIDE = 480, 1280
 _SMALL_FORMATS = (".gif", ".webp", ".apng")
-# Root mean square of the difference, in levels: above it a fade shows two scenes at once.
+# Root mean square difference in levels of 255: above it a fade shows two scenes at once.
 _UNLIKE = 25.0
 _MOST_MEMORY = 2 * 1024**3
-# Settings that mean nothing to the other kind of source.
+# Settings for one kind of source only.
 _OF_PICTURES = ("motion", "strength_of_motion", "reverse", "frames", "fps")
 _OF_CLIPS = ("start", "end", "min_seconds", "max_seconds", "crossfade", "bounce")
 
@@ -37,13 +37,13 @@ class Cycle:
     """A sequence whose last frame is followed by its first.
 
     Attributes:
-        frames: How many there are.
-        fps: Their rate.
+        frames: Number of frames.
+        fps: Frames per second.
         size: (width, height) in square pixels.
         view: Returns a frame, uint8 RGB, at a size given as (width, height).
-        flow: Returns the exact flow from a frame to the one before it at a size, where it is known.
-        cuts: Frames that begin a shot.
-        notes: What a user should know of how it came about.
+        flow: Returns the exact flow from a frame to the one before it at a size; None if unknown.
+        cuts: First frames of shots.
+        notes: Notes for the user on how it was made.
     """
 
     frames: int
@@ -60,12 +60,12 @@ def make_cycle(source: Path, target: Path, settings: LoopSettings, *, cuts: bool
 
     Args:
         source: A picture, by its extension, or a clip.
-        target: What the loop is written to; tells how large it should be.
+        target: The output file, whose format decides on the default size.
         settings: How to make it periodic.
         cuts: True to look for cuts in a clip.
 
     Raises:
-        SourceError: It cannot be read, is too short or too long.
+        SourceError: It cannot be read, or is too short or too long.
         SettingsError: A setting is for the other kind of source.
     """
     picture = is_picture(source)
@@ -140,7 +140,7 @@ def _of_clip(source: Path, side: int, settings: LoopSettings, *, cuts: bool) -> 
 
 
 def _found(clip: VideoSource, settings: LoopSettings, fade: int) -> tuple[ClipSpan, int]:
-    """Find the part of a clip that loops best, and the frames of fading that it has room for."""
+    """Return the part of a clip that loops best, and how many frames it has room to fade."""
     fps = clip.info.fps
     signatures, begun = [], []
     for frame in mark_cuts(clip, fps):
@@ -164,7 +164,7 @@ def _found(clip: VideoSource, settings: LoopSettings, fade: int) -> tuple[ClipSp
         span = best_span(
             np.stack(signatures), shortest=shortest, longest=longest, fade=fade, cuts=begun
         )
-        # A shorter fade may find room within a shot.
+        # A shorter fade may fit within a shot.
         if not span.crosses or fade == 0:
             return span, fade
         fade //= 2
