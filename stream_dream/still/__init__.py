@@ -1,1 +1,1 @@
-"""Still pictures, in all looks at once."""
+"""Still pictures, and sheets of one picture in all looks."""

@@ -1,4 +1,4 @@
-"""Dreams pictures: files to files, the network being loaded once."""
+"""Dreams picture files, building the network once."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class StillJob(NamedTuple):
-    """One picture to be dreamed."""
+    """One picture to dream."""
 
     source: Path
     target: Path
@@ -46,13 +46,13 @@ class StillJob(NamedTuple):
 
 @dataclass(slots=True)
 class StillsSummary:
-    """What was done.
+    """Result of ``dream_stills``.
 
     Attributes:
-        written: The dreams, under the names that they have got.
+        written: The files that were written, under their final names.
         skipped: Targets that existed already.
         failed: One line for each picture that could not be dreamed.
-        left_out: What else is in the folders: films, texts and the like.
+        left_out: Other files in the input folders: films, texts and the like.
         seconds: Wall time.
     """
 
@@ -64,15 +64,15 @@ class StillsSummary:
 
 
 def list_jobs(inputs: Sequence[Path], output: Path) -> list[StillJob]:
-    """Find out which picture becomes which.
+    """Return source and target of each picture.
 
     Args:
         inputs: Pictures and folders of pictures.
-        output: A picture for one picture, else a folder; what has no extension is one.
+        output: A picture for one picture, else a folder; a name without extension is a folder.
 
     Raises:
-        SourceError: A folder has no pictures, or two pictures would become one.
-        SinkError: Several pictures cannot become one file.
+        SourceError: A folder has no pictures, or two pictures would have one target.
+        SinkError: ``output`` is one file for several pictures.
     """
     single = len(inputs) == 1 and not inputs[0].is_dir()
     if single and output.suffix and not output.is_dir():
@@ -102,14 +102,14 @@ def _pictures(given: Path) -> list[Path]:
 
 
 def _others(given: Path) -> list[Path]:
-    """Return the files of a folder that are no pictures, but for hidden ones."""
+    """Return the files of a folder that are no pictures, without hidden ones."""
     if not given.is_dir():
         return []
     return [path for path in _seen(given) if path.suffix.lower() not in READABLE_PICTURES]
 
 
 def _seen(folder: Path) -> list[Path]:
-    """List a folder in order, without folders and what is hidden, such as a Mac's ``._a.jpg``."""
+    """Return a folder's files in order, without hidden ones such as a Mac's ``._a.jpg``."""
     listed = sorted(folder.iterdir())
     return [path for path in listed if not path.name.startswith(".") and not path.is_dir()]
 
@@ -127,21 +127,21 @@ def dream_stills(
 ) -> StillsSummary:
     """Dream one or many pictures.
 
-    One picture that cannot be dreamed is an error; one of many is noted, and the others go on.
+    A single picture that cannot be dreamed is an error; one of many is noted, and the rest go on.
 
     Args:
         inputs: Pictures and folders of pictures.
-        output: A picture for one picture, else a folder, which is made if it is missing.
+        output: A picture for one picture, else a folder, created if missing.
         dream: How to dream.
         still: How to write.
-        overwrite: True if what exists may be replaced; else, of many, it is skipped.
-        read: Files that are read beside the pictures and those that the settings name.
-        on_picture: Told of each picture before it is dreamed, and how many there are.
-        on_step: Told of each step.
+        overwrite: True to replace existing files; else, of several, they are skipped.
+        read: Inputs beside the pictures and the files that the settings name.
+        on_picture: Called before each picture with its job and the number of pictures.
+        on_step: Called after each step.
 
     Raises:
         SourceError, SinkError, SettingsError, NetworkError: With one clear line.
-        Interrupted: On Ctrl-C; what was done is kept and the message says where.
+        Interrupted: On Ctrl-C; finished work is kept, and the message says where.
     """
     begun = time.perf_counter()
     jobs = list_jobs(inputs, output)
@@ -184,7 +184,7 @@ def _check_outputs(
     *,
     overwrite: bool,
 ) -> None:
-    """Refuse, before any work is done, what cannot be written. Raises ``SinkError``."""
+    """Reject outputs that cannot be written, before any work is done. Raises ``SinkError``."""
     inputs = [*(job.source for job in jobs), *named_files(dream).values(), *read]
     for job in jobs:
         octaves = octave_files(still.progress_dir, job.source, dream.octaves)
@@ -197,8 +197,6 @@ def _check_outputs(
 
 
 class _Worker:
-    """Dreams picture after picture; the network is built for the first."""
-
     def __init__(
         self,
         dream: DreamSettings,
@@ -241,7 +239,7 @@ class _Worker:
         return self._write(dream, picture, job.target)
 
     def keep(self, job: StillJob, picture: Picture | None, summary: StillsSummary) -> str:
-        """Keep what there is of an interrupted picture, and say what and where."""
+        """Write an interrupted picture as far as it got; return a message with its path."""
         others = f"; {len(summary.written)} are done" if summary.written else ""
         if self._newest is None or picture is None:
             return f"interrupted before the first step of {job.source}: nothing was written{others}"
@@ -258,7 +256,7 @@ class _Worker:
         overwrite: bool | None = None,
     ) -> Path:
         if picture.alpha is not None:
-            # Behind transparency the picture keeps what it hid.
+            # Fully transparent pixels keep their hidden colours.
             dream = np.where(picture.alpha[..., None] == 0, picture.image, dream)
         return write_picture(
             replace(picture, image=dream),
@@ -269,7 +267,7 @@ class _Worker:
 
 
 def _dreamer(settings: DreamSettings) -> StillDreamer:
-    # TensorFlow is imported here and not earlier: a wrong path is reported at once.
+    # Imported late: a wrong path is reported before TensorFlow is loaded.
     with hushed():
         from stream_dream.still.dreamer import StillDreamer
 

@@ -1,4 +1,4 @@
-"""Lays pictures out as a sheet, each with a caption beneath it."""
+"""Sheets of pictures with captions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from PIL import ImageDraw, ImageFont
 
 _ASPECT = 4 / 3
-"""Width of a sheet over its height, as far as whole cells allow."""
+"""Width of a sheet over its height, as near as whole cells allow."""
 
 _BACKGROUND = (26, 26, 28)
 _NAME_COLOUR = (240, 240, 240)
@@ -25,7 +25,7 @@ _NAME_LINE, _TEXT_LINE = 32, 21
 _MARGIN, _GAP = 32, 24
 _ABOVE_CAPTION = 8
 _LEAST_WIDTH = 300
-"""Of a cell, so that a caption has room beneath a tall picture too."""
+"""Of a cell, in pixels: a caption needs room beneath a tall picture as well."""
 
 _MOST_LINES = 3
 _FOLLOWING = "\N{HORIZONTAL ELLIPSIS}"
@@ -38,7 +38,7 @@ class Cell:
     Attributes:
         image: uint8 RGB, (height, width, 3); all pictures of a sheet have one shape.
         name: First line of the caption.
-        text: What stands beneath it, smaller, on up to three lines.
+        text: Smaller text beneath it, up to three lines.
     """
 
     image: Image8
@@ -47,10 +47,7 @@ class Cell:
 
 
 def captioned_grid(cells: Sequence[Cell]) -> Image8:
-    """Draw cells in rows, on as many columns as bring the sheet closest to 4:3.
-
-    Args:
-        cells: At least one.
+    """Draw one or more cells in rows; the number of columns brings the sheet closest to 4:3.
 
     Returns:
         uint8 RGB, (height, width, 3).
@@ -78,7 +75,7 @@ def captioned_grid(cells: Sequence[Cell]) -> Image8:
 
 
 def column_count(cells: int, size: tuple[int, int]) -> int:
-    """Return on how many columns cells of one (width, height) come closest to 4:3."""
+    """Return the number of columns that brings cells of this (width, height) closest to 4:3."""
 
     def distance(columns: int) -> float:
         width, height = _sheet_size(cells, columns, *size)
@@ -107,7 +104,7 @@ def _draw_lines(
 def _wrapped(
     text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
 ) -> list[str]:
-    """Break a text into lines; what does not fit on the last one is cut off."""
+    """Wrap a text; what does not fit on the last line is cut off."""
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word

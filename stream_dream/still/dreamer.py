@@ -1,4 +1,4 @@
-"""Dreams stills, each to its end."""
+"""Dreams single stills."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class StillDreamer:
     """Dreams pictures, each on its own.
 
     Attributes:
-        guide: What guides the dreams; None without a guide.
+        guide: Guide of the dreams; None if there is none.
     """
 
     def __init__(self, settings: DreamSettings) -> None:
@@ -41,15 +41,12 @@ class StillDreamer:
         *,
         strength: float = 1.0,
     ) -> Image8:
-        """Dream a picture.
+        """Return the dream of a picture, of the same shape.
 
         Args:
             image: uint8 RGB (height, width, 3) of any size.
-            on_step: Told of each step and each finished octave.
+            on_step: Called after each step and each finished octave.
             strength: How much of the dream the result shows, 0..2.
-
-        Returns:
-            The dream, of the same shape.
         """
         settings = self._settings
         height, width = image.shape[:2]

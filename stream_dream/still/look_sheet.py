@@ -33,13 +33,13 @@ _MOST_SLENDER = 8
 
 
 class Subject(NamedTuple):
-    """What is dreamed.
+    """Picture to dream.
 
     Attributes:
         image: uint8 RGB, (height, width, 3).
         name: Name of its file.
-        text: Its size or, of a clip, which frame it is.
-        icc_profile: The profile of its colours; None for sRGB.
+        text: Its size, or its position in a clip.
+        icc_profile: Its colour profile; None for sRGB.
     """
 
     image: Image8
@@ -50,11 +50,11 @@ class Subject(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LookSheetSummary:
-    """What was done.
+    """Result of ``dream_look_sheet``.
 
     Attributes:
-        target: The sheet, under the name that it has got.
-        looks: How many looks are on it.
+        target: The sheet, under its final name.
+        looks: Number of looks on it.
         size: (width, height) of the sheet in pixels.
         seconds: Wall time.
     """
@@ -69,7 +69,7 @@ def read_subject(source: Path) -> Subject:
     """Read a picture, by its extension, or the sharpest frame of a clip.
 
     Raises:
-        SourceError: It cannot be read, is too small or too slender.
+        SourceError: It cannot be read, or is too small or too slender.
     """
     if source.is_dir():
         raise SourceError(f"{source} is a folder: give a picture or a clip")
@@ -120,19 +120,19 @@ def dream_look_sheet(
     """Dream a picture in several looks and write them on one sheet, the source first.
 
     Args:
-        subject: What to dream.
-        target: A picture, by its extension.
+        subject: Picture to dream.
+        target: Output picture; its extension decides on the format.
         looks: At least one.
         dream_size: Longer side in pixels at which each is dreamed.
-        inputs: The files that are read, which are never replaced.
+        inputs: Input files, which are never replaced.
         seed: Start of the random numbers; None for each look's own.
         overwrite: True if the target may be replaced.
-        on_look: Told of each look before it is dreamed, and how many there are.
-        on_step: Told of each step.
+        on_look: Called before each look with the number of looks.
+        on_step: Called after each step.
 
     Raises:
         SinkError, SettingsError, NetworkError: With one clear line.
-        Interrupted: On Ctrl-C; the looks that are finished are kept, and the message says where.
+        Interrupted: On Ctrl-C; finished looks are kept, and the message says where.
     """
     begun = time.perf_counter()
     check_picture_target(target, overwrite=overwrite, inputs=inputs)
@@ -164,7 +164,7 @@ def dream_look_sheet(
 
 
 def for_sheet(look: DreamSettings, dream_size: int, seed: int | None) -> DreamSettings:
-    """Turn a look's settings into those of one picture of a sheet, of that size."""
+    """Return a look's settings for one picture of a sheet."""
     values: dict[str, object] = {"dream_size": dream_size, "enlarge": 1.0}
     if seed is not None:
         values["seed"] = seed
@@ -172,14 +172,14 @@ def for_sheet(look: DreamSettings, dream_size: int, seed: int | None) -> DreamSe
 
 
 def _dreamed(image: Image8, dream: DreamSettings, on_step: Callable[[Step], None]) -> Image8:
-    # TensorFlow is imported here and not earlier: a wrong path is reported at once.
+    # Imported late: a wrong path is reported before TensorFlow is loaded.
     with hushed():
         from stream_dream.still.dreamer import StillDreamer
     return StillDreamer(dream)(image, on_step)
 
 
 def _scaled(image: Image8, side: int) -> Image8:
-    """Return the image with this longer side, also where that is larger."""
+    """Scale an image to a longer side, up or down."""
     height, width = image.shape[:2]
     return resize(image, fit_size((width, height), side, enlarged=math.inf))
 

@@ -1,4 +1,4 @@
-"""Finds the sharpest frame of a clip."""
+"""Search for the sharpest frame of a clip."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SIDE = 480
 """Sharpness is measured at this longer side: grain and blocks of the codec count for little."""
 
 _READ_THROUGH = 1200
-"""Frames up to which a clip is decoded from end to end; in a longer one places are jumped to."""
+"""Frames up to which a clip is decoded from end to end; longer ones are sampled by seeking."""
 
 
 class Candidate(NamedTuple):
@@ -28,7 +28,7 @@ class Candidate(NamedTuple):
     Attributes:
         image: uint8 RGB, (height, width, 3), in square pixels.
         time: Seconds from the first picture.
-        number: Of the frame at the clip's rate, from 0.
+        number: Frame number at the clip's rate, from 0.
     """
 
     image: Image8
@@ -44,7 +44,7 @@ def sharpness(image: Image8) -> float:
 
 
 def sharpest_frame(path: Path) -> Candidate:
-    """Return the sharpest of at most 40 frames that are spread over a clip.
+    """Return the sharpest of at most 40 frames, spread evenly over a clip.
 
     Raises:
         SourceError: It cannot be read.
@@ -63,10 +63,10 @@ def sharpest_frame(path: Path) -> Candidate:
 
 
 def _samples(clip: VideoSource) -> Iterator[tuple[Image8, float]]:
-    """Yield pictures and their seconds, evenly spaced; decodes no more than it must."""
+    """Yield evenly spaced pictures and their times in seconds."""
     count = clip.info.frame_count
     if count is None or count <= _READ_THROUGH or not clip.is_seekable:
-        # Of a clip whose length nobody knows, the beginning has to do.
+        # A clip of unknown length is sampled at its start only.
         every = -(-min(count or _READ_THROUGH, _READ_THROUGH) // _SAMPLES)
         first = 0 if count is None else every // 2
         yield from islice(clip.pictures(), first, every * _SAMPLES, every)

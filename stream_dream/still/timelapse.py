@@ -1,4 +1,4 @@
-"""Shows a still while its dream emerges: as a film, and as a picture after each octave."""
+"""The emerging dream of a still, as a film and as a picture after each octave."""
 
 from __future__ import annotations
 
@@ -28,22 +28,14 @@ _HELD_FRAMES = 15
 
 
 def octave_files(folder: Path | None, source: Path, octaves: int) -> list[Path]:
-    """Return the pictures that ``write_octave`` writes at the most; none without a folder."""
+    """Return the files that ``write_octave`` may write; none without a folder."""
     return [] if folder is None else [_octave_file(folder, source, n) for n in range(octaves)]
 
 
 def write_octave(
     step: Step, folder: Path, source: Path, *, strength: float, overwrite: bool
 ) -> None:
-    """Write the picture as it stands after an octave, at the size of that octave.
-
-    Args:
-        step: The last one of the octave.
-        folder: Where to.
-        source: The picture that is dreamed, which gives its name.
-        strength: How much of the dream is shown, 0..2.
-        overwrite: True if what exists may be replaced.
-    """
+    """Write the dream after the last step of an octave, at its size, under the source's name."""
     image = _to_8_bits(step.image)
     if strength != 1:
         image = laid_over(_to_8_bits(step.original), step, strength=strength)
@@ -51,30 +43,24 @@ def write_octave(
 
 
 class Timelapse:
-    """Films the dream while it emerges."""
+    """Films the emerging dream."""
 
     def __init__(self, sink: VideoSink, source: Image8, *, strength: float) -> None:
-        """Create a film of one picture.
-
-        Args:
-            sink: Takes the images.
-            source: The source at the film's size.
-            strength: How much of the dream is shown, 0..2.
-        """
+        """Create a film of one picture, whose ``source`` has the film's size."""
         self._sink = sink
         self._source = source
         self._strength = strength
         self._filmed = 0
 
     def __call__(self, step: Step) -> None:
-        """Film a step, or leave it out where there are many."""
+        """Write a frame of a step if one is due: about 100 are spread over all steps."""
         due = int(step.share_done * _EMERGING_FRAMES)
         if not step.finished and due > self._filmed:
             self._filmed = due
             self._sink.write(laid_over(self._source, step, strength=self._strength))
 
     def hold(self, dream: Image8) -> None:
-        """Show the finished dream for a while."""
+        """Hold the finished dream for the last frames."""
         height, width = self._source.shape[:2]
         for _ in range(_HELD_FRAMES):
             self._sink.write(resize(dream, (width, height)))
@@ -88,7 +74,7 @@ def filmed(
     *,
     strength: float,
 ) -> Iterator[Timelapse | None]:
-    """Film a dream, if there is a path to film it to; Ctrl-C keeps what was filmed."""
+    """Yield a film of a dream, or None without a path; Ctrl-C keeps the film so far."""
     if path is None:
         yield None
         return
@@ -107,7 +93,7 @@ def filmed(
 
 
 def laid_over(source: Image8, step: Step, *, strength: float) -> Image8:
-    """Lay what has been dreamed so far, at whatever octave, over the source with all its detail."""
+    """Add the residual so far, at the size of its octave, to the source at full detail."""
     residual = np.clip(step.image, 0, 1) - np.clip(step.original, 0, 1)
     return add_residual(source, residual, strength=strength)
 
