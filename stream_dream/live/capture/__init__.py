@@ -1,1 +1,1 @@
-"""Where a show's pictures come from."""
+"""Sources of a show's frames, their framing and motion."""

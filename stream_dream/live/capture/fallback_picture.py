@@ -1,4 +1,4 @@
-"""What is dreamed while the camera gives nothing: its last picture, drifting."""
+"""Substitute for a lost camera: its last frame, drifting."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from stream_dream.frame import Image8
 
 _FIRST_SIZE = (640, 360)
-# A slow figure of eight, larger after a while than at once: nothing jumps when it begins.
+# A slow figure of eight that grows from zero: nothing jumps when it starts.
 _SECONDS = 47.0
 _GROWS_IN = 12.0
 _ZOOM, _REACH, _TILT = 0.06, 0.02, 1.5
@@ -18,10 +18,10 @@ _FADE_SECONDS = 1.5
 
 
 class FallbackPicture:
-    """Takes over from the camera and hands back to it, without a jump."""
+    """Replaces the frames of a lost camera, and fades back to it when it returns."""
 
     def __init__(self) -> None:
-        """Start with a soft picture of nothing, for as long as there was no other."""
+        """Start with soft noise, used until the first frame."""
         noise = np.random.default_rng(0).random((6, 10, 3), dtype=np.float32)
         cloud = cv2.resize(noise, _FIRST_SIZE, interpolation=cv2.INTER_CUBIC)
         self._still = np.clip(60 + 110 * cloud, 0, 255).astype(np.uint8)
@@ -29,9 +29,9 @@ class FallbackPicture:
         self._found_at: float | None = None
 
     def fresh(self, image: Image8, now: float) -> Image8:
-        """Return what to dream of a picture from the camera, uint8 RGB of its size.
+        """Return the image to dream for a camera frame, uint8 RGB of its size.
 
-        After a loss the drifting picture fades over into it.
+        After a loss it fades over from the drifting image.
         """
         if self._lost_at is not None and self._found_at is None:
             self._found_at = now
@@ -49,7 +49,7 @@ class FallbackPicture:
         return np.asarray(faded, np.uint8)
 
     def missing(self, now: float) -> Image8:
-        """Return what to dream while there is no picture, uint8 RGB."""
+        """Return the image to dream while there is no camera frame, uint8 RGB."""
         if self._lost_at is None:
             self._lost_at = now
         self._found_at = None

@@ -1,4 +1,4 @@
-"""What of the camera's picture is used: turned, cropped, mirrored, at the size that is shown."""
+"""Framing of camera frames: rotation, crop, size, mirroring."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stream_dream.frame import Image8
 from stream_dream.image import fit_size, resize
 from stream_dream.settings.live import LiveSettings
 
-# Larger cameras are shown at this size unless told otherwise: a dream is no sharper beyond it.
+# Default size of larger cameras: a dream is no sharper beyond it.
 _LONGEST_SIDE = 1280
 _SMALLEST_SIDE = 16
 _TURNS = {
@@ -20,13 +20,13 @@ _TURNS = {
 
 
 class Framing:
-    """Brings pictures of any size to what is shown.
+    """Rotates, crops, resizes and mirrors frames of any size.
 
-    The camera's first picture decides on the size of the show: views, films and the dream keep
-    theirs when a camera comes back with another one.
+    The camera's first frame sets the size of the show, which stays when a camera returns with
+    another one.
 
     Attributes:
-        size: (width, height) of what is shown; None before the first picture.
+        size: (width, height) of the result; None before the first frame.
     """
 
     def __init__(self, settings: LiveSettings) -> None:
@@ -36,13 +36,12 @@ class Framing:
         self._provisional = self.size is None
 
     def __call__(self, image: Image8, *, mirror: bool, provisional: bool = False) -> Image8:
-        """Return the part that is used, uint8 RGB.
+        """Return the framed image, uint8 RGB.
 
         Args:
             image: uint8 RGB.
-            mirror: True to show left as right.
-            provisional: True for what stands in for the camera: it decides on the size only until
-                the camera's first picture comes.
+            mirror: True to swap left and right.
+            provisional: True for a substitute: it sets the size until the camera's first frame.
         """
         turn = _TURNS.get(self._settings.rotate)
         if turn is not None:
@@ -56,7 +55,7 @@ class Framing:
         return np.asarray(cv2.flip(image, 1), np.uint8) if mirror else image
 
     def _cropped(self, image: Image8) -> Image8:
-        """Cut the crop out, as much of it as the picture has."""
+        """Return the crop, or as much of it as lies within the image."""
         if self._settings.crop is None:
             return image
         width, height, corner = self._settings.crop
@@ -72,7 +71,7 @@ def _at_least(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _filling(image: Image8, size: tuple[int, int]) -> Image8:
-    """Cut away, on both sides alike, what would not fit into a picture of that shape."""
+    """Crop both sides equally to the aspect ratio of a size."""
     height, width = image.shape[:2]
     scale = min(width / size[0], height / size[1])
     kept = min(width, max(1, round(size[0] * scale))), min(height, max(1, round(size[1] * scale)))

@@ -1,4 +1,4 @@
-"""Finds the motion of each captured picture, and keeps the newest one ready for the dream."""
+"""Motion of captured frames, the newest of which is kept ready for the dream."""
 
 from __future__ import annotations
 
@@ -25,31 +25,31 @@ from stream_dream.temporal.dreamer import Prepared
 from stream_dream.temporal.flow import FlowEstimator, Motion, chained, scaled, still
 from stream_dream.tone import Headroom
 
-# Flow is estimated at this size whatever the dream's: the governor may change that one any time.
+# Size for flow, independent of the dream size, which the governor may change at any time.
 _FLOW_SIZE = 320
-# A picture that has not come by then is not waited for: a lost camera drifts at this rate.
+# Longest wait for a camera frame: the substitute of a lost camera drifts at this rate.
 _DRIFT_SECONDS = 1 / 25
-# Motion is looked for so many times its mean duration before the dream wants the picture: one that
-# is late makes the dream wait. The last picture counts for so much of the mean.
+# Estimation starts ``_HEADROOM`` times its mean duration before the dream wants the frame: a late
+# one makes the dream wait. ``_MEMORY`` is the weight of the last frame in the mean.
 _HEADROOM, _MEMORY = 1.5, 0.1
-# A dream that stands still, or takes longer than it said, is not waited for.
+# Longest wait for a dream that is paused or late.
 _LONGEST_WAIT = 0.25
-# Errors add up from picture to picture: past so many that were skipped, in a frozen show say, the
-# dream stays where it is in the picture.
+# Errors of chained flows add up: after this many skipped frames, in a frozen show say, the dream
+# stays where it is in the picture.
 _MOST_CHAINED = 50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Staged:
-    """A picture whose motion since the last dreamed picture is known.
+    """A frame whose motion since the last dreamed frame is known.
 
     Attributes:
-        frame: The picture as it is shown, with its cut; ``time`` is when it was captured, on
-            ``time.monotonic``'s clock, and ``index`` the camera's number.
-        motion: Since the last picture that was dreamed, at flow size; None after a cut.
-        prepared: The same, ready to be dreamed: carried is all that both pictures show.
-        real: True for a picture from the camera.
-        skipped: How many pictures were skipped between the two.
+        frame: The framed image, with its cut; ``time`` is that of its capture on
+            ``time.monotonic``'s clock, ``index`` the camera's number.
+        motion: Motion since the last dreamed frame, at flow size; None after a cut.
+        prepared: The same, ready to be dreamed; its carry has a persistence of 1.
+        real: True for a frame from the camera.
+        skipped: Number of frames skipped since the last dreamed frame.
     """
 
     frame: Frame
@@ -60,12 +60,12 @@ class Staged:
 
 
 class MotionStage:
-    """Takes pictures from the camera, or from the bridge while it has none, in a thread.
+    """Prepares frames of the camera, or of its substitute while it is lost, in a thread.
 
     Attributes:
-        slot: The newest picture that was not dreamed yet.
-        dropped: How many pictures of the camera were captured since it began, but not dreamed.
-        error: What ended the thread; None while all is well.
+        slot: The newest frame that was not dreamed yet.
+        dropped: Number of frames captured since the start that were not dreamed.
+        error: What ended the thread; None while it runs.
     """
 
     def __init__(
@@ -79,16 +79,16 @@ class MotionStage:
         room: Callable[[ImageF], Headroom | None],
         cuts: bool,
     ) -> None:
-        """Start.
+        """Start the thread.
 
         Args:
-            camera: Where pictures come from.
-            framing: What of them is shown.
-            controls: Tell whether to mirror.
-            dream_size: Tells the longer side of the dream.
-            on_shape: Told the (height, width) of what is shown where it changes.
-            room: Tells how far a picture may be changed, float32 (height, width, 3) in [0, 1].
-            cuts: True to start afresh where another shot begins.
+            camera: Source of frames.
+            framing: Crop, rotation and size of the picture.
+            controls: Whether to mirror.
+            dream_size: Returns the longer side of the dream.
+            on_shape: Called with the (height, width) of the picture when it changes.
+            room: Returns how far a picture, float32 (height, width, 3) in [0, 1], may be changed.
+            cuts: True to start afresh at each cut.
         """
         self.slot: LatestValue[Staged] = LatestValue()
         self.error: BaseException | None = None
@@ -109,20 +109,20 @@ class MotionStage:
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread."""
+        """Stop the thread."""
         self._stopped.set()
         self._thread.join(2)
 
     def expect(self, wanted: float) -> None:
-        """Note when the dream will want its next picture, on ``time.monotonic``'s clock.
+        """Set when the dream will want its next frame, on ``time.monotonic``'s clock.
 
-        Motion is found just before that, for the newest picture then: those of a camera that is
-        faster than the dream cost nothing, and what the dream gets is fresh.
+        Motion is estimated just before that, for the newest frame then: surplus frames of a fast
+        camera cost nothing, and the dream gets a fresh one.
         """
         self._wanted = wanted
 
     def again(self, staged: Staged) -> Prepared:
-        """Prepare a picture once more, to be dreamed further where no newer one has come."""
+        """Prepare a frame again, without motion, to dream it further until a newer one arrives."""
         shape = staged.prepared.small.shape[:2]
         return self._prepared(staged.frame, still(shape), time.perf_counter())
 
@@ -143,7 +143,7 @@ class MotionStage:
             self.error = error
 
     def _newest(self, after: int) -> Captured | None:
-        """Return the camera's newest picture, if there is one, when it is time for its motion."""
+        """Return the camera's newest frame, if any, when it is time to estimate its motion."""
         self.slot.wait_until_empty(_LONGEST_WAIT)
         captured = self._camera.wait(after, _DRIFT_SECONDS)
         early = self._wanted - _HEADROOM * (self._duration or 0.0) - time.monotonic()
@@ -158,14 +158,14 @@ class MotionStage:
         shown = self._framing(image, mirror=mirror, provisional=not real)
         if shown.shape != self._shape:
             self._on_shape((shown.shape[0], shown.shape[1]))
-            self._detector = _detector()  # it compares pictures of one size
+            self._detector = _detector()  # it compares frames of one size
         small = resize(shown, fit_size((shown.shape[1], shown.shape[0]), _FLOW_SIZE))
         cut = self._is_cut(small) or shown.shape != self._shape or mirror != self._mirrored
         self._shape, self._mirrored = shown.shape, mirror
         if cut:
             self._estimate.reset()
         motion = self._estimate(small)
-        # From here on the dream cannot take the picture before: it is either dreamed or skipped.
+        # From here on the dream cannot take the previous frame: it is either dreamed or skipped.
         skipped, count = self.slot.take(), 0
         if skipped is not None:
             self.dropped += skipped.real
@@ -206,12 +206,12 @@ class MotionStage:
 
 
 def _detector() -> ContentDetector:
-    # Merging flashes, its default way, would report cuts long after they came.
+    # Merging flashes, the default mode, would report cuts late.
     return ContentDetector(filter_mode=FlashFilter.Mode.SUPPRESS)
 
 
 def _past(skipped: Staged, motion: Motion | None) -> Motion | None:
-    """Return the motion past a skipped picture; None where one of both begins a shot."""
+    """Return the motion across a skipped frame; None if either starts a shot."""
     if motion is None or skipped.motion is None:
         return None
     if skipped.skipped >= _MOST_CHAINED:

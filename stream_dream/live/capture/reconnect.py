@@ -1,4 +1,4 @@
-"""A camera that never ends the show: connected, watched, given up, connected again."""
+"""A camera that is watched and reconnected: its failures never end the show."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from stream_dream.live.status import CameraState
 
 log = logging.getLogger("stream_dream.live")
 
-# Without a fresh frame for so long, the camera counts as lost.
+# A camera without a frame for this long counts as lost.
 LOST_AFTER = 2.0
-# A connection that stands still keeps its chance while another one is tried; more than this many
-# that hang in a driver are not added to.
+# A stalled connection stays open while another one is tried, up to this many in all, as those that
+# hang in a driver cannot be closed.
 _MOST_CONNECTIONS = 4
 _STUCK_AFTER = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 6.0  # back well within ten seconds of the camera's return
 
 
 class Captured(NamedTuple):
-    """A picture from the camera.
+    """A frame from the camera.
 
     Attributes:
         image: uint8 RGB.
         time: When it arrived, on ``time.monotonic``'s clock.
-        number: How many there were, this one included.
+        number: Counts frames from 1.
     """
 
     image: Image8
@@ -39,21 +39,16 @@ class Captured(NamedTuple):
 
 
 class Camera:
-    """Keeps the newest picture of a source, whatever happens to the source.
+    """Keeps the newest frame of a source, whatever happens to the source.
 
-    Each connection is made and read by a thread of its own: a driver that hangs takes that thread
-    with it and nothing else.
+    Each connection is opened and read by its own thread: a driver that hangs blocks nothing else.
 
     Attributes:
-        ended: Set when a file is over that is not to be repeated.
+        ended: Set at the end of a file that is not repeated.
     """
 
     def __init__(self, connect: Callable[[], Feed]) -> None:
-        """Start to connect.
-
-        Args:
-            connect: Opens the source; raises ``StreamDreamError`` where it cannot now.
-        """
+        """Start to connect; ``connect`` raises ``StreamDreamError`` if it cannot at the moment."""
         self.ended = threading.Event()
         self._connect = connect
         self._changed = threading.Condition()
@@ -67,29 +62,25 @@ class Camera:
 
     @property
     def captured(self) -> int:
-        """How many pictures came so far."""
+        """Number of frames so far."""
         return self._count
 
     @property
     def state(self) -> CameraState:
-        """``connecting`` before the first picture, ``lost`` after two seconds without one."""
+        """``connecting`` before the first frame, ``lost`` after two seconds without one."""
         newest = self._newest
         if newest is None:
             return "connecting"
         return "ok" if time.monotonic() - newest.time < LOST_AFTER else "lost"
 
     def wait(self, after: int, seconds: float) -> Captured | None:
-        """Return the newest picture, waiting for one later than number ``after``.
-
-        Returns:
-            The picture; None where there is no later one in time.
-        """
+        """Return the newest frame after number ``after``; None if none arrives in time."""
         with self._changed:
             self._changed.wait_for(lambda: self._count > after or self._closed.is_set(), seconds)
             return self._newest if self._count > after else None
 
     def close(self) -> None:
-        """Close the source; what hangs in a driver is left to itself."""
+        """Close the source; connections that hang in a driver are abandoned."""
         self._closed.set()
         with self._changed:
             self._changed.notify_all()
@@ -101,7 +92,7 @@ class Camera:
             connection.join(max(0.0, deadline - time.monotonic()))
 
     def take(self, connection: _Connection, image: Image8) -> bool:
-        """Read a picture from a connection; False where the connection is of no use any more."""
+        """Accept a frame from a connection; return False if that connection is no longer needed."""
         now = time.monotonic()
         with self._changed:
             current, newest = self._current, self._newest
@@ -117,13 +108,13 @@ class Camera:
         return not (connection.given_up or self._closed.is_set())
 
     def _watch(self) -> None:
-        """Connect, and connect again wherever no pictures come."""
+        """Connect, and reconnect whenever no frames arrive."""
         pause, told = _FIRST_PAUSE, None
         while not self._closed.is_set():
             self._connections = [c for c in self._connections if c.is_alive()]
             current = self._current
             if current is not None and current.is_alive() and self.state == "ok":
-                self._watch_over(current)  # it stood still, and has gone on by itself
+                self._watch_over(current)  # it stalled and has recovered
             elif len(self._connections) < _MOST_CONNECTIONS:
                 connection = _Connection(self, self._connect)
                 self._connections.append(connection)
@@ -139,7 +130,7 @@ class Camera:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _watch_over(self, connection: _Connection) -> bool:
-        """Return when a connection has ended or stands still; True if it gave pictures."""
+        """Wait until a connection ends or stalls; return True if it gave frames."""
         worked = False
         began = time.monotonic()
         while connection.is_alive() and not self._closed.is_set():
@@ -162,7 +153,7 @@ class _Connection(threading.Thread):
     """Reads one connection until it ends.
 
     Attributes:
-        given_up: Set where its pictures are not wanted any more.
+        given_up: Set when its frames are no longer wanted.
         problem: Why it ended; None while it runs.
     """
 
@@ -174,7 +165,6 @@ class _Connection(threading.Thread):
         self._connect = connect
 
     def run(self) -> None:
-        """Connect, and hand over picture after picture."""
         try:
             feed = self._connect()
         except Exception as error:

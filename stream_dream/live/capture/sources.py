@@ -1,4 +1,4 @@
-"""Where pictures come from: cameras, network streams, files, and a picture that tests itself."""
+"""Sources of frames: cameras, network streams, files, and a test picture."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from stream_dream.settings.values import parse_path
 
 _PROTOCOLS = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "srt", "rtp", "mms")
 _OPEN_MILLISECONDS = 5000
-# A stream that stands still keeps its place for so long, while another connection is tried.
+# A stalled stream stays open this long, while another connection is tried.
 _READ_MILLISECONDS = 30_000
-# One without connections is opened anew: another sender may follow, and OpenCV would squeeze its
-# pictures into the size of the first.
+# Connectionless streams are reopened: another sender may follow, and OpenCV would resize its
+# frames to the size of the first.
 _UNCONNECTED = ("udp", "rtp")
 _READ_UNCONNECTED_MILLISECONDS = 1500
-# What is buffered is late; FFmpeg otherwise looks at five seconds before it gives the first frame.
+# Buffers add latency; by default FFmpeg analyses five seconds before it gives the first frame.
 _FFMPEG_OPTIONS = "fflags;nobuffer|flags;low_delay|analyzeduration;500000|rtsp_transport;tcp"
 _opening = threading.Lock()
 _TEST_SIZE = (640, 360)
@@ -41,17 +41,17 @@ _TEST_FPS = 30.0
 
 
 class Feed(Protocol):
-    """One connection to a source of pictures."""
+    """One connection to a source of frames."""
 
     def read(self) -> Image8 | None:
-        """Wait for the next picture, uint8 RGB; None where the connection has ended."""
+        """Wait for the next frame, uint8 RGB; None if the connection has ended."""
 
     def close(self) -> None:
         """Release it, from the thread that reads."""
 
 
 class Ended(Exception):
-    """A file that is not to be repeated is over."""
+    """The end of a file that is not repeated."""
 
 
 class CaptureFeed:
@@ -62,7 +62,7 @@ class CaptureFeed:
         self._capture = capture
 
     def read(self) -> Image8 | None:
-        """Wait for the next picture."""
+        """Wait for the next frame."""
         ok, image = self._capture.read()
         if not ok or image is None or image.size == 0:
             return None
@@ -82,8 +82,8 @@ class FileFeed:
 
         Args:
             path: A file that OpenCV's FFmpeg reads.
-            loop: True to play it again and again.
-            begun: Tells whether anybody watches: the file stays at its first frame until then.
+            loop: True to repeat it.
+            begun: Returns True once the show has started; until then the first frame is held.
 
         Raises:
             SourceError: It cannot be read.
@@ -94,7 +94,7 @@ class FileFeed:
         self._frames = self._all(loop)
         info = self._source.info
         self._interval = float(1 / info.fps)
-        # Pixels that are not square are shown as they are meant.
+        # Pixels that are not square are resized to square ones.
         width, height = info.display_size
         self._size = (max(1, round(width)), max(1, round(height)))
         self._next = time.monotonic()
@@ -122,9 +122,9 @@ class FileFeed:
 
 
 class TestFeed:
-    """A picture that moves: soft colours, and discs that travel over them."""
+    """A moving test picture: soft colours, and discs that travel over them."""
 
-    __test__ = False  # pytest would take it for a test
+    __test__ = False  # keeps pytest from collecting it
 
     def __init__(self) -> None:
         """Start now."""
@@ -134,7 +134,7 @@ class TestFeed:
         self._begun = self._next = time.monotonic()
 
     def read(self) -> Image8:
-        """Wait until the next picture is due, and draw it."""
+        """Wait until the next frame is due, and draw it."""
         self._next = _wait_until(self._next) + 1 / _TEST_FPS
         return test_picture(self._x, self._y, self._next - self._begun)
 
@@ -146,7 +146,7 @@ def test_picture(x: np.ndarray, y: np.ndarray, seconds: float) -> Image8:
     """Draw the test picture at a time.
 
     Args:
-        x: Every pixel's place from left to right, 0..1, float32 (height, width).
+        x: Position of every pixel from left to right, 0..1, float32 (height, width).
         y: The same from top to bottom.
         seconds: The time.
     """
@@ -171,11 +171,11 @@ def test_picture(x: np.ndarray, y: np.ndarray, seconds: float) -> Image8:
 def feed_opener(
     settings: LiveSettings, begun: Callable[[], bool] = lambda: True
 ) -> Callable[[], Feed]:
-    """Return what connects to the source, as often as it is needed.
+    """Return a function that opens the source; each call is a new connection.
 
     Args:
-        settings: Name the source, and how it is read.
-        begun: Tells whether the show has begun: a file stays at its first frame until then.
+        settings: The source and its capture settings.
+        begun: Returns True once the show has started; until then a file's first frame is held.
 
     Raises:
         SourceError: It can never be opened: a file that does not exist or is no video.
@@ -199,7 +199,7 @@ def feed_opener(
 
 
 def list_cameras() -> list[str]:
-    """List the cameras of this machine, by names that stay the same where there are such."""
+    """List the cameras of this machine, by stable names where there are such."""
     if sys.platform != "linux":
         return [str(number) for number in range(8) if _opens(number)]
     by_id = sorted(Path("/dev/v4l/by-id").glob("*-index0"))
@@ -222,7 +222,7 @@ def _open_camera(settings: LiveSettings) -> Feed:
     capture = cv2.VideoCapture(name, api)
     if not capture.isOpened():
         raise SourceError(f"camera {source} cannot be opened: see --list-cameras")
-    # Before size and rate: USB has room for few raw pictures a second.
+    # Set before size and rate: USB has bandwidth for few raw frames a second.
     capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
     if settings.capture_size is not None:
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.capture_size[0])
@@ -241,15 +241,15 @@ def _open_stream(source: str) -> Feed:
     with _low_delay():
         capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)
     if not capture.isOpened():
-        # Without what may be a password: messages end up in journals.
+        # Without credentials: messages end up in logs.
         raise SourceError(f"stream {re.sub(r'//[^/@]*@', '//', source)} cannot be opened")
     return CaptureFeed(capture)
 
 
 @contextmanager
 def _low_delay() -> Iterator[None]:
-    """Set OpenCV's FFmpeg options for streams, unless the user has; files would suffer."""
-    # Several connections may be tried at once; one that hangs must not keep the others waiting.
+    """Set OpenCV's FFmpeg options for streams, unless the user has; they would harm files."""
+    # Several connections may be opened at once; one that hangs must not block the others.
     alone = _opening.acquire(timeout=2 * _OPEN_MILLISECONDS / 1000)
     given = os.environ.get(CAPTURE_OPTIONS)
     os.environ[CAPTURE_OPTIONS] = given or _FFMPEG_OPTIONS
@@ -263,7 +263,7 @@ def _low_delay() -> Iterator[None]:
 
 
 def _wait_until(due: float) -> float:
-    """Sleep until a moment, and return it; or now where it is long over."""
+    """Sleep until ``due`` and return it, or the time now if it is long past."""
     now = time.monotonic()
     if due > now:
         time.sleep(due - now)
