@@ -1,1 +1,1 @@
-"""What operators change: parameters, keys, OSC."""
+"""Controls of a show: parameters, keys, OSC."""

@@ -1,4 +1,4 @@
-"""What the operators want: set from any thread by keys, page, OSC and timers; read by the show."""
+"""Parameters, look and actions: set from any thread by keys, page, OSC and timers."""
 
 from __future__ import annotations
 
@@ -16,30 +16,25 @@ from stream_dream.settings.validation import validated
 Action = Literal["freeze", "reset", "snapshot", "record"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
-# What a look brings along; the rest is the operator's.
+# Parameters that a look sets; the others belong to the operator.
 OF_A_LOOK = ("step_size", "persistence", "jitter", "octaves")
 
 _AT_ONCE = ("glide", "target_fps")
-# 98 % of a change is done when the glide's seconds have passed; this near is there.
+# 98 % of a change is done after the glide's seconds; this relative distance counts as reached.
 _HASTE, _CLOSE = 4.0, 1e-3
 
 
 class Look(NamedTuple):
-    """The look in use.
-
-    Attributes:
-        name: Of the look.
-        changes: How many changes of look there were.
-    """
+    """The look in use, and the number of changes so far."""
 
     name: str
     changes: int
 
 
 class Controls:
-    """Parameters that glide, looks that fade over, and what was pressed.
+    """Gliding parameters, the selected look, and actions.
 
-    All methods may be called from any thread. What cannot be is refused and changes nothing.
+    All methods may be called from any thread. An invalid request is refused and changes nothing.
     """
 
     def __init__(
@@ -50,13 +45,13 @@ class Controls:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start with a look and parameters, all of them in place.
+        """Start with a look and parameters, without a glide.
 
         Args:
-            parameters: Where they start.
-            looks: The looks that can be changed to.
-            look: The first of them; it must be in ``looks``.
-            clock: Tells the time in seconds.
+            parameters: Initial values.
+            looks: Looks that can be selected.
+            look: Initial look; must be in ``looks``.
+            clock: Returns the time in seconds.
         """
         self._lock = threading.RLock()
         self._clock = clock
@@ -71,12 +66,12 @@ class Controls:
 
     @property
     def looks(self) -> tuple[str, ...]:
-        """Names of the looks that can be changed to."""
+        """Names of the looks that can be selected."""
         return tuple(self._looks)
 
     @property
     def revision(self) -> int:
-        """Counts what was changed: a view that has seen it knows the rest."""
+        """Number of changes so far, for views to notice new ones."""
         return self._revision
 
     @property
@@ -86,20 +81,20 @@ class Controls:
 
     @property
     def resets(self) -> int:
-        """How many times the dream was to start afresh."""
+        """Number of resets of the dream so far."""
         return self._resets
 
     @property
     def target(self) -> LiveParameters:
-        """The parameters that were asked for last, whether they are reached or not."""
+        """Parameters that were asked for last, reached or not."""
         return self._target
 
     def change(self, values: Mapping[str, Any], *, origin: str = "") -> None:
-        """Change parameters: all of these or, if one cannot be, none.
+        """Change parameters: all of these or, if one is invalid, none.
 
         Args:
             values: New values by name, such as ``{"strength": 0.5}``.
-            origin: Where they come from, put before the message.
+            origin: Where they come from, put before the error message.
 
         Raises:
             SettingsError: A name is unknown, or a value of the wrong type or out of range.
@@ -113,11 +108,7 @@ class Controls:
             self._revision += 1
 
     def use(self, look: str) -> None:
-        """Change to a look, and glide to its parameters.
-
-        Raises:
-            SettingsError: There is no such look.
-        """
+        """Change to a look, and glide to its parameters. Raises ``SettingsError`` if unknown."""
         with self._lock:
             if look not in self._looks:
                 known = ", ".join(self._looks)
@@ -128,11 +119,7 @@ class Controls:
                 self._look = Look(look, self._look.changes + 1)
 
     def press(self, action: str) -> None:
-        """Do something once; ``freeze`` and ``record`` undo themselves at the next time.
-
-        Raises:
-            SettingsError: There is no such action.
-        """
+        """Perform an action; ``freeze`` and ``record`` are toggles. Raises ``SettingsError``."""
         with self._lock:
             if action not in ACTIONS:
                 known = ", ".join(ACTIONS)
@@ -141,7 +128,7 @@ class Controls:
                 self._frozen = not self._frozen
             elif action == "reset":
                 self._resets += 1
-            elif len(self._pressed) < 16:  # nobody means more of them within a frame
+            elif len(self._pressed) < 16:  # bounded: they are cleared every frame
                 self._pressed.append(action)
             self._revision += 1
 
@@ -161,19 +148,19 @@ class Controls:
                 self._revision += 1
 
     def parameters(self) -> LiveParameters:
-        """Return the parameters as they are now, on their way to what was asked for."""
+        """Return the parameters as they are now, on their glide to the target."""
         with self._lock:
             self._advance()
             return self._now
 
     def look(self) -> Look:
-        """Return the look that was asked for last."""
+        """Return the look that was selected last."""
         return self._look
 
     def _advance(self) -> None:
-        """Move every parameter towards what was asked for.
+        """Move every parameter towards its target.
 
-        ``value += (target - value) * (1 - exp(-4 t / glide))``: it does not matter when and how
+        ``value += (target - value) * (1 - exp(-4 t / glide))``: the result does not depend on how
         often it is called, and a stream of new targets, from a fader, is followed at once.
         """
         now, target = self._clock(), self._target
@@ -184,7 +171,7 @@ class Controls:
         values = {}
         for name, wanted in target:
             value = getattr(self._now, name)
-            # Numbers of octaves and switches have nothing in between.
+            # Octaves and switches have no values in between.
             follows = isinstance(wanted, float) and name not in _AT_ONCE
             close = not follows or abs(wanted - value) < _CLOSE * max(abs(wanted), 1e-3)
             values[name] = wanted if close else value + share * (wanted - value)
@@ -192,7 +179,7 @@ class Controls:
 
 
 def parameters_of(dream: DreamSettings) -> LiveParameters:
-    """Return the parameters that a look brings, where a show has them; others at their default."""
+    """Return the parameters that a look sets, cut to a show's range; others at default."""
     return LiveParameters(
         **{name: min(getattr(dream, name), parameter_range(name)[1]) for name in OF_A_LOOK}
     )

@@ -1,4 +1,4 @@
-"""What the keys do in a live show, apart from the window that they are pressed in."""
+"""Keyboard controls of a show, independent of the window."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _NAMES = {
     0xFFAD: "-",
     27: "esc",
     ord(" "): "space",
-    # Where they are without Shift on many keyboards.
+    # The other signs of the same keys on many keyboards.
     ord("="): "+",
     ord("_"): "-",
 }
 
 ACTIONS: dict[str, Action] = {"space": "freeze", "r": "reset", "s": "snapshot", "v": "record"}
 
-# A step size of 0 would stay there, whatever it is multiplied by.
+# Multiplication never leaves a step size of 0.
 _LEAST_STEP_SIZE = 0.001
 
 STEPS: dict[str, tuple[str, Callable[[float], float]]] = {
@@ -43,12 +43,7 @@ STEPS: dict[str, tuple[str, Callable[[float], float]]] = {
 
 
 class Answer(NamedTuple):
-    """What a key has done, to be shown for a moment.
-
-    Attributes:
-        text: A few words.
-        refused: True where it could not be done.
-    """
+    """What a key has done or, if ``refused``, why not; shown for a moment."""
 
     text: str
     refused: bool = False
@@ -57,26 +52,20 @@ class Answer(NamedTuple):
 def name_of(code: int) -> str:
     """Return the name of a key by its code from ``cv2.waitKeyEx``.
 
-    Returns:
-        ``up``, ``down``, ``left``, ``right``, ``esc``, ``space`` or a small letter, digit or sign;
-        "" for any other key, and for none (-1).
+    That is ``up``, ``down``, ``left``, ``right``, ``esc``, ``space`` or a lower-case letter, digit
+    or sign; "" for any other key, and for none (-1).
     """
     if code & 0xFFFF and code > 0:
-        code &= 0xFFFF  # GTK has Shift, Num Lock and the like above
+        code &= 0xFFFF  # GTK puts modifiers (Shift, Num Lock) above
     printable = chr(code).lower() if 0x20 < code < 0x7F else ""
     return _NAMES.get(code, printable)
 
 
 def play(key: str, controls: Controls, *, recording: bool = False) -> Answer | None:
-    """Do what a key stands for.
-
-    Args:
-        key: Its name, as ``name_of`` gives it.
-        controls: What to change.
-        recording: True while a film is recorded, for the answer.
+    """Perform the action of a key, named as by ``name_of``.
 
     Returns:
-        What was done or why not; None where the key stands for nothing.
+        What was done or why not; None if the key has no action.
     """
     try:
         if key in ACTIONS:
@@ -111,7 +100,7 @@ def _step(key: str, controls: Controls) -> Answer:
     name, stepped = STEPS[key]
     now = getattr(controls.target, name)
     least, most = parameter_range(name)
-    # Four digits: 0.1 + 0.2 is to be 0.3, here and on the screen.
+    # Rounded to four digits: 0.1 + 0.2 is 0.3, here and on the screen.
     value = float(f"{min(max(stepped(now), least), most):.4g}")
     shown = f"{name.replace('_', ' ')} {value:g}"
     if value == now:

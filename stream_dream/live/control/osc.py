@@ -1,8 +1,8 @@
-"""Lets OSC senders (TouchOSC, Max, a lighting desk) play the controls: messages over UDP.
+"""OSC over UDP (TouchOSC, Max, a lighting desk) for the controls.
 
-python-osc reads single messages. Its server is not used: in 1.10.2 an element of size -4 makes its
-bundles loop for ever, and an address of 20 asterisks keeps its dispatcher busy for seconds, each
-further one half as long again.
+python-osc parses single messages. Its server is not used: in 1.10.2 a bundle element of size -4
+loops for ever, and an address of 20 asterisks blocks its dispatcher for seconds, each further one
+half as long again.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _ADDRESSES = (
     *(_PREFIX + name for name in (*LiveParameters.model_fields, "preset", *ACTIONS)),
     *("/" + name for name in ("preset", *ACTIONS)),
 )
-# Integers, floats, texts and switches: no parameter is of another type, and python-osc writes to
-# the root log for each type it does not know.
+# Integers, floats, strings and booleans, the types of all parameters; python-osc writes to the root
+# log for each type that it does not know.
 _TYPES = frozenset("ihfdsTF")
 _BUNDLE, _BUNDLE_HEAD = b"#bundle\0", 16
-# A float32 is that much off the number that was typed: 0.995 arrives as 0.99500000477.
+# Relative error of a float32: 0.995 arrives as 0.99500000477.
 _ROUNDING = 1e-6
 _POLL_SECONDS = 0.1
 _LINES_A_SECOND = 10
@@ -41,25 +41,25 @@ _LONGEST_LINE = 240
 
 
 class OscControl:
-    """A server that listens until it is closed.
+    """An OSC server.
 
     ``/stream_dream/PARAMETER value`` changes a live parameter. ``/stream_dream/preset name`` and
-    ``/preset name`` change the look. ``/stream_dream/ACTION`` and ``/ACTION`` do what a key does; a
-    number behind it is that of a button: ``freeze`` holds the picture at 1 and lets it go at 0, the
-    others act when it is pressed (1) and not when it is let go (0). A dash does for an underscore.
+    ``/preset name`` change the look. ``/stream_dream/ACTION`` and ``/ACTION`` act like a key; a
+    number after it is a button's state: ``freeze`` holds the picture at 1 and releases it at 0, the
+    others act at 1 (pressed) and not at 0 (released). Dashes count as underscores.
 
-    A bundle's messages are played in their order, at once: a show keeps no schedule for their time
-    tags. Whatever else arrives is refused with a line in the log, and changes nothing.
+    Messages of a bundle are executed at once, in order: time tags are ignored. All else is refused
+    with a line in the log, and changes nothing.
     """
 
     def __init__(self, host: str, port: int, controls: Controls) -> None:
-        """Listen from now on, in a thread of its own.
+        """Start to listen, in a thread.
 
         Args:
-            host: Name or address of this machine to listen at: 127.0.0.1 hears this machine alone,
-                0.0.0.0 every network.
+            host: Name or address of this machine to listen at: 127.0.0.1 for this machine alone,
+                0.0.0.0 for every network.
             port: UDP port; 0 for any that is free.
-            controls: What to play.
+            controls: Controls to change.
 
         Raises:
             SettingsError: python-osc is missing, or the address cannot be listened at.
@@ -80,7 +80,7 @@ class OscControl:
 
     @property
     def port(self) -> int:
-        """The UDP port that it listens at."""
+        """UDP port that it listens at."""
         return int(self._socket.getsockname()[1])
 
     def close(self) -> None:
@@ -94,7 +94,7 @@ class OscControl:
             self._refusals.sum_up()
             try:
                 data, sender = self._socket.recvfrom(65535)
-            except OSError:  # nothing came in time; or Windows telling what became of an answer
+            except OSError:  # a timeout; on Windows also an undelivered packet
                 continue
             self._take(data, f"osc from {sender[0]}")
 
@@ -112,14 +112,14 @@ class OscControl:
             line = str(error)
             self._refusals.say(line if line.startswith(origin) else f"{origin}: {line}")
         except Exception:
-            # Nothing known leads here; whatever does must not end the thread.
+            # An unexpected error must not end the thread.
             self._refusals.say(f"{origin}: {data[:60]!r} could not be read", trace=True)
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    """Return a UDP socket bound to the address. Raises ``SettingsError`` where it cannot be."""
+    """Return a UDP socket bound to the address. Raises ``SettingsError``."""
     try:
-        # An empty name would be every network to bind(), and is this machine alone here.
+        # bind() takes an empty name for every network; here it is this machine alone.
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_DGRAM)
         family, kind, protocol, _, address = found[0]
         listener = socket.socket(family, kind, protocol)
@@ -141,10 +141,9 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def _messages(data: bytes) -> list[bytes]:
-    """Return the messages of a packet, also those of bundles in a bundle, in their order.
+    """Return the messages of a packet in order, including those of nested bundles.
 
-    Raises:
-        SettingsError: A bundle is cut off.
+    Raises ``SettingsError`` if a bundle is truncated.
     """
     if not data.startswith(_BUNDLE):
         return [data]
@@ -163,7 +162,7 @@ def _messages(data: bytes) -> list[bytes]:
 
 
 def _read(data: bytes) -> tuple[str, list[Any]]:
-    """Return address and values of a message. Raises ``SettingsError`` where it is none."""
+    """Return address and values of a message. Raises ``SettingsError`` if it is invalid."""
     from pythonosc.osc_message import OscMessage, ParseError
     from pythonosc.parsing import osc_types
 
@@ -184,7 +183,7 @@ def _read(data: bytes) -> tuple[str, list[Any]]:
 
 
 def _play(address: str, values: list[Any], controls: Controls, origin: str) -> None:
-    """Do what a message says. Raises ``SettingsError`` where it cannot be done."""
+    """Execute a message. Raises ``SettingsError`` if it cannot be done."""
     asked = address.replace("-", "_")
     if asked not in _ADDRESSES:
         nearest = difflib.get_close_matches(asked[:80], _ADDRESSES, n=1)
@@ -222,7 +221,7 @@ def _act(action: str, values: list[Any], controls: Controls) -> None:
 
 
 def _within(name: str, value: float) -> float:
-    """Return the value, or the bound that it exceeds by no more than a float32 is inexact."""
+    """Return the value, clipped if it exceeds a bound only by the rounding of a float32."""
     least, most = parameter_range(name)
     nearest = min(max(value, least), most)
     return nearest if math.isclose(value, nearest, rel_tol=_ROUNDING) else value
@@ -234,18 +233,10 @@ def _shown(value: object) -> str:
 
 
 class Refusals:
-    """Logs what was refused: so many lines a second, and then how many more there were.
-
-    Whoever floods the port must not fill a disk.
-    """
+    """Log of refused messages with a limit of lines a second, so that a flood fills no disk."""
 
     def __init__(self, log: logging.Logger, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Write to a log.
-
-        Args:
-            log: Where to.
-            clock: Tells the time in seconds.
-        """
+        """Write to ``log``; ``clock`` returns the time in seconds."""
         self._log = log
         self._clock = clock
         self._begun = -math.inf
@@ -253,7 +244,7 @@ class Refusals:
         self._left_out = 0
 
     def say(self, line: str, *, trace: bool = False) -> None:
-        """Log a line, or count it; with the exception being handled if ``trace``."""
+        """Log a line, or count it above the limit; ``trace`` adds the exception being handled."""
         self.sum_up()
         now = self._clock()
         if now - self._begun >= 1:
@@ -262,12 +253,12 @@ class Refusals:
         if self._lines > _LINES_A_SECOND:
             self._left_out += 1
             return
-        # One line, whatever a sender put into it.
+        # One line, whatever it contains.
         line = "".join(sign if sign.isprintable() else "?" for sign in line[:_LONGEST_LINE])
         self._log.warning("%s", line, exc_info=trace)
 
     def sum_up(self) -> None:
-        """Say how many lines were left out, once the second is over."""
+        """Log how many lines were left out, once the second is over."""
         if self._left_out and self._clock() - self._begun >= 1:
             self._log.warning("osc: %d more messages were refused", self._left_out)
             self._left_out = 0
