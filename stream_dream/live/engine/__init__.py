@@ -1,1 +1,1 @@
-"""The show itself: its clock, its size, its looks."""
+"""The show: main loop, frame pacing, governor, looks."""

@@ -1,4 +1,4 @@
-"""The looks of a show: each ready at every size of the ladder before it is used."""
+"""Looks of a show, each traced at every size of the ladder before it is used."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("stream_dream.live")
 
-Shape = tuple[int, int]
-# What of a look's growth glides while it fades in.
+Shape = tuple[int, int]  # height, width
+# Growth settings that are interpolated during a cross-fade.
 _GLIDING = ("evenness", "catch_up", "momentum")
 _PATIENCE = 0.2
 _MOST_STEPS = 2
-# How much more than a film's a show's new places catch up: ascents are fewer, each of one octave.
+# Factor on a film's ``catch_up``: a show's ascents are fewer, each of one octave.
 _CATCH_UP = 8 / 3
-# Ascents of a show that take as much from a dream as one frame of a film.
+# Ascents of a show over which a dream decays as much as over one frame of a film.
 _ASCENTS_OF_A_FRAME = 3
 
 
 class _Wanted(NamedTuple):
-    """What has to be traced: a look, an image (height, width), a number of octaves."""
+    """A trace to make: look, image (height, width), number of octaves."""
 
     look: str
     shape: Shape
@@ -46,11 +46,11 @@ class _Wanted(NamedTuple):
 
 
 def for_live(dream: DreamSettings) -> DreamSettings:
-    """Turn the settings of a film into those of a show; see ``step_factor``.
+    """Return the settings of a film adapted to a show; see ``step_factor``.
 
-    One octave a frame, in turn, is what a frame's time allows; all of them side by side in every
-    fourth frame cost as much and grow more slowly (measured). Nothing is warmed up: a picture that
-    stands still for a dozen rounds is worse on a stage than a dream that catches up in a second.
+    One octave a frame, in turn, is what time allows; all of them together in every fourth frame
+    cost as much and grow more slowly (measured). There is no warm-up: on a stage, a picture that
+    stands still for a dozen rounds is worse than a dream that catches up in a second.
     """
     values: dict[str, object] = {
         "warm_up": 0,
@@ -67,39 +67,29 @@ def for_live(dream: DreamSettings) -> DreamSettings:
 
 
 def step_factor(dream: DreamSettings) -> float:
-    """Return how much longer a show's steps are than those of the film with these settings.
+    """Return the ratio of a show's step size to that of the film with these settings.
 
-    Octaves in turn take longer steps than octaves side by side: by the root of their number. Steps
-    longer than that add noise, and none of the dream's strength (measured).
+    Octaves in turn take longer steps than octaves together, by the root of their number. Still
+    longer steps add noise, and no strength to the dream (measured).
     """
     octaves = min(dream.octaves, MOST_OCTAVES)
     return math.sqrt(octaves) if dream.schedule == "together" else 1.0
 
 
 def lasting(persistence: float) -> float:
-    """Return the share of a dream that survives an ascent of a show; see ``for_live``.
-
-    Args:
-        persistence: The share that survives a frame of a film, 0..1.
-    """
+    """Return the share of a dream that survives an ascent, from that of a film's frame (0..1)."""
     return float(persistence ** (1 / _ASCENTS_OF_A_FRAME))
 
 
 class Fade(NamedTuple):
-    """Describe a cross-fade from one look to another.
-
-    Attributes:
-        before: Settings of the look that it leaves, or that it stays with.
-        after: Those of the look that it comes to; the same where it stays.
-        share: Share of the way, 0..1.
-    """
+    """A cross-fade between two looks; ``before is after`` if there is none, ``share`` is 0..1."""
 
     before: DreamSettings
     after: DreamSettings
     share: float
 
     def growth(self) -> DreamSettings:
-        """Return the settings of ``temporal.growth``, on their way."""
+        """Return the interpolated settings for ``temporal.growth``."""
         if self.before is self.after:
             return self.after
         pairs = ((name, getattr(self.before, name), getattr(self.after, name)) for name in _GLIDING)
@@ -107,7 +97,7 @@ class Fade(NamedTuple):
         return self.after.model_copy(update=values)
 
     def room(self, source: ImageF) -> Headroom | None:
-        """Return how far a picture may be changed, float32 (height, width, 3) in [0, 1]."""
+        """Return how far a picture, float32 (height, width, 3) in [0, 1], may be changed."""
         after = room_of(source, self.after.limit, grey=self.after.keep_colours)
         if self.before is self.after:
             return after
@@ -116,22 +106,18 @@ class Fade(NamedTuple):
 
 
 class CompiledLooks:
-    """Builds the looks, and traces what they need, in a thread of its own.
+    """Builds and traces the looks in a thread, those in use first.
 
-    Tracing takes about a second for every size and octave. What is in use comes first.
+    Tracing takes about a second for every size and octave.
 
     Attributes:
-        settings: Those of all looks, also of one that cannot be had.
-        error: Why a look cannot be had; None while all is well.
-        on_failure: Called with the name of a look that cannot be had.
+        settings: Settings of all looks, including failed ones.
+        error: Why a look cannot be dreamed; None if all can.
+        on_failure: Called with the name of a look that cannot be dreamed.
     """
 
     def __init__(self, looks: Mapping[str, DreamSettings], first: str) -> None:
-        """Build the first look at once; the others follow.
-
-        Raises:
-            NetworkError, SettingsError: A look cannot be dreamed.
-        """
+        """Build the first look; the others follow. Raises ``NetworkError`` or ``SettingsError``."""
         self.settings = dict(looks)
         self._settings = dict(looks)
         self._ascents: dict[str, Ascent] = {first: _ascent(self._settings[first])}
@@ -148,31 +134,27 @@ class CompiledLooks:
 
     @property
     def traces(self) -> int:
-        """How many times TensorFlow has traced an ascent."""
+        """Number of TensorFlow traces of all ascents."""
         return sum(ascent.traces for ascent in list(self._ascents.values()))
 
     @property
     def ready_now(self) -> tuple[str, ...]:
-        """The looks that can be dreamed at every size, in their order."""
+        """Looks that can be dreamed at every size, in their order."""
         return self._ready_now
 
     def begin(self, shapes: Sequence[Shape]) -> None:
-        """Make the first look ready at the first shape, then all at all shapes, in a thread.
-
-        Args:
-            shapes: (height, width) of the dreams, the one to begin with first.
-        """
+        """Start the thread: trace the first look at the first shape, then all looks at all."""
         self._shapes = list(shapes)
         self._thread.start()
 
     def reshape(self, shapes: Sequence[Shape]) -> None:
-        """Make all looks ready at other shapes, the one in use first."""
+        """Trace all looks at other shapes, the one in use first."""
         with self._lock:
             self._shapes, self._in_use = list(shapes), None
             self._lock.notify()
 
     def want(self, look: str, shape: Shape, octaves: int) -> None:
-        """Say what is in use now, so that it is made ready first."""
+        """Set the look, shape and octaves in use, which are traced first."""
         if (look, shape, octaves) == (self._first, self._in_use, self._octaves):
             return
         with self._lock:
@@ -180,7 +162,7 @@ class CompiledLooks:
             self._lock.notify()
 
     def ready(self, look: str, shape: Shape, octaves: int) -> Ascent | None:
-        """Return what dreams a look; None where it would have to be traced first."""
+        """Return the ascent of a look; None if it is not traced yet."""
         ascent = self._ascents.get(look)
         return ascent if ascent is not None and ascent.is_ready(shape, octaves) else None
 
@@ -189,17 +171,14 @@ class CompiledLooks:
         return self.ready(look, shape, self._octaves_of(look)) is not None
 
     def close(self) -> None:
-        """End the thread, after what it is tracing: that may take a second, and is not waited for.
-
-        See ``join``.
-        """
+        """Stop the thread, without waiting for its present trace (about a second); see ``join``."""
         with self._lock:
             self._stopped = True
             self._lock.notify()
         self.join(_PATIENCE)
 
     def join(self, seconds: float) -> bool:
-        """Wait for the thread; False where it still works, and the process cannot end as usual."""
+        """Wait for the thread; return False if it still runs, which prevents a normal exit."""
         if self._thread.is_alive():
             self._thread.join(seconds)
         return not self._thread.is_alive()
@@ -223,7 +202,7 @@ class CompiledLooks:
                 continue
             try:
                 self._prepare(wanted)
-            except Exception as error:  # one look less, not the end of the show
+            except Exception as error:  # the show goes on without this look
                 log.warning("look %s cannot be used: %s", wanted.look, error)
                 self.error = f"look {wanted.look} cannot be used: {error}"
                 self._settings.pop(wanted.look, None)
@@ -235,7 +214,7 @@ class CompiledLooks:
         self._ascents[wanted.look].prepare(wanted.shape, wanted.octaves)
 
     def _next(self) -> _Wanted | None:
-        """Return what is to be traced next; None where all is ready."""
+        """Return the next trace to make; None if there is none."""
         others = [name for name in list(self._settings) if name != self._first]
         in_use = [shape for shape in self._shapes if shape == self._in_use]
         for look in (self._first, *others):
@@ -247,10 +226,10 @@ class CompiledLooks:
 
 
 class LiveDream:
-    """Ascends on each frame with the look and the parameters of the moment.
+    """Ascends on each frame with the current look and parameters.
 
-    While a look fades in, ascents of both looks alternate, in the shares that they have: what is
-    carried from frame to frame mixes them.
+    During a cross-fade, ascents of both looks alternate in proportion to their shares; the carried
+    residual mixes them.
     """
 
     def __init__(
@@ -260,7 +239,7 @@ class LiveDream:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Create it with the look that the controls have selected."""
+        """Start with the look that the controls have selected."""
         self._looks, self._controls, self._clock = looks, controls, clock
         self._in_use = controls.look().name
         self._fading: str | None = None
@@ -296,14 +275,14 @@ class LiveDream:
         return now is not None or self._best(self._in_use, shape, octaves) is not None
 
     def _choose(self, shape: Shape, parameters: LiveParameters) -> tuple[Ascent, int] | None:
-        """Return what dreams this frame, of the looks that are ready; None if none is."""
+        """Return ascent and octaves for this frame; None if no look is ready."""
         name = self._controls.look().name
         now = self._best(name, shape, parameters.octaves)
         before = self._best(self._in_use, shape, parameters.octaves)
         if now is None or name == self._in_use:
             self._fading = None
             return now or before
-        if self._fading != name:  # it is ready only now, or asked for only now
+        if self._fading != name:  # it became ready or was selected only now
             self._begun, self._owed = self._clock(), 0.0
             self._fading = name
         passed = self._clock() - self._begun
@@ -317,7 +296,7 @@ class LiveDream:
         return now
 
     def _best(self, look: str, shape: Shape, octaves: int) -> tuple[Ascent, int] | None:
-        """Return a look with as many octaves as are ready, at most those wanted."""
+        """Return a look's ascent with as many octaves as are ready, at most those wanted."""
         for count in range(octaves, 0, -1):
             ascent = self._looks.ready(look, shape, count)
             if ascent is not None:
@@ -333,5 +312,5 @@ def _ascent(settings: DreamSettings) -> Ascent:
             from stream_dream.dream.ascent import Ascent
     ascent = Ascent(settings)
     if ascent.guide is not None and settings.guide is not None:
-        ascent.guide.show(next(guide_images(settings.guide)))  # of a clip, its first picture
+        ascent.guide.show(next(guide_images(settings.guide)))  # a clip's first picture
     return ascent

@@ -1,22 +1,22 @@
-"""Tells a show when its next frame is due."""
+"""Schedule of a show's frames."""
 
 from __future__ import annotations
 
-# How much the last frame counts for in a mean.
+# Weight of the last frame in running means.
 _MEMORY = 0.2
-# A camera that has lost no picture for so many frames is no faster than the show. Frames then come
-# by this share earlier, until each is shown as soon as its picture is there.
+# A camera without a dropped frame in the last ``_STEADY_FRAMES`` is no faster than the show. Frames
+# then come earlier by the share ``_EARLIER``, until each is shown as soon as it is captured.
 _STEADY_FRAMES, _EARLIER = 25, 0.02
 
 
 class FramePacer:
-    """Keeps frames at even distances, at most at the rate that is wanted.
+    """Keeps frames at even distances, at most at the target rate.
 
-    It knows nothing of clocks: tell it the time, in seconds.
+    It has no clock: callers pass the time, in seconds.
 
     Attributes:
-        due: When the next frame is due; where its picture comes later, it is waited for.
-        share: What there is for a frame where it is the ascents that set the rate.
+        due: When the next frame is due; a camera frame that arrives later is waited for.
+        share: Mean time for a frame where ascents limit the rate.
     """
 
     def __init__(self, now: float) -> None:
@@ -28,19 +28,19 @@ class FramePacer:
         self._steady = 0
 
     def expected(self, now: float, period: float) -> float:
-        """Return when the frame after the one that begins now will be due."""
+        """Return when the frame after the one that starts now will be due."""
         return max(self.due + period, now + self.share)
 
     def shown(self, now: float, period: float, picture: int, *, work: float, share: float) -> None:
-        """Say that a frame was shown, which decides on when the next one is due.
+        """Record that a frame was shown, and schedule the next one.
 
         Args:
             now: When it was shown.
-            period: From a frame to the next, at the rate that is wanted.
-            picture: The camera's number of its picture.
-            work: What it took, without waiting.
-            share: What there is for a frame between two ascents: where it is longer than the
-                period, frames come at that distance.
+            period: Time between frames at the target rate.
+            picture: Number of its camera frame.
+            work: Time that it took, without waiting.
+            share: Time for a frame if ascents limit the rate; frames come at this distance where
+                it exceeds the period.
         """
         self._work += _MEMORY * (work - self._work)
         self.share += _MEMORY * (share - self.share)
@@ -51,11 +51,11 @@ class FramePacer:
         if self.share > period:
             earliest = now + self.share - self._work
         elif not repeated:
-            # One frame that came late does not delay those after it.
+            # A late frame does not delay those after it.
             earliest = now - period
         earlier = _EARLIER * period if self._steady > _STEADY_FRAMES else 0.0
         self.due = max(self.due + period - earlier, earliest)
 
     def pause(self, until: float) -> None:
-        """Postpone what is due until then."""
+        """Postpone the next frame until a time."""
         self.due = until

@@ -1,22 +1,22 @@
-"""Holds the frame rate by choosing the size at which gradients are computed."""
+"""The governor: hold the frame rate by the choice of the dream size."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-# Neighbouring sizes of the ladder: a step changes the work by half, and is hardly seen.
+# Ratio of neighbouring sizes: a step changes the work by half, and is hardly visible.
 _STEP = 1.25
 _SMALLEST = 160
 _MULTIPLE = 16
-# Each is traced for each of a look's octaves, and an ascent keeps so many traces.
+# Each size is traced for each octave of a look, and an ascent keeps a limited number of traces.
 _MOST_SIZES = 8
 
-# The rate counts as held with this much of the time in use.
+# Share of the frame time in use: above the one frames are late, below the other there is room.
 _TOO_SLOW = 1.0
 _ROOM_ENOUGH = 0.88
 _DOWN_AFTER = 0.6
 _UP_AFTER = 4.0
-# A size that turned out to be too large right after it was chosen is not tried again soon.
+# A size that proved too large within this time after its choice is not retried soon.
 _REGRETTED_WITHIN = 15.0
 _LONGEST_WAIT = 240.0
 _MEMORY = 0.4
@@ -34,7 +34,7 @@ def ladder(largest: int) -> tuple[int, ...]:
 class Governor:
     """Chooses a size on a ladder: down quickly when frames are late, up slowly when there is room.
 
-    It knows nothing of clocks: tell it how much of the time is in use, and how much has passed.
+    It has no clock: callers pass the elapsed time.
 
     Attributes:
         sizes: The ladder, large to small.
@@ -42,11 +42,7 @@ class Governor:
     """
 
     def __init__(self, sizes: Sequence[int]) -> None:
-        """Start in the middle of a ladder.
-
-        Args:
-            sizes: Dream sizes, large to small.
-        """
+        """Start in the middle of a ladder of dream sizes, large to small."""
         self.sizes = tuple(sizes)
         self.size = self.sizes[len(self.sizes) // 2]
         self._used: float | None = None
@@ -55,10 +51,10 @@ class Governor:
         self._patience = _UP_AFTER
 
     def observe(self, used: float, passed: float) -> int:
-        """Record what a frame of the present size took, and return the size for the next one.
+        """Record the load of a frame at the present size, and return the size for the next one.
 
         Args:
-            used: Share of the time there was for it; above 1 where that was not enough.
+            used: Share of the available time in use; above 1 the frame was late.
             passed: Seconds since the last call.
         """
         share = min(1.0, passed / _MEMORY)
@@ -81,7 +77,7 @@ class Governor:
         return self.size
 
     def stay(self, size: int) -> None:
-        """Undo the last choice: that size cannot be had yet."""
+        """Undo the last choice, whose size is not traced yet."""
         if size != self.size:
             self._move(size)
 

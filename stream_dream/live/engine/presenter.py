@@ -1,4 +1,4 @@
-"""Composes each dream, shows it on every view, and says how the show is doing."""
+"""The last stage of a show: compose each dream, show it on all views, report the status."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Presented:
     """A dream on its way to the views.
 
     Attributes:
-        dreamed: The dream; None to show the last one again.
+        dreamed: The dream; None to repeat the last one.
         dream_size: Longer side it was computed at, in pixels.
-        dropped: Pictures of the camera that were not dreamed so far.
+        dropped: Camera frames that were not dreamed so far.
     """
 
     dreamed: Dreamed | None
@@ -39,12 +39,12 @@ class Presented:
 
 
 class Presenter:
-    """The last stage of a show; called with each dream, in order, from one thread.
+    """Composes and shows each dream; called in order, from one thread.
 
     Attributes:
-        status: What the show says of itself, after the last frame.
-        last: What was shown last, uint8 RGB; None before the first frame.
-        views: Where it is shown: those that have not failed.
+        status: Status after the last frame.
+        last: Image shown last, uint8 RGB; None before the first frame.
+        views: Views that have not failed.
     """
 
     def __init__(
@@ -56,16 +56,7 @@ class Presenter:
         camera: Camera,
         saver: Saver,
     ) -> None:
-        """Store all that has a say in the status.
-
-        Args:
-            views: Where it is shown.
-            listeners: Called with the status after each frame; they return at once.
-            controls: What the operators want.
-            looks: Which looks are ready.
-            camera: Where pictures come from.
-            saver: Takes snapshots and films.
-        """
+        """Store the views and the sources of the status; ``listeners`` must return at once."""
         self.views = tuple(views)
         self.status = LiveStatus(target_fps=controls.target.target_fps)
         self.last: Image8 | None = None
@@ -98,7 +89,7 @@ class Presenter:
         for listener in self._listeners:
             try:
                 listener(self.status)
-            except Exception:  # whoever listens, the show goes on
+            except Exception:  # a failed callback must not end the show
                 log.exception("a listener of the show failed")
 
     def _give_up(self, view: View) -> None:
@@ -139,7 +130,6 @@ class Presenter:
         )
 
     def _newest_message(self) -> str:
-        """Return what was said last, by whomever."""
         said = {"looks": self._looks.error or "", "keeper": self._saver.message}
         for who, message in said.items():
             if message and message != self._heard.get(who):

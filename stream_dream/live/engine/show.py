@@ -1,4 +1,4 @@
-"""The show: camera, motion, dream and views, side by side until it is ended."""
+"""The show: camera, motion, dream and views, running concurrently."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ from stream_dream.temporal.async_dreamer import FRAMES_PER_ASCENT, AsyncDreamer
 
 log = logging.getLogger("stream_dream.live")
 
-# The next picture of a slow camera is waited for so long, before the dream goes on with the last.
+# Longest wait for a slow camera, before the dream goes on with the last frame.
 _PATIENCE_SECONDS = 0.12
 _FROZEN_SECONDS = 0.2
-# Time for so many ascents a second is enough: a dream grows within seconds. Where frames come
-# faster, the governor lets some go without one before it chooses a smaller size (an ascent begins
-# with a frame: where there is no time for 25 a second, there are 12.5).
+# Enough ascents a second: a dream grows within seconds. At higher frame rates the governor accepts
+# frames without an ascent before it chooses a smaller size (an ascent starts with a frame: where
+# there is no time for 25 a second, there are 12.5).
 _ASCENTS_ENOUGH = 16.0
 _FIRST_PICTURE_SECONDS = 10.0
 _FIRST_SHAPE = (360, 640)
 
 
 class Show:
-    """Dreams what a camera sees and shows it on any number of views.
+    """Dreams a camera's frames and shows them on any number of views.
 
     Attributes:
         ended: Set it to end the show; set when it is over.
-        views: Where it is shown; to be set before it runs.
-        listeners: Called with the status after every frame; they must return at once.
+        views: Views to show frames on; set before ``run``.
+        listeners: Called with the status after every frame; must return at once.
     """
 
     def __init__(
@@ -60,17 +60,17 @@ class Show:
         *,
         sizes: Sequence[int] | None = None,
     ) -> None:
-        """Prepare a show; ``run`` begins it.
+        """Prepare a show; ``run`` starts it.
 
         Args:
             connect: Opens the camera.
-            framing: What of its picture is shown.
-            looks: What can be dreamed.
-            controls: What the operators want.
+            framing: Crop, rotation and size of the picture.
+            looks: Looks that can be dreamed.
+            controls: Parameters and look that the operators ask for.
             dream: Settings that no operator changes: dream size, cuts, seed.
-            saver: Takes snapshots and films.
-            sizes: Dream sizes to choose from (longer side in pixels), large to small; a ladder
-                that begins with the dream size if not given.
+            saver: Saves snapshots and recordings.
+            sizes: Dream sizes to choose from (longer side in pixels), large to small; by default a
+                ladder down from the dream size.
         """
         self.ended = threading.Event()
         self.views: Sequence[View] = ()
@@ -87,14 +87,14 @@ class Show:
 
     @property
     def status(self) -> LiveStatus:
-        """What the show says of itself, after the last frame."""
+        """Status after the last frame."""
         return LiveStatus() if self._presenter is None else self._presenter.status
 
     def run(self) -> None:
         """Run until ``ended`` is set or the source is over.
 
         Raises:
-            StreamDreamError: What ended it otherwise.
+            StreamDreamError: The show has failed.
         """
         camera = Camera(self._connect)
         stage: MotionStage | None = None
@@ -120,7 +120,7 @@ class Show:
             self._looks.close()
 
     def _wait_for_first(self, camera: Camera) -> None:
-        """Wait a while for the first picture, which decides on the show's size."""
+        """Wait a while for the first frame, which sets the show's size."""
         deadline = time.monotonic() + _FIRST_PICTURE_SECONDS
         while not self.ended.is_set() and time.monotonic() < deadline:
             captured = camera.wait(0, 0.1)
@@ -137,10 +137,9 @@ class Show:
             self._shape = shown.shape[0], shown.shape[1]
 
     def _make_ready(self) -> bool:
-        """Wait until the first look can be dreamed; False where the show is ended before.
+        """Wait until the first look is traced; return False if the show is ended before.
 
-        Raises:
-            SettingsError: It cannot be dreamed.
+        Raises ``SettingsError`` if it cannot be dreamed.
         """
         self._fit_sizes()
         self._looks.begin(self._shapes())
@@ -152,7 +151,7 @@ class Show:
         return True
 
     def _fit_sizes(self) -> None:
-        """Leave out sizes that small pictures are not enlarged to."""
+        """Drop dream sizes that a small picture is not enlarged to."""
         largest = round(MOST_ENLARGED * max(self._shape))
         sizes = [size for size in self._sizes if size < largest]
         if len(sizes) < len(self._sizes):
@@ -161,14 +160,14 @@ class Show:
         self._size = self._governor.size
 
     def _reshape(self, shape: Shape) -> None:
-        """Change the size of what is shown; the dream goes on when it is ready for it."""
+        """Change the size of the picture; the dream resumes when its look is traced for it."""
         if shape != self._shape:
             self._shape = shape
             self._fit_sizes()
             self._looks.reshape(self._shapes())
 
     def _shapes(self) -> list[Shape]:
-        """List the dreams' (height, width), those near the present size first."""
+        """Return the (height, width) of all dream sizes, those near the present one first."""
         near = sorted(self._governor.sizes, key=lambda size: abs(size - self._size))
         return list(dict.fromkeys(map(self._shape_at, near)))
 
@@ -180,7 +179,7 @@ class Show:
         self._presenter = presenter = Presenter(
             *(self.views, self.listeners, self._controls, self._looks, camera, self._saver)
         )
-        # What is on the way from the camera to the screen comes before the dream.
+        # Presenting has priority over dreaming.
         with StageThread(presenter, 2, urgent=True) as shower:
             self._dream(camera, stage, shower.put)
         if stage.error is not None:
@@ -189,7 +188,7 @@ class Show:
     def _dream(
         self, camera: Camera, stage: MotionStage, present: Callable[[Presented], None]
     ) -> None:
-        """Dream picture after picture, at most at the rate that is wanted."""
+        """Dream frame after frame, at most at the target rate."""
         staged: Staged | None = None
         resets = self._controls.resets
         before = time.monotonic()
@@ -226,11 +225,11 @@ class Show:
             before = now
 
     def _govern(self, work: float, passed: float) -> None:
-        """Choose the size of the next dream, of those that are ready."""
+        """Choose the size of the next dream, of those that are traced."""
         governor, target = self._governor, self._controls.parameters().target_fps
         ascents = max(min(target, _ASCENTS_ENOUGH), target / FRAMES_PER_ASCENT)
         if self._dreamer.shape != self._shape_at(governor.size):
-            return  # what is known is of another size still
+            return  # measured at another size
         size = governor.observe(max(work * target, self._dreamer.seconds * ascents), passed)
         if self._dream_function.can_dream(self._shape_at(size)):
             self._size = size
