@@ -1,1 +1,1 @@
-"""Where a show is seen and recorded."""
+"""Views of a show: window, virtual camera, recordings; and snapshots."""

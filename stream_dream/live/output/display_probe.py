@@ -1,4 +1,4 @@
-"""Finds out whether a window can be opened, before the attempt ends the process."""
+"""Check whether a window can be opened: a failed attempt would end the process."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import cv2
 from stream_dream.errors import SettingsError, first_line
 from stream_dream.runtime.quiet import debugging
 
-# Opening the window that is never shown: where there is no screen, Qt ends the process with a core
-# dump instead of an error.
+# The window is never shown. Without a screen, Qt ends the process with a core dump, not an error.
 _PROBE = """
 import os, resource, cv2
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -23,10 +22,9 @@ _PROBE_SECONDS = 30.0
 
 
 def check_display() -> None:
-    """Make sure that a window can be opened, in about a second.
+    """Check that a window can be opened; takes about a second.
 
-    Raises:
-        SettingsError: OpenCV has no windows, or there is no screen for them.
+    Raises ``SettingsError`` if OpenCV has no windows, or there is no screen for them.
     """
     if not cv2.currentUIFramework():
         raise SettingsError(
@@ -53,7 +51,7 @@ def check_display() -> None:
 
 
 def _probe() -> str | None:
-    """Open a window in a process of its own; return why it cannot be, None where it can."""
+    """Open a window in a process of its own; return why that fails, None if it works."""
     try:
         done = subprocess.run(
             [sys.executable, "-c", _PROBE],
@@ -63,7 +61,7 @@ def _probe() -> str | None:
             text=True,
             errors="replace",
             check=False,
-            env={**os.environ, "QT_LOGGING_RULES": ""},  # what it says is the reason
+            env={**os.environ, "QT_LOGGING_RULES": ""},  # its output is the reason
         )
     except subprocess.TimeoutExpired:
         return "it does not answer"
@@ -76,13 +74,13 @@ def _probe() -> str | None:
 
 
 def screen_origin(screen: int) -> tuple[int, int] | None:
-    """Return where a screen begins on the desktop, in pixels; None for the first: no need to know.
+    """Return a screen's origin on the desktop, in pixels; None for the first screen.
 
-    OpenCV does not know of screens; the library screeninfo does. On Wayland the desktop may place
+    OpenCV has no notion of screens; the library screeninfo has. On Wayland the desktop may place
     the window elsewhere all the same.
 
     Raises:
-        SettingsError: There is no such screen, or it cannot be known.
+        SettingsError: There is no such screen, or its origin cannot be determined.
     """
     if screen == 0:
         return None

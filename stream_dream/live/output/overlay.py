@@ -1,4 +1,4 @@
-"""Draws figures, keys and messages onto the picture in a window."""
+"""Overlay of figures, keys and messages on the picture in a window."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from stream_dream.settings.live import LiveParameters
 _WHITE, _GREY, _AMBER = (255, 255, 255), (176, 184, 192), (255, 190, 92)
 _REFUSED, _RULE = (255, 128, 112), (96, 80, 56)
 
-# The font that OpenCV 5 brings along; it draws smooth letters, and arrows.
+# OpenCV 5's own font, with smooth letters and arrows.
 _FONT = "sans"
 _LIGHT, _BOLD = 450, 600
 
-# The panel's measures, in heights of a letter.
+# Measures of the panel, in letter heights.
 _ROW, _MARGIN, _COLUMN, _GAP = 1.5, 1.2, 21, 2
 
-# Letters have this share of the picture's height: legible from where a keyboard is.
+# Letter height as a share of the picture's: legible from a keyboard.
 _SHARE = 0.026
 _SMALL_LETTER = 11.0
-# Where not even these fit, the picture is enlarged; the window makes it small again.
+# If even these do not fit, the picture is enlarged; the window shrinks it again.
 _LEAST_LETTER = 10.0
-# What the picture behind the letters keeps of its brightness.
+# Share of its brightness that the picture keeps behind letters.
 _DIM, _ANSWER_DIM = 0.22, 0.11
 
 
@@ -37,10 +37,10 @@ class Row(NamedTuple):
     """A line of the panel.
 
     Attributes:
-        name: At the left.
-        value: Behind it.
-        key: At the right: the keys that change it.
-        marked: True for what is in use.
+        name: Label, at the left.
+        value: Value, beside it.
+        key: Keys that change it, at the right.
+        marked: True to highlight it.
     """
 
     name: str
@@ -61,7 +61,7 @@ Panel = tuple[tuple[Block, ...], ...]
 
 
 def panel(status: LiveStatus, parameters: LiveParameters, looks: Sequence[str]) -> Panel:
-    """Return what the help shows: how the show is, and which key does what."""
+    """Return the help panel: status, keys, parameters and looks."""
     waiting = {look for look in looks if look not in status.ready and look != status.preset}
     names = (
         Row(look, "getting ready" if look in waiting else "", str(number), look == status.preset)
@@ -113,7 +113,7 @@ def _parameters(parameters: LiveParameters) -> tuple[Row, ...]:
 
 
 class Overlay:
-    """Draws onto copies of pictures; the panel's letters are drawn anew only where they change."""
+    """Draws onto copies of images; the panel is drawn anew only when it changes."""
 
     def __init__(self) -> None:
         """Load the font."""
@@ -121,12 +121,12 @@ class Overlay:
         self._drawn: tuple[Panel, int, Image8] | None = None
 
     def draw(self, image: Image8, content: Panel | None, answer: Answer | None) -> Image8:
-        """Return the picture with what there is to say.
+        """Return the image with panel and answer.
 
         Args:
-            image: uint8 RGB, (height, width, 3); it stays as it is.
-            content: The help, if it is shown.
-            answer: What the last key did, if that was just now.
+            image: uint8 RGB, (height, width, 3); not modified.
+            content: The help panel, if it is shown.
+            answer: What the last key did, while it is shown.
 
         Returns:
             uint8 RGB of the same shape, or enlarged in proportion where letters would be too small.
@@ -184,7 +184,7 @@ class Overlay:
         self._text(layer, row.key, end, base, letter, _AMBER, _BOLD)
 
     def _say(self, canvas: Image8, answer: Answer, letter: int) -> None:
-        """Draw the answer into a box of its own, at the bottom in the middle."""
+        """Draw the answer into a box at the bottom, in the middle."""
         height, width = canvas.shape[:2]
         text = self._fitting(answer.text, 0.9 * width - 2 * letter, letter)
         margin = max(0, (width - self._width(text, letter)) // 2 - letter)
@@ -211,7 +211,7 @@ class Overlay:
         return cv2.getTextSize((0, 0), text, (0, 0), self._font, letter, _BOLD)[2] if text else 0
 
     def _fitting(self, text: str, most: float, letter: int) -> str:
-        """Return the text, cut off where it is wider than so many pixels."""
+        """Return the text, cut off at ``most`` pixels."""
         shown = text
         while text and self._width(shown, letter) > most:
             text = text[:-1]
@@ -220,13 +220,13 @@ class Overlay:
 
 
 def fitted(image: Image8, size: tuple[int, int]) -> Image8:
-    """Return the picture as large as a window has room for, in the middle of black bars.
+    """Return the image scaled to the window, in the middle of black bars.
 
-    Windows can scale by themselves, but Qt does it without smoothing and with bars nearly white.
+    Windows can scale by themselves, but Qt does so without smoothing and with nearly white bars.
 
     Args:
         image: uint8 RGB, (height, width, 3).
-        size: (width, height) of the window; the picture stays as it is where that is not known (0).
+        size: (width, height) of the window; 0 if unknown, which leaves the image as it is.
 
     Returns:
         uint8 RGB of the window's size.

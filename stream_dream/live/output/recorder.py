@@ -1,4 +1,4 @@
-"""Records a live show to files that survive a power cut or a kill."""
+"""Record a live show to files that survive a power cut or a kill."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from stream_dream.live.output.recording_file import Film
 from stream_dream.live.status import LiveStatus
 from stream_dream.media.write.output_paths import check_output
 
-# Frames that wait while the encoder is busy. More of them would only be lost at a kill.
+# Frames that wait for the encoder; more of them would only be lost at a kill.
 _DEPTH = 4
 _FPS_RANGE = (10, 60)
-# An encoder that falls back by more does not catch up by itself: each frame that is left out has to
-# be repeated, which costs half as much. Starting ffmpeg on a busy machine must fit in.
+# Seconds. An encoder further behind does not catch up: each frame left out is replaced by a
+# repetition, which costs half as much. The start of ffmpeg on a busy machine must fit in.
 _MOST_BEHIND = 2.0
-# A film that kept up for as long met with a passing trouble: the next one keeps its rate.
+# A film that kept up this long fell behind for a passing reason: the next one keeps its rate.
 _STEADY_SECONDS = 300.0
 _LOWEST_FPS = 5
 _LOOK_SECONDS = 1.0
@@ -33,7 +33,7 @@ _CLOSE_SECONDS = 1.5
 
 
 def check_recording(path: Path) -> None:
-    """Refuse the name of a recording that cannot be made; one that is taken gets a date.
+    """Check that a recording can have this name; one that is taken gets a date.
 
     Raises:
         SinkError: With ``exit_code`` 2 and the reason.
@@ -44,27 +44,24 @@ def check_recording(path: Path) -> None:
 
 
 class Recorder:
-    """Writes what is shown to a row of Matroska files; a view.
+    """A view that records to a series of Matroska files.
 
-    The first file has the name that was given, if it is free; those after it have date and time in
-    their names, which sort in the order of recording: ``show.mkv``, ``show_20260930-221530.mkv``.
-    So it is at every start, whatever an earlier one left. A new file begins after some minutes and
-    with another size of picture.
+    The first file has the given name if it is free; the others add date and time, which sort in
+    recording order: ``show.mkv``, ``show_20260930-221530.mkv``. Existing files are kept. A new file
+    starts after some minutes, and when the picture's size changes.
 
-    Two threads: one feeds the encoder, the other one looks after the disk, which may take long.
-    Unlike in a render they do not step back behind the dream, whose size the show can lower: beside
-    two busy programs on two cores, a kill took up to 4 s of a recording that did (measured).
-    Where the encoder cannot keep up with the show, a new file begins at half the rate, and up to
-    two seconds of the show before it are missing.
+    One thread feeds the encoder, the other one looks after the disk, which may take long. Unlike in
+    a render they do not yield to the dream, whose size the governor can lower: when they did, a
+    kill beside two busy programs on two cores lost up to 4 s (measured). If the encoder cannot keep
+    up, a new file starts at half the rate, and up to two seconds before it are missing.
 
-    ffmpeg's segment muxer loses as little at a kill (0.3 s, 20 kills), but it overwrites a file
-    that has the next name, also with -n, and spares one condition only: another size or rate needs
-    another ffmpeg anyway.
+    ffmpeg's segment muxer loses as little at a kill (0.3 s, 20 kills), but it overwrites a file of
+    the next name, even with -n, and another size or rate needs another ffmpeg anyway.
 
-    A kill of all processes took up to 0.5 s, also beside two busy programs, and 0.6 s where a file
-    had just begun, which is called ``NAME.part`` still (measured, 50 kills). A power cut should
-    take about a second more, as the file is brought to the disk once a second; that is not
-    measured, and what a drive only claims to have stored cannot be helped.
+    A kill of all processes lost up to 0.5 s, also beside two busy programs, and 0.6 s of a file
+    just started, still called ``NAME.part`` (measured, 50 kills). A power cut should lose about a
+    second more, as the file is synced once a second (not measured), and what a drive only claims to
+    have stored.
     """
 
     def __init__(
@@ -76,13 +73,13 @@ class Recorder:
         clock: Callable[[], float] = time.monotonic,
         least_free_bytes: int = 1_000_000_000,
     ) -> None:
-        """Start to record with the first frame that is shown.
+        """Start to record with the first frame shown.
 
         Args:
             path: Name of the first file, .mkv, in a folder that exists.
-            minutes: After which a new file begins.
+            minutes: Length of a file.
             fps: Frames per second of the films; rounded to a whole number, 10 to 60.
-            clock: Tells the time in seconds.
+            clock: Returns the time in seconds.
             least_free_bytes: The recording ends when the disk has less left.
 
         Raises:
@@ -115,28 +112,28 @@ class Recorder:
 
     @property
     def problem(self) -> str | None:
-        """One line on why nothing is recorded any more; None while all is well."""
+        """One line on why the recording has ended; None while all is well."""
         return self._problem
 
     @property
     def current(self) -> Path | None:
-        """The file that is being written; it has this name after about a second."""
+        """The file being written; it has this name after about a second."""
         film = self._film
         return None if film is None else film.path
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All files of this recording that can be played, in their order."""
+        """All playable files of this recording, in their order."""
         return self._files
 
     @property
     def left_out(self) -> int:
-        """Frames that were left out because the encoder was busy."""
+        """Number of frames left out because the encoder was busy."""
         return self._left_out
 
     @property
     def waiting(self) -> int:
-        """Frames that wait for the encoder."""
+        """Number of frames that wait for the encoder."""
         return self._frames.qsize()
 
     def show(self, image: Image8, status: LiveStatus) -> None:
@@ -162,10 +159,10 @@ class Recorder:
             thread.join(0.25)
 
     def _write(self) -> None:
-        """Feed the encoder until the end; the first of the two threads."""
+        """Feed the encoder until the end: the first thread."""
         try:
             while self._problem is None:
-                # Read before waiting: frames that come later are stamped later.
+                # Read before waiting: frames that arrive later have later times.
                 now = self._clock()
                 try:
                     image, now = self._frames.get(timeout=float(1 / self._fps))
@@ -176,14 +173,14 @@ class Recorder:
                 self._advance(image, now)
             if self._film is not None and self._closing is not None:
                 self._film.end(self._closing)
-        except Exception as error:  # whatever it is, the show goes on
+        except Exception as error:  # the show goes on
             self._fail(error)
         finally:
             self._retire()
             self._retired.put(None)
 
     def _advance(self, image: Image8 | None, now: float) -> None:
-        """Bring the film up to a time, from which on an image is shown; None for no new one."""
+        """Extend the film up to a time, from which on an image is shown; None for no new one."""
         if image is None:
             image = self._image
             if image is None:
@@ -207,7 +204,7 @@ class Recorder:
         self._image = image
 
     def _slow_down(self, film: Film) -> None:
-        """End a film that the encoder does not keep up with, for one that starts now."""
+        """End a film that the encoder does not keep up with; a new one then starts."""
         if self._clock() - film.start < _STEADY_SECONDS:
             self._fps = max(self._fps / 2, Fraction(_LOWEST_FPS))
         self._retire()
@@ -218,7 +215,7 @@ class Recorder:
             self._retired.put(film)
 
     def _look_after(self) -> None:
-        """Name, complete and secure files, and watch the disk; the second thread."""
+        """Name, complete and sync files, and watch the disk: the second thread."""
         pause = 0.0
         while True:
             try:
@@ -234,12 +231,12 @@ class Recorder:
                 return
             self._attend(film, partial(film.finish, _COMPLETE_SECONDS))
             self._open = tuple(other for other in self._open if other is not film)
-            pause = _NAMING_SECONDS  # the next one has begun
+            pause = _NAMING_SECONDS  # the next one has started
 
     def _attend(self, film: Film, work: Callable[[], None]) -> None:
         try:
             work()
-        except Exception as error:  # whatever it is, the show goes on
+        except Exception as error:  # the show goes on
             self._fail(error, film)
         if film.named and film.path not in self._files:
             self._files += (film.path,)
@@ -255,7 +252,7 @@ class Recorder:
             self._fail(SinkError(f"the disk has only {free / 1e9:.1f} GB left, free some of it"))
 
     def _fail(self, error: Exception, film: Film | None = None) -> None:
-        """Say why nothing more is recorded; the first reason counts."""
+        """Set ``problem``; the first reason counts."""
         if self._problem is None:
             path = film.path if film is not None else self.current or self._path
             reason = error.strerror if isinstance(error, OSError) else None

@@ -1,4 +1,4 @@
-"""One file of a recording: constant rate from uneven frames, playable whenever it is cut off."""
+"""A file of a recording: constant rate from uneven frames, playable wherever it is cut off."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from stream_dream.media.write.atomic import place, reserve
 from stream_dream.media.write.formats import recording_arguments
 from stream_dream.media.write.output_paths import dated_name, existing
 
-# As close to the dream as what is rendered. A frame of 1280x720 costs 10 to 20 ms of one core, half
-# of that where it is repeated; 480x270 costs 4 (measured).
+# The quality of a render. A frame of 1280x720 costs 10 to 20 ms of one core, half of that if it is
+# repeated; 480x270 costs 4 ms (measured).
 _CRF = 18
 _PLAYABLE_SECONDS = 5.0
 
@@ -26,21 +26,21 @@ _PLAYABLE_SECONDS = 5.0
 class Film:
     """A Matroska file that is being written.
 
-    The film is a row of slots of ``1 / fps`` seconds. Each shows the last picture that came before
-    its middle: frames that come too fast are left out, those that are late are waited for with the
-    one before. So editors get a constant rate, and it plays as fast as it was shown.
+    The film is a row of slots of ``1 / fps`` seconds. Each shows the last image that came before
+    its middle: surplus frames are left out, late ones replaced by the one before. So the rate is
+    constant, and the film plays at the speed of the show.
 
-    It is written as ``NAME.part`` and gets its name as soon as a player can open it, within about
-    the first second: whatever has the name of a film plays, and is never empty.
+    It is written as ``NAME.part`` and renamed as soon as a player can open it, within about the
+    first second: a file that has the name of a film plays, and is never empty.
 
-    One thread feeds it (``hold``, ``show``), another one looks after the file (``secure``); one of
-    them completes it (``finish``), when the other has done with it.
+    One thread feeds it (``hold``, ``show``), another one looks after the file (``secure``); either
+    completes it (``finish``) when the other is done.
 
     Attributes:
-        path: The name that it has or, in the beginning, will get.
-        named: True since it has its name.
+        path: Its name, or the one that it will get.
+        named: True once it has its name.
         shape: (height, width, 3) of its images, before the padding to even sides.
-        start: When it began, in seconds of the caller's clock.
+        start: When it started, in seconds of the caller's clock.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Film:
         """Start the encoder with the first image.
 
         Args:
-            path: The name. If it is taken, or ``dated``, one with date and time is made of it.
+            path: The name; date and time are added if it is taken, or if ``dated``.
             image: uint8 RGB, (height, width, 3); all others have its shape.
             start: When it was shown, in seconds.
             fps: Slots per second.
@@ -75,20 +75,12 @@ class Film:
             raise
 
     def show(self, image: Image8, time: float) -> None:
-        """Record an image that is shown from ``time`` on.
-
-        Raises:
-            SinkError: If ffmpeg fails.
-        """
+        """Record an image that is shown from ``time`` on. Raises ``SinkError`` if ffmpeg fails."""
         self.hold(time)
         self._image = _bytes_of(image)
 
     def hold(self, until: float) -> None:
-        """Write the image shown last into the slots before a time that have none.
-
-        Raises:
-            SinkError: If ffmpeg fails.
-        """
+        """Fill the slots up to a time with the last image. Raises ``SinkError`` if ffmpeg fails."""
         for _ in range(self._due(until) - self._slots):
             self._encoder.write(self._image)
             self._slots += 1
@@ -98,18 +90,17 @@ class Film:
         return float((self._due(time) - self._slots) / self._fps)
 
     def end(self, time: float) -> None:
-        """Write what is missing up to a time: the image shown last has one slot at least.
+        """Fill the film up to a time; the last image gets at least one slot.
 
-        Raises:
-            SinkError: If ffmpeg fails.
+        Raises ``SinkError`` if ffmpeg fails.
         """
         self.hold(max(time, self.start + float((self._slots + 1) / self._fps)))
 
     def secure(self) -> None:
-        """Name the file as soon as it plays, and bring what is written to the disk.
+        """Name the file as soon as it plays, and sync it to the disk.
 
-        A power cut then takes what came since, and what a kill would take. What the drive itself
-        has not stored, against its word, is lost too.
+        A power cut then loses what came since, what a kill would lose, and what the drive falsely
+        reported as stored.
 
         Raises:
             SinkError: If the file is gone.
@@ -143,7 +134,7 @@ class Film:
                 self._part.unlink(missing_ok=True)
 
     def give_up(self) -> None:
-        """End ffmpeg at once, from any thread; what feeds or completes the film then fails."""
+        """End ffmpeg at once, from any thread; feeding or completing the film then fails."""
         self._encoder.give_up()
 
     def _due(self, time: float) -> int:

@@ -1,4 +1,4 @@
-"""Keeps what the operators want kept: snapshots, and films at the press of a button."""
+"""Snapshots and recordings at the press of a button."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ log = logging.getLogger("stream_dream.live")
 
 
 class Saver:
-    """Answers ``snapshot`` and ``record``.
+    """A view that performs the actions ``snapshot`` and ``record``.
 
     Attributes:
-        message: The last thing worth telling the operator; "" if there is none.
+        message: Last message for the operator; "" if there is none.
     """
 
     def __init__(
         self, folder: Path, *, minutes: float, fps: float, first: Recorder | None = None
     ) -> None:
-        """Keep things in a folder, which is made when the first one comes.
+        """Save into a folder, which is created when needed.
 
         Args:
-            folder: Of snapshots and films.
-            minutes: After which a new file of a film begins.
-            fps: Rate of films.
-            first: A film that is being recorded already.
+            folder: Folder of snapshots and recordings.
+            minutes: Length of a recording's files.
+            fps: Frame rate of recordings.
+            first: A recording in progress.
         """
         self.message = ""
         self._folder, self._minutes, self._fps = folder, minutes, fps
@@ -44,7 +44,7 @@ class Saver:
 
     @property
     def recording(self) -> str | None:
-        """Name of the film being recorded; None while there is none."""
+        """Name of the file being recorded; None if there is none."""
         recorder = self._recorder
         if recorder is None:
             return None
@@ -56,7 +56,7 @@ class Saver:
         return None if recorder.current is None else recorder.current.name
 
     def press(self, action: Action, image: Image8) -> None:
-        """Do what was asked for; what takes time happens in another thread."""
+        """Perform an action; slow work runs in another thread."""
         if action == "snapshot":
             self._in_thread(lambda: self._save(image))
         elif action == "record":
@@ -66,17 +66,17 @@ class Saver:
                 self._stop()
 
     def show(self, image: Image8, status: LiveStatus) -> None:
-        """Record a frame while a film is being recorded."""
+        """Record a frame, if a recording is in progress."""
         if self._recorder is not None:
             self._recorder.show(image, status)
 
     @property
     def problem(self) -> str | None:
-        """None: a film that fails ends, and the keeper goes on."""
+        """None: a recording that fails ends, and the saver goes on."""
         return None
 
     def close(self) -> None:
-        """Complete what is being kept."""
+        """Complete snapshots and recordings in progress."""
         self._stop()
         for thread in self._closing:
             thread.join(3)

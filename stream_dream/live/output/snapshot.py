@@ -1,4 +1,4 @@
-"""Keeps single pictures of a live show."""
+"""Snapshots of a live show."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from stream_dream.media.write.picture import write_picture
 
 
 def save_snapshot(image: Image8, folder: Path, name: str) -> Path:
-    """Write a picture as PNG; it takes about 0.1 s for 1280x720, so call it beside the show.
+    """Write an image as PNG; 1280x720 takes about 0.1 s, so call it from another thread.
 
-    The name sorts by time, nothing is overwritten, and it appears when the picture is complete.
+    Names sort by time, nothing is overwritten, and a file appears when it is complete.
 
     Args:
         image: uint8 RGB, (height, width, 3).
-        folder: Where to; created if it does not exist.
-        name: What the file name begins with, such as ``dream`` for
-            ``dream_20260930-221530.png``.
+        folder: Folder of the file; created if it does not exist.
+        name: Start of the file name, such as ``dream`` for ``dream_20260930-221530.png``.
 
     Returns:
         The file.

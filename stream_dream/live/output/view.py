@@ -1,4 +1,4 @@
-"""What a live show is shown on, and told to."""
+"""The protocol of a show's views."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from stream_dream.live.status import LiveStatus
 
 
 class View(Protocol):
-    """Takes every frame that is shown: a window, a page, a film.
+    """Receives every frame that is shown: a window, a page, a recording.
 
-    ``show`` is called by the show's own thread, frame after frame. It must return at once: what
-    takes time happens in a thread of the view's own, which may leave frames out. It must not raise,
-    whatever happens: a view that fails says so in ``problem`` and is closed; the show goes on.
+    ``show`` is called by the show's own thread and must return at once: slow work happens in a
+    thread of the view, which may leave frames out. It must not raise: a view that fails sets
+    ``problem`` and is closed; the show goes on.
     """
 
     def show(self, image: Image8, status: LiveStatus) -> None:
-        """Accept a frame, uint8 RGB (height, width, 3), never changed afterwards; its size may."""
+        """Accept a frame, uint8 RGB (height, width, 3), never modified later; sizes may vary."""
 
     @property
     def problem(self) -> str | None:
         """One line on why nothing can be shown any more; None while all is well."""
 
     def close(self) -> None:
-        """End; calling it again does nothing. Returns within a second or two."""
+        """Stop, within a second or two; calling it again does nothing."""

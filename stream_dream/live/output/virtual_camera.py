@@ -1,4 +1,4 @@
-"""Shows the dream as a camera that other programs take, through pyvirtualcam."""
+"""Virtual camera for other programs, through pyvirtualcam."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ from stream_dream.live.status import LiveStatus
 from stream_dream.runtime.latest_value import LatestValue
 
 _DEFAULT_FPS = 25.0
-# Programs take a camera for broken that gives no picture for seconds; then the last one does again.
+# The last frame is repeated: programs give up a camera that sends nothing for seconds.
 _REPEAT_SECONDS = 0.5
 
 
 class VirtualCamera:
-    """A view whose thread sends the newest frame; what it has no time for is left out.
+    """A view whose thread sends the newest frame and leaves out those it has no time for.
 
-    The camera has the size of the first frame, in even numbers: other programs cannot follow a
-    change. Later frames are resized to it.
+    The camera has the size of the first frame, rounded down to even: other programs cannot follow
+    a change. Later frames are resized to it.
     """
 
     def __init__(self) -> None:
-        """Start the thread; the camera begins with the first frame.
+        """Start the thread; the camera opens with the first frame.
 
-        Raises:
-            SettingsError: pyvirtualcam is missing.
+        Raises ``SettingsError`` if pyvirtualcam is missing.
         """
         try:
             import pyvirtualcam
@@ -66,7 +65,7 @@ class VirtualCamera:
                 return
         image, fps = newest
         size = _even(image)
-        # Drivers are below it: whatever they raise, the show goes on.
+        # Drivers may raise anything; the show goes on.
         try:
             camera = self._module.Camera(*size, fps or _DEFAULT_FPS)
         except Exception as error:
@@ -82,7 +81,7 @@ class VirtualCamera:
 
 
 def _even(image: Image8) -> tuple[int, int]:
-    """Return (width, height) of the image, made even: cameras share colours among four pixels."""
+    """Return (width, height), rounded down to even: cameras share colours among four pixels."""
     height, width = image.shape[:2]
     return max(2, width - width % 2), max(2, height - height % 2)
 

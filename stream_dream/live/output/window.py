@@ -1,4 +1,4 @@
-"""A window that shows the dream and takes keys, on OpenCV's highgui."""
+"""Window that shows the dream and handles keys, on OpenCV's highgui."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from stream_dream.live.output.overlay import Overlay, Panel, fitted, panel
 from stream_dream.live.status import LiveStatus
 
 _NAME = "stream_dream"
-# The picture has the size of the window, see ``fitted``: there is no ratio to keep.
+# ``fitted`` scales the picture to the window: there is no ratio to keep.
 _FLAGS = cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL
 _LARGEST = 1280
 _WAIT_MS = 10
 _ANSWER_SECONDS = 2.0
-# Figures that change with every frame cannot be read.
+# Figures that change with every frame are unreadable.
 _FIGURES_SECONDS = 0.25
 
 
 class Window:
     """A view in a window.
 
-    ``show`` may be called by any thread and only keeps the newest frame; ``loop`` runs in the main
-    thread, which windows belong to, and does the rest.
+    ``show`` may be called by any thread and only keeps the newest frame; ``loop`` does the rest, in
+    the main thread, to which windows belong.
     """
 
     def __init__(
@@ -43,13 +43,13 @@ class Window:
         screen: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Make sure that there can be a window; it opens with ``loop``.
+        """Check that a window can be opened; ``loop`` opens it.
 
         Args:
-            controls: What the keys change.
-            fullscreen: True where it is to fill the screen from the start.
+            controls: Controls that the keys change.
+            fullscreen: True to start in full screen.
             screen: Number of the screen that it opens on, from 0.
-            clock: Tells the time in seconds.
+            clock: Returns the time in seconds.
 
         Raises:
             SettingsError: There is no screen, or not that one.
@@ -81,14 +81,14 @@ class Window:
         return self._problem
 
     def close(self) -> None:
-        """End ``loop``, which closes the window; calling it again does nothing."""
+        """Stop ``loop``, which closes the window; calling it again does nothing."""
         self._closed.set()
 
     def loop(self, stopped: threading.Event) -> None:
-        """Show frames and answer keys until the end; only for the main thread.
+        """Show frames and handle keys until the end; only for the main thread.
 
         Returns when the window is closed, q or Esc is pressed, ``stopped`` is set or ``close``
-        called. Where the window fails, ``problem`` says why.
+        called. If the window fails, ``problem`` says why.
         """
         try:
             self._open()
@@ -110,13 +110,13 @@ class Window:
         self._fill(self._fullscreen)
 
     def _fill(self, fullscreen: bool) -> None:
-        """Fill the screen, or no longer."""
+        """Enter or leave full screen."""
         self._fullscreen = fullscreen
         mode = cv2.WINDOW_FULLSCREEN if fullscreen else cv2.WINDOW_NORMAL
         cv2.setWindowProperty(_NAME, cv2.WND_PROP_FULLSCREEN, mode)
 
     def _ends(self, key: str) -> bool:
-        """Do what a key says; return True where that is the end."""
+        """Handle a key; return True if it closes the window."""
         if key == "q" or (key == "esc" and not self._fullscreen):
             return True
         if key in ("f", "esc"):
@@ -132,7 +132,7 @@ class Window:
         return False
 
     def _refresh(self) -> None:
-        """Show what there is, if any of it has changed."""
+        """Redraw the window if anything has changed."""
         newest = self._newest
         image, status = newest or (_NOTHING, LiveStatus())
         content, answer = self._content(status), self._answer_now()
@@ -151,7 +151,7 @@ class Window:
         cv2.imshow(_NAME, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
     def _content(self, status: LiveStatus) -> Panel | None:
-        """Return the help, if it is to be shown; the same object while it does not change."""
+        """Return the help panel, if shown; the same object while it does not change."""
         if not self._help:
             self._figures = None
         elif self._figures is None or self._clock() - self._figured >= _FIGURES_SECONDS:
@@ -170,21 +170,20 @@ _NOTHING: Image8 = np.zeros((360, 640, 3), np.uint8)
 
 
 def _same(one: object, other: object) -> bool:
-    # Pictures never change, so that the same object is the same picture.
+    # Images are never modified: the same object is the same image.
     return one is other or (not isinstance(one, np.ndarray) and one == other)
 
 
 def _visible() -> bool:
-    """Return False once the user has closed the window."""
     try:
         return cv2.getWindowProperty(_NAME, cv2.WND_PROP_VISIBLE) >= 1
-    except cv2.error:  # Qt's way to say that there is no window at all
+    except cv2.error:  # Qt raises if there is no window at all
         return False
 
 
 def _destroy() -> None:
     try:
         cv2.destroyWindow(_NAME)
-        cv2.waitKeyEx(1)  # it goes with the next events
+        cv2.waitKeyEx(1)  # the window closes with the next events
     except cv2.error:  # it is gone already
         pass
