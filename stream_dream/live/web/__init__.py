@@ -1,1 +1,1 @@
-"""A live show as a web page: who may come in, what is served, what is said."""
+"""A live show as a web page: access control, routes, messages."""

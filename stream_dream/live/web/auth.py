@@ -1,7 +1,7 @@
-"""Who may come in: the gate in front of the web page.
+"""Access control of the web page.
 
-On this machine's own addresses the page is open, and what has to be kept out is other web pages: a
-browser sends their requests from here, too. Everywhere else a token opens it.
+On loopback addresses the page is open, except to other web pages, whose requests a browser sends
+from this machine, too. All other addresses need a token.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from stream_dream.errors import SettingsError
 
 MOST_BYTES = 65536
-"""Largest body or message that is read."""
+"""Largest body or message that is accepted."""
 
 TOO_LARGE = f"the body is too large: send at most {MOST_BYTES} bytes"
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _COOKIE_SECONDS = 30 * 86400
 _WRONG_TOKEN_SECONDS = 0.3
-# What goes with every answer; a page says for itself what else it may do.
+# Default headers of all responses; the page's files set their own content policy.
 _HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -39,8 +39,8 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
-# SameSite=Strict keeps the fresh cookie back where a link on another site led here: one more click,
-# on this page's own link, and it is sent.
+# SameSite=Strict withholds the fresh cookie after a link on another site: one more click, on this
+# page's own link, and it is sent.
 _NO_TOKEN_PAGE = (
     "<!doctype html><meta name=viewport content='width=device-width'><title>stream_dream</title>"
     "<p>{line}.<p>If you just followed the link with the token: <a href='/'>open the page</a>."
@@ -58,8 +58,7 @@ def is_loopback(host: str) -> bool:
 def qr_text(link: str) -> str:
     """Return a QR code of the link, made of block characters, for a terminal.
 
-    Raises:
-        SettingsError: The extra ``live`` is not installed.
+    Raises ``SettingsError`` if the extra ``live`` is not installed.
     """
     try:
         import segno
@@ -73,9 +72,9 @@ def qr_text(link: str) -> str:
 
 
 class Guesses:
-    """Counts the different wrong tokens that come from an address.
+    """Counts the different wrong tokens of each address.
 
-    Who sends the same wrong one again, as a forgotten browser tab does, is not guessing.
+    The same wrong token again, as from a forgotten browser tab, is no guess.
     """
 
     MOST = 10
@@ -83,12 +82,12 @@ class Guesses:
     _ADDRESSES = 1000
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start with none; ``clock`` tells the time in seconds."""
+        """Start with none; ``clock`` returns the time in seconds."""
         self._clock = clock
         self._of: dict[str, tuple[float, set[bytes]]] = {}
 
     def add(self, address: str, token: bytes) -> None:
-        """Note a wrong token."""
+        """Record a wrong token."""
         begun, wrong = self._of.pop(address, (self._clock(), set()))
         if self._clock() - begun > self.SECONDS:
             begun, wrong = self._clock(), set()
@@ -99,36 +98,30 @@ class Guesses:
             del self._of[next(iter(self._of))]
 
     def too_many(self, address: str) -> bool:
-        """Return whether nothing more is taken from an address for now."""
+        """Return whether an address is blocked for now."""
         begun, wrong = self._of.get(address, (0.0, set()))
         return len(wrong) >= self.MOST and self._clock() - begun <= self.SECONDS
 
 
 class Gate:
-    """An ASGI application around another: lets in who may, and adds the headers of every answer."""
+    """ASGI middleware that refuses unauthorised requests and adds headers to all responses."""
 
     def __init__(self, application: ASGIApp, address: tuple[str, int], token: str | None):
-        """Guard an application.
-
-        Args:
-            application: What is behind the gate.
-            address: Host and port that it is bound to.
-            token: What opens it; None to leave it open, on this machine's own addresses only.
-        """
+        """Guard an application bound to (host, port), on loopback only if there is no token."""
         host, port = address
         self._application = application
         self._token = None if token is None else token.encode()
-        # The token itself may hold what a cookie cannot. Cookies know no ports: the name does.
+        # Hashed: a token may hold what a cookie cannot. Cookies ignore ports, so the name has it.
         self._ticket = hashlib.sha256(self._token or b"").hexdigest()
         self._cookie = f"stream_dream_{port}"
-        # A name that an attacker's server resolves to this machine is none of ours (DNS rebinding).
-        # With a token, the cookie is bound to the name, and any name will do.
+        # Other names may be an attacker's that resolve to this machine (DNS rebinding). With a
+        # token any name will do, as the cookie is bound to it.
         own = {"localhost", "127.0.0.1", "::1", host.lower()}
         self._names = own if is_loopback(host) else None
         self._guesses = Guesses()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer it with one line on why not."""
+        """Pass a request on, or refuse it with one line on why."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"].endswith("response.start"):
@@ -144,7 +137,7 @@ class Gate:
         await (answer or self._application)(scope, receive, send_with_headers)
 
     def _refusal(self, connection: HTTPConnection) -> Response | None:
-        """Return the answer to what is refused whoever sends it."""
+        """Return the response to a request that is refused whatever its token, else None."""
         scope, headers = connection.scope, connection.headers
         host = headers.get("host", "").lower()
         # Starlette's TrustedHostMiddleware does not say how to open the page instead.
@@ -159,7 +152,7 @@ class Gate:
         return None
 
     async def _check_token(self, connection: HTTPConnection, token: bytes) -> Response | None:
-        """Return the answer to who shows no right token, or shows it in the address."""
+        """Return the response to a request without the token, or with it in the URL, else None."""
         address = connection.client.host if connection.client else ""
         if self._guesses.too_many(address):
             return _line(429, "too many wrong tokens: wait a minute")
@@ -172,7 +165,7 @@ class Gate:
         kept = [] if cookie is None else [cookie.encode()]
         wants_page = "text/html" in connection.headers.get("accept", "")
         if _any_is(asked, token):
-            # A program takes the answer as it is; a browser must not show the token, nor keep it.
+            # Programs get the response itself; a browser must neither show nor keep the token.
             by_browser = wants_page or connection.scope["path"] == "/"
             get = connection.scope.get("method") == "GET"
             return self._without_token(connection) if get and by_browser else None
@@ -191,7 +184,7 @@ class Gate:
         return _line(401, line, challenge)
 
     def _without_token(self, connection: HTTPConnection) -> Response:
-        """Return the way to the same address without the token, which a cookie remembers."""
+        """Return a redirect to the same URL without the token, which a cookie keeps."""
         query = connection.query_params.multi_items()
         rest = urlencode([(name, value) for name, value in query if name != "token"])
         # One slash: two would lead to another host.
@@ -204,7 +197,7 @@ class Gate:
 
 
 def _parts(url: str) -> SplitResult:
-    """Return the parts of a URL, all of them empty if it is none."""
+    """Return the parts of a URL, all of them empty if it is invalid."""
     try:
         return urlsplit(url)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The newest frame of a show, encoded once for all who watch, and only while somebody does."""
+"""The newest frame of a show, encoded once for all clients, and only on request."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class ShownFrame(NamedTuple):
     Attributes:
         number: Counts frames from 1; 0 while there is none.
         image: uint8 RGB, (height, width, 3).
-        status: The show's state after it.
-        time: When it came, in seconds of the monotonic clock.
+        status: The show's status after it.
+        time: When it arrived, in seconds of the monotonic clock.
     """
 
     number: int
@@ -39,9 +39,9 @@ _NOTHING = ShownFrame(0, np.zeros((1, 1, 3), np.uint8), LiveStatus(), 0.0)
 
 
 class Pictures:
-    """Takes frames from the show's thread and hands them to the web page's event loop.
+    """Passes frames from the show's thread to the web page's event loop.
 
-    Whoever asks for a picture gets the newest: who is slow misses some, and nothing piles up.
+    Every request gets the newest frame: slow clients miss some, and nothing is queued.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Pictures:
         self._arrived = asyncio.Event()
         self._announced = False
         self._encoding = asyncio.Lock()
-        # A thread of its own: controls are answered while a picture is encoded.
+        # A thread of its own: the event loop serves controls while a frame is encoded.
         self._encoder = ThreadPoolExecutor(1, "web-encoder")
 
     @property
@@ -63,7 +63,7 @@ class Pictures:
         return self._newest
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Name the event loop that everybody who watches runs in."""
+        """Set the event loop that all clients run in."""
         self._loop = loop
 
     def put(self, image: Image8, status: LiveStatus) -> None:
@@ -75,7 +75,7 @@ class Pictures:
             self._times.append((shown.number, now, status.frame_ms))
             while self._times[0][1] < now - HISTORY_SECONDS:
                 self._times.popleft()
-        # One announcement under way is enough, however long the event loop takes to get to it.
+        # One pending announcement is enough, however late the event loop runs it.
         if self._loop is not None and not self._announced:
             self._announced = True
             try:
@@ -84,18 +84,18 @@ class Pictures:
                 self._loop = None
 
     def announce(self) -> None:
-        """Wake up all who wait for a picture."""
+        """Wake up all clients that wait for a frame."""
         self._announced = False
         self._arrived.set()
         self._arrived = asyncio.Event()
 
     def frame_times(self, after: int) -> list[tuple[float, float]]:
-        """Return time (s) and frame time (ms) of the last minute's frames behind number ``after``.
+        """Return time (s) and frame time (ms) of the last minute's frames after number ``after``.
 
         Times are those of the monotonic clock.
         """
         with self._lock:
-            # From the newest back: it is called often, and mostly for a handful.
+            # From the newest back: it is called often, mostly for a handful.
             new = []
             for number, when, milliseconds in reversed(self._times):
                 if number <= after:
@@ -104,7 +104,7 @@ class Pictures:
             return new[::-1]
 
     async def wait(self, after: int, seconds: float) -> None:
-        """Wait until there is a frame behind number ``after``, or for some seconds."""
+        """Wait until there is a frame after number ``after``, or for some seconds."""
         arrived = self._arrived
         if self._newest.number <= after:
             try:
@@ -114,7 +114,7 @@ class Pictures:
                 return
 
     async def jpeg(self) -> tuple[int, bytes]:
-        """Return number and JPEG of the newest frame, encoding it if nobody has asked before."""
+        """Return number and JPEG of the newest frame, which is encoded once."""
         async with self._encoding:
             shown = self._newest
             if self._jpeg[0] < shown.number:
@@ -126,7 +126,7 @@ class Pictures:
         return await self._encode(".png", self._newest.image)
 
     def close(self) -> None:
-        """End the encoder, after the picture that it is working on."""
+        """Stop the encoder, after the frame that it is working on."""
         self._encoder.shutdown(wait=False, cancel_futures=True)
 
     async def _encode(self, suffix: str, image: Image8) -> bytes:

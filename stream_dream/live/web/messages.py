@@ -1,4 +1,4 @@
-"""What the web page and the show tell each other, as JSON."""
+"""JSON messages between web page and show."""
 
 from __future__ import annotations
 
@@ -18,16 +18,12 @@ _LEAST_STEPS = 150  # of a slider
 
 
 def dumps(value: object) -> str:
-    """Return JSON that every reader takes: ASCII, and null for what is not a finite number."""
+    """Return strict JSON: ASCII, and null for what is not a finite number."""
     return json.dumps(_finite(value), separators=(",", ":"))
 
 
 def loads(text: str | bytes) -> object:
-    """Read JSON from outside.
-
-    Raises:
-        SettingsError: It is none.
-    """
+    """Parse JSON from outside. Raises ``SettingsError`` if it is invalid."""
     try:
         return json.loads(text, parse_constant=_no_number)
     except RecursionError:
@@ -38,19 +34,19 @@ def loads(text: str | bytes) -> object:
 
 
 def refusal(error: Exception) -> dict[str, str]:
-    """Return the answer to what was refused: one line, of bounded length."""
+    """Return the response to a refused request: one line, of bounded length."""
     line = first_line(error)
     return {"error": line if len(line) <= _LONGEST_LINE else line[: _LONGEST_LINE - 3] + "..."}
 
 
 def form(controls: Controls) -> dict[str, Any]:
-    """Describe what a page is to offer: sliders, switches, looks and buttons."""
+    """Describe the controls of a page: sliders, switches, looks and buttons."""
     knobs = [_knob(name) for name in LiveParameters.model_fields]
     return {"knobs": knobs, "looks": controls.looks, "actions": ACTIONS}
 
 
 def state(controls: Controls, status: LiveStatus) -> dict[str, Any]:
-    """Return all that a page shows; parameters are what was asked for, reached or not."""
+    """Return the state that a page shows; parameters are the targets, reached or not."""
     return {
         "parameters": controls.target.model_dump(),
         "look": controls.look().name,
@@ -60,12 +56,9 @@ def state(controls: Controls, status: LiveStatus) -> dict[str, Any]:
 
 
 def obey(controls: Controls, message: object) -> None:
-    """Do what a message says.
+    """Execute one of ``{"set": {NAME: VALUE, ...}}``, ``{"preset": NAME}``, ``{"press": NAME}``.
 
-    It is one of ``{"set": {NAME: VALUE, ...}}``, ``{"preset": NAME}`` and ``{"press": NAME}``.
-
-    Raises:
-        SettingsError: It cannot be understood or done; nothing was changed then.
+    Raises ``SettingsError`` if it is invalid or cannot be executed; nothing was changed then.
     """
     if not isinstance(message, dict) or len(message) != 1:
         raise SettingsError('a message is an object with one of "set", "preset" and "press"')
@@ -85,17 +78,15 @@ def obey(controls: Controls, message: object) -> None:
 def change(controls: Controls, values: object) -> None:
     """Change parameters by name, all or none of them.
 
-    Raises:
-        SettingsError: They are no object of names and values, or one of them cannot be.
+    Raises ``SettingsError`` if they are no object of names and values, or one is invalid.
     """
     if not isinstance(values, dict):
         raise SettingsError('parameters are an object such as {"strength": 0.5}')
     for name, value in values.items():
         field = LiveParameters.model_fields.get(name)
         if field is None:
-            continue  # told below, with the name that may have been meant
-        # Settings are lenient, as they come from files and command lines: 1 is true, "2" is 2.
-        # Whoever writes JSON can tell them apart.
+            continue  # refused below, with a suggestion
+        # Settings of files and command lines are lenient: 1 is true, "2" is 2. JSON is not.
         switch = field.annotation is bool
         if isinstance(value, bool) != switch or not isinstance(value, int | float):
             wanted = "true or false" if switch else "a number"

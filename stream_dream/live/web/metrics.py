@@ -1,4 +1,4 @@
-"""What the show measures, in Prometheus' text format."""
+"""Metrics of a show, in Prometheus' text format."""
 
 from __future__ import annotations
 
@@ -11,12 +11,7 @@ _PREFIX = "stream_dream_"
 
 
 def metrics(status: LiveStatus, clients: Mapping[str, int]) -> str:
-    """Return the text exposition (version 0.0.4) of a show.
-
-    Args:
-        status: The state after the newest frame.
-        clients: Number of clients by what they are connected to.
-    """
+    """Return the text exposition (version 0.0.4); ``clients`` counts them by connection."""
     return "".join(f"{line}\n" for line in _lines(status, clients))
 
 

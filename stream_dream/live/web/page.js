@@ -6,11 +6,11 @@ const SEND_EVERY = 40;  // milliseconds: 25 messages a second while a slider mov
 let socket = null;
 let delay = 500;
 let knobs = new Map();
-let held = null;        // the slider that is being moved: what the show says waits
+let held = null;        // the slider being moved, which ignores the show's values
 let heldUntil = 0;
 let frames = [];
 let target = 0;
-let film;               // undefined until the show has said whether it records
+let film;               // undefined until the first status
 let said = "";
 
 /* ---- to the show ---- */
@@ -65,7 +65,7 @@ async function ask() {
     const answer = await fetch("healthz");
     if (answer.status === 401) veil("Open the link with the token again: the show printed it");
     if (answer.status === 429) veil("Too many wrong tokens: wait a minute");
-  } catch { /* not there: trying again anyway */ }
+  } catch { /* unreachable: connect() retries anyway */ }
 }
 
 function take(message) {
@@ -100,7 +100,7 @@ function slider(knob) {
     id, name: knob.name, type: "range", min: knob.low, max: knob.high, step: knob.step,
   });
   const output = element("output", {htmlFor: id});
-  output.setAttribute("aria-live", "off");  // the slider says its value itself
+  output.setAttribute("aria-live", "off");  // screen readers read out the slider's value
   const help = element("p", {id: id + "-help"}, knob.help);
   input.setAttribute("aria-describedby", help.id);
   const digits = Math.max(0, Math.min(6, -Math.floor(Math.log10(knob.step) + 1e-9)));
@@ -179,7 +179,7 @@ function meter(id, text, unit) {
 }
 
 function say(text) {
-  // Only what is new: a screen reader would read it out again and again.
+  // Only changes: a screen reader would repeat the rest.
   if (text !== said) $("state").textContent = said = text;
 }
 
@@ -210,7 +210,7 @@ $("picture").onerror = async () => {
   try {
     const answer = await fetch("stream.mjpeg", {method: "HEAD"});
     if (answer.status === 503) veil("Too many watch the picture already: close one of its pages");
-  } catch { /* the WebSocket tells */ }
+  } catch { /* the WebSocket reports it */ }
   setTimeout(() => { if (tried === tries && socket?.readyState === WebSocket.OPEN) play(); }, 3000);
 };
 $("fill").hidden = !document.fullscreenEnabled;
@@ -232,7 +232,7 @@ function draw() {
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height});
   const pen = canvas.getContext("2d"), style = getComputedStyle(document.documentElement);
   pen.clearRect(0, 0, width, height);
-  // One column for each pixel, with the worst frame in it: no stutter hides between others.
+  // One column per pixel, with its worst frame: no stutter is averaged away.
   const worst = new Float64Array(Math.ceil(width / scale));
   let greatest = 0;
   for (const [time, milliseconds] of frames) {
@@ -272,7 +272,7 @@ async function list() {
     return element("li", {}, link);
   });
   const key = JSON.stringify(files);
-  if ($("files").dataset.key === key) return;  // leaves the focus where it is
+  if ($("files").dataset.key === key) return;  // keeps the focus
   $("files").dataset.key = key;
   $("files").replaceChildren(...shown);
 }

@@ -1,4 +1,4 @@
-"""The web page's addresses: page, picture, controls, settings, recordings, health and metrics."""
+"""Routes of the web page: page, picture, controls, settings, recordings, health and metrics."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from stream_dream.live.web.websocket import WebSocketSession
 MOST_STREAMS = 16
 MOST_SOCKETS = 32
 ALIVE_SECONDS = 5.0
-"""Age of the newest frame from which on the show is taken for dead."""
+"""Age of the newest frame from which on the show counts as stalled."""
 
-# This site alone, and no text that becomes a script; the icon is in the page itself.
+# This origin alone, and no text that becomes a script; the icon is a data URL.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'"
 )
 _MOTION_JPEG = "multipart/x-mixed-replace; boundary=frame"
-# Sent again while nothing new comes, so that a connection that broke is noticed.
+# The last frame is repeated while no new one comes, so that a broken connection is noticed.
 _REPEAT_SECONDS = 5.0
 _PART = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
 
@@ -54,15 +54,15 @@ class Json(Response):
 
 
 class MotionJpeg(StreamingResponse):
-    """The picture, for as long as somebody looks."""
+    """The picture as a stream, until the client leaves."""
 
     def __init__(self, site: Routes) -> None:
-        """Show the site's pictures."""
+        """Stream the frames of the site."""
         super().__init__(site.parts(), media_type=_MOTION_JPEG)
         self._site = site
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with the stream."""
+        """Send the stream, counted among the site's streams."""
         self._site.streams += 1
         try:
             await super().__call__(scope, receive, send)
@@ -71,23 +71,17 @@ class MotionJpeg(StreamingResponse):
 
 
 class Routes:
-    """What is behind the addresses.
+    """Handlers of all routes.
 
     Attributes:
         application: The ASGI application.
-        streams: Clients that watch the picture now.
-        sockets: Pages that are connected now.
-        closing: Set to end all that lasts; in the event loop.
+        streams: Number of clients of the stream.
+        sockets: Number of connected pages.
+        closing: Set, in the event loop, to end streams and WebSockets.
     """
 
     def __init__(self, controls: Controls, pictures: Pictures, recordings: Path) -> None:
-        """Make the addresses.
-
-        Args:
-            controls: What the page changes.
-            pictures: What it shows.
-            recordings: Folder of films and snapshots to download; it need not exist yet.
-        """
+        """Create the routes; the folder of recordings need not exist yet."""
         self._controls = controls
         self._pictures = pictures
         self._recordings = recordings
@@ -111,12 +105,12 @@ class Routes:
         )
 
     def close(self) -> None:
-        """End what lasts: pictures and WebSockets."""
+        """End streams and WebSockets."""
         self.closing.set()
         self._pictures.announce()
 
     async def parts(self) -> AsyncIterator[bytes]:
-        """Yield the parts of the picture's stream, always of the newest frame."""
+        """Yield the parts of the stream, always of the newest frame."""
         yield b"--frame\r\n"
         seen = 0
         while not self.closing.is_set():
@@ -124,7 +118,7 @@ class Routes:
             if not self._pictures.newest.number:
                 continue
             seen, jpeg = await self._pictures.jpeg()
-            # The boundary that ends a part goes with it: browsers show a picture when they see it.
+            # The closing boundary goes with the part: browsers show a frame when they see it.
             yield b"".join((_PART % len(jpeg), jpeg, b"\r\n--frame\r\n"))
 
     async def _stream(self, request: Request) -> Response:
@@ -163,7 +157,7 @@ class Routes:
         )
 
     async def _recording(self, request: Request) -> Response:
-        # Only what is in the list is served: no name can lead anywhere else.
+        # Only listed files are served: no name can lead anywhere else.
         name = request.path_params["name"]
         if name not in await run_in_threadpool(recordings_in, self._recordings):
             return PlainTextResponse("there is no such recording: see /recordings\n", 404)
@@ -199,7 +193,7 @@ class Routes:
 def recordings_in(folder: Path) -> dict[str, tuple[int, float]]:
     """Return size (bytes) and time (s since 1970) of finished films and pictures, newest first.
 
-    Plain files only: no links, hidden files, nor what is still being written.
+    Regular files only: no links, hidden or unfinished files.
     """
     found = {}
     try:
@@ -208,7 +202,7 @@ def recordings_in(folder: Path) -> dict[str, tuple[int, float]]:
         return {}
     for entry in entries:
         name = entry.name
-        # Names that are no text cannot be printed either.
+        # Names that are no valid text are not printable either.
         if name.startswith(".") or name.endswith(".part") or not name.isprintable():
             continue
         try:
@@ -221,8 +215,8 @@ def recordings_in(folder: Path) -> dict[str, tuple[int, float]]:
 
 
 def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
-    """Return what answers with a file of the page, which a browser keeps while it is the same."""
-    # Read once: what is installed over a running show does not fit it.
+    """Return a handler that serves a file of the page, which a browser caches by its ETag."""
+    # Read once: a version installed during a show does not fit it.
     content = Path(__file__).with_name(name).read_bytes()
     tag = f'"{hashlib.sha256(content).hexdigest()}"'
     headers = {"cache-control": "no-cache", "content-security-policy": _POLICY, "etag": tag}

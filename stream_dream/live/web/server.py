@@ -1,4 +1,4 @@
-"""uvicorn, made safe against clients that connect and then ask for nothing."""
+"""uvicorn with a limit of connections, and without idle ones."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from stream_dream.live.web.auth import MOST_BYTES
 from stream_dream.runtime.quiet import debugging
 
 MOST_CONNECTIONS = 128
-"""The files that a process may open are few, and the show needs some itself."""
+"""A process may open few files, and the show needs some itself."""
 
 _FIRST_REQUEST_SECONDS = 10.0
 
 
 class Connection(H11Protocol):
-    """A connection that is cut where there are too many, or where nothing is asked.
+    """A connection that is aborted if there are too many, or if it sends no request.
 
-    uvicorn's ``limit_concurrency`` answers requests that are too many, but leaves open whatever
-    asks for nothing; its ``timeout_keep_alive`` runs only from the first answer on.
+    uvicorn's ``limit_concurrency`` refuses surplus requests but leaves idle connections open; its
+    ``timeout_keep_alive`` runs only from the first response on.
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -39,12 +39,12 @@ class Connection(H11Protocol):
 
 
 def make_server(application: ASGIApp) -> uvicorn.Server:
-    """Return a server for sockets that are bound already; it prints warnings only."""
+    """Return a server for bound sockets; it logs warnings only."""
     config = uvicorn.Config(
         application,
         loop="asyncio",
         http=Connection,
-        # The one that its "websockets" is going to be; the one that it is, is deprecated.
+        # The successor of uvicorn's deprecated "websockets".
         ws="websockets-sansio",
         ws_max_size=MOST_BYTES,
         ws_per_message_deflate=False,
@@ -60,7 +60,7 @@ def make_server(application: ASGIApp) -> uvicorn.Server:
 
 
 def _without_traceback(record: logging.LogRecord) -> bool:
-    """Make one line of a record, unless debugging."""
+    """Reduce a record to one line, unless debugging."""
     if record.exc_info and not debugging():
         error: Any = record.exc_info[1]
         record.msg = f"web page: {str(record.msg).strip()} ({type(error).__name__}: {error})"

@@ -1,4 +1,4 @@
-"""A live show as a web page: the picture, and everything that can be changed about it."""
+"""A live show as a web page: the picture and its controls."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from stream_dream.live.status import LiveStatus
 from stream_dream.live.web.frames import Pictures
 
 STALLED_SECONDS = 10.0
-"""Time after which a client that takes nothing is gone."""
+"""Time after which a client that reads nothing is disconnected."""
 
 _START_SECONDS = 10.0
-# What is under way gets half a second, of the two that ``close`` may take.
+# Time for pending responses, of the two seconds that ``close`` may take.
 _GRACE_SECONDS = 0.5
 _CLOSE_SECONDS = 1.5
 
@@ -37,12 +37,11 @@ _HINTS = {
 class WebView:
     """Serves a page with the picture and its controls, from a thread of its own.
 
-    On this machine's own addresses the page is open to all of its users; on others a token opens
-    it.
+    Loopback addresses are open to all users of this machine; others need a token.
 
     Attributes:
-        link: The address to open, with the token where one is needed.
-        token: What opens the page; None where it is open.
+        link: The address to open, with the token if one is needed.
+        token: Token of the page; None if it is open.
     """
 
     def __init__(
@@ -57,12 +56,12 @@ class WebView:
 
         Args:
             address: Host and port; port 0 takes any that is free.
-            controls: What the page changes.
-            token: What opens the page; made where it is needed and not given.
+            controls: Controls that the page changes.
+            token: Token of the page; generated if it is needed and not given.
             recordings: Folder of films and snapshots to download; it need not exist yet.
 
         Raises:
-            SettingsError: The extra ``live`` is missing, or the address cannot be served at.
+            SettingsError: The extra ``live`` is missing, or the address cannot be used.
         """
         try:
             from stream_dream.live.web.auth import Gate, is_loopback
@@ -99,7 +98,7 @@ class WebView:
         return self._problem
 
     def show(self, image: Image8, status: LiveStatus) -> None:
-        """Accept a frame, uint8 RGB (height, width, 3), never changed afterwards."""
+        """Accept a frame, uint8 RGB (height, width, 3), never modified afterwards."""
         self._pictures.put(image, status)
 
     def close(self) -> None:
@@ -151,12 +150,12 @@ def _bound(address: tuple[str, int]) -> socket.socket:
     except OSError as error:
         reason = _HINTS.get(error.errno or 0) or os.strerror(error.errno or 0)
         raise SettingsError(f"--web {host}:{port}: {reason}") from error
-    # Connections inherit what is set here.
-    # An answer in two pieces would wait 40 ms for the acknowledgement of the first.
+    # Connections inherit these options. A response in two pieces would otherwise wait 40 ms for
+    # the acknowledgement of the first.
     bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    # The system cuts off who reads nothing, which neither uvicorn nor Starlette does: closing such
-    # a connection properly waits for ever. uvicorn lets an answer wait while more than 64 KiB of
-    # the last piece are unread, so that this is all that a client can make us keep.
+    # The system disconnects clients that read nothing; neither uvicorn nor Starlette does, and a
+    # proper close of such a connection waits for ever. uvicorn pauses a response while more than
+    # 64 KiB of the last piece are unread, which limits the memory that a client can hold.
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         milliseconds = round(1000 * STALLED_SECONDS)
         bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
@@ -164,7 +163,7 @@ def _bound(address: tuple[str, int]) -> socket.socket:
 
 
 def _reachable(host: str) -> str:
-    """Return what to write into a link: for "all addresses", the one that others see."""
+    """Return the host for a link; for the unspecified address, the one that others see."""
     try:
         given = ipaddress.ip_address(host)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The WebSocket between one open page and the show."""
+"""The WebSocket between an open page and the show."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from stream_dream.live.web.frames import Pictures
 from stream_dream.live.web.messages import dumps, form, loads, obey, refusal, state
 
 MOST_MESSAGES = 100
-"""Messages a second that are taken of a page."""
+"""Messages a second that are accepted from a page."""
 
 _TELL_SECONDS = 0.25
-# Other views do not say when they changed something, so it is looked for.
+# Interval of polling, as other views do not report their changes.
 _LOOK_SECONDS = 0.05
 _GOING_AWAY = 1001
 
 
 class Allowance:
-    """Lets so many through a second, and as many at once after a pause."""
+    """Limit of ``rate`` messages a second, with bursts of a second's worth after a pause."""
 
     def __init__(self, rate: float) -> None:
         """Start with a full second's worth."""
@@ -32,7 +32,7 @@ class Allowance:
         self._time = time.monotonic()
 
     def take(self) -> bool:
-        """Use one up; False if there is none."""
+        """Use one up; return False if there is none."""
         now = time.monotonic()
         self._left = min(self._rate, self._left + (now - self._time) * self._rate)
         self._time = now
@@ -43,23 +43,23 @@ class Allowance:
 
 
 class WebSocketSession:
-    """Obeys a page and tells it how the show is doing.
+    """Executes a page's messages and sends it the show's state.
 
     The page gets ``{"form": ...}`` once, then the state four times a second and right after every
-    change, and ``{"error": LINE}`` for each message that cannot be obeyed.
+    change, and ``{"error": LINE}`` for each refused message.
     """
 
     def __init__(self, socket: WebSocket, controls: Controls, pictures: Pictures) -> None:
-        """Talk through a socket that was accepted."""
+        """Use an accepted socket."""
         self._socket = socket
         self._controls = controls
         self._pictures = pictures
-        # Bounded, for those who send what is refused and never read the answer.
+        # Bounded, for pages that send invalid messages and never read the errors.
         self._errors: deque[str] = deque(maxlen=2 * MOST_MESSAGES)
         self._news = asyncio.Event()
 
     async def run(self, closing: asyncio.Event) -> None:
-        """Talk until the page leaves or ``closing`` is set."""
+        """Serve the page until it leaves or ``closing`` is set."""
         telling = asyncio.create_task(self._tell(closing))
         try:
             await self._listen()
@@ -76,7 +76,7 @@ class WebSocketSession:
                 slowed = False
                 self._obey(message.get("text"))
             elif not slowed:
-                slowed = True  # one answer for all that is left out
+                slowed = True  # one error for all that are left out
                 self._refuse(SettingsError(f"more than {MOST_MESSAGES} messages a second: slow"))
 
     def _obey(self, text: str | None) -> None:
@@ -93,8 +93,8 @@ class WebSocketSession:
         self._news.set()
 
     async def _tell(self, closing: asyncio.Event) -> None:
-        """Send all that is sent: one task writes, so that nothing is mixed up."""
-        with suppress(WebSocketDisconnect, RuntimeError):  # gone, which the listener is told, too
+        """Send form, states and errors; only this task writes to the socket."""
+        with suppress(WebSocketDisconnect, RuntimeError):  # the listener ends, too
             await self._socket.send_text(dumps({"form": form(self._controls)}))
             seen, told, due = 0, -1, 0.0
             while not closing.is_set():
