@@ -1,1 +1,1 @@
-"""A camera that dreams: capture, dream, views and controls, for days."""
+"""Live shows: capture, dream, views and controls, built to run for days."""

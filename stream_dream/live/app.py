@@ -1,4 +1,4 @@
-"""Puts a show together from its settings: camera, looks, controls and every view asked for."""
+"""Assemble a show from its settings: camera, looks, controls and views."""
 
 from __future__ import annotations
 
@@ -28,15 +28,7 @@ from stream_dream.settings.live import LiveParameters, LiveSettings, ShowParamet
 
 @dataclass(frozen=True, slots=True)
 class LiveApp:
-    """A show that is ready to run.
-
-    Attributes:
-        show: The show.
-        looks: What it can dream.
-        controls: What the operators want of it.
-        window: Its window, whose loop belongs on the main thread; None without.
-        web: Its web page; None without.
-    """
+    """A show that is ready to run; the window's loop belongs on the main thread."""
 
     show: Show
     looks: CompiledLooks
@@ -55,18 +47,18 @@ def open_app(
     """Open everything that a show needs, and close it at the end of the block.
 
     Args:
-        settings: Where it comes from and where it goes.
-        own: The parameters that are not the look's.
-        looks: Settings of all looks at hand, by name.
-        first: The one to begin with.
+        settings: Source and views.
+        own: Parameters of the show that no look sets.
+        looks: Settings of all available looks, by name.
+        first: Name of the first look.
 
     Raises:
-        StreamDreamError: Something cannot be opened, or its extra is not installed.
+        StreamDreamError: A source or view cannot be opened, or its extra is not installed.
     """
     dream = looks[first]
     of_look = parameters_of(dream).model_dump()
     controls = Controls(LiveParameters(**{**of_look, **own.model_dump()}), looks, first)
-    # What a file plays while the first look gets ready nobody would see.
+    # A file waits at its first frame until the first look is ready.
     connect = feed_opener(settings, begun=lambda: show.status.dreamed > 0)
     with ExitStack() as stack:
         saver = stack.enter_context(closing(_saver(settings, own.target_fps)))
@@ -92,7 +84,7 @@ def _saver(settings: LiveSettings, fps: float) -> Saver:
 
 
 def _opened(settings: LiveSettings, controls: Controls, stack: ExitStack) -> list[View]:
-    """Open the views and controls that are asked for; the stack closes them."""
+    """Open the selected views and controls; the stack closes them."""
     views: list[View] = []
     if settings.web is not None:
         folder = settings.recordings
@@ -109,7 +101,7 @@ def _opened(settings: LiveSettings, controls: Controls, stack: ExitStack) -> lis
 
 
 class _Cycle:
-    """Changes to the next look from time to time; a look chosen by hand stays as long."""
+    """Callback that changes the look every ``seconds``; a look chosen by hand stays as long."""
 
     def __init__(self, names: tuple[str, ...], seconds: float, controls: Controls) -> None:
         self._names, self._seconds, self._controls = names, seconds, controls
@@ -124,5 +116,5 @@ class _Cycle:
                 self._place = self._names.index(status.preset)
         elif now - self._since >= self._seconds and not status.frozen:
             self._place, self._since = (self._place + 1) % len(self._names), now
-            with suppress(SettingsError):  # it could not be had, and is passed over
+            with suppress(SettingsError):  # the look failed to build: skip it
                 self._controls.use(self._names[self._place])

@@ -1,4 +1,4 @@
-"""A show in a TOML file: what was given on the command line, and where the show has got to."""
+"""A show as a TOML file: its settings, and its parameters as they are when it ends."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ MODELS: tuple[type[BaseModel], ...] = (DreamSettings, ShowParameters, LiveSettin
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Return the settings of a file, by field name; files from its folder on.
+    """Return the settings of a file by field name; relative paths start at its folder.
 
     Raises:
-        SettingsError: It cannot be read, or holds what is no setting.
+        SettingsError: It cannot be read, or holds an unknown or invalid setting.
     """
     table = read_toml(path, "config")
     fields = {typed_name(model, name): name for model in MODELS for name in model.model_fields}
     unknown = {key: value for key, value in table.items() if key not in fields}
-    validated(LiveSettings, unknown, origin=str(path))  # says what was meant
+    validated(LiveSettings, unknown, origin=str(path))  # suggests the name that was meant
     values = {fields[key]: value for key, value in table.items()}
     for model in MODELS:
         part(model, values, origin=str(path))
@@ -41,7 +41,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def write_config(path: Path, values: Mapping[str, Any], *, overwrite: bool = False) -> Path:
-    """Write settings by field name, each with what it means.
+    """Write settings by field name, each with its description.
 
     Args:
         path: The file.
@@ -49,7 +49,7 @@ def write_config(path: Path, values: Mapping[str, Any], *, overwrite: bool = Fal
         overwrite: True if an existing file may be replaced.
 
     Returns:
-        The name it has got: another one where the file has appeared meanwhile.
+        The path written: another name if the file has appeared meanwhile.
 
     Raises:
         SettingsError: A value cannot be written in TOML.
@@ -60,13 +60,7 @@ def write_config(path: Path, values: Mapping[str, Any], *, overwrite: bool = Fal
 
 @dataclass(frozen=True, slots=True)
 class KeptConfig:
-    """The config that is written when a show ends.
-
-    Attributes:
-        path: The file.
-        read: The configs that the show was begun with.
-        overwrite: True if an existing file may be replaced.
-    """
+    """The config that is written when a show ends; ``read`` are those that it was started with."""
 
     path: Path
     read: Sequence[Path]
@@ -75,12 +69,12 @@ class KeptConfig:
     def check(
         self, values: Mapping[str, Any], *, inputs: Iterable[Path], outputs: Iterable[Path]
     ) -> None:
-        """Refuse, before the show begins, what could not be written at its end.
+        """Check before the show starts that the config can be written at its end.
 
         Args:
-            values: The settings that are known already.
+            values: Settings that are known already.
             inputs: All other files that are read.
-            outputs: What else is written.
+            outputs: All other files that are written.
 
         Raises:
             SettingsError: A value cannot be written in TOML.
@@ -91,7 +85,7 @@ class KeptConfig:
         _config_text(self.path.name, values)
 
     def write(self, values: Mapping[str, Any]) -> None:
-        """Write the settings, as ``write_config`` does."""
+        """Write the settings; see ``write_config``."""
         written = write_config(self.path, values, overwrite=self.overwrite)
         if written != self.path:
             log.warning("%s has appeared meanwhile and was kept: see %s", self.path, written)

@@ -1,4 +1,4 @@
-"""What a live show says of itself: the one object that every view, log and meter reads."""
+"""Status of a live show: the one object that all views, logs and metrics read."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ class LiveStatus:
 
     Attributes:
         fps: Frames shown per second, over about the last second.
-        target_fps: What the governor holds.
+        target_fps: Rate that the governor holds.
         dream_size: Longer side that gradients are computed at now, in pixels.
-        latency_ms: From the moment the camera handed the frame over to its being shown.
-        dream_ms: What its motion and the ascent before it took.
-        frame_ms: From the frame shown before to this one.
+        latency_ms: Time from the camera's delivery of the frame to its display.
+        dream_ms: Time of its motion estimation and of the ascent before it.
+        frame_ms: Time since the previous frame was shown.
         camera: ``ok``, ``lost`` or ``connecting``.
-        captured: Frames taken from the camera so far.
-        dropped: Captured frames that were not dreamed, because a newer one was there.
+        captured: Frames received from the camera so far.
+        dropped: Captured frames that were not dreamed because a newer one arrived.
         dreamed: Frames dreamed so far.
-        preset: The look in use, or the one being changed to.
+        preset: The look in use, or the one being faded to.
         ready: Looks that can be changed to without waiting.
         loss: Objective of the last dream (no unit).
         frozen: True while the picture is held.
-        recording: Name of the file being recorded; None while there is none.
+        recording: Name of the file being recorded; None if there is none.
         uptime: Seconds since the first frame was shown.
-        message: The last thing worth telling the operator; "" if there is none.
+        message: Last message for the operator; "" if there is none.
     """
 
     fps: float = 0.0

@@ -1,4 +1,4 @@
-"""Tells systemd how the show is: that it runs, that it dreams, that it ends."""
+"""Notify systemd when the show is ready, alive and stopping."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from stream_dream.live.status import LiveStatus
 
 
 class ServiceManager:
-    """The service manager that started us; where there is none, nothing happens.
+    """The service manager that started the process; without one, nothing happens.
 
-    A listener of the show: called with the status after each frame. Messages as in systemd's
-    sd_notify(3), the watchdog as in sd_watchdog_enabled(3). No method raises, and none waits: a
-    show does not stop because its manager is busy.
+    Called with the status after each frame. Messages follow sd_notify(3), the watchdog follows
+    sd_watchdog_enabled(3). No method raises or blocks.
     """
 
     def __init__(
@@ -25,13 +24,13 @@ class ServiceManager:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Read from the environment where to send, and how often the watchdog wants to hear.
+        """Read the socket and the watchdog's timeout from the environment.
 
         Args:
             environment: ``NOTIFY_SOCKET`` is a path, or ``@`` and an abstract name;
-                ``WATCHDOG_USEC`` the microseconds after which silence means a restart;
-                ``WATCHDOG_PID`` the process that is meant, if it is there.
-            clock: Tells the time in seconds.
+                ``WATCHDOG_USEC`` the timeout in microseconds after which the service is restarted;
+                ``WATCHDOG_PID``, if set, the process that it applies to.
+            clock: Returns the time in seconds.
         """
         self._clock = clock
         self._address = _address(environment.get("NOTIFY_SOCKET", ""))
@@ -41,21 +40,21 @@ class ServiceManager:
         self._dreamed = 0
 
     def __call__(self, status: LiveStatus) -> None:
-        """Say once that the show runs, and at most every half of the watchdog's time that it does.
+        """Send READY once, and WATCHDOG at most every half of the timeout.
 
-        A show whose frames do not advance falls silent and is restarted, unless it is frozen.
+        A show whose frames do not advance sends nothing and is restarted, unless it is frozen.
         """
         if status.dreamed <= self._dreamed and not status.frozen:
             return
         self._dreamed = status.dreamed
-        # What could not be sent is tried again with the next frame.
+        # A message that could not be sent is retried with the next frame.
         self._ready = self._ready or self._send("READY=1")
         now = self._clock()
         if now >= self._due and self._send("WATCHDOG=1"):
             self._due = now + self._interval
 
     def stopping(self) -> None:
-        """Say that the show ends."""
+        """Report that the show is stopping."""
         self._send("STOPPING=1")
 
     def _send(self, message: str) -> bool:
@@ -65,20 +64,20 @@ class ServiceManager:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
                 sender.setblocking(False)
                 sender.sendto(message.encode(), self._address)
-        except OSError:  # gone, full or forbidden: the manager's loss
+        except OSError:  # gone, full or forbidden
             return False
         return True
 
 
 def _address(given: str) -> str | None:
-    """Return the address as ``sendto`` takes it; None where there is none to send to."""
+    """Return the address for ``sendto``; None if there is none."""
     if not hasattr(socket, "AF_UNIX") or given[:1] not in ("/", "@") or "\0" in given:
         return None
     return "\0" + given[1:] if given.startswith("@") else given
 
 
 def _interval(environment: Mapping[str, str]) -> float:
-    """Return the seconds between two signs of life; 0 where none is wanted."""
+    """Return the seconds between two watchdog messages; 0 if none are wanted."""
     try:
         microseconds = int(environment.get("WATCHDOG_USEC", ""))
         process = int(environment.get("WATCHDOG_PID", os.getpid()))
