@@ -43,7 +43,7 @@ class Command:
     """``stream-dream live`` on the test picture, and the status that it prints."""
 
     def __init__(self, *options: str, folder: Path | None = None) -> None:
-        """Start it and wait until it shows something."""
+        """Start it and wait for its first status."""
         base = ["--source", "test", "--json", "--quiet", "--presets", "dogs", "--dream-size", "240"]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "stream_dream", "live", *base, *options],
@@ -58,7 +58,7 @@ class Command:
         self.wait_for(lambda: self.begun is not None)
 
     def wait_for(self, condition: Any) -> None:
-        """Wait until something is so."""
+        """Wait until a condition holds."""
         while not condition():
             if self.process.poll() is not None:
                 sys.exit("the show has ended")
@@ -85,7 +85,7 @@ class Command:
         return moment - self.begun
 
     def close(self) -> None:
-        """End it."""
+        """Terminate it."""
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(10)
 
@@ -125,7 +125,7 @@ def kills() -> Iterator[Row]:
 
 
 def free_port(kind: socket.SocketKind) -> int:
-    """Return a port that nobody uses."""
+    """Return a free port."""
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -150,7 +150,7 @@ def clients() -> Iterator[Row]:
 
 
 def messages() -> Iterator[Row]:
-    """Send nonsense over WebSocket, HTTP and OSC."""
+    """Send invalid messages over WebSocket, HTTP and OSC."""
     port, osc = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_DGRAM)
     show = Command("--web", f"127.0.0.1:{port}", "--osc", str(osc))
     rng, address = random.Random(1), f"127.0.0.1:{port}"
@@ -166,7 +166,7 @@ def messages() -> Iterator[Row]:
 
 
 def _by_websocket(address: str, rng: random.Random) -> int:
-    """Return how many refusals came back."""
+    """Return the number of refusals."""
     bad = ['{"set":{"strength":NaN}}', '{"set":{"strength":1e999}}', '{"set":{"x":1}}', "[]"]
     bad += ["x" * 2000, "null", '{"preset":"no"}', '{"press":"boom"}', '{"set":{"jitter":[1]}}']
     refused = 0
@@ -205,7 +205,7 @@ def _by_osc(port: int, rng: random.Random) -> None:
 
 
 def main() -> None:
-    """Make the attacks that were asked for."""
+    """Run the selected attacks."""
     attacks = {"kills": kills, "clients": clients, "messages": messages}
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

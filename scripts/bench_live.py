@@ -53,23 +53,23 @@ MEASURED_SECONDS = 12.0
 
 
 class Meter:
-    """A view that keeps what it is told."""
+    """A view that records every status."""
 
     problem = None
 
     def __init__(self) -> None:
-        """Start with nothing."""
+        """Start empty."""
         self.seen: list[tuple[float, LiveStatus]] = []
 
     def show(self, image: Image8, status: LiveStatus) -> None:
-        """Keep the status and when it came."""
+        """Record the status and its time."""
         self.seen.append((time.monotonic(), status))
 
     def close(self) -> None:
         """Do nothing."""
 
     def since(self, begun: float, until: float = float("inf")) -> list[tuple[float, LiveStatus]]:
-        """Return what came in a stretch of time."""
+        """Return the statuses of a time span."""
         return [(at, status) for at, status in self.seen if begun <= at < until]
 
 
@@ -83,7 +83,7 @@ class EagerFeed:
         self._images = cycle(images)
 
     def read(self) -> Image8:
-        """Return the next picture, 250 a second."""
+        """Return the next frame, 250 a second."""
         time.sleep(1 / 250)
         return next(self._images)
 
@@ -92,7 +92,7 @@ class EagerFeed:
 
 
 class Playing(NamedTuple):
-    """A show that runs."""
+    """A running show."""
 
     controls: Controls
     looks: CompiledLooks
@@ -109,7 +109,7 @@ def playing(
     presets: Sequence[str] = ("dogs",),
     recorded: bool = True,
 ) -> Iterator[Playing]:
-    """Run a show for as long as the block lasts; all its looks are ready when the block begins."""
+    """Run a show during the block, with all looks ready from its start."""
     looks = {
         name: for_live(load_preset(name).dream.model_copy(update={"dream_size": sizes[0]}))
         for name in presets
@@ -168,7 +168,7 @@ def gradient_ms(looks: CompiledLooks, settings: DreamSettings, shape: tuple[int,
 
 
 def rate() -> Iterator[Row]:
-    """Compare the rates of frames and ascents without a limit with that of gradient calls alone."""
+    """Compare the unlimited rates of frames and ascents with that of gradient calls alone."""
     for size in (320, 480):
         with playing(EagerFeed, [size], 120, recorded=False) as show:
             time.sleep(2)
@@ -189,7 +189,7 @@ def rate() -> Iterator[Row]:
 
 
 def latency() -> Iterator[Row]:
-    """Measure from the camera's handing over to the showing, at the usual rate."""
+    """Measure the time from capture to display, at the usual rate."""
     with playing(paced, ladder(480), TARGET_FPS) as show:
         time.sleep(8)
         begun = time.monotonic()
@@ -213,7 +213,7 @@ def _burn(seconds: float) -> None:
 
 
 def governor() -> Iterator[Row]:
-    """Load another core for 20 seconds."""
+    """Measure rates and dream sizes before, during and after 20 seconds of load on another core."""
     with playing(paced, ladder(480), TARGET_FPS) as show:
         time.sleep(12)
         for name, seconds in (("before", 10.0), ("loaded", 20.0), ("after", 20.0)):
@@ -277,7 +277,7 @@ def _resources() -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure what was asked for."""
+    """Run the selected measurements."""
     figures = {"rate": rate, "latency": latency, "governor": governor}
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
