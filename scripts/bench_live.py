@@ -124,7 +124,7 @@ def playing(
         saver = Saver(Path(folder), minutes=30, fps=target_fps, first=recorder)
         framing = Framing(LiveSettings())
         show = Show(connect, framing, made, controls, looks[first], saver, sizes=sizes)
-        show.show_on(meter, saver)
+        show.views = [meter, saver]
         thread = threading.Thread(target=show.run)
         thread.start()
         try:
