@@ -1,1 +1,1 @@
-"""File reading and writing: OpenCV in, ffmpeg out."""
+"""Reading and writing of files with OpenCV, ffmpeg and Pillow."""

@@ -19,17 +19,17 @@ from stream_dream.errors import ConversionError, DiskFull, SinkError, StreamDrea
 from stream_dream.runtime.scheduling import step_back
 
 PATIENCE = 120.0
-"""Seconds without a sign of life after which ffmpeg is taken for hung and killed."""
+"""Seconds without progress after which ffmpeg counts as hung and is killed."""
 
 _FULL = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT))
 _DISK_ERRORS = _FULL + tuple(
     os.strerror(code) for code in (errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO)
 )
-"""What a user can mend; ffmpeg wraps it into several lines of its own inner workings."""
+"""Errors that the user can fix; ffmpeg buries them in lines about its internals."""
 
 
 def ffmpeg_program() -> str:
-    """Return the path of ffmpeg. Raises ``StreamDreamError`` where there is none."""
+    """Return the path of the ffmpeg binary. Raises ``StreamDreamError`` if there is none."""
     try:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
@@ -39,13 +39,12 @@ def ffmpeg_program() -> str:
 class FFmpeg:
     """One run of ffmpeg.
 
-    It gets a process group of its own, so that Ctrl-C in the terminal reaches only us and we decide
-    what becomes of the file; not a session, because Linux weighs sessions against each other
-    whatever the priorities within them. Its messages are drained by a thread: a full pipe would
-    stop it.
+    It runs in its own process group, so that Ctrl-C in the terminal reaches only us and we decide
+    what happens to the file; not in its own session, as Linux balances sessions against each other
+    regardless of the priorities within them. A thread drains its messages: a full pipe blocks it.
 
     Attributes:
-        output: Its standard output, where it was asked to be read; ends when ffmpeg ends.
+        output: Its standard output if ``read``, else None; ends when ffmpeg ends.
     """
 
     def __init__(
@@ -60,15 +59,15 @@ class FFmpeg:
         """Start ffmpeg.
 
         Args:
-            arguments: Everything behind ``ffmpeg``.
-            fed: True where ``write`` is going to feed its standard input.
-            stepping_back: True where what is fed may wait for the dream.
-            read: True where ``output`` is going to be read.
-            on_message: Called in another thread with each line of its standard error; True if the
-                line was no complaint.
+            arguments: Arguments of ``ffmpeg``.
+            fed: True if ``write`` will feed its standard input.
+            stepping_back: True to lower the priority of a fed process below the dream's.
+            read: True if ``output`` will be read.
+            on_message: Called in another thread with each line of its standard error; returns True
+                if the line is not an error.
 
         Raises:
-            SinkError: If the binary cannot be started.
+            SinkError: If ffmpeg cannot be started.
         """
         command = [ffmpeg_program(), "-hide_banner", "-loglevel", "error"]
         try:
@@ -79,14 +78,14 @@ class FFmpeg:
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 process_group=0,
-                restore_signals=False,  # a file-size limit then is an error message, not a signal
+                restore_signals=False,  # then a file-size limit is an error message, not a signal
             )
         except OSError as error:
             raise SinkError(
                 f"ffmpeg cannot be started: {error}; reinstall imageio-ffmpeg"
             ) from error
         if fed and stepping_back:
-            step_back(self._process.pid)  # an encoder that pushes in makes a frame wait
+            step_back(self._process.pid)  # at equal priority an encoder delays frames
         stdout = self._process.stdout
         self.output = None if stdout is None else io.BufferedReader(stdout)  # type: ignore[type-var]
         self._on_message = on_message
@@ -104,14 +103,14 @@ class FFmpeg:
         """Feed bytes to its standard input.
 
         Raises:
-            SinkError: If ffmpeg ended, or takes nothing for ``PATIENCE`` seconds.
+            SinkError: If ffmpeg has ended, or reads nothing for ``PATIENCE`` seconds.
         """
         assert self._process.stdin is not None
         watchdog = threading.Timer(PATIENCE, self.give_up)
         watchdog.daemon = True
         watchdog.start()
         try:
-            while data:  # an unbuffered pipe may take less than it was given
+            while data:  # an unbuffered pipe may accept only a part
                 data = data[self._process.stdin.write(data) :]
         except (BrokenPipeError, ValueError) as error:  # ValueError: closed by an earlier failure
             self.kill()
@@ -120,7 +119,7 @@ class FFmpeg:
             watchdog.cancel()
 
     def finish(self, seconds: float = PATIENCE) -> None:
-        """Close its input and wait until it has completed its work; may be called again.
+        """Close its input and wait until it ends; safe to call twice.
 
         Raises:
             SinkError: If it fails or takes longer than ``seconds``.
@@ -136,7 +135,7 @@ class FFmpeg:
             raise self._error()
 
     def kill(self) -> None:
-        """End it now, if it still runs, and leave neither zombie nor open pipe."""
+        """Kill it if it still runs, reap it and close its pipes."""
         self._process.kill()
         self._process.wait()
         self._listener.join()
@@ -145,7 +144,7 @@ class FFmpeg:
                 pipe.close()
 
     def give_up(self) -> None:
-        """End it as one that hangs; a thread that feeds or awaits it gets the ``SinkError``."""
+        """Kill it as hung; a thread that feeds it or waits for it gets the ``SinkError``."""
         self._hung = True
         self._process.kill()
 
@@ -164,7 +163,7 @@ class FFmpeg:
         return SinkError(reason) if outside else ConversionError(reason)
 
     def reason(self) -> str:
-        """Say in one line why it ended: what a user can mend first, else its first complaint."""
+        """Return in one line why it failed: an error that the user can fix, else its first one."""
         if self._hung:
             return "ffmpeg gave no sign of life for too long and was stopped"
         for line in self._lines:
@@ -179,7 +178,7 @@ class FFmpeg:
 
 
 def run(arguments: Sequence[str], seconds: float = PATIENCE) -> None:
-    """Run ffmpeg to its end.
+    """Run ffmpeg until it ends.
 
     Raises:
         SinkError: If it fails or takes longer than ``seconds``.
@@ -193,7 +192,7 @@ def run(arguments: Sequence[str], seconds: float = PATIENCE) -> None:
 
 
 def playable(path: Path, seconds: float = PATIENCE) -> bool:
-    """Return whether at least one frame of a film can be decoded, within so many seconds."""
+    """Return whether at least one frame of a film can be decoded within ``seconds``."""
     try:
         run(["-i", str(path), "-frames:v", "1", "-f", "null", "-"], seconds)
     except SinkError:

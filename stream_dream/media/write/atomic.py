@@ -1,4 +1,4 @@
-"""Files that get their name when they are complete: what had it before is whole until then."""
+"""Writes files atomically: each gets its name when complete, and an old one stays until then."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from stream_dream.media.write.output_paths import beside, followed, free_name, i
 
 
 def reserve(path: Path) -> Path:
-    """Create a new, empty temporary ``NAME.part`` beside a file; its own path is absolute.
+    """Create an empty temporary ``NAME.part`` beside a file and return its absolute path.
 
-    ffmpeg would take a relative ``-x.mp4`` for an option and ``take:2.mp4`` for a protocol.
-
-    What an earlier run has left may be all that remains of a night's work: it is never touched.
+    ffmpeg takes a relative ``-x.mp4`` for an option and ``take:2.mp4`` for a protocol. A ``.part``
+    of an earlier run is never touched: it may be all that remains of a night's work.
 
     Raises:
         SinkError: If the folder cannot be written.
@@ -37,18 +36,18 @@ def reserve(path: Path) -> Path:
 
 
 def reserve_folder(path: Path) -> Path:
-    """Create a new temporary folder beside a path; its own path is absolute."""
+    """Create a temporary folder beside a path and return its absolute path."""
     return Path(tempfile.mkdtemp(prefix="frames-", suffix=".part", dir=path.parent.absolute()))
 
 
 def write_text(path: Path, text: str, *, overwrite: bool) -> Path:
-    """Write a text file in UTF-8; its name appears when all of it is on the disk.
+    """Write a text file in UTF-8, atomically.
 
     Returns:
-        The name it has got: another one where the file has appeared meanwhile.
+        The final name: a free one if the file appeared meanwhile and must not be overwritten.
 
     Raises:
-        SinkError: It cannot be written.
+        SinkError: If it cannot be written.
     """
     part = reserve(path)
     try:
@@ -61,14 +60,14 @@ def write_text(path: Path, text: str, *, overwrite: bool) -> Path:
 
 
 def place(made: Path, path: Path, *, overwrite: bool) -> Path:
-    """Give a finished file, or all files in a folder for a pattern, the final name.
+    """Move a finished file, or all files of a folder for a pattern, to the final name.
 
-    Links are followed: what they lead to is replaced, where it lies, and keeps its permissions.
-    A file that appeared there meanwhile is kept, and the finished one gets a free name. Ctrl-C is
-    ignored until it is done: the work is complete by then, and half of it placed would be a mess.
+    Links are followed: their target is replaced where it lies and keeps its permissions. Without
+    ``overwrite``, a file that appeared meanwhile is kept and the finished one gets a free name.
+    Ctrl-C is ignored until all is moved: the work is complete, and moving half of it is a mess.
 
     Returns:
-        The name it has got.
+        The final name.
     """
     claim, placed = threading.Lock(), Future[Path]()
 
@@ -82,8 +81,8 @@ def place(made: Path, path: Path, *, overwrite: bool) -> Path:
 
     while True:
         try:
-            # Signals reach only the main thread. One that comes while the thread starts makes a
-            # second start: what was claimed is done once.
+            # Signals reach only the main thread. One that arrives while the thread starts leads to
+            # a second thread; only the one that gets the claim moves the files.
             if not claim.locked():
                 threading.Thread(target=settle).start()
             return placed.result()
@@ -104,7 +103,7 @@ def _place(made: Path, path: Path, overwrite: bool) -> Path:
 
 
 def _move(made: Path, path: Path, overwrite: bool) -> None:
-    with made.open("r+b") as file:  # Windows wants it writable
+    with made.open("r+b") as file:  # Windows needs it writable
         os.fsync(file.fileno())  # else a power cut can leave the name without the contents
     path = followed(path)
     if overwrite:
@@ -113,17 +112,17 @@ def _move(made: Path, path: Path, overwrite: bool) -> None:
         _replace(made, path)
         return
     try:
-        path.hardlink_to(made)  # unlike renaming it never replaces
+        path.hardlink_to(made)  # unlike a rename it never replaces
     except FileExistsError:
         raise
-    except OSError:  # a file system without links, or another one
+    except OSError:  # a file system without links, or another disk
         _replace(made, path)
     else:
         made.unlink()
 
 
 def _replace(made: Path, path: Path) -> None:
-    """Rename a file; one that lies on another disk is copied there first."""
+    """Rename a file; copy it first if the target lies on another disk."""
     try:
         made.replace(path)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Makes the file that was asked for from what was encoded: container, sound, size limit."""
+"""Makes the final file from the encoded images: container, sound, size limit."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ from stream_dream.settings.values import Dither
 
 
 class Finalizer:
-    """What is to be made of the encoded images.
+    """Makes the final file from encoded images.
 
     Attributes:
         path: The file, or the pattern of numbered pictures.
         format: Its format.
         size: (width, height) of the images.
-        fps: Their rate.
+        fps: Frames per second.
         pixel_aspect: Width of a pixel divided by its height.
-        compression: What the file is compressed with, which ``max_bytes`` may make stronger than
-            what was asked for.
+        compression: Compression of the file; ``max_bytes`` may make it stronger than requested.
     """
 
     def __init__(
@@ -43,10 +42,10 @@ class Finalizer:
         max_bytes: int | None = None,
         sound: Soundtrack | None = None,
     ) -> None:
-        """Store what ``VideoSink`` is given.
+        """Check and store the parameters; see ``VideoSink``.
 
         Raises:
-            SinkError: A number is out of range.
+            SinkError: If a number is out of range.
         """
         if min(size) < 1 or fps <= 0 or not 0 <= crf <= 51 or not 4 <= colors <= 256:
             raise SinkError(
@@ -67,7 +66,7 @@ class Finalizer:
         return self.compression.size(self._square_size, even=self.format.film)
 
     def patience(self, frames: int) -> float:
-        """Seconds that a step of making the file may take: 10 times a GIF's (measured)."""
+        """Return the time limit of a step in seconds: 10 times what a GIF takes (measured)."""
         pixels = self.size[0] * self.size[1]
         return PATIENCE + frames * (1 + pixels / 250_000)
 
@@ -79,13 +78,13 @@ class Finalizer:
         longest: float | None = None,
         room: Path | None = None,
     ) -> Path:
-        """Make the file, under a temporary name still.
+        """Make the file under a temporary name.
 
         Args:
             encoded: The encoded images.
-            frames: Their number.
-            longest: Seconds behind which the sound is cut; None to leave it whole.
-            room: The folder to make it in, on the same disk; None for the file's own.
+            frames: Number of images.
+            longest: Seconds after which the sound is cut; None to keep all of it.
+            room: Folder of the temporary file, on the same disk; None for that of ``path``.
 
         Returns:
             The temporary name: a file or, for numbered pictures, a folder.
@@ -118,7 +117,6 @@ class Finalizer:
         compression: Compression,
         seconds: float,
     ) -> None:
-        """Make the file, or the pictures, or make them anew."""
         size = compression.size(self._square_size, even=False)
         if self.format.muxer == "gif":
             mux.finish_gif(
@@ -142,7 +140,7 @@ class Finalizer:
             )
 
     def _picture_arguments(self, encoded: EncodedVideo, compression: Compression) -> list[str]:
-        """Return ffmpeg's arguments to copy a film's picture, unless it has to become smaller."""
+        """Return ffmpeg's arguments to copy a film's picture, or encode it again to shrink it."""
         if compression == self._wanted:
             return [*encoded.copied]
         size = compression.size(coded_size(self.format, self.size), even=True)
@@ -150,7 +148,7 @@ class Finalizer:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder, which need not be there."""
+    """Remove a file or a folder, if it exists."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -1,10 +1,9 @@
-"""The formats that can be written, and how ffmpeg is told to write each.
+"""The output formats and ffmpeg's arguments for each.
 
-Every film that is rendered is encoded to a fragmented MP4 first, whatever it becomes: it keeps its
-frame rate exactly (Matroska rounds to milliseconds), can be played up to the last frame that
-reached the disk after a crash, and lets sound be cut to the picture. The final format is made from
-it at the end. A live show, which may run for days, is recorded to Matroska at once: nothing is left
-to make.
+Every render is encoded to a fragmented MP4 first, whatever its final format: the MP4 keeps the
+frame rate exactly (Matroska rounds to milliseconds), plays after a crash up to the last frame on
+the disk, and lets sound be cut to the picture. The final format is made from it at the end. A live
+show, which may run for days, is recorded directly to Matroska, its final format.
 """
 
 from __future__ import annotations
@@ -13,18 +12,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-# Renders of 720p and more wait for it. Against "veryfast": as close to the dream (SSIM), two thirds
+# Renders of 720p and more wait for the encoder. Compared with "veryfast": the same SSIM, two thirds
 # of the time, files a fifth larger.
 _H264 = ("-c:v", "libx264", "-preset", "superfast")
-# No frame waits in the encoder: a kill would take it along. Threads share a frame then, instead of
-# each having its own. It costs nothing: neither size nor time grow (measured).
+# No frame is buffered in the encoder, where a kill would lose it. Threads then share a frame
+# instead of having one each, at no cost in size or time (measured).
 _UNDELAYED = ("-tune", "zerolatency", "-threads", "4")
-# Where a player can jump to. Against x264's 250 frames, files grow by a seventh with 2 seconds and
-# by a quarter with 1 (measured).
+# Interval of key frames, to which players can seek. Compared with x264's 250 frames, files grow by
+# a seventh at 2 seconds and by a quarter at 1 (measured).
 _KEY_SECONDS = 2
-# Matroska is written cluster by cluster, and a kill takes the one that is not full. Of a calm
-# picture it took up to 0.4 s with 250 ms (measured, 20 kills), 0.8 s with 1000 ms and 0.9 s with
-# ffmpeg's choice (4 kills each). Without -flush_packets 1 its file was empty after 3.5 s.
+# Matroska is written in clusters, and a kill loses the incomplete one: of a calm picture up to
+# 0.4 s with 250 ms (measured, 20 kills), 0.8 s with 1000 ms and 0.9 s with ffmpeg's default (4
+# kills each). Without -flush_packets 1 the file was still empty after 3.5 s.
 _CLUSTER_MS = 250
 _VP9 = (
     "-c:v",
@@ -38,25 +37,24 @@ _VP9 = (
     "-row-mt",
     "1",
 )
-# VP9's is that of the MP4 that it is encoded to, whose numbers have 16 bits.
+# VP9's limit is that of the intermediate MP4, whose sides have 16 bits.
 _H264_SIDE, _VP9_SIDE, _WEBP_SIDE = 16_384, 65_534, 16_383
 _LOSSLESS = ("-c:v", "libx264rgb", "-preset", "ultrafast", "-qp", "0")
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How a kind of file is written.
+    """An output format.
 
     Attributes:
         muxer: ffmpeg's name of the container.
         codec: Arguments of the encoder.
-        reordered: By how many frames at most a frame is decoded before it is shown.
-        film: True for films: they are 4:2:0 with even sides, keep the shape of a pixel and may
-            have sound. False for GIF, WebP and PNG: encoded without loss and converted at the end.
-        copied_sound: Codecs of sound that are taken over as they are.
-        sound_encoders: Arguments of the encoder for any other sound: ways to try one after the
-            other.
-        longest_side: The most that its encoders take, in pixels; even for a film.
+        reordered: Most frames by which a frame is decoded before it is shown.
+        film: True for films: 4:2:0 with even sides, a pixel aspect and possibly sound. False for
+            GIF, WebP and PNG: encoded losslessly and converted at the end.
+        copied_sound: Sound codecs that are copied.
+        sound_encoders: Arguments of the encoder for other sound, tried in order.
+        longest_side: Longest side that the encoders accept, in pixels; even for a film.
     """
 
     muxer: str
@@ -68,13 +66,13 @@ class Format:
     longest_side: int = _H264_SIDE
 
 
-# The nearest layout that every encoder takes. libopus refuses others, such as 5.1(side), which is
-# what a film's 5.1 often is; flac writes them as if they were these; aac refuses those with height.
+# Channel layouts that every encoder accepts. libopus refuses others, such as 5.1(side), which is
+# common in films; flac labels them as one of these; aac refuses those with height channels.
 _NEAREST = ("-af", "aformat=channel_layouts=7.1|6.1|5.1|5.0|quad|3.0|stereo|mono")
-# Of nine channels nobody knows where they belong. Two are better than none.
+# Nine channels have no known layout: two of them are better than none.
 _FIRST_TWO = ("-af", "pan=stereo|c0=c0|c1=c1")
 
-# Its default is 64 kb/s a channel.
+# aac's default is 64 kb/s a channel.
 _AAC = (("-c:a", "aac"), ("-c:a", "aac", *_NEAREST), ("-c:a", "aac", *_FIRST_TWO))
 _OPUS = (("-c:a", "libopus", *_NEAREST), ("-c:a", "libopus", *_FIRST_TWO))
 _FLAC = (("-c:a", "flac", *_NEAREST), ("-c:a", "flac", *_FIRST_TWO))
@@ -96,7 +94,7 @@ FORMATS = {
 
 
 def format_of(path: Path) -> Format:
-    """Look up the format that a name's extension stands for."""
+    """Return the format of a name's extension."""
     return FORMATS[path.suffix.lower()]
 
 
@@ -106,24 +104,24 @@ def encoder_arguments(
     """Return ffmpeg's arguments to encode raw RGB from its standard input as a fragmented MP4.
 
     Args:
-        made: The format wanted in the end.
+        made: The final format.
         size: (width, height) of the images; even for a film.
-        fps: Their rate.
+        fps: Frames per second.
         pixel_aspect: Width of a pixel divided by its height.
         crf: Quality on x264's scale: 0 (best) to 51.
     """
-    # One fragment a second: a crash costs no more than that and what the encoder still holds.
+    # One fragment a second: a crash loses no more than that and what the encoder holds.
     container = ["-movflags", "empty_moov+default_base_moof", "-frag_duration", "1000000"]
     container += ["-flush_packets", "1", "-f", "mp4"]
     return [*_raw_source(size, fps), *_picture_arguments(made, pixel_aspect, crf), *container]
 
 
 def recording_arguments(size: tuple[int, int], fps: Fraction, crf: int) -> list[str]:
-    """Return ffmpeg's arguments to encode raw RGB from standard input as Matroska, safe from kills.
+    """Return ffmpeg's arguments to encode raw RGB from standard input as kill-safe Matroska.
 
     Args:
         size: (width, height) of the images, both even.
-        fps: Their rate.
+        fps: Frames per second.
         crf: Quality on x264's scale: 0 (best) to 51.
     """
     film = FORMATS[".mkv"]
@@ -165,11 +163,11 @@ def _quality(made: Format, crf: int) -> list[str]:
 
 
 def coded_size(made: Format, size: tuple[int, int]) -> tuple[int, int]:
-    """Give the (width, height) that is encoded: a film's sides are even."""
+    """Return the (width, height) that is encoded: a film's sides are even."""
     width, height = size
     return (width + width % 2, height + height % 2) if made.film else size
 
 
 def square_size(size: tuple[int, int], pixel_aspect: Fraction) -> tuple[int, int]:
-    """Give the (width, height) that shows the same picture in square pixels."""
+    """Return the (width, height) of the same picture in square pixels."""
     return max(1, round(size[0] * pixel_aspect)), size[1]

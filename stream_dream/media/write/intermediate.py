@@ -1,4 +1,4 @@
-"""Encodes images, through ffmpeg, to the file that a finished one is made from."""
+"""Encodes images with ffmpeg to the intermediate file that the final one is made from."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Encoder:
 
         Args:
             path: The file to write, absolute; it is replaced.
-            made: The format wanted in the end.
+            made: The final format.
             size: (width, height) of the images.
-            fps: Their rate.
+            fps: Frames per second.
             pixel_aspect: Width of a pixel divided by its height.
             crf: Quality on x264's scale: 0 (best) to 51.
 
@@ -57,18 +57,14 @@ class Encoder:
         return self._ffmpeg.pid
 
     def write(self, image: Image8) -> None:
-        """Encode the next image, uint8 RGB (height, width, 3).
-
-        Raises:
-            SinkError: If ffmpeg fails.
-        """
+        """Encode the next image, uint8 RGB (height, width, 3). Raises ``SinkError``."""
         if self._made.film:
             image = pad_even(image)
         self._ffmpeg.write(np.ascontiguousarray(image).data.cast("B"))
         self.frames += 1
 
     def check(self, image: Image8, path: Path) -> None:
-        """Refuse an image of another shape or type than announced. Raises ``SinkError``."""
+        """Raise ``SinkError`` for an image of an unexpected shape or type."""
         expected = (self._size[1], self._size[0], 3)
         if image.shape != expected or image.dtype != np.uint8:
             raise SinkError(
@@ -76,9 +72,9 @@ class Encoder:
             )
 
     def finish(self, seconds: float) -> None:
-        """Complete the file, within so many seconds. Raises ``SinkError``."""
+        """Complete the file within ``seconds``. Raises ``SinkError`` if that fails."""
         self._ffmpeg.finish(seconds)
 
     def kill(self) -> None:
-        """End ffmpeg, if it still runs."""
+        """Kill ffmpeg if it still runs."""
         self._ffmpeg.kill()

@@ -1,4 +1,4 @@
-"""Makes the final file from the fragmented MP4s that were encoded first."""
+"""Makes the final file from the intermediate MP4s."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from stream_dream.media.write.size_limit import Compression
 from stream_dream.media.write.sound import Soundtrack, first_that_works, ways_to_add
 
 GIF_FPS = 50
-"""The fastest that viewers play: they take delays below 2/100 s for 10/100 s."""
+"""Fastest rate that viewers play: they show delays below 2/100 s as 10/100 s."""
 
 
 class EncodedVideo(NamedTuple):
-    """Encoded images, as ffmpeg is told to read them.
+    """ffmpeg's arguments to read encoded images.
 
     Attributes:
         given: Arguments of the input.
-        copied: Arguments of an output that takes them over as they are.
+        copied: Arguments of an output that copies the images.
     """
 
     given: tuple[str, ...]
@@ -30,7 +30,7 @@ class EncodedVideo(NamedTuple):
 
     @classmethod
     def in_one(cls, path: Path) -> Self:
-        """Read one file."""
+        """Return the arguments to read one file."""
         return cls(("-i", str(path)))
 
 
@@ -44,16 +44,16 @@ def finish_film(
     picture: Sequence[str],
     seconds: float,
 ) -> None:
-    """Bring the picture into its container and add the sound.
+    """Mux the picture and the sound.
 
     Args:
         encoded: The encoded picture.
         final: The file to write.
         made: Its format.
         sound: The soundtrack; None for none.
-        longest: Seconds behind which the sound is cut; None to leave it whole.
-        picture: What becomes of the picture: arguments of ffmpeg.
-        seconds: How long ffmpeg may take.
+        longest: Seconds after which the sound is cut; None to keep all of it.
+        picture: ffmpeg's arguments to copy or encode the picture.
+        seconds: Time limit of ffmpeg.
     """
     start = ["-movflags", "+faststart"] if made.muxer in ("mp4", "mov") else []
     mapped = ["-map", "0:v:0", *picture, "-map_chapters", "-1"]
@@ -72,12 +72,12 @@ def finish_film(
     )
 
 
-# A palette of colours counted in steps of four levels is as good (mean squared error 89.2 instead
-# of 88.9) and found 25 times as fast.
+# Counting colours in steps of four levels finds as good a palette (mean squared error 89.2 instead
+# of 88.9) 25 times as fast.
 _FEWER_SHADES = "format=rgb24,lutrgb=" + ":".join(f"{c}='bitand(val,252)+2'" for c in "rgb")
 
-# The fixed pattern stands still where nothing moves, and its files are a tenth smaller than those
-# of error diffusion.
+# Bayer's pattern stands still where nothing moves, and its files are a tenth smaller than those of
+# error diffusion.
 _DITHERS = {"bayer": "bayer:bayer_scale=3", "sierra": "sierra2_4a", "none": "none"}
 
 
@@ -90,18 +90,18 @@ def finish_gif(
     compression: Compression,
     seconds: float,
 ) -> None:
-    """Make a GIF with one palette for all of it, which loops for ever.
+    """Make a GIF with one global palette that loops for ever.
 
-    Each picture keeps its place to 1/100 s, so delays may alternate (3, 3, 4 at 30 fps) and the
-    duration is kept.
+    Time stamps are rounded to 1/100 s, so delays may alternate (3, 3, 4 at 30 fps) and the duration
+    is kept.
 
     Args:
-        encoded: The pictures, encoded without loss.
+        encoded: The pictures, encoded losslessly.
         final: The file to write.
         size: (width, height) in square pixels.
-        fps: The rate of the pictures; above 50 some are left out.
-        compression: Its colours, and how they are mixed.
-        seconds: How long ffmpeg may take for each of two passes.
+        fps: Frames per second; above 50 some are dropped.
+        compression: Number of colours and dithering.
+        seconds: Time limit of each of two passes.
     """
     prepared = _square(size) + (f",fps={GIF_FPS}" if fps > GIF_FPS else "")
     palette = beside(final, ".png")
@@ -124,7 +124,7 @@ def finish_gif(
 def finish_webp(
     encoded: EncodedVideo, final: Path, *, size: tuple[int, int], crf: int, seconds: float
 ) -> None:
-    """Make an animated WebP that loops for ever; ``crf`` 18 becomes its quality 82."""
+    """Make an animated WebP that loops for ever; its quality is 100 - ``crf``."""
     codec = ["-vf", _square(size), "-c:v", "libwebp_anim", "-quality", str(100 - crf)]
     run([*encoded.given, *codec, "-loop", "0", "-f", "webp", "-y", str(final)], seconds)
 
@@ -140,7 +140,7 @@ def finish_apng(
 def finish_pictures(
     encoded: EncodedVideo, folder: Path, *, size: tuple[int, int], seconds: float
 ) -> None:
-    """Write every picture as a PNG of its own into an empty folder."""
+    """Write each picture as a PNG into an empty folder."""
     pattern = str(folder / "x").replace("%", "%%")[:-1] + "%09d.png"
     run([*encoded.given, "-vf", _square(size), "-f", "image2", pattern], seconds)
 

@@ -1,4 +1,4 @@
-"""The names of what is written: nothing of the user's is ever overwritten by surprise."""
+"""Names and checks of output files: no file of the user is overwritten unasked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stream_dream.settings.values import name_problem
 
 _NUMBER = re.compile(r"%(?:0\d+)?d")
 _MOST_BYTES = 255
-"""Of a name, in nearly all file systems."""
+"""Longest name in nearly all file systems, in bytes."""
 
 
 def check_output(
@@ -31,10 +31,10 @@ def check_output(
 
     Args:
         path: The file, or a pattern such as ``dream-%05d.png``. Links are followed.
-        overwrite: True if what exists may be replaced.
+        overwrite: True if existing files may be replaced.
         inputs: All files that are read; none of them is ever replaced.
-        outputs: What else is written.
-        format_problem: What is wrong with the format that the name stands for; None if nothing is.
+        outputs: Other files that are written.
+        format_problem: Problem with the format of the name; None without one.
 
     Raises:
         SinkError: With ``exit_code`` 2 and the reason.
@@ -56,17 +56,7 @@ def check_output(
 def check_target(
     path: Path, *, overwrite: bool, inputs: Iterable[Path] = (), outputs: Iterable[Path] = ()
 ) -> None:
-    """Refuse a film, GIF or sequence of pictures that cannot be written, as ``check_output`` does.
-
-    Args:
-        path: A file with a known extension, or a pattern such as ``dream-%05d.png``.
-        overwrite: True if what exists may be replaced.
-        inputs: All files that are read.
-        outputs: What else is written.
-
-    Raises:
-        SinkError: With ``exit_code`` 2 and the reason.
-    """
+    """Refuse a film, GIF or sequence of pictures that cannot be written; see ``check_output``."""
     problem = None
     suffix = path.suffix.lower()
     known = ", ".join("%05d.png" if known == ".png" else known for known in FORMATS)
@@ -78,19 +68,17 @@ def check_target(
 
 
 def check_size(path: Path, size: tuple[int, int]) -> None:
-    """Refuse a film, GIF or sequence of a (width, height) in pixels that its format does not hold.
+    """Refuse a (width, height) that the format of a film, GIF or picture sequence cannot hold.
 
-    Raises:
-        SinkError: With ``exit_code`` 2 and the reason.
+    Raises ``SinkError`` with ``exit_code`` 2.
     """
     check_sides(path, size, format_of(path).longest_side)
 
 
 def check_sides(path: Path, size: tuple[int, int], longest_side: int | None) -> None:
-    """Refuse a (width, height) with a side that is too long; None where there is no limit.
+    """Refuse a (width, height) with a side above ``longest_side``; None for no limit.
 
-    Raises:
-        SinkError: With ``exit_code`` 2 and the reason.
+    Raises ``SinkError`` with ``exit_code`` 2.
     """
     if longest_side is not None and max(size) > longest_side:
         raise SinkError(
@@ -101,11 +89,7 @@ def check_sides(path: Path, size: tuple[int, int], longest_side: int | None) -> 
 
 
 def make_folder(folder: Path) -> None:
-    """Create a folder, if it does not exist.
-
-    Raises:
-        SinkError: With ``exit_code`` 2 and the reason.
-    """
+    """Create a folder if needed. Raises ``SinkError`` with ``exit_code`` 2 if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -114,7 +98,7 @@ def make_folder(folder: Path) -> None:
 
 
 def folder_problem(path: Path) -> str | None:
-    """Say why nothing can be written under a name, whatever its format; None if it can."""
+    """Return why no file of any format can be written under a name; None if one can."""
     if os.path.isdir(path):
         return "is a folder: give the name of a file"
     if os.path.exists(path) and not os.path.isfile(path):
@@ -125,20 +109,20 @@ def folder_problem(path: Path) -> str | None:
     listed = os.R_OK if is_pattern(path) else 0
     if not os.access(folder, os.W_OK | os.X_OK | listed):
         return f"lies in a folder that may not be written: choose another than {folder}"
-    if _bytes(path) > _MOST_BYTES:  # its number makes it longer
+    if _bytes(path) > _MOST_BYTES:  # with the number of a pattern
         return "has too long a name: choose a shorter one"
     return None
 
 
 def followed(path: Path) -> Path:
-    """Return the file that a link leads to, whether it exists or not; what is no link, as it is."""
+    """Return the target of a link, whether it exists or not; any other path unchanged."""
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def existing(path: Path) -> list[Path]:
-    """List what exists under a name: the file, or all files of a numbered pattern.
+    """List the existing files of a name: the file itself, or all files of a pattern.
 
-    A link to nowhere is a name that is free: what it leads to is made.
+    A dangling link counts as free: its target will be created.
     """
     if not is_pattern(path):
         return [path] if os.path.exists(path) else []
@@ -147,7 +131,7 @@ def existing(path: Path) -> list[Path]:
 
 
 def left_over(path: Path, frames: int) -> str | None:
-    """Say what an earlier, longer sequence has left of a pattern; None if nothing."""
+    """Return a notice of files left by an earlier, longer sequence; None without any."""
     others = len(existing(path)) - frames if is_pattern(path) else 0
     if others <= 0:
         return None
@@ -155,17 +139,17 @@ def left_over(path: Path, frames: int) -> str | None:
 
 
 def free_name(path: Path) -> Path:
-    """Give the path itself or, if it is taken, one with a number: ``dream.2.mp4``."""
+    """Return the path itself or, if it is taken, a numbered one: ``dream.2.mp4``."""
     others = (marked(path, f".{n}") for n in count(2))
     return path if not existing(path) else next(name for name in others if not existing(name))
 
 
 def dated_name(path: Path, moment: datetime) -> Path:
-    """Give a free name that says when, to the second: ``show_20260930-221530.mkv``.
+    """Return a free name dated to the second: ``show_20260930-221530.mkv``.
 
-    Names sort by time, behind the name without a date. Where one is taken the next second is used,
-    as a number behind it would not sort. It is local time, which is what a person looks for: in the
-    hour that is repeated when summer ends the order is lost, but no name.
+    Names sort by time, after the undated name. For a taken name the next second is used, as an
+    added number would not sort. Times are local, as users expect: in the hour that repeats when
+    summer time ends the order is lost, but no file.
     """
     while True:
         dated = marked(path, f"_{moment:%Y%m%d-%H%M%S}")
@@ -175,11 +159,11 @@ def dated_name(path: Path, moment: datetime) -> Path:
 
 
 def interrupted_name(path: Path, suffix: str | None = None) -> Path:
-    """Give a free name for the part of a work that was done: ``dream.interrupted.mp4``.
+    """Return a free name for an incomplete file: ``dream.interrupted.mp4``.
 
     Args:
-        path: The name that the whole was meant for.
-        suffix: Its extension, where it is another than that of ``path``.
+        path: Name of the complete file.
+        suffix: Extension, if not that of ``path``.
     """
     if suffix is not None:
         path = path.with_name(_NUMBER.sub("", path.stem) + suffix)
@@ -187,16 +171,16 @@ def interrupted_name(path: Path, suffix: str | None = None) -> Path:
 
 
 def marked(path: Path, mark: str) -> Path:
-    """Return a name with a mark before its extension; what is too long then loses its end."""
+    """Return a name with a mark before its extension; cut the stem if it is too long."""
     found = _NUMBER.search(path.stem) if is_pattern(path) else None
     kept = len(path.stem) if found is None else found.start()
     return path.with_name(_fitting(path.name[:kept], f"{path.stem[kept:]}{mark}{path.suffix}"))
 
 
 def beside(path: Path, ending: str) -> Path:
-    """Return the name of something that belongs to a file: its own and an ending.
+    """Return the name of a file's companion: its own name and an ending.
 
-    Where that is too long a checksum of the name takes the place of its end.
+    If that is too long, a checksum replaces the end of the file's name.
     """
     if _bytes(whole := path.with_name(path.name + ending)) <= _MOST_BYTES:
         return whole
@@ -211,12 +195,12 @@ def _fitting(beginning: str, end: str) -> str:
 
 
 def _bytes(path: Path) -> int:
-    """Return how many bytes a name has or, of a pattern, the name of the millionth picture."""
+    """Return the length of a name in bytes; for a pattern, that of picture 999,999."""
     return len(os.fsencode(numbered(path, 999_999).name if is_pattern(path) else path.name))
 
 
 def same_file(path: Path, other: Path) -> bool:
-    """Return whether two names lead to one file, whether it exists already or not."""
+    """Return whether two paths name the same file, existing or not."""
     try:
         return path.samefile(other)
     except (OSError, ValueError):
@@ -224,7 +208,7 @@ def same_file(path: Path, other: Path) -> bool:
 
 
 def _covers(path: Path, other: Path) -> bool:
-    """Return whether two outputs would be one file, or one a picture of the other's sequence."""
+    """Return whether two outputs are one file, or ``other`` a picture of ``path``'s sequence."""
     member = is_pattern(path) and _member_of(path).fullmatch(other.name) is not None
     return same_file(path.parent / other.name if member else path, other)
 

@@ -1,4 +1,4 @@
-"""Writes still pictures through Pillow: a name appears when the picture is complete."""
+"""Writes still pictures with Pillow, atomically."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _WHITE = (255.0, 255.0, 255.0)
 
 @dataclass(frozen=True, slots=True)
 class PictureFormat:
-    """How a kind of picture is written.
+    """An output format of pictures.
 
     Attributes:
         name: Pillow's name.
-        longest_side: Pixels a side may have; None where there is no limit to care about.
-        alpha: True where transparency can be kept.
-        lossy: True where a quality is chosen.
-        options: Pillow's other options.
+        longest_side: Longest side in pixels; None for no relevant limit.
+        alpha: True if transparency is kept.
+        lossy: True if there is a quality to choose.
+        options: Other options of Pillow.
     """
 
     name: str
@@ -48,32 +48,21 @@ PICTURE_FORMATS: Mapping[str, PictureFormat] = {
     ".tif": _TIFF,
     ".tiff": _TIFF,
 }
-"""What can be written, by extension in small letters."""
+"""Formats by lower-case extension."""
 
 
 def check_picture_target(
     path: Path, *, overwrite: bool, inputs: Iterable[Path] = (), outputs: Iterable[Path] = ()
 ) -> None:
-    """Refuse a picture that cannot be written, as ``check_output`` does.
-
-    Args:
-        path: A file with an extension in ``PICTURE_FORMATS``.
-        overwrite: True if what exists may be replaced.
-        inputs: All files that are read.
-        outputs: What else is written.
-
-    Raises:
-        SinkError: With ``exit_code`` 2 and the reason.
-    """
+    """Refuse a picture that cannot be written in ``PICTURE_FORMATS``; see ``check_output``."""
     problem = _format_problem(path)
     check_output(path, overwrite=overwrite, inputs=inputs, outputs=outputs, format_problem=problem)
 
 
 def check_picture_size(path: Path, size: tuple[int, int]) -> None:
-    """Refuse a (width, height) in pixels that the format of a name cannot hold.
+    """Refuse a (width, height) that the format of a name cannot hold.
 
-    Raises:
-        SinkError: With ``exit_code`` 2, also where the extension is none of ``PICTURE_FORMATS``.
+    Raises ``SinkError`` with ``exit_code`` 2, also for an extension not in ``PICTURE_FORMATS``.
     """
     problem = _format_problem(path)
     if problem:
@@ -84,23 +73,23 @@ def check_picture_size(path: Path, size: tuple[int, int]) -> None:
 def write_picture(
     picture: Picture, path: Path | str, *, overwrite: bool = False, quality: int = 95
 ) -> Path:
-    """Write a picture in the format of its extension; the name appears when it is complete.
+    """Write a picture atomically, in the format of its extension.
 
-    Alpha is kept; where the format has none, white shows through.
+    Alpha is kept; in a format without it, white shows through.
 
     Args:
-        picture: What to write.
+        picture: The picture.
         path: A file with an extension in ``PICTURE_FORMATS``.
-        overwrite: True if what exists under this name may be replaced. Otherwise it is kept, and
-            the picture gets a free name.
-        quality: Of JPEG and WebP: 1 to 100 (best).
+        overwrite: True if an existing file may be replaced; else it is kept and the picture gets a
+            free name.
+        quality: Quality of JPEG and WebP, 1 to 100 (best).
 
     Returns:
-        The name it has got.
+        The final name.
 
     Raises:
-        SinkError: With ``exit_code`` 2 if the name, the picture or the quality cannot be used,
-            else because the disk or the encoder failed.
+        SinkError: With ``exit_code`` 2 if the name, the picture or the quality is invalid, else if
+            the disk or the encoder fails.
     """
     path = Path(path)
     if not 1 <= quality <= 100:
@@ -121,7 +110,7 @@ def write_picture(
 
 
 def _format_problem(path: Path) -> str | None:
-    """Say why no picture can have that name; None if it can."""
+    """Return why no picture can have this name; None if one can."""
     suffix, known = path.suffix.lower(), ", ".join(PICTURE_FORMATS)
     if suffix in PICTURE_FORMATS:
         return "would be a numbered sequence: leave out the %" if is_pattern(path) else None
@@ -142,7 +131,7 @@ def _check_pixels(picture: Picture, path: Path) -> None:
 
 
 def _encoded(picture: Picture, made: PictureFormat, quality: int) -> memoryview:
-    """Encode in memory: Pillow hides why it failed where it writes to a disk."""
+    """Encode in memory: Pillow hides why writing to a disk failed."""
     from PIL import Image
 
     image, alpha = picture.image, picture.alpha

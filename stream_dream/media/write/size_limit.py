@@ -1,4 +1,4 @@
-"""Finds how much has to be given up for a file to fit a size."""
+"""Finds the mildest compression that fits a file into a size limit."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Compression:
     Attributes:
         crf: Quality of films and WebP on x264's scale: 0 (best) to 51.
         colors: Colours of a GIF's palette, 4 to 256.
-        dither: How a GIF mixes them: "bayer" (a fixed pattern, which stands still), "sierra"
-            (error diffusion) or "none".
-        scale: Of the picture's sides, 0..1.
+        dither: Dithering of a GIF: "bayer" (a fixed pattern, which stands still), "sierra" (error
+            diffusion) or "none".
+        scale: Factor of the sides, 0..1.
     """
 
     crf: int = 18
@@ -30,7 +30,7 @@ class Compression:
     scale: float = 1.0
 
     def size(self, full: tuple[int, int], *, even: bool) -> tuple[int, int]:
-        """Return the (width, height) of what is written, from that of the whole picture."""
+        """Return the (width, height) that is written for a picture of full size."""
         if self.scale == 1:
             return full
         step = 2 if even else 1
@@ -39,12 +39,7 @@ class Compression:
 
 
 def ever_smaller(asked: Compression, muxer: str) -> list[Compression]:
-    """Return what is tried after what was asked for, best first.
-
-    Args:
-        asked: What was asked for.
-        muxer: ffmpeg's name of the format.
-    """
+    """Return the compressions to try after the requested one, mildest first."""
     if muxer == "gif":
         fewer = [replace(asked, colors=c) for c in (192, 128, 96) if c < asked.colors]
         smallest = replace(asked, colors=min(128, asked.colors))
@@ -59,19 +54,19 @@ def ever_smaller(asked: Compression, muxer: str) -> list[Compression]:
 def make_fitting(
     make: Callable[[Compression], int], asked: Compression, muxer: str, limit: int | None
 ) -> Compression:
-    """Make a file with the best compression that fits.
+    """Make a file with the mildest compression that fits.
 
     Args:
-        make: Makes the file, in place of the one before, and returns its size in bytes.
-        asked: What is tried first.
+        make: Makes the file, replacing the previous one, and returns its size in bytes.
+        asked: The compression to try first.
         muxer: ffmpeg's name of the format.
-        limit: Bytes; None for no limit.
+        limit: Size limit in bytes; None for no limit.
 
     Returns:
-        What it was made with in the end.
+        The compression of the file.
 
     Raises:
-        SinkError: Not even the smallest fits.
+        SinkError: If not even the smallest file fits.
     """
     size = make(asked)
     if limit is None or size <= limit:

@@ -13,20 +13,20 @@ from stream_dream.media.ffmpeg import run
 from stream_dream.media.read.probe import probe
 from stream_dream.media.write.formats import Format, format_of
 
-# A second or two of most codecs. Fewer are tried where no more come in so many seconds.
+# A second or two of most codecs; fewer if the seconds below hold no more.
 _TRIED_PACKETS = 100
 _TRIED_SECONDS = 300.0
-# Damage leaves gaps, as in any player. Only sound of which next to nothing can be decoded is given
-# up; ffmpeg itself gives up sound that is damaged for the greater part.
+# Damage leaves gaps, as in any player. ffmpeg's default is to fail where most of the sound is
+# damaged; this fails only where next to nothing can be decoded.
 _PATIENT = ("-max_error_rate", "0.99")
 
 
 @dataclass(frozen=True, slots=True)
 class Soundtrack:
-    """The sound of a file, from the moment that the picture starts with.
+    """A section of a file's sound.
 
     Attributes:
-        path: The file; its default sound stream is taken. A file without sound is fine.
+        path: The file; its default sound stream is used. A file without sound is fine.
         start: Seconds from the file's first picture.
         end: Seconds from the file's first picture; None for all of the sound.
     """
@@ -37,11 +37,11 @@ class Soundtrack:
 
 
 class Way(NamedTuple):
-    """One way to add a soundtrack to a picture, as ffmpeg is told it.
+    """ffmpeg's arguments for one way to add a soundtrack to a picture.
 
     Attributes:
         given: Arguments of the input.
-        stream: The number of the stream in the input.
+        stream: Number of the sound stream in the input.
         taken: Arguments of the output, without those that map the stream.
     """
 
@@ -53,20 +53,20 @@ class Way(NamedTuple):
 def ways_to_add(track: Soundtrack | None, made: Format, longest: float | None) -> list[Way]:
     """Return the ways to add a soundtrack to a film, the best one first.
 
-    Sound stays where it was beside the source's pictures, to the sample: what is copied keeps its
-    time stamps. Copying begins with the first whole packet behind ``start`` and may end one packet
-    late (about 20 ms); neither shifts what is heard.
+    Sound stays in sync with the source's pictures to the sample: copied packets keep their time
+    stamps. Copying begins with the first whole packet after ``start`` and may end one packet late
+    (about 20 ms); neither shifts the sound.
 
     Args:
         track: The soundtrack; None for none.
-        made: The format of the result.
-        longest: Seconds behind which the sound is cut; None to leave it whole.
+        made: The format of the film.
+        longest: Seconds after which the sound is cut; None to keep all of it.
 
     Returns:
-        The ways; none where there is no sound.
+        The ways; none without sound.
 
     Raises:
-        SinkError: The file of the soundtrack cannot be read any more.
+        SinkError: If the file of the soundtrack cannot be read any more.
     """
     if track is None or not made.film:
         return []
@@ -82,8 +82,8 @@ def ways_to_add(track: Soundtrack | None, made: Format, longest: float | None) -
     given = ["-ss", f"{start:.6f}"] if start > 0 else []
     given += ["-t", f"{min(known):.6f}"] if known else []
     given += ["-i", str(track.path.absolute())]
-    # With a start, packets from the key frame before it are kept else; Matroska would delay the
-    # picture.
+    # Without -copypriorss 0, packets from the key frame before the start are kept, and Matroska
+    # delays the picture.
     copied = ("-c:a", "copy", *(("-copypriorss", "0") if start > 0 else ()))
     copies = [copied] if source.audio in made.copied_sound else []
     taken = [*copies, *made.sound_encoders]
@@ -93,15 +93,12 @@ def ways_to_add(track: Soundtrack | None, made: Format, longest: float | None) -
 def first_that_works(
     track: Soundtrack, ways: Sequence[Way], attempt: Callable[[Way], None]
 ) -> None:
-    """Attempt one way to add a soundtrack after the other, until one works.
+    """Attempt the ways (at least one) to add a soundtrack in order, until one works.
 
-    Args:
-        track: The soundtrack.
-        ways: The ways; at least one.
-        attempt: Runs ffmpeg. It raises ``ConversionError`` where another way may work.
+    ``attempt`` raises ``ConversionError`` where another way may work.
 
     Raises:
-        SinkError: None works, or the disk fails.
+        SinkError: If none works, or the disk fails.
     """
     failures = []
     for way in ways:
@@ -116,14 +113,9 @@ def first_that_works(
 
 
 def check_sound(track: Soundtrack | None, target: Path) -> None:
-    """Try to add a soundtrack to a film that is still to be made, with a few packets of it.
+    """Check, with a few packets, that a soundtrack can be added to a film before it is made.
 
-    Args:
-        track: The soundtrack; None for none.
-        target: The name of the film.
-
-    Raises:
-        SinkError: It cannot be done.
+    Raises ``SinkError`` with ``exit_code`` 2 if it cannot.
     """
     made = format_of(target)
     ways = ways_to_add(track, made, _TRIED_SECONDS)

@@ -1,4 +1,4 @@
-"""Writes video files, GIFs and pictures through ffmpeg."""
+"""Writes video files, GIFs and numbered pictures with ffmpeg."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from stream_dream.settings.values import Dither
 
 
 class VideoSink:
-    """Encodes images to a file, whose name appears only when it is complete.
+    """Encodes images to a file, atomically.
 
     Use it in a ``with`` block: leaving it completes the file, an error discards it.
 
@@ -48,22 +48,21 @@ class VideoSink:
 
         Args:
             path: .mp4, .mov, .mkv, .webm, .gif, .webp, .apng or a numbered pattern of .png files.
-            size: (width, height) of the images. Where a film needs even sides, odd ones get one
-                more row or column, which repeats the last one.
+            size: (width, height) of the images. Films repeat the last row or column of an odd side.
             fps: Frames per second.
-            pixel_aspect: Width of a pixel divided by its height. Films keep it as a tag, the
-                other formats are scaled to square pixels.
+            pixel_aspect: Width of a pixel divided by its height. Films keep it as a tag, other
+                formats are scaled to square pixels.
             crf: Quality of films and WebP on x264's scale: 0 (best) to 51.
             colors: Colours of a GIF's palette, 4 to 256.
-            dither: How a GIF mixes them.
-            max_bytes: Largest size of the finished file: quality and size in pixels are given up
-                until it fits. None for no limit; pictures have none.
-            sound: Sound to add when the picture is complete; only films take it.
-            overwrite: True if what exists under this name may be replaced.
+            dither: Dithering of a GIF.
+            max_bytes: Size limit of the file: quality and resolution are reduced until it fits.
+                None for no limit; numbered pictures have none.
+            sound: Sound to add to a film; other formats ignore it.
+            overwrite: True if existing files may be replaced.
 
         Raises:
-            SinkError: If the target cannot be written, its format does not take the size, a number
-                is out of range, or ffmpeg cannot be started.
+            SinkError: If the target cannot be written, its format cannot hold the size, a number is
+                out of range, or ffmpeg cannot be started.
         """
         self.path = path = Path(path)
         check_target(path, overwrite=overwrite)
@@ -97,10 +96,7 @@ class VideoSink:
 
     @property
     def compression(self) -> Compression:
-        """What the finished file was compressed with.
-
-        ``max_bytes`` may have made it stronger than what was asked for.
-        """
+        """Compression of the file; ``max_bytes`` may have made it stronger than requested."""
         return self._completion.compression
 
     @property
@@ -118,7 +114,7 @@ class VideoSink:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Complete the file, or discard it where the block ended with an error."""
+        """Complete the file, or discard it after an error."""
         if kind is None:
             self.close()
         else:
@@ -142,10 +138,10 @@ class VideoSink:
             raise self._failure(error) from error
 
     def close(self) -> None:
-        """Complete the file; calling it again does nothing.
+        """Complete the file; safe to call twice.
 
         Raises:
-            SinkError: If nothing was written, or ffmpeg or the disk fails.
+            SinkError: If no image was written, or ffmpeg or the disk fails.
         """
         if self._closed:
             return
@@ -157,10 +153,10 @@ class VideoSink:
             raise SinkError(f"{self.path} has appeared meanwhile and was kept: see {placed}")
 
     def keep_partial(self) -> Path | None:
-        """Complete what was written so far, its sound cut to the picture, under another name.
+        """Complete the file so far under another name, its sound cut to the picture.
 
         Returns:
-            The name, such as ``dream.interrupted.mp4``; None if nothing was written.
+            The name, such as ``dream.interrupted.mp4``; None if no image was written.
 
         Raises:
             SinkError: If ffmpeg or the disk fails.
@@ -175,13 +171,12 @@ class VideoSink:
         )
 
     def discard(self) -> None:
-        """End ffmpeg and remove what was written; does nothing once the file is complete."""
+        """Kill ffmpeg and remove the temporary file; does nothing once the file is complete."""
         self._closed = True
         self._encoder.kill()
         self._rough.unlink(missing_ok=True)
 
     def _complete(self, path: Path, *, overwrite: bool, longest: float | None) -> Path:
-        """Make the final file and move it to its name."""
         made = None
         try:
             self._encoder.finish(self._completion.patience(self.frames))
@@ -196,7 +191,7 @@ class VideoSink:
         return placed
 
     def _failure(self, error: SinkError | OSError) -> SinkError:
-        """Clean up after a failure, keep what can be played, and say so in one line."""
+        """Clean up, keep the film if it plays, and return an error that names it."""
         self._closed = True
         self._encoder.kill()
         reason = error.strerror if isinstance(error, OSError) else error
