@@ -1,1 +1,1 @@
-"""Reads video files: two decoders behind one interface."""
+"""Reads pictures, and video with two decoders behind one interface."""

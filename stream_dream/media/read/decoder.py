@@ -1,4 +1,4 @@
-"""What decodes the pictures of a file, whichever library does it."""
+"""The interface of the decoders."""
 
 from __future__ import annotations
 
@@ -9,39 +9,35 @@ from stream_dream.frame import Image8
 from stream_dream.media.read.ffmpeg_report import Probe
 
 SEEK_FROM = 5.0
-"""Starts before this many seconds are reached by decoding: as quick, and exact in any file."""
+"""Starts before this many seconds are reached by decoding: as fast as seeking, and always exact."""
 
 SEEK_MARGIN = 1.0
-"""Seconds decoded ahead of the start, so that a picture held across it is known."""
+"""Seconds decoded before the start, for a picture that is still shown then."""
 
 
 class Decoder(Protocol):
     """Decodes the pictures of one file, upright and in their colours.
 
     Attributes:
-        file: What is known of the file.
+        file: Properties of the file.
     """
 
     file: Probe
 
     def pictures(self, start: float = 0.0) -> Iterator[tuple[Image8, float]]:
-        """Yield the pictures; anew each time it is called, and only the last call's goes on.
+        """Yield the pictures from ``start`` on; a new call invalidates earlier iterators.
 
         Args:
-            start: In seconds from the first picture. It begins with the picture that is shown then,
-                or an earlier one; behind the end, with one of the last.
+            start: Seconds from the first picture. The first result is the picture shown then or an
+                earlier one; past the end, one of the last.
 
         Returns:
-            Images, uint8 RGB (height, width, 3), and their time stamps as they are, in seconds from
+            Images, uint8 RGB (height, width, 3), and their original time stamps, in seconds from
             the first picture.
         """
 
     def is_complete(self, pictures: int) -> bool:
-        """Return whether the file has no more pictures than those that were read.
-
-        Args:
-            pictures: How many were read.
-        """
+        """Return whether the file has no more than the ``pictures`` that were read."""
 
     def close(self) -> None:
         """Release the file; safe to call twice and from another thread."""

@@ -1,4 +1,4 @@
-"""Decodes, through the bundled ffmpeg, what OpenCV does not decode right."""
+"""Decodes, with the bundled ffmpeg, files that OpenCV decodes wrongly."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from stream_dream.media.read.packets import end_of_picture
 from stream_dream.media.read.picture import over
 
 _TICK = 1_000_000
-"""Time stamps are whole numbers of 1/1,000,000 s; ffmpeg rounds their seconds to six digits."""
+"""Ticks of a time stamp per second; ffmpeg rounds seconds to six digits."""
 
-# Written for each picture before the picture itself, to standard error, which every system has.
+# Writes each time stamp, before its picture, to standard error, which every system has.
 _STAMPED = (
     f"metadata=add:key=n:value=0,settb=1/{_TICK},"
     r"metadata=print:key=n:file='pipe\:2':direct=1"
@@ -30,47 +30,42 @@ _STAMP = re.compile(r"frame:\d+ +pts:(\S+)")
 _STAMPS_KEY = "n=0"
 
 _DEINTERLACED = "bwdif=mode=send_frame:deint=interlaced"
-"""Leaves what is not marked as interlaced as it is (Weston 3-field and BBC's filter)."""
+"""Changes only pictures marked as interlaced (Weston 3-field and BBC's filter)."""
 
 _SMALLEST_DEINTERLACED = 4
 
-# The lines before a picture in the PAM format.
+# Header lines of a picture in PAM format.
 _HEADER = (b"P7", b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL", b"TUPLTYPE", b"ENDHDR")
 
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-"""ffmpeg's own decoders leave out the alpha that WebM carries beside the picture."""
+"""Decoders of WebM's separate alpha, which ffmpeg's own decoders ignore."""
 
 _COMPLETE = 0.05
-"""Seconds that the last picture may end before the file does: containers round both."""
+"""Seconds by which the last picture may end before the file: containers round both."""
 
 
 class FFmpegDecoder:
     """Decodes a file with ffmpeg, through a pipe; see ``Decoder``.
 
-    Interlaced pictures are deinterlaced, transparent ones are laid over a colour.
+    Interlaced pictures are deinterlaced, transparent ones composed over a background colour.
     """
 
     def __init__(self, file: Probe, background: tuple[int, int, int] = (0, 0, 0)) -> None:
-        """Read no picture yet.
-
-        Args:
-            file: The file.
-            background: What shows through where it is transparent, RGB, 0..255.
-        """
+        """Store the file and the colour behind transparent pixels, RGB, 0..255."""
         self.file, self._background = file, background
         self._process: FFmpeg | None = None
         self._closed = False
         self._origin: float | None = None
 
     def pictures(self, start: float = 0.0) -> Iterator[tuple[Image8, float]]:
-        """Yield the pictures, anew. Raises ``SourceError`` if ffmpeg cannot be started."""
+        """Yield the pictures. Raises ``SourceError`` if ffmpeg cannot be started."""
         self._end()
         if start >= SEEK_FROM and self.file.length is not None and self._origin is not None:
             return self._sought(start)
         return self._decoded()
 
     def is_complete(self, pictures: int) -> bool:
-        """Return whether the end of the file is there."""
+        """Return whether the file reaches its announced end."""
         if self.file.delays:
             return pictures >= len(self.file.delays)
         end = end_of_picture(self.file.path)
@@ -79,12 +74,12 @@ class FFmpegDecoder:
         return end - self._origin >= self.file.length - _COMPLETE
 
     def close(self) -> None:
-        """End ffmpeg."""
+        """Stop ffmpeg."""
         self._closed = True
         self._end()
 
     def _sought(self, start: float) -> Iterator[tuple[Image8, float]]:
-        """Yield the pictures from shortly before ``start`` on; all where that leads elsewhere."""
+        """Seek and yield the pictures from just before ``start`` on; all if seeking misses it."""
         assert self.file.length is not None
         pictures = self._decoded(min(start, self.file.length) - SEEK_MARGIN)
         first = next(pictures, None)
@@ -108,10 +103,10 @@ class FFmpegDecoder:
             process.kill()
 
     def _start(self, start: float | None, stamps: SimpleQueue[int | None]) -> FFmpeg:
-        """Run ffmpeg; the time stamps of its pictures join the queue before the pictures come."""
+        """Start ffmpeg; it queues the time stamp of each picture before it writes the picture."""
 
         def on_message(line: str) -> bool:
-            stamp = _STAMP.search(line)  # behind the beginning of a complaint, perhaps
+            stamp = _STAMP.search(line)  # possibly after the start of an error message
             if stamp is not None:
                 ticks = stamp[1]
                 stamps.put(int(ticks) if ticks.removeprefix("-").isdecimal() else None)
@@ -140,7 +135,7 @@ class FFmpegDecoder:
     def _filters(self) -> str:
         file, matrix = self.file, "auto"
         width, height = file.size
-        if file.untagged_yuv:  # as players take it
+        if file.untagged_yuv:  # as players do
             matrix = "bt709" if width >= 1280 or height >= 720 else "bt601"
         scale = f"scale=in_color_matrix={matrix}:flags=bicubic+accurate_rnd+full_chroma_int"
         made = [_STAMPED, scale]
@@ -149,7 +144,7 @@ class FFmpegDecoder:
         return ",".join(made)
 
     def _times(self, stamps: SimpleQueue[int | None]) -> Iterator[float]:
-        """Yield the seconds of pictures from the first one on; usual steps where there are none."""
+        """Yield time stamps in seconds from the first picture; missing ones at the file's rate."""
         last: float | None = None
         while True:
             ticks = stamps.get()
@@ -166,7 +161,7 @@ class FFmpegDecoder:
             yield last
 
     def _images(self, process: FFmpeg) -> Iterator[Image8]:
-        """Yield what ffmpeg writes; a last picture that is not complete is left out."""
+        """Yield the pictures that ffmpeg writes, without an incomplete last one."""
         assert process.output is not None
         while True:
             try:
@@ -182,7 +177,6 @@ class FFmpegDecoder:
             yield image if depth == 3 else self._laid_over(image)
 
     def _laid_over(self, image: NDArray[np.uint8]) -> Image8:
-        """Lay RGB with alpha over the background."""
         colours, alpha = image[..., :3], image[..., 3]
         if alpha.min() == 255:
             return np.ascontiguousarray(colours)

@@ -1,4 +1,4 @@
-"""What is known of a file, and what of it ffmpeg tells."""
+"""Properties of a file, as ffmpeg reports them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from stream_dream.frame import Image8
 from stream_dream.media.ffmpeg import ffmpeg_program
 
 _SECONDS = 20
-"""Far more than reading a header takes; only a hung disk or network mount needs longer."""
+"""Time limit of reading a header; only a hung disk or network mount exceeds it."""
 
 _LOOKED_AT = 4
-"""Pictures that are looked at: a decoder flags interlaced ones, each for itself."""
+"""Pictures decoded to find interlacing, which decoders flag picture by picture."""
 
 THUMBNAIL = 8
-"""Width and height of a thumbnail, in pixels, whatever the shape of the picture."""
+"""Width and height of a thumbnail in pixels, for any shape of picture."""
 
 _MATRICES = (
     "bt709|bt470bg|smpte170m|smpte240m|fcc|bt2020nc|bt2020c|ycgco|gbr|"
@@ -42,37 +42,36 @@ _SPECIAL_AUDIO = frozenset(
         "dependent",
     }
 )
-"""ffmpeg's names of what sound is for that only some want to hear, or only beside another."""
+"""ffmpeg's dispositions of sound that only some want to hear, or only with another stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What is known of a file.
+    """Properties of a file.
 
-    Times are in seconds from the file's first time stamp, whichever stream has it.
+    Times are in seconds from the file's first time stamp, in whichever stream.
 
     Attributes:
         path: The file.
         container: ffmpeg's names of the format, like ``matroska,webm``; empty if unrecognised.
         start: The file's first time stamp, in seconds.
-        duration: Length of the file; None if it does not tell.
-        video: The codec of the first moving picture, like ``h264``; cover art is none.
-        size: (width, height) of its pictures, not turned yet.
-        pixels: ffmpeg's name of its pixel format, like ``yuv420p``.
-        matrix: By which matrix it became YUV, like ``bt709``; empty if the file does not say.
+        duration: Length of the file; None if unknown.
+        video: Codec of the first video stream, like ``h264``, not of cover art; None without one.
+        size: (width, height) of the pictures before rotation.
+        pixels: ffmpeg's name of the pixel format, like ``yuv420p``.
+        matrix: The YUV matrix, like ``bt709``; empty if untagged.
         interlaced: True if the header or one of the first pictures says so.
-        rate: Pictures per second by what the file says; may be nonsense, 0 where it says nothing.
+        rate: Announced pictures per second; may be nonsense, 0 if untagged.
         pixel_aspect: Width of a pixel of the upright picture divided by its height.
-        oriented: True if a matrix says how the picture is turned or mirrored.
+        oriented: True if a display matrix rotates or mirrors the picture.
         transparent: True if pictures have an alpha channel.
         video_start: When the picture starts.
-        video_end: When the picture ends, where the file tells that (Matroska); else None.
-        audio: The codec of the sound stream that players begin with, like ``aac``; None if there
-            is no sound.
-        audio_stream: The number of that stream in the file.
-        why_ffmpeg: Why ffmpeg has to decode its pictures; None where OpenCV does it right.
-        length: How many seconds the picture lasts; None where the file does not tell for sure.
-        delays: For how many seconds each picture of an animation is shown, as browsers do it.
+        video_end: When the picture ends, if tagged (Matroska); else None.
+        audio: Codec of the sound stream that players choose, like ``aac``; None without sound.
+        audio_stream: Number of that stream in the file.
+        why_ffmpeg: Why ffmpeg has to decode the file; None where OpenCV decodes it correctly.
+        length: Length of the picture in seconds; None if uncertain.
+        delays: Seconds for which browsers show each picture of an animation.
     """
 
     path: Path = Path()
@@ -98,22 +97,22 @@ class Probe:
 
     @property
     def untagged_yuv(self) -> bool:
-        """True if the picture is YUV and does not say by which matrix."""
+        """True if the picture is YUV without a tagged matrix."""
         return self.pixels.startswith(("yuv", "nv", "p0", "y2")) and not self.matrix
 
 
 def look_at(path: Path) -> tuple[Probe, Image8 | None]:
-    """Read a file's header, and decode its first pictures.
+    """Read a file's header and decode its first pictures.
 
     Returns:
-        What the header and the pictures tell, an empty ``Probe`` if ffmpeg does not recognise the
-        file; and its first picture, ``THUMBNAIL`` pixels wide and high, uint8 RGB, untagged YUV
-        taken for BT.601, None where it cannot be decoded.
+        The properties, an empty ``Probe`` if ffmpeg does not recognise the file; and a thumbnail of
+        the first picture, uint8 RGB, ``THUMBNAIL`` pixels wide and high, untagged YUV read as
+        BT.601, None if it cannot be decoded.
 
     Raises:
-        StreamDreamError: ffmpeg cannot be run, or gives no answer.
+        StreamDreamError: If ffmpeg cannot be run or does not answer.
     """
-    # First to RGB: averaging displaces the colours of 4:2:0 by much.
+    # To RGB first: averaging 4:2:0 would shift its colours far.
     shown = "showinfo=checksum=0,scale=flags=bicubic+accurate_rnd+full_chroma_int,format=rgb24"
     shown += f",scale={THUMBNAIL}:{THUMBNAIL}:flags=area"
     decoded = ["-map", "0:V:0", "-frames:v", str(_LOOKED_AT), "-vf", shown]
@@ -128,15 +127,10 @@ def look_at(path: Path) -> tuple[Probe, Image8 | None]:
 
 
 def has_more(path: Path, pictures: int, fps: Fraction) -> bool:
-    """Return whether a file has more pictures than that, or lasts longer than they do.
+    """Return whether a file has more than ``pictures`` pictures, or lasts longer at ``fps``.
 
-    For files that do not tell their length. They are not decoded, and read only as far as needed:
-    a thousand pictures of 720p take a twentieth of a second (measured).
-
-    Args:
-        path: The file.
-        pictures: How many.
-        fps: How many of them are shown in a second.
+    For files of unknown length: nothing is decoded, and no more read than needed. A thousand
+    pictures of 720p take a twentieth of a second (measured).
     """
     command = [ffmpeg_program(), "-v", "quiet", "-nostdin"]
     command += ["-i", str(path.absolute()), "-map", "0:V:0", "-c", "copy"]
@@ -157,10 +151,10 @@ def has_more(path: Path, pictures: int, fps: Fraction) -> bool:
 def run_on(
     path: Path, arguments: list[str], before: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run ffmpeg on a file, and make sure that it is ffmpeg that has run.
+    """Run ffmpeg on a file; if that fails, check that the program is ffmpeg.
 
     Raises:
-        StreamDreamError: ffmpeg cannot be run, or gives no answer.
+        StreamDreamError: If ffmpeg cannot be run or does not answer.
     """
     program = ffmpeg_program()
     command = [program, "-hide_banner", "-nostdin", *before, "-i", str(path.absolute()), *arguments]
@@ -182,7 +176,7 @@ def run_on(
 
 
 def _check_program(program: str) -> None:
-    """Make sure that a program is ffmpeg. Raises ``StreamDreamError`` and ``OSError``."""
+    """Check that a program is ffmpeg. Raises ``StreamDreamError`` and ``OSError``."""
     told = subprocess.run([program, "-version"], capture_output=True, timeout=_SECONDS, check=False)
     if not told.stdout.startswith(b"ffmpeg version"):
         raise StreamDreamError(
@@ -192,7 +186,7 @@ def _check_program(program: str) -> None:
 
 
 def parse(report: str) -> Probe:
-    """Read the report that ``ffmpeg -i`` writes."""
+    """Parse the report of ``ffmpeg -i``."""
     described = re.split(r"^Stream mapping:|^Output #0", report, maxsplit=1, flags=re.MULTILINE)[0]
     head, *streams = re.split(r"^  Stream #0:", described, flags=re.MULTILINE)
     opened = re.search(r"^Input #0, (\S+), from", head, re.MULTILINE)
@@ -227,12 +221,12 @@ def parse(report: str) -> Probe:
 
 
 def _stream_number(stream: str) -> int:
-    """Return the number that a stream's description begins with, as in ``1[0x2](eng): Audio``."""
+    """Return the number at the start of a stream's description, as ``1[0x2](eng): Audio``."""
     return int(re.split(r"\D", stream, maxsplit=1)[0])
 
 
 def _audio_rank(stream: str) -> tuple[bool, bool, int]:
-    """Rank sound streams: default ones first, then those for everybody, then by number."""
+    """Return a sound stream's sort key: default before others, main before special, number."""
     roles = re.search(r"((?: \([a-z -]+\))*)\s*$", stream.splitlines()[0])
     given = re.findall(r"\(([a-z -]+)\)", roles[1]) if roles else []
     special = not _SPECIAL_AUDIO.isdisjoint(given)
@@ -240,7 +234,7 @@ def _audio_rank(stream: str) -> tuple[bool, bool, int]:
 
 
 def _pictures(stream: str) -> tuple[str, str, tuple[int, int]]:
-    """Find a stream's pixel format, what its brackets say (``tv, top first``), and its size."""
+    """Return a stream's pixel format, the details in brackets (``tv, top first``) and its size."""
     brackets = r"(?:\(([^()]*(?:\([^()]*\))?[^()]*)\))?"
     found = re.search(rf": Video: .*?, (\w+){brackets}, (\d+)x(\d+)", stream)
     if found is None:
@@ -249,14 +243,14 @@ def _pictures(stream: str) -> tuple[str, str, tuple[int, int]]:
 
 
 def _pixel_aspect(stream: str) -> Fraction:
-    """Find the shape of a pixel; what the container says comes last in the line, and counts."""
+    """Return the pixel aspect; the container's, last in the line, overrides the codec's."""
     line = stream.partition("\n")[0]
     given = [(int(w), int(h)) for w, h in re.findall(r"\bSAR (\d+):(\d+)", line)]
     return next((Fraction(w, h) for w, h in reversed(given) if w and h), Fraction(1))
 
 
 def _rate(stream: str) -> Fraction:
-    """Find the rate; ffmpeg rounds 24000/1001 to ``23.98 fps`` and 1000 to ``1k fps``."""
+    """Return the frame rate; ffmpeg writes 24000/1001 as ``23.98 fps`` and 1000 as ``1k fps``."""
     found = re.search(r"([\d.]+)(k?) fps\b", stream) or re.search(r"([\d.]+)(k?) tbr\b", stream)
     if found is None:
         return Fraction(0)
@@ -266,7 +260,7 @@ def _rate(stream: str) -> Fraction:
 
 
 def _has_alpha_mode(stream: str) -> bool:
-    """Return whether a WebM stream carries its alpha beside the picture."""
+    """Return whether a WebM stream has a separate alpha channel."""
     return re.search(r"^ +alpha_mode +: 1", stream, re.MULTILINE | re.IGNORECASE) is not None
 
 
@@ -281,7 +275,7 @@ def _number(pattern: str, text: str) -> float | None:
 
 
 def _clock(pattern: str, text: str) -> float | None:
-    """Find a time like ``00:01:02.50`` and give it in seconds."""
+    """Return a time like ``00:01:02.50`` in seconds."""
     found = re.search(pattern, text, re.MULTILINE)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""Turns pictures with time stamps into a constant frame rate."""
+"""Converts pictures with time stamps to a constant frame rate."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import numpy as np
 from stream_dream.frame import Image8
 
 FASTEST = 1000
-"""Most frames per second."""
+"""Highest rate, in frames per second."""
 
 _DOUBTFUL = 240
-"""Frames per second above which a file's own figure needs time stamps that confirm it."""
+"""Frames per second above which time stamps must confirm a file's announced rate."""
 
 FALLBACK_FPS = 25
-"""Frames per second where nothing in a file tells."""
+"""Frames per second of a file with neither a rate nor time stamps."""
 
 LONGEST_HOLD = 60.0
-"""Seconds that a time stamp may leap ahead; what leaps further, and beyond the file's own length,
-is damaged, and no picture that stands still."""
+"""Seconds that a time stamp may leap ahead; a longer leap, past the file's announced length, is
+damage, not a still picture."""
 
 
 def exact_rate(fps: float) -> Fraction:
-    """Recover the fraction behind a rate: 23.976 is 24000/1001, 3.2258 is 100/31."""
+    """Return the fraction behind a rounded rate: 23.976 is 24000/1001, 3.2258 is 100/31."""
     ntsc = Fraction(round(fps * 1.001) * 1000, 1001)
     return ntsc if abs(fps - ntsc) < 1e-5 * fps else Fraction(fps).limit_denominator(1001)
 
@@ -37,9 +37,8 @@ def picture_rate(announced: float, stamps: Sequence[float]) -> Fraction:
         stamps: Time stamps of its first pictures, in seconds.
 
     Returns:
-        The file's rate; but that of its first pictures where this is clearly higher (a GIF that
-        rests on its last picture would lose many others at its mean rate) or where the file's is
-        no frame rate at all.
+        The file's rate; that of its first pictures if this is clearly higher (a GIF that rests on
+        its last picture would lose many others at its mean rate) or the file's is implausible.
     """
     spacing = float(np.median(np.diff(stamps))) if len(stamps) > 1 else 0.0
     told = spacing >= 0.9 / FASTEST  # Matroska rounds to 1/1000 s
@@ -53,25 +52,25 @@ def picture_rate(announced: float, stamps: Sequence[float]) -> Fraction:
 
 
 class ConstantRate:
-    """Gives each picture its place at a constant rate.
+    """Resamples pictures to a constant rate.
 
-    A picture is shown once where it comes less than one frame late or 3/4 of a frame early;
-    beyond that the one before it is repeated, or it is left out itself. This play keeps every
-    picture of a file whose stamps jitter or are rounded (Matroska: to 1 ms, GIF: to 10 ms).
+    A picture is shown once if it is less than one frame late or 3/4 of a frame early; if later, its
+    predecessor is repeated; if earlier, it is dropped. This tolerance keeps every picture of a file
+    whose stamps jitter or are rounded (Matroska: to 1 ms, GIF: to 10 ms).
 
     Attributes:
-        slots: Frames given out so far.
-        pictures: Pictures taken in so far.
+        slots: Frames yielded so far.
+        pictures: Pictures read so far.
         widest: Longest time between two pictures so far, in frames.
     """
 
     def __init__(self, fps: Fraction, start: float, length: float | None = None) -> None:
-        """Create a pacing before its first picture.
+        """Start before the first picture.
 
         Args:
             fps: The rate.
-            start: The time that the first frame given out stands for, in seconds.
-            length: How many seconds the file says that its picture lasts; None if it does not.
+            start: Time of the first frame to yield, in seconds.
+            length: Announced length of the picture in seconds; None if unknown.
         """
         self.slots = 0
         self.pictures = 0
@@ -86,8 +85,8 @@ class ConstantRate:
 
         Args:
             pictures: Images, uint8 RGB, with their time stamps in seconds. A stamp that does not
-                advance, or leaps beyond the file's length, is replaced by its predecessor's plus
-                one frame.
+                advance, or leaps past the file's length, is replaced by its predecessor's plus one
+                frame.
         """
         time = last = 0.0
         for image, stamp in pictures:
@@ -102,14 +101,14 @@ class ConstantRate:
             yield from self._place(image, (time - self._start) * self._fps)
 
     def hold(self, count: int) -> Iterator[Image8]:
-        """Yield the last picture ``count`` times more."""
+        """Yield the last picture ``count`` more times."""
         if self._held is not None:
             for _ in range(count):
                 self.slots += 1
                 yield self._held
 
     def _place(self, image: Image8, position: float) -> Iterator[Image8]:
-        """Yield what is due when a picture with this place, in frames, arrives."""
+        """Yield the frames due when the picture at ``position``, in frames, arrives."""
         yield from self.hold(int(position - self.slots))
         self._held = image
         if position - self.slots > -0.75:

@@ -1,4 +1,4 @@
-"""The pictures that guide a dream: one, or one for each frame."""
+"""Reads the pictures that guide a dream: one, or one for each frame."""
 
 from __future__ import annotations
 
@@ -17,41 +17,34 @@ from stream_dream.media.read.video import VideoSource
 
 
 def guide_images(path: Path) -> Iterator[Image8]:
-    """Yield what guides each frame: the frames of a clip, over and over, or one picture alone.
-
-    Args:
-        path: A picture, by its extension, or a clip.
+    """Yield the guide of each frame: the frames of a clip in a loop, or a single picture.
 
     Raises:
-        SourceError: It cannot be read.
+        SourceError: If it cannot be read.
     """
     with closing(GuideReader(path)) as reader:
         yield from reader.images()
 
 
 class GuideReader:
-    """Reads what guides each frame, beginning with any frame, and not twice what it has just read.
+    """Reads the guide of each frame, from any frame on, and caches the last one.
 
-    The guide of a frame is the same wherever the reading begins: what was read once is known by its
-    checksums, and where jumping leads elsewhere all is decoded from the beginning.
+    A frame's guide does not depend on where reading begins: checksums of the frames read before
+    verify each seek, and a seek that misses is replaced by decoding from the beginning.
     """
 
     def __init__(self, path: Path | None) -> None:
-        """Read nothing yet.
-
-        Args:
-            path: A picture, by its extension, or a clip; None where nothing guides.
-        """
+        """Store the path of a picture, by its extension, or of a clip; None without a guide."""
         self.path = path
         self._clip: _Clip | None = None
 
     def images(self, first: int = 0) -> Iterator[Image8]:
-        """Yield the guides from the frame with that number on: endless; one picture alone; or none.
+        """Yield the guides from frame ``first`` on: a clip's without end, a picture once, or none.
 
-        Only the iterator that was begun last may be used.
+        Only the latest iterator may be used.
 
         Raises:
-            SourceError: It cannot be read.
+            SourceError: If the guide cannot be read.
         """
         if self.path is None:
             return
@@ -65,7 +58,7 @@ class GuideReader:
             try:
                 image = self._clip.image(number)
             except BaseException:
-                self.close()  # what is known of it may be incomplete
+                self.close()  # its checksums may be incomplete
                 raise
             yield image
             number += 1
@@ -78,12 +71,12 @@ class GuideReader:
 
 
 class _Clip:
-    """The frames of a clip over and over, by their number."""
+    """The frames of a looping clip, by number."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._whole = VideoSource(path)
-        self._unknown = iter(self._whole)  # goes on where what is known ends
+        self._unknown = iter(self._whole)  # continues after the known frames
         self._checksums: list[int] = []
         self._complete = False
         self._jumped: VideoSource | None = None
@@ -93,7 +86,7 @@ class _Clip:
         self._shown: tuple[int, Image8] | None = None
 
     def image(self, number: int) -> Image8:
-        """Return the guide of the frame with this number."""
+        """Return the guide of frame ``number``."""
         while not self._complete and number >= len(self._checksums):
             image = self._explored()
             if image is not None and number < len(self._checksums):
@@ -110,7 +103,7 @@ class _Clip:
             self._jumped.close()
 
     def _explored(self) -> Image8 | None:
-        """Return a frame that was not read before; None at the end."""
+        """Read a frame for the first time and store its checksum; None at the end."""
         frame = next(self._unknown, None)
         if frame is not None:
             self._checksums.append(_checksum(frame.image))
@@ -121,12 +114,12 @@ class _Clip:
         return None
 
     def _known(self, place: int) -> Image8:
-        """Return a frame that was read before."""
+        """Return a frame that was read before; verify it after seeking."""
         if self._next != place:
             self._open(place, exactly=place == 0)
         self._next = -1
         frame = next(self._frames, None)
-        # Each is verified: in a damaged file, or where nothing moves, the first tells too little.
+        # Verify each frame: in a damaged file or a still scene the first one proves too little.
         if not self._exact and (frame is None or _checksum(frame.image) != self._checksums[place]):
             self._open(place, exactly=True)
             frame = next(self._frames, None)
@@ -136,9 +129,9 @@ class _Clip:
         return frame.image
 
     def _open(self, place: int, *, exactly: bool) -> None:
-        """Go to a frame that was read before, by decoding all before it or by jumping."""
+        """Go to a frame that was read before, by decoding (``exactly``) or by seeking."""
         self._exact, self._frames = exactly, iter(())
-        if exactly and self._complete:  # short clips begin anew all the time: it is open already
+        if exactly and self._complete:  # short clips restart often, and it is open already
             self._frames = islice(self._whole, place, None)
             return
         if self._jumped is not None:
@@ -149,7 +142,7 @@ class _Clip:
         except SourceError:
             if exactly:
                 raise
-            return  # its start may lie behind what the header tells
+            return  # the header may announce an earlier end
         self._frames = islice(self._jumped, place if exactly else 0, None)
 
 

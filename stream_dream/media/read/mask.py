@@ -18,17 +18,17 @@ from stream_dream.media.read.picture import is_picture, over, read_picture
 from stream_dream.media.read.video import VideoSource
 
 _TOLERANCE = 8
-"""Levels next to black and white that count as such: codecs make no flat black (measured: 99.9 %
-of the black pixels of H.264, VP9 and MPEG-4 masks are within 4, of Motion JPEG within 7)."""
+"""Levels near black and white that count as such: codecs blur flat black (measured: 99.9 % of the
+black pixels of H.264, VP9 and MPEG-4 masks are within 4, of Motion JPEG within 7)."""
 
 _SLOWEST = 20
-"""Slots per second, at the least: a picture is shown less than 3/4 of a slot before its time."""
+"""Fewest slots per second: a picture is shown less than 3/4 of a slot early."""
 
 _EARLY = 0.25
 """Share of a slot by which a time stamp may be too early: containers round them."""
 
 _ALMOST = Fraction(1, 1000)
-"""Share of a slot that makes no difference: rates are rounded, too."""
+"""Share of a slot that is ignored: rates are rounded, too."""
 
 _SHARES = np.arange(256) / 255
 _STRETCH = np.interp(_SHARES * 255, (_TOLERANCE, 255 - _TOLERANCE), (0, 255))
@@ -37,12 +37,11 @@ _SMOOTHSTEP = np.rint(_SHARES**2 * (3 - 2 * _SHARES) * 255).astype(np.uint8)
 
 
 class Mask:
-    """Gives each frame its mask: 255 where the dream shows, 0 where the source stays, or between.
+    """Yields the mask of each frame, 255 for the dream to 0 for the source.
 
-    A picture is the mask of all frames. A clip lies on the time line of the source file, beginning
-    with its first picture, whatever part of it is rendered: a frame's mask is what the clip shows
-    at the frame's time, and behind the clip's end its last picture. It depends on the frame alone,
-    not on where the reading began.
+    A picture is the mask of all frames. A clip starts with the source file's first picture,
+    whatever part of the source is rendered: a frame's mask is what the clip shows at the frame's
+    time, and its last picture after the end. It does not depend on where reading began.
     """
 
     def __init__(
@@ -54,18 +53,18 @@ class Mask:
         first: int = 0,
         softness: float = 0.0,
     ) -> None:
-        """Open a mask and read what the first frame needs.
+        """Open a mask and read that of the first frame.
 
         Args:
-            path: A picture, by its extension, or a clip: its brightness, nothing where it is
+            path: A picture, by its extension, or a clip. Its brightness is the mask, 0 where it is
                 transparent.
-            size: (width, height) that it is stretched to.
-            fps: Rate of the frames.
-            first: The number of the first frame, counted from the source file's first picture.
+            size: (width, height) of the masks, to which it is stretched.
+            fps: Frames per second.
+            first: Number of the first frame, counted from the source file's first picture.
             softness: Width of the soft edges, in pixels of ``size``; see ``mask_levels``.
 
         Raises:
-            SourceError: It cannot be read; the message names ``--mask``.
+            SourceError: If it cannot be read; the message names ``--mask``.
         """
         self._size, self._softness = size, softness
         self._fps, self._number = fps, first
@@ -101,7 +100,7 @@ class Mask:
         return self
 
     def __next__(self) -> Mask8:
-        """Return the mask of the next frame, uint8 (height, width); there always is one."""
+        """Return the mask of the next frame, uint8 (height, width), without end."""
         shown = None if self._clip is None else self._clip.shown(self._time())
         if shown is not None:
             self._mask = mask_levels(shown, self._size, self._softness)
@@ -115,9 +114,9 @@ class Mask:
 class _TimedPictures:
     """The pictures of a clip by their time.
 
-    The clip's time is divided into slots, one for each picture of a regular clip; a picture is
-    shown from the slot on that its time stamp falls into. The frames of ``VideoSource`` are nearly
-    the same, but where stamps are irregular those depend on where it has begun.
+    Time is divided into slots, one for each picture of a regular clip; a picture is shown from the
+    slot of its time stamp on. ``VideoSource`` yields nearly the same frames, but with irregular
+    stamps they depend on where it starts.
     """
 
     def __init__(self, path: Path) -> None:
@@ -128,8 +127,8 @@ class _TimedPictures:
         self._pictures: Iterator[tuple[Image8, int]] = iter(())
 
     def begin(self, time: Fraction) -> Image8:
-        """Return the picture that is shown at a time, in seconds from the first one."""
-        for start in (float(time), 0.0):  # all from the beginning where a file breaks off
+        """Return the picture shown at a time, in seconds from the first one."""
+        for start in (float(time), 0.0):  # from the beginning if the file is cut short
             self._pictures = self._placed(start)
             self._ahead = next(self._pictures, None)
             shown = self.shown(time)
@@ -138,7 +137,7 @@ class _TimedPictures:
         raise SourceError(f"no picture of {self.source.path} can be decoded")
 
     def shown(self, time: Fraction) -> Image8 | None:
-        """Return what is shown at a later time; None if it is still what was returned last."""
+        """Return the picture shown at a later time; None if it has not changed."""
         slot = math.floor(time * self._rate + _ALMOST)
         shown = None
         while self._ahead is not None and self._ahead[1] <= slot:
@@ -147,24 +146,24 @@ class _TimedPictures:
         return shown
 
     def _placed(self, start: float) -> Iterator[tuple[Image8, int]]:
-        """Yield pictures with the slots from which on they are shown."""
+        """Yield pictures with the first slots in which they are shown."""
         usual, last = float(1 / self.source.info.fps), -math.inf
         for image, stamp in self.source.pictures(start):
-            # Raw streams and the ends of some AVI files have no time stamps that could be used.
+            # Raw streams and the ends of some AVI files have no usable time stamps.
             last = stamp if stamp > last else last + usual
             yield image, math.floor(last * float(self._rate) + _EARLY)
 
 
 def mask_levels(image: Image8, size: tuple[int, int], softness: float) -> Mask8:
-    """Make a mask of a picture's brightness.
+    """Convert a picture's brightness to a mask.
 
-    Edges are softened on the side of the white alone: what is black stays exactly the source. With
-    ``d`` the distance to the nearest black, the mask is multiplied by
-    ``smoothstep(d / (softness + 1))``; what is grey stays as grey as it is.
+    Edges are softened on the white side only, so that black stays exactly the source: the mask is
+    multiplied by ``smoothstep(d / (softness + 1))`` with ``d`` the distance to the nearest black.
+    Greys are kept.
 
     Args:
         image: uint8 RGB, of any size.
-        size: (width, height) that it is stretched to.
+        size: (width, height) of the mask, to which it is stretched.
         softness: Width of the soft edges, in pixels of the result; 0 leaves them as drawn.
 
     Returns:
@@ -174,7 +173,7 @@ def mask_levels(image: Image8, size: tuple[int, int], softness: float) -> Mask8:
     levels = np.asarray(cv2.LUT(levels, _LEVELS), np.uint8)
     if softness:
         distance = cv2.distanceTransform(levels, cv2.DIST_L2, cv2.DIST_MASK_5)
-        # It is the largest float where nothing is black.
+        # The distance is the largest float where nothing is black.
         near = np.minimum(distance, np.float32(softness + 1))
         ramp = cv2.LUT(cv2.convertScaleAbs(near, alpha=255 / (softness + 1)), _SMOOTHSTEP)
         levels = np.asarray(cv2.multiply(levels, ramp, scale=1 / 255), np.uint8)

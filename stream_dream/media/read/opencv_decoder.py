@@ -16,15 +16,15 @@ from stream_dream.media.read.decoder import SEEK_FROM, SEEK_MARGIN
 from stream_dream.media.read.ffmpeg_report import Probe
 
 CAPTURE_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
-"""The variable from which OpenCV reads options whenever it opens something with FFmpeg."""
+"""Environment variable of the options with which OpenCV opens any file with FFmpeg."""
 
 _RETRIES = 32
-"""Damaged packets in a row that are skipped before the stream counts as over."""
+"""Damaged packets in a row after which the stream counts as ended."""
 
-# OpenCV 5.0 converts by a file's colour tags and takes an untagged picture for BT.601 (measured);
-# untagged HD is BT.709 by every player's convention. Undoing the one matrix and applying the other
-# is one matrix again (0.5 ms at 720p, swapping BGR to RGB included), exact to one level but where
-# BT.601 has clipped: the deepest greens and reds, by up to 37 levels.
+# OpenCV 5.0 follows a file's colour tags and reads untagged pictures as BT.601 (measured); players
+# read untagged HD as BT.709. One matrix undoes BT.601, applies BT.709 and swaps BGR to RGB (0.5 ms
+# at 720p), exact to one level but where BT.601 has clipped: the deepest greens and reds, by up to
+# 37 levels.
 _BGR601_TO_RGB709 = np.array(
     [
         [-0.01405078, -0.07234922, 1.0864],
@@ -45,14 +45,14 @@ class OpenCVDecoder:
             SourceError: OpenCV has no decoder for it.
         """
         self.file = file
-        self._lock = threading.Lock()  # OpenCV crashes when released in the middle of a read
+        self._lock = threading.Lock()  # OpenCV crashes when released during a read
         self._capture = open_capture(file.path)
         self._fresh, self._closed = True, False
         self._origin: float | None = None
         self._count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
 
     def pictures(self, start: float = 0.0) -> Iterator[tuple[Image8, float]]:
-        """Yield the pictures, anew."""
+        """Yield the pictures from ``start`` on."""
         if self._closed:
             return iter(())
         if not self._fresh:
@@ -81,7 +81,7 @@ class OpenCVDecoder:
                 yield image, time - self._origin
 
     def _seek(self, start: float) -> bool:
-        """Decode a picture shortly before ``start``; False if all begins with the first one."""
+        """Decode a picture just before ``start``; False to begin with the first picture."""
         if start < SEEK_FROM or self.file.length is None or self._origin is None:
             return False
         target = min(start, self.file.length) - SEEK_MARGIN
@@ -92,7 +92,7 @@ class OpenCVDecoder:
         return False
 
     def _grab(self) -> bool:
-        """Decode the next picture that can be decoded; False at the end."""
+        """Decode the next picture, skipping damaged packets; False at the end."""
         for _ in range(_RETRIES):
             with self._lock:
                 if self._capture.grab():
@@ -110,7 +110,7 @@ class OpenCVDecoder:
         return float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
 
     def _reopen(self) -> None:
-        """Start anew; unlike seeking it works in every format."""
+        """Reopen the file: unlike seeking, this works in every format."""
         self._release()
         self._capture = open_capture(self.file.path)
 
@@ -120,8 +120,8 @@ class OpenCVDecoder:
 
 
 def open_capture(path: Path) -> cv2.VideoCapture:
-    """Open a file with OpenCV. Raises ``SourceError`` where it has no decoder for it."""
-    # The user's options are meant for cameras; many a file cannot be decoded with them.
+    """Open a file with OpenCV. Raises ``SourceError`` if it has no decoder for it."""
+    # The user's options are meant for cameras; many files cannot be decoded with them.
     options = os.environ.pop(CAPTURE_OPTIONS, None)
     try:
         # An absolute path cannot be mistaken for a protocol, as "take:2.mp4" would be.
@@ -136,11 +136,9 @@ def open_capture(path: Path) -> cv2.VideoCapture:
 
 
 def to_rgb(image: cv2.typing.MatLike, *, untagged_yuv: bool) -> Image8:
-    """Convert a picture as OpenCV decodes it, BGR, to RGB.
+    """Convert a picture from OpenCV's BGR, uint8 (height, width, 3), to RGB.
 
-    Args:
-        image: The picture.
-        untagged_yuv: True if its file does not tell by which matrix it became YUV.
+    ``untagged_yuv`` is that of its ``Probe``.
     """
     height, width = image.shape[:2]
     if untagged_yuv and (width >= 1280 or height >= 720):

@@ -1,4 +1,4 @@
-"""Reads time stamps and durations of pictures from a container, without decoding them."""
+"""Reads the time stamps and durations of pictures without decoding them."""
 
 from __future__ import annotations
 
@@ -9,33 +9,27 @@ from pathlib import Path
 from stream_dream.media.read.ffmpeg_report import run_on
 
 _NO_TIME_STAMP = -(2**62)
-"""Less than this is how ffmpeg says that a packet has none."""
+"""Lower values in ffmpeg's output mean that a packet has no time stamp."""
 
 _SHORTEST_DELAY, _BROWSERS_DELAY = 0.01, 0.1
-"""Browsers show a picture that an animation means for 1/100 s or less for 1/10 s."""
+"""Seconds: browsers show a picture with a delay of 1/100 s or less for 1/10 s."""
 
 
 def end_of_picture(path: Path) -> float | None:
-    """Return when the last picture ends, on the file's own time line, in seconds.
+    """Return when the last picture ends, in seconds of the file's own time line.
 
-    Only the end of the file is read, and nothing decoded.
-
-    Returns:
-        None where the end cannot be read, or has no time stamps.
-
-    Raises:
-        StreamDreamError: As ``run_on``.
+    Only the end of the file is read, and nothing decoded; None if it cannot be read or has no time
+    stamps. Raises as ``run_on``.
     """
-    # So far from the end packets are looked for; they begin with the last key frame before it.
+    # Reads from the last key frame that is at least a second before the end.
     table = _packets(path, before=("-sseof", "-1"))
     return max((stamp + length for stamp, length in table), default=None)
 
 
 def animation_delays(path: Path) -> list[float]:
-    """Return for how many seconds each picture of an animation is shown, as browsers do it.
+    """Return the seconds for which browsers show each picture of an animation.
 
-    Raises:
-        StreamDreamError: As ``run_on``.
+    Raises as ``run_on``.
     """
     delays = [length for _, length in _packets(path)]
     return [_BROWSERS_DELAY if delay <= _SHORTEST_DELAY else delay for delay in delays]

@@ -1,4 +1,4 @@
-"""Reads still pictures through Pillow: upright, 8 bits, in their colours."""
+"""Reads still pictures with Pillow: upright, 8 bits, in their colours."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 READABLE_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
-"""Extensions, in small letters, by which the pictures in a folder are known."""
+"""Lower-case extensions of the pictures in a folder."""
 
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF", "FLI")
 """Formats whose frames are a film; those of TIFF are pages, those of MPO other views."""
@@ -55,30 +55,30 @@ def read_picture(path: Path | str) -> Picture:
     """Read a picture; of several pages the first.
 
     Values in an RGB profile are kept, with the profile; other colours are converted to sRGB.
-    Values of 16 bits are scaled to 8. Floats between 0 and 1 are scaled by 255, others so that
-    the lowest becomes 0 and the highest 255.
+    16-bit values are scaled to 8 bits, floats in [0, 1] by 255, others from their own range to
+    0..255.
 
     Args:
-        path: A file that Pillow reads, or a TIFF that only OpenCV does.
+        path: A file that Pillow reads, or a TIFF that only OpenCV reads.
 
     Raises:
         SourceError: If it cannot be read, is too large, or is an animation.
     """
     path = Path(path)
     _check_source(path)
-    # Pillow warns of what is odd in a file but does no harm.
+    # Pillow warns of harmless oddities.
     with warnings.catch_warnings(action="ignore"):
         return _decoded(path)
 
 
 def is_animated(path: Path) -> bool:
-    """Return whether a file is a clip by what it holds: an animated WebP, PNG, GIF or AVIF.
+    """Return whether a file contains an animation: WebP, PNG, GIF or AVIF.
 
-    What cannot be read is none: whoever reads it says why.
+    False if it cannot be read: the function that reads it reports why.
     """
     from PIL import Image
 
-    if not path.is_file():  # a pipe would be waited for without end
+    if not path.is_file():  # opening a pipe would block
         return False
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path) as file:
@@ -88,14 +88,14 @@ def is_animated(path: Path) -> bool:
 
 
 def is_picture(path: Path) -> bool:
-    """Return whether a file is a still picture: by its extension, but for animated ones."""
+    """Return whether a file is a still picture: by its extension, and not animated."""
     return path.suffix.lower() in READABLE_PICTURES and not is_animated(path)
 
 
 def visible_image(picture: Picture) -> Image8:
-    """Show the picture over the mean colour of its opaque part, mid-grey where there is none.
+    """Compose a picture over the mean colour of its opaque part, mid-grey without one.
 
-    What transparency hides is often garbage, and would be dreamed on.
+    Colours of transparent pixels are often garbage, and would be dreamed on.
 
     Returns:
         uint8 RGB, (height, width, 3); ``picture.image`` itself where nothing is transparent.
@@ -111,7 +111,7 @@ def visible_image(picture: Picture) -> Image8:
 
 
 def _check_source(path: Path) -> None:
-    """Refuse what cannot be opened at all; a pipe would be waited for without end."""
+    """Refuse paths that cannot be opened, and pipes, which would block."""
     try:
         found = path.stat()
     except OSError as error:
@@ -133,8 +133,8 @@ def _decoded(path: Path) -> Picture:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        # Given the path, Pillow (13.0) would exchange width and height of an uncompressed TIFF that
-        # is stored on its side: it maps the file into memory then.
+        # Given the path, Pillow (13.0) maps an uncompressed TIFF into memory, and swaps width and
+        # height of one that is stored on its side.
         with path.open("rb") as data, Image.open(data) as file:
             _refuse_film(file, path)
             _refuse_planes(file, path)
@@ -167,7 +167,7 @@ def _is_film(file: Image.Image) -> bool:
 
 
 def _refuse_planes(file: Image.Image, path: Path) -> None:
-    """Refuse the one kind of file that Pillow (13.0) and OpenCV (5.0) both read as noise."""
+    """Refuse the one kind of file that both Pillow (13.0) and OpenCV (5.0) read as noise."""
     tags = _tags(file)
     bits = tags.get(_BITS, ())
     apart = len(bits) > 1 and max(bits) > 8 and tags.get(_PLANES) == 2
@@ -179,7 +179,7 @@ def _refuse_planes(file: Image.Image, path: Path) -> None:
 
 
 def _too_large(path: Path, pillows: str) -> str:
-    """Say in megapixels what Pillow says in pixels."""
+    """Convert Pillow's message from pixels to megapixels."""
     counts = [round(int(count) / 1e6) for count in re.findall(r"\d+", pillows)[:2]]
     if len(counts) != 2:
         return f"{path} has too many pixels: make it smaller first"
@@ -194,7 +194,7 @@ def _unknown(path: Path) -> str:
 
 
 def _converted(file: Image.Image) -> Picture:
-    """Convert what Pillow has loaded to upright RGB of 8 bits."""
+    """Convert a loaded picture to upright 8-bit RGB."""
     deep = file.mode == "F" or file.mode.startswith("I")
     colours, opacity = _scaled(file) if deep else _separated(file)
     colours, profile = _to_rgb(colours, file.info.get("icc_profile"))
@@ -207,21 +207,21 @@ def _converted(file: Image.Image) -> Picture:
 
 
 def _separated(file: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """Split a picture of 8 bits into its colours (L, RGB, CMYK or LAB) and its opacity (L)."""
+    """Split an 8-bit picture into its colours (L, RGB, CMYK or LAB) and its opacity (L)."""
     opacity = file.convert("RGBA").getchannel("A") if file.has_transparency_data else None
     kept = {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK", "LAB": "LAB"}
     return file.convert(kept.get(file.mode, "RGB")), opacity
 
 
 def _scaled(file: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """Make a grey picture of 8 bits (L), and its opacity (L), of one that has more."""
+    """Scale a grey picture of more than 8 bits to 8 (L); also return its opacity (L)."""
     from PIL import Image
 
     values, tags = np.asarray(file), _tags(file)
     if file.mode == "I" and tags.get(_BITS) == (32,) and tags.get(_SAMPLE_FORMAT, (1,))[0] == 1:
-        values = values.view(np.uint32)  # Pillow takes them for signed
+        values = values.view(np.uint32)  # Pillow reads them as signed
     levels = _levels(values)
-    if tags.get(_PHOTOMETRIC) == 0:  # 0 is white; Pillow minds that with 8 bits only
+    if tags.get(_PHOTOMETRIC) == 0:  # 0 is white; Pillow inverts 8 bits only
         levels = 255 - levels
     opacity = None
     if "transparency" in file.info:
@@ -245,7 +245,7 @@ def _levels(values: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _to_rgb(colours: Image.Image, profile: bytes | None) -> tuple[Image.Image, bytes | None]:
-    """Convert to RGB; the profile comes back where the values are still in it."""
+    """Convert to RGB; return the profile only if the values are still in it."""
     from PIL import ImageCms
 
     space = profile[16:20] if profile and profile[36:40] == b"acsp" else b""
@@ -259,11 +259,11 @@ def _to_rgb(colours: Image.Image, profile: bytes | None) -> tuple[Image.Image, b
             made = None
         if made is not None:
             return made, None
-    return colours.convert("RGB"), None  # Pillow knows what LAB means
+    return colours.convert("RGB"), None  # Pillow converts LAB
 
 
 def _turn(file: Image.Image) -> Image.Transpose | None:
-    """Look up what makes a loaded picture upright; Pillow has turned a TIFF already."""
+    """Return the transposition that makes a picture upright; Pillow turns TIFFs itself."""
     from PIL import Image
 
     try:
@@ -298,7 +298,7 @@ def _is_tiff(path: Path) -> bool:
 def _read_with_opencv(path: Path) -> Picture | None:
     """Read a TIFF of floats or of more than 16 bits a colour; None if OpenCV cannot either.
 
-    Other formats are left to Pillow: OpenCV makes a picture of a truncated file without a word.
+    Other formats are left to Pillow: OpenCV reads truncated files without an error.
     """
     if not _is_tiff(path):
         return None
@@ -322,7 +322,7 @@ def _read_with_opencv(path: Path) -> Picture | None:
 
 
 def over(image: Image8, alpha: NDArray[np.uint8], colour: tuple[float, float, float]) -> Image8:
-    """Compose an image over one colour; where alpha is 255 it stays exactly as it is."""
+    """Compose an image over one colour; where alpha is 255 it stays exact."""
     share = alpha.astype(np.float32) / np.float32(255)
     made = np.empty_like(image)
     for channel, behind in enumerate(np.asarray(colour, np.float32)):

@@ -1,4 +1,4 @@
-"""Finds out what a file is, and which decoder reads it right, before it is opened for good."""
+"""Probes a file and chooses the decoder that reads it correctly."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from stream_dream.media.read.opencv_decoder import open_capture
 from stream_dream.media.read.packets import animation_delays, end_of_picture
 from stream_dream.runtime.quiet import debugging
 
-# ffmpeg takes any text for a picture of a terminal.
+# ffmpeg reads any text as a picture of a terminal.
 _NO_VIDEO = ("", "tty")
 
 _BROADCAST = ("mpegts", "mpeg", "mxf")
 _INTERLACEABLE = ("h264", "mpeg2video", "vc1")
-"""In such containers these codecs may change to interlaced pictures at any time."""
+"""In these containers, these codecs may switch to interlaced pictures at any time."""
 
 _USUAL_MATRICES = ("", "bt709", "bt470bg", "smpte170m", "gbr")
-"""Those that OpenCV converts right."""
+"""YUV matrices that OpenCV converts correctly."""
 
 _ANIMATIONS = ("gif", "apng", "webp_anim")
-"""Formats whose delays are meant for browsers; OpenCV takes them otherwise, or cannot read them."""
+"""Formats with delays meant for browsers; OpenCV interprets them otherwise or cannot read them."""
 
 _LIKE = 20
-"""Levels that a pixel of a thumbnail may differ between both decoders (measured: 3 or less in real
-clips, 14 in a test pattern of 96x64 pixels)."""
+"""Levels by which a thumbnail may differ between the decoders (measured: 3 or less in real clips,
+14 in a test pattern of 96x64 pixels)."""
 
 
 def quiet_decoder() -> None:
-    """Silence what OpenCV and its FFmpeg write to the terminal, unless STREAM_DREAM_DEBUG=1."""
+    """Silence OpenCV and its FFmpeg, unless STREAM_DREAM_DEBUG=1."""
     if debugging():
         return
     os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"  # AV_LOG_QUIET; read at each opening
@@ -46,15 +46,15 @@ def quiet_decoder() -> None:
 
 
 def probe_video(path: Path) -> Probe:
-    """Find out what a video file is, as ``probe`` does, and check that it is one.
+    """Probe a file and check that it is a video.
 
     Raises:
-        SourceError: If it is none.
-        StreamDreamError: ffmpeg cannot be run, or gives no answer.
+        SourceError: If it is not.
+        StreamDreamError: If ffmpeg cannot be run or does not answer.
     """
     problem = None
     found = Probe()
-    # os.path, not pathlib, to which a name that is too long is an error.
+    # os.path, as pathlib raises an error for a name that is too long.
     if not os.path.exists(path):
         problem = "does not exist: check the name"
     elif os.path.isdir(path):
@@ -77,13 +77,12 @@ def probe_video(path: Path) -> Probe:
 
 
 def probe(path: Path) -> Probe:
-    """Find out what a file is; what was found is kept for as long as the file stays the same.
+    """Return the properties of a file, cached while it is unchanged.
 
-    Returns:
-        What is known; an empty ``Probe`` where ffmpeg does not recognise it, or it is not there.
+    They are an empty ``Probe`` if ffmpeg does not recognise the file or it does not exist.
 
     Raises:
-        StreamDreamError: ffmpeg cannot be run, or gives no answer.
+        StreamDreamError: If ffmpeg cannot be run or does not answer.
     """
     try:
         state = os.stat(path)
@@ -92,7 +91,7 @@ def probe(path: Path) -> Probe:
     return _probed(path, state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
 
 
-@lru_cache(maxsize=32)  # chunks of a film are opened one by one
+@lru_cache(maxsize=32)  # each chunk of a film opens its file
 def _probed(path: Path, *state: int) -> Probe:
     quiet_decoder()
     found, thumbnail = look_at(path)
@@ -109,7 +108,7 @@ def _probed(path: Path, *state: int) -> Probe:
 
 
 def _why_ffmpeg(found: Probe) -> str | None:
-    """Say why ffmpeg has to read a file, by its header; None where OpenCV may do it right."""
+    """Return why, by its header, ffmpeg has to read a file; None if OpenCV may read it."""
     broadcast = found.container.startswith(_BROADCAST) and found.video in _INTERLACEABLE
     reasons = {
         "its name is not UTF-8": not _is_utf8(found.path),
@@ -126,7 +125,7 @@ def _why_ffmpeg(found: Probe) -> str | None:
 
 
 def _is_utf8(path: Path) -> bool:
-    """Return whether a path can be handed to OpenCV, which crashes otherwise."""
+    """Return whether a path is UTF-8; OpenCV crashes on any other."""
     try:
         str(path.absolute()).encode()
     except UnicodeEncodeError:
@@ -135,9 +134,9 @@ def _is_utf8(path: Path) -> bool:
 
 
 def as_opencv_reads(found: Probe, thumbnail: Image8 | None) -> Probe | None:
-    """Add what OpenCV tells of a file; None where its first picture is another than ffmpeg's.
+    """Add OpenCV's properties of a file; None if its first picture differs from ffmpeg's.
 
-    OpenCV's word is no proof. Where ffmpeg has no first picture either, it stays with OpenCV.
+    If ffmpeg decodes no picture either, the file stays with OpenCV.
     """
     try:
         capture = open_capture(found.path)
@@ -155,7 +154,7 @@ def as_opencv_reads(found: Probe, thumbnail: Image8 | None) -> Probe | None:
 
 
 def _shows(capture: cv2.VideoCapture, thumbnail: Image8) -> bool:
-    """Return whether the first picture of a capture is, made small, that one."""
+    """Return whether the first picture of a capture matches a thumbnail."""
     ok, image = capture.read()
     if not ok or image is None:
         return False
@@ -164,14 +163,14 @@ def _shows(capture: cv2.VideoCapture, thumbnail: Image8) -> bool:
 
 
 def _pixel_aspect(capture: cv2.VideoCapture) -> Fraction:
-    """Read the shape of a pixel of the upright picture; square where the file does not tell."""
+    """Return the pixel aspect of the upright picture; 1 if untagged."""
     across = round(capture.get(cv2.CAP_PROP_SAR_NUM))
     down = round(capture.get(cv2.CAP_PROP_SAR_DEN))
     return Fraction(across, down) if across > 0 and down > 0 else Fraction(1)
 
 
 def as_ffmpeg_reads(found: Probe, reason: str) -> Probe:
-    """Add what only its packets tell of a file that ffmpeg has to read."""
+    """Add the delays and length of a file that ffmpeg has to read, from its packets."""
     found = replace(found, why_ffmpeg=reason)
     delays = animation_delays(found.path) if found.container in _ANIMATIONS else []
     if delays:
@@ -186,15 +185,11 @@ def as_ffmpeg_reads(found: Probe, reason: str) -> Probe:
 
 
 def _known_length(found: Probe, count: float = 0, rate: float = 0) -> float | None:
-    """Return how long the picture lasts, in seconds; None where the file does not tell for sure.
+    """Return the length of the picture in seconds; None if uncertain.
 
     A file's own duration includes sound that outlasts the picture. MP4 and AVI count the frames
     of the picture (edit lists may hide some of them); Matroska by ffmpeg has its end as a tag.
-
-    Args:
-        found: What the file says of itself.
-        count: Its number of pictures; 0 or less where that is unknown.
-        rate: Their rate; 0 or less where that is unknown.
+    ``count`` and ``rate`` of the pictures are 0 or less if unknown.
     """
     if found.video_end is not None:
         return found.video_end - found.video_start

@@ -19,23 +19,23 @@ from stream_dream.settings.output import Excerpt
 from stream_dream.settings.values import rgb
 
 _LOOK_AHEAD = 10
-"""Pictures whose time stamps are looked at before the rate is chosen."""
+"""Pictures whose time stamps determine the rate."""
 
 
 class VideoSource:
-    """Delivers the frames of a video file in order, anew each time it is iterated over.
+    """Yields the frames of a video file in order; each iteration starts anew.
 
-    Time stamps decide: where a file's rate varies, pictures are repeated or left out so that each
-    appears within one frame of its time. A file of constant rate gives each picture once.
+    Where a file's rate varies, pictures are repeated or dropped so that each appears within one
+    frame of its time stamp. A file of constant rate yields each picture once.
 
     Attributes:
         path: The file.
-        info: What is known of it; ``frame_count`` counts from ``start`` to ``end``.
-        start: Where the first frame lies, in seconds from the file's first picture.
-        first: The number of the first frame, counted from the file's first picture.
+        info: Properties of the stream; ``frame_count`` counts from ``start`` to ``end``.
+        start: Time of the first frame, in seconds from the file's first picture.
+        first: Number of the first frame, counted from the file's first picture.
         end: Where to stop, in seconds from the file's first picture; None for the whole file.
-        background: What shows through where the file is transparent, RGB, 0..255.
-        shortfall: After iterating: one line on what could not be read; None if all was.
+        background: Colour behind transparent pixels, RGB, 0..255.
+        shortfall: After iterating: one line on frames that could not be read; None without any.
     """
 
     def __init__(
@@ -52,12 +52,12 @@ class VideoSource:
             path: A file that OpenCV or ffmpeg decodes.
             start: Where to begin, in seconds from the first picture; moved to the nearest frame.
             end: Where to stop, in seconds from the first picture; moved to the nearest frame.
-            background: What shows through where the file is transparent, RGB, 0..255.
+            background: Colour behind transparent pixels, RGB, 0..255.
 
         Raises:
-            SourceError: If there is no such file, no picture in it can be decoded, or none lies
+            SourceError: If the file does not exist, no picture in it can be decoded, or none lies
                 between ``start`` and ``end``.
-            StreamDreamError: If ffmpeg cannot be run, or gives no answer.
+            StreamDreamError: If ffmpeg cannot be run or does not answer.
         """
         self.path = path = Path(path)
         self.background = background
@@ -99,7 +99,7 @@ class VideoSource:
 
     @property
     def is_seekable(self) -> bool:
-        """True where a late start is jumped to; else all before it is decoded."""
+        """True if a late start is reached by seeking; else all before it is decoded."""
         return self._file.length is not None
 
     def close(self) -> None:
@@ -111,7 +111,7 @@ class VideoSource:
         """Yield the frames.
 
         Raises:
-            SourceError: If nothing can be read from ``start`` on.
+            SourceError: If no frame can be read from ``start`` on.
         """
         self.shortfall = None
         fps = self.info.fps
@@ -127,25 +127,17 @@ class VideoSource:
             )
 
     def pictures(self, start: float = 0.0) -> Iterator[tuple[Image8, float]]:
-        """Give the file's own pictures, at whatever rate; anew each time it is called.
-
-        Args:
-            start: In seconds from the first picture. It begins with the picture that is shown then,
-                or an earlier one; behind the end, with one of the last.
-
-        Returns:
-            Images, uint8 RGB, and their time stamps as they are, in seconds from the first picture.
-        """
+        """Yield the file's own pictures and time stamps; see ``Decoder.pictures``."""
         return self._decoder.pictures(start)
 
     def _steady(self, pace: ConstantRate) -> Iterator[Image8]:
-        """Yield images at the constant rate, the last one for as long as it is meant to stay."""
+        """Yield images at the constant rate, the last one for its whole duration."""
         yield from pace.frames(self._decoder.pictures(self.start))
         missing = (self._expected(self.info.fps) or 0) - pace.slots
         if missing <= 0 or self._closed:
             return
-        # A long last picture looks like a truncated file, unless all pictures came or such long
-        # ones came before; and a regular file that is one frame short of its header is complete.
+        # A long last picture looks like a truncated file, unless all pictures came or others were
+        # as long; and a regular file that is one frame short of its header is complete.
         if 1.5 < pace.widest >= missing or self._decoder.is_complete(pace.pictures):
             yield from pace.hold(missing)
         elif missing > 1:
@@ -157,7 +149,7 @@ class VideoSource:
     def _frame_range(
         self, start: float | None, end: float | None, fps: Fraction
     ) -> tuple[int, int | None]:
-        """Turn seconds into the first frame and the one behind the last."""
+        """Convert seconds to the first frame and the one after the last."""
         first = round((start or 0) * fps)
         stop = None if end is None else round(end * fps)
         length, problem = self._file.length, None
@@ -181,10 +173,9 @@ class VideoSource:
 
 
 def excerpt_of(path: Path | str, excerpt: Excerpt) -> VideoSource:
-    """Open the part of a file that settings ask for, over their background.
+    """Open the part of a file that settings select, over their background.
 
-    Raises:
-        SourceError, StreamDreamError: As ``VideoSource``.
+    Raises as ``VideoSource``.
     """
     return VideoSource(
         path, start=excerpt.start, end=excerpt.end, background=rgb(excerpt.background)
