@@ -1,1 +1,1 @@
-"""What runs the rest: threads of stages, priorities, quiet libraries, standard streams."""
+"""Threads of stages, priorities, quiet libraries and standard streams."""

@@ -1,4 +1,4 @@
-"""A place for one item, where the newest wins."""
+"""Passes the newest item between threads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LatestValue(Generic[T]):
             self._changed.notify_all()
 
     def take(self, seconds: float = 0.0) -> T | None:
-        """Return the item and forget it; None where there is none in time."""
+        """Remove and return the item; None if none arrives within ``seconds``."""
         with self._changed:
             self._changed.wait_for(lambda: self._item is not None, seconds)
             item, self._item = self._item, None
@@ -31,6 +31,6 @@ class LatestValue(Generic[T]):
             return item
 
     def wait_until_empty(self, seconds: float) -> None:
-        """Wait until the item is taken, but no longer than this."""
+        """Wait until the item is taken, at most ``seconds``."""
         with self._changed:
             self._changed.wait_for(lambda: self._item is None, seconds)

@@ -1,4 +1,4 @@
-"""Keeps the chatter of TensorFlow, OpenCV and ffmpeg off the screen."""
+"""Silences the messages of TensorFlow and other libraries."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def debugging() -> bool:
 
 @contextlib.contextmanager
 def hushed() -> Iterator[None]:
-    """Hold back what is written to file descriptor 2; show it only if the block fails.
+    """Hold back output to file descriptor 2; show it only if the block fails.
 
-    TensorFlow's C++ side writes there while it is imported, before its log level counts. Does
-    nothing when debugging, or where there is no standard error.
+    TensorFlow's C++ side writes there during import, before its log level counts. Does nothing when
+    debugging or without a standard error.
     """
     if debugging():
         yield
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # for this, --debug counts alone
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # whatever the user set: --debug decides
     try:
         sys.stderr.flush()
         screen = os.dup(2)
@@ -51,6 +51,6 @@ def hushed() -> Iterator[None]:
 
 def _quiet_loggers() -> None:
     for name in ("tensorflow", "absl"):
-        # Only those that exist: absl makes its own kind of logger, and would find a plain one.
+        # Only existing loggers: absl creates its own kind, and would find a plain one instead.
         if name in logging.root.manager.loggerDict:
             logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Lets what runs beside the dream wait for it, not the other way round."""
+"""Makes background work wait for the dream, not the other way round."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ import sys
 import threading
 from contextlib import suppress
 
-# A tenth of what the dream gets on the same core. At 19 a render of 720p was a little faster still,
-# but seven times as slow beside two busy programs; at 10 it is 1.5 times as slow there as at 0
+# A tenth of the dream's share of a core. At 19 a render of 720p was a little faster still, but
+# seven times as slow beside two busy programs; at 10 it is 1.5 times as slow there as at 0
 # (measured).
 _NICENESS = 10
 
-# Longer waits are no gain: a dream that takes so long for a frame hardly notices the rest.
+# Seconds. Longer waits gain nothing: a dream this slow hardly notices other work.
 _LONGEST_WAIT = 0.25
 
 
 class SpareTime:
-    """When the dream leaves a core to others: what runs beside it does best to wait for that.
+    """Signals background threads while the dream leaves a core idle.
 
-    Niceness alone does not keep it out of the dream's way: Linux lets it finish its turn, up to
-    4 ms each time, and spreads it over all cores. On two cores a render takes 4 to 6 % less time
-    with both than with niceness alone (measured).
+    Niceness alone is not enough: Linux lets a thread finish its time slice, up to 4 ms, and spreads
+    threads over all cores. On two cores a render takes 4 to 6 % less time with both (measured).
     """
 
     def __init__(self) -> None:
-        """Start while nothing is dreamed: all time is spare."""
+        """Start with spare time: nothing is dreamed yet."""
         self._spare = threading.Event()
         self._spare.set()
 
@@ -34,21 +33,18 @@ class SpareTime:
         self._spare.set()
 
     def end(self) -> None:
-        """Make threads wait from now on."""
+        """Make threads wait until the next spare time."""
         self._spare.clear()
 
     def wait(self) -> None:
-        """Wait for spare time, but not for long."""
+        """Wait for spare time, at most a quarter of a second."""
         self._spare.wait(_LONGEST_WAIT)
 
 
 def step_back(pid: int | None = None) -> None:
-    """Lower the priority of a process, or of the thread that calls; does nothing where it cannot.
+    """Lower the priority of child process ``pid``, or of the calling thread, where possible.
 
-    Linux alone has priorities of single threads.
-
-    Args:
-        pid: A child process; None for the calling thread.
+    Only Linux has priorities of single threads.
     """
     if sys.platform == "win32" or (pid is None and sys.platform != "linux"):
         return

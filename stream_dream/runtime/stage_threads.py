@@ -1,9 +1,9 @@
 """Threads and bounded queues between the stages of a stream.
 
-Two pieces make every pipeline: ``prefetched`` runs what comes before in a thread of its own,
-``StageThread`` what comes after. Both keep the order, hold back a stage that is too fast, hand
-exceptions to the caller and end their thread in any case. Where they are told of the spare time of
-a stage between, they wait for it, unless that stage would soon wait for them.
+A pipeline has two pieces around a stage: ``prefetched`` runs the stages before it in a thread,
+``StageThread`` those after it. Both keep the order, hold back a stage that is too fast, pass
+exceptions to the caller and always end their thread. Given the stage's ``SpareTime`` they wait for
+it, unless the stage would soon wait for them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WAIT_SECONDS = 0.1
 
 
 class _End:
-    """Last item of a queue: the stream is over, or failed."""
+    """Last item of a queue: the stream ended or failed."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
@@ -35,8 +35,8 @@ def prefetched(items: Iterable[T], depth: int, spare: SpareTime | None = None) -
     """Yield the items, fetched by a thread that runs up to ``depth`` items ahead.
 
     An exception of the iterable is raised here, after the items before it. Closing the generator
-    ends the thread, after the item it is working on. With ``spare``, items are fetched in that time
-    while at least half of ``depth`` wait.
+    ends the thread, after its current item. With ``spare``, the thread waits for spare time while
+    at least half of ``depth`` items are queued.
     """
     waiting: queue.Queue[T | _End] = queue.Queue(depth)
     stopped = threading.Event()
@@ -76,7 +76,6 @@ def prefetched(items: Iterable[T], depth: int, spare: SpareTime | None = None) -
 def _in_spare_time(
     items: Iterable[T], spare: SpareTime | None, has_enough: Callable[[], bool]
 ) -> Iterator[T]:
-    """Yield the items, each fetched in spare time where there are enough of them."""
     for item in items:
         yield item
         if spare is not None and has_enough():
@@ -86,8 +85,8 @@ def _in_spare_time(
 class StageThread(Generic[T]):
     """Calls a function with each item, in order, in a thread of its own.
 
-    Use it in a ``with`` block: leaving it waits until every item that was put is done, also where
-    the block ended with an exception (what was dreamed before Ctrl-C is still written).
+    Use it in a ``with`` block: leaving it waits until every item is done, even after an exception
+    (frames dreamed before Ctrl-C are still written).
     """
 
     def __init__(
@@ -98,10 +97,10 @@ class StageThread(Generic[T]):
         *,
         urgent: bool = False,
     ) -> None:
-        """Start the thread; at most ``depth`` items wait.
+        """Start the thread, with a queue of ``depth`` items.
 
-        With ``spare``, items are done in that time while less than half of ``depth`` wait. The
-        thread lets others go first unless what it does is ``urgent``.
+        With ``spare``, it waits for spare time while less than half of ``depth`` items are queued.
+        Its priority is low unless it is ``urgent``.
         """
         self._function = function
         self._depth, self._spare, self._urgent = depth, spare, urgent
@@ -111,7 +110,7 @@ class StageThread(Generic[T]):
         self._thread.start()
 
     def put(self, item: T) -> None:
-        """Hand over an item. Raises what the function raised on an earlier one."""
+        """Queue an item. Raises the function's exception on an earlier one."""
         if self._error is not None:
             raise self._error
         self._waiting.put(item)
@@ -126,9 +125,9 @@ class StageThread(Generic[T]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Wait for the rest, end the thread, and raise what the function raised.
+        """Wait for the queued items, end the thread and raise the function's exception.
 
-        Ctrl-C in the meantime is raised afterwards: few items are left, and none is given up.
+        Ctrl-C meanwhile is raised afterwards: few items are left, and none is dropped.
         """
         interrupted: KeyboardInterrupt | None = None
         while self._thread.is_alive():
@@ -157,7 +156,7 @@ class StageThread(Generic[T]):
 
 
 class _SingleThreads:
-    """Lets OpenCV use one thread a call for as long as anybody asks for it."""
+    """Limits OpenCV to one thread a call while at least one caller holds it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -182,9 +181,9 @@ _single_threads = _SingleThreads()
 
 
 def single_threads() -> AbstractContextManager[None]:
-    """Limit OpenCV to one thread a call.
+    """Limit OpenCV to one thread a call within a ``with`` block, in all threads.
 
     A thread for each stage is faster than stages that all use every core, and how OpenCV splits the
-    optical flow among threads shows in the result. Several threads may ask for it at a time.
+    optical flow among threads shows in the result. Several threads may hold the limit at a time.
     """
     return _single_threads

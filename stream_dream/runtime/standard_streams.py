@@ -1,4 +1,4 @@
-"""Standard streams that are missing, full or of another alphabet: no work is lost to them."""
+"""Makes standard streams safe to write to, even if missing, full or in another encoding."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import sys
 from collections.abc import Callable
 from typing import Any, TextIO
 
-# Nobody reads any more, "| head" for one: nothing to complain of.
+# The reader has gone, as with "| head": not an error.
 _LEFT = (errno.EPIPE, errno.EINVAL) if sys.platform == "win32" else (errno.EPIPE,)
 
 
 def secure_streams() -> None:
-    """Give this process standard streams that can be written to, whatever they are.
+    """Replace the standard streams by ones that can always be written to.
 
-    To be called before anything is opened: a file would get the number of a missing stream, and
+    Call it before opening anything: a file would get the descriptor of a missing stream, and
     whatever a library prints would end up in it.
     """
     for descriptor in (0, 1, 2):
@@ -26,18 +26,18 @@ def secure_streams() -> None:
     sys.stderr = _secured(sys.stderr, 2)
     sys.stdout = _secured(sys.stdout, 1, _warn)
     if not os.environ.get("COLUMNS", "1").strip("0"):
-        del os.environ["COLUMNS"]  # a width of nothing means that nobody knows it
+        del os.environ["COLUMNS"]  # a width of 0 means unknown
 
 
 def failure() -> OSError | None:
-    """Return why nothing can be printed on standard output; None where it can, or nobody reads."""
+    """Return why standard output cannot be written; None if it can or its reader has gone."""
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     problem = raw.problem if isinstance(raw, _Forgiving) else None
     return problem if problem is not None and problem.errno not in _LEFT else None
 
 
 def is_abandoned() -> bool:
-    """Return whether what is printed on standard output reaches nobody any more."""
+    """Return whether text printed on standard output is lost."""
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     return isinstance(raw, _Forgiving) and raw.problem is not None
 
@@ -50,14 +50,14 @@ def forgiving(
     write_through: bool = False,
     on_failure: Callable[[OSError], None] = lambda problem: None,
 ) -> TextIO:
-    """Return a text stream whose writes never fail: what cannot be written is dropped.
+    """Return a text stream whose writes never fail: after an error, text is dropped.
 
     Args:
         raw: An unbuffered binary file.
-        encoding: Characters that it lacks are written as escapes.
+        encoding: Its encoding; characters that this lacks are written as escapes.
         line_buffering: True to write line by line.
-        write_through: True to write at once.
-        on_failure: Called once, with the reason, when it cannot be written any more.
+        write_through: True to write immediately.
+        on_failure: Called once, with the first error.
     """
     return io.TextIOWrapper(
         io.BufferedWriter(_Forgiving(raw, on_failure)),
@@ -69,10 +69,10 @@ def forgiving(
 
 
 class _Forgiving(io.RawIOBase):
-    """A file that takes everything, and forgets it once it cannot be written.
+    """A file whose writes never fail: after an error, data is dropped.
 
     Attributes:
-        problem: Why it cannot be written; None as long as it can.
+        problem: The first error; None without one.
     """
 
     def __init__(self, raw: Any, on_failure: Callable[[OSError], None]) -> None:
@@ -104,7 +104,7 @@ class _Forgiving(io.RawIOBase):
                 break
             if written is not None:
                 return int(written)
-            select.select([], [self._raw], [])  # another program has told the pipe not to wait
+            select.select([], [self._raw], [])  # another program has made the pipe non-blocking
         return len(data)
 
 
