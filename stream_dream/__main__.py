@@ -4,8 +4,8 @@ import signal
 
 from stream_dream.runtime.standard_streams import secure_streams
 
-# Until the command line is there to answer, Ctrl-C ends the process as it does any other program:
-# without a traceback, and with nothing begun that could be lost.
+# Until the command line is loaded, Ctrl-C ends the process without a traceback: nothing has begun
+# that could be lost.
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 secure_streams()

@@ -1,7 +1,7 @@
 """The exceptions of stream_dream.
 
 Every message says what was given, what was expected and what to do about it, in one line: the
-command line prints it as it is. ``exit_code`` is what the command ends with.
+command line prints it as it is and exits with ``exit_code``.
 """
 
 
@@ -48,11 +48,11 @@ class SinkError(StreamDreamError):
 
 
 class DiskFull(SinkError):
-    """A target for which there is no room: trying again is of no use."""
+    """A full disk or quota: trying again is of no use."""
 
 
 class ConversionError(SinkError):
-    """What ffmpeg cannot do with what it was given: asked in another way, it may."""
+    """A conversion that ffmpeg cannot do; with other arguments it may."""
 
 
 class Interrupted(StreamDreamError):
@@ -62,5 +62,5 @@ class Interrupted(StreamDreamError):
 
 
 def first_line(error: BaseException) -> str:
-    """Return what a library's exception says, short enough for a message of one line."""
+    """Return the first line of a library's exception, for a message of one line."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

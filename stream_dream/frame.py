@@ -1,4 +1,4 @@
-"""What travels through a stream: frames, and what is known of their stream.
+"""Frames, the properties of their stream, and the types of images.
 
 Images are RGB throughout; ``size`` is (width, height), ``shape`` is (height, width).
 """
@@ -29,13 +29,13 @@ Shape = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """What is known of a stream before its first frame is used.
+    """Properties of a stream, known before its first frame.
 
     Attributes:
         size: (width, height) in stored pixels, upright (any rotation tag is already applied).
-        fps: Constant frame rate at which the frames are delivered.
+        fps: Constant frame rate.
         pixel_aspect: Width of a pixel divided by its height; 1 for square pixels.
-        frame_count: Expected number of frames; None where it cannot be known (cameras).
+        frame_count: Expected number of frames; None if unknown (cameras).
     """
 
     size: tuple[int, int]
@@ -45,7 +45,7 @@ class StreamInfo:
 
     @property
     def display_size(self) -> tuple[float, float]:
-        """(width, height) in square pixels, as shown on a screen; not rounded."""
+        """(width, height) in square pixels, not rounded."""
         return self.size[0] * float(self.pixel_aspect), float(self.size[1])
 
 
@@ -57,7 +57,7 @@ class Frame:
         image: uint8 RGB, (height, width, 3).
         index: Position in the stream, from 0.
         time: Seconds since the first frame of the stream.
-        cut: True where a new shot begins with this frame.
+        cut: True if a new shot begins with this frame.
     """
 
     image: Image8
@@ -68,16 +68,15 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class FrameReport:
-    """What happened to one frame: the single event that every display and log reads.
+    """Measurements of one frame: the single event that every display and log reads.
 
     Attributes:
         index: Position of the frame in the stream, from 0.
         seconds: Seconds spent on this frame, by stage name ("flow", "ascent", ...).
-        loss: Objective of the dream before its last step (no unit); None where nothing ascended.
+        loss: Objective of the dream before its last step (no unit); None without a step.
         visible_share: Share of the frame that the previous frame shows too, 0..1.
-        cut: True where a new shot began.
-        checksum: CRC-32 of the dreamed image, uint8 RGB, before it is encoded; None where it was
-            not asked for.
+        cut: True if a new shot began.
+        checksum: CRC-32 of the dreamed image, uint8 RGB, before encoding; None if not requested.
     """
 
     index: int

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from stream_dream.frame import Image8, ImageF, Mask8
 
 _BAND = 64
-"""Rows of a frame that are worked on at a time."""
+"""Rows of a frame that are processed at a time."""
 
 
 def to_float(image: Image8) -> ImageF:
@@ -23,7 +23,7 @@ def resize(image: Image8, size: tuple[int, int]) -> Image8:
     if (width, height) == size:
         return image
     while width >= 2 * size[0] and height >= 2 * size[1] and not (width % 2 or height % 2):
-        # Ten times as fast as other ratios, and means of means are means.
+        # Halving is ten times as fast as other ratios, and means of means are means.
         width, height = width // 2, height // 2
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(
             np.uint8, copy=False
@@ -36,10 +36,7 @@ def resize(image: Image8, size: tuple[int, int]) -> Image8:
 def resize_float(image: ImageF, shape: tuple[int, int], *, antialias: bool = False) -> ImageF:
     """Resize a float32 image to (height, width), bilinearly.
 
-    Args:
-        image: float32 (height, width, 3).
-        shape: (height, width) of the result.
-        antialias: True for area means when shrinking.
+    With ``antialias``, shrinking takes area means.
     """
     if image.shape[:2] == shape:
         return image
@@ -51,14 +48,10 @@ def resize_float(image: ImageF, shape: tuple[int, int], *, antialias: bool = Fal
 def corner_samples(
     have: int, wanted: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    """Return what the samples of a resized axis are mixed of, its ends on the old ends.
+    """Return the indices and weights that resize an axis linearly, its ends on the old ends.
 
     ``sample[i] = (1 - share[i]) * old[low[i]] + share[i] * old[high[i]]``, at the positions
     ``i * (have - 1) / (wanted - 1)``; a single sample lies at 0.
-
-    Args:
-        have: Length of the axis.
-        wanted: Its length when resized.
 
     Returns:
         ``low``, ``high`` and ``share``, each (wanted,).
@@ -71,12 +64,8 @@ def corner_samples(
 def resize_by_corners(image: ImageF, shape: tuple[int, int]) -> ImageF:
     """Resize a float32 image to (height, width), bilinearly, its corners on the old corners.
 
-    As ``scipy.ndimage.zoom`` with ``order=1`` does, but for the last row or column, which SciPy
-    makes black at some sizes, where rounding puts it behind the old one.
-
-    Args:
-        image: float32 (height, width, 3).
-        shape: (height, width) of the result.
+    Equals ``scipy.ndimage.zoom`` with ``order=1``, but for the last row or column, which SciPy
+    makes black at some sizes, where rounding puts it past the old one.
     """
     if image.shape[:2] == shape:
         return image
@@ -91,7 +80,7 @@ def resize_by_corners(image: ImageF, shape: tuple[int, int]) -> ImageF:
 
 
 def _mix(near: ImageF, far: ImageF, share: NDArray[np.float32]) -> ImageF:
-    """Return ``near + share * (far - near)``; both are used up."""
+    """Return ``near + share * (far - near)``; both arrays are overwritten."""
     far -= near
     far *= share
     near += far
@@ -99,7 +88,7 @@ def _mix(near: ImageF, far: ImageF, share: NDArray[np.float32]) -> ImageF:
 
 
 def pad_even(image: Image8) -> Image8:
-    """Repeat the last row or column where their number is odd: H.264 in 4:2:0 takes even sides."""
+    """Repeat the last row or column of an odd side: H.264 in 4:2:0 needs even sides."""
     height, width = image.shape[:2]
     if height % 2 == 0 and width % 2 == 0:
         return image
@@ -109,10 +98,9 @@ def pad_even(image: Image8) -> Image8:
 def fit_size(
     display_size: tuple[float, float], longer_side: int, *, enlarged: float = 1.0
 ) -> tuple[int, int]:
-    """Return the largest (width, height) of that shape whose longer side is ``longer_side``.
+    """Return the (width, height) of the same shape whose longer side is ``longer_side``.
 
-    Never more than ``enlarged`` times as large as ``display_size`` and never smaller than 1 pixel a
-    side.
+    At most ``enlarged`` times as large as ``display_size``, at least 1 pixel a side.
     """
     width, height = display_size
     scale = min(enlarged, longer_side / max(width, height))
@@ -130,13 +118,12 @@ def add_residual(
 
     Args:
         image: uint8 RGB, (height, width, 3).
-        residual: What dreaming added, float32 in [-1, 1], of any size; it is resized to the image.
-        mask: How much of it shows, uint8 (height, width) of the image: 255 is all, 0 is nothing.
-        strength: How much of it shows everywhere, 0..2: 1 is all, 2 is twice as much.
+        residual: float32 in [-1, 1], of any size; it is resized to the image.
+        mask: Share of the residual that shows, uint8 (height, width) of the image: 255 is all.
+        strength: Factor of the residual everywhere, 0..2.
 
     Returns:
-        uint8 RGB, (height, width, 3). Where residual, mask or strength is 0 the image comes back
-        exactly.
+        uint8 RGB, (height, width, 3); exactly the image where residual, mask or strength is 0.
     """
     height, width = image.shape[:2]
     # Saturating 16-bit integers: a quarter of the time of floats at 1280x720, exact to one level.
@@ -148,8 +135,8 @@ def add_residual(
             np.int16, copy=False
         )
     if mask is not None:
-        # 16 bits by 16 bits, in place and band by band: 0.5 ms at 1280x720. Large arrays that come
-        # and go can cost ten times as much.
+        # 16 bits by 16 bits, in place and band by band: 0.5 ms at 1280x720. Allocating large arrays
+        # can cost ten times as much.
         for top in range(0, height, _BAND):
             band = levels[top : top + _BAND]
             shares = cv2.merge([mask[top : top + _BAND].astype(np.int16)] * 3)

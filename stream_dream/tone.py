@@ -1,7 +1,7 @@
 """Fits a dream into the tones of its source (NumPy and OpenCV only).
 
-A residual never leaves the room that the source has above and below it, and large areas keep the
-brightness and the colour that they had: a grey road stays grey, a bright sky stays bright.
+A residual stays within the headroom of its source, and large areas keep their brightness and
+colour: a grey road stays grey, a bright sky stays bright.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import numpy as np
 from stream_dream.frame import ImageF
 from stream_dream.image import fit_size
 
-# A dream ends three levels before black and white, and may go this share of the way there.
+# A dream ends three levels before black and white, after at most this share of the way there.
 _SHARE = np.float32(0.9)
 _MARGIN = np.float32(3 / 255)
-# How far the darkest places may brighten and the brightest darken, and how much more others may:
-# blacks stay black and skies bright.
+# How far black may brighten and white darken, and how fast this grows towards the other end: blacks
+# stay black and skies bright.
 _LEAST, _SLOPE = np.float32(0.2), np.float32(2.0)
-# A level: no room at all would keep a residual from being carried on to where there is some.
+# One level: without any headroom a residual could not be carried on to where there is some.
 _SMALLEST = np.float32(1 / 255)
-# Rows that are computed at a time.
+# Rows that are processed at a time.
 _BAND = 64
 _TINY = np.float32(1e-6)
 # Cells along the longer side whose mean colour a dream must not change.
@@ -42,15 +42,12 @@ class Headroom(NamedTuple):
 
 
 def room_of(source: ImageF, limit: float | None, *, grey: bool = False) -> Headroom | None:
-    """Return how far a picture may be changed.
+    """Return the headroom of a picture; None without a limit.
 
     Args:
         source: float32 (height, width, 3) in [0, 1].
-        limit: The largest change in the middle of the range, above 0; None without.
-        grey: True for as much in each channel of a pixel: what changes all alike leaves its colour.
-
-    Returns:
-        What there is; None without a limit.
+        limit: The largest change in the middle of the range, above 0; None for no limit.
+        grey: True for equal headroom in the channels of a pixel: equal changes keep its colour.
     """
     if limit is None:
         return None
@@ -67,11 +64,11 @@ def room_of(source: ImageF, limit: float | None, *, grey: bool = False) -> Headr
 def room_between(
     before: Headroom | None, after: Headroom | None, share: float, source: ImageF
 ) -> Headroom | None:
-    """Return the room on the way from one limit to another.
+    """Interpolate between two headrooms.
 
     Args:
-        before: Where it begins; None for no limit.
-        after: Where it ends; None for no limit.
+        before: Headroom at share 0; None for no limit.
+        after: Headroom at share 1; None for no limit.
         share: Share of the way, 0..1.
         source: The picture, float32 (height, width, 3) in [0, 1].
     """
@@ -86,15 +83,15 @@ def room_between(
 def add_within(
     residual: ImageF, change: ImageF, room: Headroom, *, in_place: bool = False
 ) -> ImageF:
-    """Return a residual after a change, which slows down on its way to the limit.
+    """Add a change to a residual, slowing down towards the limit.
 
-    ``(residual + change) / (1 + residual * change / room^2)``, as velocities add up below that of
-    light (Einstein, 1905): small changes simply add up, what is near the limit hardly grows, and
-    the way back is as short as ever. Where there is no change nothing is lost.
+    ``(residual + change) / (1 + residual * change / room^2)``, the relativistic sum of velocities
+    (Einstein, 1905): small changes simply add up, a residual near the limit hardly grows, and its
+    way back is as short as ever. A change of 0 loses nothing.
 
     Args:
         residual: Dream minus source, float32 (height, width, 3).
-        change: What an ascent adds to it, same shape.
+        change: Change by an ascent, same shape.
         room: The limits.
         in_place: True to change the residual itself.
 
@@ -108,7 +105,7 @@ def add_within(
         rows = slice(top, top + _BAND)
         band, down, up = residual[rows], room.down[rows], room.up[rows]
         limit, lowest, step = (array[: len(band)] for array in spare)
-        # The limit is that of the side it ends on: at the very beginning it is on neither.
+        # The limit is that of the side on which the sum lies: a residual of 0 is on neither.
         upward = np.add(band, change[rows], out=step) > 0
         np.multiply(up, upward, out=limit)
         limit += np.multiply(down, ~upward, out=lowest)
@@ -119,7 +116,7 @@ def add_within(
         np.divide(np.multiply(band, step, out=lowest), slowed, out=slowed)
         slowed += 1
         band += step
-        # Zero only where one limit meets the other, whose sum is zero as well.
+        # Zero only where one limit meets the opposite one, and the sum is zero as well.
         band /= np.maximum(slowed, _TINY, out=slowed)
         np.maximum(band, np.negative(down, out=lowest), out=band)
         np.minimum(band, up, out=band)
@@ -127,7 +124,7 @@ def add_within(
 
 
 def without_large_areas(change: ImageF, *, in_place: bool = False) -> ImageF:
-    """Return a change that leaves the mean colour of all large areas as it was.
+    """Return a change without its effect on the mean colours of large areas.
 
     Args:
         change: float32 (height, width, 3).
@@ -138,7 +135,7 @@ def without_large_areas(change: ImageF, *, in_place: bool = False) -> ImageF:
     cells = fit_size((width, height), _AREAS)
     means = cv2.resize(change, cells, interpolation=cv2.INTER_AREA).reshape(*cells[::-1], 3)
     areas = cv2.resize(means, (width, height))
-    # In between cells a little would be left, and over hundreds of frames it would add up.
+    # Interpolation between cells leaves a remainder that would add up over hundreds of frames.
     means += np.subtract(cv2.mean(change), cv2.mean(areas))[:3].astype(np.float32)
     cv2.resize(means, (width, height), dst=areas)
     cv2.subtract(change, areas, dst=change)
