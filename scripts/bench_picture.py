@@ -45,8 +45,8 @@ from stream_dream.temporal.dreamer import TemporalDreamer
 Row = dict[str, Any]
 Ways = dict[str, DreamSettings]
 
-# The default of version 0.1; settings that have come since are switched off. Half of a step was
-# shown a frame later: that is momentum.
+# The default of version 0.1; later settings are switched off. Half of a step was shown a frame
+# later: that is momentum.
 BEFORE = PLAIN_GROWTH | {
     "layer": ["block10"],
     "momentum": 0.5,
@@ -60,7 +60,7 @@ BEFORE = PLAIN_GROWTH | {
     "gradient_norm": "laplacian",
     "warm_up": 12,
 }
-# What version 0.1 made of it for stills: three more octaves, one after the other, 13 steps each.
+# Version 0.1 for stills: three more octaves, one after the other, 13 steps each.
 BEFORE_STILL = BEFORE | {
     "octaves": 5,
     "dream_size": 1024,
@@ -68,10 +68,10 @@ BEFORE_STILL = BEFORE | {
     "steps": 13,
     "warm_up": 0,
 }
-# What is dreamed: full dreams differ from the look only in how.
+# Settings of the objective, which full dreams share with the look.
 SUBJECT = ("network", "weights", "layer", "classes")
 
-# Clips, and the size that they are scaled to.
+# Clips and the size to which they are scaled.
 CLIPS: dict[str, tuple[int, int] | None] = {
     "bikes": None,
     "bigbuckbunny": (640, 360),
@@ -79,16 +79,16 @@ CLIPS: dict[str, tuple[int, int] | None] = {
 }
 STILLS = ("astronaut", "coffee", "chelsea")
 FRAMES = 70
-# What remembers nothing begins as many frames before the judged ones: traced and in step by then.
+# Frames before the judged ones at which dreams without persistence begin: traced and in step then.
 LEAD = 5
-# The judging network takes longer than the dream.
+# One in this many dreams is judged: the judging network takes longer than the dream.
 CLARITY_EVERY = 3
-# Of the table, in characters.
+# Width of the table, in characters.
 WIDTH = 120
 
 
 def film_ways(name: str, look: DreamSettings) -> Ways:
-    """Return the settings that are compared on clips."""
+    """Return the settings to compare on clips."""
     same = {key: getattr(look, key) for key in SUBJECT}
     size = {"dream_size": look.dream_size, "enlarge": look.enlarge}
     return {
@@ -101,7 +101,7 @@ def film_ways(name: str, look: DreamSettings) -> Ways:
 
 
 def still_ways(name: str, look: DreamSettings) -> Ways:
-    """Return the settings that are compared on photos."""
+    """Return the settings to compare on photos."""
     before = validated(DreamSettings, BEFORE_STILL)
     return {"before": before, name: for_stills(look, {})}
 
@@ -120,8 +120,8 @@ def frame_ms(seconds: Sequence[float], cadence: int) -> float:
     """Return the median time of a frame in milliseconds.
 
     Args:
-        seconds: Of each judged frame.
-        cadence: Frames of which one is dreamed: they take turns, so their mean counts as one time.
+        seconds: Time of each judged frame.
+        cadence: One in ``cadence`` frames is dreamed; the mean of each such group counts.
     """
     turns = range(0, len(seconds) - cadence + 1, cadence)
     means = [statistics.mean(seconds[turn : turn + cadence]) for turn in turns]
@@ -129,13 +129,13 @@ def frame_ms(seconds: Sequence[float], cadence: int) -> float:
 
 
 def measured_clip(name: str, ways: Ways, judge: Ascent, folder: Path | None) -> Iterator[Row]:
-    """Dream a clip in all ways and yield the figures of each."""
+    """Dream a clip with all settings and yield the figures of each."""
     frames = clip_frames(name)
     dreamers = {way: TemporalDreamer(Ascent(settings), settings) for way, settings in ways.items()}
     dreams: dict[str, list[Image8]] = {way: [] for way in ways}
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     for place, frame in enumerate(frames):
-        for way, dreamer in dreamers.items():  # in turns: all meet the same noise of the machine
+        for way, dreamer in dreamers.items():  # in turns, so that all meet the same machine noise
             if not ways[way].persistence and place < FRAMES - JUDGED_FRAMES - LEAD:
                 continue
             begun = time.perf_counter()
@@ -159,13 +159,13 @@ def measured_clip(name: str, ways: Ways, judge: Ascent, folder: Path | None) -> 
 
 
 def measured_still(name: str, ways: Ways, judge: Ascent, folder: Path | None) -> Iterator[Row]:
-    """Dream a photo in all ways and yield the figures of each."""
+    """Dream a photo with all settings and yield the figures of each."""
     source = getattr(data, name)()
     for way, settings in ways.items():
         dreamer = StillDreamer(settings)
         begun = time.perf_counter()
         dream = dreamer(source)
-        # With what is traced at the beginning: stills are dreamed one by one.
+        # Includes tracing: stills are dreamed one by one.
         ms = (time.perf_counter() - begun) * 1e3
         yield {"picture": name, "way": way, **figures([source], [dream], judge), "ms": ms}
         if folder is not None:
@@ -175,13 +175,13 @@ def measured_still(name: str, ways: Ways, judge: Ascent, folder: Path | None) ->
 def figures(
     sources: Sequence[Image8], dreams: Sequence[Image8], judge: Ascent, *, clarity_every: int = 1
 ) -> dict[str, float]:
-    """Return the mean figures of dreams, each by its own source.
+    """Return the mean figures of dreams, each compared with its source.
 
     Args:
         sources: uint8 RGB, (height, width, 3).
         dreams: The same, as many.
-        judge: Gives the objective that strength is measured by.
-        clarity_every: Of how many dreams one is judged for clarity.
+        judge: Ascent whose objective measures strength.
+        clarity_every: One in this many dreams is judged for clarity.
     """
     pairs = list(zip(sources, dreams, strict=True))
     return {
@@ -194,7 +194,7 @@ def figures(
 
 
 def with_ratios(rows: Iterator[Row]) -> Iterator[Row]:
-    """Yield rows of one picture, and then each as a multiple of ``before`` and of ``full``."""
+    """Yield the rows of one picture, then their ratios to ``before`` and ``full``."""
     by_way: dict[str, Row] = {}
     for row in rows:
         by_way[row["way"]] = row
@@ -212,7 +212,7 @@ def with_ratios(rows: Iterator[Row]) -> Iterator[Row]:
 
 
 def ratios(row: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, float]:
-    """Return the figures of a row as multiples of a reference's, but for those of nothing."""
+    """Return the figures of a row as multiples of a reference's, where those are not 0."""
     return {
         key: value / reference[key]
         for key, value in row.items()
@@ -237,12 +237,12 @@ def show(rows: Sequence[Row]) -> None:
 
 
 def brief(value: float) -> str:
-    """Return three digits of a number, or all before the point."""
+    """Format a number with three digits, or all before the point."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def main() -> None:
-    """Measure what was asked for."""
+    """Measure the chosen pictures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

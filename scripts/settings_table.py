@@ -29,7 +29,7 @@ MODELS = {
 
 def table() -> str:
     """Return the settings as Markdown tables, one for each heading."""
-    # One knob of several commands has one line; another one of the same name has its own.
+    # A setting of several commands has one row; a different one of the same name has its own.
     commands: dict[tuple[str, str | None], list[str]] = {}
     for model, command in MODELS.items():
         for name, field in model.model_fields.items():
@@ -51,7 +51,7 @@ def table() -> str:
 
 
 def filled(page: str) -> str:
-    """Return the page's text with the present tables."""
+    """Return the page's text with current tables."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}{table()}{END}{after}"

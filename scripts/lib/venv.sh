@@ -23,7 +23,7 @@ find_python() {
   exit 1
 }
 
-# What an installation depends on: a project that has moved needs its paths written anew.
+# Prints what an installation depends on: moving the project invalidates its paths.
 fingerprint() {
   echo "# $root"
   cat "$root/pyproject.toml"
