@@ -75,3 +75,10 @@ class Command:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.communicate()
+
+
+def one_line(text: str) -> str:
+    """Return the only line of a text."""
+    assert text.endswith("\n")
+    assert text.count("\n") == 1, text
+    return text.strip()

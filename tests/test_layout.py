@@ -67,7 +67,7 @@ def levels(floors: tuple[tuple[str, ...], ...]) -> dict[str, int]:
     return {name: level for level, floor in enumerate(floors) for name in floor}
 
 
-def test_every_folder_has_its_floor() -> None:
+def test_every_folder_has_its_level() -> None:
     assert {parts[0] for parts, _ in modules()} == set(levels(FLOORS))
 
 

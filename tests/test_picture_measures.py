@@ -34,7 +34,7 @@ def noise(scale: float, channels: int = 3) -> NDArray[np.float32]:
     return np.broadcast_to(made, SHAPE).astype(np.float32)
 
 
-def test_what_reaches_the_ends_is_burnt(measures: ModuleType) -> None:
+def test_values_at_the_ends_of_the_range_are_burnt(measures: ModuleType) -> None:
     dream = grey()
     dream[:24, :, 1] = 1  # one channel of a quarter of the pixels
     dream[24:48, :, 0] = 0.01  # three levels above 0
@@ -45,7 +45,7 @@ def test_what_reaches_the_ends_is_burnt(measures: ModuleType) -> None:
     assert measures.burnt(np.full(SHAPE, 128, np.uint8), levels) == pytest.approx(0.25)
 
 
-def test_what_is_spread_evenly_has_evenness_near_one(measures: ModuleType) -> None:
+def test_an_even_dream_has_evenness_near_one(measures: ModuleType) -> None:
     assert measures.evenness(grey(), grey() + noise(0.1)) > 0.9
     patchy = noise(0.1)
     patchy[:, 40:] *= 0.1
@@ -85,7 +85,7 @@ def test_windows_overlap_by_half(measures: ModuleType) -> None:
 
 
 @pytest.mark.slow
-def test_a_cat_is_clear_and_nothing_is_not(measures: ModuleType) -> None:
+def test_a_cat_is_clear_and_plain_grey_is_not(measures: ModuleType) -> None:
     # Windows of 1/6 show a cat each, those of 1/4 one and a half.
     cats = np.tile(photo((60, 60)), (6, 6, 1))
     assert measures.clarity([cats]) > 0.2

@@ -60,7 +60,7 @@ def test_blacks_stay_black_and_skies_bright() -> None:
     assert (np.diff(up[12:]) <= 0).all()
 
 
-def test_a_room_becomes_another(source: ImageF) -> None:
+def test_rooms_are_interpolated(source: ImageF) -> None:
     narrow, wide = room_of(source, 0.1), room_of(source, 0.4)
     assert narrow is not None
     assert wide is not None
@@ -110,7 +110,7 @@ def test_near_the_limit_a_change_does_little() -> None:
     assert grown.max() < 0.3 + 0.01
 
 
-def test_where_nothing_changes_nothing_is_lost(source: ImageF) -> None:
+def test_a_change_of_zero_keeps_the_residual(source: ImageF) -> None:
     room, rng = room_of(source, 0.35), np.random.default_rng(1)
     assert room is not None
     residual = np.clip(rng.normal(0, 0.2, source.shape), -room.down, room.up).astype(np.float32)
@@ -122,7 +122,7 @@ def test_where_nothing_changes_nothing_is_lost(source: ImageF) -> None:
 
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("begun", [0.0, 0.05, 0.2, 0.3])
-def test_the_way_back_is_as_long_as_the_way_there(sign: int, begun: float) -> None:
+def test_a_change_and_its_opposite_cancel(sign: int, begun: float) -> None:
     room = even_room(0.35)
     residual, change = full(sign * begun), full(sign * 0.04)
     there = add_within(residual, change, room)
@@ -132,7 +132,7 @@ def test_the_way_back_is_as_long_as_the_way_there(sign: int, begun: float) -> No
 
 
 @pytest.mark.parametrize(("black", "sign"), [(0.0, 1), (1.0, -1)])
-def test_what_is_black_or_white_can_dream(black: float, sign: int) -> None:
+def test_black_and_white_can_dream(black: float, sign: int) -> None:
     room = room_of(full(black), 0.35)
     assert room is not None
     grown = add_within(full(0), full(sign * 0.03), room)

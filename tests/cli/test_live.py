@@ -27,7 +27,7 @@ TINY = ("--source", "test", "--network", "tiny", "--presets", "dogs", "--dream-s
 
 
 @pytest.mark.slow
-def test_it_runs_headless_for_as_long_as_it_is_told(run: Run, tmp_path: Path) -> None:
+def test_a_headless_show_runs_for_the_given_time(run: Run, tmp_path: Path) -> None:
     synthetic.register_tiny()
     film, config = tmp_path / "show.mkv", tmp_path / "show.toml"
     kept = ("--record", str(film), "--write-config", str(config))
@@ -66,7 +66,7 @@ def test_it_runs_headless_for_as_long_as_it_is_told(run: Run, tmp_path: Path) ->
         (("--config", "no.toml"), "no.toml cannot be read"),
     ],
 )
-def test_what_cannot_be_is_one_line(
+def test_wrong_options_end_in_one_line(
     run: Run,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -80,13 +80,13 @@ def test_what_cannot_be_is_one_line(
     assert err.count("\n") == 1
 
 
-def test_list_cameras(run: Run) -> None:
+def test_cameras_are_listed(run: Run) -> None:
     code, out, _ = run("live", "--list-cameras")
     assert code == 0
     assert out.strip()
 
 
-def test_web_may_stand_alone() -> None:
+def test_web_may_be_given_without_an_address() -> None:
     assert with_optional_values(["live", "--web"]) == ["live", "--web", "127.0.0.1:8000"]
     alone = with_optional_values(["live", "--web", "--loop"])
     assert alone == ["live", "--web", "127.0.0.1:8000", "--loop"]
@@ -110,7 +110,7 @@ def test_a_config_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert "# Frames per second to hold." in path.read_text()
 
 
-def test_where_a_show_has_got_to_is_written_as_it_would_be_given() -> None:
+def test_the_current_state_is_written_as_options_that_recreate_it() -> None:
     dreams = {name: load_preset(name).dream for name in ("dogs", "eyes")}
     dreams["mine"] = dreams["dogs"].model_copy(update={"octaves": 4})
     looks = {name: for_live(dream) for name, dream in dreams.items()}
@@ -131,7 +131,7 @@ def test_where_a_show_has_got_to_is_written_as_it_would_be_given() -> None:
     assert kept["source"] == "test"
 
 
-def test_what_is_about_the_machine_holds_for_every_look() -> None:
+def test_dream_size_and_seed_hold_for_every_look() -> None:
     settings = LiveSettings(preset="dogs", presets=("dogs", "eyes"), source="test")
     given = {"seed": "3", "dream_size": "320", "octaves": "2", "window": True}
     dreams = _dreams(settings, given, as_json=False, quiet=True)
@@ -159,6 +159,6 @@ def test_a_broken_config_is_refused(tmp_path: Path, text: str, message: str) -> 
         read_config(path)
 
 
-def test_a_config_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_a_config_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match="cannot be written"):
         write_config(tmp_path / "no" / "show.toml", {"source": "test"})

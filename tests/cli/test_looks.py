@@ -87,14 +87,14 @@ def test_a_sheet_has_the_source_and_each_look(sheet: Sheet, tmp_path: Path, suff
     assert np.abs(first.astype(int) - second).mean() > 0.5
 
 
-def test_looks_are_told_one_by_one(sheet: Sheet) -> None:
+def test_progress_is_reported_look_by_look(sheet: Sheet) -> None:
     told: list[tuple[str, int]] = []
     sheet(on_look=lambda look, count: told.append((look.name, count)))
     assert told == [("one", 3), ("two", 3), ("three", 3)]
 
 
 @pytest.mark.slow
-def test_a_seed_decides(sheet: Sheet, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_sheet(sheet: Sheet, tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         sheet(f"{name}.png", seed=seed)
     a, b, c = (read_picture(tmp_path / f"{name}.png").image for name in "abc")
@@ -178,7 +178,7 @@ def test_a_short_clip_of_unknown_length_has_a_sharpest_frame(
 
 
 @pytest.mark.slow
-def test_of_a_long_clip_few_frames_are_looked_at(
+def test_only_a_few_frames_of_a_long_clip_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sharp = synthetic.photo((32, 24))
@@ -261,7 +261,7 @@ def test_every_shipped_look_fits_on_a_sheet() -> None:
 
 
 @pytest.mark.slow
-def test_the_command(run: Run, photo: Path, toml: str, tmp_path: Path) -> None:
+def test_the_command_writes_a_sheet(run: Run, photo: Path, toml: str, tmp_path: Path) -> None:
     target = tmp_path / "sheet.png"
     arguments = ("looks", str(photo), str(target), "--only", f"{toml},notebook")
     code, out, err = run(*arguments, "--dream-size", "48", "--seed", "3")

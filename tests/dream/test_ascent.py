@@ -96,7 +96,7 @@ def test_an_ascent_leaves_its_start_as_it_was(tiny: Make, source: ImageF, lies: 
     np.testing.assert_array_equal(residual, expected)
 
 
-def test_max_loss_stops(tiny: Make, source: ImageF) -> None:
+def test_an_ascent_stops_at_max_loss(tiny: Make, source: ImageF) -> None:
     assert not ascend(tiny(steps=5, max_loss=1e-9), source)[0].any()
 
 
@@ -243,7 +243,7 @@ def test_a_guide_decides_what_grows(tiny: Make, source: ImageF) -> None:
 
 
 @pytest.mark.slow
-def test_restoring_on_frames_is_the_stills_algorithm(tiny: Make) -> None:
+def test_the_schedule_restore_on_frames_is_the_algorithm_of_stills(tiny: Make) -> None:
     settings = tiny(
         schedule="restore",
         steps=3,
@@ -261,7 +261,7 @@ def test_restoring_on_frames_is_the_stills_algorithm(tiny: Make) -> None:
 
 
 @pytest.mark.parametrize("norm", ["laplacian", "std", "mean_abs"])
-def test_a_graph_takes_the_steps_that_are_taken_one_by_one(tiny: Make, norm: str) -> None:
+def test_steps_in_one_graph_equal_iterative_ascent(tiny: Make, norm: str) -> None:
     settings = tiny(octaves=1, steps=3, step_size=0.01, jitter=0, gradient_norm=norm, limit=None)
     source = to_float(synthetic.photo((76, 60)))  # too small to be halved
     gradient, normalize = compose(settings).gradient, normalizer(settings)
@@ -282,7 +282,7 @@ def test_a_graph_takes_the_steps_that_are_taken_one_by_one(tiny: Make, norm: str
 
 @pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["rotate", "together"])
-def test_what_is_prepared_is_traced_no_more(tiny: Make, source: ImageF, schedule: str) -> None:
+def test_a_prepared_size_is_not_traced_again(tiny: Make, source: ImageF, schedule: str) -> None:
     ascent = Ascent(tiny(schedule=schedule, octaves=3, octave_scale=1.5))
     assert not ascent.is_ready((64, 96), 3)
     ascent.prepare((64, 96), 3)
@@ -296,7 +296,7 @@ def test_what_is_prepared_is_traced_no_more(tiny: Make, source: ImageF, schedule
     assert ascent.traces == traces
 
 
-def test_numbers_change_without_a_trace(tiny: Make, source: ImageF) -> None:
+def test_changing_numbers_needs_no_new_trace(tiny: Make, source: ImageF) -> None:
     ascent = Ascent(tiny(schedule="rotate", octaves=2, jitter=0, step_size=0.01))
     ascent.prepare((64, 96), 2)
     traces, none = ascent.traces, np.zeros_like(source)
@@ -313,7 +313,7 @@ def test_numbers_change_without_a_trace(tiny: Make, source: ImageF) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_prepared_for_other_octaves_dreams_as_it_should(tiny: Make, source: ImageF) -> None:
+def test_preparing_for_other_octaves_does_not_change_the_dream(tiny: Make, source: ImageF) -> None:
     values = {"schedule": "all", "octave_scale": 1.4, "detail": 0.3, "jitter": 0}
     expected, _ = ascend(tiny(**values, octaves=3, step_size=0.02), source)
     ascent = Ascent(tiny(**values, octaves=2, step_size=0.01))
@@ -355,7 +355,7 @@ def test_a_shot_begins_with_a_finished_dream(tiny: Make, source: ImageF, schedul
 
 
 @pytest.mark.slow
-def test_what_a_shot_begins_with_keeps_to_the_limit(tiny: Make, source: ImageF) -> None:
+def test_the_first_dream_of_a_shot_keeps_to_the_limit(tiny: Make, source: ImageF) -> None:
     strengths = []
     for limit in (None, 0.3, 0.05):
         residual = begun(tiny(warm_up=12, step_size=0.03, octaves=2, limit=limit), source)
@@ -366,7 +366,7 @@ def test_what_a_shot_begins_with_keeps_to_the_limit(tiny: Make, source: ImageF) 
     assert strengths[0] > strengths[1] > strengths[2] > 0.02
 
 
-def test_every_octave_has_its_turn_whatever_the_cadence(tiny: Make) -> None:
+def test_every_octave_gets_its_turn_at_any_cadence(tiny: Make) -> None:
     ascent = Ascent(tiny(schedule="rotate", octaves=2, octave_scale=1.5, cadence=2))
     turns = [ascent.octaves((96, 128), index) for index in range(0, 8, 2)]
     assert turns[0] != turns[1]
@@ -393,7 +393,7 @@ def test_the_first_frame_of_a_shot_is_grown(tiny: Make) -> None:
     np.testing.assert_array_equal(again, residuals[:2])
 
 
-def test_steps_of_nothing_begin_with_the_source(tiny: Make, source: ImageF) -> None:
+def test_a_shot_with_step_size_zero_begins_with_the_source(tiny: Make, source: ImageF) -> None:
     assert not begun(tiny(step_size=0, warm_up=3), source).any()
 
 
@@ -479,7 +479,7 @@ class Noted(SpareTime):
         pytest.param("rotate", 3, ["begin", "end"], marks=pytest.mark.slow),
     ],
 )
-def test_spare_time_is_while_one_octave_is_left_or_all_of_a_call(
+def test_spare_time_is_the_last_octave_or_a_whole_call(
     tiny: Make, source: ImageF, schedule: str, octaves: int, told: list[str]
 ) -> None:
     ascent = Ascent(tiny(schedule=schedule, octaves=octaves))

@@ -229,7 +229,7 @@ def test_shots_that_begin_later_join(tiny: Make) -> None:
 
 @pytest.mark.slow
 @pytest.mark.stops
-def test_who_fails_or_leaves_holds_nobody_up(tiny: Make) -> None:
+def test_a_member_that_fails_or_leaves_holds_up_no_other(tiny: Make) -> None:
     settings = tiny(warm_up=0)
     batched, ready = BatchedAscent(Ascent(settings), 3), threading.Barrier(3)
     frames = shot(4, 0)
@@ -255,7 +255,7 @@ def test_who_fails_or_leaves_holds_nobody_up(tiny: Make) -> None:
 
 @pytest.mark.slow
 @pytest.mark.stops
-def test_an_error_reaches_all_that_wait(tiny: Make) -> None:
+def test_an_error_reaches_all_waiting_members(tiny: Make) -> None:
     class Failing(Recorded):
         def ascend_all(self, starts: Sequence[Start], places: int = 1) -> list[Ascended]:
             if len(self.sizes) == 2 and len(starts) == 3:
@@ -280,7 +280,7 @@ def test_an_error_reaches_all_that_wait(tiny: Make) -> None:
 
 
 @pytest.mark.stops
-def test_who_is_interrupted_while_waiting_holds_nobody_up(tiny: Make) -> None:
+def test_a_member_interrupted_while_waiting_holds_up_no_other(tiny: Make) -> None:
     settings = tiny(warm_up=0)
     ascent, entered = Recorded(settings), threading.Event()
     batched = BatchedAscent(ascent, 2)
@@ -310,7 +310,7 @@ def test_tiles_are_refused(tiny: Make) -> None:
         dream(source, np.zeros_like(source), index=0, rng=np.random.default_rng(0))
 
 
-def test_there_are_no_more_members_than_agreed(tiny: Make) -> None:
+def test_a_batch_has_no_more_members_than_its_size(tiny: Make) -> None:
     ascent = Ascent(tiny())
     batched = BatchedAscent(ascent, 1)
     with (

@@ -95,7 +95,7 @@ def test_whitening_brings_bands_to_the_same_strength() -> None:
     assert coarse[0] < coarse[1] < coarse[2]
 
 
-def test_evenness_takes_from_the_strong_and_gives_to_the_weak() -> None:
+def test_evenness_weakens_strong_areas_and_lifts_weak_ones() -> None:
     found = [
         unevenness(shaped(gradients(), whitening=0.7, evenness=value)) for value in (0, 0.5, 1)
     ]
@@ -142,7 +142,7 @@ def test_each_of_a_batch_is_shaped_for_itself(tiny: Make, norm: str) -> None:
         np.testing.assert_allclose(one, alone, atol=1e-6)
 
 
-def test_a_palette_is_the_colour_around() -> None:
+def test_a_palette_is_the_colour_of_the_surroundings() -> None:
     source = coloured(GREY)
     source[:, 80:] = GOLD
     found = np.asarray(palette(source))[0]
@@ -173,13 +173,13 @@ def main_colour(values: Array) -> tuple[Array, float]:
     return vector.astype(np.float32), float(found[-1] / found.sum())
 
 
-def test_no_colours_leave_the_gradients_own() -> None:
+def test_colours_zero_keeps_the_gradients_own_colours() -> None:
     found = np.asarray(in_colours(tf.constant(noise()[None]), palette(coloured(GOLD)), 0))[0]
     np.testing.assert_allclose(found, noise(), atol=1e-6)
 
 
 @pytest.mark.parametrize("colour", [GREY, GOLD, (0.1, 0.5, 0.1)])
-def test_all_colours_are_those_of_the_picture(colour: tuple[float, float, float]) -> None:
+def test_colours_one_gives_those_of_the_picture(colour: tuple[float, float, float]) -> None:
     shares = []
     for share in (0, 0.5, 1):
         steps = in_colours(tf.constant(noise()[None]), palette(coloured(colour)), share)
@@ -192,7 +192,7 @@ def test_all_colours_are_those_of_the_picture(colour: tuple[float, float, float]
     assert vector @ wanted > 0.97
 
 
-def test_on_gold_grows_gold_and_on_grey_grey() -> None:
+def test_steps_take_the_local_colour() -> None:
     source = coloured(GREY)
     source[:, 80:] = GOLD
     steps = np.asarray(in_colours(tf.constant(noise()[None]), palette(source), 1))[0]
@@ -260,7 +260,7 @@ def test_detail_is_the_length_of_the_finest_steps(tiny: Make) -> None:
 
 
 @pytest.mark.parametrize("octaves", [1, 3])
-def test_detail_one_leaves_all_steps_as_long(tiny: Make, octaves: int) -> None:
+def test_detail_one_makes_all_steps_equally_long(tiny: Make, octaves: int) -> None:
     settings = tiny(octaves=octaves, octave_scale=2, detail=1)
     shapes = octave_shapes((100, 60), octaves, 2, 4)
     assert [step_share(shape, (100, 60), settings) for shape in shapes] == [1] * octaves

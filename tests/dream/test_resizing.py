@@ -54,7 +54,7 @@ def in_tensorflow(image: F32, shape: Shape) -> F32:
 
 @pytest.mark.parametrize("resized", [resize_by_corners, in_tensorflow])
 @pytest.mark.parametrize(("have", "wanted"), PAIRS)
-def test_as_scipy_zooms(resized: Resize, have: Shape, wanted: Shape) -> None:
+def test_resizing_equals_scipys_zoom(resized: Resize, have: Shape, wanted: Shape) -> None:
     image = noise(have)
     kept = image.copy()
     found = resized(image, wanted)

@@ -70,7 +70,7 @@ def lies_between(half: Image8, source: Image8, whole: Image8) -> bool:
 # An image
 
 
-def test_a_residual_is_shown_in_part() -> None:
+def test_strength_scales_the_shown_residual() -> None:
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (48, 64, 3), np.uint8)
     residual = rng.uniform(-1, 1, (24, 32, 3)).astype(np.float32)
@@ -86,7 +86,7 @@ def test_a_residual_is_shown_in_part() -> None:
     assert shown == [100, 120, 151, 202]
 
 
-def test_a_mask_multiplies_with_it() -> None:
+def test_a_mask_multiplies_with_strength() -> None:
     image = np.full((4, 4, 3), 100, np.uint8)
     residual = np.full((4, 4, 3), 0.2, np.float32)  # 51 levels
     mask = np.array([[0, 51, 127, 255]] * 4, np.uint8)
@@ -101,7 +101,7 @@ def noisy(
     return carried + rng.normal(0, 0.05, source.shape).astype(np.float32), 0.0
 
 
-def test_the_dream_that_goes_on_is_the_same_whatever_is_shown(tiny: Make) -> None:
+def test_strength_does_not_change_the_carried_dream(tiny: Make) -> None:
     frames, _ = synthetic.pan(5)
 
     def residuals(*strengths: float) -> list[ImageF]:
@@ -127,7 +127,9 @@ def rendered(clip: Path, folder: Path, dream: DreamSettings, **output: object) -
 
 
 @pytest.mark.slow
-def test_a_render_shows_none_half_or_all_of_it(tiny: Make, clip: Path, tmp_path: Path) -> None:
+def test_a_render_shows_none_half_or_all_of_the_dream(
+    tiny: Make, clip: Path, tmp_path: Path
+) -> None:
     def shown(name: str, **output: object) -> list[Image8]:
         return rendered(clip, tmp_path / name, tiny(), **output)
 
@@ -142,7 +144,9 @@ def test_a_render_shows_none_half_or_all_of_it(tiny: Make, clip: Path, tmp_path:
 
 
 @pytest.mark.slow
-def test_size_compare_and_mask_go_with_it(tiny: Make, clip: Path, tmp_path: Path) -> None:
+def test_size_compare_and_mask_combine_with_strength(
+    tiny: Make, clip: Path, tmp_path: Path
+) -> None:
     drawn = np.zeros((64, 96, 3), np.uint8)
     drawn[:, 48:] = 255
     mask = write_picture(Picture(drawn), tmp_path / "mask.png")
@@ -158,7 +162,9 @@ def test_size_compare_and_mask_go_with_it(tiny: Make, clip: Path, tmp_path: Path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_film_in_chunks_shows_as_much(tiny: Make, tmp_path: Path, workers: int) -> None:
+def test_a_film_in_chunks_is_as_strong_as_one_piece(
+    tiny: Make, tmp_path: Path, workers: int
+) -> None:
     source = films.make_film(tmp_path / "film.mp4", sound=False)
     dream = tiny()
     if workers > 1:  # in processes that know no tiny network
@@ -176,7 +182,7 @@ def test_a_film_in_chunks_shows_as_much(tiny: Make, tmp_path: Path, workers: int
 
 
 @pytest.mark.slow
-def test_a_film_is_not_resumed_with_another(tiny: Make, tmp_path: Path) -> None:
+def test_a_film_is_not_resumed_with_another_strength(tiny: Make, tmp_path: Path) -> None:
     source = films.make_film(tmp_path / "film.mp4", sound=False)
     target, pieces = tmp_path / "dream.mp4", FilmSettings(chunk_seconds=0.24)
 
@@ -206,7 +212,7 @@ def stills(photo: Path, folder: Path, dream: DreamSettings, strength: float) -> 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["all", pytest.param("restore", marks=pytest.mark.slow)])
-def test_a_picture_shows_none_half_or_all_of_it(
+def test_a_picture_shows_none_half_or_all_of_the_dream(
     tiny: Make, photo: Path, tmp_path: Path, schedule: str
 ) -> None:
     dream = tiny(schedule=schedule, warm_up=0, steps=4)
@@ -225,7 +231,9 @@ def test_a_picture_shows_none_half_or_all_of_it(
 
 
 @pytest.mark.stops
-def test_an_interrupted_picture_shows_as_much(tiny: Make, photo: Path, tmp_path: Path) -> None:
+def test_an_interrupted_picture_has_the_chosen_strength(
+    tiny: Make, photo: Path, tmp_path: Path
+) -> None:
     def interrupted(strength: float) -> Image8:
         steps: list[object] = []
 
@@ -248,7 +256,7 @@ def test_an_interrupted_picture_shows_as_much(tiny: Make, photo: Path, tmp_path:
 
 
 @pytest.mark.slow
-def test_a_loop_and_its_poster_show_none_half_or_all_of_it(
+def test_a_loop_and_its_poster_show_none_half_or_all_of_the_dream(
     tiny: Make, photo: Path, tmp_path: Path
 ) -> None:
     def looped(name: str, **values: object) -> list[Image8]:
@@ -270,7 +278,7 @@ def test_a_loop_and_its_poster_show_none_half_or_all_of_it(
 
 
 @pytest.mark.slow
-def test_a_loop_of_a_clip_is_the_clip_without_it(tiny: Make, clip: Path, tmp_path: Path) -> None:
+def test_a_loop_at_strength_zero_is_the_clip(tiny: Make, clip: Path, tmp_path: Path) -> None:
     def looped(name: str, dream: DreamSettings, strength: float) -> list[Image8]:
         (tmp_path / name).mkdir()
         values = {"strength": strength, "bounce": True, "longer_side": 96, "end": 0.4}
@@ -287,7 +295,7 @@ def test_a_loop_of_a_clip_is_the_clip_without_it(tiny: Make, clip: Path, tmp_pat
 
 @pytest.mark.parametrize("strength", ["-0.1", "2.1", "nan", "much"])
 @pytest.mark.parametrize("command", ["render", "image", "loop", "live"])
-def test_what_is_out_of_range_ends_in_one_line(
+def test_a_strength_out_of_range_ends_in_one_line(
     run: Run, photo: Path, tmp_path: Path, command: str, strength: str
 ) -> None:
     files = () if command == "live" else (str(photo), str(tmp_path / "x.png"))
@@ -311,7 +319,7 @@ def test_strength_is_one_setting_with_one_row_in_the_manual() -> None:
         assert model().strength == 1
 
 
-def test_it_is_no_part_of_a_look(tmp_path: Path) -> None:
+def test_strength_is_no_part_of_a_look(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("strength = 0.5\n")
     with pytest.raises(SettingsError, match="strength is for one render: give it as an option"):
         load_preset(tmp_path / "mine.toml")

@@ -141,9 +141,7 @@ def test_an_interruption_in_the_last_frames_keeps_them(
 
 
 @pytest.mark.slow
-def test_sound_that_cannot_be_had_is_refused_before_the_first_frame(
-    tiny: Make, tmp_path: Path
-) -> None:
+def test_undecodable_sound_is_refused_before_the_first_frame(tiny: Make, tmp_path: Path) -> None:
     source = clips.make_beep(tmp_path / "a.mkv", "-c:v", "libx264", "-c:a", "libmp3lame")
     source.write_bytes(source.read_bytes().replace(b"A_MPEG/L3", b"A_QQQQ/L3"))
     started: list[object] = []
@@ -181,7 +179,7 @@ def test_sound_shape_quality_and_cuts_reach_the_output(tiny: Make, tmp_path: Pat
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["take:2.mp4", "-x.gif", "-%02d.png"])
-def test_any_name_will_do(
+def test_unusual_file_names_are_written(
     tiny: Make, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -51,7 +51,7 @@ def manager(address: str) -> Iterator[_Manager]:
     manager.close()
 
 
-def test_start_and_end(manager: _Manager, address: str) -> None:
+def test_start_and_end_are_reported(manager: _Manager, address: str) -> None:
     service = ServiceManager({"NOTIFY_SOCKET": address})
     service(LiveStatus())  # nothing is dreamed yet
     assert manager.heard() == []
@@ -128,7 +128,7 @@ def test_a_busy_manager_does_not_hold_up_the_show(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("socket_name", [None, "", "relative", "vsock:2:1", "/no/such", "@", "/\0"])
-def test_nobody_to_tell_is_no_error(socket_name: str | None) -> None:
+def test_a_missing_manager_is_no_error(socket_name: str | None) -> None:
     environment = {"WATCHDOG_USEC": "1000"}
     if socket_name is not None:
         environment["NOTIFY_SOCKET"] = socket_name

@@ -25,7 +25,7 @@ def change(before: Image8, now: Image8, flow: Flow) -> float:
 @pytest.mark.slow
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("motion", MOTIONS)
-def test_the_known_flow_is_the_motion_also_across_the_seam(
+def test_the_known_flow_matches_the_motion_across_the_seam(
     motion: CameraMotion, reverse: bool
 ) -> None:
     camera = CameraPath(synthetic.photo((300, 200)), motion, FRAMES, reverse=reverse)
@@ -41,7 +41,7 @@ def test_the_known_flow_is_the_motion_also_across_the_seam(
         assert np.mean(with_flow) < 0.5 * np.mean(backwards)
 
 
-def test_reversed_is_the_same_film_backwards() -> None:
+def test_reverse_plays_the_same_path_backwards() -> None:
     there, back = (
         CameraPath(synthetic.photo(), "zoom", FRAMES, reverse=reverse) for reverse in (False, True)
     )
@@ -70,7 +70,7 @@ def test_a_zoom_ends_where_it_began() -> None:
     assert np.abs(first - last).mean() < 0.2 * np.abs(first - middle).mean()
 
 
-def test_strength_is_how_far_it_goes() -> None:
+def test_motion_strength_is_the_reach_of_the_camera() -> None:
     def reach(motion: CameraMotion, strength: float) -> float:
         camera = CameraPath(synthetic.photo(), motion, FRAMES, strength=strength)
         return max(float(np.abs(camera.flow(i, SIZE)).max()) for i in range(FRAMES))

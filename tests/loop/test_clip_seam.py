@@ -30,7 +30,7 @@ def test_the_period_of_a_swing_is_found() -> None:
 
 
 @pytest.mark.slow
-def test_what_looks_alike_has_to_move_alike() -> None:
+def test_a_loop_joins_frames_that_also_move_alike() -> None:
     # Half a period later the square passes its middle again, the other way.
     frames = swinging(60, 20)
     span = best_span(signatures(frames), shortest=6, longest=14, fade=0, cuts=[])
@@ -59,7 +59,7 @@ def test_too_few_frames_are_refused() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9])
-def test_a_bounce_doubles_no_end(count: int) -> None:
+def test_a_bounce_repeats_neither_end(count: int) -> None:
     frames = [np.full((2, 2, 3), number, np.uint8) for number in range(count)]
     numbers = [int(frame[0, 0, 0]) for frame in bounced(frames)]
     assert numbers == [*range(count), *range(count - 2, 0, -1)]
@@ -77,7 +77,7 @@ def test_a_fade_leads_over_to_the_beginning() -> None:
     assert faded(frames, 0) == frames
 
 
-def test_what_moves_is_moved_and_not_only_faded() -> None:
+def test_a_fade_also_moves_what_moves() -> None:
     first, second = synthetic.passing_square(100), synthetic.passing_square(112)
     middle = in_between(first, second, 0.5).astype(int)
     true = synthetic.passing_square(106).astype(int)
@@ -86,7 +86,7 @@ def test_what_moves_is_moved_and_not_only_faded() -> None:
     assert np.abs(middle - true)[inside].mean() < 0.6 * np.abs(plain - true)[inside].mean()
 
 
-def test_the_ends_of_the_way_are_the_pictures() -> None:
+def test_a_fade_starts_and_ends_with_its_pictures() -> None:
     first, second = synthetic.passing_square(100), synthetic.passing_square(112)
     assert np.abs(in_between(first, second, 0.0).astype(int) - first).max() <= 1
     assert np.abs(in_between(first, second, 1.0).astype(int) - second).max() <= 1

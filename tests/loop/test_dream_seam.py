@@ -79,7 +79,7 @@ def test_weights_add_up_to_one(tiny: Make) -> None:
         np.testing.assert_allclose(orbit.residual(index), shown, atol=1e-3)
 
 
-def test_two_and_a_half_rounds_are_enough_where_they_agree(tiny: Make) -> None:
+def test_rounds_that_agree_end_after_two_and_a_half(tiny: Make) -> None:
     orbit, reports = orbit_of(tiny(persistence=0.5, **{**PLAIN, "schedule": "together"}))
     assert orbit.rounds == 2.5
     assert [report.index for report in reports] == list(range(30))
@@ -113,13 +113,13 @@ def test_rounds_that_differ_much_get_one_more(tiny: Make) -> None:
 
 
 @pytest.mark.parametrize("frames", [2, 3, 7])
-def test_loops_of_few_frames(tiny: Make, frames: int) -> None:
+def test_loops_of_few_frames_are_closed(tiny: Make, frames: int) -> None:
     orbit, _ = orbit_of(tiny(**PLAIN), frames=frames)
     assert orbit.rounds >= 2.5
     assert all(np.isfinite(orbit.residual(index)).all() for index in range(frames))
 
 
-def test_a_loop_is_there_from_the_second_round_on(tiny: Make) -> None:
+def test_a_loop_can_be_closed_from_the_second_round_on(tiny: Make) -> None:
     images = synthetic.still(FRAMES, (48, 32))
     dreamer = TemporalDreamer(wandering, tiny(persistence=0.9, **PLAIN), looping=True)
     orbit = Orbit(dreamer, FRAMES)
@@ -138,7 +138,7 @@ def test_a_loop_is_there_from_the_second_round_on(tiny: Make) -> None:
     assert figures[0] < 2 * np.median(figures)
 
 
-def test_what_is_random_depends_on_the_place_alone(tiny: Make) -> None:
+def test_random_numbers_depend_only_on_the_frames_position(tiny: Make) -> None:
     seen: list[float] = []
 
     def listening(

@@ -22,7 +22,7 @@ def way(*dreams: DreamSettings, given: dict[str, Any] | None = None, **values: A
     return [" ".join(map(str, (*station.layer, *station.classes))) for station in stations]
 
 
-def test_one_look_stays_what_it_is() -> None:
+def test_a_single_look_is_not_changed() -> None:
     assert way_around([DOGS], LoopSettings(), given={}) == [DOGS]
 
 
@@ -53,20 +53,20 @@ def test_a_still_passes_through_every_look(name: str) -> None:
     assert len(set(stations)) > 1
 
 
-def test_groups_of_layers_become_stations() -> None:
+def test_groups_of_layers_become_keyframes() -> None:
     groups = ["block10+block5=0.5", "block3"]
     assert way(DOGS, morph_layer=groups) == ["block10 block5=0.5", "block3"]
     assert way(DOGS, morph_layer=groups, motion="still") == ["block10 block5=0.5", "block3"]
 
 
-def test_presets_become_stations() -> None:
+def test_presets_become_keyframes() -> None:
     spirals = load_preset("spirals").dream
     own = " ".join(map(str, spirals.layer))
     assert way(DOGS, spirals) == ["block10", own]
     assert way(DOGS, spirals, motion="still") == ["block10", own]
 
 
-def test_what_changes_forgets_sooner_unless_told_otherwise() -> None:
+def test_changing_looks_lower_persistence_unless_it_is_given() -> None:
     still = validated(LoopSettings, {"motion": "still"})
     station = way_around([DOGS], still, given={})[0]
     assert station.persistence < DOGS.persistence

@@ -71,7 +71,7 @@ def test_pillow_finds_frames_delays_and_an_endless_loop(
 
 
 @pytest.mark.slow
-def test_a_gif_says_that_it_is_slower(tiny: Make, picture: Path, tmp_path: Path) -> None:
+def test_a_slower_gif_is_reported(tiny: Make, picture: Path, tmp_path: Path) -> None:
     summary = looped(picture, tmp_path / "x.gif", tiny(), fps=60)
     assert any("50 frames a second" in note for note in summary.notes)
     assert not looped(picture, tmp_path / "y.gif", tiny(), fps=50).notes
@@ -172,7 +172,7 @@ def test_reports_count_on_from_round_to_round(tiny: Make, picture: Path, tmp_pat
 
 
 @pytest.mark.slow
-def test_max_size_is_kept_and_said(tiny: Make, picture: Path, tmp_path: Path) -> None:
+def test_max_size_is_kept_and_reported(tiny: Make, picture: Path, tmp_path: Path) -> None:
     for suffix in ("gif", "webp", "apng", "mp4"):
         free = tmp_path / f"free.{suffix}"
         looped(picture, free, tiny(step_size=0.05))
@@ -186,7 +186,9 @@ def test_max_size_is_kept_and_said(tiny: Make, picture: Path, tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_what_cannot_fit_is_an_error_and_is_kept(tiny: Make, picture: Path, tmp_path: Path) -> None:
+def test_a_loop_that_cannot_fit_is_an_error_and_kept(
+    tiny: Make, picture: Path, tmp_path: Path
+) -> None:
     with pytest.raises(SinkError, match="at the least") as caught:
         looped(picture, tmp_path / "x.gif", tiny(step_size=0.05), max_size=1000)
     assert "x.interrupted.mp4" in str(caught.value)

@@ -30,7 +30,7 @@ def dreamed(dream: Ascent | Morph, index: int = 0) -> ImageF:
 
 
 @pytest.mark.slow
-def test_at_a_station_only_that_one_dreams(stations: list[Ascent]) -> None:
+def test_at_a_keyframe_only_its_objective_dreams(stations: list[Ascent]) -> None:
     morph = Morph(stations, FRAMES)
     # Two stations: they lie at a quarter and at three quarters of the way.
     np.testing.assert_array_equal(dreamed(morph, 5), dreamed(stations[0]))
@@ -38,7 +38,7 @@ def test_at_a_station_only_that_one_dreams(stations: list[Ascent]) -> None:
 
 
 @pytest.mark.slow
-def test_between_two_both_dream(stations: list[Ascent]) -> None:
+def test_between_two_keyframes_both_dream(stations: list[Ascent]) -> None:
     morph = Morph(stations, FRAMES)
     middle = (dreamed(stations[0]) + dreamed(stations[1])) / 2
     np.testing.assert_allclose(dreamed(morph, 10), middle, atol=1e-6)
@@ -74,7 +74,7 @@ def test_the_way_is_closed_and_smooth(stations: list[Ascent]) -> None:
     np.testing.assert_array_equal(dreamed(morph, FRAMES), around[0])
 
 
-def test_a_single_station_is_itself(stations: list[Ascent]) -> None:
+def test_a_single_keyframe_dreams_alone(stations: list[Ascent]) -> None:
     morph = Morph(stations[:1], FRAMES)
     for index in (0, 7):
         np.testing.assert_allclose(dreamed(morph, index), dreamed(stations[0]), atol=1e-7)

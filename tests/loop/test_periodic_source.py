@@ -42,7 +42,7 @@ def swing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_picture_is_scaled_to_what_it_is_for(picture: Path) -> None:
+def test_a_picture_is_scaled_for_the_output_size(picture: Path) -> None:
     small = cycle(picture)
     assert small.size == (480, 320)
     assert small.frames == 48
@@ -54,7 +54,7 @@ def test_a_picture_is_scaled_to_what_it_is_for(picture: Path) -> None:
     assert cycle(picture, longer_side=90).notes == ()
 
 
-def test_transparency_is_filled_and_said(tmp_path: Path) -> None:
+def test_transparency_is_filled_and_reported(tmp_path: Path) -> None:
     image, alpha = synthetic.photo((60, 40)), np.zeros((40, 60), np.uint8)
     alpha[:, :30] = 255
     write_picture(Picture(image, alpha), tmp_path / "half.png")
@@ -85,7 +85,7 @@ def test_a_part_of_a_clip_can_be_chosen(swing: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_bounce_comes_back(swing: Path) -> None:
+def test_a_bounce_ends_where_it_began(swing: Path) -> None:
     found = cycle(swing, bounce=True, end=0.5)
     assert found.frames == 18
     views = [found.view(index, found.size) for index in range(18)]
@@ -99,7 +99,7 @@ def test_pixels_become_square(tmp_path: Path) -> None:
     assert cycle(tmp_path / "wide.mp4", bounce=True).size == (128, 48)
 
 
-def test_a_cut_in_a_loop_is_known(tmp_path: Path) -> None:
+def test_a_cut_in_a_loop_is_found(tmp_path: Path) -> None:
     with VideoSink(tmp_path / "cut.mp4", size=(160, 120), fps=Fraction(25)) as sink:
         for number in range(24):
             image = synthetic.photo()
@@ -120,13 +120,15 @@ def test_a_cut_in_a_loop_is_known(tmp_path: Path) -> None:
         ({"start": 1, "end": 1.05}, "one frame only"),
     ],
 )
-def test_what_a_clip_cannot_do(swing: Path, values: dict[str, Any], problem: str) -> None:
+def test_settings_that_a_clip_cannot_have_are_refused(
+    swing: Path, values: dict[str, Any], problem: str
+) -> None:
     with pytest.raises((SettingsError, SourceError), match=problem):
         cycle(swing, **values)
 
 
 @pytest.mark.parametrize("name", ["start", "end", "min_seconds", "crossfade", "bounce"])
-def test_what_a_picture_cannot_do(picture: Path, name: str) -> None:
+def test_settings_that_a_picture_cannot_have_are_refused(picture: Path, name: str) -> None:
     with pytest.raises(SettingsError, match=f"--{name.replace('_', '-')} is for clips"):
         cycle(picture, **{name: True if name == "bounce" else 2})
 

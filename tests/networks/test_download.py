@@ -84,7 +84,7 @@ def test_the_next_source_is_tried(server: str, first: str) -> None:
         ("broken", "broke off"),
     ],
 )
-def test_what_failed_is_said_in_one_line(server: str, path: str, reason: str) -> None:
+def test_a_failed_download_is_one_line(server: str, path: str, reason: str) -> None:
     with pytest.raises(NetworkError) as caught:
         fetch("net", [Download(f"{server}/{path}", MD5, "a.h5")])
     message = str(caught.value)

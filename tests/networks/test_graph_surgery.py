@@ -161,7 +161,7 @@ def test_the_first_layer_that_does_not_fit_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["no.h5", "text.h5", "text.keras", "folder.h5", "x.txt"])
-def test_what_holds_no_weights_is_refused(tmp_path: Path, name: str) -> None:
+def test_files_without_weights_are_refused(tmp_path: Path, name: str) -> None:
     for text in ("text.h5", "text.keras", "x.txt"):
         (tmp_path / text).write_text("no weights")
     (tmp_path / "folder.h5").mkdir()
@@ -172,7 +172,7 @@ def test_what_holds_no_weights_is_refused(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
-def test_a_model_of_ones_own(tmp_path: Path, suffix: str) -> None:
+def test_a_users_model_can_be_dreamed(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"mine{suffix}"
     model = small_network(size=32)
     model.save(path)
@@ -238,7 +238,7 @@ def test_models_that_bring_code_are_refused(tmp_path: Path) -> None:
         {"class_name": ["Conv2D"]},
     ],
 )
-def test_disguises_are_seen_through(tmp_path: Path, changes: dict[str, object]) -> None:
+def test_disguised_code_is_refused(tmp_path: Path, changes: dict[str, object]) -> None:
     spoiled(tmp_path / "disguised.keras", lambda layer: layer.update(changes))
     with pytest.raises(NetworkError, match=r"layer 'first' is a .* may run code"):
         open_model(tmp_path / "disguised.keras")
@@ -275,7 +275,7 @@ def test_broken_models_are_refused_in_one_line(tmp_path: Path, data: bytes) -> N
         assert "\n" not in str(caught.value)
 
 
-def test_what_else_reads_a_convolution_keeps_its_batch_norm() -> None:
+def test_a_batch_norm_stays_when_its_convolution_has_other_readers() -> None:
     image = keras.Input((None, None, 3))
     x = layers.Conv2D(4, 1)(image)
     both = layers.Add(name="sum")([layers.BatchNormalization()(x), x])

@@ -25,7 +25,7 @@ def map_and_gradient(layer: keras.layers.Layer, pictures: tf.Tensor) -> tuple[F3
 @pytest.mark.parametrize(
     ("kernel", "stride"), [(3, 2), (7, 2), (3, 1), (5, 3), (2, 2), (1, 2), (4, 4), (3, 4)]
 )
-def test_it_is_an_ordinary_convolution(kernel: int, stride: int) -> None:
+def test_it_equals_an_ordinary_convolution(kernel: int, stride: int) -> None:
     rng = np.random.default_rng(0)
     own, plain = (
         kind(8, kernel, stride, padding="same", activation="relu")

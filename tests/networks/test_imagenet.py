@@ -99,6 +99,6 @@ def test_unknown_classes_are_refused_with_advice(text: str, advice: str) -> None
 
 
 @pytest.mark.parametrize("number", [-1, 1000])
-def test_no_name_out_of_range(number: int) -> None:
+def test_numbers_out_of_range_are_refused(number: int) -> None:
     with pytest.raises(NetworkError, match="choose 0 to 999"):
         class_name(number)

@@ -60,7 +60,7 @@ def of_levels() -> keras.Model:
 @pytest.mark.parametrize(
     "make", [flat_classifier, on_a_backbone, u_net, of_half_precision, of_levels]
 )
-def test_all_kinds_of_models_of_ones_own_are_dreamed(
+def test_all_kinds_of_user_models_are_dreamed(
     tmp_path: Path, make: Callable[[], keras.Model]
 ) -> None:
     make().save(tmp_path / "mine.keras")
@@ -78,7 +78,7 @@ def test_all_kinds_of_models_of_ones_own_are_dreamed(
     assert tiled_loss == pytest.approx(float(loss), rel=0.3)
 
 
-def test_a_classifier_is_one_of_one_output() -> None:
+def test_a_classifier_with_two_outputs_is_refused() -> None:
     model = flat_classifier()
     both = keras.Model(model.input, [model.output, layers.Dense(3)(model.output)])
     with pytest.raises(NetworkError, match="has 2 outputs"):

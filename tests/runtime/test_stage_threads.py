@@ -76,7 +76,7 @@ def test_leaving_early_ends_the_threads_and_finishes_what_was_put() -> None:
     assert not threads()
 
 
-def test_ctrl_c_while_waiting_for_the_rest_gives_nothing_up() -> None:
+def test_ctrl_c_while_finishing_loses_nothing() -> None:
     done: list[int] = []
     all_put = threading.Event()
 
@@ -98,7 +98,7 @@ def test_ctrl_c_while_waiting_for_the_rest_gives_nothing_up() -> None:
     assert not threads()
 
 
-def test_what_runs_ahead_waits_for_spare_time_once_half_is_there(
+def test_prefetching_waits_for_spare_time_once_its_queue_is_half_full(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(scheduling, "_LONGEST_WAIT", 60.0)
@@ -121,7 +121,7 @@ def test_what_runs_ahead_waits_for_spare_time_once_half_is_there(
     assert not threads()
 
 
-def test_what_runs_behind_waits_for_spare_time_until_half_is_there(
+def test_a_stage_behind_waits_for_spare_time_until_its_queue_is_half_full(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(scheduling, "_LONGEST_WAIT", 60.0)
@@ -140,7 +140,7 @@ def test_what_runs_behind_waits_for_spare_time_until_half_is_there(
     assert done == [0, 1]
 
 
-def test_nobody_waits_long_for_spare_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wait_for_spare_time_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduling, "_LONGEST_WAIT", 0.01)
     done: list[int] = []
     spare = SpareTime()
@@ -164,7 +164,7 @@ def settle(items: list[int]) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
 @pytest.mark.parametrize("urgent", [False, True])
-def test_only_what_is_urgent_keeps_its_priority(urgent: bool) -> None:
+def test_only_urgent_threads_keep_their_priority(urgent: bool) -> None:
     own, seen = os.getpriority(os.PRIO_PROCESS, 0), []
     with StageThread(
         lambda _: seen.append(os.getpriority(os.PRIO_PROCESS, 0)), 1, urgent=urgent

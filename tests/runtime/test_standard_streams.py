@@ -31,7 +31,7 @@ def sh(redirections: str, *arguments: str, **variables: str) -> subprocess.Compl
 
 @needs_shell
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_no_file_gets_what_is_printed_on_a_missing_stream(tmp_path: Path, closed: str) -> None:
+def test_output_to_a_missing_stream_reaches_no_file(tmp_path: Path, closed: str) -> None:
     path = tmp_path / "film"
     program = f"""
 with open({str(path)!r}, 'w') as film:
@@ -49,7 +49,7 @@ with open({str(path)!r}, 'w') as film:
 
 @needs_full
 @needs_shell
-def test_figures_that_cannot_be_printed_are_dropped_and_it_is_said_once() -> None:
+def test_figures_that_cannot_be_printed_are_dropped_and_reported_once() -> None:
     program = "for _ in range(3): print('figures', flush=True)\nsys.exit(5 if failure() else 0)"
     done = sh(">/dev/full", "-c", SECURE + program)
     assert done.returncode == 5
@@ -62,7 +62,7 @@ def test_figures_that_cannot_be_printed_are_dropped_and_it_is_said_once() -> Non
 
 
 @needs_shell
-def test_nothing_is_said_of_a_reader_that_has_left() -> None:
+def test_a_reader_that_has_left_is_not_reported() -> None:
     program = "import time\nwhile not is_abandoned(): print('figures', flush=True)\n"
     program += "print('more')\nsys.exit(5 if failure() else 0)"
     done = sh("| true", "-c", SECURE + program)
@@ -95,7 +95,7 @@ def test_characters_that_a_terminal_lacks_are_written_as_escapes(alphabet: str, 
 
 
 @pytest.mark.parametrize(("columns", "kept"), [("0", None), ("00", None), ("80", "80")])
-def test_a_width_of_nothing_is_no_width(columns: str, kept: str | None) -> None:
+def test_a_terminal_width_of_zero_is_ignored(columns: str, kept: str | None) -> None:
     program = SECURE + "print(os.environ.get('COLUMNS'))"
     assert sh("", "-c", program, COLUMNS=columns).stdout.strip() == str(kept)
 

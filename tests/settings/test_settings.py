@@ -99,7 +99,7 @@ def test_the_classics_grow_as_they_always_did(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["limit", "tile", "max_loss"])
-def test_what_can_be_left_out_is_none(tmp_path: Path, name: str) -> None:
+def test_optional_settings_take_none(tmp_path: Path, name: str) -> None:
     assert getattr(validated(DreamSettings, {name: "none"}), name) is None
     with pytest.raises(SettingsError, match=f"{name.replace('_', '-')} cannot be 'nothing'"):
         validated(DreamSettings, {name: "nothing"})
@@ -115,7 +115,7 @@ def test_the_default_preset_is_the_models_defaults() -> None:
     assert dream == merged(DreamSettings(), {"layer": list(map(str, dream.layer))})
 
 
-def test_a_preset_of_ones_own(tmp_path: Path) -> None:
+def test_a_preset_file_is_loaded(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('description = "mine"\nextends = "eyes"\nstep_size = 0.002\n')
     mine, eyes = load_preset(str(path)), load_preset("eyes")
@@ -153,7 +153,7 @@ def test_a_printed_preset_is_the_preset(tmp_path: Path) -> None:
     assert f"\n# dream_size = {usual}  # " in preset_text("dogs")
 
 
-def test_what_is_set_explicitly_is_known(tmp_path: Path) -> None:
+def test_explicitly_given_settings_are_known(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('extends = "wild"\ndream_size = 480\n')
     mine = load_preset(path).dream

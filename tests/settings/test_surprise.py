@@ -89,7 +89,7 @@ def test_the_printed_look_has_what_was_given(
     assert dream == merged(surprise(42).dream, {"octaves": 5})
 
 
-def test_the_look_stays_out_of_json_and_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_look_is_not_printed_with_json_or_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     dreamed("surprise", {"seed": "42"}, as_json=True)
     out, err = capsys.readouterr()
     assert (out, "octaves = " in err) == ("", True)
@@ -97,7 +97,7 @@ def test_the_look_stays_out_of_json_and_quiet(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_seed_that_nobody_gave_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_random_seed_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     dream = dreamed("surprise", {}, quiet=True)
     said = re.fullmatch(
         r"stream-dream: --preset surprise --seed (\d+) is this look again\n",
@@ -111,7 +111,9 @@ def test_a_seed_that_nobody_gave_is_said(capsys: pytest.CaptureFixture[str]) -> 
     ("knobs", "message"),
     [({"network": "vgg16"}, "leave out --network"), ({"seed": "x"}, "--seed cannot be 'x'")],
 )
-def test_what_is_no_surprise(knobs: dict[str, str], message: str) -> None:
+def test_options_that_contradict_a_surprise_are_refused(
+    knobs: dict[str, str], message: str
+) -> None:
     with pytest.raises(SettingsError, match=message):
         dreamed("surprise", knobs)
 

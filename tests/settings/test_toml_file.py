@@ -26,7 +26,7 @@ def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("read", [load_preset, read_config])
-def test_another_encoding_is_said(tmp_path: Path, read: Any) -> None:
+def test_another_encoding_is_reported(tmp_path: Path, read: Any) -> None:
     path = tmp_path / "my.toml"
     path.write_text("steps = 2", encoding="utf-16")
     with pytest.raises(
@@ -35,7 +35,7 @@ def test_another_encoding_is_said(tmp_path: Path, read: Any) -> None:
         read(path)
 
 
-def test_files_that_a_preset_names_lie_beside_it(
+def test_file_names_in_a_preset_are_relative_to_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "looks"
@@ -79,7 +79,7 @@ def test_a_name_that_is_not_utf_8_cannot_be_written(tmp_path: Path) -> None:
         write_config(tmp_path / "show.toml", {"guide": "a\udcff.jpg"})
 
 
-def test_files_that_a_config_names_lie_beside_it(tmp_path: Path) -> None:
+def test_file_names_in_a_config_are_relative_to_it(tmp_path: Path) -> None:
     path = tmp_path / "show.toml"
     path.write_text(
         'source = "clip.mp4"\npreset = "a.toml"\npresets = "dogs, looks/b.toml"\n'

@@ -88,7 +88,7 @@ def test_true_is_no_number(model: type[BaseModel], name: str) -> None:
         (LiveSettings, "window", 1, True),
     ],
 )
-def test_what_is_plainly_meant_is_taken(
+def test_values_whose_meaning_is_plain_are_taken(
     model: type[BaseModel], name: str, value: object, found: object
 ) -> None:
     field = {typed_name(model, field): field for field in model.model_fields}[name]
@@ -120,7 +120,7 @@ def test_what_is_plainly_meant_is_taken(
         (LoopSettings, {"dither": True}, "dither cannot be true: give 'bayer', 'sierra' or 'none'"),
     ],
 )
-def test_it_is_said_what_to_give(
+def test_messages_say_what_to_give(
     model: type[BaseModel], values: dict[str, object], message: str
 ) -> None:
     with pytest.raises(SettingsError, match=re.escape(message)):

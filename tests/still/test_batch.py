@@ -140,7 +140,7 @@ def test_a_folder_is_dreamed_into_a_folder(dream: Dream, tmp_path: Path) -> None
     assert len(dream(photos, tmp_path / "new" / "dreams", overwrite=True).written) == 3
 
 
-def test_what_becomes_what(photo: Path, tmp_path: Path) -> None:
+def test_targets_of_pictures_and_folders(photo: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     assert list_jobs([photo], other) == [StillJob(photo, other / "photo.png")]
@@ -153,7 +153,7 @@ def test_what_becomes_what(photo: Path, tmp_path: Path) -> None:
         list_jobs([photo, photo], tmp_path / "new")
 
 
-def test_nothing_is_lost(dream: Dream, photo: Path, tmp_path: Path) -> None:
+def test_no_existing_file_is_overwritten(dream: Dream, photo: Path, tmp_path: Path) -> None:
     before = photo.read_bytes()
     with pytest.raises(SinkError, match="is one of the inputs"):
         dream(photo, photo, overwrite=True)
@@ -186,7 +186,9 @@ def _existing(path: Path) -> Path:
 
 @pytest.mark.parametrize("after", [0, 3])
 @pytest.mark.stops
-def test_ctrl_c_keeps_what_there_is(dream: Dream, photo: Path, tmp_path: Path, after: int) -> None:
+def test_ctrl_c_keeps_the_dream_so_far(
+    dream: Dream, photo: Path, tmp_path: Path, after: int
+) -> None:
     steps = []
 
     def interrupt(step: object) -> None:
@@ -225,7 +227,7 @@ def test_a_film_shows_the_picture_with_its_detail(photo: Path, tmp_path: Path, t
     assert max(np.abs(image - images[0]).max() for image in images) == 0
 
 
-def test_weights_of_nothing_are_refused(tiny: Make) -> None:
+def test_weights_of_zero_are_refused(tiny: Make) -> None:
     with pytest.raises(SettingsError, match="all weights are 0"):
         Ascent(tiny(layer=["conv2=0", "conv1=0"]))
 
@@ -318,7 +320,7 @@ def test_stills_are_dreamed_one_octave_after_the_other(name: str) -> None:
         ('dream_size = 480\nschedule = "together"', 480, "together"),
     ],
 )
-def test_a_presets_file_is_taken_at_its_word(
+def test_settings_of_a_preset_file_are_not_adapted_to_stills(
     tmp_path: Path, extends: str, text: str, size: int, schedule: str
 ) -> None:
     path = tmp_path / "mine.toml"

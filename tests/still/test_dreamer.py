@@ -152,7 +152,7 @@ def test_step_size_zero_changes_nothing(tiny: Make, schedule: str) -> None:
     np.testing.assert_array_equal(dream, image)
 
 
-def test_every_step_is_told(tiny: Make) -> None:
+def test_every_step_is_reported(tiny: Make) -> None:
     steps: list[Step] = []
     settings = tiny(octaves=2, octave_scale=1.5, steps=2, warm_up=2, schedule="all", dream_size=96)
     StillDreamer(settings)(synthetic.photo((96, 66)), steps.append)
@@ -234,7 +234,7 @@ def test_a_large_source_keeps_its_detail(tiny: Make) -> None:
 
 
 @pytest.mark.slow
-def test_tiles_dream_much_the_same(tiny: Make) -> None:
+def test_tiles_give_nearly_the_same_dream(tiny: Make) -> None:
     image = synthetic.photo((320, 240))
     whole, tiled = (
         StillDreamer(tiny(octaves=1, steps=4, tile=tile))(image).astype(int) - image

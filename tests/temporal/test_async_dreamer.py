@@ -110,7 +110,7 @@ def test_a_frame_is_shown_before_its_own_ascent() -> None:
     np.testing.assert_array_equal(first.compose(), first.frame.image)
 
 
-def test_a_step_is_shown_bit_by_bit_and_in_the_end_all_of_it() -> None:
+def test_a_step_is_shown_gradually_and_completely() -> None:
     dreamer, executor = trailing()
     dreamer(picture(), 1.0)
     executor.run()
@@ -119,7 +119,7 @@ def test_a_step_is_shown_bit_by_bit_and_in_the_end_all_of_it() -> None:
     assert shown[0].report.loss == 1.0
 
 
-def test_an_ascent_starts_from_what_is_shown_and_will_be_left() -> None:
+def test_an_ascent_starts_from_the_shown_dream_as_it_will_have_faded() -> None:
     starts: list[float] = []
 
     def note(source: ImageF, carried: ImageF, **_: object) -> tuple[ImageF, float]:
@@ -132,7 +132,7 @@ def test_an_ascent_starts_from_what_is_shown_and_will_be_left() -> None:
     assert shown[4] > 2 * STEP
 
 
-def test_new_places_grow_faster_and_age_by_ascents() -> None:
+def test_new_areas_grow_faster_and_age_by_ascents() -> None:
     def slightly(source: ImageF, carried: ImageF, **_: object) -> tuple[ImageF, float]:
         return carried + np.float32(0.1) * stripes(SHAPE), 1.0
 
@@ -158,7 +158,7 @@ def test_a_dream_stays_within_its_room() -> None:
     assert 0.18 < shown < 0.2001
 
 
-def test_it_grows_on_as_other_settings_want() -> None:
+def test_changed_settings_apply_to_the_next_ascent() -> None:
     dreamer, executor = trailing()
     play(dreamer, executor, 3, 1, 1.0)
     dreamer.use(PLAIN.model_copy(update={"momentum": 0.0}))
@@ -171,7 +171,7 @@ def test_it_grows_on_as_other_settings_want() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("persistence", [0.0, 0.5, 0.9, 0.98])
 @pytest.mark.parametrize("pace", range(1, FRAMES_PER_ASCENT + 1))
-def test_a_dream_is_as_strong_as_one_that_is_waited_for(pace: int, persistence: float) -> None:
+def test_a_dream_is_as_strong_as_a_synchronous_one(pace: int, persistence: float) -> None:
     settings = DreamSettings(persistence=persistence, warm_up=0)
     room = room_of(picture().source, settings.limit)
     waiting = TemporalDreamer(steadily, settings)
@@ -285,7 +285,7 @@ def test_the_dream_goes_on_at_another_size() -> None:
     assert 0.5 * STEP < strength(dreamed.residual) < 2 * STEP
 
 
-def test_what_an_ascent_raises_is_raised() -> None:
+def test_an_error_of_an_ascent_is_raised() -> None:
     def fail(source: ImageF, carried: ImageF, **_: object) -> tuple[ImageF, float]:
         raise RuntimeError("no memory")
 
@@ -301,7 +301,7 @@ def test_what_an_ascent_raises_is_raised() -> None:
 
 
 @pytest.mark.parametrize("pace", [1, FRAMES_PER_ASCENT])
-def test_it_flickers_no_more_than_dreams_that_are_waited_for(
+def test_it_flickers_no_more_than_a_synchronous_dream(
     tiny: Callable[..., DreamSettings], pace: int
 ) -> None:
     def noisy(

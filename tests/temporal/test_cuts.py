@@ -37,6 +37,6 @@ def test_a_still_picture_has_no_cut() -> None:
     assert cuts([frame.image for frame in synthetic.still(12)]) == []
 
 
-def test_short_streams_come_through() -> None:
+def test_short_streams_keep_all_frames() -> None:
     for count in (0, 1, 2, 3):
         assert cuts([synthetic.photo()] * count) == []

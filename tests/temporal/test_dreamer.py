@@ -306,7 +306,7 @@ def test_dreams_grow_in_square_pixels(tiny: Make) -> None:
     assert seen == [(40, 80, 3)]
 
 
-def test_a_dream_does_not_stay_behind_on_what_covers_it() -> None:
+def test_a_dream_is_not_carried_onto_what_covers_it() -> None:
     flow = np.zeros((8, 12, 2), np.float32)
     visible, alike = np.ones((8, 12), np.float32), np.ones((8, 12), np.float32)
     visible[:, 4:] = 0

@@ -78,7 +78,7 @@ def test_inconsistent_flows_are_not_visible() -> None:
     assert not visibility(there, there)[5:15, 5:15].any()
 
 
-def test_another_surface_is_not_alike() -> None:
+def test_likeness_is_zero_on_another_surface() -> None:
     before = np.full((40, 60), 100, np.uint8)
     now = before.copy()
     now[:, 30:] = 160
@@ -117,7 +117,7 @@ def test_chained_motions_lead_past_the_frame_between() -> None:
     assert not np.allclose(chained(one, turned).flow, both.flow)
 
 
-def test_what_one_of_two_chained_motions_hides_is_hidden() -> None:
+def test_areas_hidden_by_either_of_two_chained_motions_are_hidden() -> None:
     flow = np.zeros((40, 60, 2), np.float32)
     flow[..., 0] = 10
     everywhere = np.ones((40, 60), np.float32)

@@ -88,7 +88,9 @@ def test_the_velocity_moves_with_the_picture() -> None:
         ),
     ],
 )
-def test_how_strong_a_dream_becomes_depends_on_neither(momentum: float, cadence: int) -> None:
+def test_the_final_strength_depends_on_neither_momentum_nor_cadence(
+    momentum: float, cadence: int
+) -> None:
     def dream(source: ImageF, carried: ImageF, **_: object) -> tuple[ImageF, float]:
         return carried + spread(0.005), 0.0
 
@@ -103,7 +105,7 @@ def test_how_strong_a_dream_becomes_depends_on_neither(momentum: float, cadence:
     assert np.mean(found[-cadence:]) == pytest.approx(0.005 / 0.03, rel=0.02)
 
 
-def test_what_ascents_do_to_large_areas_is_left_out() -> None:
+def test_changes_of_large_areas_are_removed() -> None:
     change = spread(0.01) + np.float32(0.05)
     for schedule in ("together", "all", "rotate"):
         growth = Growth(settings(schedule=schedule))
@@ -134,7 +136,7 @@ def test_an_age_comes_to_one_in_twenty_frames(finished: bool, first: int) -> Non
     assert ages[-1] == 1
 
 
-def test_what_comes_into_view_catches_up() -> None:
+def test_areas_that_come_into_view_catch_up() -> None:
     growth = Growth(settings(catch_up=2))
     growth.begin(SHAPE, finished=False)
     visible, alike = np.ones(SHAPE, np.float32), np.ones(SHAPE, np.float32)
@@ -156,7 +158,7 @@ def test_what_comes_into_view_catches_up() -> None:
     assert growth.age[24, 90] == pytest.approx(1 / GROWN_UP)
 
 
-def test_what_is_grown_up_does_not_catch_up() -> None:
+def test_areas_that_are_grown_up_do_not_catch_up() -> None:
     growth = Growth(settings(catch_up=5))
     growth.begin(SHAPE, finished=True)
     growth.push(spread(0.01), 0)
@@ -164,7 +166,7 @@ def test_what_is_grown_up_does_not_catch_up() -> None:
     np.testing.assert_allclose(growth.grow(NOTHING, GREY, None), growth.velocity, atol=1e-7)
 
 
-def test_evenness_lifts_weak_places() -> None:
+def test_evenness_lifts_weak_areas() -> None:
     carried = spread(0.1)
     carried[:, 48:] *= np.float32(0.1)
 
@@ -189,7 +191,7 @@ def test_evenness_has_its_limits() -> None:
 
 
 @pytest.mark.parametrize("evenness", [0, 0.6, 1])
-def test_what_is_even_grows_as_it_is(evenness: float) -> None:
+def test_evenness_does_not_change_an_even_dream(evenness: float) -> None:
     for carried in (NOTHING, spread(0.1)):
         growth = Growth(settings(evenness=evenness))
         growth.push(spread(0.01), 0)
@@ -198,7 +200,7 @@ def test_what_is_even_grows_as_it_is(evenness: float) -> None:
         np.testing.assert_allclose(grown, growth.velocity, atol=2e-4)
 
 
-def test_a_reset_forgets_all() -> None:
+def test_a_reset_forgets_momentum_and_age() -> None:
     growth = Growth(settings(momentum=0.8, catch_up=1))
     growth.push(spread(0.01), 0.8)
     growth.grow(NOTHING, GREY, None)

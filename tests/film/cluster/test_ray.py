@@ -157,7 +157,7 @@ def test_without_ray_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
         Cluster("auto")
 
 
-def test_what_went_wrong_is_said_in_a_line() -> None:
+def test_errors_of_ray_are_explained_in_one_line() -> None:
     from ray import exceptions as raised
 
     from stream_dream.film.cluster.error_lines import WorkerLost, explained
@@ -180,7 +180,7 @@ def test_what_went_wrong_is_said_in_a_line() -> None:
     assert said(SourceError("gone")) == (SourceError, "gone")
 
 
-def test_where_a_file_is_missing_is_told(tmp_path: Path) -> None:
+def test_the_machine_that_lacks_a_file_is_named(tmp_path: Path) -> None:
     from stream_dream.film.cluster.error_lines import unseen
 
     path = tmp_path / "a.mp4"

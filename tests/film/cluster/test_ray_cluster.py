@@ -96,7 +96,7 @@ def pictures(folder: Path) -> list[Any]:
 
 
 @pytest.mark.stops
-def test_a_worker_that_is_killed_has_two_shots_replaced(
+def test_both_shots_of_a_killed_batch_are_dreamed_again(
     machines: SimpleNamespace, gate: Gate, film: Film, tmp_path: Path
 ) -> None:
     # Few and small steps: many would let grow what a batch rounds otherwise.
@@ -126,7 +126,7 @@ def test_a_worker_that_is_killed_has_two_shots_replaced(
     assert max(int(np.abs(a - b).max()) for a, b in made) <= 1
 
 
-def test_what_is_shipped_gives_the_same_film(
+def test_shipped_files_give_the_same_film(
     machines: SimpleNamespace, film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from stream_dream.film.cluster import ray_workers, shipping
@@ -175,7 +175,7 @@ def test_a_source_that_vanishes_ends_the_work(
         on_ray(source, tmp_path / "film.mp4", film.dream(), events=events)
 
 
-def test_a_file_that_a_worker_does_not_see_is_named(
+def test_a_file_missing_on_a_workers_machine_is_named(
     machines: SimpleNamespace, film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from stream_dream.film.cluster import error_lines, ray_workers
@@ -195,7 +195,7 @@ def test_a_file_that_a_worker_does_not_see_is_named(
 
 
 @pytest.mark.stops
-def test_a_machine_that_dies_is_done_without(
+def test_a_film_is_finished_without_a_machine_that_died(
     machines: SimpleNamespace, gate: Gate, film: Film, tmp_path: Path
 ) -> None:
     raylet = machines.second.all_processes["raylet"][0].process.pid

@@ -179,7 +179,7 @@ def test_each_worker_gets_one_chunk_before_any_gets_two(start: Callable[..., Wor
     assert made.ray.asked[0]["max_concurrency"] == 2
 
 
-def test_a_chunk_that_is_done_makes_room(start: Callable[..., Workers]) -> None:
+def test_a_finished_chunk_makes_room_for_the_next(start: Callable[..., Workers]) -> None:
     made = start(workers=1)
     first, second = made.dream(0, 1)
     made.ray.begin(0)
@@ -189,7 +189,7 @@ def test_a_chunk_that_is_done_makes_room(start: Callable[..., Workers]) -> None:
     assert not second.done()
 
 
-def test_a_worker_for_which_there_is_no_room_is_not_waited_for(
+def test_chunks_do_not_wait_for_a_worker_that_finds_no_room(
     start: Callable[..., Workers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shares, "_PATIENCE_SECONDS", 0.0)
@@ -233,7 +233,7 @@ def test_a_chunk_that_failed_on_the_only_machine_is_dreamed_there(
     assert made.ray.worker_of(0) == 0
 
 
-def test_a_worker_that_cannot_begin_is_told_to_a_chunk(start: Callable[..., Workers]) -> None:
+def test_a_worker_that_cannot_start_fails_a_chunk(start: Callable[..., Workers]) -> None:
     made = start(workers=1)
     (first,) = made.dream(0)
     wait_for(lambda: len(made.ray.begun) == 1)
@@ -245,7 +245,7 @@ def test_a_worker_that_cannot_begin_is_told_to_a_chunk(start: Callable[..., Work
     assert made.ray.worker_of(0) == 1
 
 
-def test_who_has_nothing_to_do_is_let_go(
+def test_an_idle_worker_is_released(
     start: Callable[..., Workers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray_workers, "_LOOK_SECONDS", 0.0)
@@ -266,7 +266,7 @@ def test_who_has_nothing_to_do_is_let_go(
     assert made.ray.worker_of(1) == busy
 
 
-def test_that_there_is_no_room_is_told(
+def test_a_full_cluster_is_reported(
     start: Callable[..., Workers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray_workers, "_LOOK_SECONDS", 0.0)
@@ -279,7 +279,9 @@ def test_that_there_is_no_room_is_told(
 
 
 @pytest.mark.parametrize("wait", [True, False])
-def test_nobody_waits_when_the_work_was_ended(start: Callable[..., Workers], wait: bool) -> None:
+def test_pending_chunks_fail_when_the_workers_are_closed(
+    start: Callable[..., Workers], wait: bool
+) -> None:
     made = start(workers=1)
     futures = made.dream(0, 1)
     made.ray.begin(0)
@@ -290,7 +292,7 @@ def test_nobody_waits_when_the_work_was_ended(start: Callable[..., Workers], wai
 
 
 @pytest.mark.parametrize("end", [RayWorkers.renew, lambda workers: workers.close(wait=False)])
-def test_a_connection_that_is_used_is_not_given_up(
+def test_a_connection_in_use_is_not_closed(
     start: Callable[..., Workers], end: Callable[[RayWorkers], None]
 ) -> None:
     made = start(workers=1)

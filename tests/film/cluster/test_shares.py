@@ -51,7 +51,7 @@ def test_graphics_processors_are_shared_out(
     assert share.fit(nodes) >= share.workers or workers or shots < share.fit(nodes)
 
 
-def test_what_joins_later_is_counted() -> None:
+def test_machines_that_join_later_are_counted() -> None:
     share = share_out([FOUR], 100)
     assert share.fit([FOUR]) == 4
     assert share.fit([FOUR, EIGHT, Node(0.5)]) == 12

@@ -59,9 +59,7 @@ def test_a_file_arrives_as_it_was(
     assert list(there.iterdir()) == [path]
 
 
-def test_what_does_not_arrive_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_transfer_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file, parts = sent(tmp_path / "a.mp4", 9, monkeypatch)
     parts.pop()
     there = tmp_path / "there"
@@ -71,7 +69,9 @@ def test_what_does_not_arrive_leaves_nothing(
     assert not list(there.iterdir())
 
 
-def test_a_file_is_fetched_once_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_fetched_once_for_all_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file, parts = sent(tmp_path / "a.mp4", 9, monkeypatch)
     fetched: list[Any] = []
 

@@ -103,7 +103,7 @@ def test_a_sample_does_not_depend_on_the_length_of_chunks(
 
 
 @pytest.mark.parametrize("frames", [2, 3, 6, 7, 15])
-def test_few_frames_are_measured_honestly(hire: Hire, frames: int) -> None:
+def test_the_rate_is_measured_from_few_frames(hire: Hire, frames: int) -> None:
     assert measured_fps(hire(), task_with(frames)) == pytest.approx(1 / _FRAME_SECONDS, rel=0.4)
 
 
@@ -121,14 +121,14 @@ def test_fewer_frames_than_expected_end_the_measurement(hire: Hire, gives: int) 
     assert 0 < measured_fps(hire(gives=gives), task_with(30)) < 60
 
 
-def test_places_add_up(hire: Hire) -> None:
+def test_the_rates_of_slots_add_up(hire: Hire) -> None:
     workers = hire(2)
     fps = measured_fps(workers, task_with(10))
     assert fps == pytest.approx(2 / _FRAME_SECONDS, rel=0.2)
     assert [workers.dreamed(place) for place in (0, 1)] == [10, 10]
 
 
-def test_what_fails_ends_the_measurement() -> None:
+def test_an_error_ends_the_measurement() -> None:
     class Failing(FakeWorkers):
         def submit(self, task: ChunkTask, place: int) -> Future[ChunkRecord]:
             future = Future[ChunkRecord]()

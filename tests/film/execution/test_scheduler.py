@@ -81,7 +81,7 @@ def test_only_shots_are_dreamed_side_by_side(monkeypatch: pytest.MonkeyPatch) ->
     assert sorted(workers.begun) == [(number, 1) for number in range(5)]
 
 
-def test_a_crew_that_grows_gets_more_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_that_gain_slots_get_more_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     workers = FakeWorkers(1)
 
     def grow(progress: FilmProgress) -> None:
@@ -91,7 +91,7 @@ def test_a_crew_that_grows_gets_more_to_do(monkeypatch: pytest.MonkeyPatch) -> N
     assert workers.most == 3
 
 
-def test_finished_chunks_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finished_chunks_are_not_dreamed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = films.plan_with([5, 5, 5], [4, 4], [3])
     finished = {n: record_of(plan.chunks[n]) for n in (0, 2, 5)}
     workers = FakeWorkers(2)
@@ -120,7 +120,7 @@ def test_a_chunk_is_tried_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
         (DiskFull("no room"), 1, r"frames 5 to 9 failed: no room"),
     ],
 )
-def test_what_fails_for_good_ends_the_work_and_keeps_the_rest(
+def test_a_chunk_that_keeps_failing_ends_the_work_and_keeps_the_rest(
     monkeypatch: pytest.MonkeyPatch, error: Exception, attempts: int, message: str
 ) -> None:
     finished: dict[int, ChunkRecord] = {}
@@ -132,7 +132,7 @@ def test_what_fails_for_good_ends_the_work_and_keeps_the_rest(
     assert set(finished) == begun - {1}  # what was at work at the time is done and kept
 
 
-def test_a_crew_that_breaks_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_that_break_are_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
     finished: dict[int, ChunkRecord] = {}
     workers = FakeWorkers(3, lambda task: Broken("killed") if task.attempt == 1 else None)
     _, notes = work(films.plan_with([5], [4], [3], [2]), workers, monkeypatch, finished)
@@ -142,7 +142,7 @@ def test_a_crew_that_breaks_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.stops
-def test_ctrl_c_lets_what_is_at_work_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_waits_for_the_chunks_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
     finished: dict[int, ChunkRecord] = {}
     workers = FakeWorkers(2)
     seen: list[FilmProgress] = []
@@ -177,7 +177,7 @@ def test_ctrl_c_loses_no_chunk_that_is_done(monkeypatch: pytest.MonkeyPatch) -> 
     assert sorted(finished) == [0]
 
 
-def test_what_is_at_work_when_another_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_at_work_are_reported_when_another_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     workers = FakeWorkers(2, lambda task: DiskFull("no room") if task.chunk.number == 0 else None)
     seen: list[FilmProgress] = []
     with pytest.raises(ChunkFailed):

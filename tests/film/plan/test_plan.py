@@ -50,7 +50,7 @@ def test_a_plan_survives_being_written_down(film: Path) -> None:
         Plan.from_json(data)
 
 
-def test_every_frame_is_looked_at_once(film: Path) -> None:
+def test_planning_reads_every_frame_once(film: Path) -> None:
     looked: list[int] = []
     with VideoSource(film) as source:
         make_plan(source, 6, cuts=True, on_frame=lambda frame: looked.append(frame.index))
@@ -85,7 +85,7 @@ def test_chunks_have_the_frames_of_the_whole(
     reader.close()
 
 
-def test_chunks_that_follow_each_other_are_read_on(
+def test_consecutive_chunks_are_read_without_reopening(
     long_clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with VideoSource(long_clip) as source:
@@ -104,7 +104,7 @@ def test_chunks_that_follow_each_other_are_read_on(
     reader.close()
 
 
-def test_where_jumping_is_impossible_frames_are_skipped(
+def test_frames_are_skipped_where_seeking_is_impossible(
     long_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clips.ffmpeg("-i", long_clip, "-c", "copy", tmp_path / "raw.h264")

@@ -86,7 +86,7 @@ def begun(stage_of: Callable[[_Camera], MotionStage], pictures: int) -> tuple[_C
     return camera, stage
 
 
-def test_the_motion_past_a_skipped_picture_is_that_of_both(
+def test_the_motion_past_a_skipped_picture_is_chained(
     stage_of: Callable[[_Camera], MotionStage],
 ) -> None:
     frames, flow = synthetic.pan(4, step=(4, 2), size=(192, 144))
@@ -220,7 +220,7 @@ def test_only_pictures_of_the_camera_count_as_dropped(
     assert stage.dropped == 3
 
 
-def test_what_fails_is_handed_on(stage_of: Callable[[_Camera], MotionStage]) -> None:
+def test_an_error_is_kept_for_the_caller(stage_of: Callable[[_Camera], MotionStage]) -> None:
     camera = _Camera([np.zeros((3, 3), np.uint8)])
     stage = stage_of(camera)
     camera.given = 1
@@ -228,7 +228,7 @@ def test_what_fails_is_handed_on(stage_of: Callable[[_Camera], MotionStage]) -> 
     assert isinstance(stage.error, cv2.error)
 
 
-def test_a_slot_holds_the_newest() -> None:
+def test_only_the_latest_value_is_kept() -> None:
     slot: LatestValue[int] = LatestValue()
     assert slot.take() is None
     slot.put(1)

@@ -84,7 +84,7 @@ def works(server: _Server, camera: Camera, size: tuple[int, int] = (320, 240)) -
     return size_of(camera) == size
 
 
-def test_it_comes_back_every_time(server: _Server) -> None:
+def test_the_camera_reconnects_every_time(server: _Server) -> None:
     before = threading.active_count()
     camera = Camera(feed_opener(LiveSettings(source=server.address)))
     try:

@@ -75,7 +75,7 @@ def test_the_newest_picture_wins() -> None:
         camera.close()
 
 
-def test_it_connects_again_after_every_end() -> None:
+def test_a_camera_reconnects_whenever_it_ends() -> None:
     feeds: list[_Steady] = []
 
     def connect() -> Feed:
@@ -111,7 +111,7 @@ def test_a_refused_connection_is_tried_again() -> None:
         camera.close()
 
 
-def test_a_driver_that_hangs_is_left_to_itself(clock: shows.Clock) -> None:
+def test_a_hanging_driver_is_abandoned(clock: shows.Clock) -> None:
     hang = threading.Event()
     feeds: list[_Steady] = []
 
@@ -140,7 +140,7 @@ def test_a_driver_that_hangs_is_left_to_itself(clock: shows.Clock) -> None:
         camera.close()
 
 
-def test_what_stands_still_is_lost_before_it_is_given_up(clock: shows.Clock) -> None:
+def test_a_still_camera_is_lost_before_it_is_reconnected(clock: shows.Clock) -> None:
     hang, tries = threading.Event(), []
 
     def connect() -> Feed:
@@ -223,7 +223,7 @@ def test_hanging_connections_do_not_pile_up(clock: shows.Clock) -> None:
     wait_for(lambda: not [t for t in threading.enumerate() if t.name == "capture"])
 
 
-def test_a_file_that_is_over_is_over() -> None:
+def test_a_finished_file_is_not_reopened() -> None:
     def over() -> Image8 | None:
         raise Ended
 
@@ -235,7 +235,7 @@ def test_a_file_that_is_over_is_over() -> None:
         camera.close()
 
 
-def test_whatever_a_driver_throws_the_show_goes_on() -> None:
+def test_any_error_of_a_driver_leads_to_a_reconnect() -> None:
     tries = []
 
     def connect() -> Feed:

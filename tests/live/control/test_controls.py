@@ -112,7 +112,9 @@ def test_a_look_brings_its_parameters_and_fades_in(controls: Controls, clock: _C
         {"strength": 0.5, "octaves": 0},
     ],
 )
-def test_what_cannot_be_is_refused_whole(controls: Controls, values: dict[str, Any]) -> None:
+def test_changes_with_a_wrong_value_are_refused_as_a_whole(
+    controls: Controls, values: dict[str, Any]
+) -> None:
     before, revision = controls.target, controls.revision
     with pytest.raises(SettingsError, match="page: "):
         controls.change(values, origin="page")

@@ -74,13 +74,13 @@ def test_steps_end_at_the_bounds(controls: Controls, key: str) -> None:
         assert controls.revision == revision
 
 
-def test_steps_there_and_back_leave_no_dust(controls: Controls) -> None:
+def test_steps_up_and_down_return_to_the_exact_value(controls: Controls) -> None:
     for key in ["up"] * 3 + ["down"] * 3:
         play(key, controls)
     assert controls.target.strength == 1.0
 
 
-def test_a_step_size_of_nothing_grows(controls: Controls) -> None:
+def test_a_step_size_of_zero_can_be_raised(controls: Controls) -> None:
     controls.change({"step_size": 0})
     play("right", controls)
     assert controls.target.step_size == 0.001

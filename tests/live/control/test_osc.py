@@ -161,7 +161,7 @@ def test_a_bundle_is_played_in_its_order_and_at_once(desk: _Desk) -> None:
     assert not desk.controls.frozen
 
 
-def test_what_cannot_be_in_a_bundle_leaves_the_rest(
+def test_a_wrong_message_in_a_bundle_leaves_the_rest(
     desk: _Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     strengths = [message("/stream_dream/strength", value) for value in (9.0, 0.5)]
@@ -206,7 +206,7 @@ BAD = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BAD)
-def test_what_cannot_be_is_one_line_and_changes_nothing(
+def test_a_wrong_message_is_one_line_and_changes_nothing(
     desk: _Desk, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     data, reason = BAD[name]
@@ -262,7 +262,7 @@ def test_hostile_packets_leave_a_valid_state_and_a_server_that_answers(
     assert not [record for record in caplog.records if record.exc_info]
 
 
-def test_a_flood_is_counted_and_not_written(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_flood_of_errors_is_counted_and_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     now = 0.0
     refusals = Refusals(logging.getLogger("stream_dream.live"), clock=lambda: now)
     for number in range(1000):

@@ -118,7 +118,7 @@ def test_a_look_that_gets_ready_late_fades_in_then() -> None:
     assert 8 < looks.log[50:].count("wild") < 17
 
 
-def test_nothing_ready_leaves_what_is_carried() -> None:
+def test_the_carried_dream_is_kept_while_no_look_is_ready() -> None:
     clock = _Clock()
     dream = LiveDream(_Looks(), controls_of(clock), clock=clock)  # type: ignore[arg-type]
     image = np.full((*SHAPE, 3), 0.5, np.float32)
@@ -128,7 +128,7 @@ def test_nothing_ready_leaves_what_is_carried() -> None:
     assert not dream.can_dream(SHAPE)
 
 
-def test_a_failed_look_is_at_hand_no_more() -> None:
+def test_a_look_that_failed_is_removed() -> None:
     controls = controls_of(_Clock())
     controls.use("wild")
     controls.drop("wild")
@@ -138,7 +138,7 @@ def test_a_failed_look_is_at_hand_no_more() -> None:
     assert controls.looks == ("eyes",)
 
 
-def test_three_ascents_take_as_much_as_a_frame_of_a_film() -> None:
+def test_three_ascents_fade_as_much_as_one_film_frame() -> None:
     assert lasting(0.98) ** 3 == pytest.approx(0.98)
     assert (lasting(0), lasting(1)) == (0, 1)
 

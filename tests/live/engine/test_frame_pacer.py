@@ -62,7 +62,7 @@ def test_a_slower_camera_is_waited_for() -> None:
     assert max(at - came for at, came in shown[5:]) < 0.005
 
 
-def test_what_limits_the_rate_keeps_even_distances() -> None:
+def test_a_rate_limited_by_work_is_even() -> None:
     for ascent, work in ((0.15, 0.002), (0.3, 0.01), (0.6, 0.03)):
         times = [at for at, _ in played(250, 20, ascent=ascent, work=work)]
         gaps = [after - before for before, after in itertools.pairwise(times)][30:]
@@ -70,7 +70,7 @@ def test_what_limits_the_rate_keeps_even_distances() -> None:
         assert max(gaps) < 1.05 * (ascent + work) / 3 + 0.004
 
 
-def test_late_frames_are_made_up_for_only_once() -> None:
+def test_lateness_is_caught_up_by_one_frame_only() -> None:
     pacer = FramePacer(0.0)
     pacer.shown(0.0, PERIOD, 1, work=0, share=0)
     pacer.shown(5.0, PERIOD, 2, work=0, share=0)  # five seconds late
@@ -79,21 +79,21 @@ def test_late_frames_are_made_up_for_only_once() -> None:
     assert pacer.due == 5.0
 
 
-def test_a_repeated_picture_is_not_made_up_for() -> None:
+def test_a_repeated_picture_is_not_caught_up() -> None:
     pacer = FramePacer(0.0)
     pacer.shown(0.0, PERIOD, 1, work=0, share=0)
     pacer.shown(5.0, PERIOD, 1, work=0, share=0)
     assert pacer.due == 5.0
 
 
-def test_what_is_expected_is_what_is_due() -> None:
+def test_the_expected_time_is_when_the_frame_is_due() -> None:
     pacer = FramePacer(1.0)
     assert pacer.expected(1.0, PERIOD) == 1.0 + PERIOD
     pacer.shown(1.01, PERIOD, 1, work=0, share=0)
     assert pacer.due == 1.0 + PERIOD
 
 
-def test_a_pause_lets_nothing_be_due() -> None:
+def test_no_frame_is_due_before_the_end_of_a_pause() -> None:
     pacer = FramePacer(0.0)
     pacer.pause(7.0)
     assert pacer.due == 7.0

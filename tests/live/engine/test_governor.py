@@ -46,7 +46,7 @@ def test_a_slow_machine_holds_the_rate_within_three_seconds() -> None:
     assert max(late) < 1.15 / 25
 
 
-def test_a_load_is_answered_and_its_end_too() -> None:
+def test_the_size_follows_a_load_and_its_end() -> None:
     def cost(now: float, size: int) -> float:
         return machine(80 if 20 < now < 40 else 35)(now, size)
 
@@ -67,7 +67,7 @@ def test_no_pumping_where_the_larger_size_is_just_too_slow() -> None:
     assert sizes.count(480) / len(sizes) < 0.1
 
 
-def test_a_size_that_cannot_be_had_is_taken_back() -> None:
+def test_a_size_that_is_refused_is_taken_back() -> None:
     governor = Governor(SIZES)
     size = governor.size
     for _ in range(1000):

@@ -100,7 +100,7 @@ def playing(tiny: Callable[..., DreamSettings], tmp_path: Path) -> Iterator[_Pla
 
 
 @pytest.mark.slow
-def test_it_dreams_and_says_so(playing: _Playing) -> None:
+def test_a_show_dreams_and_reports_it(playing: _Playing) -> None:
     playing.until(lambda: playing.show.status.dreamed > 30)
     playing.until(lambda: playing.show.status.camera == "ok")
     status = playing.show.status
@@ -167,7 +167,7 @@ def test_snapshots_and_films_are_kept(playing: _Playing, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_a_view_that_fails_is_let_go(playing: _Playing) -> None:
+def test_a_view_that_fails_is_removed(playing: _Playing) -> None:
     playing.until(lambda: playing.show.status.dreamed > 2)
     playing.eyes.problem = "the screen is gone"
     playing.until(lambda: playing.eyes.closed)
@@ -257,7 +257,7 @@ def test_a_camera_that_comes_late_is_shown_at_its_own_size(
         made.end()
 
 
-def test_an_empty_file_is_said(tiny: Callable[..., DreamSettings], tmp_path: Path) -> None:
+def test_an_empty_file_is_reported(tiny: Callable[..., DreamSettings], tmp_path: Path) -> None:
     class _Empty:
         def read(self) -> Image8:
             raise Ended

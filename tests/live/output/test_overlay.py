@@ -40,7 +40,7 @@ def grey(size: tuple[int, int]) -> Image8:
     return np.full((size[1], size[0], 3), 128, np.uint8)
 
 
-def test_the_panel_tells_every_figure_parameter_look_and_key() -> None:
+def test_the_panel_lists_every_figure_parameter_look_and_key() -> None:
     found = rows(content())
     values = {name: row.value for name, row in found.items()}
     assert values["look"] == "eyes"
@@ -87,7 +87,7 @@ def test_letters_grow_with_the_picture() -> None:
     assert extents[1] > 1.6 * extents[0]
 
 
-def test_new_figures_are_drawn() -> None:
+def test_changed_figures_are_drawn_anew() -> None:
     overlay = Overlay()
     image = grey((640, 360))
     first = overlay.draw(image, content(), None)
@@ -109,7 +109,7 @@ def test_an_answer_stands_in_the_middle_at_the_bottom(text: str) -> None:
     assert not np.array_equal(refused, drawn)
 
 
-def test_nothing_to_say_costs_nothing() -> None:
+def test_without_text_the_picture_is_not_copied() -> None:
     image = grey((64, 48))
     assert Overlay().draw(image, None, None) is image
 

@@ -106,7 +106,7 @@ def frames_of(path: Path) -> list[Image8]:
 
 
 @pytest.mark.slow
-def test_it_plays_at_real_speed_whenever_the_frames_came(tmp_path: Path, clock: Clock) -> None:
+def test_a_recording_plays_at_real_speed_whenever_frames_came(tmp_path: Path, clock: Clock) -> None:
     rng = random.Random(5)
     times = [0.0, *sorted(rng.uniform(0, 3) for _ in range(60)), 4.4]
     recorder = record(tmp_path / "show.mkv", clock, times, end=4.8)
@@ -130,13 +130,13 @@ def test_a_frozen_show_is_written_while_it_lasts(tmp_path: Path) -> None:
     assert len(frames_of(recorder.files[0])) > 1
 
 
-def test_one_frame_makes_a_film(tmp_path: Path, clock: Clock) -> None:
+def test_one_frame_makes_a_recording(tmp_path: Path, clock: Clock) -> None:
     recorder = record(tmp_path / "show.mkv", clock, [0.0], end=0.0)
     assert len(frames_of(recorder.files[0])) == 1
 
 
 @pytest.mark.slow
-def test_a_new_file_begins_in_time(tmp_path: Path, clock: Clock) -> None:
+def test_a_new_file_begins_after_the_given_minutes(tmp_path: Path, clock: Clock) -> None:
     times = [index / 23 for index in range(81)]
     recorder = record(tmp_path / "show.mkv", clock, times, end=3.52, minutes=1 / 60)
     assert len(recorder.files) == 4
@@ -194,7 +194,7 @@ def test_an_encoder_that_falls_back_gets_half_the_work(tmp_path: Path, clock: Cl
         assert sum(1 for _ in source) in (1, 2)  # 2, if it had begun before the clock went on
 
 
-def test_no_frame_no_file(tmp_path: Path, clock: Clock) -> None:
+def test_without_a_frame_no_file_is_written(tmp_path: Path, clock: Clock) -> None:
     recorder = record(tmp_path / "show.mkv", clock, [], end=5.0)
     recorder.close()
     recorder.show(clips.counting_image(1), STATUS)
@@ -222,7 +222,9 @@ def failed(recorder: Recorder) -> str:
 
 @pytest.mark.slow
 @pytest.mark.stops
-def test_it_ends_before_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recording_ends_before_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recorder = started(tmp_path / "show.mkv")
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**12, 10**12, 9 * 10**8))
@@ -345,7 +347,7 @@ sys.stdin.read()
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [3.1, 3.9, 6.7])
 @pytest.mark.stops
-def test_a_kill_takes_two_seconds_at_most(tmp_path: Path, seconds: float) -> None:
+def test_a_kill_costs_two_seconds_of_recording_at_most(tmp_path: Path, seconds: float) -> None:
     folder = tmp_path / "films"
     folder.mkdir()
 

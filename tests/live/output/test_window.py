@@ -176,7 +176,7 @@ def test_colours_and_the_first_wait(screen: _Screen, controls: Controls) -> None
 
 
 @pytest.mark.parametrize("how", ["stopped", "close", "closed by the user", "gone", "broken"])
-def test_every_way_to_the_end(
+def test_every_way_to_close_the_window(
     screen: _Screen, controls: Controls, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     view = Window(controls)

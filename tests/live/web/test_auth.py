@@ -42,24 +42,24 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> Gate:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost", "LOCALHOST"])
-def test_addresses_of_this_machine_alone(host: str) -> None:
+def test_loopback_addresses_are_recognised(host: str) -> None:
     assert is_loopback(host)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "localhost.evil.com", ""])
-def test_addresses_that_others_reach(host: str) -> None:
+def test_public_addresses_are_recognised(host: str) -> None:
     assert not is_loopback(host)
 
 
 @pytest.mark.parametrize("host", ["localhost:1", "127.0.0.1", "[::1]:8000", "LocalHost:8000"])
-def test_own_names_are_let_in(at_home: Gate, host: str) -> None:
+def test_own_host_names_are_accepted(at_home: Gate, host: str) -> None:
     assert ask(at_home, "GET", "http://x/", headers={"host": host}).text == "inside"
 
 
 @pytest.mark.parametrize(
     "host", ["evil.com", "localhost.evil.com", "127.0.0.1.evil.com:80", "", "[", "localhost@e.com"]
 )
-def test_other_names_are_not(at_home: Gate, host: str) -> None:
+def test_other_host_names_are_refused(at_home: Gate, host: str) -> None:
     answer = ask(at_home, "GET", "http://x/", headers={"host": host})
     assert answer.status_code == 403
     assert len(answer.text.splitlines()) == 1
@@ -141,7 +141,7 @@ def test_programs_may_send_the_token_with_each_request(outside: Gate) -> None:
     assert direct.text == "inside"
 
 
-def test_guessing_comes_to_an_end(outside: Gate) -> None:
+def test_guessing_tokens_is_limited(outside: Gate) -> None:
     for number in range(Guesses.MOST):
         assert ask(outside, "GET", f"http://show/?token={number}").status_code == 401
     assert ask(outside, "GET", "http://show/?token=11").status_code == 429
@@ -149,7 +149,7 @@ def test_guessing_comes_to_an_end(outside: Gate) -> None:
     assert ask(outside, "GET", "http://show/", params={"token": TOKEN}).status_code == 429
 
 
-def test_a_forgotten_tab_does_not_lock_out(outside: Gate) -> None:
+def test_an_old_tab_does_not_lock_its_user_out(outside: Gate) -> None:
     for _ in range(3 * Guesses.MOST):
         assert ask(outside, "GET", "http://show/?token=old").status_code == 401
     assert ask(outside, "GET", "http://show/", params={"token": TOKEN}).status_code == 303

@@ -86,9 +86,7 @@ def red_becomes(page: Any, least: int, most: int) -> None:
     )
 
 
-def test_what_is_moved_here_is_seen_here_and_there(
-    visit: Callable[[], Any], controls: Controls
-) -> None:
+def test_a_moved_slider_moves_on_every_page(visit: Callable[[], Any], controls: Controls) -> None:
     here, there = visit(), visit()
     assert "token" not in here.url
     red_becomes(here, 120, 135)  # strength 1
@@ -124,7 +122,7 @@ def test_a_slider_that_is_held_stays_under_the_finger(
     page.wait_for_function("() => document.getElementById('knob-persistence').value === '0.1'")
 
 
-def test_buttons_say_what_is_on(visit: Callable[[], Any], controls: Controls) -> None:
+def test_buttons_show_their_state(visit: Callable[[], Any], controls: Controls) -> None:
     page = visit()
     page.get_by_role("button", name="eyes", pressed=False).click()
     page.get_by_role("button", name="eyes", pressed=True).wait_for()

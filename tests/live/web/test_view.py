@@ -3,87 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import random
 import re
 import socket
-import string
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import httpx
 import numpy as np
 import pytest
 import shows
-from waiting import SECONDS, wait_for
-from websockets.sync.client import ClientConnection, connect
-from websockets.typing import Origin
+from web_clients import address, told
+from websockets.sync.client import connect
 
 from stream_dream.errors import SettingsError
 from stream_dream.frame import Image8
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.web import frames as module
-from stream_dream.live.web import routes, server, websocket
-from stream_dream.live.web import view as view_module
+from stream_dream.live.web import routes
 from stream_dream.live.web.frames import Pictures
-from stream_dream.live.web.messages import form
 from stream_dream.live.web.view import WebView
-from stream_dream.settings.live import LiveParameters, parameter_range
-
-
-@pytest.fixture
-def controls() -> Controls:
-    return shows.make_controls()
-
-
-@pytest.fixture
-def view(controls: Controls, tmp_path: Path) -> Iterator[WebView]:
-    view = WebView(("127.0.0.1", 0), controls, token=None, recordings=tmp_path / "recordings")
-    yield view
-    view.close()
-    assert view.problem is None
-
-
-@pytest.fixture
-def client(view: WebView) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=view.link, timeout=SECONDS) as client:
-        yield client
-
-
-def talk(view: WebView) -> ClientConnection:
-    return connect(view.link.replace("http", "ws") + "control")
-
-
-def told(talking: ClientConnection, key: str, want: Callable[[Any], bool] = bool) -> Any:
-    """Return the first message with a key that is wanted."""
-    while True:
-        message = json.loads(talking.recv(timeout=SECONDS))
-        if key in message and want(message[key]):
-            return message
-
-
-def address(view: WebView) -> tuple[str, int]:
-    url = httpx.URL(view.link)
-    assert url.port is not None
-    return url.host, url.port
-
-
-def hang(view: WebView) -> socket.socket:
-    """Ask for the picture and read nothing."""
-    client = socket.create_connection(address(view))
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.sendall(b"GET /stream.mjpeg HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    return client
-
-
-def names_of_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate()]
+from stream_dream.settings.live import LiveParameters
 
 
 def test_the_page_is_whole(client: httpx.Client) -> None:
@@ -138,7 +79,7 @@ def test_the_stream_shows_the_newest_frame_in_its_colours(
     np.testing.assert_allclose(image.mean((0, 1)), shows.plain(1.5)[0, 0], atol=6)
 
 
-def test_a_frame_is_encoded_once_for_all_and_only_if_somebody_looks(
+def test_a_frame_is_encoded_once_and_only_for_clients(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     encoded = []
@@ -171,20 +112,6 @@ def test_the_snapshot_is_exact(view: WebView, client: httpx.Client) -> None:
     assert answer.headers["content-type"] == "image/png"
     read = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR_RGB)
     np.testing.assert_array_equal(read, image)
-
-
-@pytest.mark.stops
-def test_the_seventeenth_who_watches_is_told(view: WebView, client: httpx.Client) -> None:
-    with ExitStack() as stack:
-        for _ in range(routes.MOST_STREAMS):
-            stack.enter_context(hang(view))
-        wait_for(lambda: view._site.streams == routes.MOST_STREAMS)
-        answer = client.get("/stream.mjpeg")
-        assert answer.status_code == 503
-        assert "watch already" in answer.text
-        assert client.head("/stream.mjpeg").status_code == 503  # as the page asks
-        assert client.get("/healthz").status_code == 503  # nothing was shown, but it answers
-    wait_for(lambda: view._site.streams == 0)
 
 
 def test_health_follows_the_frames(
@@ -271,277 +198,6 @@ def test_recordings_are_listed_and_served(client: httpx.Client, tmp_path: Path) 
     assert client.get(raw).status_code == 404
 
 
-@pytest.mark.slow
-def test_what_is_said_takes_effect_on_every_page(view: WebView, controls: Controls) -> None:
-    with shows.playing(view, controls), talk(view) as one, talk(view) as two:
-        made = told(one, "form")["form"]
-        assert made["looks"] == list(controls.looks)
-        one.send(json.dumps({"set": {"strength": 0.25}}))
-        told(two, "parameters", lambda values: values["strength"] == 0.25)
-        two.send(json.dumps({"preset": "wild"}))
-        told(one, "look", lambda look: look == "wild")
-        one.send(json.dumps({"press": "freeze"}))
-        told(two, "frozen")
-        status = told(two, "status", lambda status: status["frozen"])["status"]
-        assert status["camera"] == "ok"
-        assert status["ready"] == ["dogs", "eyes"]
-        controls.change({"strength": 2})  # by another view
-        told(one, "parameters", lambda values: values["strength"] == 2)
-        told(one, "frames")
-    assert controls.look().name == "wild"
-
-
-def test_every_parameter_has_a_control() -> None:
-    knobs = {knob["name"]: knob for knob in form(shows.make_controls())["knobs"]}
-    assert list(knobs) == list(LiveParameters.model_fields)
-    assert knobs["mirror"]["kind"] == "switch"
-    assert parameter_range("persistence") == (0, 0.995)
-    assert knobs["persistence"]["step"] <= 0.001
-    assert knobs["octaves"]["step"] == 1
-    for name, knob in knobs.items():
-        assert knob["help"]
-        if knob["kind"] == "slider":
-            for end in (knob["low"], knob["high"]):
-                LiveParameters.model_validate({name: end})
-            steps = (knob["default"] - knob["low"]) / knob["step"]
-            assert steps == pytest.approx(round(steps))
-
-
-HOSTILE = (
-    "",
-    "null",
-    "[]",
-    "{}",
-    '"set"',
-    "{",
-    "NaN",
-    "[" * 50000,
-    '{"a":' * 10000,
-    "1" * 60000,
-    '{"set": null}',
-    '{"set": []}',
-    '{"set": {"strength": NaN}}',
-    '{"set": {"strength": Infinity}}',
-    '{"set": {"strength": 1e999}}',
-    '{"set": {"strength": -1e308}}',
-    '{"set": {"strength": 1' + "0" * 4000 + "}}",
-    '{"set": {"jitter": 9' + "9" * 400 + "}}",
-    '{"set": {"jitter": 1.5}}',
-    '{"set": {"strength": true}}',
-    '{"set": {"strength": "1"}}',
-    '{"set": {"strength": [1]}}',
-    '{"set": {"strength": {"a": 1}}}',
-    '{"set": {"mirror": 1}}',
-    '{"set": {"mirror": "yes"}}',
-    '{"set": {"unknown": 1}}',
-    '{"set": {"__class__": 1}}',
-    '{"set": {"\\ud800": 1}}',
-    '{"set": {"' + "x" * 60000 + '": 1}}',
-    '{"set": {"strength": "' + "x" * 60000 + '"}}',
-    '{"set": {"strength": 0.5, "persistence": 2}}',
-    '{"set": {"strength": 1}, "press": "reset"}',
-    '{"preset": "none"}',
-    '{"preset": ["dogs"]}',
-    '{"preset": {}}',
-    '{"preset": "\\ud800\\n"}',
-    '{"press": "explode"}',
-    '{"press": 1}',
-    '{"jump": 1}',
-    '{"\\n": 1}',
-    b"\x00\xff",
-    b'{"set": {"strength": 0.5}}',
-)
-
-
-def test_what_cannot_be_is_refused_with_a_line(view: WebView, controls: Controls) -> None:
-    before = controls.target
-    with talk(view) as talking:
-        for message in HOSTILE:
-            talking.send(message)
-            line = told(talking, "error")["error"]
-            assert 5 < len(line) <= 300, message[:80]
-            assert len(line.splitlines()) == 1
-        assert controls.target == before
-        assert controls.revision == 0
-        talking.send('{"set": {"strength": 1.5}}')
-        told(talking, "parameters", lambda values: values["strength"] == 1.5)
-
-
-def any_json(chance: random.Random, depth: int = 0) -> Any:
-    """Return something that JSON can say, often nearly a message."""
-    names = [*LiveParameters.model_fields, "set", "preset", "press", "dogs", "freeze", "", "x\n"]
-    kind = chance.randrange(9 if depth < 4 else 7)
-    if kind < 2:
-        return chance.choice([0, -1, 0.5, 1, 2, 3.7, 60, 1e9, -1e300, 10**30, 1e-320])
-    if kind < 5:
-        return chance.choice(names)
-    if kind < 7:
-        return chance.choice([True, False, None, "".join(chance.choices(string.printable, k=9))])
-    if kind == 7:
-        return [any_json(chance, depth + 1) for _ in range(chance.randrange(4))]
-    return {
-        chance.choice(names): any_json(chance, depth + 1) for _ in range(1 + chance.randrange(3))
-    }
-
-
-def test_no_message_breaks_anything(
-    view: WebView,
-    client: httpx.Client,
-    controls: Controls,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("stream_dream.live.web.websocket.MOST_MESSAGES", 10**6)
-    chance = random.Random(7)
-    with shows.playing(view, controls), talk(view) as talking:
-        for _ in range(300):
-            kind = chance.choice(["set", "set", "set", "preset", "press", "any"])
-            value = any_json(chance)
-            text = json.dumps(value if kind == "any" else {kind: value})
-            if chance.random() < 0.2:  # a byte is lost or changed on the way
-                place = chance.randrange(len(text))
-                text = text[:place] + chance.choice(["", "\0", '"', "}"]) + text[place + 1 :]
-            talking.send(text)
-        for _ in range(100):
-            answer = client.put("/settings", content=json.dumps(any_json(chance)).encode())
-            assert answer.status_code in (200, 400)
-            assert (answer.status_code == 400) == ("error" in answer.json())
-        talking.send('{"the": "end"}')
-        told(talking, "error", lambda line: "'the'" in line)
-        LiveParameters.model_validate(controls.target.model_dump())
-        LiveParameters.model_validate(controls.parameters().model_dump())
-        assert controls.look().name in controls.looks
-        talking.send('{"set": {"strength": 1.25}}')
-        told(talking, "parameters", lambda values: values["strength"] == 1.25)
-        assert client.get("/healthz").status_code == 200
-
-
-@pytest.mark.stops
-def test_too_many_messages_are_answered_once(
-    view: WebView, controls: Controls, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = shows.Clock()
-    monkeypatch.setattr(websocket, "time", clock)
-    take, asked = websocket.Allowance.take, []
-
-    def counted(self: websocket.Allowance) -> bool:
-        asked.append(1)
-        return take(self)
-
-    monkeypatch.setattr(websocket.Allowance, "take", counted)
-    with talk(view) as talking:
-        for _ in range(600):
-            talking.send('{"set": {"strength": 0.75}}')
-        told(talking, "error", lambda line: "a second" in line)
-        wait_for(lambda: len(asked) == 600)
-        clock.now += 0.5  # some are allowed again
-        talking.send('{"preset": "nothing"}')
-        told(talking, "error", lambda line: "'nothing'" in line)
-    assert controls.revision < 600
-
-
-def test_a_message_that_is_too_long_ends_that_page_alone(view: WebView) -> None:
-    with talk(view) as other:
-        with talk(view) as talking:
-            talking.send("x" * 70000)
-            with pytest.raises(Exception, match="1009"):
-                told(talking, "never")
-        told(other, "parameters")
-
-
-@pytest.mark.slow
-@pytest.mark.stops
-@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the system cannot")
-def test_clients_that_never_read_are_cut_off(
-    controls: Controls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(view_module, "STALLED_SECONDS", 0.3)
-    view = WebView(("127.0.0.1", 0), controls, token=None, recordings=tmp_path)
-    noise = np.random.default_rng(1).integers(0, 256, (480, 640, 3), np.uint8)
-    ended = threading.Event()
-
-    def play() -> None:
-        while not ended.wait(0.01):
-            view.show(noise, shows.STATUS)
-
-    thread = threading.Thread(target=play, daemon=True)
-    with ExitStack() as stack:
-        for _ in range(10):
-            stack.enter_context(hang(view))
-        wait_for(lambda: view._site.streams == 10)
-        thread.start()
-        assert httpx.get(view.link + "healthz").status_code in (200, 503)
-        wait_for(lambda: view._site.streams == 0)
-        wait_for(lambda: not view._server.server_state.connections)
-        ended.set()
-        thread.join()
-    view.close()
-    assert view.problem is None
-
-
-@pytest.mark.stops
-@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: loc"])
-def test_who_asks_for_nothing_is_cut_off(
-    view: WebView, monkeypatch: pytest.MonkeyPatch, sent: bytes
-) -> None:
-    with talk(view) as talking:
-        monkeypatch.setattr(server, "_FIRST_REQUEST_SECONDS", 0.2)
-        silent = socket.create_connection(address(view), SECONDS)
-        silent.sendall(sent)
-        with silent, suppress(ConnectionResetError):
-            assert silent.recv(1) == b""
-        told(talking, "parameters")  # the others stay
-
-
-@pytest.mark.stops
-def test_too_many_connections_are_cut_off_and_room_comes_back(
-    view: WebView, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server, "MOST_CONNECTIONS", 3)
-    with ExitStack() as stack:
-        for _ in range(3):
-            stack.enter_context(socket.create_connection(address(view)))
-        wait_for(lambda: len(view._server.server_state.connections) == 3)
-        with pytest.raises(httpx.TransportError):
-            client.get("/settings")
-    wait_for(lambda: not view._server.server_state.connections)
-    assert client.get("/settings").status_code == 200
-
-
-def test_garbage_is_answered_and_forgotten(
-    view: WebView, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for garbage in (
-        b"\x16\x03\x01" * 20 + b"\r\n\r\n",
-        b"GET / HTTP/9\r\n\r\n",
-        b"\r\n" * 9,
-        b"GE",
-    ):
-        with socket.create_connection(address(view)) as stranger:
-            stranger.sendall(garbage)
-    assert client.get("/settings").status_code == 200
-    assert client.post("/settings").status_code == 405
-    assert client.get("/nothing").status_code == 404
-    wait_for(lambda: len(view._server.server_state.connections) <= 1)
-
-
-@pytest.mark.stops
-def test_closing_ends_streams_pages_and_threads(controls: Controls, tmp_path: Path) -> None:
-    view = WebView(("127.0.0.1", 0), controls, token=None, recordings=tmp_path)
-    view.show(shows.plain(1), shows.STATUS)
-    with hang(view), talk(view) as talking:
-        told(talking, "parameters")
-        wait_for(lambda: view._site.streams == 1)
-        view.close()
-        with pytest.raises(Exception, match=r"1001|1012|1006"):
-            told(talking, "never")
-    view.close()
-    view.show(shows.plain(1), shows.STATUS)
-    assert not view._thread.is_alive()
-    wait_for(lambda: not any(name.startswith("web") for name in names_of_threads()))
-    with pytest.raises(OSError, match="refused"):
-        socket.create_connection(address(view))
-
-
 def test_a_token_outside_this_machine(controls: Controls, tmp_path: Path) -> None:
     view = WebView(("0.0.0.0", 0), controls, token=None, recordings=tmp_path)
     try:
@@ -564,11 +220,6 @@ def test_a_token_outside_this_machine(controls: Controls, tmp_path: Path) -> Non
         view.close()
 
 
-def test_other_pages_cannot_talk(view: WebView) -> None:
-    with pytest.raises(Exception, match="403"):
-        connect(view.link.replace("http", "ws") + "control", origin=Origin("http://evil.com"))
-
-
 @pytest.mark.parametrize(
     ("host", "reason"),
     [
@@ -577,7 +228,7 @@ def test_other_pages_cannot_talk(view: WebView) -> None:
         ("nowhere.invalid", "host"),
     ],
 )
-def test_an_address_that_cannot_be_served(
+def test_an_address_that_cannot_be_served_ends_in_one_line(
     controls: Controls, tmp_path: Path, host: str, reason: str
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -105,7 +105,7 @@ def test_pictures_are_upright_and_keep_the_shape_of_a_pixel(opened: Open, tmp_pa
 
 
 @pytest.mark.parametrize("kind", ["mp4", "mkv"])
-def test_what_is_cut_short_ends_early_and_is_not_complete(
+def test_a_truncated_file_ends_early_and_is_not_complete(
     opened: Open, tmp_path: Path, kind: str
 ) -> None:
     path = numbered(tmp_path / f"a.{kind}", "-movflags", "+faststart", seconds=4)
@@ -116,7 +116,7 @@ def test_what_is_cut_short_ends_early_and_is_not_complete(
     assert not reader.is_complete(len(pictures))
 
 
-def test_closing_ends_the_pictures(opened: Open, tmp_path: Path) -> None:
+def test_closing_ends_the_iteration(opened: Open, tmp_path: Path) -> None:
     reader = opened(numbered(tmp_path / "a.mp4", seconds=4))
     pictures = reader.pictures()
     next(pictures)
@@ -251,7 +251,7 @@ def sticker(folder: Path, *options: object, name: str) -> Path:
     ],
 )
 @pytest.mark.slow
-def test_what_is_transparent_is_laid_over_a_colour(
+def test_transparent_films_are_laid_over_a_colour(
     tmp_path: Path, name: str, options: tuple[object, ...]
 ) -> None:
     path = sticker(tmp_path, *options, name=name)
@@ -307,7 +307,7 @@ def test_colours_of_rare_matrices_are_right(tmp_path: Path, matrix: str) -> None
     assert np.abs(clips.patch_colours(shown(path)[0]) - clips.PATCHES).max() <= 3
 
 
-def test_what_opencv_decodes_otherwise_is_read_by_ffmpeg(
+def test_files_that_opencv_decodes_differently_are_read_by_ffmpeg(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """OpenCV answers "ok" for pictures that it has not written: its word is no proof."""
@@ -343,7 +343,7 @@ def test_the_choice_is_shown_when_debugging(
     ]
 
 
-def test_a_file_is_looked_at_once_as_long_as_it_stays_the_same(
+def test_a_file_is_probed_once_until_it_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = clips.make(tmp_path / "a.mp4", "-c:v", "libx264")
@@ -376,7 +376,7 @@ def test_names_that_are_not_utf8_are_read(tmp_path: Path) -> None:
         assert len(shown(path)) == 25
 
 
-def test_a_folder_that_is_not_utf8_is_worked_in(
+def test_files_in_a_folder_that_is_not_utf8_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / os.fsdecode(b"caf\xe9")

@@ -82,7 +82,7 @@ def test_a_guide_does_not_depend_on_where_reading_begins(
                 assert_right(reader, whole, first)
 
 
-def test_chunks_that_follow_each_other_read_on(long_clip: Path, decoded: list[int]) -> None:
+def test_consecutive_chunks_read_on(long_clip: Path, decoded: list[int]) -> None:
     whole = in_a_row(long_clip)
     assert len(whole) == _LENGTH
     decoded.clear()
@@ -93,7 +93,7 @@ def test_chunks_that_follow_each_other_read_on(long_clip: Path, decoded: list[in
     assert len(decoded) < 3 * _LENGTH + 50
 
 
-def test_chunks_that_do_not_are_jumped_to(long_clip: Path, decoded: list[int]) -> None:
+def test_other_chunks_are_jumped_to(long_clip: Path, decoded: list[int]) -> None:
     whole = in_a_row(long_clip)
     with closing(GuideReader(long_clip)) as reader:
         assert_right(reader, whole, 212)
@@ -114,7 +114,7 @@ def be_late(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     monkeypatch.setattr(OpenCVDecoder, "pictures", late)
 
 
-def test_jumps_that_lead_elsewhere_are_noticed(
+def test_a_jump_to_a_wrong_frame_is_noticed(
     long_clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = in_a_row(long_clip)

@@ -132,7 +132,7 @@ def test_edges_are_soft_within_the_white_alone(softness: int) -> None:
     assert (np.diff(edge) >= 0).all()
 
 
-def test_flat_masks_stay_flat_whatever_the_softness() -> None:
+def test_flat_masks_stay_flat_at_any_softness() -> None:
     for level in (0, 64, 128, 255):
         levels = mask_levels(plain(level), (160, 120), 16)
         assert np.ptp(levels) == 0
@@ -228,7 +228,7 @@ def test_the_mask_of_a_frame_is_the_same_wherever_the_reading_begins(
                     np.testing.assert_array_equal(levels, whole[number])
 
 
-def test_behind_its_end_the_last_mask_stays(tmp_path: Path) -> None:
+def test_the_last_mask_stays_after_the_end_of_the_clip(tmp_path: Path) -> None:
     path = clip_of(tmp_path / "m.mkv", counting(5), "25")
     with Mask(path, size=(4, 3), fps=Fraction(FILM)) as mask:
         assert numbers(mask, 8) == [0, 1, 2, 3, 4, 4, 4, 4]
@@ -310,7 +310,7 @@ def test_a_film_in_chunks_has_the_same_masks(tiny: Make, tmp_path: Path) -> None
     assert made == [report.checksum for report in reports]
 
 
-def test_a_film_refuses_what_is_no_mask_before_it_begins(
+def test_a_film_refuses_a_wrong_mask_before_it_begins(
     tiny: Make, clip: Path, tmp_path: Path
 ) -> None:
     target = tmp_path / "film.mp4"
@@ -320,7 +320,7 @@ def test_a_film_refuses_what_is_no_mask_before_it_begins(
 
 
 @pytest.mark.slow
-def test_size_and_compare(tiny: Make, clip: Path, tmp_path: Path) -> None:
+def test_masks_go_with_size_and_compare(tiny: Make, clip: Path, tmp_path: Path) -> None:
     mask = picture(tmp_path / "m.png", half((31, 7)))
     chosen = output(mask, size="81x63", compare=True, mask_softness=0)
     render(clip, tmp_path / "%02d.png", tiny(), chosen)
@@ -371,7 +371,7 @@ def test_the_mask_is_stretched_to_the_upright_stored_frame(
         ("folder.png", "", "is a folder: give a picture or a video"),
     ],
 )
-def test_what_is_no_mask_ends_in_one_line_before_the_network(
+def test_a_wrong_mask_ends_in_one_line_before_the_network_is_built(
     run: Run,
     clip: Path,
     tmp_path: Path,

@@ -85,7 +85,7 @@ def test_constant_rate_gives_each_picture_once(tmp_path: Path, fps: str, suffix:
         assert source.info.frame_count == count
 
 
-def test_rate_above_belief_comes_from_time_stamps(tmp_path: Path) -> None:
+def test_an_implausible_rate_is_replaced_by_time_stamps(tmp_path: Path) -> None:
     original = clips.make(tmp_path / "a.mp4", "-c:v", "libx264", seconds=2)
     clips.ffmpeg("-i", original, "-c", "copy", tmp_path / "a.avi")  # claims 600 fps
     source, frames = read(tmp_path / "a.avi")
@@ -291,7 +291,7 @@ def test_sound_longer_than_the_picture_adds_nothing(tmp_path: Path) -> None:
         (".", None, "is a folder"),
     ],
 )
-def test_what_is_no_video_is_refused(
+def test_files_that_are_no_videos_are_refused(
     tmp_path: Path, name: str, content: bytes | None, message: str
 ) -> None:
     path = tmp_path / name

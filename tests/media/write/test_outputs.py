@@ -181,7 +181,7 @@ def test_names_that_no_file_can_have_are_refused_in_one_line(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_nothing_that_is_read_is_ever_replaced(
+def test_no_input_is_ever_replaced(
     run: Run,
     film: Path,
     tiny: Callable[..., DreamSettings],

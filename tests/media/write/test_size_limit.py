@@ -46,21 +46,21 @@ def test_the_best_that_fits_is_made_last(muxer: str, share: float) -> None:
     assert len(made) <= 7
 
 
-def test_what_fits_at_once_is_made_once() -> None:
+def test_a_file_that_fits_is_encoded_once() -> None:
     made: list[Compression] = []
     asked = Compression(colors=64)
     assert make_fitting(maker(made), asked, "gif", 10**9) == asked
     assert made == [asked]
 
 
-def test_more_than_was_asked_for_is_never_tried() -> None:
+def test_no_try_exceeds_the_requested_quality() -> None:
     for tried in ever_smaller(Compression(crf=45, colors=16), "gif"):
         assert tried.colors <= 16
     for tried in ever_smaller(Compression(crf=45), "mp4"):
         assert tried.crf >= 45
 
 
-def test_what_never_fits_is_an_error() -> None:
+def test_a_file_that_never_fits_is_an_error() -> None:
     with pytest.raises(SinkError, match="at the least"):
         make_fitting(maker([]), Compression(), "gif", 100)
 

@@ -74,7 +74,7 @@ def test_awkward_sound_is_copied_converted_or_mixed_down(
     assert clips.sound_length(film) == pytest.approx(1, abs=0.2)
 
 
-def test_sound_that_nobody_can_decode_is_refused_at_once(tmp_path: Path) -> None:
+def test_undecodable_sound_is_refused_at_once(tmp_path: Path) -> None:
     sound = Soundtrack(make_unknown(tmp_path / "clip.mkv"))
     with pytest.raises(SinkError, match=r"clip\.mkv .*no decoder.* --no-audio") as refused:
         check_sound(sound, tmp_path / "film.mp4")
@@ -130,7 +130,7 @@ def test_ways_are_attempted_until_one_works() -> None:
     assert attempted == WAYS[:2]
 
 
-def test_the_first_failure_is_told_where_no_way_works() -> None:
+def test_the_first_failure_is_reported_when_no_way_works() -> None:
     def attempt(way: Way) -> None:
         raise ConversionError(f"cannot {way.taken[0]}")
 
@@ -170,7 +170,7 @@ def test_a_file_that_has_gone_is_not_taken_for_one_without_sound(tmp_path: Path)
         (["comment", "comment"], 0),
     ],
 )
-def test_the_default_track_is_taken_else_the_first_for_everybody(
+def test_the_default_track_is_taken_else_the_first_ordinary_one(
     dispositions: list[str], taken: int
 ) -> None:
     streams = [

@@ -241,7 +241,7 @@ def test_the_source_is_never_replaced(tmp_path: Path, name: str) -> None:
     check_target(target, overwrite=True, inputs=[tmp_path / "another.mp4"])
 
 
-def test_what_an_earlier_sequence_leaves_is_told(tmp_path: Path) -> None:
+def test_leftovers_of_a_longer_sequence_are_reported(tmp_path: Path) -> None:
     pattern = tmp_path / "a%d.png"
     for number in range(1, 6):
         (tmp_path / f"a{number}.png").touch()
@@ -296,7 +296,7 @@ def test_leftovers_of_a_crash_are_not_touched(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.stops
-def test_what_is_on_disk_can_be_played_after_a_crash(tmp_path: Path) -> None:
+def test_the_partial_file_can_be_played_after_a_crash(tmp_path: Path) -> None:
     sink = VideoSink(tmp_path / "a.mp4", size=(320, 240), fps=NTSC)
     for index in range(150):
         sink.write(noise(index))
@@ -316,7 +316,7 @@ def test_what_is_on_disk_can_be_played_after_a_crash(tmp_path: Path) -> None:
         assert len(list(source)) >= 30
 
 
-def test_no_frame_is_no_file(tmp_path: Path) -> None:
+def test_without_a_frame_no_file_is_written(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match="no frame"):
         write(tmp_path / "a.mp4", 0)
     assert not list(tmp_path.iterdir())
@@ -410,7 +410,7 @@ def test_interrupted_work_is_kept_under_another_name(tmp_path: Path, name: str) 
         assert clips.sound_length(first) == pytest.approx(0.4, abs=0.05)
 
 
-def test_nothing_to_keep(tmp_path: Path) -> None:
+def test_a_sink_without_frames_keeps_nothing(tmp_path: Path) -> None:
     assert VideoSink(tmp_path / "a.mp4", size=(64, 48), fps=NTSC).keep_partial() is None
     assert not list(tmp_path.iterdir())
 
@@ -444,7 +444,7 @@ def test_ctrl_c_while_pictures_are_placed_leaves_no_mess(
 
 
 @pytest.mark.parametrize("wrong", [{"size": (0, 48)}, {"fps": Fraction(0)}, {"crf": 99}])
-def test_numbers_out_of_range(tmp_path: Path, wrong: dict[str, Any]) -> None:
+def test_numbers_out_of_range_are_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
     numbers: dict[str, Any] = {"size": (64, 48), "fps": NTSC, "crf": 18}
     with pytest.raises(SinkError, match="above 0") as caught:
         VideoSink(tmp_path / "a.mp4", **{**numbers, **wrong})
@@ -488,7 +488,9 @@ def test_a_gif_has_the_colours_that_were_asked_for(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["gif", "webp", "apng", *FILMS])
-def test_what_is_too_large_is_made_smaller_and_stays_whole(tmp_path: Path, suffix: str) -> None:
+def test_a_file_that_is_too_large_is_made_smaller_and_stays_whole(
+    tmp_path: Path, suffix: str
+) -> None:
     def made(name: str, limit: int | None) -> tuple[VideoSink, Path]:
         path = tmp_path / f"{name}.{suffix}"
         with VideoSink(path, size=(320, 240), fps=NTSC, max_bytes=limit) as sink:

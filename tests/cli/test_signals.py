@@ -1,0 +1,96 @@
+"""Ctrl-C and closed terminals, in processes of their own."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+
+import pytest
+from fake_render import FakeRender
+from waiting import SECONDS
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def test_an_unhandled_ctrl_c_stops_at_once(run: Run, fake: FakeRender) -> None:
+    fake.error = KeyboardInterrupt()
+    assert run("render", "a.mp4", "b.mp4") == (130, "", "stream-dream: stopped\n")
+
+
+def signalled(body: str) -> tuple[int, str]:
+    """Run the command with that body in place of ``render``; return exit code and stderr."""
+    code = (
+        "import hashlib, os, signal, sys, threading, time\n"
+        "import stream_dream.cli.app, stream_dream.film.in_chunks, stream_dream.film.one_piece\n"
+        "def interrupt():\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        f"def render(*_, **__):\n{textwrap.indent(body, '    ')}\n"
+        "stream_dream.film.one_piece.render = render\n"
+        "stream_dream.film.in_chunks.is_long = lambda *_: False\n"
+        "sys.argv = ['stream-dream', 'render', 'a.mp4', 'b.mp4']\n"
+        "stream_dream.cli.app.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.stops
+def test_a_second_ctrl_c_is_not_taken_for_the_first() -> None:
+    body = (
+        "try:\n"
+        "    try:\n"
+        "        interrupt()\n"
+        "    finally:\n"
+        "        interrupt()\n"
+        "except KeyboardInterrupt:\n"
+        "    print('kept', file=sys.stderr)"
+    )
+    assert signalled(body) == (130, "stream-dream: stopped\n")
+
+
+@pytest.mark.slow
+@pytest.mark.stops
+def test_ctrl_c_twice_ends_a_call_that_python_cannot_interrupt() -> None:
+    body = (
+        "def twice():\n"
+        "    time.sleep(0.1)  # the call has begun, as a rule\n"
+        "    interrupt()\n"
+        "    interrupt()\n"
+        "threading.Thread(target=twice).start()\n"
+        "hashlib.pbkdf2_hmac('sha256', b'', b'', 2**31 - 1)"
+    )
+    assert signalled(body) == (130, "stream-dream: stopped\n")
+
+
+@pytest.mark.stops
+def test_a_closed_terminal_interrupts_in_good_order() -> None:
+    body = (
+        "try:\n"
+        "    os.kill(os.getpid(), signal.SIGHUP)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('kept', file=sys.stderr)\n"
+        "    raise"
+    )
+    assert signalled(body) == (130, "kept\nstream-dream: stopped\n")
+
+
+@pytest.mark.stops
+def test_an_early_ctrl_c_shows_no_traceback() -> None:
+    code = (
+        "import os, runpy, signal, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(name, *_):\n"
+        "        if name == 'stream_dream.cli.app':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting)\n"
+        "runpy.run_module('stream_dream', run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")

@@ -1,0 +1,132 @@
+"""Clients that are too many, slow, idle or hostile, through real sockets."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import shows
+from waiting import SECONDS, wait_for
+from web_clients import address, hang, talk, told
+
+from stream_dream.live.control.controls import Controls
+from stream_dream.live.web import routes, server
+from stream_dream.live.web import view as view_module
+from stream_dream.live.web.view import WebView
+
+
+@pytest.mark.stops
+def test_a_stream_too_many_is_refused(view: WebView, client: httpx.Client) -> None:
+    with ExitStack() as stack:
+        for _ in range(routes.MOST_STREAMS):
+            stack.enter_context(hang(view))
+        wait_for(lambda: view._site.streams == routes.MOST_STREAMS)
+        answer = client.get("/stream.mjpeg")
+        assert answer.status_code == 503
+        assert "watch already" in answer.text
+        assert client.head("/stream.mjpeg").status_code == 503  # as the page asks
+        assert client.get("/healthz").status_code == 503  # nothing was shown, but it answers
+    wait_for(lambda: view._site.streams == 0)
+
+
+@pytest.mark.slow
+@pytest.mark.stops
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the system cannot")
+def test_clients_that_never_read_are_cut_off(
+    controls: Controls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(view_module, "STALLED_SECONDS", 0.3)
+    view = WebView(("127.0.0.1", 0), controls, token=None, recordings=tmp_path)
+    noise = np.random.default_rng(1).integers(0, 256, (480, 640, 3), np.uint8)
+    ended = threading.Event()
+
+    def play() -> None:
+        while not ended.wait(0.01):
+            view.show(noise, shows.STATUS)
+
+    thread = threading.Thread(target=play, daemon=True)
+    with ExitStack() as stack:
+        for _ in range(10):
+            stack.enter_context(hang(view))
+        wait_for(lambda: view._site.streams == 10)
+        thread.start()
+        assert httpx.get(view.link + "healthz").status_code in (200, 503)
+        wait_for(lambda: view._site.streams == 0)
+        wait_for(lambda: not view._server.server_state.connections)
+        ended.set()
+        thread.join()
+    view.close()
+    assert view.problem is None
+
+
+@pytest.mark.stops
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: loc"])
+def test_idle_connections_are_cut_off(
+    view: WebView, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    with talk(view) as talking:
+        monkeypatch.setattr(server, "_FIRST_REQUEST_SECONDS", 0.2)
+        silent = socket.create_connection(address(view), SECONDS)
+        silent.sendall(sent)
+        with silent, suppress(ConnectionResetError):
+            assert silent.recv(1) == b""
+        told(talking, "parameters")  # the others stay
+
+
+@pytest.mark.stops
+def test_too_many_connections_are_cut_off_and_room_comes_back(
+    view: WebView, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 3)
+    with ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(socket.create_connection(address(view)))
+        wait_for(lambda: len(view._server.server_state.connections) == 3)
+        with pytest.raises(httpx.TransportError):
+            client.get("/settings")
+    wait_for(lambda: not view._server.server_state.connections)
+    assert client.get("/settings").status_code == 200
+
+
+def test_garbage_is_answered_and_forgotten(
+    view: WebView, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for garbage in (
+        b"\x16\x03\x01" * 20 + b"\r\n\r\n",
+        b"GET / HTTP/9\r\n\r\n",
+        b"\r\n" * 9,
+        b"GE",
+    ):
+        with socket.create_connection(address(view)) as stranger:
+            stranger.sendall(garbage)
+    assert client.get("/settings").status_code == 200
+    assert client.post("/settings").status_code == 405
+    assert client.get("/nothing").status_code == 404
+    wait_for(lambda: len(view._server.server_state.connections) <= 1)
+
+
+def names_of_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate()]
+
+
+@pytest.mark.stops
+def test_closing_ends_streams_pages_and_threads(controls: Controls, tmp_path: Path) -> None:
+    view = WebView(("127.0.0.1", 0), controls, token=None, recordings=tmp_path)
+    view.show(shows.plain(1), shows.STATUS)
+    with hang(view), talk(view) as talking:
+        told(talking, "parameters")
+        wait_for(lambda: view._site.streams == 1)
+        view.close()
+        with pytest.raises(Exception, match=r"1001|1012|1006"):
+            told(talking, "never")
+    view.close()
+    view.show(shows.plain(1), shows.STATUS)
+    assert not view._thread.is_alive()
+    wait_for(lambda: not any(name.startswith("web") for name in names_of_threads()))
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(address(view))
