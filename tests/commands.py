@@ -1,4 +1,4 @@
-"""The command line in a process of its own, which tests stop and kill."""
+"""The command line in a process that tests can stop and kill."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from waiting import SECONDS
 
 
 class Command:
-    """A command that prints JSON, in a session of its own: its processes are told from others."""
+    """A command that prints JSON, in a session of its own, which identifies its processes."""
 
     def __init__(self, *arguments: object) -> None:
-        """Start it."""
+        """Start the command."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "stream_dream", *map(str, arguments), "--json"],
             stdout=subprocess.PIPE,
@@ -29,7 +29,7 @@ class Command:
         )
 
     def wait_until(self, reached: Callable[[dict[str, Any]], bool]) -> None:
-        """Return when it has printed what is waited for."""
+        """Wait for a line of JSON that meets the condition."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if reached(json.loads(line)):
@@ -37,24 +37,24 @@ class Command:
         raise AssertionError(self.process.communicate())
 
     def wait_until_dreaming(self) -> None:
-        """Return when frames have been dreamed."""
+        """Wait until frames have been dreamed."""
         self.wait_until(lambda said: bool(said.get("total") and said["frames"]))
 
     def wait_until_stopping(self) -> None:
-        """Return when it has heard that it is to stop."""
+        """Wait until the command reports that it is stopping."""
         self.wait_until(lambda said: bool(said.get("stopping")))
 
     def stop(self, number: signal.Signals) -> None:
-        """Send a signal to its process group, as a terminal does: to all of them."""
+        """Send a signal to the process group, as a terminal does."""
         os.killpg(self.process.pid, number)
 
     def ended(self) -> tuple[int, str]:
-        """Wait for its end; return the exit code and what it has said on standard error."""
+        """Wait for the end; return the exit code and standard error."""
         _, errors = self.process.communicate(timeout=SECONDS)
         return self.process.returncode, errors
 
     def processes(self) -> dict[int, str]:
-        """Return what of it still runs."""
+        """Return its running processes: command lines by process id."""
         listed = subprocess.run(
             ["ps", "-eo", "pid=,sid=,stat=,args="], capture_output=True, text=True, check=True
         ).stdout
@@ -63,14 +63,14 @@ class Command:
         return {int(pid): args for pid, sid, stat, args in rows if sid == ours and stat[0] != "Z"}
 
     def left(self) -> dict[int, str]:
-        """Return what of it goes on; one that is killed takes a moment to give its memory back."""
+        """Return the processes that stay; a killed one needs a moment to release its memory."""
         late = time.monotonic() + 60
         while (left := self.processes()) and time.monotonic() < late:
             time.sleep(0.05)
         return left
 
     def end(self) -> None:
-        """End what of it still runs, whatever a test has left."""
+        """Kill all processes that a test has left."""
         for pid in self.processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -17,14 +17,13 @@ from stream_dream.cli import app
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.validation import validated
 
-# Tests that import TensorFlow by themselves do not hush it; others look at what reaches stderr.
+# Tests import TensorFlow without silencing it, but compare what reaches stderr.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-# Beside busy programs Ray's workers would get next to nothing of a core.
+# By default Ray's workers are nice and starve beside busy programs.
 os.environ.setdefault("RAY_worker_niceness", "0")
 
-# A shell starts what runs in the background with Ctrl-C ignored, nohup what it runs with a closed
-# terminal ignored; children inherit that.
+# Background jobs of a shell ignore SIGINT, those of nohup SIGHUP, and children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):  # Windows has none
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -38,7 +37,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def tiny() -> Callable[..., DreamSettings]:
-    """Return a function that makes settings for the tiny network."""
+    """Return a function that creates settings for the tiny network."""
     synthetic.register_tiny()
 
     def make(**values: Any) -> DreamSettings:
@@ -64,13 +63,13 @@ def run(
 ) -> Callable[..., tuple[int, str, str]]:
     """Return a function that runs the command; it returns exit code, stdout and stderr."""
     monkeypatch.setattr(app, "Signals", lambda: None)
-    monkeypatch.setenv("STREAM_DREAM_DEBUG", "0")  # restored afterwards, whatever --debug does
+    monkeypatch.setenv("STREAM_DREAM_DEBUG", "0")  # restored after --debug has set it
 
     def exit_at_once(code: int) -> None:
         raise SystemExit(code)
 
     monkeypatch.setattr(os, "_exit", exit_at_once)
-    # A show logs to the standard error of its test, which is closed when another one logs.
+    # A show logs to its test's standard error, which is closed when the next show logs.
     log = logging.getLogger("stream_dream.live")
     monkeypatch.setattr(log, "handlers", [*log.handlers])
     monkeypatch.setattr(log, "propagate", log.propagate)

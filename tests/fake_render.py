@@ -15,10 +15,10 @@ REPORTS = [FrameReport(i, {"ascent": 0.1}, 1.5 if i else None, 0.9) for i in ran
 
 
 class FakeRender:
-    """Stands in for ``render``: remembers what it was asked, reports two frames."""
+    """Replaces ``render``: records its arguments and reports two frames."""
 
     def __init__(self) -> None:
-        """Start without an error or a warning to give."""
+        """Create a render that neither fails nor warns."""
         self.asked: dict[str, Any] = {}
         self.error: BaseException | None = None
         self.warning: str | None = None

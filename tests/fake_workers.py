@@ -1,4 +1,4 @@
-"""Workers that dream nothing, for tests of who gets which chunk when."""
+"""Workers that dream nothing, for tests of the scheduler."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ def task_of(chunk: Chunk) -> ChunkTask:
 
 
 class Broken(Exception):
-    """The error that means that all workers are gone."""
+    """The error of workers that are all lost."""
 
 
 class FakeWorkers:
-    """Ends chunks one by one, in the order in which they were begun."""
+    """Finishes chunks one by one, in the order in which they were started."""
 
     def __init__(self, places: int, outcome: Outcome = lambda task: None) -> None:
-        """Store how many it dreams at a time, and what becomes of each."""
+        """Create workers with ``places`` slots; ``outcome`` returns a chunk's error or None."""
         self.places, self.threads, self.outcome = places, None, outcome
         self.begun: list[tuple[int, int]] = []
         self.most = self.renewed = 0
         self._waiting: list[tuple[ChunkTask, Future[ChunkRecord]]] = []
 
-    def submit(self, task: ChunkTask, place: int) -> Future[ChunkRecord]:
+    def submit(self, task: ChunkTask, slot: int) -> Future[ChunkRecord]:
         """Start a chunk."""
         future = Future[ChunkRecord]()
         self._waiting.append((task, future))
@@ -60,7 +60,7 @@ class FakeWorkers:
         return future
 
     def step(self) -> None:
-        """End the chunk that was begun first; where all workers are gone, all."""
+        """Finish the oldest chunk; if that breaks the workers, fail all chunks."""
         if not self._waiting:
             return
         task, future = self._waiting.pop(0)
@@ -72,16 +72,16 @@ class FakeWorkers:
         while isinstance(error, Broken) and self._waiting:
             self._waiting.pop()[1].set_exception(error)
 
-    def dreamed(self, place: int) -> int:
-        """Report a frame as done."""
+    def dreamed(self, slot: int) -> int:
+        """Report one frame."""
         return 1
 
     def lost(self, error: BaseException) -> bool:
-        """Return whether all is gone."""
+        """Return whether all workers are lost."""
         return isinstance(error, Broken)
 
     def renew(self) -> None:
-        """Count it."""
+        """Count the renewals."""
         assert not self._waiting
         self.renewed += 1
 

@@ -1,7 +1,7 @@
-"""Mutates small files of ten containers, and has each dreamed: ``python tests/fuzz.py 300``.
+"""Mutate small files of ten containers and dream each: ``python tests/fuzz.py 300``.
 
-Each has to end in a dream of what is readable, or in one line and the exit code of bad input, with
-no process or file left behind. What is found is printed, and kept beside.
+Each has to end in a dream of its readable part, or in one line and the exit code of bad input, with
+no process or file left behind. Failures are printed and their files kept.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _CONTAINERS: dict[str, tuple[object, ...]] = {
     "webp": ("-c:v", "libwebp_anim"),
 }
 _SILENT = ("gif", "webp")
-# A damaged delay may be ten minutes, which are dreamed as they are meant.
+# A damaged delay may be ten minutes of frames: --end limits them.
 _TINY = "--end 1 --network tiny --layer conv2 --octaves 2 --warm-up 2 --jitter 4 --dream-size 48 -q"
 _COMMANDS = {
     "render": ("render", "SOURCE", "out.mkv"),
@@ -59,36 +59,36 @@ def originals(folder: Path) -> list[Path]:
 
 
 def mutated(data: bytes, other: bytes, rng: np.random.Generator) -> tuple[str, bytes]:
-    """Return what was done to the bytes of a file, and the outcome."""
+    """Return the kind of damage and the damaged bytes."""
     kind = str(rng.choice(["flipped", "header flipped", "cut", "swapped", "blank", "twice"]))
     found = bytearray(data)
-    place, length = int(rng.integers(len(data))), int(rng.integers(1, 2000))
+    start, length = int(rng.integers(len(data))), int(rng.integers(1, 2000))
     if kind in ("flipped", "header flipped"):
         reach = len(found) if kind == "flipped" else min(300, len(found))
         for where in rng.integers(reach, size=int(rng.integers(1, 40))):
             found[where] ^= int(rng.integers(1, 256))
     elif kind == "cut":
-        del found[place:]
+        del found[start:]
     elif kind == "swapped":
         length = int(rng.integers(4, 400))
         found[:length] = other[:length]
     elif kind == "blank":
-        found[place : place + length] = bytes(len(found[place : place + length]))
+        found[start : start + length] = bytes(len(found[start : start + length]))
     else:
-        found[place:place] = found[place : place + length]
+        found[start:start] = found[start : start + length]
     return kind, bytes(found)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command has ended: its exit code, None for none, and its standard error."""
+    """The exit code of a command, None after a crash or timeout, and its standard error."""
 
     code: int | None
     errors: str
 
 
 class Worker:
-    """A process that runs commands one after the other: TensorFlow is imported once."""
+    """A process that runs commands in turn, so that TensorFlow is imported once."""
 
     def __init__(self) -> None:
         """Start it."""
@@ -101,7 +101,7 @@ class Worker:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self._process.pid
 
     def __enter__(self) -> Self:
@@ -114,7 +114,7 @@ class Worker:
         self._process.communicate()
 
     def run(self, folder: Path, arguments: list[str]) -> Outcome:
-        """Run a command in a folder; one that takes too long, or crashes, has no exit code."""
+        """Run a command in a folder; after a crash or timeout the exit code is None."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         errors = folder.parent / "errors"
@@ -128,7 +128,7 @@ class Worker:
 
 
 def serve() -> None:
-    """Run the commands that come on standard input."""
+    """Run the commands that arrive on standard input."""
     import synthetic
 
     from stream_dream.cli import app
@@ -150,7 +150,7 @@ def serve() -> None:
 
 
 def fault(outcome: Outcome, folder: Path) -> str | None:
-    """Say what is wrong with how a command has ended; None if nothing is."""
+    """Return what is wrong with the outcome of a command, None if nothing."""
     lines = [line for line in outcome.errors.splitlines() if line.strip()]
     left = sorted(path.name for path in folder.iterdir())
     if outcome.code is None:
@@ -163,15 +163,15 @@ def fault(outcome: Outcome, folder: Path) -> str | None:
     if outcome.code != 2 or len(lines) != 1 or "error: " not in lines[0]:
         return f"exit code {outcome.code}: {lines}"
     if "--debug shows where" in lines[0]:
-        return f"an error that nobody has foreseen: {lines[0]}"
+        return f"an unforeseen error: {lines[0]}"
     return f"there is {left}" if left else None
 
 
 def fuzz(count: int, seed: int, work: Path) -> tuple[list[str], Counter[str]]:
-    """Mutate so many files and have each dreamed.
+    """Mutate ``count`` files and dream each.
 
     Returns:
-        What is wrong, a line each, and how often each command ended how.
+        The failures, one line each, and counts of commands with their exit codes.
     """
     rng = np.random.default_rng(seed)
     good = originals(work)
@@ -208,7 +208,7 @@ def fuzz(count: int, seed: int, work: Path) -> tuple[list[str], Counter[str]]:
 
 
 def main() -> None:
-    """Run it from the command line."""
+    """Parse the command line and fuzz."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", type=int, nargs="?", default=300)
     parser.add_argument("--seed", type=int, default=0)

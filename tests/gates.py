@@ -1,4 +1,4 @@
-"""Holds films at a place that a test chooses, so that it can stop or kill them there."""
+"""A gate that holds chunks of a film at work, so that tests can stop or kill it there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import pytest
 
-# It stands in for ffmpeg, and ends with whoever has started it, as ffmpeg does. Isolated from the
+# Stands in for ffmpeg and, like it, ends with the process that started it. Isolated from the
 # environment and without site-packages it starts at once.
 _PROGRAM = """#!{python} -ISE
 import os, re, sys, time
@@ -20,21 +20,21 @@ if os.path.exists(held):
     open(os.path.join({folder!r}, "waits-" + chunk[1]), "w").close()
     while os.path.exists(held):
         if os.getppid() != parent:
-            sys.exit("nobody needs it any more")
+            sys.exit("the process that started it has ended")
         time.sleep(0.01)
 os.execv({ffmpeg!r}, [{ffmpeg!r}, *sys.argv[1:]])
 """
 
 
 class Gate:
-    """Keeps chunks of films from being finished while it is closed for them.
+    """Keeps chosen chunks from being finished.
 
-    It stands in for the ffmpeg that encodes them, in all processes that are started later, too. A
-    few frames of a chunk are dreamed; they wait in the pipe to the encoder.
+    Replaces the ffmpeg that encodes chunks, also in processes started later. A few frames of a
+    held chunk are dreamed; they wait in the pipe to the encoder.
     """
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Set up a gate, which is open, in a folder of its own."""
+        """Install the gate, open, in a folder of its own."""
         self._folder = folder
         program = folder / "ffmpeg"
         ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
@@ -50,17 +50,17 @@ class Gate:
 
     @property
     def waiting(self) -> set[int]:
-        """The chunks that have come to the gate since it was closed."""
+        """The chunks that have reached the gate since ``hold``."""
         return {int(path.name.rpartition("-")[2]) for path in self._folder.glob("waits-*")}
 
     def hold(self, *chunks: int) -> None:
-        """Close it for chunks, by number."""
+        """Close the gate for chunks, by number."""
         for path in self._folder.glob("waits-*"):
             path.unlink()
         for chunk in chunks:
             (self._folder / f"held-{chunk:06d}").touch()
 
     def open(self) -> None:
-        """Hold nothing any more."""
+        """Release all chunks."""
         for path in self._folder.glob("held-*"):
             path.unlink()

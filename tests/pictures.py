@@ -12,7 +12,7 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def corners(scale: int = 1) -> NDArray[np.uint8]:
-    """Make an image without any symmetry, of flat blocks that survive JPEG."""
+    """Return an image without symmetry, of flat blocks that survive JPEG."""
     image = np.full((4, 6, 3), 128, np.uint8)
     image[0, 0], image[0, -1] = (255, 0, 0), (0, 255, 0)
     image[-1, 0], image[-1, -1] = (0, 0, 255), (255, 255, 0)

@@ -1,4 +1,4 @@
-"""A film for Ray to dream, and the promise that the tests run one Ray at a time."""
+"""A film for Ray to dream, and a lock: tests run one Ray at a time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PIECES = FilmSettings(chunk_seconds=CHUNK / 25)
 
 
 def shared_folder(factory: pytest.TempPathFactory) -> Path:
-    """Return a folder that all processes of a run of pytest share."""
+    """Return a folder that all processes of a pytest run share."""
     base = factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "ray"
     folder.mkdir(exist_ok=True)
@@ -35,16 +35,16 @@ def shared_folder(factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def only_ray(factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Wait until no other test runs a Ray: two of them start too slowly, and see each other."""
+    """Wait until no other test runs Ray: two clusters start slowly and see each other."""
     with FileLock(shared_folder(factory) / "only.lock", timeout=4 * SECONDS):
         yield
 
 
 class Film:
-    """A small film, and how it is dreamed."""
+    """A small film with its network and settings."""
 
     def __init__(self, factory: pytest.TempPathFactory) -> None:
-        """Make it, once for all processes."""
+        """Create the film, once for all processes."""
         self.folder = shared_folder(factory)
         self.source, self.network = self.folder / "film.mp4", self.folder / "tiny.keras"
         self._lock = FileLock(self.folder / "film.lock")
@@ -54,14 +54,14 @@ class Film:
                 films.make_network(self.folder / "made.keras").rename(self.network)
 
     def dream(self, **values: Any) -> DreamSettings:
-        """Return settings with all that a state must carry on."""
+        """Return settings that use every part of a saved state."""
         small = {"network": str(self.network), "layer": ["conv1"], "octaves": 2, "warm_up": 2}
         return validated(DreamSettings, {**small, "schedule": "rotate", "jitter": 8, **values})
 
     def here(
         self, source: Path, dream: DreamSettings, output: OutputSettings | None = None
     ) -> list[int]:
-        """Return the checksums of the frames as this process dreams them."""
+        """Return the checksums of the frames dreamed in this process."""
         output = output or OutputSettings()
         key = f"{source} {dream.model_dump_json()} {output.model_dump_json()}"
         kept = self.folder / "here.json"

@@ -1,4 +1,4 @@
-"""A show without camera or dream: what views are tested with."""
+"""A show without camera or dream, for tests of views."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ STATUS = LiveStatus(
 
 
 def make_controls() -> Controls:
-    """Return controls of three looks; changes take effect at once."""
+    """Return controls with three looks whose changes take effect at once."""
     looks = {name: DreamSettings() for name in ("dogs", "eyes", "wild")}
     return Controls(LiveParameters(glide=0), looks, "dogs")
 
 
 def plain(strength: float, *, shape: tuple[int, int] = (48, 64)) -> Image8:
-    """Return a picture whose red, 0..255, follows the strength, 0..2; green is 20, blue 200."""
+    """Return a picture whose red, 0..255, is the strength, 0..2; green is 20, blue 200."""
     image = np.empty((*shape, 3), np.uint8)
     image[:] = round(strength * 127.5), 20, 200
     return image
 
 
 class Clock:
-    """Stands in for the module ``time``; its time passes only when a test says so."""
+    """Replaces the module ``time``; tests advance ``now``."""
 
     now = 100.0
 
@@ -60,7 +60,7 @@ class Clock:
 
 @contextmanager
 def playing(view: View, controls: Controls) -> Iterator[None]:
-    """Show 50 frames a second, coloured by the strength, from a thread of its own."""
+    """Show 50 frames a second from a thread, coloured by the strength."""
     ended = threading.Event()
 
     def play() -> None:

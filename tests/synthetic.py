@@ -1,4 +1,4 @@
-"""Pictures and clips whose motion is known, and a tiny network that needs no weights."""
+"""Pictures and clips of known motion, and a tiny network without weights."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def photo(size: tuple[int, int] = (160, 120)) -> Image8:
 def pan(
     count: int, step: tuple[int, int] = (3, 2), size: tuple[int, int] = (160, 120)
 ) -> tuple[list[Frame], NDArray[np.float32]]:
-    """Return frames of a camera that moves by ``step`` pixels (x, y) a frame over a photo.
+    """Return frames of a camera that pans by ``step`` pixels (x, y) a frame over a photo.
 
     Returns:
-        The frames and their exact flow to the frame before, (height, width, 2): what is at ``p``
-        now was at ``p + step`` before.
+        The frames and their exact flow to the previous frame, (height, width, 2): the point now
+        at ``p`` was at ``p + step``.
     """
     width, height = size
     wide = photo((width + step[0] * count, height + step[1] * count))
@@ -46,13 +46,13 @@ def pan(
 
 
 def still(count: int, size: tuple[int, int] = (160, 120)) -> list[Frame]:
-    """Return frames of a photo that does not move."""
+    """Return frames of a still photo."""
     image = photo(size)
     return [Frame(image, i, i / 25) for i in range(count)]
 
 
 def passing_square(at: int, size: tuple[int, int] = (320, 240), side: int = 96) -> Image8:
-    """Return a photo with a square of another photo in front of it, ``at`` pixels from the left."""
+    """Return a photo behind a square of another one, ``at`` pixels from the left."""
     image = photo(size)
     image[80 : 80 + side, at : at + side] = data.astronaut()[
         : 2 * side : 2, 130 : 130 + 2 * side : 2
@@ -61,7 +61,7 @@ def passing_square(at: int, size: tuple[int, int] = (320, 240), side: int = 96) 
 
 
 def register_tiny() -> NetworkSpec:
-    """Make a seeded three-layer network known as ``tiny`` and return it."""
+    """Register and return a seeded network of three layers, ``tiny``."""
 
     def build(names: Sequence[str], *, weights: object = None, fold: bool = True) -> object:
         import keras

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 
 SECONDS = 300
-"""A busy machine may take its time; what hangs has to be noticed."""
+"""Longer than a busy machine needs, short enough to notice what hangs."""
 
 
 def wait_for(reached: Callable[[], object]) -> None:
-    """Return when something has come about; that it never does is an error."""
+    """Wait until the condition holds; fail after ``SECONDS``."""
     late = time.monotonic() + SECONDS
     while not reached():
         assert time.monotonic() < late, "waited in vain"

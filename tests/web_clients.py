@@ -19,7 +19,7 @@ def talk(view: WebView) -> ClientConnection:
 
 
 def told(talking: ClientConnection, key: str, want: Callable[[Any], bool] = bool) -> Any:
-    """Return the first message with a key that is wanted."""
+    """Wait for a message whose value at ``key`` meets the condition; return the value."""
     while True:
         message = json.loads(talking.recv(timeout=SECONDS))
         if key in message and want(message[key]):
@@ -33,7 +33,7 @@ def address(view: WebView) -> tuple[str, int]:
 
 
 def hang(view: WebView) -> socket.socket:
-    """Ask for the picture and read nothing."""
+    """Request the stream and read nothing."""
     client = socket.create_connection(address(view))
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.sendall(b"GET /stream.mjpeg HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -74,7 +74,7 @@ def test_a_terminal_gets_a_bar_that_moves_while_stderr_is_held_back() -> None:
         "        shown.started(StreamInfo((4, 4), Fraction(25), frame_count=7))\n"
         "        shown.advanced(FrameReport(0, {}, 1.25, 1.0))\n"
         "        sys.stdin.readline()\n"
-        "        os._exit(0)\n"  # before anything is drawn anew
+        "        os._exit(0)\n"  # before the bar is drawn again
     )
     master, slave = pty.openpty()
     with subprocess.Popen(
@@ -85,13 +85,13 @@ def test_a_terminal_gets_a_bar_that_moves_while_stderr_is_held_back() -> None:
         while True:
             try:
                 data = os.read(master, 4096)
-            except OSError:  # Linux's way of saying that the other end is closed
+            except OSError:  # on Linux: the other end is closed
                 break
             if not data:
                 break
             shown += data
             if b"loss 1.25" in shown and process.stdin is not None:
-                process.stdin.close()  # all is there: it may end
+                process.stdin.close()  # everything has been read
     os.close(master)
     assert process.returncode == 0
     assert b"preparing the network" in shown

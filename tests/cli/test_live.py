@@ -45,7 +45,7 @@ def test_a_headless_show_runs_for_the_given_time(run: Run, tmp_path: Path) -> No
     assert written["strength"] == 0.5
     assert written["source"] == "test"
     assert written["presets"] == ["dogs"]
-    # What was written can be used.
+    # The written file can be loaded.
     code, _, err = run("live", "--config", str(config), "--record", str(tmp_path / "b.mkv"))
     assert code == 0, err
     assert (tmp_path / "b.mkv").exists()

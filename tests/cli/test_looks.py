@@ -1,4 +1,4 @@
-"""One picture in all looks: what is on the sheet, what is left out, and what is refused."""
+"""Contact sheets of one picture in all looks: contents, omissions and refusals."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def looks(tiny: Make) -> list[Preset]:
 
 @pytest.fixture
 def sheet(photo: Path, looks: list[Preset], tmp_path: Path) -> Sheet:
-    """Return a function that makes a sheet of the tiny network's looks."""
+    """Return a function that makes a sheet of looks of the tiny network."""
 
     def call(target: str = "sheet.png", **rest: object) -> look_sheet.LookSheetSummary:
         return dream_look_sheet(
@@ -55,7 +55,7 @@ def sheet(photo: Path, looks: list[Preset], tmp_path: Path) -> Sheet:
 
 @pytest.fixture
 def toml(tmp_path: Path) -> str:
-    """Return a look of one's own, as a file, that dreams with the tiny network."""
+    """Return a preset file for the tiny network."""
     synthetic.register_tiny()
     path = tmp_path / "tiny.toml"
     path.write_text('description = "Tiny"\nnetwork = "tiny"\nlayer = ["conv1"]\nwarm_up = 0\n')
@@ -191,7 +191,7 @@ def test_only_a_few_frames_of_a_long_clip_are_read(
         return float(cv2.Laplacian(image, cv2.CV_32F).var())
 
     monkeypatch.setattr(sharpest_frame, "sharpness", sharpness)
-    for read_through in (1200, 50):  # decoded from end to end, and by jumps
+    for read_through in (1200, 50):  # decoded completely, and by seeking
         measured.clear()
         monkeypatch.setattr(sharpest_frame, "_READ_THROUGH", read_through)
         assert 150 <= sharpest_frame.sharpest_frame(path).number < 160

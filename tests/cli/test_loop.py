@@ -1,4 +1,4 @@
-"""The command ``stream-dream loop``: what it hands over and what it says."""
+"""The command ``stream-dream loop``: the arguments that it passes on, and its output."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 class FakeLoop:
-    """Stands in for ``make_loop``: remembers what it was asked."""
+    """Replaces ``make_loop`` and records its arguments."""
 
     def __init__(self) -> None:
-        """Start without an error to give."""
+        """Create a loop that does not fail."""
         self.asked: dict[str, Any] = {}
         self.error: BaseException | None = None
 
@@ -35,12 +35,12 @@ class FakeLoop:
         self,
         source: Path,
         target: Path,
-        stations: list[DreamSettings],
+        keyframes: list[DreamSettings],
         settings: LoopSettings,
         **rest: Any,
     ) -> LoopSummary:
         """Record the arguments of ``make_loop``."""
-        self.asked = {"source": source, "stations": stations, "settings": settings, **rest}
+        self.asked = {"source": source, "keyframes": keyframes, "settings": settings, **rest}
         if self.error is not None:
             raise self.error
         rest["on_start"](StreamInfo(size=(32, 24), fps=Fraction(25), frame_count=2))
@@ -58,7 +58,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeLoop:
 def test_nothing_given_means_the_default_preset(run: Run, fake: FakeLoop) -> None:
     code, out, err = run("loop", "a.png", "b.gif")
     assert (code, err) == (0, "")
-    assert fake.asked["stations"] == [load_preset("dogs").dream]
+    assert fake.asked["keyframes"] == [load_preset("dogs").dream]
     assert fake.asked["settings"] == LoopSettings()
     assert fake.asked["settings"].model_fields_set == set()
     assert fake.asked["overwrite"] is False
@@ -85,24 +85,24 @@ def test_every_kind_of_option_arrives(run: Run, fake: FakeLoop) -> None:
     assert (settings.strength_of_motion, settings.repeat, settings.poster) == (2, 4, True)
     assert (settings.dither, settings.colors, settings.max_size) == ("none", 64, 2_500_000)
     assert (settings.longer_side, settings.crf) == (320, 25)
-    assert fake.asked["stations"][0].step_size == 0.02
+    assert fake.asked["keyframes"][0].step_size == 0.02
     assert fake.asked["overwrite"] is True
 
 
 def test_several_presets_are_passed_through(run: Run, fake: FakeLoop) -> None:
     assert run("loop", "a.png", "b.gif", "--presets", "dogs,spirals", "--jitter", "9")[0] == 0
-    stations = fake.asked["stations"]
-    assert [str(station.layer[0]) for station in stations] == ["block10", "block6"]
-    assert [station.jitter for station in stations] == [9, 9]
-    assert stations[0].persistence < 0.98
+    keyframes = fake.asked["keyframes"]
+    assert [str(keyframe.layer[0]) for keyframe in keyframes] == ["block10", "block6"]
+    assert [keyframe.jitter for keyframe in keyframes] == [9, 9]
+    assert keyframes[0].persistence < 0.98
     run("loop", "a.png", "b.gif", "--presets", "dogs,eyes", "--persistence", "0.98")
-    assert [station.persistence for station in fake.asked["stations"]] == [0.98, 0.98]
+    assert [keyframe.persistence for keyframe in fake.asked["keyframes"]] == [0.98, 0.98]
 
 
 def test_groups_of_layers_are_passed_through(run: Run, fake: FakeLoop) -> None:
     groups = ("--morph-layer", "block10+block5=0.5", "--morph-layer", "block3")
     assert run("loop", "a.png", "b.gif", *groups)[0] == 0
-    assert [len(station.layer) for station in fake.asked["stations"]] == [2, 1]
+    assert [len(keyframe.layer) for keyframe in fake.asked["keyframes"]] == [2, 1]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def test_an_unhandled_ctrl_c_stops_at_once(run: Run, fake: FakeRender) -> None:
 
 
 def signalled(body: str) -> tuple[int, str]:
-    """Run the command with that body in place of ``render``; return exit code and stderr."""
+    """Run the command with ``body`` as its render; return exit code and standard error."""
     code = (
         "import hashlib, os, signal, sys, threading, time\n"
         "import stream_dream.cli.app, stream_dream.film.in_chunks, stream_dream.film.one_piece\n"

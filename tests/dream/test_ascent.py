@@ -109,7 +109,7 @@ def test_same_rng_same_dream(tiny: Make, source: ImageF) -> None:
 
 
 def test_sums_do_not_depend_on_timing(tiny: Make) -> None:
-    """TensorFlow adds up three or more at once in the order in which it gets rid of them."""
+    """TensorFlow adds three or more tensors in the order in which it frees them."""
     ascent = Ascent(tiny(layer=["conv1", "conv1:0,1=-0.5", "conv1:2=2", "conv2"], octaves=3))
     shape = (96, 64)
     graph = ascent._trace(1, shape, ascent.octaves(shape, 0)).graph.as_graph_def()
@@ -117,7 +117,7 @@ def test_sums_do_not_depend_on_timing(tiny: Make) -> None:
     sums = [node for node in nodes if node.op == "AddN"]
     assert sums
     assert {sum(not name.startswith("^") for name in node.input) for node in sums} == {2}
-    # Joining them would undo that.
+    # The arithmetic optimizer would join sums of two.
     options = tf.config.optimizer.get_experimental_options()
     assert options["arithmetic_optimization"] is False
 
@@ -140,16 +140,14 @@ def test_halves_give_the_gradient_of_the_whole(tiny: Make, monkeypatch: pytest.M
     monkeypatch.setattr("stream_dream.dream.gradient._HALVED_FROM", 10**6)
     whole = gradient_of(ascent, image)
     difference = np.abs(halves - whole).max(axis=(0, 2)) / np.abs(whole).max()
-    # A little weight shifts between layers of different stride; near the middle padding shows.
+    # Weights shift a little between layers of different stride; padding shows near the middle.
     assert difference.mean() < 0.05
     assert np.corrcoef(halves.ravel(), whole.ravel())[0, 1] > 0.99
 
 
 def test_layers_keep_their_weight_in_halves(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     ascent = Ascent(tiny(layer=["conv0"], octaves=1))
-    monkeypatch.setattr(
-        ascent._gradient, "stride", 4
-    )  # as if a deeper layer decided on the overlap
+    monkeypatch.setattr(ascent._gradient, "stride", 4)  # the overlap of a deeper layer
     image = to_float(synthetic.photo((192, 96)))
     halves = gradient_of(ascent, image)
     monkeypatch.setattr("stream_dream.dream.gradient._HALVED_FROM", 10**6)
@@ -173,7 +171,7 @@ def test_jitter_is_undone(tiny: Make, source: ImageF) -> None:
         def integers(self, low: int, high: int, shape: tuple[int, ...]) -> np.ndarray:
             return np.full(shape, self._shift)
 
-    # By a multiple of the stride: the network sees the same picture elsewhere.
+    # A shift by a multiple of the stride: the network sees the same picture.
     ascent = Ascent(tiny(octaves=1, gradient_norm="std"))
     still, moved = (
         ascent(source, np.zeros_like(source), index=0, rng=Always(shift))[0][20:-20, 20:-20]  # type: ignore[arg-type]
@@ -217,7 +215,7 @@ def test_frames_can_be_dreamed_in_tiles(tiny: Make, schedule: str) -> None:
                 step_size=0.01,
                 schedule=schedule,
                 tile=tile,
-                whitening=1,  # the finest band depends much on the network's lattice
+                whitening=1,  # the finest band depends on the network's lattice
                 evenness=0,
             ),
             source,
@@ -347,9 +345,9 @@ def test_a_shot_begins_with_a_finished_dream(tiny: Make, source: ImageF, schedul
     one, _ = ascend(settings, source)
     ascent = Ascent(settings)
     losses = [ascent.loss(image) for image in (source, source + one, source + residual)]
-    # Much more than a frame gives: it need not grow on.
+    # Much more than one frame adds: the dream is finished.
     assert losses[2] - losses[0] > 2 * (losses[1] - losses[0]) > 0
-    # By the same random numbers, the same.
+    # The same random numbers give the same dream.
     np.testing.assert_array_equal(begun(settings, source), residual)
     assert np.abs(begun(settings, source, seed=1) - residual).max() > 1e-3
 
@@ -386,7 +384,7 @@ def test_the_first_frame_of_a_shot_is_grown(tiny: Make) -> None:
         assert (residuals[-1] <= prepared.room.up).all()
         assert (-residuals[-1] <= prepared.room.down).all()
     strengths = [float(np.abs(residual).mean()) for residual in residuals]
-    # The first is no weaker than those that follow.
+    # The first frame is no weaker than the next.
     assert strengths[0] > 0.7 * max(strengths)
     dreamer.reset()
     again = [dreamer.ascend(dreamer.prepare(frame)).residual for frame in frames[:2]]
@@ -433,7 +431,7 @@ def test_a_small_clip_is_dreamed_at_twice_its_size(tiny: Make) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["together", pytest.param("restore", marks=pytest.mark.slow)])
 def test_tiles_take_their_colours_from_the_source(tiny: Make, schedule: str) -> None:
-    """And not from the dream so far, which would become more colourful by itself."""
+    """The colours of the dream so far would reinforce themselves."""
     grey = np.full((60, 90, 3), 0.5, np.float32)
     grey += np.random.default_rng(0).normal(0, 0.05, (60, 90, 1)).astype(np.float32)
     carried = np.broadcast_to(np.float32((0.3, 0.1, -0.3)), grey.shape)
@@ -449,10 +447,10 @@ def test_tiles_take_their_colours_from_the_source(tiny: Make, schedule: str) -> 
 
 
 class Noted(SpareTime):
-    """Notes what it is told, and whether a TensorFlow call was under way."""
+    """Records its calls, and whether they came during a TensorFlow call."""
 
     def __init__(self) -> None:
-        """Note whose thread makes the calls."""
+        """Store the thread of the caller."""
         super().__init__()
         self.told: list[str] = []
         self._caller = threading.get_ident()

@@ -1,4 +1,4 @@
-"""Several shots dreamed at once."""
+"""Several shots dreamed in one call of the network."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SECONDS = 60
 
 
 def shot(frames: int, number: int, size: tuple[int, int] = (72, 48)) -> list[Frame]:
-    """Return a pan of its own for each number."""
+    """Return a pan that depends on the number."""
     panned, _ = synthetic.pan(frames, step=(2 + number, 1), size=size)
     return [
         Frame(np.ascontiguousarray(np.rot90(frame.image, 2 * number)), frame.index, frame.time)
@@ -45,7 +45,7 @@ def dream_shot(dream: DreamFunction, settings: DreamSettings, frames: list[Frame
 
 @contextmanager
 def threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Give threads; whatever a test leaves waiting does not hold up those after it."""
+    """Provide threads that do not hold up later tests if one keeps waiting."""
     pool = ThreadPoolExecutor(count)
     try:
         yield pool
@@ -56,7 +56,7 @@ def threads(count: int) -> Iterator[ThreadPoolExecutor]:
 def dream_batched(
     ascent: Ascent, settings: DreamSettings, shots: Sequence[list[Frame]]
 ) -> list[Residuals]:
-    """Dream each shot in a thread of its own, all of them from the first frame on."""
+    """Dream each shot in a thread, all from the first frame on."""
     batched, ready = BatchedAscent(ascent, len(shots)), threading.Barrier(len(shots))
 
     def work(frames: list[Frame]) -> Residuals:
@@ -69,12 +69,12 @@ def dream_batched(
 
 
 def wait_until(count: int, batched: BatchedAscent) -> None:
-    """Return as soon as that many calls wait, no more and no fewer."""
+    """Wait until exactly ``count`` calls wait."""
     wait_for(lambda: len(batched._waiting) == count)
 
 
 class Recorded(Ascent):
-    """An ascent that records how many starts come together."""
+    """An ascent that records the sizes of its batches."""
 
     def __init__(self, settings: DreamSettings) -> None:
         """Create an empty record."""
@@ -82,7 +82,7 @@ class Recorded(Ascent):
         self.sizes: list[int] = []
 
     def ascend_all(self, starts: Sequence[Start], places: int = 1) -> list[Ascended]:
-        """Record and ascend."""
+        """Record the size of the batch and dream it."""
         self.sizes.append(len(starts))
         return super().ascend_all(starts, places)
 
@@ -106,7 +106,7 @@ def test_a_batch_dreams_as_each_shot_alone(tiny: Make, schedule: str, norm: str)
     alone = [dream_shot(ascent, settings, frames) for frames in shots]
     ascent.sizes.clear()
     assert_alike(dream_batched(ascent, settings, shots), alone)
-    # Three shots for two frames, two for one more, one for the rest.
+    # Batches of three for two frames, of two for one more, of one for the rest.
     assert ascent.sizes == [3] * 2 + [2] + [1] * 2
 
 
@@ -121,7 +121,7 @@ def test_a_batch_dreams_as_each_shot_alone(tiny: Make, schedule: str, norm: str)
 )
 def test_all_objectives_take_batches(tiny: Make, values: dict[str, Any]) -> None:
     settings = tiny(warm_up=0, step_size=0.02, **values)
-    # Long enough to be dreamed in halves.
+    # Large enough to be dreamed in halves.
     shots = [shot(2, number, size=(96, 56)) for number in range(2)]
     ascent = Ascent(settings)
     if ascent.guide is not None:
@@ -136,7 +136,7 @@ def test_each_image_has_its_own_loss_and_stops_for_itself(tiny: Make) -> None:
     sources = [photo, 0.3 + 0.2 * photo, 0.2 + 0.5 * photo]
     losses = sorted(map(Ascent(tiny()).loss, sources))
     assert losses[0] < 0.5 * losses[-1]
-    # The first exceeds it from the start, the others now or later.
+    # The first image exceeds it from the start, the others later.
     settings = tiny(steps=6, step_size=0.02, schedule="all", jitter=2, max_loss=0.9 * losses[-1])
     ascent = Ascent(settings)
 
@@ -158,7 +158,7 @@ def test_each_image_has_its_own_loss_and_stops_for_itself(tiny: Make) -> None:
 
 @pytest.mark.slow
 def test_the_loss_is_the_one_at_which_an_image_stopped(tiny: Make) -> None:
-    """Even where another goes on, and the loss at other jitter would be lower again."""
+    """Other images go on, and at another jitter the loss would be lower again."""
     photo = to_float(synthetic.photo((72, 48)))
     sources = [photo, 0.4 + 0.1 * photo]
     limit = Ascent(tiny(octaves=1)).loss(photo)
@@ -238,14 +238,14 @@ def test_a_member_that_fails_or_leaves_holds_up_no_other(tiny: Make) -> None:
         with batched.member() as dream:
             ready.wait(SECONDS)
             residuals = dream_shot(dream, settings, frames[:dreamed])
-            # All others wait for this one by now.
+            # By now all others wait for this one.
             wait_until({0: 2, 2: 1, 4: 0}[dreamed], batched)
             if dreamed == 2:
                 raise OSError("the shot cannot be read further")
             return len(residuals)
 
     with threads(3) as pool:
-        # One leaves without a single call, one fails in the middle.
+        # One leaves without a call, one fails in the middle.
         futures = [pool.submit(work, dreamed) for dreamed in (0, 2, 4)]
         assert futures[2].result(SECONDS) == 4
         assert futures[0].result(SECONDS) == 0
@@ -342,12 +342,12 @@ def test_starts_that_do_not_fit_together_are_refused(tiny: Make) -> None:
         {},
         {"schedule": "rotate", "gradient_norm": "std", "octaves": 3},
         {"schedule": "all", "gradient_norm": "mean_abs", "steps": 2, "max_loss": 40.0},
-        # By more octaves one rounded number makes a dream of its own.
+        # With more octaves one rounded number becomes another dream.
         {"class": ["tabby cat"], "layer": ["block10=0.05"], "octaves": 2},
     ],
 )
 def test_a_batch_of_real_shots_dreams_as_each_alone(values: dict[str, Any]) -> None:
-    # Steps of a warm-up would make differences of rounding, where there are any, a dream.
+    # A warm-up would amplify differences of rounding.
     update = {"warm_up": 0, "dream_size": 336, **values}
     settings = merged(load_preset("dogs").dream, update)
     shots = [shot(frames, number, size=(336, 188)) for number, frames in enumerate((4, 2, 3))]

@@ -1,4 +1,4 @@
-"""Gradients of parts against the gradient of the whole."""
+"""Gradients of halves and tiles against the gradient of the whole."""
 
 from __future__ import annotations
 
@@ -36,25 +36,25 @@ def image() -> ImageF:
 
 
 class FirstGrid:
-    """Places the grid of tiles at the first place that there is."""
+    """Random numbers that place the grid of tiles at its first position."""
 
     def integers(self, low: int, high: int) -> int:
-        """Return the grid's first line, or no jitter."""
+        """Return the lowest number: the first line, no jitter."""
         return high - 1 if low else low
 
 
 class FarthestGrid:
-    """Places the grid of tiles, and the network's lattice, as far out as there is a place."""
+    """Random numbers that place the grid of tiles and the network's lattice last."""
 
     def integers(self, low: int, high: int) -> int:
-        """Return the last place."""
+        """Return the highest number."""
         return high - 1
 
 
 def test_tiles_give_the_gradient_of_the_whole(gradient: Gradient, image: ImageF) -> None:
     whole, loss = gradient.of_any_size(tf.constant(image))
     tiled, tiled_loss = gradient.in_tiles(image, TILE, FirstGrid())  # type: ignore[arg-type]
-    # Each position counts in one tile, with nearly all that it sees.
+    # Each position counts in one tile, with most of its receptive field.
     assert tiled_loss == pytest.approx(float(loss), rel=0.01)
     difference = np.abs(tiled - whole.numpy()).max(axis=2)
     core = TILE - 4 * gradient.stride
@@ -74,7 +74,7 @@ def test_the_mean_over_grids_is_even(gradient: Gradient, image: ImageF) -> None:
     whole = gradient.of_any_size(tf.constant(image))[0].numpy()
     mean = np.mean([gradient.in_tiles(image, TILE, rng)[0] for _ in range(12)], axis=0)
     assert np.corrcoef(mean.ravel(), whole.ravel())[0, 1] > 0.99
-    # No row and no column of tiles stands out: on average each is as strong as in the whole.
+    # On average each row and column of tiles is as strong as in the whole.
     for axes in ((1, 2), (0, 2)):
         found, expected = (np.abs(part).mean(axis=axes)[16:-16] for part in (mean, whole))
         inner = np.convolve(found / expected, np.ones(8) / 8, "valid")
@@ -83,19 +83,19 @@ def test_the_mean_over_grids_is_even(gradient: Gradient, image: ImageF) -> None:
 
 
 class Share:
-    """What share of the positions counts, border crop and all."""
+    """An objective: the share of positions that count, with the border crop."""
 
     layers = ("map",)
 
     def __call__(self, seen: Mapping[str, Seen]) -> tf.Tensor:
-        """Return the share, with the activations in it so that there is a gradient."""
+        """Return the share; it contains the activations so that it has a gradient."""
         act, counted, positions = seen["map"]
         share = tf.ones_like(act[..., :1]) * counted + 0 * act
         return tf.reduce_sum(share, axis=(1, 2, 3)) / positions
 
 
 def counting(*convolutions: tuple[int, int], padding: str) -> Gradient:
-    """Build a network of (kernel, stride) whose objective counts positions."""
+    """Build a network of convolutions (kernel, stride) whose objective counts positions."""
     image = x = keras.Input((None, None, 3))
     for kernel, stride in convolutions:
         x = keras.layers.Conv2D(1, kernel, stride, padding=padding)(x)

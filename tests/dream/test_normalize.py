@@ -1,4 +1,4 @@
-"""Making steps of gradients: frequency bands, evenness, colours, lengths."""
+"""Steps made of gradients: frequency bands, evenness, colours, lengths."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NORMS = ("laplacian", "std", "mean_abs")
 
 
 def gradients(seed: int = 0) -> Array:
-    """Return noise of all scales in all colours, much of it fine, and stronger on the left."""
+    """Return coloured noise of all scales, mostly fine, and stronger on the left."""
     rng = np.random.default_rng(seed)
     total = np.zeros((*SHAPE, 3), np.float32)
     for scale, strength in ((1, 1.0), (2, 0.5), (4, 0.3), (8, 0.2), (16, 0.1)):
@@ -63,7 +63,7 @@ def rms(values: Array) -> float:
 
 
 def bands(image: Array) -> list[float]:
-    """Return the strength of each band of an octave of frequencies, fine to coarse."""
+    """Return the strength of each frequency band of an octave, fine to coarse."""
     found, rest = [], image
     for sigma in (1.0, 2.0, 4.0):
         blurred = np.asarray(cv2.GaussianBlur(rest, (0, 0), sigma), np.float32)
@@ -73,7 +73,7 @@ def bands(image: Array) -> list[float]:
 
 
 def unevenness(image: Array) -> float:
-    """Return by how much strength varies from place to place."""
+    """Return how much strength varies across the image."""
     energy = cv2.resize(np.square(image).sum(-1), (10, 8), interpolation=cv2.INTER_AREA)
     return float(np.std(np.log(energy)))
 
@@ -81,7 +81,7 @@ def unevenness(image: Array) -> float:
 def test_whitening_brings_bands_to_the_same_strength() -> None:
     plain = bands(gradients())
     none, half, whole = (bands(shaped(gradients(), whitening=value)) for value in (0, 0.5, 1))
-    # Without, the gradient stays what it is but for its mean.
+    # Without whitening only the mean of the gradient changes.
     np.testing.assert_allclose(
         shaped(gradients(), whitening=0),
         gradients() - gradients().mean(axis=(0, 1)),
@@ -90,7 +90,7 @@ def test_whitening_brings_bands_to_the_same_strength() -> None:
     spread = [max(found) / min(found) for found in (plain, none, half, whole)]
     assert spread[0] == pytest.approx(spread[1], rel=0.05)
     assert spread[1] > spread[2] > spread[3]
-    # The coarsest gains most.
+    # The coarsest band gains most.
     coarse = [found[-1] / found[0] for found in (none, half, whole)]
     assert coarse[0] < coarse[1] < coarse[2]
 
@@ -150,7 +150,7 @@ def test_a_palette_is_the_colour_of_the_surroundings() -> None:
     red, green, blue = found[64, 140]
     assert red > green > 1 > blue
     assert blue < 0.5
-    # As strong everywhere, in the dark as well.
+    # Equally strong everywhere, also in dark areas.
     np.testing.assert_allclose(np.square(found[64, [20, 140]]).mean(axis=-1), 1, atol=1e-4)
     np.testing.assert_allclose(np.asarray(palette(np.zeros_like(source))), 1, atol=1e-5)
 
@@ -167,7 +167,7 @@ def noise() -> Array:
 
 
 def main_colour(values: Array) -> tuple[Array, float]:
-    """Return the colour that values vary along most, and its share of all."""
+    """Return the main axis of colour variation, and its share of the variance."""
     found, vectors = np.linalg.eigh(np.cov(values.reshape(-1, 3).T))
     vector = vectors[:, -1] * np.sign(vectors[:, -1].sum())
     return vector.astype(np.float32), float(found[-1] / found.sum())
@@ -186,7 +186,7 @@ def test_colours_one_gives_those_of_the_picture(colour: tuple[float, float, floa
         vector, of_all = main_colour(np.asarray(steps)[0])
         shares.append(of_all)
     assert shares[0] < 0.4 < shares[1] < shares[2]
-    # Natural pictures vary by brightness most of all.
+    # Natural pictures vary mostly in brightness.
     assert shares[2] > 0.9
     wanted = np.float32(colour) / np.linalg.norm(colour)
     assert vector @ wanted > 0.97
@@ -210,7 +210,7 @@ def test_colours_never_turn_a_step_against_the_gradient(share: float) -> None:
     steps = rng.normal(0, 1, sources.shape).astype(np.float32)
     found = np.asarray(in_colours(tf.constant(steps), palettes, share))
     assert ((found * steps).sum(axis=-1) > 0).all()
-    # Symmetric: a against b is b against a.
+    # Symmetric.
     others = rng.normal(0, 1, sources.shape).astype(np.float32)
     of_others = np.asarray(in_colours(tf.constant(others), palettes, share))
     np.testing.assert_allclose((found * others).sum(-1), (of_others * steps).sum(-1), atol=1e-4)
@@ -237,7 +237,7 @@ def test_kept_colours_make_steps_grey(tiny: Make, norm: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["together", "all", "rotate", "restore"])
 def test_kept_colours_are_those_of_the_source(tiny: Make, schedule: str) -> None:
-    # Where nothing is cut off at black or white.
+    # Only where nothing is clipped to black or white.
     source = 0.3 + 0.4 * to_float(synthetic.photo((64, 48)))
     settings = tiny(keep_colours=True, schedule=schedule, step_size=0.01, detail=1)
     residual, _ = Ascent(settings)(
@@ -245,7 +245,7 @@ def test_kept_colours_are_those_of_the_source(tiny: Make, schedule: str) -> None
     )
     dream = (source + residual).astype(np.float32)
     of_dream, of_source = (cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb) for image in (dream, source))
-    # Octaves that restore are resized there and back, each channel alike.
+    # The schedule restore resizes each channel down and up.
     changed = np.abs(of_dream - of_source).mean(axis=(0, 1))
     assert changed[0] > 0.005
     assert changed[1:].max() < 1e-5

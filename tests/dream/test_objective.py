@@ -21,14 +21,14 @@ F32 = NDArray[np.float32]
 
 
 def seen(act: F32, counted: F32 | None = None) -> Seen:
-    """Return what a layer shows where all positions count, or those of the mask."""
+    """Return the activations of a layer, where all positions count or those of the mask."""
     height, width = act.shape[1:3]
     mask = np.ones((height, width, 1), np.float32) if counted is None else counted
     return Seen(tf.constant(act), tf.constant(mask), float(height * width))
 
 
 def cropped(act: F32) -> F32:
-    """Return the mask that leaves out the border."""
+    """Return a mask without the border."""
     mask = np.zeros((*act.shape[1:3], 1), np.float32)
     mask[2:-2, 2:-2] = 1
     return mask

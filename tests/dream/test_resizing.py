@@ -1,4 +1,4 @@
-"""Resizing corners on corners, against SciPy's: what the Keras notebook resizes with."""
+"""Resizing with aligned corners, against SciPy's zoom, which the Keras notebook uses."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def noise(shape: Shape) -> F32:
 
 
 def zoomed(image: F32, shape: Shape, mode: str = "nearest") -> F32:
-    """Resize with SciPy; its usual mode, ``constant``, makes an edge black at some sizes."""
+    """Resize with SciPy; its default mode, ``constant``, blackens an edge at some sizes."""
     factors = (shape[0] / image.shape[0], shape[1] / image.shape[1], 1)
     resized: F32 = ndimage.zoom(image, factors, order=1, mode=mode)
     return resized

@@ -1,4 +1,4 @@
-"""How much of a dream is shown: the same knob everywhere, and no other dream for it."""
+"""Strength, the share of the dream that is shown: the same everywhere, and the dream stays."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def pictures(folder: Path) -> list[Image8]:
 
 
 def lies_between(half: Image8, source: Image8, whole: Image8) -> bool:
-    """Return whether all of one image lies in the middle of two others, where none is clipped."""
+    """Return whether an image is the mean of two others, where none is clipped."""
     middle = (source.astype(float) + whole) / 2
     inner = (whole > 0) & (whole < 255)
     assert inner.mean() > 0.5
@@ -97,7 +97,7 @@ def test_a_mask_multiplies_with_strength() -> None:
 def noisy(
     source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
 ) -> tuple[ImageF, float]:
-    """Stand in for the ascent: noise, another one each frame."""
+    """Replace the ascent by noise, different in each frame."""
     return carried + rng.normal(0, 0.05, source.shape).astype(np.float32), 0.0
 
 
@@ -167,7 +167,7 @@ def test_a_film_in_chunks_is_as_strong_as_one_piece(
 ) -> None:
     source = films.make_film(tmp_path / "film.mp4", sound=False)
     dream = tiny()
-    if workers > 1:  # in processes that know no tiny network
+    if workers > 1:  # worker processes do not know the tiny network
         dream = tiny(network=str(films.make_network(tmp_path / "tiny.keras")), layer=["conv0"])
     output, reports = validated(OutputSettings, {"end": 0.8, "strength": 0.5}), []
 
@@ -203,7 +203,7 @@ def test_a_film_is_not_resumed_with_another_strength(tiny: Make, tmp_path: Path)
 
 
 def stills(photo: Path, folder: Path, dream: DreamSettings, strength: float) -> Image8:
-    """Dream a picture, with a film of it and its octaves beside it."""
+    """Dream a picture, with a film and its octaves."""
     values = {"strength": strength, "progress_dir": folder / "octaves", "out": folder / "film.gif"}
     folder.mkdir()
     dream_stills([photo], folder / "dream.png", dream, validated(StillSettings, values))
@@ -290,7 +290,7 @@ def test_a_loop_at_strength_zero_is_the_clip(tiny: Make, clip: Path, tmp_path: P
     np.testing.assert_array_equal(looped("none", tiny(dream_size=48), 0), undreamed)
 
 
-# What is said of it
+# Messages and manual
 
 
 @pytest.mark.parametrize("strength", ["-0.1", "2.1", "nan", "much"])

@@ -1,4 +1,4 @@
-"""How TensorFlow shares the cores: whatever it does, the dream is the same."""
+"""The dream does not depend on how TensorFlow uses the cores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-# Prints what three frames become as a checksum.
+# Prints a checksum of three dreamed frames.
 PROGRAM = """
 import sys, zlib
 import numpy as np
@@ -35,5 +35,5 @@ def test_the_dream_does_not_depend_on_the_number_of_threads() -> None:
         command = [sys.executable, "-c", PROGRAM, str(threads)]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
-    # Each number made another dream when sums over whole pictures were left to TensorFlow.
+    # With TensorFlow's own sums over whole pictures each number gave another dream.
     assert len({dreams(threads) for threads in (1, 2, 3)}) == 1

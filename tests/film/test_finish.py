@@ -25,7 +25,7 @@ def test_the_job_folder_is_kept_on_request(tiny: Make, source: Path, tmp_path: P
     render_film(source, target, tiny(), OutputSettings(end=0.4), keep)
     folder = tmp_path / "film.mp4.dream"
     assert (folder / "000001.mp4").exists()
-    again = films.resume(source, target, tiny(), end=0.4)  # finds nothing to do, and tidies up
+    again = films.resume(source, target, tiny(), end=0.4)  # nothing to dream; removes the folder
     assert "dream" not in again.stages
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
 
@@ -52,7 +52,7 @@ def test_a_report_that_fails_can_be_written_later(tiny: Make, source: Path, tmp_
 def test_no_report_is_made_of_incomplete_records(tiny: Make, source: Path, tmp_path: Path) -> None:
     target, keep = tmp_path / "film.mp4", FilmSettings(chunk_seconds=0.24, keep_chunks=True)
     render_film(source, target, tiny(), OutputSettings(end=0.4), keep)
-    (tmp_path / "film.mp4.dream" / "000000.json").unlink()  # killed while the folder was removed
+    (tmp_path / "film.mp4.dream" / "000000.json").unlink()  # as if killed while removing the folder
     reported: list[FilmSummary] = []
     output = OutputSettings(end=0.4)
     render_film(

@@ -26,7 +26,7 @@ Make = Callable[..., DreamSettings]
 
 @pytest.mark.slow
 def test_chunks_make_the_same_film_as_one_piece(tiny: Make, source: Path, tmp_path: Path) -> None:
-    dream = tiny(schedule="rotate", jitter=8)  # all that a state must carry on
+    dream = tiny(schedule="rotate", jitter=8)  # uses every part of a saved state
     one = films.in_one_piece(source, tmp_path / "one.mp4", dream, crf=4)
     done: list[int] = []
     events = FilmEvents(done=lambda chunk, record: done.append(chunk.number))
@@ -45,7 +45,7 @@ def test_chunks_make_the_same_film_as_one_piece(tiny: Make, source: Path, tmp_pa
     whole, joined = (tmp_path / name for name in ("one.mp4", "film.mp4"))
     assert clips.delays(joined) == clips.delays(whole)
     assert abs(clips.sound_length(joined) - clips.sound_length(whole)) < 0.03
-    # Each chunk is encoded by itself, so the frames differ, but by no more than encoding does.
+    # Chunks are encoded one by one, so frames differ as much as by encoding.
     pairs = zip(films.frames_of(whole), films.frames_of(joined), strict=True)
     assert max(float(np.abs(a.astype(int) - b).mean()) for a, b in pairs) < 2
 
@@ -64,7 +64,7 @@ def test_a_clip_guides_chunks_as_it_does_one_piece(
         source, tmp_path / "film.mp4", dream, OutputSettings(), films.SHORT_CHUNKS
     )
     assert films.checksums(summary) == one
-    assert len(opened) == 2  # to try it, and to dream
+    assert len(opened) == 2  # once for the check, once to dream
 
 
 @pytest.mark.slow
@@ -78,7 +78,7 @@ def test_every_format_can_be_joined(tiny: Make, source: Path, tmp_path: Path, na
         assert [path.name for path in made] == [f"{n:03d}.png" for n in range(1, 21)]
         return
     assert [path.name for path in made] == [name]
-    if name != "a.webp":  # which OpenCV does not play
+    if name != "a.webp":  # OpenCV does not play it
         assert len(films.frames_of(tmp_path / name)) == 20
 
 
@@ -130,7 +130,7 @@ def test_workers_without_a_chunk_are_reported(network: Path, source: Path, tmp_p
 
 @pytest.mark.slow
 def test_batched_shots_match_shots_dreamed_alone(tiny: Make, source: Path, tmp_path: Path) -> None:
-    # Chunks of one step: over many, what is rounded otherwise grows, in any two programs.
+    # Few steps: differences of rounding between two traces grow with each.
     dream, exact = tiny(warm_up=2, octaves=1), OutputSettings()
     made = []
     for batch in (1, 3):

@@ -22,10 +22,10 @@ from stream_dream.settings.film import FilmSettings
 from stream_dream.settings.output import OutputSettings
 
 
-def killing(
+def kill_other_worker(
     stopping: BaseException | None = None, note: Callable[[str], None] = print
 ) -> FilmEvents:
-    """Kill the worker beside the one that is the first to finish a chunk."""
+    """Kill the other worker when one has finished the first chunk."""
     killed: list[int] = []
 
     def done(chunk: Chunk, record: ChunkRecord) -> None:
@@ -45,7 +45,7 @@ def test_a_killed_worker_is_replaced(
 ) -> None:
     one = films.in_one_piece(source, tmp_path / "one.mp4", films.dream_of(network))
     notes = films.Notes()
-    gate.hold(0)  # the worker that gets killed is at it
+    gate.hold(0)  # the worker that gets killed dreams it
 
     def note(line: str) -> None:
         notes(line)
@@ -57,7 +57,7 @@ def test_a_killed_worker_is_replaced(
         films.dream_of(network),
         OutputSettings(),
         FilmSettings(chunk_seconds=0.24, workers=2),
-        events=killing(note=note),
+        events=kill_other_worker(note=note),
     )
     assert films.checksums(summary) == one
     assert [record.attempts for record in summary.records] == [2] + [1] * 8
@@ -80,19 +80,19 @@ def test_a_worker_killed_during_an_interrupt_is_not_replaced(
             films.dream_of(network),
             OutputSettings(),
             FilmSettings(chunk_seconds=0.24, workers=2),
-            events=killing(KeyboardInterrupt()),
+            events=kill_other_worker(KeyboardInterrupt()),
         )
 
 
 def arguments(network: Path, source: Path, target: Path, *more: str) -> list[str]:
     options = ["--network", str(network), "--layer", "conv1", "--warm-up", "2"]
-    pieces = ["--chunk-seconds", "0.24", "--workers", "2"]
-    return ["render", str(source), str(target), *options, *pieces, *more]
+    chunks = ["--chunk-seconds", "0.24", "--workers", "2"]
+    return ["render", str(source), str(target), *options, *chunks, *more]
 
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Command]]:
-    """Return a function that starts a command, which does not outlive the test."""
+    """Return a function that starts a command, which ends with the test."""
     commands: list[Command] = []
 
     def begin(*given: str) -> Command:

@@ -1,4 +1,4 @@
-"""Which films are long enough for chunks, also where a file does not tell its length."""
+"""Which films are long enough for chunks, also when a file does not store its length."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def test_long_films_are_recognised(source: Path) -> None:
 
 
 def without_length(source: Path, kind: str) -> Path:
-    """Write a film again so that it does not tell how long it is."""
+    """Copy a film into a file that does not store its length."""
     target = source.with_name(f"lengthless.{kind}")
     match kind:
         case "h264":
             clips.ffmpeg("-i", source, "-map", "0:v", "-c", "copy", target)
-        case "mkv":  # as a recording that was cut off
+        case "mkv":  # like a recording that was cut off
             target.write_bytes(clips.ffmpeg("-i", source, "-c", "copy", "-f", "matroska", "-"))
         case "ts":  # the sound may be longer than the picture
             clips.ffmpeg("-i", source, "-c", "copy", target)

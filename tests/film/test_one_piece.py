@@ -1,4 +1,4 @@
-"""File to file, with a tiny network; and once for real."""
+"""Renders from file to file: the tiny network, and once the command with its real one."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_an_interruption_in_the_last_frames_keeps_them(
 
     def stop(report: FrameReport) -> None:
         if report.index == 8:
-            wait_for(lambda: len(dreamed) == 12)  # the last three wait to be written
+            wait_for(lambda: len(dreamed) == 12)  # the last three are not yet written
             signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(Interrupted, match="the first 12 frames are in"):
@@ -224,7 +224,7 @@ def test_the_demo_clip_for_real(tmp_path: Path) -> None:
     command += ["--end", "0.4", "--dream-size", "240", "--warm-up", "4"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    # On a slow machine it says how far it is.
+    # A slow machine prints its progress.
     assert [line for line in done.stderr.splitlines() if not line.startswith("frame ")] == []
     assert done.stdout.startswith(f"{target}: 10 frames in ")
     source, dream = frames_of(DEMO_CLIP)[:10], frames_of(target)

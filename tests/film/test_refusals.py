@@ -156,7 +156,7 @@ def test_leftover_folders_are_told_apart(tiny: Make, source: Path, tmp_path: Pat
     (foreign / "notes.txt").write_text("precious")
     with pytest.raises(SinkError, match="nothing tells what they belong to"):
         render_film(source, tmp_path / "other.mp4", tiny(), OutputSettings(), films.SHORT_CHUNKS)
-    (foreign / "notes.txt").rename(foreign / "lock")  # all that a killed run may have left
+    (foreign / "notes.txt").rename(foreign / "lock")  # the only file that a killed run may leave
     render_film(source, tmp_path / "other.mp4", tiny(), OutputSettings(end=0.4), films.SHORT_CHUNKS)
     assert not foreign.exists()
 

@@ -115,7 +115,7 @@ def test_a_job_from_a_version_with_fewer_settings_resumes(
     folder = films.interrupted_job(source, tmp_path / "film.mp4", tiny(), 3)
     job = folder / "job.json"
     data = json.loads(job.read_text())
-    del data["dream"]["max_loss"]  # as a version wrote it that did not know it
+    del data["dream"]["max_loss"]  # as an older version wrote it
     job.write_text(json.dumps(data))
     begun, dreamed = len(list(folder.glob("000*.json"))), list[int]()
     events = FilmEvents(done=lambda chunk, record: dreamed.append(chunk.number))

@@ -21,7 +21,7 @@ Make = Callable[..., DreamSettings]
 
 
 def without_decoder(source: Path, path: Path) -> Path:
-    """Write a film whose sound has a codec that nobody knows."""
+    """Write a film whose sound has an unknown codec."""
     clips.ffmpeg("-i", source, "-c:v", "copy", "-c:a", "libmp3lame", path)
     path.write_bytes(path.read_bytes().replace(b"A_MPEG/L3", b"A_QQQQ/L3"))
     return path

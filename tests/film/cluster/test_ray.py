@@ -1,4 +1,4 @@
-"""Films on a Ray that the command starts: the same frames, and nobody left behind."""
+"""Films on a Ray cluster that the command starts: the same frames, and no process left behind."""
 
 from __future__ import annotations
 
@@ -32,11 +32,8 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Film:
     return Film(tmp_path_factory)
 
 
-# A command that starts Ray by itself.
-
-
 def rendering(film: Film, target: Path, *more: str, **values: Any) -> Command:
-    """Start to dream a film on a Ray that is started for it."""
+    """Start a command that renders a film on its own Ray cluster."""
     dream = {"layer": "conv1", "octaves": 2, "warm-up": 2, "schedule": "rotate", "jitter": 8}
     spread = {"chunk-seconds": CHUNK / 25, "cluster": "local", "workers": 2}
     given = {"network": film.network, **dream, **spread, **values}
@@ -46,7 +43,7 @@ def rendering(film: Film, target: Path, *more: str, **values: Any) -> Command:
 
 @pytest.fixture
 def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Command]]:
-    """Give what starts a command, which is the only one with a Ray."""
+    """Return a function that starts a command; no other test runs Ray meanwhile."""
     commands: list[Command] = []
 
     def begin(*arguments: Any, **values: Any) -> Command:
@@ -80,7 +77,7 @@ def test_a_stopped_film_is_kept_and_goes_on_without_ray(
     gate.hold(0, 2)
     command = start(film, target)
     wait_for(lambda: gate.waiting == {0, 2})
-    command.stop(signal.SIGTERM)  # as systemd and timeout do: Ray gets it, too
+    command.stop(signal.SIGTERM)  # as systemd and timeout do: Ray receives it, too
     command.wait_until_stopping()
     gate.open()
     code, errors = command.ended()
@@ -116,11 +113,8 @@ def test_workers_end_with_a_render_that_is_killed(
     wait_for(lambda: gate.waiting == {0})
     command.process.kill()
     command.process.communicate()
-    # Two idle processes of Ray's own wait a minute for one that is gone, too.
+    # Two idle processes of Ray wait a minute longer.
     wait_for(lambda: all("Agent" in args for args in command.processes().values()))
-
-
-# What needs no cluster.
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Films on a Ray cluster: the same frames, whoever vanishes and however they travel."""
+"""Films on a running Ray cluster: lost workers and machines, shipped and missing files."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Film:
 
 @pytest.fixture(scope="module")
 def machines(film: Film, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
-    """Start Ray as two machines would, and connect to it; all tests share it."""
+    """Start a Ray cluster of two simulated machines, shared by all tests, and connect to it."""
     from ray.cluster_utils import Cluster as Simulated
 
     with only_ray(tmp_path_factory), pytest.MonkeyPatch.context() as patch:
@@ -60,7 +60,7 @@ def machines(film: Film, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 @pytest.fixture
 def gate(machines: SimpleNamespace) -> Iterator[Gate]:
-    """Return the gate of all machines, which the next test finds open."""
+    """Return the gate of both machines; open it after the test."""
     yield machines.gate
     machines.gate.open()
 
@@ -91,7 +91,7 @@ def working(raylet: int | None = None) -> list[Any]:
 
 
 def pictures(folder: Path) -> list[Any]:
-    """Return frames as numbers."""
+    """Return the frames of a folder as integers."""
     return [read_picture(path).image.astype(int) for path in sorted(folder.glob("*.png"))]
 
 
@@ -99,11 +99,11 @@ def pictures(folder: Path) -> list[Any]:
 def test_both_shots_of_a_killed_batch_are_dreamed_again(
     machines: SimpleNamespace, gate: Gate, film: Film, tmp_path: Path
 ) -> None:
-    # Few and small steps: many would let grow what a batch rounds otherwise.
+    # Few and small steps: differences of rounding in a batch grow with each.
     dream = film.dream(octaves=1, warm_up=0, steps=1, step_size=0.001)
     batched, alone = tmp_path / "batched", tmp_path / "alone"
     notes = films.Notes()
-    gate.hold(0, 2)  # the first of both: one that is held holds up its batch
+    gate.hold(0, 2)  # the first chunk of each shot
 
     def kill(progress: FilmProgress) -> None:
         if gate.waiting == {0, 2} and not gate.is_open:
@@ -140,7 +140,7 @@ def test_shipped_files_give_the_same_film(
     dream = film.dream(dream_size=96, network=str(network))
     expected = film.here(source, dream, output)
 
-    # A folder that is told from those of other tests, and a few parts of each file.
+    # A folder of its own name, and several parts of each file.
     name = f"{os.getpid()}-{time.monotonic_ns()}"
     monkeypatch.setattr(
         ray_workers, "uuid", SimpleNamespace(uuid4=lambda: SimpleNamespace(hex=name))
@@ -151,7 +151,7 @@ def test_shipped_files_give_the_same_film(
 
     def hide(chunk: Chunk, record: ChunkRecord) -> None:
         found.update(path.relative_to(kept).as_posix() for path in kept.glob("*/*"))
-        for path in (source, mask, network):  # nothing is read but what was sent
+        for path in (source, mask, network):  # workers read only what was sent
             path.unlink(missing_ok=True)
 
     summary = on_ray(
@@ -185,7 +185,7 @@ def test_a_file_missing_on_a_workers_machine_is_named(
     look = error_lines.unseen
 
     def here(path: Path, machine: str, size: int) -> Exception:
-        nowhere.write_bytes(b"12345")  # only now: so the worker has not seen it
+        nowhere.write_bytes(b"12345")  # only now, so that the worker has not seen it
         return look(path, machine, size)
 
     monkeypatch.setattr(error_lines, "unseen", here)

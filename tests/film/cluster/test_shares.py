@@ -1,4 +1,4 @@
-"""How a cluster is shared out among chunks."""
+"""How the processors of a cluster are divided among workers."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ FOUR, EIGHT = Node(4), Node(8)
 @pytest.mark.parametrize(
     ("nodes", "shots", "workers", "expected"),
     [
-        ([FOUR, EIGHT], 100, None, Share(12, 1, 1)),  # many shots: a core for each
+        ([FOUR, EIGHT], 100, None, Share(12, 1, 1)),  # many shots: one core each
         ([FOUR, EIGHT], 6, None, Share(6, 2, 2)),
         ([FOUR, EIGHT], 1, None, Share(1, 4, 4)),
-        ([Node(2), Node(2)], 1, None, Share(1, 2, 2)),  # no more than a machine has
+        ([Node(2), Node(2)], 1, None, Share(1, 2, 2)),  # limited by the machine
         ([FOUR, EIGHT], 100, 3, Share(3, 4, 4)),
-        ([FOUR, EIGHT], 100, 4, Share(4, 2, 2)),  # three would leave one without room
-        ([FOUR], 100, 9, Share(9, 1, 1)),  # a cluster that grows has them one day
+        ([FOUR, EIGHT], 100, 4, Share(4, 2, 2)),  # with three cores each one would find no room
+        ([FOUR], 100, 9, Share(9, 1, 1)),  # a growing cluster may have room later
         ([FOUR], 2, 9, Share(2, 2, 2)),
-        ([], 5, None, Share(1, 1, 1)),  # nobody is there yet
+        ([], 5, None, Share(1, 1, 1)),  # no machine has joined yet
         ([], 5, 2, Share(2, 1, 1)),
         ([Node(0)], 5, None, Share(1, 1, 1)),
     ],

@@ -1,4 +1,4 @@
-"""What is sent to a machine lies there once, for all workers, and goes with the last of them."""
+"""Files sent to a machine are stored once for all workers and removed with the last of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ sys.stdin.read()
 
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a folder of temporary files, to the processes that are started, too."""
+    """Set the folder for temporary files, also for child processes."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))

@@ -1,4 +1,4 @@
-"""How fast a film is dreamed, told from a few frames of workers that only pretend to dream."""
+"""The rate of a film, measured from a few frames of workers that only pretend to dream."""
 
 from __future__ import annotations
 
@@ -29,48 +29,48 @@ pytestmark = pytest.mark.stops
 _FRAME_SECONDS, _START_SECONDS, _WARM_UP = 0.03, 0.3, 4
 
 
-class PretendingCrew(FakeWorkers):
-    """Takes its time for the start, a shot's warm-up and each frame; may give up early."""
+class PretendingWorkers(FakeWorkers):
+    """Takes time for the start, a warm-up and each frame; may end early."""
 
     def __init__(self, clock: shows.Clock, places: int = 1, *, gives: int = 1000) -> None:
-        """Store how many work side by side, and the most frames that each gives."""
+        """Create workers with ``places`` slots, each of which dreams at most ``gives`` frames."""
         super().__init__(places)
         self.clock, self.gives = clock, gives
         self.begun_at: dict[int, float] = {}
         self.futures: dict[int, tuple[ChunkTask, Future[ChunkRecord]]] = {}
 
-    def submit(self, task: ChunkTask, place: int) -> Future[ChunkRecord]:
+    def submit(self, task: ChunkTask, slot: int) -> Future[ChunkRecord]:
         """Start a chunk."""
         assert task.folder.is_dir()
-        self.begun_at[place], future = self.clock.now, Future[ChunkRecord]()
-        self.futures[place] = task, future
+        self.begun_at[slot], future = self.clock.now, Future[ChunkRecord]()
+        self.futures[slot] = task, future
         return future
 
-    def dreamed(self, place: int) -> int:
-        """Report how many frames are done."""
-        passed = self.clock.now - self.begun_at[place] - _START_SECONDS
+    def dreamed(self, slot: int) -> int:
+        """Return the number of dreamed frames."""
+        passed = self.clock.now - self.begun_at[slot] - _START_SECONDS
         frames = int(passed / _FRAME_SECONDS + 1e-6) - _WARM_UP
-        return max(0, min(frames, self.gives, self.futures[place][0].chunk.frames))
+        return max(0, min(frames, self.gives, self.futures[slot][0].chunk.frames))
 
     def pass_time(self, seconds: float) -> None:
-        """Go on for so long."""
+        """Advance the clock and finish the chunks that are done by then."""
         self.clock.now += seconds
-        for place, (task, future) in self.futures.items():
-            if not future.done() and self.dreamed(place) == min(self.gives, task.chunk.frames):
+        for slot, (task, future) in self.futures.items():
+            if not future.done() and self.dreamed(slot) == min(self.gives, task.chunk.frames):
                 future.set_result(record_of(task.chunk))
 
 
-Hire = Callable[..., PretendingCrew]
+MakeWorkers = Callable[..., PretendingWorkers]
 
 
 @pytest.fixture
-def hire(monkeypatch: pytest.MonkeyPatch) -> Hire:
-    """Return a function that makes a crew, whose time passes while it is waited for."""
+def make_workers(monkeypatch: pytest.MonkeyPatch) -> MakeWorkers:
+    """Return a function that creates workers whose clock runs only while they are waited for."""
     clock = shows.Clock()
     monkeypatch.setattr(autotune, "time", clock)
 
-    def make(*arguments: Any, **named: Any) -> PretendingCrew:
-        workers = PretendingCrew(clock, *arguments, **named)
+    def make(*arguments: Any, **named: Any) -> PretendingWorkers:
+        workers = PretendingWorkers(clock, *arguments, **named)
         monkeypatch.setattr(autotune, "wait", lambda futures, seconds: workers.pass_time(seconds))
         return workers
 
@@ -103,12 +103,14 @@ def test_a_sample_does_not_depend_on_the_length_of_chunks(
 
 
 @pytest.mark.parametrize("frames", [2, 3, 6, 7, 15])
-def test_the_rate_is_measured_from_few_frames(hire: Hire, frames: int) -> None:
-    assert measured_fps(hire(), task_with(frames)) == pytest.approx(1 / _FRAME_SECONDS, rel=0.4)
+def test_the_rate_is_measured_from_few_frames(make_workers: MakeWorkers, frames: int) -> None:
+    assert measured_fps(make_workers(), task_with(frames)) == pytest.approx(
+        1 / _FRAME_SECONDS, rel=0.4
+    )
 
 
-def test_one_frame_is_measured_with_the_start(hire: Hire) -> None:
-    workers = hire()
+def test_one_frame_is_measured_with_the_start(make_workers: MakeWorkers) -> None:
+    workers = make_workers()
     begun = workers.clock.now
     fps = measured_fps(workers, task_with(1))
     taken = workers.clock.now - begun
@@ -117,20 +119,22 @@ def test_one_frame_is_measured_with_the_start(hire: Hire) -> None:
 
 
 @pytest.mark.parametrize("gives", [1, 4, 20])
-def test_fewer_frames_than_expected_end_the_measurement(hire: Hire, gives: int) -> None:
-    assert 0 < measured_fps(hire(gives=gives), task_with(30)) < 60
+def test_fewer_frames_than_expected_end_the_measurement(
+    make_workers: MakeWorkers, gives: int
+) -> None:
+    assert 0 < measured_fps(make_workers(gives=gives), task_with(30)) < 60
 
 
-def test_the_rates_of_slots_add_up(hire: Hire) -> None:
-    workers = hire(2)
+def test_the_rates_of_slots_add_up(make_workers: MakeWorkers) -> None:
+    workers = make_workers(2)
     fps = measured_fps(workers, task_with(10))
     assert fps == pytest.approx(2 / _FRAME_SECONDS, rel=0.2)
-    assert [workers.dreamed(place) for place in (0, 1)] == [10, 10]
+    assert [workers.dreamed(slot) for slot in (0, 1)] == [10, 10]
 
 
 def test_an_error_ends_the_measurement() -> None:
     class Failing(FakeWorkers):
-        def submit(self, task: ChunkTask, place: int) -> Future[ChunkRecord]:
+        def submit(self, task: ChunkTask, slot: int) -> Future[ChunkRecord]:
             future = Future[ChunkRecord]()
             future.set_exception(SourceError("gone"))
             return future

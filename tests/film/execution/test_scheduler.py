@@ -1,4 +1,4 @@
-"""Who gets which chunk when, and what happens where one fails; with workers that dream nothing."""
+"""The order in which chunks are started, and failures; with workers that dream nothing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from fake_workers import Broken, FakeWorkers, record_of, task_of
 
 from stream_dream.errors import DiskFull, Interrupted, SourceError
+from stream_dream.film.execution import scheduler as module
 from stream_dream.film.execution.chunk_task import ChunkTask
 from stream_dream.film.execution.scheduler import ChunkFailed, FilmProgress, Scheduler
 from stream_dream.film.execution.workers import WorkerEnded
@@ -26,18 +27,16 @@ def work(
     on_record: Callable[[ChunkRecord], None] = lambda record: None,
     in_order: bool = False,
 ) -> tuple[Scheduler, films.Notes]:
-    """Run a scheduler; a chunk ends each time that it waits."""
-    from stream_dream.film.execution import scheduler
-
-    wait = scheduler.wait
+    """Run a scheduler; one chunk ends each time that it waits."""
+    wait = module.wait
 
     def step(*arguments: object) -> object:
         workers.step()
         return wait(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(scheduler, "wait", step)
+    monkeypatch.setattr(module, "wait", step)
     notes = films.Notes()
-    boss = Scheduler(
+    scheduler = Scheduler(
         plan,
         workers,
         task_of,
@@ -47,16 +46,16 @@ def work(
         on_retry=lambda chunk, reason: notes(f"{chunk.number}: {reason}"),
         in_order=in_order,
     )
-    boss.work()
-    return boss, notes
+    scheduler.work()
+    return scheduler, notes
 
 
 def test_long_shots_come_first_and_chunks_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = films.plan_with([5], [5, 5, 5], [6, 6])
     workers = FakeWorkers(1)
-    boss, _ = work(plan, workers, monkeypatch)
+    scheduler, _ = work(plan, workers, monkeypatch)
     assert [number for number, _ in workers.begun] == [1, 4, 2, 5, 0, 3]
-    progress = boss.progress()
+    progress = scheduler.progress()
     assert (progress.frames, progress.total, progress.chunks_done, progress.chunks) == (
         32,
         32,
@@ -107,10 +106,10 @@ def test_a_chunk_is_tried_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
     workers = FakeWorkers(1, twice)
-    boss, notes = work(films.plan_with([5, 5], [5]), workers, monkeypatch)
+    scheduler, notes = work(films.plan_with([5, 5], [5]), workers, monkeypatch)
     assert [attempt for number, attempt in workers.begun if number == 1] == [1, 2, 3]
     assert notes.lines == ["1: gone", "1: gone"]
-    assert boss.progress().retries == 2
+    assert scheduler.progress().retries == 2
 
 
 @pytest.mark.parametrize(
@@ -129,7 +128,7 @@ def test_a_chunk_that_keeps_failing_ends_the_work_and_keeps_the_rest(
         work(films.plan_with([5, 5, 5], [4, 4, 4, 4, 4]), workers, monkeypatch, finished)
     assert [attempt for number, attempt in workers.begun if number == 1][-1] == attempts
     begun = {number for number, _ in workers.begun}
-    assert set(finished) == begun - {1}  # what was at work at the time is done and kept
+    assert set(finished) == begun - {1}  # chunks at work at the time are finished and kept
 
 
 def test_workers_that_break_are_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +192,7 @@ def test_ctrl_c_twice_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def stop(progress: FilmProgress) -> None:
         looks.append(progress.stopping)
-        if len(looks) in (1, 3):  # the second says that it is stopping
+        if len(looks) in (1, 3):  # the second reports that it is stopping
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -107,16 +107,16 @@ def test_a_frozen_worker_is_killed_on_close(
 
 
 def failing(text: str, count: Callable[[int], None]) -> None:
-    """Fail in a worker with what cannot be sent."""
+    """Raise an error that cannot be sent between processes."""
     count(3)
     raise Unsent(text, lambda: None)
 
 
 class Unsent(Exception):
-    """An error that holds what cannot be pickled."""
+    """An error that cannot be pickled."""
 
     def __init__(self, text: str, held: object) -> None:
-        """Store both."""
+        """Store an object with the error."""
         super().__init__(text)
         self.held = held
 

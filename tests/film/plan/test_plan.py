@@ -1,4 +1,4 @@
-"""Plans: every frame once, shots apart, chunks of equal length, and chunks with their frames."""
+"""Plans: every frame once, no chunk across a cut, chunks of equal length; reading their frames."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_planning_reads_every_frame_once(film: Path) -> None:
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a clip that is jumped into: longer than 5 s, with B frames and few key frames."""
+    """Return a clip long enough for seeking (5 s), with B frames and few key frames."""
     path = tmp_path_factory.mktemp("long") / "long.mp4"
     return clips.make(path, "-c:v", "libx264", "-bf", "3", "-g", "60", seconds=9)
 
@@ -98,7 +98,7 @@ def test_consecutive_chunks_are_read_without_reopening(
     for chunk in plan.chunks:
         assert len(list(reader.read(chunk))) == chunk.frames
     assert opened == [0]
-    list(zip(reader.read(plan.chunks[0]), range(3), strict=False))  # given up in the middle
+    list(zip(reader.read(plan.chunks[0]), range(3), strict=False))  # abandoned in the middle
     list(reader.read(plan.chunks[0]))
     assert opened == [0, 0, 0]
     reader.close()
