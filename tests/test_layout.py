@@ -1,4 +1,4 @@
-"""The house rules: who may import whom, and where heavy libraries and printing belong."""
+"""Which modules may import which, and where heavy libraries and printing belong."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 import stream_dream
 
 PACKAGE = Path(stream_dream.__file__).parent
-# Imports point from a floor to those below it; folders of the same floor do not know each other.
-FLOORS = (
+# Imports point to lower levels; folders of one level do not import each other.
+LEVELS = (
     ("__main__",),
     ("cli",),
     ("still", "film", "loop", "live"),
@@ -28,7 +28,7 @@ FLOORS = (
     ("errors",),
 )
 # The same within a folder.
-INNER_FLOORS = {
+INNER_LEVELS = {
     "film": (("cluster",), ("execution",), ("job",), ("plan",)),
     "live": (("engine", "web"), ("capture", "output"), ("control",)),
     "media": (("write",), ("read",)),
@@ -47,7 +47,7 @@ def imports(path: Path) -> set[str]:
 
 
 def modules() -> Iterator[tuple[tuple[str, ...], Path]]:
-    """Yield each module but the package itself: its folders and name, and its file."""
+    """Yield each module except the package itself: its path as names, and its file."""
     for path in PACKAGE.rglob("*.py"):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
         if parts != ("__init__",):
@@ -55,7 +55,7 @@ def modules() -> Iterator[tuple[tuple[str, ...], Path]]:
 
 
 def own_imports() -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Yield who imports whom within the package."""
+    """Yield pairs of importing and imported modules of the package."""
     for parts, path in modules():
         for module in imports(path):
             package, *imported = module.split(".")
@@ -63,16 +63,16 @@ def own_imports() -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
                 yield parts, tuple(imported)
 
 
-def levels(floors: tuple[tuple[str, ...], ...]) -> dict[str, int]:
-    return {name: level for level, floor in enumerate(floors) for name in floor}
+def levels(rows: tuple[tuple[str, ...], ...]) -> dict[str, int]:
+    return {name: level for level, row in enumerate(rows) for name in row}
 
 
 def test_every_folder_has_its_level() -> None:
-    assert {parts[0] for parts, _ in modules()} == set(levels(FLOORS))
+    assert {parts[0] for parts, _ in modules()} == set(levels(LEVELS))
 
 
 def test_imports_point_downward() -> None:
-    level, checked = levels(FLOORS), 0
+    level, checked = levels(LEVELS), 0
     for importer, imported in own_imports():
         if importer[0] != imported[0]:
             checked += 1
@@ -80,9 +80,9 @@ def test_imports_point_downward() -> None:
     assert checked > 100
 
 
-@pytest.mark.parametrize("folder", INNER_FLOORS)
+@pytest.mark.parametrize("folder", INNER_LEVELS)
 def test_imports_point_downward_within_a_folder(folder: str) -> None:
-    level, checked = levels(INNER_FLOORS[folder]), 0
+    level, checked = levels(INNER_LEVELS[folder]), 0
     for importer, imported in own_imports():
         if importer[0] == imported[0] == folder and importer[1] in level and imported[1] in level:
             checked += 1

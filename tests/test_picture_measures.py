@@ -1,4 +1,4 @@
-"""The figures that tell what makes a dream worth looking at."""
+"""The measures of what makes a dream worth looking at."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_values_at_the_ends_of_the_range_are_burnt(measures: ModuleType) -> None
     dream[24:48, :, 0] = 0.01  # three levels above 0
     assert measures.burnt(grey(), grey()) == 0
     assert measures.burnt(grey(), dream) == pytest.approx(0.25)
-    assert measures.burnt(dream, dream) == 0  # nobody has burnt what was so before
+    assert measures.burnt(dream, dream) == 0  # values burnt in the source do not count
     levels = np.rint(dream * 255).astype(np.uint8)
     assert measures.burnt(np.full(SHAPE, 128, np.uint8), levels) == pytest.approx(0.25)
 
@@ -86,7 +86,7 @@ def test_windows_overlap_by_half(measures: ModuleType) -> None:
 
 @pytest.mark.slow
 def test_a_cat_is_clear_and_plain_grey_is_not(measures: ModuleType) -> None:
-    # Windows of 1/6 show a cat each, those of 1/4 one and a half.
+    # Windows of 1/6 show one cat each, those of 1/4 one and a half.
     cats = np.tile(photo((60, 60)), (6, 6, 1))
     assert measures.clarity([cats]) > 0.2
     assert measures.clarity([np.full((120, 120, 3), 128, np.uint8)]) == 0

@@ -1,4 +1,4 @@
-"""What README, manual and guide for contributors promise."""
+"""README, manual and CONTRIBUTING agree with the code."""
 
 from __future__ import annotations
 

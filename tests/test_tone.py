@@ -1,4 +1,4 @@
-"""How a dream sits in the tones of its source."""
+"""The room that the tones of a source leave for a dream."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEVEL = 1 / 255
 
 @pytest.fixture
 def source() -> ImageF:
-    """Return a photo, with black and white in it."""
+    """Return a photo that contains black and white."""
     image = to_float(synthetic.photo((96, 64)))
     image[:16, :16], image[:16, 16:32] = 0, 1
     return image
@@ -43,7 +43,7 @@ def test_room_never_reaches_black_or_white(source: ImageF, limit: float) -> None
         assert part.dtype == np.float32
         assert part.min() >= min(limit, LEVEL) - 1e-7
         assert part.max() <= limit + 1e-7
-        # But for a level, so that the dream lives on.
+        # Except for one level, so that the dream stays alive.
         assert (part <= np.maximum(0.9 * end, LEVEL + 1e-7)).all()
 
 
@@ -52,7 +52,7 @@ def test_blacks_stay_black_and_skies_bright() -> None:
     room = room_of(np.broadcast_to(greys[None, :, None], (1, 21, 3)), 0.35)
     assert room is not None
     up, down = room.up[0, :, 0], room.down[0, :, 0]
-    # Most in the middle, little at the ends; what holds for black holds for white.
+    # Most room in the middle, little at the ends, alike for black and white.
     assert up[10] == down[10] == pytest.approx(0.35)
     assert up[0] == down[-1] <= 0.2 < 0.35
     np.testing.assert_allclose(up, down[::-1], atol=1e-6)
@@ -70,7 +70,7 @@ def test_rooms_are_interpolated(source: ImageF) -> None:
     half = room_between(narrow, wide, 0.5, source)
     assert half is not None
     np.testing.assert_allclose(half.up, (narrow.up + wide.up) / 2, atol=1e-6)
-    # Without a limit the range ends it.
+    # Without a limit the range of values is the room.
     free = room_between(wide, None, 1.0, source)
     assert free is not None
     np.testing.assert_allclose(free.up, np.maximum(1 - source, 1 / 255), atol=1e-6)
@@ -127,7 +127,7 @@ def test_a_change_and_its_opposite_cancel(sign: int, begun: float) -> None:
     residual, change = full(sign * begun), full(sign * 0.04)
     there = add_within(residual, change, room)
     np.testing.assert_allclose(add_within(there, -change, room), residual, atol=1e-6)
-    # What holds for brighter holds for darker.
+    # The same holds for darkening.
     np.testing.assert_allclose(add_within(-residual, -change, room), -there, atol=1e-7)
 
 
@@ -136,7 +136,7 @@ def test_black_and_white_can_dream(black: float, sign: int) -> None:
     room = room_of(full(black), 0.35)
     assert room is not None
     grown = add_within(full(0), full(sign * 0.03), room)
-    # At once: that there is no room on the other side does not matter.
+    # At once, although there is no room on the other side.
     np.testing.assert_allclose(grown, sign * 0.03, atol=1e-6)
     against = add_within(full(0), full(-sign * 0.03), room)
     np.testing.assert_allclose(np.abs(against), LEVEL, atol=1e-6)
@@ -173,7 +173,7 @@ def test_large_areas_keep_their_colour() -> None:
     areas = left.reshape(2, 80, 3, 80, 3).mean(axis=(1, 3))
     before = change.reshape(2, 80, 3, 80, 3).mean(axis=(1, 3))
     assert np.abs(areas).max() < 0.05 * np.abs(before).max()
-    # Smooth waves go altogether, edges stay edges.
+    # Smooth waves vanish, edges stay.
     assert np.abs(left[..., :2]).mean() < 0.1 * np.abs(change[..., :2]).mean()
     assert left[80, 122, 2] - left[80, 118, 2] > 0.07
 

@@ -1,4 +1,4 @@
-"""What systemd is told, through real sockets."""
+"""Messages to systemd, through real sockets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix 
 
 
 class _Manager:
-    """Listens as systemd does."""
+    """Listens to notifications like systemd."""
 
     def __init__(self, address: str) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -53,7 +53,7 @@ def manager(address: str) -> Iterator[_Manager]:
 
 def test_start_and_end_are_reported(manager: _Manager, address: str) -> None:
     service = ServiceManager({"NOTIFY_SOCKET": address})
-    service(LiveStatus())  # nothing is dreamed yet
+    service(LiveStatus())  # nothing dreamed yet
     assert manager.heard() == []
     service(LiveStatus(dreamed=1))
     service(LiveStatus(dreamed=2))  # no watchdog is set
@@ -121,7 +121,7 @@ def test_what_the_manager_could_not_hear_is_said_again(tmp_path: Path) -> None:
 def test_a_busy_manager_does_not_hold_up_the_show(tmp_path: Path) -> None:
     manager = _Manager(str(tmp_path / "busy"))
     service = ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "busy")})
-    for _ in range(2000):  # more than the socket keeps
+    for _ in range(2000):  # more than the socket buffers
         service.stopping()
     assert manager.heard()[0] == "STOPPING=1"
     manager.close()

@@ -1,4 +1,4 @@
-"""The camera over a picture: closed paths, exact flow, nothing uncovered."""
+"""The camera over a picture: closed paths, exact flow, the frame always covered."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_reverse_plays_the_same_path_backwards() -> None:
 @pytest.mark.parametrize("motion", ["sway", "turn"])
 @pytest.mark.parametrize("size", [(150, 100), (100, 150), (120, 120)])
 def test_the_picture_covers_the_frame(motion: CameraMotion, size: tuple[int, int]) -> None:
-    # A border that only a view beyond the picture's edge would show, mirrored, twice as wide.
+    # A view beyond the picture's edge would show its border mirrored, twice as wide.
     width, height = 4 * size[0], 4 * size[1]
     marked = np.zeros((height, width, 3), np.uint8)
     marked[0] = marked[-1] = marked[:, 0] = marked[:, -1] = 255
@@ -83,7 +83,7 @@ def test_motion_strength_is_the_reach_of_the_camera() -> None:
 def test_a_large_picture_does_not_shimmer() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (800, 1200, 3), np.uint8)
     camera = CameraPath(noise, "sway", FRAMES)
-    # Eight pixels a side become one: their mean is grey, wherever the camera stands.
+    # 8 x 8 pixels become one: their mean is grey at every position of the camera.
     views = np.stack([camera.view(index, SIZE) for index in range(FRAMES)])
     assert views.std() < 20
 

@@ -13,9 +13,9 @@ from stream_dream.loop.clip_seam import best_span, bounced, faded, in_between, s
 
 
 def swinging(count: int, period: int) -> list[Image8]:
-    """Return frames of a square that swings from side to side over a photo."""
-    places = 110 + 90 * np.sin(2 * np.pi * np.arange(count) / period)
-    return [synthetic.passing_square(round(at)) for at in places]
+    """Return frames of a square that swings horizontally over a photo."""
+    positions = 110 + 90 * np.sin(2 * np.pi * np.arange(count) / period)
+    return [synthetic.passing_square(round(at)) for at in positions]
 
 
 def signatures(frames: list[Image8]) -> np.ndarray:
@@ -31,7 +31,7 @@ def test_the_period_of_a_swing_is_found() -> None:
 
 @pytest.mark.slow
 def test_a_loop_joins_frames_that_also_move_alike() -> None:
-    # Half a period later the square passes its middle again, the other way.
+    # Half a period later the square passes the middle again, in the other direction.
     frames = swinging(60, 20)
     span = best_span(signatures(frames), shortest=6, longest=14, fade=0, cuts=[])
     middle = [span.start % 20, span.stop % 20]
@@ -71,7 +71,7 @@ def test_a_fade_leads_over_to_the_beginning() -> None:
     looped = faded(frames, 6)
     assert len(looped) == 14
     assert looped[0] is frames[6]
-    # The last one is all but the frame before the first.
+    # The last frame nearly equals the one before the first.
     before = np.abs(looped[-1].astype(int) - frames[5]).mean()
     assert before < np.abs(looped[-1].astype(int) - frames[19]).mean() / 3
     assert faded(frames, 0) == frames

@@ -1,4 +1,4 @@
-"""Closing a loop of dreams."""
+"""The seam of a loop of dreams."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stream_dream.temporal.flow import still
 
 Make = Callable[..., DreamSettings]
 FRAMES = 12
-# What an ascent gives is shown at once, whatever it is.
+# Ascents are shown at once and without limits.
 PLAIN = {
     "momentum": 0,
     "catch_up": 0,
@@ -31,40 +31,40 @@ PLAIN = {
 def wandering(
     source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
 ) -> tuple[ImageF, float]:
-    """Stand in for an ascent that never settles: what it adds depends wildly on what it finds."""
+    """Replace the ascent by one that never settles: it depends chaotically on its start."""
     chaotic = np.random.default_rng(int(np.abs(carried).sum() * 1e3) % 2**32)
     blocks = chaotic.normal(0, 0.02, (source.shape[0] // 8, source.shape[1] // 8, 3))
     added = np.kron(blocks, np.ones((8, 8, 1))) + rng.normal(0, 0.002, source.shape)
     return np.clip(source + carried + added, 0, 1).astype(np.float32) - source, 0.0
 
 
-def orbit_of(
+def dreamed_loop(
     settings: DreamSettings,
     dream: Callable[..., tuple[ImageF, float]] = wandering,
     frames: int = FRAMES,
 ) -> tuple[Orbit, list[FrameReport]]:
     images = synthetic.still(frames, (48, 32))
     dreamer = TemporalDreamer(dream, settings, looping=True)
-    orbit, reports = Orbit(dreamer, frames), []
+    loop, reports = Orbit(dreamer, frames), []
     flow = still((32, 48)).flow
-    while places := orbit.to_dream:
-        items = (dreamer.prepare(images[place % frames], flow) for place in places)
-        orbit.dream(items, reports.append)
-    return orbit, reports
+    while positions := loop.to_dream:
+        items = (dreamer.prepare(images[position % frames], flow) for position in positions)
+        loop.dream(items, reports.append)
+    return loop, reports
 
 
-def changes(orbit: Orbit) -> list[float]:
-    """Return the mean change to the frame before, the seam's first, in levels."""
-    dreams = [orbit.residual(index) for index in range(orbit.frames)]
-    return [float(np.abs(dreams[i] - dreams[i - 1]).mean()) * 255 for i in range(orbit.frames)]
+def changes(loop: Orbit) -> list[float]:
+    """Return the mean change from each frame to the next in levels, first across the seam."""
+    dreams = [loop.residual(index) for index in range(loop.frames)]
+    return [float(np.abs(dreams[i] - dreams[i - 1]).mean()) * 255 for i in range(loop.frames)]
 
 
 def test_the_seam_is_like_any_other_step(tiny: Make) -> None:
-    orbit, _ = orbit_of(tiny(persistence=0.9, **PLAIN))
-    figures = changes(orbit)
+    loop, _ = dreamed_loop(tiny(persistence=0.9, **PLAIN))
+    figures = changes(loop)
     assert figures[0] < 1.5 * np.median(figures)
-    # Without the window, the last round would jump from its end to its beginning.
-    ends = [orbit._residuals[i].astype(np.float32) for i in (FRAMES - 1, 0)]
+    # Without the window the last round would jump from its end to its start.
+    ends = [loop._residuals[i].astype(np.float32) for i in (FRAMES - 1, 0)]
     assert np.abs(ends[0] - ends[1]).mean() * 255 > 3 * figures[0]
 
 
@@ -72,18 +72,18 @@ def test_weights_add_up_to_one(tiny: Make) -> None:
     def constant(source: ImageF, carried: ImageF, **_: object) -> tuple[ImageF, float]:
         return np.full_like(source, 0.25), 0.0
 
-    orbit, _ = orbit_of(tiny(persistence=0, **PLAIN), constant)
-    assert orbit.seam == pytest.approx(0, abs=1e-4)
+    loop, _ = dreamed_loop(tiny(persistence=0, **PLAIN), constant)
+    assert loop.seam == pytest.approx(0, abs=1e-4)
     shown = np.minimum(0.25, 1 - to_float(synthetic.photo((48, 32))))
     for index in range(FRAMES):
-        np.testing.assert_allclose(orbit.residual(index), shown, atol=1e-3)
+        np.testing.assert_allclose(loop.residual(index), shown, atol=1e-3)
 
 
 def test_rounds_that_agree_end_after_two_and_a_half(tiny: Make) -> None:
-    orbit, reports = orbit_of(tiny(persistence=0.5, **{**PLAIN, "schedule": "together"}))
-    assert orbit.rounds == 2.5
+    loop, reports = dreamed_loop(tiny(persistence=0.5, **{**PLAIN, "schedule": "together"}))
+    assert loop.rounds == 2.5
     assert [report.index for report in reports] == list(range(30))
-    assert len(orbit.to_dream) == 0
+    assert len(loop.to_dream) == 0
 
 
 def test_rounds_that_differ_much_get_one_more(tiny: Make) -> None:
@@ -94,10 +94,10 @@ def test_rounds_that_differ_much_get_one_more(tiny: Make) -> None:
         count += 1
         return np.full_like(source, count / 1000), 0.0
 
-    orbit, _ = orbit_of(tiny(persistence=0, **PLAIN), growing)
-    # Each round is 12 / 1000 above the one before: 3 levels shared by 12 frames.
-    assert orbit.seam == pytest.approx(0.255, abs=0.03)
-    assert orbit.rounds == 2.5
+    loop, _ = dreamed_loop(tiny(persistence=0, **PLAIN), growing)
+    # Each round is 12 / 1000 above the previous one: 3 levels, divided among 12 frames.
+    assert loop.seam == pytest.approx(0.255, abs=0.03)
+    assert loop.rounds == 2.5
 
     def leaping(source: ImageF, carried: ImageF, **_: object) -> tuple[ImageF, float]:
         nonlocal count
@@ -105,36 +105,36 @@ def test_rounds_that_differ_much_get_one_more(tiny: Make) -> None:
         return np.full_like(source, (count // FRAMES) / 10), 0.0
 
     count = -1
-    orbit, _ = orbit_of(tiny(persistence=0, **PLAIN), leaping)
-    assert orbit.rounds == 3.5
-    assert orbit.seam == pytest.approx(25.5 / FRAMES, abs=0.03)
-    # The first round is left out: the middle of the window is the third.
-    assert orbit.residual(3).mean() == pytest.approx(0.2, abs=0.03)
+    loop, _ = dreamed_loop(tiny(persistence=0, **PLAIN), leaping)
+    assert loop.rounds == 3.5
+    assert loop.seam == pytest.approx(25.5 / FRAMES, abs=0.03)
+    # The first round is discarded: the middle of the window is the third.
+    assert loop.residual(3).mean() == pytest.approx(0.2, abs=0.03)
 
 
 @pytest.mark.parametrize("frames", [2, 3, 7])
 def test_loops_of_few_frames_are_closed(tiny: Make, frames: int) -> None:
-    orbit, _ = orbit_of(tiny(**PLAIN), frames=frames)
-    assert orbit.rounds >= 2.5
-    assert all(np.isfinite(orbit.residual(index)).all() for index in range(frames))
+    loop, _ = dreamed_loop(tiny(**PLAIN), frames=frames)
+    assert loop.rounds >= 2.5
+    assert all(np.isfinite(loop.residual(index)).all() for index in range(frames))
 
 
 def test_a_loop_can_be_closed_from_the_second_round_on(tiny: Make) -> None:
     images = synthetic.still(FRAMES, (48, 32))
     dreamer = TemporalDreamer(wandering, tiny(persistence=0.9, **PLAIN), looping=True)
-    orbit = Orbit(dreamer, FRAMES)
+    loop = Orbit(dreamer, FRAMES)
     flow = still((32, 48)).flow
 
-    def go_on(count: int) -> None:
-        places = range(orbit.dreamed, orbit.dreamed + count)
-        items = (dreamer.prepare(images[place % FRAMES], flow) for place in places)
-        orbit.dream(items, lambda report: None)
+    def dream_on(count: int) -> None:
+        positions = range(loop.dreamed, loop.dreamed + count)
+        items = (dreamer.prepare(images[position % FRAMES], flow) for position in positions)
+        loop.dream(items, lambda report: None)
 
-    go_on(FRAMES)
-    assert not orbit.closable
-    go_on(FRAMES // 2)
-    assert orbit.closable
-    figures = changes(orbit)
+    dream_on(FRAMES)
+    assert not loop.closable
+    dream_on(FRAMES // 2)
+    assert loop.closable
+    figures = changes(loop)
     assert figures[0] < 2 * np.median(figures)
 
 
@@ -147,6 +147,6 @@ def test_random_numbers_depend_only_on_the_frames_position(tiny: Make) -> None:
         seen.append(index + rng.random())
         return np.zeros_like(source), 0.0
 
-    orbit_of(tiny(warm_up=0), listening, frames=4)
+    dreamed_loop(tiny(warm_up=0), listening, frames=4)
     assert seen == seen[:4] * 2 + seen[:2]
     assert len(set(seen[:4])) == 4

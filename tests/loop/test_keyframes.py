@@ -1,4 +1,4 @@
-"""What a loop passes through."""
+"""The keyframes of a loop."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ MANY = {"layer": [f"block{number}" for number in range(13)]}
 
 
 def way(*dreams: DreamSettings, given: dict[str, Any] | None = None, **values: Any) -> list[str]:
-    stations = way_around(dreams, validated(LoopSettings, values), given=given or {})
-    return [" ".join(map(str, (*station.layer, *station.classes))) for station in stations]
+    keyframes = way_around(dreams, validated(LoopSettings, values), given=given or {})
+    return [" ".join(map(str, (*keyframe.layer, *keyframe.classes))) for keyframe in keyframes]
 
 
 def test_a_single_look_is_not_changed() -> None:
@@ -47,10 +47,10 @@ def test_a_still_passes_through_what_was_chosen() -> None:
 @pytest.mark.parametrize("name", [preset.name for preset in presets()])
 def test_a_still_passes_through_every_look(name: str) -> None:
     look = load_preset(name).dream
-    stations = way(look, motion="still")
-    # What a look mixes by itself belongs together.
-    assert stations[0] == (" ".join(map(str, look.layer)) or "block10")
-    assert len(set(stations)) > 1
+    keyframes = way(look, motion="still")
+    # Layers that a look mixes stay together.
+    assert keyframes[0] == (" ".join(map(str, look.layer)) or "block10")
+    assert len(set(keyframes)) > 1
 
 
 def test_groups_of_layers_become_keyframes() -> None:
@@ -68,15 +68,15 @@ def test_presets_become_keyframes() -> None:
 
 def test_changing_looks_lower_persistence_unless_it_is_given() -> None:
     still = validated(LoopSettings, {"motion": "still"})
-    station = way_around([DOGS], still, given={})[0]
-    assert station.persistence < DOGS.persistence
-    assert station.step_size > DOGS.step_size
+    keyframe = way_around([DOGS], still, given={})[0]
+    assert keyframe.persistence < DOGS.persistence
+    assert keyframe.step_size > DOGS.step_size
     slow = validated(LoopSettings, {"motion": "still", "frames": 400})
-    assert way_around([DOGS], slow, given={})[0].persistence > station.persistence
+    assert way_around([DOGS], slow, given={})[0].persistence > keyframe.persistence
     kept = way_around([DOGS], still, given={"persistence": "0.98"})[0]
     assert (kept.persistence, kept.step_size) == (DOGS.persistence, DOGS.step_size)
     own = way_around([DOGS], still, given={"step_size": "0.0095"})[0]
-    assert own.persistence == station.persistence
+    assert own.persistence == keyframe.persistence
     assert own.step_size == DOGS.step_size
 
 

@@ -1,4 +1,4 @@
-"""Loops from file to file, with a tiny network; and once for real."""
+"""Loops from file to file, with the tiny network, and once with the real one."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_pillow_finds_frames_delays_and_an_endless_loop(
         assert film.info["loop"] == 0
         for number in range(FRAMES):
             film.seek(number)
-            film.load()  # where Pillow learns the delay of a WebP
+            film.load()  # Pillow reads the delay of a WebP here
             assert film.info["duration"] == 40
         assert film.size == summary.size == (96, 64)
 
@@ -140,7 +140,7 @@ def test_several_looks_are_passed_through(tiny: Make, picture: Path, tmp_path: P
         pair = [read_picture(tmp_path / f"{n}-{number}.png").image for n in ("both", name)]
         return float(np.abs(pair[0].astype(int) - pair[1]).mean())
 
-    # The first lies at a quarter of the way, the second at three quarters.
+    # The keyframes lie at a quarter and at three quarters of the loop.
     assert apart("one", 5) < apart("two", 5)
     assert apart("two", 11) < apart("one", 11)
 
@@ -299,6 +299,6 @@ def test_the_seam_of_a_real_loop_is_no_larger_than_any_step(motion: str, tmp_pat
         before = images[index - 1].astype(np.float32)
         moved = warp(before, flow, interpolation=cv2.INTER_CUBIC)
         changes.append(np.abs(moved - images[index]).mean(axis=-1)[in_frame(flow)].mean())
-    # They differ: the camera is not as fast all the way, and moves by more or less of a pixel.
+    # Steps differ: the speed of the camera varies by fractions of a pixel.
     assert changes[0] <= 1.05 * max(changes[1:])
     assert np.median(changes) > 0.3

@@ -1,4 +1,4 @@
-"""Objectives that change on the way around a loop."""
+"""Objectives that change along a loop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FRAMES = 20
 
 
 @pytest.fixture
-def stations(tiny: Make) -> list[Ascent]:
+def keyframes(tiny: Make) -> list[Ascent]:
     return [Ascent(tiny(layer=[name], step_size=0.02)) for name in ("conv1", "conv2")]
 
 
@@ -30,21 +30,21 @@ def dreamed(dream: Ascent | Morph, index: int = 0) -> ImageF:
 
 
 @pytest.mark.slow
-def test_at_a_keyframe_only_its_objective_dreams(stations: list[Ascent]) -> None:
-    morph = Morph(stations, FRAMES)
-    # Two stations: they lie at a quarter and at three quarters of the way.
-    np.testing.assert_array_equal(dreamed(morph, 5), dreamed(stations[0]))
-    np.testing.assert_array_equal(dreamed(morph, 15), dreamed(stations[1]))
+def test_at_a_keyframe_only_its_objective_dreams(keyframes: list[Ascent]) -> None:
+    morph = Morph(keyframes, FRAMES)
+    # Two keyframes lie at a quarter and at three quarters of the loop.
+    np.testing.assert_array_equal(dreamed(morph, 5), dreamed(keyframes[0]))
+    np.testing.assert_array_equal(dreamed(morph, 15), dreamed(keyframes[1]))
 
 
 @pytest.mark.slow
-def test_between_two_keyframes_both_dream(stations: list[Ascent]) -> None:
-    morph = Morph(stations, FRAMES)
-    middle = (dreamed(stations[0]) + dreamed(stations[1])) / 2
+def test_between_two_keyframes_both_dream(keyframes: list[Ascent]) -> None:
+    morph = Morph(keyframes, FRAMES)
+    middle = (dreamed(keyframes[0]) + dreamed(keyframes[1])) / 2
     np.testing.assert_allclose(dreamed(morph, 10), middle, atol=1e-6)
     np.testing.assert_allclose(dreamed(morph, 0), middle, atol=1e-6)
-    # Nearer to one, more like it.
-    ways = [np.abs(dreamed(morph, index) - dreamed(stations[1])).mean() for index in range(6, 16)]
+    # The dream approaches the nearer keyframe.
+    ways = [np.abs(dreamed(morph, index) - dreamed(keyframes[1])).mean() for index in range(6, 16)]
     assert ways == sorted(ways, reverse=True)
     assert ways[0] > ways[4] > ways[-1]
 
@@ -65,16 +65,16 @@ def test_a_shot_begins_where_the_loop_stands(tiny: Make) -> None:
 
 
 @pytest.mark.slow
-def test_the_way_is_closed_and_smooth(stations: list[Ascent]) -> None:
-    morph = Morph(stations, FRAMES)
+def test_the_way_is_closed_and_smooth(keyframes: list[Ascent]) -> None:
+    morph = Morph(keyframes, FRAMES)
     around = [dreamed(morph, index) for index in range(FRAMES)]
-    apart = np.abs(dreamed(stations[0]) - dreamed(stations[1])).mean()
+    apart = np.abs(dreamed(keyframes[0]) - dreamed(keyframes[1])).mean()
     steps = [np.abs(around[i] - around[i - 1]).mean() for i in range(FRAMES)]
     assert max(steps) < 0.4 * apart
     np.testing.assert_array_equal(dreamed(morph, FRAMES), around[0])
 
 
-def test_a_single_keyframe_dreams_alone(stations: list[Ascent]) -> None:
-    morph = Morph(stations[:1], FRAMES)
+def test_a_single_keyframe_dreams_alone(keyframes: list[Ascent]) -> None:
+    morph = Morph(keyframes[:1], FRAMES)
     for index in (0, 7):
-        np.testing.assert_allclose(dreamed(morph, index), dreamed(stations[0]), atol=1e-7)
+        np.testing.assert_allclose(dreamed(morph, index), dreamed(keyframes[0]), atol=1e-7)

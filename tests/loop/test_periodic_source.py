@@ -80,7 +80,7 @@ def test_the_best_part_of_a_clip_is_found(swing: Path) -> None:
 def test_a_part_of_a_clip_can_be_chosen(swing: Path) -> None:
     assert cycle(swing, start=0.5, end=1.5, crossfade=0.2).frames == 16
     assert cycle(swing, start=0.5, end=1.5, crossfade=0).frames == 20
-    # There is no more to fade than half of it.
+    # The fade takes at most half of the loop.
     assert cycle(swing, end=1.0, crossfade=30).frames == 10
 
 

@@ -1,4 +1,4 @@
-"""Downloads, from a real server on this machine."""
+"""Downloads from a real server on this machine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Handler(BaseHTTPRequestHandler):
     served: list[str]
 
     def do_GET(self) -> None:
-        """Answer by path."""
+        """Answer depending on the path."""
         type(self).served.append(self.path)
         if self.path == "/missing":
             self.send_error(404)
@@ -37,7 +37,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data[: len(data) // 2] if self.path == "/broken" else data)
 
     def log_message(self, *arguments: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture

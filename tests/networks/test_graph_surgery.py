@@ -1,4 +1,4 @@
-"""Networks cut down to what dreaming needs, and the weights that they take."""
+"""Networks reduced to what dreaming needs, and the weights that they accept."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PICTURE = np.random.default_rng(0).random((1, 64, 96, 3), dtype=np.float32)
 
 
 def randomize(model: keras.Model) -> keras.Model:
-    """Give a network weights at which a wrong batch norm would show."""
+    """Set weights that reveal a wrong batch norm."""
     rng = np.random.default_rng(1)
     for layer in model.layers:
         if isinstance(layer, layers.BatchNormalization):
@@ -34,7 +34,7 @@ def randomize(model: keras.Model) -> keras.Model:
 
 
 def small_network(*, size: int | None = None, classes: int = 5) -> keras.Model:
-    """Return a network with every kind of layer that is folded, and a classifier."""
+    """Return a network with all kinds of folded layers and a classifier."""
     image = keras.Input((size, size, 3))
     x = layers.Conv2D(4, 3, 2, padding="same", use_bias=False, name="first")(image)
     x = layers.BatchNormalization(scale=False, name="first_bn")(x)
@@ -102,7 +102,7 @@ def test_a_classifier_that_flattens_becomes_a_window() -> None:
     model = keras.Model(image, layers.Dense(5, activation="softmax", name="scores")(x))
     picture = PICTURE[:, :16, :16]
     expected = np.asarray(model(picture))[0]
-    # At the middle the window lies on the whole map, as the classifier does.
+    # In the middle the window covers the whole map, like the classifier.
     middle = np.asarray(cut(model, [CLASSES])(picture))[0, 1, 1]
     np.testing.assert_allclose(np.exp(middle) / np.exp(middle).sum(), expected, rtol=1e-4)
 
@@ -133,7 +133,7 @@ def test_weights_come_from_every_kind_of_file(tmp_path: Path, suffix: str) -> No
 
 
 def test_legacy_weights_are_read_in_their_order(tmp_path: Path) -> None:
-    """Keras 1 and 2 numbered unnamed layers anew in each process: order decides."""
+    """Keras 1 and 2 numbered unnamed layers per process, so only their order counts."""
     saved, path = small_network(), tmp_path / "old.h5"
     with h5py.File(path, "w") as file:
         names = []

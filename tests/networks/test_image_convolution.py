@@ -1,4 +1,4 @@
-"""The convolution of the picture itself."""
+"""The convolution of the input picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The classes of ImageNet are found by number and by any name."""
+"""The classes of ImageNet, found by number and by any name."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_every_first_name_leads_back_to_its_class_unless_two_share_it() -> None:
         ("St Bernard", 247),
         ("Cardigan Welsh corgi", 264),
         ("tank suit", 639),
-        ("harp", 594),  # the harmonica is called so too
+        ("harp", 594),  # the harmonica has this name, too
     ],
 )
 def test_numbers_and_names(text: str, number: int) -> None:
@@ -86,7 +86,7 @@ def test_a_shared_name_is_refused_with_the_numbers(text: str, numbers: list[str]
     [
         ("tabby kat", "tabby cat"),
         ("Golden Retreiver", "golden retriever"),
-        ("cat", "tabby cat"),  # no class of that name, but names with that word
+        ("cat", "tabby cat"),  # no class has this name, but names contain the word
         ("qqqqqq", "such as 'tabby cat'"),
         ("", "such as 'tabby cat'"),
         ("1000", "choose 0 to 999"),

@@ -1,4 +1,4 @@
-"""InceptionV1 and the files that its weights come in."""
+"""InceptionV1 and the file formats of its weights."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def write_keras(path: Path, arrays: Arrays, *, as_bytes: bool = True, inside: st
 
 
 def slim(part: str) -> str:
-    """Return TF-Slim's name for a part, written down from its source."""
+    """Return TF-Slim's name of a variable, copied from its source."""
     if part.startswith("Conv2d"):
         return f"InceptionV1/{part}"
     block, branch, step = part[:8], part[16], part[18:]
@@ -103,7 +103,7 @@ def write_slim(path: Path, arrays: Arrays) -> None:
 
 @pytest.fixture(scope="module")
 def expected(arrays: Arrays) -> list[NDArray[np.float32]]:
-    """Return what the notebook's network shows, batch norms and all."""
+    """Return the activations of the notebook's network, with its batch norms."""
     model = network()
     for layer in model.layers:
         if layer.weights:

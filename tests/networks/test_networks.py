@@ -25,7 +25,7 @@ TOLERANCE = 0.01
 
 @pytest.mark.slow
 def test_shipped_activations_are_those_of_the_full_network() -> None:
-    """The script that wrote the reference has checked that it calls this cat a cat."""
+    """The script that wrote the reference checked that the network recognises the cat."""
     reference = np.load(REFERENCE)
     names = [layer.name for layer in find("efficientnet_lite0").list_layers()] + [CLASSES]
     image = (data.chelsea()[6:294, 9:441].astype(np.float32) / 255)[None]
@@ -75,7 +75,7 @@ def test_unknown_names_suggest_the_nearest() -> None:
 
 
 class _Named:
-    """Pickles as a global of any name."""
+    """Pickles as a global of a given name."""
 
     def __init__(self, module: str, name: str) -> None:
         self.module, self.name = module, name
@@ -105,7 +105,7 @@ class _Rebuilt:
 
 
 def _rebuild(*arguments: object) -> None:
-    """Stand for torch._utils._rebuild_tensor_v2."""
+    """Replace torch._utils._rebuild_tensor_v2."""
 
 
 def torch_file(path: Path, tensors: dict[str, _Rebuilt]) -> None:

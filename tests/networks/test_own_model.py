@@ -1,4 +1,4 @@
-"""Keras models of one's own: what is taken, and dreamed."""
+"""Keras models of users: which are accepted, and dreamed."""
 
 from __future__ import annotations
 

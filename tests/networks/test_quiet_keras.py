@@ -1,4 +1,4 @@
-"""What Keras, TensorFlow and oneDNN are told by the user's environment changes nothing here."""
+"""The user's settings of Keras, TensorFlow and oneDNN change nothing here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stream_dream.errors import NetworkError
 from stream_dream.networks.quiet_keras import import_keras
 from stream_dream.networks.registry import find
 
-# Prints what a still becomes as a checksum, and where Keras keeps its weights.
+# Prints the checksum of a dreamed still, and where Keras keeps its weights.
 PROGRAM = """
 import zlib
 import numpy as np
@@ -32,7 +32,7 @@ print(config.keras_home())
 
 @pytest.fixture
 def other_settings() -> Iterator[None]:
-    """Return a Keras that this program has set up in its own way, for as long as a test lasts."""
+    """Change the settings of Keras during a test."""
     config = keras.config
     kept = (config.floatx(), config.epsilon(), config.image_data_format(), config.dtype_policy())
     config.set_floatx("float16")
@@ -58,7 +58,7 @@ def test_networks_are_built_with_keras_defaults(network: str, layer: str, channe
     model = find(network).build([layer], weights="random")
     assert model.outputs[0].shape == (None, None, None, channels)
     assert {layer.compute_dtype for layer in model.layers} == {"float32"}
-    # The program goes on as it was.
+    # The settings of the program are kept.
     assert keras.config.floatx() == "float16"
     assert keras.config.epsilon() == 0.1
     assert keras.config.image_data_format() == "channels_first"
@@ -74,7 +74,7 @@ def test_another_backend_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.slow
 def test_the_users_environment_changes_no_dream_and_prints_nothing(tmp_path: Path) -> None:
     def dreamed(**variables: str) -> list[str]:
-        # Chatter is what is tested: the tests' own setting would hide it.
+        # The log level of the tests would hide the messages.
         env = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM],

@@ -113,7 +113,7 @@ def test_prefetching_waits_for_spare_time_once_its_queue_is_half_full(
 
     with closing(prefetched(numbers(), 4, spare)) as items:
         assert next(items) == 0
-        # Two wait, or three where the first was not taken at once; a full queue would be four.
+        # Two wait, or three if the first was taken late; a full queue would be four.
         settle(fetched)
         assert len(fetched) <= 4
         spare.begin()

@@ -1,4 +1,4 @@
-"""Streams that are missing, full, or of another alphabet cost no work and spoil no file."""
+"""Standard streams that are missing, full or not UTF-8 lose no work and damage no file."""
 
 from __future__ import annotations
 

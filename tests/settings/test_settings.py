@@ -1,4 +1,4 @@
-"""Settings, presets and what is said about wrong ones."""
+"""Settings, presets, and the messages about wrong ones."""
 
 from __future__ import annotations
 

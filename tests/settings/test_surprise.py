@@ -1,4 +1,4 @@
-"""Looks found by chance: the same for a seed everywhere, and kept by saving what is printed."""
+"""Random looks: the same for a seed on every machine, and kept by saving the output."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def test_a_surprise_that_is_saved_is_the_same_look(tmp_path: Path) -> None:
 def test_the_printed_look_has_what_was_given(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    knobs = {"seed": "42", "octaves": "5", "crf": None}
-    dream = dreamed("surprise", knobs)
+    options = {"seed": "42", "octaves": "5", "crf": None}
+    dream = dreamed("surprise", options)
     out, err = capsys.readouterr()
     assert err == ""
     (tmp_path / "found.toml").write_text(out, encoding="utf-8")
@@ -108,14 +108,14 @@ def test_a_random_seed_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("knobs", "message"),
+    ("options", "message"),
     [({"network": "vgg16"}, "leave out --network"), ({"seed": "x"}, "--seed cannot be 'x'")],
 )
 def test_options_that_contradict_a_surprise_are_refused(
-    knobs: dict[str, str], message: str
+    options: dict[str, str], message: str
 ) -> None:
     with pytest.raises(SettingsError, match=message):
-        dreamed("surprise", knobs)
+        dreamed("surprise", options)
 
 
 @pytest.mark.slow
@@ -125,7 +125,7 @@ def test_a_saved_surprise_gives_the_same_dream(run: Run, tmp_path: Path) -> None
         "image", str(photo), str(tmp_path / "a.png"), "--preset", "surprise", "--seed", "7"
     )
     assert code == 0
-    toml = out[: out.rindex("\n", 0, len(out) - 1) + 1]  # all but the line that sums up
+    toml = out[: out.rindex("\n", 0, len(out) - 1) + 1]  # without the last line, the summary
     (tmp_path / "found.toml").write_text(toml, encoding="utf-8")
     run("image", str(photo), str(tmp_path / "b.png"), "--preset", str(tmp_path / "found.toml"))
     a, b = (read_picture(tmp_path / f"{name}.png").image for name in "ab")

@@ -1,4 +1,4 @@
-"""Presets and configs as files: how they are encoded, and where the files lie that they name."""
+"""Presets and configs as files: their encoding, and the paths that they contain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every setting, given every wrong type that TOML has, is refused in words for everybody."""
+"""Every setting refuses every wrong type of TOML in plain words."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     *(LiveSettings, LiveParameters),
 )
 FIELDS = [(model, name) for model in MODELS for name in model.model_fields]
-# Whatever TOML can hold.
+# A value of each TOML type.
 VALUES = [
     *(True, False, 0, -7, 5, 10**30, 2.5, -0.5, 1e300, float("inf"), float("nan")),
     *("", "some text", "5", "0x9", "block5=", "true", "9" * 5000, f"{'9' * 5000}x5"),

@@ -1,4 +1,4 @@
-"""Pictures in, dreams out: names, batches, what is kept and what is refused."""
+"""Pictures to dreams: names, folders, interrupts, refusals."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_progress_and_the_emerging_dream(dream: Dream, photo: Path, tmp_path: Pa
     with VideoSource(tmp_path / "emerging.gif") as film:
         frames = [frame.image.astype(int) for frame in film]
     assert len(frames) == 1 + 2 * 2 + 15
-    # What large areas have become is taken back where an octave ends.
+    # The end of an octave removes the change of large areas.
     grown = [without_large_areas((frame - frames[0]).astype(np.float32)) for frame in frames]
     changes = [np.abs(change).mean() for change in grown]
     assert changes[0] == 0 < changes[2] < changes[-1]
@@ -257,7 +257,7 @@ def test_ctrl_c_between_two_steps_keeps_the_picture(
         calls = iter(range(count))
 
         def resize(image: ImageF, shape: tuple[int, int], **rest: bool) -> ImageF:
-            if next(calls, None) is None:  # noqa: B023 - it is used up before the next one
+            if next(calls, None) is None:  # noqa: B023 - used before the next one
                 raise KeyboardInterrupt
             return resize_float(image, shape, **rest)
 
@@ -282,7 +282,7 @@ def test_stills_are_dreamed_larger_than_films() -> None:
     look = load_preset("dogs").dream
     still, large = for_stills(look, {}), for_stills(look, {"dream_size": "3840"})
     assert (still.dream_size, large.dream_size) == (1536, 3840)
-    # The smallest octave is about as small as a film's.
+    # The smallest octave is about that of a film.
     film, *stills = (d.dream_size / d.octave_scale ** (d.octaves - 1) for d in (look, still, large))
     assert all(0.8 < side / film < 1.25 for side in stills)
     for size in "480", "3840":
@@ -328,9 +328,9 @@ def test_settings_of_a_preset_file_are_not_adapted_to_stills(
     look = load_preset(path).dream
     still = for_stills(look, {})
     assert (still.dream_size, still.schedule) == (size, schedule)
-    # A larger still has more octaves than the film, unless the preset says for which size they are.
+    # A larger still has more octaves than a film, unless the preset gives the dream size.
     assert (still.octaves > look.octaves) == (size == 1536)
-    # Nor does a command line change that which is about something else.
+    # Unrelated options do not change that.
     assert for_stills(look, {"steps": 3}).dream_size == size
     path.write_text(extends + text + "\noctaves = 3")
     assert (for_stills(load_preset(path).dream, {}).octaves > 3) == (size == 1536)
@@ -383,7 +383,7 @@ def test_a_guided_dream_comes_nearer_to_its_guide(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_dream_of_a_class_is_classified_as_it(tmp_path: Path) -> None:
     write_picture(Picture(data.coffee()), tmp_path / "in.png")
-    # At one scale, the one that the classifier looks at: each octave dreams the class at its own.
+    # Only one octave, at the classifier's scale: each octave dreams the class at its own.
     values = {"class": ["lorikeet"], "octaves": 1, "dream_size": 600}
     look = merged(load_preset("dogs").dream, values)
     assert look.layer == ()

@@ -1,4 +1,4 @@
-"""Stills: the notebook's algorithm, step by step by hand, and what surrounds it."""
+"""Stills: the notebook's algorithm, rewritten step by step, and our additions."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ NOTEBOOK = {
 
 
 def zoomed(image: F32, shape: tuple[int, int]) -> F32:
-    """Resize as the notebook does."""
+    """Resize like the notebook."""
     factors = (shape[0] / image.shape[0], shape[1] / image.shape[1], 1)
     resized: F32 = ndimage.zoom(image, factors, order=1)
     return resized
@@ -53,7 +53,7 @@ def zoomed(image: F32, shape: tuple[int, int]) -> F32:
 def by_hand(
     source: F32, layers: dict[str, float], *, steps: int = 5, max_loss: float = np.inf
 ) -> F32:
-    """Dream as the notebook does, with a plain GradientTape."""
+    """Dream like the notebook, with a plain GradientTape."""
     model = find(synthetic.TINY).build(list(layers))
     height, width = source.shape[:2]
     shapes = [(int(height / 1.2**level), int(width / 1.2**level)) for level in (3, 2, 1, 0)]
@@ -131,7 +131,7 @@ def test_the_notebooks_preset() -> None:
     assert preset.network == "inception_v1"
     assert [str(layer) for layer in preset.layer] == ["Mixed_4c_Concatenated"]
     assert (preset.octaves, preset.octave_scale, preset.steps) == (10, 1.2, 10)
-    # 0.01 of a range that is twice as long.
+    # 0.01 of a range twice as wide.
     assert (preset.step_size, preset.gradient_norm, preset.max_loss) == (0.005, "mean_abs", 10)
     assert (preset.jitter, preset.schedule, preset.warm_up) == (0, "restore", 0)
 
@@ -172,8 +172,8 @@ def test_octaves_dreamed_together_do_not_see_each_other(tiny: Make, tile: int | 
 
     def changes(schedule: str, *ways: list[Shape]) -> list[F32]:
         settings = tiny(schedule=schedule, step_size=0.02, steps=2, tile=tile, limit=None)
-        walk, rng = Walk(settings, compose(settings)[0]), np.random.default_rng(0)
-        return [list(walk(seed, way, rng))[-1].image - seed for way in ways]
+        ascent, rng = Walk(settings, compose(settings)[0]), np.random.default_rng(0)
+        return [list(ascent(seed, way, rng))[-1].image - seed for way in ways]
 
     (together,) = changes("together", [coarse, fine])
     (in_turn,) = changes("all", [coarse, fine])
@@ -189,8 +189,8 @@ def test_a_still_keeps_to_the_limit(tiny: Make, schedule: str) -> None:
     settings = tiny(schedule=schedule, octaves=3, octave_scale=1.3, steps=4, step_size=0.05)
 
     def strongest(limit: float | None) -> float:
-        walked = settings.model_copy(update={"limit": limit, "dream_size": 96})
-        dream = StillDreamer(walked)(image)
+        limited = settings.model_copy(update={"limit": limit, "dream_size": 96})
+        dream = StillDreamer(limited)(image)
         return float(np.abs(dream.astype(int) - image).max()) / 255
 
     assert strongest(None) > 0.3
@@ -219,7 +219,7 @@ def test_octaves_dreamed_together_emerge_one_upon_the_other(tiny: Make) -> None:
     StillDreamer(tiny(schedule="together", octave_scale=1.5, steps=3, whitening=1))(
         synthetic.photo(), keep
     )
-    # What large areas have become is taken back where an octave ends.
+    # The end of an octave removes the change of large areas.
     grown = [np.abs(without_large_areas(step.image - step.original)).mean() for step in steps]
     assert steps[-1].octaves == 2
     assert np.diff(grown).min() > -0.1 * max(grown), "what was dreamed before is gone"

@@ -1,4 +1,4 @@
-"""Frames that are shown at once, and ascents that follow."""
+"""Frames are shown at once, and their ascents join later."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from stream_dream.tone import Headroom, room_of
 
 SHAPE = (24, 32)
 STEP = 0.1
-# Bare momentum: what is new or uneven grows as all else, up to 0 and 255.
+# Only momentum: no catching up, no evenness, no limit but 0 and 255.
 PLAIN = DreamSettings(warm_up=0, limit=None, catch_up=0, evenness=0, momentum=0.5)
 
 
-class _Patient(Executor):
-    """Runs what was submitted when it is told to."""
+class _ManualExecutor(Executor):
+    """An executor that runs its work when a test says so."""
 
     def __init__(self) -> None:
         self.waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
@@ -52,12 +52,12 @@ class _Patient(Executor):
 
 
 def steadily(source: ImageF, carried: ImageF, **_: object) -> tuple[ImageF, float]:
-    """Stand in for an ascent: the same step everywhere, as stripes."""
+    """Replace the ascent by the same step everywhere, as stripes."""
     return carried + stripes(carried.shape[:2]), 1.0
 
 
 def stripes(shape: tuple[int, ...]) -> ImageF:
-    """Return a change that leaves large areas as bright as they are."""
+    """Return a change that keeps the brightness of large areas."""
     signs = np.where(np.arange(shape[1]) % 2, 1, -1)
     change = np.empty((*shape, 3), np.float32)
     change[:] = STEP * signs[:, None]
@@ -70,7 +70,7 @@ def strength(residual: ImageF) -> float:
 
 
 def picture(motion: Motion | None = None) -> Prepared:
-    """Return a grey frame that goes on from the one before; by default it stands still."""
+    """Return a grey frame that continues the previous one, by default without motion."""
     image = np.full((*SHAPE, 3), 128, np.uint8)
     carry = Carry(motion or still(SHAPE), 1.0)
     return Prepared(Frame(image), image, to_float(image), None, carry, 1.0, 0.0)
@@ -78,13 +78,13 @@ def picture(motion: Motion | None = None) -> Prepared:
 
 def play(
     dreamer: AsyncDreamer,
-    executor: _Patient,
+    executor: _ManualExecutor,
     frames: int,
     pace: int,
     persistence: float,
     room: Headroom | None = None,
 ) -> list[float]:
-    """Show frames of which every so many get an ascent; return how strong they are."""
+    """Show frames with an ascent every ``pace`` frames; return the strength of each."""
     shown = []
     for frame in range(frames):
         if frame % pace == 0:
@@ -96,8 +96,8 @@ def play(
 
 def trailing(
     dream: Any = steadily, settings: DreamSettings = PLAIN
-) -> tuple[AsyncDreamer, _Patient]:
-    executor = _Patient()
+) -> tuple[AsyncDreamer, _ManualExecutor]:
+    executor = _ManualExecutor()
     return AsyncDreamer(dream, settings, executor=executor), executor
 
 
@@ -181,7 +181,7 @@ def test_a_dream_is_as_strong_as_a_synchronous_one(pace: int, persistence: float
     shown = play(dreamer, executor, 500 * pace, pace, persistence, room)
     assert executor.submitted == pytest.approx(500, abs=1)
     assert np.mean(shown[-10 * pace :]) == pytest.approx(waited_for, rel=0.15)
-    assert np.ptp(shown[-10 * pace :]) < 0.02 * STEP  # no pulse: what fades is what grows
+    assert np.ptp(shown[-10 * pace :]) < 0.02 * STEP  # no pulse: fading and growth balance
 
 
 def test_a_step_is_carried_past_the_frames_that_were_shown_meanwhile() -> None:
@@ -193,7 +193,7 @@ def test_a_step_is_carried_past_the_frames_that_were_shown_meanwhile() -> None:
         return grown, 0.0
 
     flow = np.zeros((*SHAPE, 2), np.float32)
-    flow[..., 0] = 2  # what is at x was at x + 2: it moves to the left
+    flow[..., 0] = 2  # from x + 2 to x: motion to the left
     everywhere = np.ones(SHAPE, np.float32)
     moving = Motion(flow, everywhere, everywhere)
     dreamer, executor = trailing(spot)
@@ -244,7 +244,7 @@ def test_a_cut_begins_afresh_and_drops_what_is_under_way() -> None:
     assert dreamer(cut, 1.0).residual.max() == 0
     assert (
         dreamer(picture(), 1.0).residual.max() == 0
-    )  # the ascent from before the cut was cancelled
+    )  # the ascent of the frame before the cut was cancelled
     executor.run()
     assert strength(dreamer(picture(), 1.0).residual) == pytest.approx(STEP / 2, rel=1e-2)
 

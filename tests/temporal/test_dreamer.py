@@ -1,4 +1,4 @@
-"""The stateful stage: coherence, state, known flow."""
+"""The temporal dreamer: coherence, state, known flow."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from stream_dream.temporal.warp import warp
 from stream_dream.tone import room_of
 
 Make = Callable[..., DreamSettings]
-# What an ascent gives is shown at once, but for what large areas would become by it.
+# Ascents are shown at once, except for changes of large areas.
 PLAIN = {"momentum": 0, "catch_up": 0, "evenness": 0, "limit": None, "dream_size": 160}
-# All that is carried from frame to frame has its part.
+# Uses everything that is carried from frame to frame.
 FULL = {"momentum": 0.8, "catch_up": 1.5, "evenness": 0.6, "limit": 0.35, "dream_size": 160}
 
 
 def noisy(
     source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
 ) -> tuple[ImageF, float]:
-    """Stand in for the ascent: coarse noise, another one each frame."""
+    """Replace the ascent by coarse noise, different in each frame."""
     coarse = rng.normal(0, 0.05, (source.shape[0] // 4 + 1, source.shape[1] // 4 + 1, 3))
     noise = np.kron(coarse, np.ones((4, 4, 1)))[: source.shape[0], : source.shape[1]]
     return np.clip(source + carried + noise, 0, 1).astype(np.float32) - source, float(index)
 
 
 def spread(shape: tuple[int, ...], height: float) -> ImageF:
-    """Return a checkerboard of 4 pixels: something that no large area notices."""
+    """Return a checkerboard of 4 pixels, which changes no large area."""
     rows, columns = np.indices(shape[:2]) // 4
     return (
         np.where((rows + columns) % 2, height, -height).astype(np.float32)[..., None].repeat(3, 2)
@@ -65,7 +65,7 @@ def test_the_residual_travels_with_the_picture(tiny: Make, values: dict[str, Any
     dreamed = dreams(dreamer, frames)
     added = dreamed[3].astype(int).sum(-1) - frames[3].image.astype(int).sum(-1)
     y, x = np.argwhere(added > max(20, added.max() / 2)).mean(axis=0)
-    # The camera moved right and down by three steps, so the spot moved left and up.
+    # The camera moved right and down by three steps: the spot moved left and up.
     assert abs(x - (84.5 - 15)) < 1
     assert abs(y - (64.5 - 9)) < 1
 
@@ -79,7 +79,7 @@ def test_flow_makes_dreams_flicker_less(tiny: Make) -> None:
         before, now = (image.astype(np.float32) for image in out[-2:])
         return float(np.square(now - warp(before, flow))[10:-10, 10:-10].mean())
 
-    # The noise of one frame is the same; without carrying, two independent ones are compared.
+    # Without carrying, the noise of two frames is independent.
     assert flicker(0.9) < 0.75 * flicker(0)
 
 
@@ -123,21 +123,21 @@ def test_a_step_is_shown_as_momentum_lets_it_come(tiny: Make, momentum: float) -
 
 
 class Beginning:
-    """Stands in for an ascent that finishes the dream of a shot's first frame."""
+    """Replaces an ascent that finishes the dream of a shot's first frame."""
 
     def __init__(self) -> None:
         """Create an empty record."""
         self.seen: list[str] = []
 
     def begin(self, source: ImageF, *, index: int, rng: np.random.Generator) -> ImageF:
-        """Return a dream of its own for each random number."""
+        """Return a dream that depends on the random numbers."""
         self.seen.append("begin")
         return spread(source.shape, 0.05) + np.float32(0.01 * rng.random())
 
     def __call__(
         self, source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
     ) -> tuple[ImageF, float]:
-        """Leave the dream as it is."""
+        """Return the carried dream."""
         self.seen.append(f"{index} from {np.abs(carried).max():.2f}")
         return carried, float(index)
 
@@ -152,7 +152,7 @@ def test_a_shot_begins_with_a_finished_dream(tiny: Make) -> None:
     assert dream.seen[1] != "0 from 0.00"
     assert np.abs(residuals[0]).mean() > 0.04
     assert np.abs(residuals[1]).mean() == pytest.approx(0.9 * np.abs(residuals[0]).mean(), 0.02)
-    # A shot does not depend on those before it.
+    # A shot does not depend on earlier ones.
     np.testing.assert_array_equal(residuals[:2], residuals[2:])
 
 
@@ -179,7 +179,7 @@ def test_between_ascents_a_dream_grows_on(tiny: Make, count: int, cadence: int) 
         losses.append(dreamed.report.loss)
         strengths.append(float(np.abs(dreamed.residual).mean()))
     assert indices == list(range(0, count, cadence))
-    assert [loss is None for loss in losses] == [place % cadence > 0 for place in range(count)]
+    assert [loss is None for loss in losses] == [index % cadence > 0 for index in range(count)]
     assert min(np.diff(strengths)) > 0
 
 
@@ -202,7 +202,7 @@ def test_a_looping_cadence_repeats(tiny: Make) -> None:
     dreamer = TemporalDreamer(listening, tiny(**FULL, cadence=2), looping=True)
     dreams(dreamer, synthetic.still(5) * 2)
     assert seen[:3] == seen[3:]
-    assert [int(place) for place in seen[:3]] == [0, 2, 4]
+    assert [int(number) for number in seen[:3]] == [0, 2, 4]
 
 
 def test_a_cut_resets_everything(tiny: Make) -> None:
@@ -235,7 +235,7 @@ def test_a_restored_state_continues_identically(
     dreams(first, frames[:done])
     first.save(tmp_path / "state.npz")
     second = TemporalDreamer(noisy, settings)
-    dreams(second, frames[:2])  # whatever it has dreamed before
+    dreams(second, frames[:2])  # regardless of earlier dreams
     second.restore(tmp_path / "state.npz")
     np.testing.assert_array_equal(dreams(second, frames[done:]), whole[done:])
     np.testing.assert_array_equal(second._growth.velocity, unbroken._growth.velocity)
@@ -249,7 +249,7 @@ def test_preparing_ahead_changes_nothing(tiny: Make, tmp_path: Path) -> None:
     dreamer = TemporalDreamer(noisy, tiny())
     prepared = [dreamer.prepare(frame) for frame in frames]
     composed = [dreamer.ascend(item).compose() for item in prepared[:3]]
-    dreamer.save(tmp_path / "state")  # although three more frames were seen already
+    dreamer.save(tmp_path / "state")  # three more frames were already read
     composed += [dreamer.ascend(item).compose() for item in prepared[3:]]
     np.testing.assert_array_equal(composed, whole)
     later = TemporalDreamer(noisy, tiny())
@@ -337,7 +337,7 @@ def test_the_dream_goes_on_at_another_size(tiny: Callable[..., DreamSettings]) -
     carried: list[ImageF] = []
 
     def dream(source: ImageF, start: ImageF, **_: object) -> tuple[ImageF, float]:
-        carried.append(start.copy())  # the dream grows on in place
+        carried.append(start.copy())  # the dream is changed in place
         return start + spread(source.shape, 0.1), 0.0
 
     dreamer = TemporalDreamer(dream, tiny(**{**FULL, "persistence": 0.9, "dream_size": 64}))
@@ -393,7 +393,7 @@ def test_an_ascent_that_finds_nothing_leaves_the_source(tiny: Make, values: dict
     def nothing(source: ImageF, carried: ImageF, **_: object) -> tuple[ImageF, float]:
         return carried, 0.0
 
-    for size in ((160, 120), (100, 61)):  # the second is dreamed enlarged
+    for size in ((160, 120), (100, 61)):  # the second is enlarged for dreaming
         frames, _ = synthetic.pan(3, size=size)
         dreamed = dreams(TemporalDreamer(nothing, tiny(**values)), frames)
         np.testing.assert_array_equal(dreamed, [frame.image for frame in frames])

@@ -1,4 +1,4 @@
-"""A picture that does not move: the dream lives on and neither drifts nor burns out."""
+"""The dream of a still picture keeps changing but neither drifts nor burns."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_no_drift_over_300_frames() -> None:
         if frame.index >= 100 and frame.index % 20 == 0:
             strengths.append(ascent.loss(to_float(dream)))
     channels = np.array(means) / means[0]
-    assert np.abs(channels - 1).max() < 0.01  # and with them the brightness, their mean
+    assert np.abs(channels - 1).max() < 0.01  # and so the brightness, their mean
     relative = np.array(strengths) / strengths[0]
     assert relative.min() > 0.8
     assert relative.max() < 1.25

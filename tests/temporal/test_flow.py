@@ -101,7 +101,7 @@ def test_a_warp_goes_on_beyond_the_edge_as_in_a_mirror() -> None:
     rows = np.repeat(np.arange(40, dtype=np.float32)[:, None], 30, axis=1)
     up = np.zeros((40, 30, 2), np.float32)
     up[..., 1] = -6
-    # No streaks: the rows that come into view are those below the edge, back to front.
+    # No streaks: rows that come into view mirror those at the edge.
     np.testing.assert_allclose(warp(rows, up)[:, 15], [*range(5, -1, -1), *range(34)], atol=1e-4)
 
 
@@ -125,7 +125,7 @@ def test_areas_hidden_by_either_of_two_chained_motions_are_hidden() -> None:
     half[:, 30:] = 0
     later, earlier = Motion(flow, everywhere, everywhere), Motion(flow, half, half)
     both = chained(later, earlier)
-    # What is at p now was at p + 10 in the frame between, whose right half is hidden.
+    # The point at p was at p + 10 in the frame between, whose right half is hidden.
     assert both.visible[20, 19] == 1
     assert both.visible[20, 21] == 0
     assert both.alike[20, 21] == 0

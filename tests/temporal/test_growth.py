@@ -17,7 +17,7 @@ from stream_dream.tone import room_of
 
 SHAPE = (48, 96)
 STILL = Carry(still(SHAPE), persistence=1)
-# Nothing but what a test asks for.
+# Every effect off unless a test sets it.
 BARE = {"momentum": 0, "catch_up": 0, "evenness": 0, "limit": None, "warm_up": 0}
 
 
@@ -26,7 +26,7 @@ def settings(**values: Any) -> DreamSettings:
 
 
 def spread(height: float, shape: tuple[int, int] = SHAPE) -> ImageF:
-    """Return a checkerboard of 2 pixels: something that no large area notices."""
+    """Return a checkerboard of 2 pixels, which changes no large area."""
     rows, columns = np.indices(shape) // 2
     return (
         np.where((rows + columns) % 2, height, -height).astype(np.float32)[..., None].repeat(3, 2)
@@ -53,11 +53,11 @@ def test_momentum_averages_what_alternates_and_keeps_what_is_steady() -> None:
         return np.stack(found[len(found) // 2 :])
 
     steady = [spread(0.01)] * 60
-    alternating = [spread(0.01 if place % 2 else -0.01) for place in range(60)]
+    alternating = [spread(0.01 if index % 2 else -0.01) for index in range(60)]
     noise = [rng.normal(0, 0.01, GREY.shape).astype(np.float32) for _ in range(60)]
     assert strength(velocities(0.8, steady)) == pytest.approx(0.01, rel=0.03)
     assert strength(velocities(0.8, alternating)) < 0.12 * 0.01
-    # Of independent noise the square root of (1 - momentum) / (1 + momentum) is left.
+    # Independent noise is reduced to sqrt((1 - momentum) / (1 + momentum)).
     kept = strength(velocities(0.8, noise)) / strength(velocities(0, noise))
     assert kept == pytest.approx(1 / 3, rel=0.05)
 
@@ -101,7 +101,7 @@ def test_the_final_strength_depends_on_neither_momentum_nor_cadence(
     for index in range(1000):
         dreamed = dreamer.ascend(dreamer.prepare(Frame(image, index)))
         found.append(strength(dreamed.residual))
-    # 0.005 a frame, of which 0.97 stay.
+    # Each frame adds 0.005 and keeps 0.97.
     assert np.mean(found[-cadence:]) == pytest.approx(0.005 / 0.03, rel=0.02)
 
 
@@ -123,8 +123,8 @@ def test_an_age_comes_to_one_in_twenty_frames(finished: bool, first: int) -> Non
     growth = Growth(settings(catch_up=1))
     growth.begin(SHAPE, finished=finished)
     ages = []
-    for place in range(GROWN_UP + 5):
-        if place:
+    for index in range(GROWN_UP + 5):
+        if index:
             growth.move(STILL)
         growth.grow(NOTHING, GREY, None)
         assert growth.age is not None

@@ -1,4 +1,4 @@
-"""Motion is found for every picture, and leads back to the last one that was dreamed."""
+"""Motion leads from each picture back to the last one that was dreamed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.stops
 
 
 class _Camera:
-    """Gives one picture after the other, each when it is asked to."""
+    """A camera that gives a picture when a test says so."""
 
     def __init__(self, images: Sequence[Image8]) -> None:
         self.images, self.given, self.state = images, 0, "ok"
@@ -63,7 +63,7 @@ def stage_of() -> Iterator[Callable[[_Camera], MotionStage]]:
 
 
 def newest(stage: MotionStage, number: int) -> Staged:
-    """Wait until a picture is staged, and leave it there."""
+    """Wait until a picture is staged, without taking it."""
     found: list[Staged] = []
 
     def look() -> bool:
@@ -78,7 +78,7 @@ def newest(stage: MotionStage, number: int) -> Staged:
 
 
 def begun(stage_of: Callable[[_Camera], MotionStage], pictures: int) -> tuple[_Camera, MotionStage]:
-    """Give a camera of so many pictures, and a stage where the first one waits."""
+    """Return a camera of ``pictures`` pictures, and its stage with the first one ready."""
     camera = _Camera([synthetic.photo((192, 144))] * pictures)
     stage = stage_of(camera)
     camera.given = 1
@@ -125,7 +125,7 @@ def test_a_small_picture_is_dreamed_enlarged_within_the_room_of_the_look(
 
 
 class _Alarm(threading.Event):
-    """Goes off when it is told to; records for how long it was to wait."""
+    """An event that a test sets; it records the timeouts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -186,7 +186,7 @@ def test_a_cut_is_kept_until_it_is_dreamed(stage_of: Callable[..., MotionStage])
 def test_a_lost_camera_drifts_on(stage_of: Callable[[_Camera], MotionStage]) -> None:
     camera, stage = begun(stage_of, 1)
     stage.slot.take(1)
-    assert stage.slot.take(0.1) is None  # no picture, no news
+    assert stage.slot.take(0.1) is None  # nothing new without a picture
     camera.state = "lost"
     drifted = stage.slot.take(SECONDS)
     assert drifted is not None
@@ -208,10 +208,10 @@ def test_only_pictures_of_the_camera_count_as_dropped(
 ) -> None:
     camera = _Camera([synthetic.photo((192, 144))] * 20)
     stage = stage_of(camera)
-    camera.given = 3  # what came before the show is not its loss
+    camera.given = 3  # pictures from before the show are not dropped ones
     newest(stage, 3)
     assert stage.dropped == 0
-    camera.given = 6  # two were never seen, and one was skipped
+    camera.given = 6  # two never arrived, and one was skipped
     newest(stage, 6)
     assert stage.dropped == 3
     stage.slot.take(1)

@@ -1,4 +1,4 @@
-"""A real network camera: an ffmpeg process that serves a real clip on loopback."""
+"""A network camera: an ffmpeg process that serves a real clip on loopback."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def free_port(kind: socket.SocketKind) -> int:
 
 
 class _Server:
-    """Serves a clip again and again, whoever asks, until it is killed."""
+    """Serves a clip in a loop until it is killed."""
 
     def __init__(self, protocol: str) -> None:
         self.protocol = protocol
@@ -50,7 +50,7 @@ class _Server:
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
     def keep(self) -> None:
-        """Start it again where it has ended: over HTTP it does when a client turns away."""
+        """Restart ffmpeg if it has ended: over HTTP it ends with its client."""
         if self.process is not None and self.process.poll() is not None:
             self.start(self.size)
 
@@ -79,7 +79,7 @@ def size_of(camera: Camera) -> tuple[int, int] | None:
 
 
 def works(server: _Server, camera: Camera, size: tuple[int, int] = (320, 240)) -> bool:
-    """Return whether pictures of this size come, from a server that is kept going."""
+    """Return whether pictures of a size arrive while the server is kept running."""
     server.keep()
     return size_of(camera) == size
 
@@ -95,7 +95,7 @@ def test_the_camera_reconnects_every_time(server: _Server) -> None:
             wait_for(lambda: camera.state == "lost")
             size = (320, 240) if round_ % 2 else (176, 144)
             server.start(size)
-            # UDP has no connections: the last pictures of the old camera may come first.
+            # UDP has no connections: the last pictures of the old camera may arrive first.
             wait_for(lambda size=size: works(server, camera, size))
         assert threading.active_count() < before + 6
     finally:

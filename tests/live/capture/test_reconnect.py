@@ -1,4 +1,4 @@
-"""A camera that fails in every way, and never ends the show."""
+"""A camera may fail in any way without ending the show."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.stops
 
 
 class _Steady:
-    """Gives numbered pictures until it is told what else to do."""
+    """Gives ``pictures`` numbered pictures, then calls ``then``."""
 
     def __init__(self, pictures: int = 10**9, then: Callable[[], Image8 | None] = lambda: None):
         self.left, self.then, self.closed = pictures, then, False
@@ -40,7 +40,7 @@ class _Steady:
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> shows.Clock:
-    """Return the camera's clock; what it does between two looks at it takes no time."""
+    """Return the camera's clock, which only tests advance."""
     clock = shows.Clock()
     monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(module, "_FIRST_PAUSE", 0.02)
@@ -49,7 +49,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> shows.Clock:
 
 
 def let_pass(clock: shows.Clock, reached: Callable[[], bool]) -> None:
-    """Advance the clock, second by second, until something has come about."""
+    """Advance the clock, second by second, until the condition holds."""
 
     def look() -> bool:
         if reached():
@@ -131,7 +131,7 @@ def test_a_hanging_driver_is_abandoned(clock: shows.Clock) -> None:
         wait_for(lambda: camera.captured > 3)
         assert camera.state == "ok"
         before = camera.captured
-        hang.set()  # the first one comes back to life, and is not wanted any more
+        hang.set()  # the first one continues, but is no longer used
         wait_for(lambda: feeds[0].closed)
         wait_for(lambda: camera.captured > before)
         assert len(feeds) == 2

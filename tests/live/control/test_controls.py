@@ -1,4 +1,4 @@
-"""What operators may change, how it glides, and what is refused."""
+"""Changes by operators: what they may change, how it glides, and what is refused."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def test_steps_end_at_the_bounds(controls: Controls, key: str) -> None:
     last = answers[-1]
     assert last is not None
     LiveParameters.model_validate(controls.target.model_dump())
-    if key != "left":  # ever smaller
+    if key != "left":  # smaller and smaller
         revision = controls.revision
         assert last.refused
         assert last.text.endswith(("is the most", "is the least"))

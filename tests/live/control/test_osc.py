@@ -1,4 +1,4 @@
-"""Good messages play the controls; whatever else arrives changes nothing and ends nothing."""
+"""Valid messages move the controls; all others change nothing and end nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def packet(address: str, *values: object, types: str = "") -> bytes:
 
 
 class _Desk:
-    """A server, and a sender to it."""
+    """A server and a sender."""
 
     def __init__(self) -> None:
         looks = {"dogs": DreamSettings(), "late-night": DreamSettings(octaves=3)}
@@ -48,7 +48,7 @@ class _Desk:
         self._sender.send(data)
 
     def flush(self) -> None:
-        """Wait until all that was sent is dealt with: messages are taken in their order."""
+        """Wait until everything sent is handled, which happens in order."""
         for target_fps in (50.0, 60.0):
             self.send(packet("/stream_dream/target_fps", target_fps))
             wait_for(lambda expected=target_fps: self.controls.target.target_fps == expected)
@@ -119,7 +119,7 @@ def test_actions_and_their_buttons(desk: _Desk) -> None:
     desk.send(packet("/freeze"))
     desk.flush()
     assert desk.controls.frozen
-    for value in (1.0, 1, True):  # held already
+    for value in (1.0, 1, True):  # already held
         desk.send(packet("/stream_dream/freeze", value))
     desk.flush()
     assert desk.controls.frozen
@@ -127,7 +127,7 @@ def test_actions_and_their_buttons(desk: _Desk) -> None:
     desk.send(packet("/reset"))
     for action in ("snapshot", "record"):
         desk.send(packet(f"/stream_dream/{action}", 1.0))
-        desk.send(packet(f"/{action}", 0.0))  # the button is let go
+        desk.send(packet(f"/{action}", 0.0))  # the button is released
     desk.flush()
     assert not desk.controls.frozen
     assert desk.controls.resets == 1
@@ -225,7 +225,7 @@ def test_a_wrong_message_is_one_line_and_changes_nothing(
 def _hostile(rng: random.Random) -> bytes:
     addresses = [f"/stream_dream/{name}" for name in LiveParameters.model_fields]
     address = rng.choice([*addresses, "/preset", "/freeze", "/reset", "/stream_dream/", "/"])
-    if address == "/stream_dream/target_fps":  # what flush() waits for
+    if address == "/stream_dream/target_fps":  # flush() waits for this one
         address = "/stream_dream/target_fps/"
     kind = rng.randrange(5)
     if kind == 0:
@@ -253,7 +253,7 @@ def test_hostile_packets_leave_a_valid_state_and_a_server_that_answers(
     for number in range(600):
         desk.send(_hostile(rng))
         if number % 20 == 19:
-            desk.flush()  # the socket would drop what it has no room for
+            desk.flush()  # a full socket would drop messages
     LiveParameters.model_validate(desk.controls.target.model_dump())
     assert desk.controls.look().name in desk.controls.looks
     desk.send(packet("/stream_dream/strength", 0.125))

@@ -1,4 +1,4 @@
-"""Looks that fade into each other, and settings made fit for a show."""
+"""Looks that fade into each other, and settings adapted to a show."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOOKS = {
 
 
 class _Ascent:
-    """Notes which look dreamed."""
+    """Records which look dreamed."""
 
     def __init__(self, name: str, log: list[str]) -> None:
         self.name, self.log = name, log
@@ -34,7 +34,7 @@ class _Ascent:
 
 
 class _Looks:
-    """Looks that are ready with some numbers of octaves."""
+    """Looks that are ready up to a number of octaves."""
 
     def __init__(self, **octaves: int) -> None:
         self.octaves, self.log = octaves, []
@@ -92,7 +92,7 @@ def test_growth_and_room_glide_with_a_look() -> None:
 
     frames(dream, clock, 3)
     controls.use("wild")
-    frames(dream, clock, 3)  # it is not ready: nothing changes
+    frames(dream, clock, 3)  # not ready: nothing changes
     assert now() == (1.0, pytest.approx(0.45, abs=0.02))
     before = [now()]
     looks.octaves["wild"] = 4

@@ -1,4 +1,4 @@
-"""When a show's frames are due, with simulated cameras."""
+"""When the frames of a show are due, with simulated cameras."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def played(
     ascent: float = 0.0,
     work: float = 0.002,
 ) -> list[tuple[float, float]]:
-    """Play a show at 25 a second; return when frames were shown and when their pictures came.
+    """Simulate a show at 25 frames a second; return when frames were shown and their pictures came.
 
-    Every third frame waits for the end of an ascent, and another begins with it.
+    Every third frame waits for the end of an ascent and starts another.
     """
     now, pacer, number, shown = 0.0, FramePacer(0.0), 0, []
     begun = -ascent

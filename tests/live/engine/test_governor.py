@@ -1,4 +1,4 @@
-"""The ladder of dream sizes, on simulated machines."""
+"""The choice of dream sizes, on simulated machines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIZES = ladder(480)
 def play(
     governor: Governor, seconds: float, cost: Callable[[float, int], float], fps: float = 25
 ) -> list[tuple[float, int, float]]:
-    """Run a machine whose frames take ``cost(time, size)``; return (time, size, passed)."""
+    """Simulate a machine whose frames take ``cost(time, size)``; return (time, size, passed)."""
     now, played = 0.0, []
     while now < seconds:
         busy = cost(now, governor.size)
@@ -57,7 +57,7 @@ def test_the_size_follows_a_load_and_its_end() -> None:
 
 
 def test_no_pumping_where_the_larger_size_is_just_too_slow() -> None:
-    # At 480 it is too slow, at 384 there seems to be room for 480 as costs do not follow area.
+    # Too slow at 480; at 384 there seems to be room for 480, as costs do not follow area.
     def cost(now: float, size: int) -> float:
         return 0.045 if size == 480 else 0.022
 

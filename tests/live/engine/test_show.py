@@ -1,4 +1,4 @@
-"""A whole show on the tiny network, with the picture that tests itself."""
+"""A whole show on the tiny network, with the test picture."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from stream_dream.settings.live import LiveSettings
 pytestmark = pytest.mark.stops
 
 
-class _Eyes:
-    """A view that remembers what it was shown."""
+class _RecordingView:
+    """A view that records its images and statuses."""
 
     def __init__(self) -> None:
         self.images: list[Image8] = []
@@ -45,7 +45,7 @@ class _Eyes:
 
 
 class _Playing:
-    """A show that runs in a thread, and all that belongs to it."""
+    """A show in a thread, with its controls, looks, views and saver."""
 
     def __init__(
         self,
@@ -62,10 +62,10 @@ class _Playing:
         self.controls.change({"glide": 0.2})
         self.looks = CompiledLooks(made, "one")
         self.saver = Saver(folder, minutes=5, fps=25)
-        self.eyes = _Eyes()
+        self.recorded = _RecordingView()
         framing = Framing(LiveSettings())
         self.show = Show(connect, framing, self.looks, self.controls, made["one"], self.saver)
-        self.show.views = (self.saver, self.eyes)
+        self.show.views = (self.saver, self.recorded)
         self.show.listeners.append(listener)
         self.error: StreamDreamError | None = None
         self.thread = threading.Thread(target=self._run)
@@ -87,7 +87,7 @@ class _Playing:
         assert not self.thread.is_alive()
         self.saver.close()
         ours = {"camera", "capture", "motion", "looks", "behind", "ascent_0"}
-        # Looks finishes what it is tracing.
+        # The thread of the looks finishes its trace.
         wait_for(lambda: not ours & {thread.name for thread in threading.enumerate()})
 
 
@@ -109,8 +109,8 @@ def test_a_show_dreams_and_reports_it(playing: _Playing) -> None:
     assert status.latency_ms > 0
     assert status.loss is not None
     assert status.preset == "one"
-    assert playing.eyes.images[-1].shape == (360, 640, 3)
-    dreamed = [status.dreamed for status in playing.eyes.statuses]
+    assert playing.recorded.images[-1].shape == (360, 640, 3)
+    dreamed = [status.dreamed for status in playing.recorded.statuses]
     assert dreamed == sorted(dreamed)
 
 
@@ -128,25 +128,25 @@ def test_a_look_is_used_only_when_it_is_ready(playing: _Playing) -> None:
 @pytest.mark.slow
 def test_strength_zero_shows_the_source(playing: _Playing) -> None:
     playing.until(lambda: playing.show.status.dreamed > 10)
-    flat = np.abs(np.diff(playing.eyes.images[-1].astype(int), axis=0)).mean()
+    flat = np.abs(np.diff(playing.recorded.images[-1].astype(int), axis=0)).mean()
     playing.controls.change({"strength": 0, "glide": 0})
     begun = playing.show.status.dreamed
     playing.until(lambda: playing.show.status.dreamed > begun + 4)
-    assert np.abs(np.diff(playing.eyes.images[-1].astype(int), axis=0)).mean() < flat
+    assert np.abs(np.diff(playing.recorded.images[-1].astype(int), axis=0)).mean() < flat
 
 
 @pytest.mark.slow
 def test_freezing_holds_the_picture_and_keeps_the_views_fed(playing: _Playing) -> None:
     playing.until(lambda: playing.show.status.dreamed > 5)
     playing.controls.press("freeze")
-    # One or two dreams are on their way still.
-    playing.until(lambda: playing.eyes.images[-1] is playing.eyes.images[-2])
+    # One or two dreams are still on their way.
+    playing.until(lambda: playing.recorded.images[-1] is playing.recorded.images[-2])
     assert playing.show.status.frozen
-    held, shown = playing.eyes.images[-1], len(playing.eyes.images)
-    playing.until(lambda: len(playing.eyes.images) > shown + 2)
-    assert playing.eyes.images[-1] is held
+    held, shown = playing.recorded.images[-1], len(playing.recorded.images)
+    playing.until(lambda: len(playing.recorded.images) > shown + 2)
+    assert playing.recorded.images[-1] is held
     playing.controls.press("freeze")
-    playing.until(lambda: playing.eyes.images[-1] is not held)
+    playing.until(lambda: playing.recorded.images[-1] is not held)
 
 
 @pytest.mark.slow
@@ -169,8 +169,8 @@ def test_snapshots_and_films_are_kept(playing: _Playing, tmp_path: Path) -> None
 @pytest.mark.slow
 def test_a_view_that_fails_is_removed(playing: _Playing) -> None:
     playing.until(lambda: playing.show.status.dreamed > 2)
-    playing.eyes.problem = "the screen is gone"
-    playing.until(lambda: playing.eyes.closed)
+    playing.recorded.problem = "the screen is gone"
+    playing.until(lambda: playing.recorded.closed)
     begun = playing.show.status.dreamed
     playing.until(lambda: playing.show.status.dreamed > begun + 5)
     assert playing.show.status.message == "the screen is gone"
@@ -246,10 +246,10 @@ def test_a_camera_that_comes_late_is_shown_at_its_own_size(
     try:
         made.until(lambda: made.show.status.dreamed > 10)
         assert made.show.status.camera == "connecting"
-        assert made.eyes.images[-1].shape == (360, 640, 3)
+        assert made.recorded.images[-1].shape == (360, 640, 3)
         assert made.show.status.dropped == 0
         there.set()
-        made.until(lambda: made.eyes.images[-1].shape == (200, 120, 3))
+        made.until(lambda: made.recorded.images[-1].shape == (200, 120, 3))
         made.until(lambda: (made.show.status.loss or 0) > 0)
         made.until(lambda: made.show.status.camera == "ok")
     finally:

@@ -1,4 +1,4 @@
-"""What is drawn onto the picture: where, how large, and that the picture itself stays."""
+"""Texts drawn on a copy of the picture: their place and size."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_panel_fits_any_picture_and_darkens_it_behind_bright_letters(
     assert drawn.shape[1] / drawn.shape[0] == pytest.approx(size[0] / size[1], rel=0.02)
     assert drawn.shape[0] >= size[1]
     touched = (drawn != 128).any(-1)
-    assert not touched[-1].any()  # nothing is cut off at the bottom
+    assert not touched[-1].any()  # nothing is clipped at the bottom
     assert not touched[:, -1].any()  # nor at the right
     panel_part = drawn[touched]
     assert 0.5 < (panel_part.max(-1) < 50).mean() < 0.99

@@ -1,4 +1,4 @@
-"""A recording plays at the speed of the show, and whatever happens to it is kept up to there."""
+"""A recording plays at the speed of the show and keeps what was recorded before a failure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FPS = 25
 
 
 class Clock:
-    """Tells the time that it was told."""
+    """A clock that tests set."""
 
     now = 100.0
 
@@ -53,7 +53,7 @@ def children(pid: int) -> list[int]:
 def _text_of(path: Path) -> str:
     try:
         return path.read_text()
-    except (FileNotFoundError, ProcessLookupError):  # a thread or process that has just ended
+    except (FileNotFoundError, ProcessLookupError):  # the thread or process has just ended
         return ""
 
 
@@ -85,7 +85,7 @@ def record(
     size: Callable[[float], tuple[int, int]] = lambda time: (64, 48),
     minutes: float = 30,
 ) -> Recorder:
-    """Record counting images shown at these seconds, until a last second."""
+    """Record counting images shown at ``times`` until ``end``, in seconds."""
     recorder = Recorder(path, minutes=minutes, fps=FPS, clock=clock, least_free_bytes=0)
     begun = clock.now
     for index, moment in enumerate(times):
@@ -125,7 +125,7 @@ def test_a_recording_plays_at_real_speed_whenever_frames_came(tmp_path: Path, cl
 def test_a_frozen_show_is_written_while_it_lasts(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "show.mkv", minutes=30, fps=FPS, least_free_bytes=0)
     recorder.show(clips.counting_image(1), STATUS)
-    wait_for(lambda: recorder.files)  # no second frame was needed
+    wait_for(lambda: recorder.files)  # without a second frame
     recorder.close()
     assert len(frames_of(recorder.files[0])) > 1
 
@@ -180,7 +180,7 @@ def test_the_first_name_is_not_used_again(tmp_path: Path) -> None:
         recorder.show(clips.counting_image(count, size), STATUS)
         wait_for(lambda count=count: len(recorder.files) == count)
         if count == 2:
-            path.rename(tmp_path / "show_1.mkv")  # taken away while the show goes on
+            path.rename(tmp_path / "show_1.mkv")  # moved away while the show goes on
     recorder.close()
     assert not path.exists()
     assert sorted(tmp_path.iterdir())[1:] == list(recorder.files[1:])
@@ -191,7 +191,7 @@ def test_an_encoder_that_falls_back_gets_half_the_work(tmp_path: Path, clock: Cl
     assert len(recorder.files) == 2
     with VideoSource(recorder.files[1]) as source:
         assert source.info.fps == FPS / 2
-        assert sum(1 for _ in source) in (1, 2)  # 2, if it had begun before the clock went on
+        assert sum(1 for _ in source) in (1, 2)  # 2 if it started before the clock advanced
 
 
 def test_without_a_frame_no_file_is_written(tmp_path: Path, clock: Clock) -> None:
@@ -203,7 +203,7 @@ def test_without_a_frame_no_file_is_written(tmp_path: Path, clock: Clock) -> Non
 
 
 def started(path: Path, size: tuple[int, int] = (64, 48)) -> Recorder:
-    """Start a recording in real time whose file has its name already."""
+    """Start a recording in real time; wait for its file."""
     recorder = Recorder(path, minutes=30, fps=FPS)
     recorder.show(clips.counting_image(0, size), STATUS)
     wait_for(lambda: recorder.files)
@@ -211,7 +211,7 @@ def started(path: Path, size: tuple[int, int] = (64, 48)) -> Recorder:
 
 
 def failed(recorder: Recorder) -> str:
-    """Go on showing until the recording has ended, and return why."""
+    """Show frames until the recording has ended; return the reason."""
     wait_for(lambda: recorder.show(clips.counting_image(1), STATUS) or recorder.problem)
     recorder.close()
     recorder.show(clips.counting_image(1), STATUS)
@@ -230,7 +230,7 @@ def test_a_recording_ends_before_the_disk_is_full(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**12, 10**12, 9 * 10**8))
     assert "only 0.9 GB left" in failed(recorder)
     assert frames_of(recorder.files[0])
-    assert "Duration: 00:00:0" in clips.report(recorder.files[0])  # it was completed
+    assert "Duration: 00:00:0" in clips.report(recorder.files[0])  # it is complete
 
 
 @pytest.mark.slow
@@ -367,13 +367,13 @@ def test_a_kill_costs_two_seconds_of_recording_at_most(tmp_path: Path, seconds: 
         assert show.stdout is not None
         assert show.stdout.readline() == "shown\n"
         wait_for(lambda: list(folder.glob("*.mkv")))
-        wait_for(lambda: kept() >= seconds - 2)  # the encoder takes its time, and gets no more
-        os.killpg(show.pid, signal.SIGSTOP)  # it starts nothing more, while we look
-        for pid in children(show.pid):  # each is a group of its own
+        wait_for(lambda: kept() >= seconds - 2)  # the encoder may lag behind
+        os.killpg(show.pid, signal.SIGSTOP)  # it starts no other process meanwhile
+        for pid in children(show.pid):  # each has its own process group
             os.killpg(pid, signal.SIGKILL)
     finally:
         os.killpg(show.pid, signal.SIGKILL)
         show.communicate()
     assert kept() >= seconds - 2
-    for part in folder.glob("*.part"):  # what is left of a file that just began
+    for part in folder.glob("*.part"):  # the rest of a file that has just begun
         part.unlink()

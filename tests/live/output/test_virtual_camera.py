@@ -1,4 +1,4 @@
-"""What a virtual camera is sent; pyvirtualcam is played by a fake."""
+"""Frames sent to a virtual camera, with a fake pyvirtualcam."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STATUS = LiveStatus(target_fps=24)
 
 
 class _Camera:
-    """Takes frames only when it is let."""
+    """Accepts frames only while ``free`` is set."""
 
     def __init__(self, width: int, height: int, fps: float) -> None:
         self.opened = (width, height, fps)

@@ -1,4 +1,4 @@
-"""The window: its loop on a fake highgui, its refusals, and once for real under Xvfb."""
+"""The window: its loop with a fake highgui, its refusals, and a real one under Xvfb."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STATUS = LiveStatus(fps=25, target_fps=25, camera="ok", preset="dogs", ready=("d
 
 
 class _Screen:
-    """Plays highgui: a list of keys is pressed, one with each wait."""
+    """Replaces highgui: each wait presses the next key of a list."""
 
     def __init__(self) -> None:
         self.keys: list[int] = []
@@ -131,7 +131,7 @@ def test_help_shows_figures_that_follow_the_show(screen: _Screen, controls: Cont
     loop(view)
     plain = [bool((shown == 128).all()) for shown in screen.shown]
     assert plain == [True, *[False] * 10, True, True]
-    # Of a second's figures, every quarter's is read.
+    # Figures are read every quarter of a second.
     assert 3 <= len({shown.tobytes() for shown in screen.shown if not (shown == 128).all()}) <= 5
 
 
@@ -142,7 +142,7 @@ def test_escape_leaves_the_full_screen_before_it_ends(screen: _Screen, controls:
     assert controls.target.strength == 1.05
     screen.keys = [27, KEY_UP]
     loop(Window(controls))
-    assert screen.keys == [KEY_UP]  # which was not waited for
+    assert screen.keys == [KEY_UP]  # without having waited for it
 
 
 def test_the_newest_frame_is_shown_once(screen: _Screen, controls: Controls) -> None:
@@ -171,7 +171,7 @@ def test_colours_and_the_first_wait(screen: _Screen, controls: Controls) -> None
     screen.keys = [-1, -1]
     screen.on_wait = lambda: view.show(red, STATUS)
     loop(view)
-    assert screen.shown[0].max() > 200  # waiting, in words
+    assert screen.shown[0].max() > 200  # a text says that it waits
     assert screen.shown[-1][0, 0].tolist() == [200, 0, 0]
 
 
@@ -213,8 +213,8 @@ def test_every_way_to_close_the_window(
 def _monitors(count: int) -> types.ModuleType:
     module: Any = types.ModuleType("screeninfo")
     module.ScreenInfoError = type("ScreenInfoError", (Exception,), {})
-    places = [types.SimpleNamespace(x=1920 * number, y=10 * number) for number in range(count)]
-    module.get_monitors = lambda: places
+    screens = [types.SimpleNamespace(x=1920 * number, y=10 * number) for number in range(count)]
+    module.get_monitors = lambda: screens
     return module
 
 
@@ -229,7 +229,7 @@ def test_another_screen(
     monkeypatch.setitem(sys.modules, "screeninfo", None)
     with pytest.raises(SettingsError, match=r"--screen 1 needs .* pip install screeninfo"):
         Window(controls, screen=1)
-    Window(controls)  # the first one needs no library
+    Window(controls)  # the key needs no library
 
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="screens of X11")
@@ -305,8 +305,8 @@ def xvfb() -> Iterator[dict[str, str]]:
     if not (shutil.which("Xvfb") and shutil.which("xdotool")):
         pytest.skip("needs Xvfb and xdotool")
     reader, writer = os.pipe()
-    # Without -noreset the server starts anew when its last client goes, as the probe of the display
-    # does, and may refuse the next one meanwhile.
+    # Without -noreset the server restarts when its last client leaves, here the probe of the
+    # display, and may refuse the next one meanwhile.
     options = ["-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset"]
     server = subprocess.Popen(
         ["Xvfb", "-displayfd", str(writer), *options],
@@ -348,7 +348,8 @@ def test_keys_in_a_real_window(xvfb: dict[str, str]) -> None:
         try:
             wait_for('[1.0, "dogs", false]')
             window_id = xdotool("search", "--sync", "--name", "^stream_dream$").split()[0]
-            xdotool("mousemove", "50", "50")  # no window manager: keys go where the pointer is
+            # Without a window manager keys go to the window under the pointer.
+            xdotool("mousemove", "50", "50")
             for key, state in (
                 ("Up", '[1.05, "dogs", false]'),
                 ("2", '[1.05, "eyes", false]'),

@@ -1,4 +1,4 @@
-"""The gate of the web page: tokens, host names, other web pages."""
+"""Access to the web page: tokens, host names, other origins."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_headers_of_every_answer(at_home: Gate) -> None:
         assert headers["x-content-type-options"] == "nosniff"
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert ask(at_home, "GET", "http://localhost/").headers.get_list("referrer-policy") == [
-        "origin"  # what the page itself says stays
+        "origin"  # the header of the page itself is kept
     ]
 
 
@@ -145,7 +145,7 @@ def test_guessing_tokens_is_limited(outside: Gate) -> None:
     for number in range(Guesses.MOST):
         assert ask(outside, "GET", f"http://show/?token={number}").status_code == 401
     assert ask(outside, "GET", "http://show/?token=11").status_code == 429
-    # Nor can the right one be told from a wrong one now.
+    # Now even the right token is refused.
     assert ask(outside, "GET", "http://show/", params={"token": TOKEN}).status_code == 429
 
 

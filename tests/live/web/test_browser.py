@@ -24,7 +24,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
-# The picture's middle, as the browser shows it.
+# The colour in the middle of the picture in the browser.
 RED = """() => {
   const canvas = document.createElement('canvas'), pen = canvas.getContext('2d');
   canvas.width = canvas.height = 1;
@@ -60,7 +60,7 @@ def view(controls: Controls, recordings: Path) -> Iterator[WebView]:
 
 @pytest.fixture
 def visit(view: WebView) -> Iterator[Callable[[], Any]]:
-    """Return a function that opens the page; what the browser complains about fails the test."""
+    """Return a function that opens the page; an error in the browser fails the test."""
     complaints: list[str] = []
     with playwright.sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
@@ -96,7 +96,7 @@ def test_a_moved_slider_moves_on_every_page(visit: Callable[[], Any], controls: 
     red_becomes(there, 220, 240)
     other = there.get_by_label("Strength")
     there.wait_for_function("() => document.getElementById('knob-strength').value === '1.8'")
-    other.press("Home")  # all of it works from the keyboard
+    other.press("Home")  # the page can be used from the keyboard
     red_becomes(here, 0, 10)
     here.wait_for_function("() => document.getElementById('knob-strength').value === '0'")
     assert controls.target.strength == 0
@@ -113,7 +113,8 @@ def test_a_slider_that_is_held_stays_under_the_finger(
     page.mouse.down()
     held = slider.input_value()
     assert float(held) == pytest.approx(0.5, abs=0.02)
-    while controls.target.persistence != float(held):  # pressing has moved it, as a message says
+    # Pressing has moved the slider, which sends a message.
+    while controls.target.persistence != float(held):
         page.wait_for_timeout(20)
     controls.change({"persistence": 0.1, "strength": 0.3})
     page.wait_for_function("() => document.getElementById('knob-strength').value === '0.3'")
@@ -137,7 +138,7 @@ def test_buttons_show_their_state(visit: Callable[[], Any], controls: Controls) 
     page.get_by_role("button", name="Reset").click()
     page.get_by_role("button", name="Snapshot").click()
     page.get_by_role("button", name="Record").click()
-    # A change made afterwards has gone the same way.
+    # A later change arrives the same way.
     page.get_by_label("Jitter").fill("9")
     page.wait_for_function("() => document.querySelector('output[for=knob-jitter]').value === '9'")
     wait_for(lambda: controls.target.jitter == 9)
@@ -162,4 +163,4 @@ def test_recordings_can_be_fetched_and_nothing_is_without_a_name(
         assert names
         assert all(names), role
     wide = page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= 390  # nothing is to be scrolled sideways on a phone
+    assert wide <= 390  # a phone needs no horizontal scrolling

@@ -1,4 +1,4 @@
-"""What becomes of a picture on its way to the dream: feeds, framing, bridge."""
+"""Pictures on their way to the dream: feeds, framing, and the bridge over a lost camera."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_framing_keeps_the_size_of_the_first_picture() -> None:
 def test_the_bridge_drifts_slowly_and_hands_over_softly() -> None:
     bridge, image = FallbackPicture(), synthetic.photo((160, 120))
     now = 0.0
-    assert bridge.missing(now).shape == (360, 640, 3)  # before any camera there was
+    assert bridge.missing(now).shape == (360, 640, 3)  # before the first camera picture
     for _ in range(100):
         seen = bridge.fresh(image, now)
         now += 0.04

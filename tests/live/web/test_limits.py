@@ -30,7 +30,8 @@ def test_a_stream_too_many_is_refused(view: WebView, client: httpx.Client) -> No
         assert answer.status_code == 503
         assert "watch already" in answer.text
         assert client.head("/stream.mjpeg").status_code == 503  # as the page asks
-        assert client.get("/healthz").status_code == 503  # nothing was shown, but it answers
+        # No frame was shown, but the server answers.
+        assert client.get("/healthz").status_code == 503
     wait_for(lambda: view._site.streams == 0)
 
 
@@ -75,7 +76,7 @@ def test_idle_connections_are_cut_off(
         silent.sendall(sent)
         with silent, suppress(ConnectionResetError):
             assert silent.recv(1) == b""
-        told(talking, "parameters")  # the others stay
+        told(talking, "parameters")  # other clients stay connected
 
 
 @pytest.mark.stops

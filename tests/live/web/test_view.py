@@ -51,7 +51,7 @@ def test_the_page_runs_nothing_but_its_own_files(client: httpx.Client) -> None:
 def test_files_of_the_page_are_sent_again_only_if_they_changed(client: httpx.Client) -> None:
     for path in ("/", "/page.css", "/page.js"):
         answer = client.get(path)
-        assert answer.headers["cache-control"] == "no-cache"  # asked for each time
+        assert answer.headers["cache-control"] == "no-cache"  # revalidated each time
         tag = answer.headers["etag"]
         same = client.get(path, headers={"if-none-match": tag})
         assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
@@ -162,7 +162,7 @@ def test_refused_settings_change_nothing(client: httpx.Client, controls: Control
         answer = client.put("/settings", content=body)
         assert answer.status_code == 400
         assert len(answer.json()["error"].splitlines()) == 1
-    many = (b"x" * 10000 for _ in range(10))  # of a length that is not told beforehand
+    many = (b"x" * 10000 for _ in range(10))  # without a Content-Length
     assert client.put("/settings", content=many).status_code == 413
     assert controls.target == LiveParameters(glide=0)
 

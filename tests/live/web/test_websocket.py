@@ -43,18 +43,18 @@ def test_changes_reach_every_page(view: WebView, controls: Controls) -> None:
 
 
 def test_every_parameter_has_a_control() -> None:
-    knobs = {knob["name"]: knob for knob in form(shows.make_controls())["knobs"]}
-    assert list(knobs) == list(LiveParameters.model_fields)
-    assert knobs["mirror"]["kind"] == "switch"
+    inputs = {entry["name"]: entry for entry in form(shows.make_controls())["knobs"]}
+    assert list(inputs) == list(LiveParameters.model_fields)
+    assert inputs["mirror"]["kind"] == "switch"
     assert parameter_range("persistence") == (0, 0.995)
-    assert knobs["persistence"]["step"] <= 0.001
-    assert knobs["octaves"]["step"] == 1
-    for name, knob in knobs.items():
-        assert knob["help"]
-        if knob["kind"] == "slider":
-            for end in (knob["low"], knob["high"]):
+    assert inputs["persistence"]["step"] <= 0.001
+    assert inputs["octaves"]["step"] == 1
+    for name, entry in inputs.items():
+        assert entry["help"]
+        if entry["kind"] == "slider":
+            for end in (entry["low"], entry["high"]):
                 LiveParameters.model_validate({name: end})
-            steps = (knob["default"] - knob["low"]) / knob["step"]
+            steps = (entry["default"] - entry["low"]) / entry["step"]
             assert steps == pytest.approx(round(steps))
 
 
@@ -119,7 +119,7 @@ def test_wrong_messages_are_refused_in_one_line(view: WebView, controls: Control
 
 
 def any_json(chance: random.Random, depth: int = 0) -> Any:
-    """Return something that JSON can say, often nearly a message."""
+    """Return a random JSON value, often similar to a message."""
     names = [*LiveParameters.model_fields, "set", "preset", "press", "dogs", "freeze", "", "x\n"]
     kind = chance.randrange(9 if depth < 4 else 7)
     if kind < 2:
@@ -148,9 +148,9 @@ def test_random_messages_break_nothing(
             kind = chance.choice(["set", "set", "set", "preset", "press", "any"])
             value = any_json(chance)
             text = json.dumps(value if kind == "any" else {kind: value})
-            if chance.random() < 0.2:  # a byte is lost or changed on the way
-                place = chance.randrange(len(text))
-                text = text[:place] + chance.choice(["", "\0", '"', "}"]) + text[place + 1 :]
+            if chance.random() < 0.2:  # lose or change a character
+                at = chance.randrange(len(text))
+                text = text[:at] + chance.choice(["", "\0", '"', "}"]) + text[at + 1 :]
             talking.send(text)
         for _ in range(100):
             answer = client.put("/settings", content=json.dumps(any_json(chance)).encode())
@@ -184,7 +184,7 @@ def test_too_many_messages_are_answered_once(
             talking.send('{"set": {"strength": 0.75}}')
         told(talking, "error", lambda line: "a second" in line)
         wait_for(lambda: len(asked) == 600)
-        clock.now += 0.5  # some are allowed again
+        clock.now += 0.5  # more messages are allowed again
         talking.send('{"preset": "nothing"}')
         told(talking, "error", lambda line: "'nothing'" in line)
     assert controls.revision < 600

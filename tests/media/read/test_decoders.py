@@ -1,4 +1,4 @@
-"""Both decoders keep one contract, and each file is read by the one that reads it right."""
+"""The contract of both decoders, and the choice between them for each file."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def opened(request: pytest.FixtureRequest) -> Iterator[Open]:
 
 
 def numbered(path: Path, *options: object, seconds: float = 1.0) -> Path:
-    """Write a clip whose pictures differ, with a key frame every ten."""
+    """Write a clip of numbered pictures with a key frame every ten."""
     return clips.make(path, "-c:v", "libx264", "-bf", 2, "-g", 10, *options, seconds=seconds)
 
 
@@ -72,9 +72,9 @@ def shown(path: Path) -> list[Image8]:
 def test_every_picture_comes_once_with_its_time_stamp(
     opened: Open, tmp_path: Path, suffix: str
 ) -> None:
-    reordered = 0 if suffix == "avi" else 2  # AVI has no time stamps for that
+    reordered = 0 if suffix == "avi" else 2  # AVI has no time stamps for B frames
     reader = opened(numbered(tmp_path / f"a.{suffix}", "-bf", reordered))
-    for _ in range(2):  # anew each time
+    for _ in range(2):  # each time from the start
         pictures = list(reader.pictures())
         times = [time for _, time in pictures]
         np.testing.assert_allclose(times, np.arange(25) / 25, atol=0.0011)
@@ -96,7 +96,7 @@ def test_a_jump_leads_to_any_picture(opened: Open, tmp_path: Path) -> None:
         ):
             assert time == pytest.approx(when, abs=1e-5)
             assert np.array_equal(image, expected)
-    assert len(list(reader.pictures(9))) >= 1  # behind the end, one of the last
+    assert len(list(reader.pictures(9))) >= 1  # after the end, one of the last
 
 
 def test_pictures_are_upright_and_keep_the_shape_of_a_pixel(opened: Open, tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_closing_ends_the_iteration(opened: Open, tmp_path: Path) -> None:
     next(pictures)
     reader.close()
     reader.close()
-    assert len(list(pictures)) < 99  # those on their way may still come
+    assert len(list(pictures)) < 99  # pictures in the buffer may still come
     assert list(reader.pictures()) == []
 
 
@@ -147,7 +147,7 @@ def test_both_show_the_same_colours(tmp_path: Path, kind: dict[str, bool]) -> No
     assert np.abs(seen[0] - seen[1]).max() <= 2
 
 
-# -- which decoder reads a file
+# Which decoder reads a file
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_opencv_reads_ordinary_files(
 
 
 def spread(path: Path) -> float:
-    """Return how far the brightness of a file's first picture is spread."""
+    """Return the spread of brightness in a file's first picture."""
     return float(shown(path)[0].std())
 
 
@@ -194,7 +194,7 @@ def test_interlaced_film_is_not_black(
 
 
 def test_interlaced_film_loses_its_comb(tmp_path: Path) -> None:
-    """A bar that moves 8 pixels a field stands in two places, line by line."""
+    """A bar that moves 8 pixels a field appears twice, on alternate lines."""
     bar = "color=black:s=128x96:r=50:d=0.4[a];color=white:s=16x96:r=50:d=0.4[b]"
     moved = f"{bar};[a][b]overlay=x=8*n:eval=frame,format=yuv420p,interlace=scan=tff:lowpass=0"
     path = tmp_path / "a.mkv"
@@ -226,7 +226,7 @@ def test_av1_beside_longer_sound_keeps_its_length(tmp_path: Path) -> None:
 
 
 def sticker(folder: Path, *options: object, name: str) -> Path:
-    """Write a film of a red square; where it is transparent noise is hidden."""
+    """Write a film of a red square with noise hidden in its transparent part."""
     rng = np.random.default_rng(0)
     for index in range(3):
         pixels = rng.integers(0, 255, (64, 96, 4), dtype=np.uint8)
@@ -310,7 +310,7 @@ def test_colours_of_rare_matrices_are_right(tmp_path: Path, matrix: str) -> None
 def test_files_that_opencv_decodes_differently_are_read_by_ffmpeg(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """OpenCV answers "ok" for pictures that it has not written: its word is no proof."""
+    """OpenCV reports success also for pictures that it has not written."""
     path = clips.make(tmp_path / "a.mp4", "-c:v", "libx264", size="320x240")
 
     class Black:
@@ -362,7 +362,7 @@ def test_a_file_is_probed_once_until_it_changes(
     assert looked == [path, path]
 
 
-# -- names
+# File names
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
@@ -386,7 +386,7 @@ def test_files_in_a_folder_that_is_not_utf8_are_read(
     assert len(shown(Path("a.mp4"))) == 25
 
 
-# -- what is to blame
+# Causes of failures
 
 
 def program(path: Path, *lines: str) -> Path:
@@ -425,5 +425,5 @@ def test_a_slow_disk_is_blamed_and_not_the_film(
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mp4")
-    with pytest.raises(SourceError, match="is a pipe"):  # opening it would wait
+    with pytest.raises(SourceError, match="is a pipe"):  # opening it would block
         VideoSource(tmp_path / "pipe.mp4")

@@ -1,4 +1,4 @@
-"""Damaged files end in a dream of what is readable, or in one line."""
+"""Damaged files end in a dream of their readable part, or in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Guides: the same for each frame, wherever the reading begins, and nothing decoded in vain."""
+"""Guides: the same for each frame wherever reading starts, without needless decoding."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def taken(reader: GuideReader, first: int, count: int) -> list[Image8]:
 
 
 def assert_right(reader: GuideReader, whole: list[Image8], first: int, count: int = 12) -> None:
-    for place, image in enumerate(taken(reader, first, count), first):
-        np.testing.assert_array_equal(image, whole[place % len(whole)])
+    for position, image in enumerate(taken(reader, first, count), first):
+        np.testing.assert_array_equal(image, whole[position % len(whole)])
 
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a clip that is jumped into: longer than 5 s."""
+    """Return a clip long enough for seeking (5 s)."""
     path = tmp_path_factory.mktemp("guide") / "long.mp4"
     return clips.make(path, "-c:v", "libx264", "-bf", "3", "-g", "10", seconds=9)
 
@@ -88,7 +88,7 @@ def test_consecutive_chunks_read_on(long_clip: Path, decoded: list[int]) -> None
     decoded.clear()
     with closing(GuideReader(long_clip)) as reader:
         for first in range(0, 3 * _LENGTH, 25):
-            # One more than the chunk has frames: the guide of the next is fetched with its last.
+            # One more than the chunk has frames: its last frame prefetches the next guide.
             assert_right(reader, whole, first, 26)
     assert len(decoded) < 3 * _LENGTH + 50
 
@@ -104,7 +104,7 @@ def test_other_chunks_are_jumped_to(long_clip: Path, decoded: list[int]) -> None
 
 
 def be_late(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Report a wrong time for clips that do not begin with their first picture."""
+    """Shift the time that a clip reports after a jump."""
     pictures = OpenCVDecoder.pictures
 
     def late(self: OpenCVDecoder, start: float = 0.0) -> Iterator[tuple[Image8, float]]:
@@ -172,5 +172,5 @@ def test_a_reading_that_failed_begins_anew(
 def test_guides_of_a_clip_never_end(tmp_path: Path) -> None:
     path = clips.make(tmp_path / "a.gif", "-t", "0.2")
     whole = in_a_row(path)
-    for place, image in enumerate(islice(guide_images(path), 23)):
-        np.testing.assert_array_equal(image, whole[place % len(whole)])
+    for position, image in enumerate(islice(guide_images(path), 23)):
+        np.testing.assert_array_equal(image, whole[position % len(whole)])

@@ -1,4 +1,4 @@
-"""Masks: where the dream shows, and that they find their frames."""
+"""Masks: where the dream shows, and which mask each frame gets."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def half(size: tuple[int, int] = (160, 120)) -> Image8:
 
 
 def clip_of(path: Path, images: Sequence[Image8], fps: str, *options: object) -> Path:
-    """Write a clip; lossless if nothing else is said."""
+    """Write a clip, lossless by default."""
     height, width = images[0].shape[:2]
     raw = b"".join(image.tobytes() for image in images)
     taken = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", fps, "-i", "-")
@@ -67,7 +67,7 @@ def clip_of(path: Path, images: Sequence[Image8], fps: str, *options: object) ->
 
 
 def counting(count: int) -> list[Image8]:
-    """Return masks whose levels tell their number, up to 200."""
+    """Return masks whose level is their number, up to 200."""
     return [plain(20 + number, (16, 16)) for number in range(count)]
 
 
@@ -100,7 +100,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-# What a mask does to an image
+# Images
 
 
 def test_white_is_all_of_the_residual_and_black_nothing() -> None:
@@ -216,10 +216,10 @@ def test_the_mask_of_a_frame_is_the_same_wherever_the_reading_begins(
 ) -> None:
     images = [clips.counting_image(number) for number in range(count)]
     path = clip_of(tmp_path / name, images, "30", *options)
-    total, fps = 290, Fraction(30)  # 9.7 s: behind the end of those of 8 s
+    total, fps = 290, Fraction(30)  # 9.7 s: longer than the clips of 8 s
     with Mask(path, size=(32, 24), fps=fps) as mask:
         whole = list(islice(mask, total))
-    # GIF rounds to 10 ms: some pictures come a moment behind their frame.
+    # GIF rounds to 10 ms: some pictures come slightly after their frame.
     assert sum(not np.array_equal(*pair) for pair in pairwise(whole)) >= 0.8 * (count - 1)
     for first in (1, 100, 163, 180, 201, 238, 239, 241, 280):
         with Mask(path, size=(32, 24), fps=fps, first=first) as mask:
@@ -248,7 +248,7 @@ def test_a_clip_that_breaks_off_is_read_from_its_beginning(tmp_path: Path) -> No
         assert numbers(mask, 1) == [held]
 
 
-# In a render
+# Renders
 
 
 @pytest.mark.slow
@@ -272,7 +272,7 @@ def test_black_is_the_source_exactly_and_white_the_whole_dream(
 
 @pytest.mark.slow
 def test_a_moving_mask_uncovers_a_grown_dream(tiny: Make, clip: Path, tmp_path: Path) -> None:
-    # Twice the rate of the film: white from the film's frame 5 on.
+    # Twice the film's rate: white from frame 5 of the film.
     images = [plain(0)] * 10 + [plain(255)] * 4
     mask = clip_of(tmp_path / "m.mkv", images, "50")
     render(clip, tmp_path / "a-%02d.png", tiny(), output(mask))
@@ -345,7 +345,7 @@ def test_the_mask_is_stretched_to_the_upright_stored_frame(
     dreams: list[Image8] = []
     monkeypatch.setattr(VideoSink, "write", lambda sink, image: dreams.append(image))
     mask = picture(tmp_path / "m.png", half((8, 8)))
-    with pytest.raises(SinkError):  # nothing was written
+    with pytest.raises(SinkError):  # no frame was written
         render(film, tmp_path / "d.mkv", tiny(), output(mask, mask_softness=0))
     assert dreams[0].shape == source[0].shape == ((97, 49, 3) if turned else (49, 97, 3))
     middle, edge = source[0].shape[1] // 2, 8
@@ -355,7 +355,7 @@ def test_the_mask_is_stretched_to_the_upright_stored_frame(
         assert (dream[:, middle + edge :] != frame[:, middle + edge :]).mean() > 0.5
 
 
-# What cannot be used
+# Refusals
 
 
 @pytest.mark.slow

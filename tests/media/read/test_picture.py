@@ -35,13 +35,13 @@ def saved(path: Path, image: Image.Image, **options: Any) -> Path:
 
 
 def make_profile(space: bytes, connection: bytes, tags: dict[bytes, bytes]) -> bytes:
-    """Make an ICC profile (version 2) of the given colour space."""
+    """Return an ICC profile (version 2) of a colour space."""
     white = struct.pack(">3i", 63190, 65536, 54061)  # D50
     tags = {b"wtpt": b"XYZ \0\0\0\0" + white, **tags}
     table, body = struct.pack(">I", len(tags)), b""
     for name, data in tags.items():
-        place = 128 + 4 + 12 * len(tags) + len(body)
-        table += name + struct.pack(">2I", place, len(data))
+        start = 128 + 4 + 12 * len(tags) + len(body)
+        table += name + struct.pack(">2I", start, len(data))
         body += data + b"\0" * (-len(data) % 4)
     head = struct.pack(
         ">4xI4s4s4s12x4s28x12s", 0x2400000, b"prtr", space, connection, b"acsp", white
@@ -55,7 +55,7 @@ def linear_grey() -> bytes:
 
 
 def odd_inks() -> bytes:
-    """Make a CMYK profile whose cyan ink is red; whatever else is printed stays white."""
+    """Return a CMYK profile whose cyan ink is red and whose other inks are white."""
     identity = struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
     ramp = bytes(range(256))
     inks = [(136, 208, 195) if corner == 0b1000 else (255, 128, 128) for corner in range(16)]
@@ -65,7 +65,7 @@ def odd_inks() -> bytes:
 
 
 def make_tiff(path: Path, values: NDArray[Any], planes: int = 1, white: int = 1) -> Path:
-    """Write a TIFF of a kind that Pillow does not write."""
+    """Write a TIFF of a kind that Pillow cannot write."""
     samples = values.shape[2] if values.ndim == 3 else 1
     data = np.moveaxis(values, -1, 0).tobytes() if planes == 2 else values.tobytes()
     count = samples if planes == 2 else 1
@@ -81,8 +81,8 @@ def make_tiff(path: Path, values: NDArray[Any], planes: int = 1, white: int = 1)
     for tag, numbers in sorted(lists.items()):
         packed = struct.pack(f"<{len(numbers)}I", *numbers)
         if len(numbers) > 1:
-            place = 8 + len(data)
-            data, packed = data + packed, struct.pack("<I", place)
+            at = 8 + len(data)
+            data, packed = data + packed, struct.pack("<I", at)
         entries += struct.pack("<HHI", tag, 4, len(numbers)) + packed
     start = struct.pack("<2sHI", b"II", 42, 8 + len(data))
     path.write_bytes(start + data + struct.pack("<H", len(lists)) + entries + bytes(4))
@@ -180,8 +180,8 @@ def test_colours_of_16_bits(tmp_path: Path, suffix: str) -> None:
         (np.float32([[-20, 100, 280]]), [0, 102, 255]),
         (np.float32([[np.nan, 0, 0.6, 1, np.inf]]), [0, 0, 153, 255, 255]),
         (np.float32([[7, 7]]), [0, 0]),
-        (np.float64([[0, 0.2, 1]]), [0, 51, 255]),  # which only OpenCV reads
-        (np.float32([[[0, 0.2, 1], [1, 0.4, 0]]]), [[0, 51, 255], [255, 102, 0]]),  # it too
+        (np.float64([[0, 0.2, 1]]), [0, 51, 255]),  # only OpenCV reads this one
+        (np.float32([[[0, 0.2, 1], [1, 0.4, 0]]]), [[0, 51, 255], [255, 102, 0]]),  # and this one
         (np.uint32([[0, 2**31, 2**32 - 1]]), [0, 128, 255]),
         (np.int16([[-32768, 0, 32767]]), [0, 128, 255]),
     ],
@@ -375,5 +375,5 @@ def test_paths_that_are_no_files_are_refused(
     os.mkfifo(pipe)
     assert "not an ordinary file" in refused(pipe)
     path = saved(tmp_path / "a.png", Image.fromarray(NOISE))
-    monkeypatch.setattr(os, "access", lambda *_: False)  # root may read anything
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root can read everything
     assert "may not be read" in refused(path)

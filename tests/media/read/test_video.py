@@ -1,4 +1,4 @@
-"""What is read is what a player shows: every picture once, at its time, upright, in its colours."""
+"""Reading gives what a player shows: each picture once, on time, upright, in its colours."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_variable_rate_keeps_every_picture_and_the_duration(tmp_path: Path, suff
     source, frames = read(clip)
     assert len(frames) / source.info.fps == pytest.approx(3, abs=1.1 / 25)
     assert len(frames) - repeats(frames) == 50
-    held = frames[20:36]  # picture 20 stands still for 16 frames
+    held = frames[20:36]  # picture 20 is held for 16 frames
     assert all(frame.image is held[0].image for frame in held)
 
 
@@ -116,7 +116,7 @@ def test_gif_keeps_its_uneven_delays(tmp_path: Path) -> None:
 
 
 def test_delays_of_animations_are_those_of_browsers(tmp_path: Path) -> None:
-    """Browsers show what is to be seen for 1/100 s or less for 1/10 s."""
+    """Browsers turn delays of 1/100 s or less into 1/10 s."""
     pictures = [Image.new("RGB", (40, 30), (shade, 100, 50)) for shade in (0, 60, 120, 180, 240)]
     for name in ("a.gif", "a.png", "a.webp"):
         for delays, fps, count in (([10] * 5, 10, 5), ([0, 10, 100, 100, 300], 10, 7)):
@@ -271,7 +271,7 @@ def test_truncated_file_gives_what_is_readable_and_says_so(tmp_path: Path, suffi
     source, frames = read(truncated_clip(tmp_path / f"a.{suffix}"))
     assert 25 < len(frames) < 75
     assert source.shortfall is None or "cut short" in source.shortfall
-    if suffix != "avi":  # its length is told by the index, which is lost
+    if suffix != "avi":  # its length is in the index, which is lost
         assert source.shortfall is not None
 
 

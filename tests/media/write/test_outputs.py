@@ -1,4 +1,4 @@
-"""One rule for every file that is written, and names of every kind."""
+"""The rules for all written files: overwriting, inputs, names of every kind."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_names_that_belong_to_a_long_one_are_not_longer(tmp_path: Path, stem: st
     assert len({*made, path}) == 7
     for name in made:
         assert len(os.fsencode(name.name)) <= 255
-        os.fsencode(name.name).decode()  # no letter is cut in two
+        os.fsencode(name.name).decode()  # no character is cut in two
         assert not name.exists() or name == made[-1]
     assert JobFolder(tmp_path / f"{stem[:-1]}.mp4").path != JobFolder(path).path
 
@@ -197,7 +197,7 @@ def test_no_input_is_ever_replaced(
     (folder / "my.toml").write_text('extends = "dogs"\n')
     (folder / "show.toml").write_text('source = "test"\n')
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    if lost is None:  # no input, but there, and its replacement not asked for
+    if lost is None:  # it is no input, but exists, and overwriting was not requested
         code, _, said = run(*arguments, "--duration", "1")
         assert "exists already" in said
     else:

@@ -53,7 +53,7 @@ def test_round_trip(tmp_path: Path, suffix: str, alpha: NDArray[np.uint8] | None
     else:
         np.testing.assert_array_equal(back.alpha, alpha)
     if lossy:
-        seen = np.s_[3:] if back.alpha is not None else np.s_[:]  # WebP clears what is hidden
+        seen = np.s_[3:] if back.alpha is not None else np.s_[:]  # WebP clears hidden colours
         difference = np.abs(back.image.astype(int) - image)[seen]
         assert difference.mean() < 10
     else:

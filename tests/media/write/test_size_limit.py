@@ -1,4 +1,4 @@
-"""How much is given up for a file to fit."""
+"""How quality is reduced until a file fits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MUXERS = ("gif", "webp", "apng", "mp4", "webm")
 
 
 def bytes_of(made: Compression) -> int:
-    """Stand in for an encoder: what is given up makes files smaller."""
+    """Replace the encoder: each reduction makes the file smaller."""
     return int(1e6 * made.scale**2 * math.log2(made.colors) * 2 ** (-made.crf / 6))
 
 

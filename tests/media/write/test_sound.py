@@ -1,4 +1,4 @@
-"""Sound is tried before the first frame, and whatever can be had of it reaches the film."""
+"""Sound is checked before the first frame, and its decodable part reaches the film."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def make_clip(path: Path, codec: str, *, layout: str = "mono", rate: int = 48000
 
 
 def make_unknown(path: Path) -> Path:
-    """Write a clip whose sound has a codec that nobody knows."""
+    """Write a clip whose sound has an unknown codec."""
     make_clip(path, "libmp3lame")
     path.write_bytes(path.read_bytes().replace(b"A_MPEG/L3", b"A_QQQQ/L3"))
     return path
@@ -45,7 +45,7 @@ def film_with(sound: Soundtrack, target: Path) -> Path:
 @pytest.mark.parametrize(
     ("codec", "rate", "layout", "source", "target", "made"),
     [
-        ("libmp3lame", 8000, "mono", "avi", "mp4", "aac mono"),  # too slow for an .mp4
+        ("libmp3lame", 8000, "mono", "avi", "mp4", "aac mono"),  # too low a rate for .mp4
         ("libmp3lame", 8000, "mono", "avi", "mkv", "mp3 mono"),
         ("libopencore_amrnb", 8000, "mono", "3gp", "mov", "aac mono"),
         ("pcm_mulaw", 8000, "mono", "mov", "mp4", "aac mono"),
@@ -57,7 +57,7 @@ def film_with(sound: Soundtrack, target: Path) -> Path:
         ("pcm_u8", 48000, "22.2", "mov", "mkv", "flac 7.1"),
         ("pcm_s16le", 48000, "22.2", "mov", "webm", "opus 7.1"),
         ("pcm_s16le", 48000, "7.1.4", "mov", "mp4", "aac 7.1"),
-        ("pcm_u8", 48000, "2.1", "mov", "mkv", "flac stereo"),  # which flac would call 3.0
+        ("pcm_u8", 48000, "2.1", "mov", "mkv", "flac stereo"),  # FLAC would take it for 3.0
         ("pcm_s16le", 48000, "9 channels", "mov", "mp4", "aac stereo"),
         ("pcm_s16be", 48000, "9 channels", "mov", "mkv", "flac stereo"),
     ],
@@ -80,7 +80,7 @@ def test_undecodable_sound_is_refused_at_once(tmp_path: Path) -> None:
         check_sound(sound, tmp_path / "film.mp4")
     assert refused.value.exit_code == 2
     assert "\n" not in str(refused.value)
-    check_sound(sound, tmp_path / "film.gif")  # which has no sound
+    check_sound(sound, tmp_path / "film.gif")  # GIF has no sound
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mkv"]
 
 

@@ -1,4 +1,4 @@
-"""What is written is complete, in sync and in its colours; or nothing has the final name."""
+"""A written film is complete, in sync and in its colours; otherwise its name is not used."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_longer_sound_is_kept_unless_an_end_is_given(tmp_path: Path, suffix: str
 def test_sound_is_copied_where_the_container_takes_it(
     tmp_path: Path, source: tuple[str, str], target: str, codec: str
 ) -> None:
-    container = "mov" if "pcm_s8" in source else "mkv"  # which Matroska does not take
+    container = "mov" if "pcm_s8" in source else "mkv"  # Matroska does not hold it
     clip = clips.make_beep(tmp_path / f"beep.{container}", *source)
     assert f"Audio: {codec}" in clips.report(identity(clip, tmp_path / f"out.{target}"))
 
@@ -306,7 +306,7 @@ def test_the_partial_file_can_be_played_after_a_crash(tmp_path: Path) -> None:
         with VideoSource(left) as source:
             return len(list(source))
 
-    wait_for(lambda: left.stat().st_size > 10_000)  # what it was given is being encoded
+    wait_for(lambda: left.stat().st_size > 10_000)  # the frames are being encoded
     wait_for(lambda: playable() >= 30)
     os.kill(sink._encoder.pid, signal.SIGKILL)
     assert playable() >= 30
@@ -340,7 +340,7 @@ def test_wrong_images_are_refused(tmp_path: Path, image: Image8) -> None:
 
 
 def write_with_harm(path: Path, harm: Callable[[int], None]) -> None:
-    """Write noise and do harm to ffmpeg, given its process id, on the way."""
+    """Write noise; meanwhile call ``harm`` with ffmpeg's process id."""
     with VideoSink(path, size=(320, 240), fps=NTSC) as sink:
         for index in range(60):
             sink.write(noise(index))
@@ -349,7 +349,7 @@ def write_with_harm(path: Path, harm: Callable[[int], None]) -> None:
 
 
 def fail(path: Path, harm: Callable[[int], None]) -> str:
-    """Do harm to ffmpeg and return what the error says."""
+    """Harm ffmpeg and return the message of the error."""
     with pytest.raises(SinkError) as caught:
         write_with_harm(path, harm)
     assert caught.value.exit_code == 1
@@ -367,7 +367,7 @@ def test_killed_ffmpeg(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mp4", "gif"])
 def test_full_disk(tmp_path: Path, suffix: str) -> None:
-    def fill(pid: int) -> None:  # the same error path as ENOSPC, without needing a small disk
+    def fill(pid: int) -> None:  # the error path of ENOSPC, without a small disk
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (900_000, 900_000))
 
     message = fail(tmp_path / f"a.{suffix}", fill)
@@ -425,7 +425,7 @@ def test_ctrl_c_while_pictures_are_placed_leaves_no_mess(
     def interrupted(descriptor: int) -> None:
         if not answered:
             os.kill(os.getpid(), signal.SIGINT)
-            while not answered:  # the main thread is still waiting then
+            while not answered:  # meanwhile the main thread waits
                 time.sleep(0.001)
         synchronise(descriptor)
 
