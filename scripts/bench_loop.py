@@ -85,9 +85,9 @@ def flows_of(cycle: Cycle) -> list[Flow]:
 def looped(source: Path, folder: Path, values: dict[str, Any]) -> tuple[Cycle, list[Image8], Any]:
     """Make a loop of numbered pictures; return its source, its images and its summary."""
     settings = validated(LoopSettings, {"longer_side": 480, **values})
-    stations = way_around([load_preset("dogs").dream], settings, given={})
+    keyframes = way_around([load_preset("dogs").dream], settings, given={})
     target = folder / "loop-%05d.png"
-    summary = make_loop(source, target, stations, settings, overwrite=True)
+    summary = make_loop(source, target, keyframes, settings, overwrite=True)
     cycle = make_cycle(source, target, settings, cuts=True)
     images = [
         np.asarray(Image.open(folder / f"loop-{number:05}.png").convert("RGB"))

@@ -38,8 +38,8 @@ def main() -> None:
         write_picture(Picture(data.coffee()), folder / "coffee.png")
         for motion in MOTIONS:
             settings = validated(LoopSettings, {"motion": motion, "longer_side": 480})
-            stations = way_around([load_preset("dogs").dream], settings, given={})
-            make_loop(folder / "coffee.png", folder / f"{motion}-%03d.png", stations, settings)
+            keyframes = way_around([load_preset("dogs").dream], settings, given={})
+            make_loop(folder / "coffee.png", folder / f"{motion}-%03d.png", keyframes, settings)
             frames = sorted(folder.glob(f"{motion}-*.png"))
             # Every second frame: half the size, and still smooth.
             strips.append([resize(read_picture(path).image, SIZE) for path in frames[::2]])

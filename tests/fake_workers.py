@@ -44,9 +44,9 @@ class Broken(Exception):
 class FakeWorkers:
     """Finishes chunks one by one, in the order in which they were started."""
 
-    def __init__(self, places: int, outcome: Outcome = lambda task: None) -> None:
+    def __init__(self, slots: int, outcome: Outcome = lambda task: None) -> None:
         """Create workers with ``places`` slots; ``outcome`` returns a chunk's error or None."""
-        self.places, self.threads, self.outcome = places, None, outcome
+        self.slots, self.threads, self.outcome = slots, None, outcome
         self.begun: list[tuple[int, int]] = []
         self.most = self.renewed = 0
         self._waiting: list[tuple[ChunkTask, Future[ChunkRecord]]] = []

@@ -26,7 +26,7 @@ def demo(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     _: Debug = False,
-    **knobs: Any,
+    **options: Any,
 ) -> None:
     """Dream the clip that comes with stream-dream.
 
@@ -41,5 +41,5 @@ def demo(
             preset=preset,
             overwrite=overwrite,
             quiet=quiet,
-            **knobs,
+            **options,
         )

@@ -38,7 +38,7 @@ def image(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     _: Debug = False,
-    **knobs: Any,
+    **options: Any,
 ) -> None:
     """Dream pictures.
 
@@ -48,8 +48,8 @@ def image(
     """
     if len(paths) < 2:
         raise SettingsError("give the name of the dream as well, or a folder for several")
-    still = part(StillSettings, knobs)
-    dream = dreamed(preset, knobs, quiet=quiet, stills=True)
+    still = part(StillSettings, options)
+    dream = dreamed(preset, options, quiet=quiet, stills=True)
 
     from stream_dream.cli.progress import fetch_weights, picture_display
     from stream_dream.still.batch import dream_stills

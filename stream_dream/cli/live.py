@@ -73,7 +73,7 @@ def live(
     ] = False,
     quiet: Quiet = False,
     _: Debug = False,
-    **knobs: Any,
+    **options: Any,
 ) -> None:
     """Dream a camera, for as long as you like.
 
@@ -89,7 +89,7 @@ def live(
 
         typer.echo("\n".join(cameras()) or "there is no camera")
         return
-    given = {name: value for name, value in knobs.items() if value is not None}
+    given = {name: value for name, value in options.items() if value is not None}
     if config is not None:
         given = read_config(config) | given
     _set_up_log(quiet=quiet)

@@ -42,7 +42,7 @@ def loop(
         bool, typer.Option("--json", help="Print a report on each frame as a line of JSON.")
     ] = False,
     _: Debug = False,
-    **knobs: Any,
+    **options: Any,
 ) -> None:
     """Make a seamless loop of a picture or a clip.
 
@@ -51,25 +51,25 @@ def loop(
     have no sound. Options left out take their value from the preset; the defaults named below are
     those of the preset dogs.
     """
-    settings = part(LoopSettings, knobs)
+    settings = part(LoopSettings, options)
     if preset is not None and settings.presets:
         raise SettingsError("--preset is one look, --presets are several: give one of the two")
     names = settings.presets or (preset or DEFAULT_PRESET,)
-    dreams = [dreamed(name, knobs, quiet=quiet, as_json=as_json) for name in names]
+    dreams = [dreamed(name, options, quiet=quiet, as_json=as_json) for name in names]
 
     from stream_dream.cli.progress import display, fetch_weights
     from stream_dream.loop.keyframes import way_around
     from stream_dream.loop.make_loop import check_loop, make_loop
 
-    stations = way_around(dreams, settings, given=knobs)
-    check_loop([source, *preset_files(*names)], target, stations, settings, overwrite=overwrite)
-    for station in stations:
-        fetch_weights(station, quiet=quiet)
+    keyframes = way_around(dreams, settings, given=options)
+    check_loop([source, *preset_files(*names)], target, keyframes, settings, overwrite=overwrite)
+    for keyframe in keyframes:
+        fetch_weights(keyframe, quiet=quiet)
     with display(quiet=quiet, as_json=as_json) as shown:
         summary = make_loop(
             source,
             target,
-            stations,
+            keyframes,
             settings,
             overwrite=overwrite,
             on_start=shown.started,

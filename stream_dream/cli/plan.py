@@ -38,7 +38,7 @@ def plan(
     quiet: Quiet = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
     _: Debug = False,
-    **knobs: Any,
+    **options: Any,
 ) -> None:
     """Show the shots and chunks of a film, and how long it would take, without rendering it.
 
@@ -46,8 +46,8 @@ def plan(
     out. Options left out take their value from the preset; the defaults named below are those of
     the preset dogs.
     """
-    settings = part(PlanSettings, knobs)
-    dream = dreamed(preset, knobs, quiet=quiet, as_json=as_json)
+    settings = part(PlanSettings, options)
+    dream = dreamed(preset, options, quiet=quiet, as_json=as_json)
 
     from stream_dream.cli.film_progress import film_display
     from stream_dream.cli.progress import fetch_weights, print_json

@@ -70,7 +70,7 @@ def render(
         ),
     ] = False,
     _: Debug = False,
-    **knobs: Any,
+    **options: Any,
 ) -> None:
     """Dream a video file.
 
@@ -78,8 +78,8 @@ def render(
     whatever happens, --resume goes on from there. Options left out take their value from the
     preset; the defaults named below are those of the preset dogs.
     """
-    output, film = part(OutputSettings, knobs), part(FilmSettings, knobs)
-    dream = dreamed(preset, knobs, quiet=quiet, as_json=as_json)
+    output, film = part(OutputSettings, options), part(FilmSettings, options)
+    dream = dreamed(preset, options, quiet=quiet, as_json=as_json)
 
     # Imported late: --help does not wait for OpenCV and TensorFlow.
     from stream_dream.film.in_chunks import is_long

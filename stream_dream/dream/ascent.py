@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stream_dream.dream.build import compose
 from stream_dream.dream.graph_ascent import GradientFunction, adding_up, climb, restoring
-from stream_dream.dream.iterative_ascent import Walk, tile_of
+from stream_dream.dream.iterative_ascent import IterativeAscent, tile_of
 from stream_dream.dream.normalize import normalizer, palettes_of
 from stream_dream.dream.octaves import step_share, workable_shapes
 from stream_dream.dream.tf_threads import has_gpu, use_cores
@@ -86,7 +86,7 @@ class Ascent:
         self.spare = SpareTime()
         self._settings = settings
         self._gradient, self.guide = compose(settings)
-        self._walk = Walk(settings, self._gradient, toned=False)
+        self._walk = IterativeAscent(settings, self._gradient, toned=False)
         self._function = lru_cache(TRACES_KEPT)(self._trace)
         self._prepared: set[tuple[Shape, tuple[Shape, ...]]] = set()
 
@@ -110,16 +110,16 @@ class Ascent:
         if settings.schedule in ("together", "rotate"):
             settings = settings.model_copy(update={"schedule": "all"})
         image, shapes = source, self._octaves(source.shape[:2])
-        for step in Walk(settings, self._gradient)(source, shapes, rng, finished=True):
+        for step in IterativeAscent(settings, self._gradient)(source, shapes, rng, finished=True):
             image = step.image
         return np.clip(image, 0, 1) - source
 
-    def ascend_all(self, starts: Sequence[Start], places: int = 1) -> list[Ascended]:
+    def ascend_all(self, starts: Sequence[Start], batch: int = 1) -> list[Ascended]:
         """Ascend from several starts in one TensorFlow call, each as if it were alone.
 
         Args:
             starts: Of one shape and with the same ``octaves``; each rng is drawn from once.
-            places: Size of the batch, if larger than the number of starts; each size is traced
+            batch: Size of the batch, if larger than the number of starts; each size is traced
                 once.
 
         Raises:
@@ -128,7 +128,7 @@ class Ascent:
         kinds = {(start.shape, self.octaves(start.shape, start.index)) for start in starts}
         if len(kinds) != 1:
             raise ValueError(f"{len(starts)} starts have {len(kinds)} combinations of octaves")
-        return self._run(starts, kinds.pop()[1], max(places, len(starts)))
+        return self._run(starts, kinds.pop()[1], max(batch, len(starts)))
 
     def octaves(self, shape: Shape, index: int) -> tuple[Shape, ...]:
         """Return (height, width) of the octaves at which frame ``index`` of a shot is dreamed."""
@@ -145,7 +145,7 @@ class Ascent:
         settings = self._settings.model_copy(update=values)
         if settings != self._settings:
             self._settings = settings
-            self._walk = Walk(settings, self._gradient, toned=False)
+            self._walk = IterativeAscent(settings, self._gradient, toned=False)
 
     def is_ready(self, shape: Shape, octaves: int) -> bool:
         """Return True if everything for images of (height, width) is traced already."""
@@ -160,7 +160,7 @@ class Ascent:
         start = Start(nothing, nothing, 0, np.random.default_rng(0))
         for shapes in self._turns(shape, octaves):
             if (shape, shapes) not in self._prepared:
-                self._run([start], shapes, places=1)
+                self._run([start], shapes, batch=1)
                 self._prepared.add((shape, shapes))
 
     def loss(self, image: ImageF) -> float:
@@ -176,7 +176,7 @@ class Ascent:
         return [gradient(tf.convert_to_tensor(image)[None])[0][0] for image in images]
 
     def _run(
-        self, starts: Sequence[Start], shapes: tuple[Shape, ...], places: int
+        self, starts: Sequence[Start], shapes: tuple[Shape, ...], batch: int
     ) -> list[Ascended]:
         jitter, shape = min(self._settings.jitter, max(starts[0].shape)), starts[0].shape
         steps = (len(shapes), self._settings.steps, 2)
@@ -187,13 +187,13 @@ class Ascent:
             for octave in shapes
         ]
         arguments = {
-            "sources": _as_tensor(_stacked([start.source for start in starts], places)),
-            "carried": _as_tensor(_stacked([start.carried for start in starts], places)),
-            "shifts": tf.constant(_stacked(shifts, places).astype(np.int32)),
+            "sources": _as_tensor(_stacked([start.source for start in starts], batch)),
+            "carried": _as_tensor(_stacked([start.carried for start in starts], batch)),
+            "shifts": tf.constant(_stacked(shifts, batch).astype(np.int32)),
             "step_sizes": tf.constant(lengths, tf.float32),
             "max_loss": tf.constant(self._settings.max_loss or np.inf, tf.float32),
         }
-        function = self._function(places, shape, shapes)
+        function = self._function(batch, shape, shapes)
         if not self._tells_of_spare_time(shapes):
             self.spare.begin()
         try:
@@ -231,12 +231,12 @@ class Ascent:
         )
 
     def _trace(
-        self, places: int, shape: Shape, shapes: tuple[Shape, ...]
+        self, batch: int, shape: Shape, shapes: tuple[Shape, ...]
     ) -> tf.types.experimental.ConcreteFunction:
-        images = tf.TensorSpec((places, *shape, 3), tf.float32)
+        images = tf.TensorSpec((batch, *shape, 3), tf.float32)
         number = tf.TensorSpec((), tf.float32)
         numbers = tf.TensorSpec((len(shapes),), tf.float32)
-        shifts = tf.TensorSpec((places, len(shapes), None, 2), tf.int32)
+        shifts = tf.TensorSpec((batch, len(shapes), None, 2), tf.int32)
 
         def ascend(
             sources: tf.Tensor,
@@ -313,11 +313,11 @@ class Ascent:
         self.spare.begin()
 
 
-def _stacked(arrays: Sequence[NDArray[Any]], places: int) -> NDArray[Any]:
+def _stacked(arrays: Sequence[NDArray[Any]], batch: int) -> NDArray[Any]:
     """Stack arrays to a batch of ``places``, repeating the last one."""
-    if places == 1:
+    if batch == 1:
         return arrays[0][None]
-    return np.stack([*arrays, *[arrays[-1]] * (places - len(arrays))])
+    return np.stack([*arrays, *[arrays[-1]] * (batch - len(arrays))])
 
 
 def _as_tensor(array: NDArray[np.float32]) -> tf.Tensor:

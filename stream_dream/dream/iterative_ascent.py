@@ -81,7 +81,7 @@ def tile_of(settings: DreamSettings, shape: Shape) -> int | None:
     return tile if tile is not None and max(shape) > tile else None
 
 
-class Walk:
+class IterativeAscent:
     """Iterative ascent from a picture through all of its octaves.
 
     With schedule ``restore`` this is the Keras notebook's algorithm: enlarge the picture from

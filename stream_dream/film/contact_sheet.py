@@ -46,10 +46,10 @@ class ContactSheet:
         rows = -(-len(self._pictures) // columns)
         across, down = width + _GAP, height + _LABEL + _GAP
         sheet = np.full((rows * down + _GAP, columns * across + _GAP, 3), _BACKGROUND, np.uint8)
-        for place, (picture, begin) in enumerate(zip(self._pictures, self._begins, strict=True)):
-            top, left = place // columns * down + _GAP, place % columns * across + _GAP
+        for index, (picture, begin) in enumerate(zip(self._pictures, self._begins, strict=True)):
+            top, left = index // columns * down + _GAP, index % columns * across + _GAP
             sheet[top : top + height, left : left + width] = picture
-            label = f"{place + 1}  {clock(begin / self._fps)}"
+            label = f"{index + 1}  {clock(begin / self._fps)}"
             where = (left, top + height + _LABEL - 6)
             cv2.putText(sheet, label, where, cv2.FONT_HERSHEY_SIMPLEX, 0.45, _INK, 1, cv2.LINE_AA)
         return sheet

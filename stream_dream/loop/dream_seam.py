@@ -20,7 +20,7 @@ _WINDOW_POWER = 1.5
 _MOST_ROUNDS = 3.5
 
 
-class Orbit:
+class ClosedDream:
     """Dreams a periodic sequence round after round, and closes it.
 
     Rounds do not converge: the gradient depends on the dream, and the difference between two rounds

@@ -13,7 +13,7 @@ from stream_dream.settings.values import LayerTarget
 # Keyframes of a still loop of one layer: it, a deeper one and two shallower ones, as multiples of
 # its depth.
 _DEPTHS = (1.0, 1.2, 0.8, 0.55)
-_MOST_STATIONS = 12
+_MOST_KEYFRAMES = 12
 # A changing dream must remember no more than this share of the loop, or it stands still.
 _MEMORY = 0.16
 # A shorter memory adds up less; steps longer by this power of the ratio make up for most of it.
@@ -38,20 +38,22 @@ def way_around(
         SettingsError: Settings contradict each other, or keyframes are too few or too many.
         NetworkError: There is no such network or layer.
     """
-    stations = list(dreams)
+    keyframes = list(dreams)
     if loop.morph_layer:
         if len(dreams) > 1 or given.get("layer"):
             raise SettingsError("--morph-layer cannot be mixed with --presets or --layer: give one")
         values = {"classes": (), "guide_layer": ()}
-        stations = [
+        keyframes = [
             dreams[0].model_copy(update={**values, "layer": group}) for group in loop.morph_layer
         ]
     elif len(dreams) == 1 and loop.motion == "still":
-        stations = _travelled(dreams[0], given)
-    if len(stations) == 1:
-        return stations
+        keyframes = _travelled(dreams[0], given)
+    if len(keyframes) == 1:
+        return keyframes
     memory = max(1.0, _MEMORY * loop.frames)
-    return [station.model_copy(update=_forgetful(station, memory, given)) for station in stations]
+    return [
+        keyframe.model_copy(update=_forgetful(keyframe, memory, given)) for keyframe in keyframes
+    ]
 
 
 def _travelled(dream: DreamSettings, given: Mapping[str, object]) -> list[DreamSettings]:
@@ -66,18 +68,18 @@ def _travelled(dream: DreamSettings, given: Mapping[str, object]) -> list[DreamS
     if not layers and not dream.classes:
         layers = tuple(map(LayerTarget.parse, spec.default_layers()))
     mixed = not given.get("layer") and not given.get("classes")
-    stations = [dream.model_copy(update={"layer": layers})] if mixed else _parts(dream, layers)
-    if len(stations) == 1 and layers:
+    keyframes = [dream.model_copy(update={"layer": layers})] if mixed else _parts(dream, layers)
+    if len(keyframes) == 1 and layers:
         blocks = [layer.name for layer in spec.list_layers() if layer.role == "block"]
         for name in _near(layers[0].name, blocks)[1:]:
             layer = layers[0].model_copy(update={"name": name, "channels": ()})
-            stations.append(dream.model_copy(update={"layer": (layer,), "classes": ()}))
-    if not 2 <= len(stations) <= _MOST_STATIONS:
+            keyframes.append(dream.model_copy(update={"layer": (layer,), "classes": ()}))
+    if not 2 <= len(keyframes) <= _MOST_KEYFRAMES:
         raise SettingsError(
-            f"a still loop passes through 2 to {_MOST_STATIONS} layers, channels or classes, these "
-            f"are {len(stations)}: give others, or --presets"
+            f"a still loop passes through 2 to {_MOST_KEYFRAMES} layers, channels or classes, "
+            f"these are {len(keyframes)}: give others, or --presets"
         )
-    return stations
+    return keyframes
 
 
 def _parts(dream: DreamSettings, layers: tuple[LayerTarget, ...]) -> list[DreamSettings]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from stream_dream.errors import Interrupted, SinkError
 from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
 from stream_dream.image import add_residual, fit_size
-from stream_dream.loop.dream_seam import Orbit
+from stream_dream.loop.dream_seam import ClosedDream
 from stream_dream.loop.periodic_source import Cycle, make_cycle
 from stream_dream.media.read.guide import guide_images
 from stream_dream.media.read.picture import Picture
@@ -70,7 +70,7 @@ class LoopSummary:
 def make_loop(
     source: Path | str,
     target: Path | str,
-    stations: Sequence[DreamSettings],
+    keyframes: Sequence[DreamSettings],
     settings: LoopSettings,
     *,
     overwrite: bool = False,
@@ -82,7 +82,7 @@ def make_loop(
     Args:
         source: A picture or a clip.
         target: Its extension decides on the format.
-        stations: The keyframes, from ``stream_dream.loop.keyframes.way_around``. Persistence and
+        keyframes: The keyframes, from ``stream_dream.loop.keyframes.way_around``. Persistence and
             dream size are the first one's.
         settings: What to loop, and how to write it.
         overwrite: True if an existing target may be replaced.
@@ -96,16 +96,16 @@ def make_loop(
     """
     begun = time.perf_counter()
     source, target = Path(source), Path(target)
-    check_loop([source], target, stations, settings, overwrite=overwrite)
-    cycle = make_cycle(source, target, settings, cuts=stations[0].cuts)
-    dream = _Dream(cycle, stations, settings.strength)
+    check_loop([source], target, keyframes, settings, overwrite=overwrite)
+    cycle = make_cycle(source, target, settings, cuts=keyframes[0].cuts)
+    dream = _Dream(cycle, keyframes, settings.strength)
     write = partial(_write, dream=dream, settings=settings)
     try:
         with single_threads():
             dream.go_around(on_start, on_report)
             sink = write(target, overwrite=overwrite)
     except KeyboardInterrupt:
-        if not dream.orbit.closable:
+        if not dream.closed_dream.closable:
             raise Interrupted("interrupted in the first round: nothing was written") from None
         kept = write(interrupted_name(target), overwrite=False).path
         raise Interrupted(f"interrupted: the loop as it stood is in {kept}") from None
@@ -114,8 +114,8 @@ def make_loop(
         frames=cycle.frames,
         fps=cycle.fps,
         size=sink.written_size,
-        rounds=dream.orbit.rounds,
-        seam=dream.orbit.seam * settings.strength,
+        rounds=dream.closed_dream.rounds,
+        seam=dream.closed_dream.seam * settings.strength,
         seconds=time.perf_counter() - begun,
         notes=(*cycle.notes, *_notes(sink, settings, cycle.fps)),
     )
@@ -124,7 +124,7 @@ def make_loop(
 def check_loop(
     read: Sequence[Path],
     target: Path,
-    stations: Sequence[DreamSettings],
+    keyframes: Sequence[DreamSettings],
     settings: LoopSettings,
     *,
     overwrite: bool,
@@ -136,7 +136,7 @@ def check_loop(
     Raises:
         SinkError: With ``exit_code`` 2 and the reason.
     """
-    inputs = [*read, *(path for dream in stations for path in named_files(dream).values())]
+    inputs = [*read, *(path for dream in keyframes for path in named_files(dream).values())]
     check_target(target, overwrite=overwrite, inputs=inputs)
     made = format_of(target)
     problem = None
@@ -155,7 +155,7 @@ def check_loop(
 class _Dream:
     """The frames of a cycle and their dream."""
 
-    def __init__(self, cycle: Cycle, stations: Sequence[DreamSettings], strength: float) -> None:
+    def __init__(self, cycle: Cycle, keyframes: Sequence[DreamSettings], strength: float) -> None:
         """Build the networks and render the source frames at dream size."""
         # Imported late: a wrong path is reported before TensorFlow is loaded.
         with hushed():
@@ -163,35 +163,35 @@ class _Dream:
             from stream_dream.loop.morph import Morph
 
         self.cycle, self._strength = cycle, strength
-        ascents = [Ascent(station) for station in stations]
+        ascents = [Ascent(keyframe) for keyframe in keyframes]
         dream = ascents[0] if len(ascents) == 1 else Morph(ascents, cycle.frames)
         self._guides = [
-            (ascent.guide, station.guide)
-            for ascent, station in zip(ascents, stations, strict=True)
-            if ascent.guide is not None and station.guide is not None
+            (ascent.guide, keyframe.guide)
+            for ascent, keyframe in zip(ascents, keyframes, strict=True)
+            if ascent.guide is not None and keyframe.guide is not None
         ]
-        first = stations[0]
+        first = keyframes[0]
         self._size = fit_size(cycle.size, first.dream_size, enlarged=first.enlarge)
         # Its frames have the size that they are dreamed at.
         painted = first.model_copy(update={"enlarge": 1.0})
         self._dreamer = TemporalDreamer(dream, painted, looping=True)
         self._small = [cycle.view(index, self._size) for index in range(cycle.frames)]
-        self.orbit = Orbit(self._dreamer, cycle.frames)
+        self.closed_dream = ClosedDream(self._dreamer, cycle.frames)
 
     def go_around(
         self, on_start: Callable[[StreamInfo], None], on_report: Callable[[FrameReport], None]
     ) -> None:
         """Dream until the loop is closed."""
-        while places := self.orbit.to_dream:
+        while places := self.closed_dream.to_dream:
             on_start(StreamInfo(self.cycle.size, self.cycle.fps, frame_count=places.stop))
             with closing(prefetched(map(self._prepared, places), _DEPTH)) as stream:
-                self.orbit.dream(self._guided(stream), on_report)
+                self.closed_dream.dream(self._guided(stream), on_report)
 
     def image(self, index: int) -> Image8:
         """Return a frame of the loop, dreamed, at full size."""
         same = self._size == self.cycle.size
         source = self._small[index] if same else self.cycle.view(index, self.cycle.size)
-        return add_residual(source, self.orbit.residual(index), strength=self._strength)
+        return add_residual(source, self.closed_dream.residual(index), strength=self._strength)
 
     def _prepared(self, count: int) -> Prepared:
         index = count % self.cycle.frames

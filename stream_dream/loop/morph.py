@@ -19,9 +19,9 @@ class Morph:
     Between two keyframes it takes the weighted mean of their ascents from the same start.
     """
 
-    def __init__(self, stations: Sequence[Ascent], frames: int) -> None:
+    def __init__(self, keyframes: Sequence[Ascent], frames: int) -> None:
         """Create a morph of one ascent per keyframe over a loop of ``frames`` frames."""
-        self._stations = stations
+        self._keyframes = keyframes
         self._frames = frames
 
     def __call__(
@@ -29,8 +29,8 @@ class Morph:
     ) -> Ascended:
         """Ascend from ``clip(source + carried)``; ``index`` is the position in the loop."""
         residual, loss = np.zeros_like(source), 0.0
-        for station, weight in self._near(index, rng):
-            grown = station(source, carried, index=index, rng=rng)
+        for keyframe, weight in self._near(index, rng):
+            grown = keyframe(source, carried, index=index, rng=rng)
             residual += np.float32(weight) * grown.residual
             loss += weight * grown.loss
         return Ascended(residual, loss)
@@ -38,26 +38,26 @@ class Morph:
     def begin(self, source: ImageF, *, index: int, rng: np.random.Generator) -> ImageF:
         """Return a shot's first residual; ``index`` is the position in the loop."""
         residual = np.zeros_like(source)
-        for station, weight in self._near(index, rng):
-            residual += np.float32(weight) * station.begin(source, index=index, rng=rng)
+        for keyframe, weight in self._near(index, rng):
+            residual += np.float32(weight) * keyframe.begin(source, index=index, rng=rng)
         return residual
 
     def _near(self, index: int, rng: np.random.Generator) -> Iterator[tuple[Ascent, float]]:
         state = rng.bit_generator.state
-        for station, weight in _weights(index / self._frames, len(self._stations)):
+        for keyframe, weight in _weights(index / self._frames, len(self._keyframes)):
             # The same jitter for both: shapes that they share coincide.
             rng.bit_generator.state = state
-            yield self._stations[station], weight
+            yield self._keyframes[keyframe], weight
 
 
-def _weights(phase: float, stations: int) -> list[tuple[int, float]]:
+def _weights(phase: float, keyframes: int) -> list[tuple[int, float]]:
     """Return the keyframes at or around a phase of the loop, 0..1, and their weights.
 
     Keyframe ``k`` of ``n`` lies at ``(k + 1/2) / n``: the loop's seam is between two of them.
     """
-    station, way = divmod(phase * stations - 0.5, 1)
+    keyframe, way = divmod(phase * keyframes - 0.5, 1)
     share = min(1.0, max(0.0, (way - _DWELL) / (1 - 2 * _DWELL)))
     share = share * share * (3 - 2 * share)
-    here = int(station) % stations
-    weights = [(here, 1 - share), ((here + 1) % stations, share)]
+    here = int(keyframe) % keyframes
+    weights = [(here, 1 - share), ((here + 1) % keyframes, share)]
     return [(number, weight) for number, weight in weights if weight > 0]

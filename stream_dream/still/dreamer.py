@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from stream_dream.dream.build import compose
-from stream_dream.dream.iterative_ascent import Step, Walk
+from stream_dream.dream.iterative_ascent import IterativeAscent, Step
 from stream_dream.dream.octaves import workable_shapes
 from stream_dream.dream.tf_threads import use_cores
 from stream_dream.frame import Image8
@@ -32,7 +32,7 @@ class StillDreamer:
         use_cores(share=1)
         self._settings = settings
         self._gradient, self.guide = compose(settings)
-        self._walk = Walk(settings, self._gradient)
+        self._walk = IterativeAscent(settings, self._gradient)
 
     def __call__(
         self,

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from stream_dream.dream.ascent import Ascent
 from stream_dream.dream.build import compose
-from stream_dream.dream.iterative_ascent import Walk
+from stream_dream.dream.iterative_ascent import IterativeAscent
 from stream_dream.dream.normalize import normalizer, palettes_of
 from stream_dream.dream.octaves import octave_shapes
 from stream_dream.errors import NetworkError
@@ -269,7 +269,7 @@ def test_steps_in_one_graph_equal_iterative_ascent(tiny: Make, norm: str) -> Non
         slope, _ = gradient.of_any_size(tf.constant(expected))
         change = normalize(slope[None], tf.fill((1, 1, 1, 1), settings.step_size), palettes)
         expected = np.clip(expected + np.asarray(change)[0], 0, 1)
-    *_, last = Walk(settings, gradient, toned=False)(
+    *_, last = IterativeAscent(settings, gradient, toned=False)(
         source, [source.shape[:2]], np.random.default_rng(0)
     )
     residual, _ = ascend(settings, source)

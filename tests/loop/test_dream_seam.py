@@ -10,7 +10,7 @@ import synthetic
 
 from stream_dream.frame import FrameReport, ImageF
 from stream_dream.image import to_float
-from stream_dream.loop.dream_seam import Orbit
+from stream_dream.loop.dream_seam import ClosedDream
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.temporal.dreamer import TemporalDreamer
 from stream_dream.temporal.flow import still
@@ -42,10 +42,10 @@ def dreamed_loop(
     settings: DreamSettings,
     dream: Callable[..., tuple[ImageF, float]] = wandering,
     frames: int = FRAMES,
-) -> tuple[Orbit, list[FrameReport]]:
+) -> tuple[ClosedDream, list[FrameReport]]:
     images = synthetic.still(frames, (48, 32))
     dreamer = TemporalDreamer(dream, settings, looping=True)
-    loop, reports = Orbit(dreamer, frames), []
+    loop, reports = ClosedDream(dreamer, frames), []
     flow = still((32, 48)).flow
     while positions := loop.to_dream:
         items = (dreamer.prepare(images[position % frames], flow) for position in positions)
@@ -53,7 +53,7 @@ def dreamed_loop(
     return loop, reports
 
 
-def changes(loop: Orbit) -> list[float]:
+def changes(loop: ClosedDream) -> list[float]:
     """Return the mean change from each frame to the next in levels, first across the seam."""
     dreams = [loop.residual(index) for index in range(loop.frames)]
     return [float(np.abs(dreams[i] - dreams[i - 1]).mean()) * 255 for i in range(loop.frames)]
@@ -122,7 +122,7 @@ def test_loops_of_few_frames_are_closed(tiny: Make, frames: int) -> None:
 def test_a_loop_can_be_closed_from_the_second_round_on(tiny: Make) -> None:
     images = synthetic.still(FRAMES, (48, 32))
     dreamer = TemporalDreamer(wandering, tiny(persistence=0.9, **PLAIN), looping=True)
-    loop = Orbit(dreamer, FRAMES)
+    loop = ClosedDream(dreamer, FRAMES)
     flow = still((32, 48)).flow
 
     def dream_on(count: int) -> None:

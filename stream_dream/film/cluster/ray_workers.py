@@ -18,9 +18,9 @@ from ray.exceptions import RayError, RayTaskError
 from stream_dream.errors import SourceError
 from stream_dream.film.cluster.connection import BROKEN, Cluster, ClusterLost
 from stream_dream.film.cluster.error_lines import explained
-from stream_dream.film.cluster.shares import Hand, choose, share_out
+from stream_dream.film.cluster.shares import WorkerHandle, choose, share_out
 from stream_dream.film.cluster.shipping import Shipped, files_of, sizes, unpack
-from stream_dream.film.cluster.worker import Worker
+from stream_dream.film.cluster.worker import RayWorker
 from stream_dream.film.execution.chunk_task import ChunkTask
 from stream_dream.film.job.chunk_record import ChunkFiles, ChunkRecord
 from stream_dream.film.job.job_file import versions
@@ -43,7 +43,7 @@ class _Run:
     task: ChunkTask
     future: Future[ChunkRecord]
     since: float
-    worker: Hand | None = None
+    worker: WorkerHandle | None = None
 
 
 class RayWorkers:
@@ -54,7 +54,7 @@ class RayWorkers:
     silently, and on the same machine.
 
     Attributes:
-        places: Number of slots; grows with the cluster.
+        slots: Number of slots; grows with the cluster.
         threads: Number of TensorFlow threads per chunk; None for the default.
     """
 
@@ -74,9 +74,9 @@ class RayWorkers:
         self._grows = film.wanted_workers is None
         self._shots, self._ships, self._film = shots, film.ship, uuid.uuid4().hex
         self._share = share_out(cluster.nodes(), shots, film.wanted_workers)
-        self._seats = min(film.batch_on(self._share.gpus), shots)
+        self._batch = min(film.batch_on(self._share.gpus), shots)
         self._most = self._share.workers
-        self.places = min(self._most * self._seats, shots)
+        self.slots = min(self._most * self._batch, shots)
         # A single local worker gets all cores, as without Ray.
         alone = cluster.local and self._most == 1
         self.threads = None if alone else self._share.threads
@@ -85,13 +85,13 @@ class RayWorkers:
         self._failed_on: defaultdict[int, set[str | None]] = defaultdict(set)
         self._begin()
 
-    def submit(self, task: ChunkTask, place: int) -> Future[ChunkRecord]:
+    def submit(self, task: ChunkTask, slot: int) -> Future[ChunkRecord]:
         """Queue a chunk for the next free worker."""
         run = _Run(task, Future(), time.monotonic())
         self._submitted.put(run)
         return run.future
 
-    def dreamed(self, place: int) -> int:
+    def dreamed(self, slot: int) -> int:
         """Return 0: frames are counted when their chunk is finished."""
         self._tell()
         return 0
@@ -111,12 +111,12 @@ class RayWorkers:
         self._end()
         with suppress(Exception):  # some workers may have vanished
             if wait:
-                ends = [hand.actor.__ray_terminate__.remote() for hand in self._hands]
+                ends = [handle.actor.__ray_terminate__.remote() for handle in self._handles]
                 if ends:
                     self._ray.wait(ends, num_returns=len(ends), timeout=_LEAVE_SECONDS)
             elif not self._cluster.local:  # local ones are killed with Ray
-                for hand in self._hands:
-                    self._ray.kill(hand.actor)
+                for handle in self._handles:
+                    self._ray.kill(handle.actor)
         self._tell()
         self._cluster.close(wait=wait)
 
@@ -125,14 +125,14 @@ class RayWorkers:
         self._submitted: queue.SimpleQueue[_Run] = queue.SimpleQueue()
         self._waiting: list[_Run] = []
         self._running: dict[Any, _Run] = {}
-        self._hands: list[Hand] = []
-        self._coming: dict[Any, Hand] = {}
+        self._handles: list[WorkerHandle] = []
+        self._coming: dict[Any, WorkerHandle] = {}
         self._files: dict[str, Shipped] = {}
         self._looked = time.monotonic()
-        self._worker = self._ray.remote(Worker).options(
+        self._worker = self._ray.remote(RayWorker).options(
             num_cpus=self._share.cpus,
             num_gpus=self._share.gpus,
-            max_concurrency=self._seats,
+            max_concurrency=self._batch,
             scheduling_strategy="SPREAD",
         )
         self._thread = threading.Thread(target=self._work, name="cluster", daemon=True)
@@ -167,13 +167,13 @@ class RayWorkers:
 
     def _step(self) -> None:
         self._take_in()
-        while len(self._hands) < min(self._most, len(self._waiting) + len(self._running)):
-            hand = Hand(self._worker.remote(self._seats), time.monotonic())
-            self._hands.append(hand)
-            self._coming[hand.actor.begin.remote(versions())] = hand
+        while len(self._handles) < min(self._most, len(self._waiting) + len(self._running)):
+            handle = WorkerHandle(self._worker.remote(self._batch), time.monotonic())
+            self._handles.append(handle)
+            self._coming[handle.actor.begin.remote(versions())] = handle
         for run in self._waiting.copy():
             failed = self._failed_on[run.task.chunk.number]
-            run.worker = choose(self._hands, self._seats, failed)
+            run.worker = choose(self._handles, self._batch, failed)
             if run.worker is not None:
                 self._hand_out(run, run.worker)
                 self._waiting.remove(run)
@@ -195,62 +195,62 @@ class RayWorkers:
             while True:
                 self._waiting.append(self._submitted.get_nowait())
 
-    def _hand_out(self, run: _Run, hand: Hand) -> None:
+    def _hand_out(self, run: _Run, handle: WorkerHandle) -> None:
         try:
-            reference = self._send(run.task, hand)
+            reference = self._send(run.task, handle)
         except BaseException as error:
             if isinstance(error, OSError) and error.filename:
                 error = SourceError(f"{error.filename} cannot be read: {error.strerror}")
             self._fail(run, error)
         else:
-            hand.chunks += 1
+            handle.chunks += 1
             self._running[reference] = run
 
-    def _send(self, task: ChunkTask, hand: Hand) -> Any:
+    def _send(self, task: ChunkTask, handle: WorkerHandle) -> Any:
         """Call a worker with a chunk; ship the film's files, once for all chunks, if requested."""
         if not self._ships:
             task = replace(task, source=replace(task.source, path=task.source.path.absolute()))
-            return hand.actor.dream.remote(task, sizes(task))
+            return handle.actor.dream.remote(task, sizes(task))
         put = self._ray.put
         if not self._files:
             self._files = {name: Shipped.of(path, put) for name, path in files_of(task).items()}
         before = ChunkFiles(task.folder, task.chunk.number - 1).state
         state = Shipped.of(before, put) if task.chunk.continues else None
-        return hand.actor.dream_shipped.remote(task, self._film, self._files, state)
+        return handle.actor.dream_shipped.remote(task, self._film, self._files, state)
 
-    def _greet(self, reference: Any, hand: Hand) -> None:
+    def _greet(self, reference: Any, handle: WorkerHandle) -> None:
         """Record the machine of a started worker; if it failed to start, fail a waiting chunk."""
         try:
-            hand.machine, hand.node, there = self._ray.get(reference)
+            handle.machine, handle.node, there = self._ray.get(reference)
         except BaseException as error:
             if self._waiting:
                 self._fail(self._waiting.pop(0), error)
-            self._dismiss(hand)
+            self._dismiss(handle)
             return
-        hand.since = time.monotonic()
+        handle.since = time.monotonic()
         for name, here in versions().items():
             if there.get(name) != here and name != "python":
                 self._notes.setdefault(
-                    f"{hand.machine} has {name} {there.get(name)}, not {here} as here: where a "
+                    f"{handle.machine} has {name} {there.get(name)}, not {here} as here: where a "
                     "chunk ends the dream may change a little",
                     False,
                 )
 
     def _finish(self, reference: Any, run: _Run) -> None:
-        hand = run.worker
-        assert hand is not None
-        hand.chunks -= 1
-        hand.since = time.monotonic()
+        handle = run.worker
+        assert handle is not None
+        handle.chunks -= 1
+        handle.since = time.monotonic()
         try:
             record = self._ray.get(reference)
             if self._ships:
                 record, files = record
                 unpack(files, run.task.folder, self._ray.get)
         except BaseException as error:
-            self._failed_on[run.task.chunk.number].add(hand.node)
+            self._failed_on[run.task.chunk.number].add(handle.node)
             self._fail(run, error)
             if isinstance(error, RayError) and not isinstance(error, RayTaskError):
-                self._dismiss(hand)  # a RayTaskError comes from the worker itself: it is alive
+                self._dismiss(handle)  # a RayTaskError comes from the worker itself: it is alive
         else:
             run.future.set_result(record)
 
@@ -258,11 +258,11 @@ class RayWorkers:
         machine = None if run.worker is None else run.worker.machine
         run.future.set_exception(explained(error, machine, local=self._cluster.local))
 
-    def _dismiss(self, hand: Hand) -> None:
+    def _dismiss(self, handle: WorkerHandle) -> None:
         """Kill a worker that has vanished or cannot be reached; its chunks will fail."""
-        if hand in self._hands:
-            self._hands.remove(hand)
-            self._ray.kill(hand.actor)
+        if handle in self._handles:
+            self._handles.remove(handle)
+            self._ray.kill(handle.actor)
 
     def _look_around(self) -> None:
         """Check the connection, report long waits, stop idle workers, and grow with the cluster."""
@@ -272,11 +272,15 @@ class RayWorkers:
         if any(now > run.since + _QUIET_SECONDS for run in self._waiting):
             note = "a chunk has been waiting for a minute: the cluster has no room for it"
             self._notes.setdefault(note, False)
-        for hand in self._hands.copy():
-            if hand.machine is not None and not hand.chunks and now > hand.since + _IDLE_SECONDS:
-                self._hands.remove(hand)
-                hand.actor.__ray_terminate__.remote()
+        for handle in self._handles.copy():
+            if (
+                handle.machine is not None
+                and not handle.chunks
+                and now > handle.since + _IDLE_SECONDS
+            ):
+                self._handles.remove(handle)
+                handle.actor.__ray_terminate__.remote()
         if self._grows:
             fitting = min(self._share.fit(self._cluster.nodes()), self._shots)
             self._most = max(self._most, fitting)
-            self.places = max(self.places, min(fitting * self._seats, self._shots))
+            self.slots = max(self.slots, min(fitting * self._batch, self._shots))

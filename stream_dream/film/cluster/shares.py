@@ -89,7 +89,7 @@ def _of_gpus(nodes: Sequence[Node], shots: int, wanted: int | None) -> Share:
 
 
 @dataclass(eq=False, slots=True)
-class Hand:
+class WorkerHandle:
     """A worker of the cluster.
 
     Attributes:
@@ -107,21 +107,23 @@ class Hand:
     chunks: int = 0
 
 
-def choose(hands: Sequence[Hand], seats: int, failed_on: Collection[str | None]) -> Hand | None:
+def choose(
+    handles: Sequence[WorkerHandle], batch: int, failed_on: Collection[str | None]
+) -> WorkerHandle | None:
     """Choose the worker with the fewest chunks.
 
     Args:
-        hands: The workers.
-        seats: Maximum number of chunks per worker.
+        handles: The workers.
+        batch: Maximum number of chunks per worker.
         failed_on: Node ids where the chunk has failed; avoided if there are workers elsewhere.
 
     Returns:
         The worker; None to wait for one that is free or starting.
     """
-    here = [hand for hand in hands if hand.machine is not None]
-    elsewhere = [hand for hand in here if hand.node not in failed_on]
-    free = [hand for hand in elsewhere or here if hand.chunks < seats]
-    best = min(free, key=lambda hand: hand.chunks, default=None)
+    here = [handle for handle in handles if handle.machine is not None]
+    elsewhere = [handle for handle in here if handle.node not in failed_on]
+    free = [handle for handle in elsewhere or here if handle.chunks < batch]
+    best = min(free, key=lambda handle: handle.chunks, default=None)
     late = time.monotonic() - _PATIENCE_SECONDS
-    coming = any(hand.machine is None and hand.since > late for hand in hands)
+    coming = any(handle.machine is None and handle.since > late for handle in handles)
     return None if best and best.chunks and coming else best

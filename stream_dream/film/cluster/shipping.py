@@ -107,12 +107,12 @@ def unpack(files: list[Shipped], folder: Path, get: Callable[[Any], bytes]) -> N
         raise unwritable(folder, error) from error
 
 
-class Shelf:
+class NodeFolder:
     """A temporary folder for the files of one film, removed with the last process that holds it."""
 
     def __init__(self, name: str) -> None:
         """Hold the folder of the film with this unique id; create it if needed."""
-        around = _around()
+        around = _base_folder()
         around.mkdir(mode=0o700, exist_ok=True)
         self.folder = around / name
         with FileLock(around / _LOCK):
@@ -141,13 +141,13 @@ class Shelf:
 
 def sweep() -> None:
     """Remove the folders that no process holds, such as those of killed processes."""
-    around = _around()
+    around = _base_folder()
     if around.is_dir():
         with FileLock(around / _LOCK):
             _sweep(around)
 
 
-def _around() -> Path:
+def _base_folder() -> Path:
     return Path(tempfile.gettempdir(), f"stream-dream-{getpass.getuser()}")
 
 

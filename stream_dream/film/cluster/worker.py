@@ -11,7 +11,7 @@ from pathlib import Path
 import ray
 
 from stream_dream.errors import DiskFull, SettingsError
-from stream_dream.film.cluster.shipping import Shelf, Shipped, with_files
+from stream_dream.film.cluster.shipping import NodeFolder, Shipped, with_files
 from stream_dream.film.execution.chunk_task import ChunkDreamer, ChunkTask
 from stream_dream.film.job.chunk_record import ChunkFiles, ChunkRecord
 from stream_dream.film.job.job_file import versions
@@ -37,16 +37,16 @@ class WorkerFull(Exception):
     """The disk of a worker is full or unusable; a retry may succeed on another machine."""
 
 
-class Worker:
+class RayWorker:
     """A process of the cluster that dreams chunks, and keeps the network for the next ones."""
 
-    def __init__(self, seats: int) -> None:
-        """Create a worker for at most ``seats`` chunks at a time, dreamed as a batch."""
+    def __init__(self, batch: int) -> None:
+        """Create a worker for at most ``batch`` chunks at a time, dreamed as a batch."""
         # Ray may reserve only a fraction of a GPU for this worker.
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-        self._dreamer = ChunkDreamer(seats)
+        self._dreamer = ChunkDreamer(batch)
         self._lock = threading.Lock()
-        self._shelf: Shelf | None = None
+        self._node_folder: NodeFolder | None = None
 
     def begin(self, wanted: dict[str, str]) -> tuple[str, str, dict[str, str]]:
         """Return host name, Ray's node id and the installed versions of this machine.
@@ -92,9 +92,11 @@ class Worker:
         """
         try:
             with self._lock:
-                shelf = self._shelf = self._shelf or Shelf(film)
-            paths = {name: shelf.keep(name, file, ray.get) for name, file in files.items()}
-            with tempfile.TemporaryDirectory(dir=shelf.folder, ignore_cleanup_errors=True) as name:
+                node_folder = self._node_folder = self._node_folder or NodeFolder(film)
+            paths = {name: node_folder.keep(name, file, ray.get) for name, file in files.items()}
+            with tempfile.TemporaryDirectory(
+                dir=node_folder.folder, ignore_cleanup_errors=True
+            ) as name:
                 folder = Path(name)
                 if state is not None:
                     state.write(folder, ray.get)

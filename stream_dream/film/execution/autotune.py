@@ -49,20 +49,20 @@ def measured_fps(workers: Workers, task: ChunkTask) -> float:
     skipped = max(1, min(_SKIPPED, task.chunk.frames - 2))
     with tempfile.TemporaryDirectory(prefix="stream-dream-") as folder:
         watches, running = [], []
-        for place in range(workers.places):
-            room = Path(folder, str(place))
+        for slot in range(workers.slots):
+            room = Path(folder, str(slot))
             room.mkdir()
             watches.append(_Watch(skipped))
-            running.append(workers.submit(replace(task, folder=room), place))
-        left = set(range(workers.places))
+            running.append(workers.submit(replace(task, folder=room), slot))
+        left = set(range(workers.slots))
         while left:
-            wait([running[place] for place in left], _LOOK_SECONDS)
-            for place in sorted(left):
-                ended = running[place].done()  # read first, so that no later frame is missed
-                watches[place].look(workers.dreamed(place))
+            wait([running[slot] for slot in left], _LOOK_SECONDS)
+            for slot in sorted(left):
+                ended = running[slot].done()  # read first, so that no later frame is missed
+                watches[slot].look(workers.dreamed(slot))
                 if ended:
-                    running[place].result()
-                    left.remove(place)
+                    running[slot].result()
+                    left.remove(slot)
     return sum(watch.fps(task.dream.warm_up) for watch in watches)
 
 

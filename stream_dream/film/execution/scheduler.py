@@ -96,7 +96,7 @@ class Scheduler:
         self._on_record, self._on_progress, self._on_retry = on_record, on_progress, on_retry
         self._in_order = in_order
         self._running: dict[Future[ChunkRecord], tuple[ChunkTask, int]] = {}
-        self._free = list(range(workers.places))
+        self._free = list(range(workers.slots))
         self._attempts: dict[int, int] = {}
         self._retries = 0
         self._stopping = self._broken = False
@@ -140,7 +140,7 @@ class Scheduler:
     def progress(self) -> FilmProgress:
         """Return the current progress."""
         frames = self._done_frames()
-        frames += sum(self._workers.dreamed(place) for _, place in self._running.values())
+        frames += sum(self._workers.dreamed(slot) for _, slot in self._running.values())
         new, total = frames - self._at_begin, self._plan.frames
         if self._begun is None and new > 0:
             # The first frame includes startup and tracing, and would distort the rate.
@@ -167,18 +167,18 @@ class Scheduler:
             self._workers.renew()
             self._broken = False
         # A cluster may have added slots.
-        self._free.extend(range(len(self._free) + len(self._running), self._workers.places))
+        self._free.extend(range(len(self._free) + len(self._running), self._workers.slots))
         while self._ready and self._free and not self._stopping:
             _, number = heapq.heappop(self._ready)
             chunk = self._plan.chunks[number]
             attempt = self._attempts[number] = self._attempts.get(number, 0) + 1
             task = replace(self._make_task(chunk), attempt=attempt)
-            place = self._free.pop()
-            self._running[self._workers.submit(task, place)] = (task, place)
+            slot = self._free.pop()
+            self._running[self._workers.submit(task, slot)] = (task, slot)
 
     def _take(self, future: Future[ChunkRecord]) -> None:
         """Handle the result of a chunk."""
-        task, place = self._running[future]
+        task, slot = self._running[future]
         error = future.exception()
         if error is None:
             try:
@@ -187,7 +187,7 @@ class Scheduler:
                 error = unwritten
         # Only now: after a Ctrl-C above, the result is handled once more.
         del self._running[future]
-        self._free.append(place)
+        self._free.append(slot)
         if error is not None:
             self._try_again(task, error)
 

@@ -26,17 +26,17 @@ class Workers(Protocol):
     """Workers that dream one chunk per slot in parallel.
 
     Attributes:
-        places: Number of slots; may grow.
+        slots: Number of slots; may grow.
         threads: Number of TensorFlow threads per chunk; None for the default.
     """
 
-    places: int
+    slots: int
     threads: int | None
 
-    def submit(self, task: ChunkTask, place: int) -> Future[ChunkRecord]:
+    def submit(self, task: ChunkTask, slot: int) -> Future[ChunkRecord]:
         """Start a chunk in a free slot, numbered from 0."""
 
-    def dreamed(self, place: int) -> int:
+    def dreamed(self, slot: int) -> int:
         """Return the number of frames done of the chunk in a slot."""
 
     def lost(self, error: BaseException) -> bool:
@@ -56,27 +56,27 @@ class OwnProcess(Workers):
 
     def __init__(self, batch: int = 1) -> None:
         """Create ``batch`` slots."""
-        self.places = batch
+        self.slots = batch
         self.threads: int | None = None
         self._dreamer = ChunkDreamer(batch)
         self._frames = [0] * batch
         self._stopped = threading.Event()
         self._pool = ThreadPoolExecutor(batch, "chunk")
 
-    def submit(self, task: ChunkTask, place: int) -> Future[ChunkRecord]:
+    def submit(self, task: ChunkTask, slot: int) -> Future[ChunkRecord]:
         """Start a chunk."""
-        self._frames[place] = 0
+        self._frames[slot] = 0
 
         def count(report: FrameReport) -> None:
             if self._stopped.is_set():
                 raise Interrupted("the work was ended")
-            self._frames[place] = report.index - task.chunk.first + 1
+            self._frames[slot] = report.index - task.chunk.first + 1
 
         return self._pool.submit(self._dreamer.dream, task, count)
 
-    def dreamed(self, place: int) -> int:
+    def dreamed(self, slot: int) -> int:
         """Return the number of frames done of the chunk in a slot."""
-        return self._frames[place]
+        return self._frames[slot]
 
     def close(self, *, wait: bool) -> None:
         """Wait for the running chunks, or stop them after the current frame."""
@@ -99,24 +99,24 @@ class WorkerProcesses(Workers):
 
         ``threads`` is the number of cores of each; None for an equal share, or all for one process.
         """
-        self.places = count
+        self.slots = count
         if threads is None and count > 1:
             threads = max(1, (os.cpu_count() or 1) // count)
         self.threads = threads
         self._workers: dict[int, Worker] = {}
         self._pool = ThreadPoolExecutor(count, "worker")
 
-    def submit(self, task: ChunkTask, place: int) -> Future[ChunkRecord]:
+    def submit(self, task: ChunkTask, slot: int) -> Future[ChunkRecord]:
         """Start a chunk in a slot; replace its process if that has ended."""
-        worker = self._workers.get(place)
+        worker = self._workers.get(slot)
         if worker is None or worker.has_ended:
-            worker = self._workers[place] = Worker(place, self.threads)
+            worker = self._workers[slot] = Worker(slot, self.threads)
         worker.count = 0
         return self._pool.submit(worker.do, _dream, task)
 
-    def dreamed(self, place: int) -> int:
+    def dreamed(self, slot: int) -> int:
         """Return the number of frames done of the chunk in a slot."""
-        return self._workers[place].count
+        return self._workers[slot].count
 
     def close(self, *, wait: bool) -> None:
         """Kill the processes; finished chunks are on disk."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from stream_dream.film.cluster import shipping
-from stream_dream.film.cluster.shipping import Shelf, Shipped, sweep
+from stream_dream.film.cluster.shipping import NodeFolder, Shipped, sweep
 
 _HOLD = """
 import sys
@@ -79,27 +79,27 @@ def test_a_file_is_fetched_once_for_all_workers(
         fetched.append(part)
         return parts[part]
 
-    shelf = Shelf("film")
+    node_folder = NodeFolder("film")
     with ThreadPoolExecutor(4) as pool:
-        paths = set(pool.map(lambda _: shelf.keep("source", file, get), range(8)))
+        paths = set(pool.map(lambda _: node_folder.keep("source", file, get), range(8)))
     assert len(paths) == 1
     assert paths.pop().read_bytes() == bytes(range(9))
     assert fetched == [0, 1, 2]
-    shelf.close()
-    assert not shelf.folder.exists()
+    node_folder.close()
+    assert not node_folder.folder.exists()
 
 
 @pytest.mark.parametrize("killed", [False, True])
 def test_a_folder_goes_with_the_last_process_that_holds_it(killed: bool) -> None:
-    shelf = Shelf("film")
+    node_folder = NodeFolder("film")
     pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-c", _HOLD], **pipes) as other:
         assert other.stdout is not None
-        assert other.stdout.readline().strip() == str(shelf.folder)
-        shelf.close()
-        assert shelf.folder.exists()
+        assert other.stdout.readline().strip() == str(node_folder.folder)
+        node_folder.close()
+        assert node_folder.folder.exists()
         if killed:
             other.kill()
-    assert shelf.folder.exists() == killed
+    assert node_folder.folder.exists() == killed
     sweep()
-    assert not shelf.folder.exists()
+    assert not node_folder.folder.exists()

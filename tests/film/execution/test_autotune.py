@@ -32,9 +32,9 @@ _FRAME_SECONDS, _START_SECONDS, _WARM_UP = 0.03, 0.3, 4
 class PretendingWorkers(FakeWorkers):
     """Takes time for the start, a warm-up and each frame; may end early."""
 
-    def __init__(self, clock: shows.Clock, places: int = 1, *, gives: int = 1000) -> None:
+    def __init__(self, clock: shows.Clock, slots: int = 1, *, gives: int = 1000) -> None:
         """Create workers with ``places`` slots, each of which dreams at most ``gives`` frames."""
-        super().__init__(places)
+        super().__init__(slots)
         self.clock, self.gives = clock, gives
         self.begun_at: dict[int, float] = {}
         self.futures: dict[int, tuple[ChunkTask, Future[ChunkRecord]]] = {}

@@ -84,7 +84,7 @@ def test_workers_that_gain_slots_get_more_chunks(monkeypatch: pytest.MonkeyPatch
     workers = FakeWorkers(1)
 
     def grow(progress: FilmProgress) -> None:
-        workers.places = 3
+        workers.slots = 3
 
     work(films.plan_with([5], [4], [3], [2]), workers, monkeypatch, None, grow)
     assert workers.most == 3
