@@ -14,15 +14,14 @@ import pytest
 from filelock import FileLock
 from waiting import SECONDS
 
-from stream_dream.film.events import FilmSummary
 from stream_dream.film.in_chunks import render_film
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.film import FilmSettings
 from stream_dream.settings.output import OutputSettings
 from stream_dream.settings.validation import validated
 
-CHUNK = 30
-PIECES = FilmSettings(chunk_seconds=CHUNK / 25)
+CHUNK_FRAMES = 30
+SETTINGS = FilmSettings(chunk_seconds=CHUNK_FRAMES / 25)
 
 
 def shared_folder(factory: pytest.TempPathFactory) -> Path:
@@ -50,7 +49,7 @@ class Film:
         self._lock = FileLock(self.folder / "film.lock")
         with self._lock:
             if not self.network.exists():
-                films.make_film(self.source, (2 * CHUNK, 2 * CHUNK), sound=False)
+                films.make_film(self.source, (2 * CHUNK_FRAMES, 2 * CHUNK_FRAMES), sound=False)
                 films.make_network(self.folder / "made.keras").rename(self.network)
 
     def dream(self, **values: Any) -> DreamSettings:
@@ -69,11 +68,6 @@ class Film:
             known: dict[str, list[int]] = json.loads(kept.read_text()) if kept.exists() else {}
             if key not in known:
                 target = self.folder / f"here{len(known)}.mp4"
-                known[key] = checksums(render_film(source, target, dream, output, PIECES))
+                known[key] = films.checksums(render_film(source, target, dream, output, SETTINGS))
                 kept.write_text(json.dumps(known))
         return known[key]
-
-
-def checksums(summary: FilmSummary) -> list[int]:
-    """Return the checksums of all frames of a film."""
-    return [checksum for record in summary.records for checksum in record.checksums]

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import films
 import pytest
 from commands import Command
 from gates import Gate
-from rays import CHUNK, PIECES, Film, checksums, only_ray
+from rays import CHUNK_FRAMES, SETTINGS, Film, only_ray
 from waiting import wait_for
 
 from stream_dream.errors import SettingsError, SourceError
@@ -35,7 +36,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Film:
 def rendering(film: Film, target: Path, *more: str, **values: Any) -> Command:
     """Start a command that renders a film on its own Ray cluster."""
     dream = {"layer": "conv1", "octaves": 2, "warm-up": 2, "schedule": "rotate", "jitter": 8}
-    spread = {"chunk-seconds": CHUNK / 25, "cluster": "local", "workers": 2}
+    spread = {"chunk-seconds": CHUNK_FRAMES / 25, "cluster": "local", "workers": 2}
     given = {"network": film.network, **dream, **spread, **values}
     options = [f"--{name}={value}" for name, value in given.items()]
     return Command("render", film.source, target, *options, *more)
@@ -86,8 +87,10 @@ def test_a_stopped_film_is_kept_and_goes_on_without_ray(
     assert "Traceback" not in errors
     assert len(errors.splitlines()) == 2
     assert command.left() == {}
-    summary = render_film(film.source, target, film.dream(), OutputSettings(), PIECES, resume=True)
-    assert checksums(summary) == film.here(film.source, film.dream())
+    summary = render_film(
+        film.source, target, film.dream(), OutputSettings(), SETTINGS, resume=True
+    )
+    assert films.checksums(summary) == film.here(film.source, film.dream())
 
 
 @pytest.mark.stops

@@ -18,7 +18,7 @@ import films
 import numpy as np
 import pytest
 from gates import Gate
-from rays import CHUNK, PIECES, Film, checksums, only_ray
+from rays import CHUNK_FRAMES, SETTINGS, Film, only_ray
 from waiting import SECONDS, wait_for
 
 from stream_dream.film.cluster.connection import Cluster
@@ -73,7 +73,7 @@ def on_ray(
     events: FilmEvents | None = None,
     **film: Any,
 ) -> FilmSummary:
-    values = {"chunk_seconds": CHUNK / 25, "cluster": "auto", "workers": 2, **film}
+    values = {"chunk_seconds": CHUNK_FRAMES / 25, "cluster": "auto", "workers": 2, **film}
     settings = validated(FilmSettings, values)
     return render_film(source, target, dream, output or OutputSettings(), settings, events=events)
 
@@ -120,9 +120,9 @@ def test_both_shots_of_a_killed_batch_are_dreamed_again(
         assert f"frames {frames} are dreamed again: the worker on" in notes
     assert "was killed" in notes
     alone.mkdir()
-    render_film(film.source, alone / "%03d.png", dream, OutputSettings(), PIECES)
+    render_film(film.source, alone / "%03d.png", dream, OutputSettings(), SETTINGS)
     made = list(zip(pictures(batched), pictures(alone), strict=True))
-    assert len(made) == 4 * CHUNK
+    assert len(made) == 4 * CHUNK_FRAMES
     assert max(int(np.abs(a - b).max()) for a, b in made) <= 1
 
 
@@ -157,7 +157,7 @@ def test_shipped_files_give_the_same_film(
     summary = on_ray(
         source, tmp_path / "film.mp4", dream, output, ship=True, events=FilmEvents(done=hide)
     )
-    assert checksums(summary) == expected
+    assert films.checksums(summary) == expected
     assert summary.retries == 0
     assert {"source/vary.mkv", "mask/mask.mp4", "network/tiny.keras"} <= found
     wait_for(lambda: not kept.exists())  # its workers end a moment after the film
@@ -211,7 +211,7 @@ def test_a_film_is_finished_without_a_machine_that_died(
 
     events = FilmEvents(progress=die, note=notes)
     summary = on_ray(film.source, tmp_path / "film.mp4", dream, events=events)
-    assert checksums(summary) == film.here(film.source, dream)
+    assert films.checksums(summary) == film.here(film.source, dream)
     assert summary.retries == 1
     assert "are dreamed again: " in notes
     assert "has died" in notes
