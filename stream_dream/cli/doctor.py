@@ -52,7 +52,7 @@ class Finding:
 def doctor(_: Debug = False) -> None:
     """Check this machine, and say what to do.
 
-    Looks at Python, the libraries, ffmpeg, graphics processors, cameras and the disk, and dreams
+    Looks at Python, the libraries, ffmpeg, GPUs, cameras and the disk, and dreams
     for two seconds.
     """
     findings: list[Finding] = []
@@ -117,8 +117,8 @@ def _graphics() -> Iterator[Finding]:
             found = has_gpu()
     except ImportError:
         return  # TensorFlow is missing, as _libraries reports
-    advice = "" if found else "not needed; for one of NVIDIA's: pip install 'stream-dream[gpu]'"
-    yield Finding("graphics processor", "yes" if found else "none", advice)
+    advice = "" if found else "not needed; for NVIDIA: pip install 'stream-dream[gpu]'"
+    yield Finding("GPU", "yes" if found else "none", advice)
 
 
 def _extras() -> Iterator[Finding]:

@@ -119,7 +119,7 @@ class DreamSettings(Model):
     limit: Annotated[float | None, OFF] = _colours(
         0.4,
         "Largest change of a colour, approached softly, as a share of the brightness range; "
-        "highlights and shadows take less. none lifts it.",
+        "highlights and shadows take less. none removes the limit.",
         gt=0,
         le=1,
     )

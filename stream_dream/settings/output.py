@@ -114,7 +114,7 @@ class LoopSettings(Excerpt):
     )
     crf: int = CRF
     strength: float = STRENGTH
-    repeat: int = _output(1, "Turns that a film shows.", ge=1, le=10000)
+    repeat: int = _output(1, "How many times the loop plays in a film.", ge=1, le=10000)
     poster: bool = _output(False, "Write the first frame beside it, as .png.")
     dither: Dither = _output(
         "bayer", "How a GIF mixes colours: a pattern, error diffusion, or not."
@@ -122,7 +122,7 @@ class LoopSettings(Excerpt):
     colors: int = _output(256, "Colours of a GIF.", ge=4, le=256)
     max_size: Bytes | None = _output(
         None,
-        "Largest file: colours, quality and then size are given up until it fits.",
+        "Largest file: colours, quality and then size are reduced until it fits.",
         metavar="8MB",
     )
 
