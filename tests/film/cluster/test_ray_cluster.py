@@ -85,7 +85,7 @@ def working(raylet: int | None = None) -> list[Any]:
     found = []
     for process in psutil.Process(raylet).children(recursive=True):
         with suppress(psutil.Error, IndexError):
-            if process.cmdline()[0].startswith("ray::Worker.dream"):
+            if process.cmdline()[0].startswith("ray::RayWorker.dream"):
                 found.append(process)
     return found
 

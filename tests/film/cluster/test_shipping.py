@@ -16,8 +16,8 @@ from stream_dream.film.cluster.shipping import NodeFolder, Shipped, sweep
 
 _HOLD = """
 import sys
-from stream_dream.film.cluster.shipping import Shelf
-print(Shelf("film").folder, flush=True)
+from stream_dream.film.cluster.shipping import NodeFolder
+print(NodeFolder("film").folder, flush=True)
 sys.stdin.read()
 """
 
