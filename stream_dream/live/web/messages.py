@@ -41,8 +41,8 @@ def refusal(error: Exception) -> dict[str, str]:
 
 def form(controls: Controls) -> dict[str, Any]:
     """Describe the controls of a page: sliders, switches, looks and buttons."""
-    knobs = [_knob(name) for name in LiveParameters.model_fields]
-    return {"knobs": knobs, "looks": controls.looks, "actions": ACTIONS}
+    parameters = [_described(name) for name in LiveParameters.model_fields]
+    return {"parameters": parameters, "looks": controls.looks, "actions": ACTIONS}
 
 
 def state(controls: Controls, status: LiveStatus) -> dict[str, Any]:
@@ -96,19 +96,19 @@ def change(controls: Controls, values: object) -> None:
     controls.change(values, origin="show")
 
 
-def _knob(name: str) -> dict[str, Any]:
+def _described(name: str) -> dict[str, Any]:
     field = LiveParameters.model_fields[name]
-    knob: dict[str, Any] = {
+    described: dict[str, Any] = {
         "name": name,
         "label": name.replace("_", " ").capitalize().replace(" fps", " FPS"),
         "help": field.description,
         "default": field.default,
     }
     if field.annotation is bool:
-        return {**knob, "kind": "switch"}
+        return {**described, "kind": "switch"}
     low, high = parameter_range(name)
     step = _step(name, low, high)
-    return {**knob, "kind": "slider", "low": low, "high": high, "step": step}
+    return {**described, "kind": "slider", "low": low, "high": high, "step": step}
 
 
 def _step(name: str, low: float, high: float) -> float:

@@ -5,7 +5,7 @@ const MINUTE = 60;
 const SEND_EVERY = 40;  // milliseconds: 25 messages a second while a slider moves
 let socket = null;
 let delay = 500;
-let knobs = new Map();
+let inputs = new Map();
 let held = null;        // the slider being moved, which ignores the show's values
 let heldUntil = 0;
 let frames = [];
@@ -84,8 +84,8 @@ function build(form) {
     return button;
   }));
   held = null;
-  knobs = new Map(form.knobs.map((knob) => [knob.name, knob.kind === "switch" ? toggle(knob) : slider(knob)]));
-  $("knobs").replaceChildren(...[...knobs.values()].map((knob) => knob.root));
+  inputs = new Map(form.parameters.map((parameter) => [parameter.name, parameter.kind === "switch" ? toggle(parameter) : slider(parameter)]));
+  $("parameters").replaceChildren(...[...inputs.values()].map((parameter) => parameter.root));
 }
 
 function element(tag, properties, ...children) {
@@ -94,49 +94,49 @@ function element(tag, properties, ...children) {
   return made;
 }
 
-function slider(knob) {
-  const id = "knob-" + knob.name;
+function slider(parameter) {
+  const id = "parameter-" + parameter.name;
   const input = element("input", {
-    id, name: knob.name, type: "range", min: knob.low, max: knob.high, step: knob.step,
+    id, name: parameter.name, type: "range", min: parameter.low, max: parameter.high, step: parameter.step,
   });
   const output = element("output", {htmlFor: id});
   output.setAttribute("aria-live", "off");  // screen readers read out the slider's value
-  const help = element("p", {id: id + "-help"}, knob.help);
+  const help = element("p", {id: id + "-help"}, parameter.help);
   input.setAttribute("aria-describedby", help.id);
-  const digits = Math.max(0, Math.min(6, -Math.floor(Math.log10(knob.step) + 1e-9)));
+  const digits = Math.max(0, Math.min(6, -Math.floor(Math.log10(parameter.step) + 1e-9)));
   const paint = (value) => {
     output.value = Number(value).toFixed(digits);
-    const part = (value - knob.low) / (knob.high - knob.low);
+    const part = (value - parameter.low) / (parameter.high - parameter.low);
     input.style.setProperty("--part", `calc(.625rem + ${part} * (100% - 1.25rem))`);
   };
-  const hold = () => { held = knob.name; heldUntil = performance.now() + 700; };
-  input.oninput = () => { hold(); paint(input.value); change(knob.name, Number(input.value)); };
-  input.onpointerdown = () => { held = knob.name; heldUntil = Infinity; };
+  const hold = () => { held = parameter.name; heldUntil = performance.now() + 700; };
+  input.oninput = () => { hold(); paint(input.value); change(parameter.name, Number(input.value)); };
+  input.onpointerdown = () => { held = parameter.name; heldUntil = Infinity; };
   input.onpointerup = input.onpointercancel = input.onchange = hold;
-  input.ondblclick = () => { input.value = knob.default; input.oninput(); };
-  const root = element("div", {className: "knob"},
-    element("div", {className: "head"}, element("label", {htmlFor: id}, knob.label), output), input, help);
+  input.ondblclick = () => { input.value = parameter.default; input.oninput(); };
+  const root = element("div", {className: "parameter"},
+    element("div", {className: "head"}, element("label", {htmlFor: id}, parameter.label), output), input, help);
   const set = (value) => {
-    if (held === knob.name && performance.now() < heldUntil) return;
+    if (held === parameter.name && performance.now() < heldUntil) return;
     input.value = value;
     paint(value);
   };
   return {root, set};
 }
 
-function toggle(knob) {
-  const id = "knob-" + knob.name;
-  const input = element("input", {id, name: knob.name, type: "checkbox"});
+function toggle(parameter) {
+  const id = "parameter-" + parameter.name;
+  const input = element("input", {id, name: parameter.name, type: "checkbox"});
   input.setAttribute("role", "switch");
   input.setAttribute("aria-describedby", id + "-help");
-  input.onchange = () => change(knob.name, input.checked);
-  const text = element("div", {}, element("label", {htmlFor: id}, knob.label), element("p", {id: id + "-help"}, knob.help));
-  const root = element("div", {className: "knob switch"}, text, input);
-  return {root, set: (value) => { if (!waiting.has(knob.name)) input.checked = value; }};
+  input.onchange = () => change(parameter.name, input.checked);
+  const text = element("div", {}, element("label", {htmlFor: id}, parameter.label), element("p", {id: id + "-help"}, parameter.help));
+  const root = element("div", {className: "parameter switch"}, text, input);
+  return {root, set: (value) => { if (!waiting.has(parameter.name)) input.checked = value; }};
 }
 
 function update({parameters, look, frozen, status, frames: news}) {
-  for (const [name, value] of Object.entries(parameters)) knobs.get(name)?.set(value);
+  for (const [name, value] of Object.entries(parameters)) inputs.get(name)?.set(value);
   for (const button of $("looks").children) {
     const name = button.dataset.look;
     button.setAttribute("aria-pressed", String(name === look));

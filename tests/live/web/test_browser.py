@@ -95,10 +95,10 @@ def test_a_moved_slider_moves_on_every_page(visit: Callable[[], Any], controls: 
     red_becomes(here, 220, 240)
     red_becomes(there, 220, 240)
     other = there.get_by_label("Strength")
-    there.wait_for_function("() => document.getElementById('knob-strength').value === '1.8'")
+    there.wait_for_function("() => document.getElementById('parameter-strength').value === '1.8'")
     other.press("Home")  # the page can be used from the keyboard
     red_becomes(here, 0, 10)
-    here.wait_for_function("() => document.getElementById('knob-strength').value === '0'")
+    here.wait_for_function("() => document.getElementById('parameter-strength').value === '0'")
     assert controls.target.strength == 0
 
 
@@ -117,10 +117,10 @@ def test_a_slider_that_is_held_stays_under_the_finger(
     while controls.target.persistence != float(held):
         page.wait_for_timeout(20)
     controls.change({"persistence": 0.1, "strength": 0.3})
-    page.wait_for_function("() => document.getElementById('knob-strength').value === '0.3'")
+    page.wait_for_function("() => document.getElementById('parameter-strength').value === '0.3'")
     assert slider.input_value() == held
     page.mouse.up()
-    page.wait_for_function("() => document.getElementById('knob-persistence').value === '0.1'")
+    page.wait_for_function("() => document.getElementById('parameter-persistence').value === '0.1'")
 
 
 def test_buttons_show_their_state(visit: Callable[[], Any], controls: Controls) -> None:
@@ -140,7 +140,7 @@ def test_buttons_show_their_state(visit: Callable[[], Any], controls: Controls) 
     page.get_by_role("button", name="Record").click()
     # A later change arrives the same way.
     page.get_by_label("Jitter").fill("9")
-    page.wait_for_function("() => document.querySelector('output[for=knob-jitter]').value === '9'")
+    page.wait_for_function("() => document.querySelector('output[for=parameter-jitter]').value === '9'")
     wait_for(lambda: controls.target.jitter == 9)
     assert controls.target.mirror
     assert controls.resets == 1

@@ -43,7 +43,7 @@ def test_changes_reach_every_page(view: WebView, controls: Controls) -> None:
 
 
 def test_every_parameter_has_a_control() -> None:
-    inputs = {entry["name"]: entry for entry in form(shows.make_controls())["knobs"]}
+    inputs = {entry["name"]: entry for entry in form(shows.make_controls())["parameters"]}
     assert list(inputs) == list(LiveParameters.model_fields)
     assert inputs["mirror"]["kind"] == "switch"
     assert parameter_range("persistence") == (0, 0.995)
