@@ -11,6 +11,7 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -20,6 +21,8 @@ from stream_dream.runtime.scheduling import step_back
 
 PATIENCE = 120.0
 """Seconds without progress after which ffmpeg counts as hung and is killed."""
+
+_ENDING_SECONDS = 5.0
 
 _FULL = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT))
 _DISK_ERRORS = _FULL + tuple(
@@ -94,11 +97,6 @@ class FFmpeg:
         self._listener = threading.Thread(target=self._listen, name="ffmpeg-messages", daemon=True)
         self._listener.start()
 
-    @property
-    def pid(self) -> int:
-        """The process id."""
-        return self._process.pid
-
     def write(self, data: memoryview) -> None:
         """Feed bytes to its standard input.
 
@@ -113,6 +111,8 @@ class FFmpeg:
             while data:  # an unbuffered pipe may accept only a part
                 data = data[self._process.stdin.write(data) :]
         except (BrokenPipeError, ValueError) as error:  # ValueError: closed by an earlier failure
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_ENDING_SECONDS)  # killed now, it would not say why it ends
             self.kill()
             raise self._error() from error
         finally:
@@ -156,13 +156,13 @@ class FFmpeg:
                 self._lines.append(text)
 
     def _error(self) -> SinkError:
-        reason = self.reason()
+        reason = self._reason()
         if reason.endswith(_FULL):
             return DiskFull(reason)
         outside = self._hung or self._process.returncode < 0 or reason.endswith(_DISK_ERRORS)
         return SinkError(reason) if outside else ConversionError(reason)
 
-    def reason(self) -> str:
+    def _reason(self) -> str:
         """Return in one line why it failed: an error that the user can fix, else its first one."""
         if self._hung:
             return "ffmpeg gave no sign of life for too long and was stopped"

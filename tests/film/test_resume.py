@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from stream_dream.errors import (
 )
 from stream_dream.film.events import FilmEvents
 from stream_dream.film.in_chunks import render_film
+from stream_dream.media.read.opencv_decoder import CAPTURE_OPTIONS
 from stream_dream.media.read.picture import Picture
 from stream_dream.media.write.picture import write_picture
 from stream_dream.settings.dream import DreamSettings
@@ -42,6 +44,22 @@ def test_a_stopped_film_resumes_where_it_was(tiny: Make, source: Path, tmp_path:
     assert len(dreamed) == 9 - begun
     assert films.checksums(summary) == one
     assert not folder.exists()
+
+
+@pytest.mark.slow
+def test_chunks_are_checked_wherever_they_lie_and_whatever_opencv_is_told(
+    tiny: Make, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    target, notes = folder / "film.mp4", films.Notes()
+    films.interrupted_job(source, target, tiny(), 3)
+    monkeypatch.setenv(CAPTURE_OPTIONS, "rtsp_transport;tcp|video_codec;mpeg2video")
+    events = FilmEvents(note=notes)
+    render_film(
+        source, target, tiny(), OutputSettings(), films.SHORT_CHUNKS, resume=True, events=events
+    )
+    assert not notes.lines
 
 
 @pytest.mark.slow

@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
-
 from stream_dream.film.job.chunk_record import ChunkRecord
 from stream_dream.film.job.durable_files import digest
 from stream_dream.film.job.job_folder import JobFolder
 from stream_dream.film.plan.plan import Chunk, Plan
+from stream_dream.media.ffmpeg import FFmpeg
 
 
 def check(
@@ -73,11 +72,12 @@ def _problem(path: Path, expected: str | None) -> str | None:
 
 def _decoded(path: Path) -> int:
     """Return the number of frames that can be decoded."""
-    capture = cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+    hashed = ["-fps_mode", "passthrough", "-f", "framecrc", "-"]
+    process = FFmpeg(["-i", str(path.absolute()), "-map", "0:v:0", *hashed], read=True)
     try:
-        return sum(1 for _ in iter(capture.grab, False))
+        return sum(not line.startswith(b"#") for line in process.output or ())
     finally:
-        capture.release()
+        process.kill()
 
 
 def missing(plan: Plan, records: Iterable[int]) -> list[Chunk]:

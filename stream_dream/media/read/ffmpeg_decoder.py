@@ -58,7 +58,7 @@ class FFmpegDecoder:
         self._origin: float | None = None
 
     def pictures(self, start: float = 0.0) -> Iterator[tuple[Image8, float]]:
-        """Yield the pictures. Raises ``SourceError`` if ffmpeg cannot be started."""
+        """Yield the pictures. The first one raises ``SourceError`` if ffmpeg cannot be started."""
         self._end()
         if start >= SEEK_FROM and self.file.length is not None and self._origin is not None:
             return self._sought(start)

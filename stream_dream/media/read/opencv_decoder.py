@@ -14,6 +14,7 @@ from stream_dream.errors import SourceError
 from stream_dream.frame import Image8
 from stream_dream.media.read.decoder import SEEK_FROM, SEEK_MARGIN
 from stream_dream.media.read.ffmpeg_report import Probe
+from stream_dream.runtime.quiet import debugging
 
 CAPTURE_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 """Environment variable of the options with which OpenCV opens any file with FFmpeg."""
@@ -66,8 +67,9 @@ class OpenCVDecoder:
 
     def close(self) -> None:
         """Release the file."""
-        self._closed = True
-        self._release()
+        with self._lock:
+            self._closed = True
+            self._capture.release()
 
     def _pictures(self, start: float) -> Iterator[tuple[Image8, float]]:
         decoded = self._seek(start)
@@ -85,7 +87,8 @@ class OpenCVDecoder:
         if start < SEEK_FROM or self.file.length is None or self._origin is None:
             return False
         target = min(start, self.file.length) - SEEK_MARGIN
-        self._capture.set(cv2.CAP_PROP_POS_MSEC, (target + self._origin) * 1000)
+        with self._lock:
+            self._capture.set(cv2.CAP_PROP_POS_MSEC, (target + self._origin) * 1000)
         if self._grab() and 0 < self._time() - self._origin <= start:
             return True
         self._reopen()
@@ -103,20 +106,32 @@ class OpenCVDecoder:
         """Convert the picture decoded last to RGB; None if it is damaged."""
         with self._lock:
             ok, image = self._capture.retrieve()
-        return to_rgb(image, untagged_yuv=self.file.untagged_yuv) if ok else None
+        if not ok:
+            return None
+        height, width = image.shape[:2]
+        if self.file.untagged_yuv and (width >= 1280 or height >= 720):
+            return np.asarray(cv2.transform(image, _BGR601_TO_RGB709), np.uint8)
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
     def _time(self) -> float:
         """Return the time stamp of the picture decoded last, in seconds."""
-        return float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
+        with self._lock:
+            return float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
 
     def _reopen(self) -> None:
-        """Reopen the file: unlike seeking, this works in every format."""
-        self._release()
-        self._capture = open_capture(self.file.path)
-
-    def _release(self) -> None:
+        """Reopen the file, unless it was closed: unlike seeking, this works in every format."""
         with self._lock:
             self._capture.release()
+            if not self._closed:
+                self._capture = open_capture(self.file.path)
+
+
+def quiet_decoder() -> None:
+    """Silence OpenCV and its FFmpeg, unless STREAM_DREAM_DEBUG=1."""
+    if debugging():
+        return
+    os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"  # AV_LOG_QUIET; read at each opening
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def open_capture(path: Path) -> cv2.VideoCapture:
@@ -133,14 +148,3 @@ def open_capture(path: Path) -> cv2.VideoCapture:
         raise SourceError(f"OpenCV cannot decode {path}: convert it to H.264 in .mp4")
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
     return capture
-
-
-def to_rgb(image: cv2.typing.MatLike, *, untagged_yuv: bool) -> Image8:
-    """Convert a picture from OpenCV's BGR, uint8 (height, width, 3), to RGB.
-
-    ``untagged_yuv`` is that of its ``Probe``.
-    """
-    height, width = image.shape[:2]
-    if untagged_yuv and (width >= 1280 or height >= 720):
-        return np.asarray(cv2.transform(image, _BGR601_TO_RGB709), np.uint8)
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import os
 import re
-import stat
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from stream_dream.errors import SourceError
 from stream_dream.frame import Image8
+from stream_dream.media.read.input_paths import check_input
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -28,10 +28,8 @@ READABLE_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF", "FLI")
 """Formats whose frames are a film; those of TIFF are pages, those of MPO other views."""
 
-_ORIENTATION = 0x0112
 _BITS, _COMPRESSION, _PHOTOMETRIC, _PLANES, _SAMPLE_FORMAT = 258, 259, 262, 284, 339
-"""Tags of EXIF and TIFF."""
-
+"""Tags of TIFF."""
 
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -65,7 +63,7 @@ def read_picture(path: Path | str) -> Picture:
         SourceError: If it cannot be read, is too large, or is an animation.
     """
     path = Path(path)
-    _check_source(path)
+    check_input(path, "a picture")
     # Pillow warns of harmless oddities.
     with warnings.catch_warnings(action="ignore"):
         return _decoded(path)
@@ -110,25 +108,6 @@ def visible_image(picture: Picture) -> Image8:
     return over(picture.image, picture.alpha, (float(red), float(green), float(blue)))
 
 
-def _check_source(path: Path) -> None:
-    """Refuse paths that cannot be opened, and pipes, which would block."""
-    try:
-        found = path.stat()
-    except OSError as error:
-        raise SourceError(f"{path} cannot be opened ({error.strerror}): check the name") from error
-    problem = None
-    if stat.S_ISDIR(found.st_mode):
-        problem = "is a folder: give a picture"
-    elif not stat.S_ISREG(found.st_mode):
-        problem = "is not an ordinary file: give a picture"
-    elif not os.access(path, os.R_OK):
-        problem = "may not be read: check its permissions"
-    elif found.st_size == 0:
-        problem = "is empty: was it copied completely?"
-    if problem:
-        raise SourceError(f"{path} {problem}")
-
-
 def _decoded(path: Path) -> Picture:
     from PIL import Image, UnidentifiedImageError
 
@@ -136,7 +115,8 @@ def _decoded(path: Path) -> Picture:
         # Given the path, Pillow (13.0) maps an uncompressed TIFF into memory, and swaps width and
         # height of one that is stored on its side.
         with path.open("rb") as data, Image.open(data) as file:
-            _refuse_film(file, path)
+            if _is_film(file):
+                raise SourceError(f"{path} is an animation: use stream-dream render")
             _refuse_planes(file, path)
             file.load()
             return _converted(file)
@@ -155,11 +135,6 @@ def _decoded(path: Path) -> Picture:
             f"{path} is cut short, damaged or of a rare kind ({reason}): "
             "copy it again or save it as PNG"
         ) from error
-
-
-def _refuse_film(file: Image.Image, path: Path) -> None:
-    if _is_film(file):
-        raise SourceError(f"{path} is an animation: use stream-dream render")
 
 
 def _is_film(file: Image.Image) -> bool:
@@ -195,13 +170,13 @@ def _unknown(path: Path) -> str:
 
 def _converted(file: Image.Image) -> Picture:
     """Convert a loaded picture to upright 8-bit RGB."""
+    from PIL import ImageOps
+
+    with suppress(Exception):  # broken EXIF data, which fails in many ways, is no reason to refuse
+        ImageOps.exif_transpose(file, in_place=True)
     deep = file.mode == "F" or file.mode.startswith("I")
     colours, opacity = _scaled(file) if deep else _separated(file)
     colours, profile = _to_rgb(colours, file.info.get("icc_profile"))
-    turn = _turn(file)
-    if turn is not None:
-        colours = colours.transpose(turn)
-        opacity = None if opacity is None else opacity.transpose(turn)
     alpha = None if opacity is None else np.array(opacity)
     return Picture(np.array(colours), _if_seen(alpha), profile)
 
@@ -262,26 +237,6 @@ def _to_rgb(colours: Image.Image, profile: bytes | None) -> tuple[Image.Image, b
     return colours.convert("RGB"), None  # Pillow converts LAB
 
 
-def _turn(file: Image.Image) -> Image.Transpose | None:
-    """Return the transposition that makes a picture upright; Pillow turns TIFFs itself."""
-    from PIL import Image
-
-    try:
-        orientation = file.getexif().get(_ORIENTATION, 1)
-    except Exception:  # broken EXIF data, which fails in many ways, is no reason to refuse
-        return None
-    turns = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_270,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_90,
-    }
-    return turns.get(orientation)
-
-
 def _tags(file: Image.Image) -> Mapping[int, Any]:
     return getattr(file, "tag_v2", {})
 
@@ -304,7 +259,7 @@ def _read_with_opencv(path: Path) -> Picture | None:
         return None
     import cv2
 
-    from stream_dream.media.read.probe import quiet_decoder
+    from stream_dream.media.read.opencv_decoder import quiet_decoder
 
     quiet_decoder()
     data = np.frombuffer(path.read_bytes(), np.uint8)

@@ -15,7 +15,8 @@ import numpy as np
 from stream_dream.errors import SourceError
 from stream_dream.frame import Image8
 from stream_dream.media.read.ffmpeg_report import THUMBNAIL, Probe, look_at
-from stream_dream.media.read.opencv_decoder import open_capture
+from stream_dream.media.read.input_paths import check_input
+from stream_dream.media.read.opencv_decoder import open_capture, quiet_decoder
 from stream_dream.media.read.packets import animation_delays, end_of_picture
 from stream_dream.runtime.quiet import debugging
 
@@ -37,14 +38,6 @@ _LIKE = 20
 14 in a test pattern of 96x64 pixels)."""
 
 
-def quiet_decoder() -> None:
-    """Silence OpenCV and its FFmpeg, unless STREAM_DREAM_DEBUG=1."""
-    if debugging():
-        return
-    os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"  # AV_LOG_QUIET; read at each opening
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-
-
 def probe_video(path: Path) -> Probe:
     """Probe a file and check that it is a video.
 
@@ -52,27 +45,14 @@ def probe_video(path: Path) -> Probe:
         SourceError: If it is not.
         StreamDreamError: If ffmpeg cannot be run or does not answer.
     """
-    problem = None
-    found = Probe()
-    # os.path, as pathlib raises an error for a name that is too long.
-    if not os.path.exists(path):
-        problem = "does not exist: check the name"
-    elif os.path.isdir(path):
-        problem = "is a folder: give a video file"
-    elif not os.path.isfile(path):
-        problem = "is a pipe or a device, which cannot be read twice: save it to a file first"
-    elif not os.access(path, os.R_OK):
-        problem = "may not be read: check its permissions"
-    elif os.path.getsize(path) == 0:
-        problem = "is empty: was it copied completely?"
-    else:
-        found = probe(path)
-        if found.container in _NO_VIDEO:
-            problem = "is not a video, or its header is missing: give a complete video file"
-        elif found.video is None:
-            problem = "has no moving picture: give a video file"
-    if problem:
-        raise SourceError(f"{path} {problem}")
+    check_input(path, "a video file")
+    found = probe(path)
+    if found.container in _NO_VIDEO:
+        raise SourceError(
+            f"{path} is not a video, or its header is missing: give a complete video file"
+        )
+    if found.video is None:
+        raise SourceError(f"{path} has no moving picture: give a video file")
     return found
 
 

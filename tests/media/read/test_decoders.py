@@ -126,6 +126,24 @@ def test_closing_ends_the_iteration(opened: Open, tmp_path: Path) -> None:
     assert list(reader.pictures()) == []
 
 
+def test_a_search_that_fails_after_closing_opens_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = OpenCVDecoder(probe_video(numbered(tmp_path / "a.mp4", seconds=7)))
+    next(reader.pictures())  # later ones are sought
+
+    def grab() -> bool:
+        reader.close()
+        return False
+
+    monkeypatch.setattr(reader, "_grab", grab)
+    opened: list[Path] = []
+    monkeypatch.setattr("stream_dream.media.read.opencv_decoder.open_capture", opened.append)
+    reader._fresh = True
+    assert list(reader.pictures(6.0)) == []
+    assert not opened
+
+
 @pytest.mark.parametrize(
     "kind",
     [

@@ -368,12 +368,13 @@ def test_a_file_that_cannot_be_read_is_no_animation(tmp_path: Path) -> None:
 def test_paths_that_are_no_files_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "No such file" in refused(tmp_path / "none.jpg")
+    assert "does not exist" in refused(tmp_path / "none.jpg")
     assert "too long" in refused(tmp_path / ("a" * 300))
+    assert "null" in refused(tmp_path / "a\0b.jpg")
     assert "is a folder" in refused(tmp_path)
     pipe = tmp_path / "pipe.jpg"
     os.mkfifo(pipe)
-    assert "not an ordinary file" in refused(pipe)
+    assert "is a pipe" in refused(pipe)
     path = saved(tmp_path / "a.png", Image.fromarray(NOISE))
     monkeypatch.setattr(os, "access", lambda *_: False)  # root can read everything
     assert "may not be read" in refused(path)
