@@ -10,7 +10,7 @@ from stream_dream.errors import SinkError
 from stream_dream.media.ffmpeg import PATIENCE
 from stream_dream.media.write import mux
 from stream_dream.media.write.atomic import reserve, reserve_folder
-from stream_dream.media.write.formats import coded_size, format_of, shrinking_arguments, square_size
+from stream_dream.media.write.formats import coded_size, format_of, shrinking_arguments
 from stream_dream.media.write.mux import EncodedVideo
 from stream_dream.media.write.size_limit import Compression, make_fitting
 from stream_dream.media.write.sound import Soundtrack
@@ -58,7 +58,7 @@ class Finalizer:
         self.size, self.fps, self.pixel_aspect = size, fps, pixel_aspect
         self.compression = self._wanted = Compression(crf, colors, dither)
         self._max_bytes, self._sound = max_bytes, sound
-        self._square_size = square_size(size, pixel_aspect)
+        self._square_size = max(1, round(size[0] * pixel_aspect)), size[1]
 
     @property
     def written_size(self) -> tuple[int, int]:
@@ -70,20 +70,17 @@ class Finalizer:
         pixels = self.size[0] * self.size[1]
         return PATIENCE + frames * (1 + pixels / 250_000)
 
-    def make(
-        self,
-        encoded: EncodedVideo,
-        frames: int,
-        *,
-        longest: float | None = None,
-        room: Path | None = None,
-    ) -> Path:
+    def cut_sound(self, frames: int) -> None:
+        """Cut the sound to the length of the first ``frames``."""
+        if self._sound is not None:
+            self._sound = self._sound.cut(float(frames / self.fps))
+
+    def make(self, encoded: EncodedVideo, frames: int, *, room: Path | None = None) -> Path:
         """Make the file under a temporary name.
 
         Args:
             encoded: The encoded images.
             frames: Number of images.
-            longest: Seconds after which the sound is cut; None to keep all of it.
             room: Folder of the temporary file, on the same disk; None for that of ``path``.
 
         Returns:
@@ -98,7 +95,7 @@ class Finalizer:
         seconds = self.patience(frames)
 
         def attempt(compression: Compression) -> int:
-            self._make(encoded, made, longest, compression, seconds)
+            self._make(encoded, made, compression, seconds)
             return made.stat().st_size
 
         try:
@@ -110,31 +107,22 @@ class Finalizer:
         return made
 
     def _make(
-        self,
-        encoded: EncodedVideo,
-        made: Path,
-        longest: float | None,
-        compression: Compression,
-        seconds: float,
+        self, encoded: EncodedVideo, made: Path, compression: Compression, seconds: float
     ) -> None:
         size = compression.size(self._square_size, even=False)
         if self.format.muxer == "gif":
             mux.finish_gif(
                 encoded, made, size=size, fps=self.fps, compression=compression, seconds=seconds
             )
-        elif self.format.muxer == "webp":
-            mux.finish_webp(encoded, made, size=size, crf=compression.crf, seconds=seconds)
-        elif self.format.muxer == "apng":
-            mux.finish_apng(encoded, made, size=size, seconds=seconds)
-        elif self.format.muxer == "image2":
-            mux.finish_pictures(encoded, made, size=size, seconds=seconds)
+        elif not self.format.film:
+            muxer, crf = self.format.muxer, compression.crf
+            mux.finish_pictures(encoded, made, muxer, size=size, crf=crf, seconds=seconds)
         else:
             mux.finish_film(
                 encoded,
                 made,
                 self.format,
                 sound=self._sound,
-                longest=longest,
                 picture=self._picture_arguments(encoded, compression),
                 seconds=seconds,
             )
@@ -142,7 +130,7 @@ class Finalizer:
     def _picture_arguments(self, encoded: EncodedVideo, compression: Compression) -> list[str]:
         """Return ffmpeg's arguments to copy a film's picture, or encode it again to shrink it."""
         if compression == self._wanted:
-            return [*encoded.copied]
+            return [*encoded.copy_args]
         size = compression.size(coded_size(self.format, self.size), even=True)
         return shrinking_arguments(self.format, size, compression.crf)
 

@@ -99,12 +99,12 @@ def format_of(path: Path) -> Format:
 
 
 def encoder_arguments(
-    made: Format, size: tuple[int, int], fps: Fraction, pixel_aspect: Fraction, crf: int
+    target_format: Format, size: tuple[int, int], fps: Fraction, pixel_aspect: Fraction, crf: int
 ) -> list[str]:
     """Return ffmpeg's arguments to encode raw RGB from its standard input as a fragmented MP4.
 
     Args:
-        made: The final format.
+        target_format: The final format.
         size: (width, height) of the images; even for a film.
         fps: Frames per second.
         pixel_aspect: Width of a pixel divided by its height.
@@ -113,7 +113,11 @@ def encoder_arguments(
     # One fragment a second: a crash loses no more than that and what the encoder holds.
     container = ["-movflags", "empty_moov+default_base_moof", "-frag_duration", "1000000"]
     container += ["-flush_packets", "1", "-f", "mp4"]
-    return [*_raw_source(size, fps), *_picture_arguments(made, pixel_aspect, crf), *container]
+    return [
+        *_raw_source(size, fps),
+        *_picture_arguments(target_format, pixel_aspect, crf),
+        *container,
+    ]
 
 
 def recording_arguments(size: tuple[int, int], fps: Fraction, crf: int) -> list[str]:
@@ -140,34 +144,29 @@ def _raw_source(size: tuple[int, int], fps: Fraction) -> list[str]:
     return [*source, "-framerate", str(fps), "-i", "pipe:0"]
 
 
-def shrinking_arguments(made: Format, size: tuple[int, int], crf: int) -> list[str]:
+def shrinking_arguments(target_format: Format, size: tuple[int, int], crf: int) -> list[str]:
     """Return ffmpeg's arguments to encode a film again, at another (width, height) or quality."""
     scale = f"scale={size[0]}:{size[1]}:flags=lanczos+accurate_rnd"
-    return ["-vf", scale, *made.codec, *_quality(made, crf)]
+    return ["-vf", scale, *target_format.codec, *_quality(target_format, crf)]
 
 
-def _picture_arguments(made: Format, pixel_aspect: Fraction, crf: int) -> list[str]:
-    if not made.film:
-        return [*made.codec]
+def _picture_arguments(target_format: Format, pixel_aspect: Fraction, crf: int) -> list[str]:
+    if not target_format.film:
+        return [*target_format.codec]
     filters = (
         "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int,"
         "format=yuv420p,setparams=color_primaries=bt709:color_trc=bt709,"
         f"setsar=sar={pixel_aspect.numerator}/{pixel_aspect.denominator}:max=65535"
     )
-    return ["-vf", filters, *made.codec, *_quality(made, crf)]
+    return ["-vf", filters, *target_format.codec, *_quality(target_format, crf)]
 
 
-def _quality(made: Format, crf: int) -> list[str]:
-    scaled = round(crf * 63 / 51) if made.codec is _VP9 else crf  # VP9's scale ends at 63
+def _quality(target_format: Format, crf: int) -> list[str]:
+    scaled = round(crf * 63 / 51) if target_format.codec is _VP9 else crf  # VP9's scale ends at 63
     return ["-crf", str(scaled)]
 
 
-def coded_size(made: Format, size: tuple[int, int]) -> tuple[int, int]:
+def coded_size(target_format: Format, size: tuple[int, int]) -> tuple[int, int]:
     """Return the (width, height) that is encoded: a film's sides are even."""
     width, height = size
-    return (width + width % 2, height + height % 2) if made.film else size
-
-
-def square_size(size: tuple[int, int], pixel_aspect: Fraction) -> tuple[int, int]:
-    """Return the (width, height) of the same picture in square pixels."""
-    return max(1, round(size[0] * pixel_aspect)), size[1]
+    return (width + width % 2, height + height % 2) if target_format.film else size

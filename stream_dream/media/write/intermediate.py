@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,54 +10,36 @@ from stream_dream.errors import SinkError
 from stream_dream.frame import Image8
 from stream_dream.image import pad_even
 from stream_dream.media.ffmpeg import FFmpeg
-from stream_dream.media.write.formats import Format, coded_size, encoder_arguments
+from stream_dream.media.write.finalize import Finalizer
+from stream_dream.media.write.formats import coded_size, encoder_arguments
 
 
 class Encoder:
     """Encodes images to a fragmented MP4, which plays up to its last second after a crash.
 
     Attributes:
-        path: The file.
         frames: Images written so far.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        made: Format,
-        *,
-        size: tuple[int, int],
-        fps: Fraction,
-        pixel_aspect: Fraction,
-        crf: int,
-    ) -> None:
-        """Start ffmpeg.
+    def __init__(self, path: Path, finalizer: Finalizer) -> None:
+        """Start ffmpeg, which replaces the file at an absolute path.
 
-        Args:
-            path: The file to write, absolute; it is replaced.
-            made: The final format.
-            size: (width, height) of the images.
-            fps: Frames per second.
-            pixel_aspect: Width of a pixel divided by its height.
-            crf: Quality on x264's scale: 0 (best) to 51.
-
-        Raises:
-            SinkError: If ffmpeg cannot be started.
+        ``finalizer`` will make the final file of it. Raises ``SinkError``.
         """
-        self.path = path
         self.frames = 0
-        self._made, self._size = made, size
-        arguments = encoder_arguments(made, coded_size(made, size), fps, pixel_aspect, crf)
+        self._film, self._size = finalizer.format.film, finalizer.size
+        arguments = encoder_arguments(
+            finalizer.format,
+            coded_size(finalizer.format, finalizer.size),
+            finalizer.fps,
+            finalizer.pixel_aspect,
+            finalizer.compression.crf,
+        )
         self._ffmpeg = FFmpeg([*arguments, "-y", str(path)], fed=True)
-
-    @property
-    def pid(self) -> int:
-        """The process id of ffmpeg."""
-        return self._ffmpeg.pid
 
     def write(self, image: Image8) -> None:
         """Encode the next image, uint8 RGB (height, width, 3). Raises ``SinkError``."""
-        if self._made.film:
+        if self._film:
             image = pad_even(image)
         self._ffmpeg.write(np.ascontiguousarray(image).data.cast("B"))
         self.frames += 1

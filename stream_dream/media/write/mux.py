@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from stream_dream.media.ffmpeg import run
 from stream_dream.media.write.formats import Format
@@ -21,26 +21,20 @@ class EncodedVideo(NamedTuple):
     """ffmpeg's arguments to read encoded images.
 
     Attributes:
-        given: Arguments of the input.
-        copied: Arguments of an output that copies the images.
+        input_args: Arguments of the input.
+        copy_args: Arguments of an output that copies the images.
     """
 
-    given: tuple[str, ...]
-    copied: tuple[str, ...] = ("-c:v", "copy")
-
-    @classmethod
-    def in_one(cls, path: Path) -> Self:
-        """Return the arguments to read one file."""
-        return cls(("-i", str(path)))
+    input_args: tuple[str, ...]
+    copy_args: tuple[str, ...] = ("-c:v", "copy")
 
 
 def finish_film(
     encoded: EncodedVideo,
     final: Path,
-    made: Format,
+    target_format: Format,
     *,
     sound: Soundtrack | None,
-    longest: float | None,
     picture: Sequence[str],
     seconds: float,
 ) -> None:
@@ -49,24 +43,31 @@ def finish_film(
     Args:
         encoded: The encoded picture.
         final: The file to write.
-        made: Its format.
+        target_format: Its format.
         sound: The soundtrack; None for none.
-        longest: Seconds after which the sound is cut; None to keep all of it.
         picture: ffmpeg's arguments to copy or encode the picture.
         seconds: Time limit of ffmpeg.
     """
-    start = ["-movflags", "+faststart"] if made.muxer in ("mp4", "mov") else []
+    start = ["-movflags", "+faststart"] if target_format.muxer in ("mp4", "mov") else []
     mapped = ["-map", "0:v:0", *picture, "-map_chapters", "-1"]
-    end = [*start, "-f", made.muxer, "-y", str(final)]
-    ways = ways_to_add(sound, made, longest)
+    end = [*start, "-f", target_format.muxer, "-y", str(final)]
+    ways = ways_to_add(sound, target_format)
     if sound is None or not ways:
-        run([*encoded.given, *mapped, *end], seconds)
+        run([*encoded.input_args, *mapped, *end], seconds)
         return
     first_that_works(
         sound,
         ways,
         lambda way: run(
-            [*encoded.given, *way.given, *mapped, "-map", f"1:{way.stream}", *way.taken, *end],
+            [
+                *encoded.input_args,
+                *way.input_args,
+                *mapped,
+                "-map",
+                f"1:{way.stream}",
+                *way.output_args,
+                *end,
+            ],
             seconds,
         ),
     )
@@ -110,39 +111,41 @@ def finish_gif(
         colors = f"{_FEWER_SHADES},palettegen=max_colors={compression.colors}"
         generate = ["-vf", f"{prepared},{colors}", "-frames:v", "1", "-update", "1"]
         run(
-            [*encoded.given, *generate, "-c:v", "png", "-f", "image2", "-y", str(palette)],
+            [*encoded.input_args, *generate, "-c:v", "png", "-f", "image2", "-y", str(palette)],
             seconds,
         )
         dither = _DITHERS[compression.dither]
         use = f"[0:v]{prepared}[x];[x][1:v]paletteuse=dither={dither}:diff_mode=rectangle"
-        command = [*encoded.given, "-i", str(palette), "-lavfi", use, "-loop", "0"]
+        command = [*encoded.input_args, "-i", str(palette), "-lavfi", use, "-loop", "0"]
         run([*command, "-f", "gif", "-y", str(final)], seconds)
     finally:
         palette.unlink(missing_ok=True)
 
 
-def finish_webp(
-    encoded: EncodedVideo, final: Path, *, size: tuple[int, int], crf: int, seconds: float
-) -> None:
-    """Make an animated WebP that loops for ever; its quality is 100 - ``crf``."""
-    codec = ["-vf", _square(size), "-c:v", "libwebp_anim", "-quality", str(100 - crf)]
-    run([*encoded.given, *codec, "-loop", "0", "-f", "webp", "-y", str(final)], seconds)
-
-
-def finish_apng(
-    encoded: EncodedVideo, final: Path, *, size: tuple[int, int], seconds: float
-) -> None:
-    """Make an animated PNG that loops for ever."""
-    codec = ["-vf", _square(size), "-c:v", "apng", "-pred", "mixed", "-plays", "0"]
-    run([*encoded.given, *codec, "-f", "apng", "-y", str(final)], seconds)
-
-
 def finish_pictures(
-    encoded: EncodedVideo, folder: Path, *, size: tuple[int, int], seconds: float
+    encoded: EncodedVideo,
+    final: Path,
+    muxer: str,
+    *,
+    size: tuple[int, int],
+    crf: int,
+    seconds: float,
 ) -> None:
-    """Write each picture as a PNG into an empty folder."""
-    pattern = str(folder / "x").replace("%", "%%")[:-1] + "%09d.png"
-    run([*encoded.given, "-vf", _square(size), "-f", "image2", pattern], seconds)
+    """Make an animated WebP or PNG that loops for ever, or numbered PNGs in an empty folder.
+
+    The quality of a WebP is 100 - ``crf``.
+    """
+    codecs = {
+        "webp": ("-c:v", "libwebp_anim", "-quality", str(100 - crf), "-loop", "0"),
+        "apng": ("-c:v", "apng", "-pred", "mixed", "-plays", "0"),
+        "image2": (),
+    }
+    numbered = str(final / "x").replace("%", "%%")[:-1] + "%09d.png"
+    name = numbered if muxer == "image2" else str(final)
+    run(
+        [*encoded.input_args, "-vf", _square(size), *codecs[muxer], "-f", muxer, "-y", name],
+        seconds,
+    )
 
 
 def _square(size: tuple[int, int]) -> str:

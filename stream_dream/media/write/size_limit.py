@@ -78,5 +78,5 @@ def make_fitting(
         low, high = (low, middle) if make(tried[middle]) <= limit else (middle + 1, high)
     made = make(tried[low])
     if made > limit:
-        raise SinkError(f"it has {made / 1e6:.2g} MB at the least, wanted were {limit / 1e6:.2g}")
+        raise SinkError(f"it has {made / 1e6:.3g} MB at the least, wanted were {limit / 1e6:.3g}")
     return tried[low]

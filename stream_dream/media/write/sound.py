@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,22 +35,27 @@ class Soundtrack:
     start: float = 0.0
     end: float | None = None
 
+    def cut(self, seconds: float) -> Soundtrack:
+        """Return its first ``seconds``."""
+        end = self.start + seconds
+        return replace(self, end=end if self.end is None else min(end, self.end))
+
 
 class Way(NamedTuple):
     """ffmpeg's arguments for one way to add a soundtrack to a picture.
 
     Attributes:
-        given: Arguments of the input.
+        input_args: Arguments of the input.
         stream: Number of the sound stream in the input.
-        taken: Arguments of the output, without those that map the stream.
+        output_args: Arguments of the output, without those that map the stream.
     """
 
-    given: tuple[str, ...]
+    input_args: tuple[str, ...]
     stream: int
-    taken: tuple[str, ...]
+    output_args: tuple[str, ...]
 
 
-def ways_to_add(track: Soundtrack | None, made: Format, longest: float | None) -> list[Way]:
+def ways_to_add(track: Soundtrack | None, target_format: Format) -> list[Way]:
     """Return the ways to add a soundtrack to a film, the best one first.
 
     Sound stays in sync with the source's pictures to the sample: copied packets keep their time
@@ -59,8 +64,7 @@ def ways_to_add(track: Soundtrack | None, made: Format, longest: float | None) -
 
     Args:
         track: The soundtrack; None for none.
-        made: The format of the film.
-        longest: Seconds after which the sound is cut; None to keep all of it.
+        target_format: The format of the film.
 
     Returns:
         The ways; none without sound.
@@ -68,7 +72,7 @@ def ways_to_add(track: Soundtrack | None, made: Format, longest: float | None) -
     Raises:
         SinkError: If the file of the soundtrack cannot be read any more.
     """
-    if track is None or not made.film:
+    if track is None or not target_format.film:
         return []
     source = probe(track.path)
     if not source.container:
@@ -77,16 +81,14 @@ def ways_to_add(track: Soundtrack | None, made: Format, longest: float | None) -
         return []
     # ffmpeg counts from the file's first time stamp, we from its first picture.
     start = source.video_start + track.start
-    lengths = [longest, None if track.end is None else track.end - track.start]
-    known = [length for length in lengths if length is not None]
     given = ["-ss", f"{start:.6f}"] if start > 0 else []
-    given += ["-t", f"{min(known):.6f}"] if known else []
+    given += ["-t", f"{track.end - track.start:.6f}"] if track.end is not None else []
     given += ["-i", str(track.path.absolute())]
     # Without -copypriorss 0, packets from the key frame before the start are kept, and Matroska
     # delays the picture.
     copied = ("-c:a", "copy", *(("-copypriorss", "0") if start > 0 else ()))
-    copies = [copied] if source.audio in made.copied_sound else []
-    taken = [*copies, *made.sound_encoders]
+    copies = [copied] if source.audio in target_format.copied_sound else []
+    taken = [*copies, *target_format.sound_encoders]
     return [Way(tuple(given), source.audio_stream, (*_PATIENT, *way)) for way in taken]
 
 
@@ -117,14 +119,19 @@ def check_sound(track: Soundtrack | None, target: Path) -> None:
 
     Raises ``SinkError`` with ``exit_code`` 2 if it cannot.
     """
-    made = format_of(target)
-    ways = ways_to_add(track, made, _TRIED_SECONDS)
-    if track is None or not ways:
+    target_format = format_of(target)
+    if track is None:
         return
-    end = ("-frames:a", str(_TRIED_PACKETS), "-f", made.muxer, "-y", os.devnull)
+    track = track.cut(_TRIED_SECONDS)
+    ways = ways_to_add(track, target_format)
+    if not ways:
+        return
+    end = ("-frames:a", str(_TRIED_PACKETS), "-f", target_format.muxer, "-y", os.devnull)
     try:
         first_that_works(
-            track, ways, lambda way: run([*way.given, "-map", f"0:{way.stream}", *way.taken, *end])
+            track,
+            ways,
+            lambda way: run([*way.input_args, "-map", f"0:{way.stream}", *way.output_args, *end]),
         )
     except SinkError as error:
         raise SinkError(str(error), exit_code=2) from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from stream_dream.errors import SinkError
@@ -67,7 +66,7 @@ class VideoSink:
         self.path = path = Path(path)
         check_target(path, overwrite=overwrite)
         check_size(path, size)
-        self._completion = Finalizer(
+        self._finalizer = Finalizer(
             path,
             size=size,
             fps=fps,
@@ -80,11 +79,8 @@ class VideoSink:
         )
         self._overwrite, self._closed = overwrite, False
         self._rough = reserve(path)
-        made = self._completion.format
         try:
-            self._encoder = Encoder(
-                self._rough, made, size=size, fps=fps, pixel_aspect=pixel_aspect, crf=crf
-            )
+            self._encoder = Encoder(self._rough, self._finalizer)
         except SinkError:
             self._rough.unlink()
             raise
@@ -97,23 +93,18 @@ class VideoSink:
     @property
     def compression(self) -> Compression:
         """Compression of the file; ``max_bytes`` may have made it stronger than requested."""
-        return self._completion.compression
+        return self._finalizer.compression
 
     @property
     def written_size(self) -> tuple[int, int]:
         """(width, height) in pixels of the finished file, without the padding to even sides."""
-        return self._completion.written_size
+        return self._finalizer.written_size
 
     def __enter__(self) -> Self:
         """Return the sink itself."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         """Complete the file, or discard it after an error."""
         if kind is None:
             self.close()
@@ -148,7 +139,7 @@ class VideoSink:
         if self.frames == 0:
             self.discard()
             raise SinkError(f"{self.path} was not made: there was no frame to write")
-        placed = self._complete(self.path, overwrite=self._overwrite, longest=None)
+        placed = self._complete(self.path, overwrite=self._overwrite)
         if placed != self.path:
             raise SinkError(f"{self.path} has appeared meanwhile and was kept: see {placed}")
 
@@ -164,11 +155,8 @@ class VideoSink:
         if self._closed or self.frames == 0:
             self.discard()
             return None
-        return self._complete(
-            interrupted_name(self.path),
-            overwrite=False,
-            longest=float(self.frames / self._completion.fps),
-        )
+        self._finalizer.cut_sound(self.frames)
+        return self._complete(interrupted_name(self.path), overwrite=False)
 
     def discard(self) -> None:
         """Kill ffmpeg and remove the temporary file; does nothing once the file is complete."""
@@ -176,12 +164,12 @@ class VideoSink:
         self._encoder.kill()
         self._rough.unlink(missing_ok=True)
 
-    def _complete(self, path: Path, *, overwrite: bool, longest: float | None) -> Path:
+    def _complete(self, path: Path, *, overwrite: bool) -> Path:
         made = None
         try:
-            self._encoder.finish(self._completion.patience(self.frames))
-            encoded = EncodedVideo.in_one(self._rough)
-            made = self._completion.make(encoded, self.frames, longest=longest)
+            self._encoder.finish(self._finalizer.patience(self.frames))
+            encoded = EncodedVideo(("-i", str(self._rough)))
+            made = self._finalizer.make(encoded, self.frames)
             placed = place(made, path, overwrite=overwrite)
         except (SinkError, OSError) as error:
             if made is not None:

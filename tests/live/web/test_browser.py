@@ -140,7 +140,9 @@ def test_buttons_show_their_state(visit: Callable[[], Any], controls: Controls) 
     page.get_by_role("button", name="Record").click()
     # A later change arrives the same way.
     page.get_by_label("Jitter").fill("9")
-    page.wait_for_function("() => document.querySelector('output[for=parameter-jitter]').value === '9'")
+    page.wait_for_function(
+        "() => document.querySelector('output[for=parameter-jitter]').value === '9'"
+    )
     wait_for(lambda: controls.target.jitter == 9)
     assert controls.target.mirror
     assert controls.resets == 1

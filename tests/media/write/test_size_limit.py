@@ -63,6 +63,8 @@ def test_no_try_exceeds_the_requested_quality() -> None:
 def test_a_file_that_never_fits_is_an_error() -> None:
     with pytest.raises(SinkError, match="at the least"):
         make_fitting(maker([]), Compression(), "gif", 100)
+    with pytest.raises(SinkError, match="250 MB at the least, wanted were 100"):
+        make_fitting(lambda _: 250_000_000, Compression(), "mp4", 100_000_000)
 
 
 def test_films_keep_even_sides() -> None:

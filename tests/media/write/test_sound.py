@@ -132,7 +132,7 @@ def test_ways_are_attempted_until_one_works() -> None:
 
 def test_the_first_failure_is_reported_when_no_way_works() -> None:
     def attempt(way: Way) -> None:
-        raise ConversionError(f"cannot {way.taken[0]}")
+        raise ConversionError(f"cannot {way.output_args[0]}")
 
     with pytest.raises(SinkError, match=r"film\.mp4 .*\(cannot copy\).*--no-audio"):
         first_that_works(TRACK, WAYS, attempt)

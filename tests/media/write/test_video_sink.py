@@ -308,7 +308,7 @@ def test_the_partial_file_can_be_played_after_a_crash(tmp_path: Path) -> None:
 
     wait_for(lambda: left.stat().st_size > 10_000)  # the frames are being encoded
     wait_for(lambda: playable() >= 30)
-    os.kill(sink._encoder.pid, signal.SIGKILL)
+    os.kill(sink._encoder._ffmpeg._process.pid, signal.SIGKILL)
     assert playable() >= 30
     with pytest.raises(SinkError, match=r"SIGKILL.*interrupted\.mp4"):
         sink.close()
@@ -345,7 +345,7 @@ def write_with_harm(path: Path, harm: Callable[[int], None]) -> None:
         for index in range(60):
             sink.write(noise(index))
             if index == 3:
-                harm(sink._encoder.pid)
+                harm(sink._encoder._ffmpeg._process.pid)
 
 
 def fail(path: Path, harm: Callable[[int], None]) -> str:
