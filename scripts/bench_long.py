@@ -340,7 +340,7 @@ def simulate(count: int) -> Row:
             zeros, nothing = [0] * chunk.frames, [None] * chunk.frames
             done = digests[chunk.frames]
             record = ChunkRecord(chunk.number, chunk.frames, done, None, zeros, [*nothing], 1, "")
-            made.keep(record, job)
+            record.write(made.path, job.key)
         row["write_s"] = since(begun)
         row["job_mb"] = job_file(made.path).stat().st_size / 1e6
         begun = time.monotonic()
@@ -350,8 +350,8 @@ def simulate(count: int) -> Row:
         assert (len(good), bad, again) == (len(plan.chunks), [], plan)
         row["resume_s"] = since(begun)
         begun = time.monotonic()
-        completion = Finalizer(made.target, size=(64, 36), fps=fps)
-        result = completion.make(joined(made, plan, completion.format, fps), count)
+        finalizer = Finalizer(made.target, size=(64, 36), fps=fps)
+        result = finalizer.make(joined(made, plan, finalizer.format, fps), count)
         row["join_s"] = since(begun)
         with VideoSource(result) as film:
             row["joined_frames"] = film.info.frame_count

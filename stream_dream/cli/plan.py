@@ -75,8 +75,8 @@ def plan(
         print_json(found.to_json())
         return
     rows = [
-        (shot.number + 1, shot.begins, f"{shot.seconds:.1f}", shot.frames, shot.chunks)
-        for shot in found.shots()
+        (number + 1, begins, f"{seconds:.1f}", frames, chunks)
+        for number, begins, seconds, frames, chunks in found.shots()
     ]
     print_table(rows, "shot", "begins", "seconds", "frames", "chunks", figures=True)
     for line in found.in_words():

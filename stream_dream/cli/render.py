@@ -109,7 +109,7 @@ class _Wanted:
 def _render_in_chunks(wanted: _Wanted, *, resume: bool) -> None:
     from stream_dream.cli.film_progress import film_display
     from stream_dream.cli.progress import fetch_weights
-    from stream_dream.film.in_chunks import refuse_other, render_in_chunks
+    from stream_dream.film.in_chunks import refuse_other, render_film
     from stream_dream.film.report import write_film_report
 
     request = wanted.request
@@ -121,8 +121,12 @@ def _render_in_chunks(wanted: _Wanted, *, resume: bool) -> None:
     refuse_other(request)
     fetch_weights(request.dream, quiet=wanted.quiet)
     with film_display(quiet=wanted.quiet, as_json=wanted.as_json) as shown:
-        done = render_in_chunks(
-            request,
+        done = render_film(
+            request.source,
+            request.target,
+            request.dream,
+            request.output,
+            request.film,
             resume=resume,
             overwrite=wanted.overwrite,
             events=shown.events(),

@@ -1,1 +1,1 @@
-"""Renders of long films: planned, resumable, spread over processes and machines."""
+"""Renders of video files: in one piece, or long ones chunk by chunk on several workers."""

@@ -157,7 +157,7 @@ def written_shape(info: StreamInfo, output: OutputSettings) -> tuple[tuple[int, 
     return size, info.pixel_aspect if output.size is None else Fraction(1)
 
 
-def completion_of(
+def finalizer_of(
     target: Path, info: StreamInfo, output: OutputSettings, sound: Soundtrack | None = None
 ) -> Finalizer:
     """Return the finalizer that turns the encoded video into the target."""

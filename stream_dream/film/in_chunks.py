@@ -70,22 +70,8 @@ def render_film(
         ChunkFailed: A chunk could not be dreamed; finished chunks are kept.
         Interrupted: Ctrl-C; raised once the running chunks are finished and kept.
     """
-    request = RenderRequest(Path(source), Path(target), dream, output, film)
-    return render_in_chunks(
-        request, resume=resume, overwrite=overwrite, events=events, on_finished=on_finished
-    )
-
-
-def render_in_chunks(
-    request: RenderRequest,
-    *,
-    resume: bool,
-    overwrite: bool,
-    events: FilmEvents | None,
-    on_finished: Callable[[FilmSummary], None],
-) -> FilmSummary:
-    """Render a request, as ``render_film`` does."""
-    source, target, film = request.source, request.target, request.film
+    source, target = Path(source), Path(target)
+    request = RenderRequest(source, target, dream, output, film)
     if film.cluster is None and film.workers != 1 and film.batch not in (1, "auto"):
         raise SettingsError("--batch is for one worker that fills a device: leave out --workers")
     folder = JobFolder(target)
@@ -97,8 +83,8 @@ def render_in_chunks(
     # A result that an earlier run of this job has published may be replaced.
     ours = folder.has_job and folder.placing.earlier is not None
     check_target(target, overwrite=overwrite or ours, inputs=request.inputs.values())
-    with excerpt_of(source, request.output) as opened:
-        with opened_mask(request.output, opened.info, opened.first):
+    with excerpt_of(source, output) as opened:
+        with opened_mask(output, opened.info, opened.first):
             pass  # only checks that it can be read: each chunk opens it again
         with folder.working(), reached(film) as cluster:
             run = Run(

@@ -26,25 +26,6 @@ from stream_dream.settings.output import OutputSettings
 
 
 @dataclass(frozen=True, slots=True)
-class ShotPreview:
-    """A shot of a planned film.
-
-    Attributes:
-        number: From 0.
-        begins: Start time, counted from the first frame rendered, as ``1:23:45.6``.
-        seconds: Length in seconds.
-        frames: Number of frames.
-        chunks: Number of chunks.
-    """
-
-    number: int
-    begins: str
-    seconds: float
-    frames: int
-    chunks: int
-
-
-@dataclass(frozen=True, slots=True)
 class Preview:
     """The plan of a film, and the estimated time of its render.
 
@@ -60,13 +41,13 @@ class Preview:
     rate: float | None
     seconds: float | None
 
-    def shots(self) -> Iterator[ShotPreview]:
-        """Yield the shots in order."""
+    def shots(self) -> Iterator[tuple[int, str, float, int, int]]:
+        """Yield number (from 0), start time, seconds, frames and number of chunks of each shot."""
         for number, group in groupby(self.plan.chunks, key=lambda chunk: chunk.shot):
             chunks = list(group)
             frames = sum(chunk.frames for chunk in chunks)
             begins = clock(chunks[0].first / self.fps)
-            yield ShotPreview(number, begins, float(frames / self.fps), frames, len(chunks))
+            yield number, begins, float(frames / self.fps), frames, len(chunks)
 
     def in_words(self) -> Iterator[str]:
         """Yield the totals, and the estimate if there is one, as lines of text."""
@@ -156,7 +137,10 @@ def _measured(source: VideoSource, plan: Plan, dream: DreamSettings) -> float:
         output=OutputSettings(),
         folder=Path(),  # measured_fps gives each slot a folder of its own
     )
+    finished = False
     try:
-        return measured_fps(workers, task)
+        rate = measured_fps(workers, task)
+        finished = True
     finally:
-        workers.close(wait=True)
+        workers.close(wait=finished)  # Ctrl-C ends it after the current frame
+    return rate

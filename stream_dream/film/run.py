@@ -16,7 +16,7 @@ from stream_dream.film.execution.chunk_task import ChunkTask
 from stream_dream.film.execution.preflight import try_dream
 from stream_dream.film.execution.scheduler import ChunkFailed, Scheduler
 from stream_dream.film.execution.workers import OwnProcess, WorkerProcesses, Workers
-from stream_dream.film.frame_loop import completion_of, written_shape
+from stream_dream.film.frame_loop import finalizer_of, written_shape
 from stream_dream.film.job.chunk_record import ChunkRecord
 from stream_dream.film.job.concat import joined
 from stream_dream.film.job.job_file import FilmJob, versions
@@ -63,7 +63,7 @@ class Run:
         anew = not self._folder.has_job
         job = self._job(anew)
         plan, records = job.plan, self._folder.records(job)
-        placed = None if anew else self._placed(plan, records)
+        placed = None if anew else self._published(plan, records)
         if placed is None:
             try:
                 records = self._check(plan, records)
@@ -75,9 +75,9 @@ class Run:
                 with self._stage("join"):
                     placed = self._finish(plan)
             except (KeyboardInterrupt, Interrupted):
-                raise Interrupted(f"interrupted: {self._kept(job, anew)}") from None
+                raise Interrupted(f"interrupted: {self._kept_message(job, anew)}") from None
             except StreamDreamError as error:
-                failure = type(error)(f"{error}; {self._kept(job, anew)}")
+                failure = type(error)(f"{error}; {self._kept_message(job, anew)}")
                 failure.exit_code = error.exit_code
                 raise failure from error
         notes = [plan.shortfall, left_over(placed, plan.frames)]
@@ -103,10 +103,10 @@ class Run:
         """Plan a new job, or read the one in the folder."""
         try:
             if not anew:
-                return self._begun()
+                return self._resumed_job()
             self._prepare()
             with self._stage("plan"):
-                return self._begin()
+                return self._new_job()
         except KeyboardInterrupt:
             raise Interrupted("interrupted before the first frame: nothing is lost") from None
 
@@ -118,7 +118,7 @@ class Run:
             spread = self._request.film.workers != 1 or self._cluster is not None
             try_dream(self._request.dream, apart=spread)
 
-    def _begun(self) -> FilmJob:
+    def _resumed_job(self) -> FilmJob:
         job = self._folder.job_of(self._request)
         self._folder.clear_parts()
         for name, now in versions().items():
@@ -132,7 +132,7 @@ class Run:
             self._events.note(f"its chunks stay as they were begun: {job.chunk_seconds:g} s")
         return job
 
-    def _begin(self) -> FilmJob:
+    def _new_job(self) -> FilmJob:
         info = self._source.info
         plan = make_plan(
             self._source,
@@ -144,7 +144,7 @@ class Run:
         self._folder.begin(job)
         return job
 
-    def _placed(self, plan: Plan, records: dict[int, ChunkRecord]) -> Path | None:
+    def _published(self, plan: Plan, records: dict[int, ChunkRecord]) -> Path | None:
         """Return the published result if it is complete and as requested; else None."""
         placing = self._folder.placing
         as_wanted = placing.has(added_later(self._request.output))
@@ -168,7 +168,7 @@ class Run:
             return replace(self._task(chunk), threads=workers.threads)
 
         def done(record: ChunkRecord) -> None:
-            self._folder.keep(record, job)
+            record.write(self._folder.path, job.key)
             self._events.done(job.plan.chunks[record.number], record)
 
         def again(chunk: Chunk, reason: str) -> None:
@@ -241,12 +241,12 @@ class Run:
         """Join the chunks, add the sound and publish the film; return the path that it got."""
         self._events.joining()
         info, output, target = self._source.info, self._request.output, self._request.target
-        completion = completion_of(target, info, output, self._sound)
+        finalizer = finalizer_of(target, info, output, self._sound)
         ours = self._folder.placing.earlier
         goal, overwrite = ours or target, self._overwrite or ours is not None
         try:
-            encoded = joined(self._folder, plan, completion.format, info.fps)
-            made = completion.make(encoded, plan.frames, room=self._folder.path)
+            encoded = joined(self._folder, plan, finalizer.format, info.fps)
+            made = finalizer.make(encoded, plan.frames, room=self._folder.path)
             added = added_later(output)
             placed = self._folder.placing.place(made, goal, added, overwrite=overwrite)
         except OSError as error:
@@ -255,7 +255,7 @@ class Run:
             self._events.note(f"{target} has appeared meanwhile and was kept: see {placed}")
         return placed
 
-    def _kept(self, job: FilmJob, anew: bool) -> str:
+    def _kept_message(self, job: FilmJob, anew: bool) -> str:
         """Return a message on what is kept; remove the folder of a new job with no chunk done."""
         records = self._folder.records(job)
         if not records and anew:

@@ -69,7 +69,8 @@ def _of_task(error: BaseException, cause: object, where: str) -> BaseException:
     if isinstance(cause, ImportError) or "failed to import on the worker" in str(cause):
         return _unequipped(cause, where)
     if isinstance(cause, Unseen):
-        return unseen(Path(cause.path), cause.machine, cause.size)
+        path, machine, size = cause.args
+        return unseen(Path(path), machine, size)
     return cause if isinstance(cause, Exception) else WorkerLost(f"{where}: {first_line(error)}")
 
 

@@ -37,7 +37,7 @@ _QUIET_SECONDS = 60.0
 
 
 @dataclass(eq=False, slots=True)
-class _Run:
+class _Assignment:
     """A chunk that waits since the monotonic time ``since``, or that ``worker`` is dreaming."""
 
     task: ChunkTask
@@ -87,12 +87,12 @@ class RayWorkers:
 
     def submit(self, task: ChunkTask, slot: int) -> Future[ChunkRecord]:
         """Queue a chunk for the next free worker."""
-        run = _Run(task, Future(), time.monotonic())
+        run = _Assignment(task, Future(), time.monotonic())
         self._submitted.put(run)
         return run.future
 
     def dreamed(self, slot: int) -> int:
-        """Return 0: frames are counted when their chunk is finished."""
+        """Pass on notes; return 0, as frames are counted when their chunk is finished."""
         self._tell()
         return 0
 
@@ -122,9 +122,9 @@ class RayWorkers:
 
     def _begin(self) -> None:
         self._closed = threading.Event()
-        self._submitted: queue.SimpleQueue[_Run] = queue.SimpleQueue()
-        self._waiting: list[_Run] = []
-        self._running: dict[Any, _Run] = {}
+        self._submitted: queue.SimpleQueue[_Assignment] = queue.SimpleQueue()
+        self._waiting: list[_Assignment] = []
+        self._running: dict[Any, _Assignment] = {}
         self._handles: list[WorkerHandle] = []
         self._coming: dict[Any, WorkerHandle] = {}
         self._files: dict[str, Shipped] = {}
@@ -195,7 +195,7 @@ class RayWorkers:
             while True:
                 self._waiting.append(self._submitted.get_nowait())
 
-    def _hand_out(self, run: _Run, handle: WorkerHandle) -> None:
+    def _hand_out(self, run: _Assignment, handle: WorkerHandle) -> None:
         try:
             reference = self._send(run.task, handle)
         except BaseException as error:
@@ -236,7 +236,7 @@ class RayWorkers:
                     False,
                 )
 
-    def _finish(self, reference: Any, run: _Run) -> None:
+    def _finish(self, reference: Any, run: _Assignment) -> None:
         handle = run.worker
         assert handle is not None
         handle.chunks -= 1
@@ -254,7 +254,7 @@ class RayWorkers:
         else:
             run.future.set_result(record)
 
-    def _fail(self, run: _Run, error: BaseException) -> None:
+    def _fail(self, run: _Assignment, error: BaseException) -> None:
         machine = None if run.worker is None else run.worker.machine
         run.future.set_exception(explained(error, machine, local=self._cluster.local))
 

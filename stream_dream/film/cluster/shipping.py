@@ -148,7 +148,8 @@ def sweep() -> None:
 
 
 def _base_folder() -> Path:
-    return Path(tempfile.gettempdir(), f"stream-dream-{getpass.getuser()}")
+    user = os.getuid() if hasattr(os, "getuid") else getpass.getuser()
+    return Path(tempfile.gettempdir(), f"stream-dream-{user}")
 
 
 def _sweep(around: Path) -> None:

@@ -15,22 +15,13 @@ from stream_dream.film.cluster.shipping import NodeFolder, Shipped, with_files
 from stream_dream.film.execution.chunk_task import ChunkDreamer, ChunkTask
 from stream_dream.film.job.chunk_record import ChunkFiles, ChunkRecord
 from stream_dream.film.job.job_file import versions
-from stream_dream.frame import FrameReport
 
 
 class Unseen(Exception):
     """A file is missing on this machine, or differs from that on the sender of the task.
 
-    Attributes:
-        path: The file.
-        machine: Host name of this machine.
-        size: Size on the sender, in bytes.
+    Its ``args`` are the file, the host name of this machine and the size on the sender in bytes.
     """
-
-    def __init__(self, path: str, machine: str, size: int) -> None:
-        """Store the attributes."""
-        super().__init__(path, machine, size)
-        self.path, self.machine, self.size = path, machine, size
 
 
 class WorkerFull(Exception):
@@ -74,7 +65,7 @@ class RayWorker:
                 same = False
             if not same:
                 raise Unseen(path, platform.node(), size)
-        return self._dreamer.dream(task, _ignore)
+        return self._dreamer.dream(task)
 
     def dream_shipped(
         self, task: ChunkTask, film: str, files: dict[str, Shipped], state: Shipped | None
@@ -100,7 +91,7 @@ class RayWorker:
                 folder = Path(name)
                 if state is not None:
                     state.write(folder, ray.get)
-                record = self._dreamer.dream(with_files(task, paths, folder), _ignore)
+                record = self._dreamer.dream(with_files(task, paths, folder))
                 made = ChunkFiles(folder, record.number)
                 whole = [made.picture] if record.state is None else [made.state, made.picture]
                 return record, [Shipped.of(path, ray.put) for path in whole]
@@ -108,7 +99,3 @@ class RayWorker:
             raise WorkerFull(f"{platform.node()}: {error}") from error
         except OSError as error:
             raise WorkerFull(f"{platform.node()}: {error.strerror}: {error.filename}") from error
-
-
-def _ignore(report: FrameReport) -> None:
-    """Ignore the report of a frame: frames are counted when their chunk is finished."""

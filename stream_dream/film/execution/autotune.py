@@ -44,7 +44,7 @@ def sample_of(plan: Plan) -> Chunk:
 def measured_fps(workers: Workers, task: ChunkTask) -> float:
     """Return the total frames per second of workers, each slot dreaming the same few frames.
 
-    Raises ``StreamDreamError`` if they cannot be dreamed.
+    Raises what a chunk raises, such as ``WorkerEnded``.
     """
     skipped = max(1, min(_SKIPPED, task.chunk.frames - 2))
     with tempfile.TemporaryDirectory(prefix="stream-dream-") as folder:

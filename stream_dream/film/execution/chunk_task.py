@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from stream_dream.film.frame_loop import (
     FrameGuide,
     FrameWriter,
-    completion_of,
     dream_frames,
+    finalizer_of,
     make_ascent,
     opened_mask,
 )
@@ -26,7 +26,6 @@ from stream_dream.film.plan.chunk_reader import Mismatch, Reader, SourceExcerpt,
 from stream_dream.film.plan.plan import Chunk
 from stream_dream.frame import FrameReport, Image8, StreamInfo
 from stream_dream.media.read.guide import GuideReader
-from stream_dream.media.write.finalize import Finalizer
 from stream_dream.media.write.intermediate import Encoder
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import OutputSettings
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from stream_dream.dream.ascent import Ascent
     from stream_dream.dream.batching import BatchedAscent
     from stream_dream.frame import ImageF
-    from stream_dream.runtime.scheduling import SpareTime
     from stream_dream.temporal.dreamer import DreamFunction
 
 
@@ -90,8 +88,12 @@ class ChunkDreamer:
         self._readers: list[Reader] = []
         self._guides: GuideReader | None = None
 
-    def dream(self, task: ChunkTask, on_frame: Callable[[FrameReport], None]) -> ChunkRecord:
+    def dream(
+        self, task: ChunkTask, count: Callable[[int], None] = lambda frames: None
+    ) -> ChunkRecord:
         """Dream a chunk; its files are complete and on disk when this returns.
+
+        ``count`` is called after each frame, with the number of frames done.
 
         Raises:
             SourceError: The source cannot be read, or differs from the plan.
@@ -101,13 +103,11 @@ class ChunkDreamer:
         begun = time.monotonic()
         try:
             try:
-                reports = self._dream(task, on_frame, exactly=False)
+                reports = self._dream(task, count, exactly=False)
             except Mismatch:
-                reports = self._dream(task, on_frame, exactly=True)
+                reports = self._dream(task, count, exactly=True)
         except Mismatch:
             raise changed(task.source.path, task.chunk) from None
-        except OSError as error:
-            raise unwritable(task.folder, error) from error
         files = ChunkFiles(task.folder, task.chunk.number)
         return ChunkRecord(
             number=task.chunk.number,
@@ -130,10 +130,11 @@ class ChunkDreamer:
                 self._guides.close()
 
     def _dream(
-        self, task: ChunkTask, on_frame: Callable[[FrameReport], None], *, exactly: bool
+        self, task: ChunkTask, count: Callable[[int], None], *, exactly: bool
     ) -> list[FrameReport]:
         chunk, files = task.chunk, ChunkFiles(task.folder, task.chunk.number)
         ascent, dream = self._ascent_for(task)
+        alone = task.threads is None and self._batch == 1  # the only dream on this machine
         dreamer = TemporalDreamer(dream, task.dream, pixel_aspect=task.info.pixel_aspect)
         if chunk.continues:
             dreamer.restore(ChunkFiles(task.folder, chunk.number - 1).state)
@@ -141,28 +142,31 @@ class ChunkDreamer:
 
         def take(report: FrameReport) -> None:
             reports.append(report)
-            on_frame(report)
+            count(len(reports))
 
         # Unique names: an abandoned worker may still be writing the same chunk.
         part, state = files.part(), files.part()
-        completion = completion_of(task.target, task.info, task.output)
-        encoder, reader = _encoder(task, part, completion), self._take_reader(task)
+        finalizer = finalizer_of(task.target, task.info, task.output)
+        encoder, reader = Encoder(part.absolute(), finalizer), self._take_reader(task)
         try:
             guided = FrameGuide(ascent.guide, self._guide_images(task))
             frames = reader.read(chunk, exactly=exactly)
             with opened_mask(task.output, task.info, task.source.first + chunk.first) as mask:
                 writer = FrameWriter(encoder.write, task.output, take, mask=mask, checksums=True)
-                dream_frames(frames, dreamer, guided, writer, self._spare(task, ascent))
+                dream_frames(frames, dreamer, guided, writer, ascent.spare if alone else None)
             if isinstance(dream, _InBatch):
                 dream.leave()  # other members need not wait until this chunk is written
-            encoder.finish(completion.patience(chunk.frames))
-            sync(part)
-            if chunk.continued:
-                dreamer.save(state)
-                sync(state)
-                state.replace(files.state)
-            part.replace(files.picture)
-            sync_folder(task.folder)
+            encoder.finish(finalizer.patience(chunk.frames))
+            try:
+                sync(part)
+                if chunk.continued:
+                    dreamer.save(state)
+                    sync(state)
+                    state.replace(files.state)
+                part.replace(files.picture)
+                sync_folder(task.folder)
+            except OSError as error:
+                raise unwritable(task.folder, error) from error
         finally:
             if isinstance(dream, _InBatch):
                 dream.leave()
@@ -185,11 +189,6 @@ class ChunkDreamer:
             if self._batched is None:
                 return self._ascent, self._ascent
             return self._ascent, _InBatch(self._ascent, self._batched)
-
-    def _spare(self, task: ChunkTask, ascent: Ascent) -> SpareTime | None:
-        """Return the dream's spare time if this is the only dream on the machine, else None."""
-        alone = task.threads is None and self._batch == 1
-        return ascent.spare if alone else None
 
     def _guide_images(self, task: ChunkTask) -> Iterator[Image8]:
         """Return the guide images of a chunk; a guide video stays open between chunks."""
@@ -244,14 +243,3 @@ class _InBatch:
     def leave(self) -> None:
         """Leave the batch; the other members continue."""
         self._stack.close()
-
-
-def _encoder(task: ChunkTask, path: Path, wanted: Finalizer) -> Encoder:
-    return Encoder(
-        path.absolute(),
-        wanted.format,
-        size=wanted.size,
-        fps=wanted.fps,
-        pixel_aspect=wanted.pixel_aspect,
-        crf=task.output.crf,
-    )

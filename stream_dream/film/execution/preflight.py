@@ -21,19 +21,9 @@ def try_dream(dream: DreamSettings, *, apart: bool) -> None:
         SettingsError, NetworkError, SourceError: The network or the guide is invalid.
         StreamDreamError: The process ended.
     """
-    if apart:
-        _try_apart(dream)
-    else:
+    if not apart:
         _try(dream)
-
-
-def _try(dream: DreamSettings, count: object = None) -> None:
-    ascent = make_ascent(dream)
-    with closing(GuideReader(dream.guide)) as guides:
-        FrameGuide(ascent.guide, guides.images())
-
-
-def _try_apart(dream: DreamSettings) -> None:
+        return
     worker = Worker()
     try:
         worker.do(_try, dream)
@@ -44,3 +34,9 @@ def _try_apart(dream: DreamSettings) -> None:
         ) from None
     finally:
         worker.end(wait=True)
+
+
+def _try(dream: DreamSettings, count: object = None) -> None:
+    ascent = make_ascent(dream)
+    with closing(GuideReader(dream.guide)) as guides:
+        FrameGuide(ascent.guide, guides.images())

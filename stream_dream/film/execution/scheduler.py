@@ -109,7 +109,8 @@ class Scheduler:
                 self._left[chunk.shot] += chunk.frames
         self._ready: list[tuple[int, int]] = []
         for chunk in plan.chunks:
-            if chunk.number not in finished and self._can_begin(chunk):
+            ready = not chunk.continues or chunk.number - 1 in finished
+            if ready and chunk.number not in finished:
                 self._add(chunk)
 
     def work(self) -> None:
@@ -197,7 +198,9 @@ class Scheduler:
         reason = first_line(error)
         hopeless = isinstance(error, _HOPELESS) or not isinstance(error, Exception)
         if hopeless or task.attempt >= ATTEMPTS:
-            self._failure = self._failure or self._failed(task, reason)
+            times = "" if task.attempt == 1 else f" {task.attempt} times"
+            failure = ChunkFailed(f"{task.chunk} failed{times}: {reason}")
+            self._failure = self._failure or failure
             self._stopping = True
             return
         self._add(task.chunk)
@@ -222,12 +225,5 @@ class Scheduler:
         left = 0 if self._in_order else self._left[chunk.shot]
         heapq.heappush(self._ready, (-left, chunk.number))
 
-    def _can_begin(self, chunk: Chunk) -> bool:
-        return not chunk.continues or chunk.number - 1 in self._finished
-
     def _done_frames(self) -> int:
         return sum(record.frames for record in self._finished.values())
-
-    def _failed(self, task: ChunkTask, reason: str) -> ChunkFailed:
-        times = "" if task.attempt == 1 else f" {task.attempt} times"
-        return ChunkFailed(f"{task.chunk} failed{times}: {reason}")

@@ -19,7 +19,6 @@ from typing import Any, Protocol
 from stream_dream.errors import Interrupted, first_line
 from stream_dream.film.execution.chunk_task import ChunkDreamer, ChunkTask
 from stream_dream.film.job.chunk_record import ChunkRecord
-from stream_dream.frame import FrameReport
 
 
 class Workers(Protocol):
@@ -67,10 +66,10 @@ class OwnProcess(Workers):
         """Start a chunk."""
         self._frames[slot] = 0
 
-        def count(report: FrameReport) -> None:
+        def count(frames: int) -> None:
             if self._stopped.is_set():
                 raise Interrupted("the work was ended")
-            self._frames[slot] = report.index - task.chunk.first + 1
+            self._frames[slot] = frames
 
         return self._pool.submit(self._dreamer.dream, task, count)
 
@@ -154,7 +153,10 @@ class Worker:
     """
 
     def __init__(self, number: int = 0, threads: int | None = None) -> None:
-        """Start process ``number``, from 0, pinned to this number of cores; None for all."""
+        """Start process ``number``, from 0; where possible, pin it to ``threads`` cores.
+
+        ``threads`` is None for all cores.
+        """
         context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
         self.count = 0
         self._pipe, end = context.Pipe()
@@ -260,4 +262,4 @@ def _dreamer() -> ChunkDreamer:
 
 def _dream(task: ChunkTask, count: Callable[[int], None]) -> ChunkRecord:
     """Dream a chunk in a worker process."""
-    return _dreamer().dream(task, lambda report: count(report.index - task.chunk.first + 1))
+    return _dreamer().dream(task, count)

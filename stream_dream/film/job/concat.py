@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from fractions import Fraction
 
-from stream_dream.film.job.job_folder import JobFolder
+from stream_dream.film.job.job_folder import CHUNK_LIST, JobFolder
 from stream_dream.film.plan.plan import Plan
 from stream_dream.media.write.formats import Format
 from stream_dream.media.write.mux import EncodedVideo
 
 
-def joined(folder: JobFolder, plan: Plan, made: Format, fps: Fraction) -> EncodedVideo:
+def joined(folder: JobFolder, plan: Plan, target_format: Format, fps: Fraction) -> EncodedVideo:
     """Return the arguments with which ffmpeg reads all chunks as one stream.
 
     Each chunk was encoded separately, so it starts with a key frame and refers to no other chunk.
@@ -25,11 +25,11 @@ def joined(folder: JobFolder, plan: Plan, made: Format, fps: Fraction) -> Encode
         escaped = picture.replace("'", "'\\''")
         lines.append(f"file 'file:{escaped}'")
         lines.append(f"duration {float(chunk.frames / fps):.6f}")
-    path = folder.chunk_list.absolute()
+    path = (folder.path / CHUNK_LIST).absolute()
     path.write_bytes(os.fsencode("\n".join(lines) + "\n"))  # names may not be valid UTF-8
-    given = ("-f", "concat", "-safe", "0", "-i", str(path))
+    input_args = ("-f", "concat", "-safe", "0", "-i", str(path))
     frame = f"(1/({fps}*TB))"
     # Packets come in decoding order, each at most `reordered` frames before it is shown.
-    decoded = f"round((N-{made.reordered})*{frame})"
+    decoded = f"round((N-{target_format.reordered})*{frame})"
     stamps = f"setts=pts=round(round(PTS/{frame})*{frame}):dts={decoded}"
-    return EncodedVideo(given, ("-c:v", "copy", "-bsf:v", stamps))
+    return EncodedVideo(input_args, ("-c:v", "copy", "-bsf:v", stamps))

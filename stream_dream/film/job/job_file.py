@@ -18,6 +18,7 @@ from stream_dream.film.request import RenderRequest
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import added_later
 from stream_dream.settings.output import OutputSettings
+from stream_dream.settings.validation import validated
 
 _VERSION = 1
 # The picture may depend on their versions, if only in its last bits.
@@ -88,15 +89,15 @@ class FilmJob:
                 raise ValueError(f"its version is {data['version']}, expected {_VERSION}")
             return cls(
                 source=Path(data["source"]),
-                dream=DreamSettings.model_validate(data["dream"]),
-                output=OutputSettings.model_validate(data["output"]),
+                dream=validated(DreamSettings, dict(data["dream"]), origin="dream"),
+                output=validated(OutputSettings, dict(data["output"]), origin="output"),
                 chunk_seconds=float(data["chunk_seconds"]),
                 plan=Plan.from_json(data["plan"]),
                 versions=dict(data["made_with"]),
                 files=dict(data["files"]),
                 key=str(data["key"]),
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             other = _other_version(data)
             if other is not None:
                 raise SettingsError(

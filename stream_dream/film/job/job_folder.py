@@ -19,12 +19,12 @@ from stream_dream.film.request import RenderRequest
 from stream_dream.media.write.finalize import remove
 from stream_dream.media.write.output_paths import beside, followed
 
-_LOCK, _PLACING, _CHUNK_LIST = "lock", "placing.json", "chunks.ffconcat"
+_LOCK, _PLACING, CHUNK_LIST = "lock", "placing.json", "chunks.ffconcat"
 _OF_CHUNKS = re.compile(r"\d{6,}\.(mp4|npz|json)")
 
 
 class JobFolder:
-    """The folder of a job; its layout is private to this class.
+    """The folder of a job.
 
     ``lock`` is held by the active run. ``job.json`` describes the job, ``placing.json`` the
     published result. ``000000.mp4``, ``000000.npz`` and ``000000.json`` are the frames of a chunk,
@@ -49,11 +49,6 @@ class JobFolder:
         """True if the folder contains a job."""
         return job_file(self.path).exists()
 
-    @property
-    def chunk_list(self) -> Path:
-        """The list of all chunks, read by ffmpeg."""
-        return self.path / _CHUNK_LIST
-
     def chunk(self, number: int) -> ChunkFiles:
         """Return the paths of a chunk's files."""
         return ChunkFiles(self.path, number)
@@ -73,10 +68,6 @@ class JobFolder:
                 "or delete the folder to begin anew"
             )
         return job
-
-    def keep(self, record: ChunkRecord, job: FilmJob) -> None:
-        """Write the record of a finished chunk. Raises ``SinkError``."""
-        record.write(self.path, job.key)
 
     def records(self, job: FilmJob) -> dict[int, ChunkRecord]:
         """Return the records of the chunks marked as finished, by number."""
@@ -139,7 +130,7 @@ class JobFolder:
         A run killed meanwhile can be resumed, and finds nothing to do.
         """
         for path in self.path.iterdir():
-            if _OF_CHUNKS.fullmatch(path.name) or path.name == _CHUNK_LIST or _is_part(path):
+            if _OF_CHUNKS.fullmatch(path.name) or path.name == CHUNK_LIST or _is_part(path):
                 remove(path)
         job_file(self.path).unlink(missing_ok=True)
         self.placing.forget()

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
 
 from stream_dream.errors import SourceError
 from stream_dream.film.plan.plan import Chunk, frame_checksum, joined_checksum
@@ -18,16 +17,6 @@ from stream_dream.media.read.video import VideoSource
 
 class Mismatch(Exception):
     """Frames that differ from those of the plan."""
-
-
-class Opened(Protocol):
-    """An opened source of frames."""
-
-    def __iter__(self) -> Iterator[Frame]:
-        """Yield the frames."""
-
-    def close(self) -> None:
-        """Close the source."""
 
 
 def changed(path: Path, chunk: Chunk) -> SourceError:
@@ -64,7 +53,7 @@ class SourceExcerpt:
         known = (source.path, source.first, source.info.fps, source.end)
         return cls(*known, seekable=source.is_seekable, background=source.background)
 
-    def open(self, frame: int) -> Opened:
+    def open(self, frame: int) -> VideoSource:
         """Open the file at a frame, counted from the first one rendered."""
         start = float((self.first + frame) / self.fps)
         return VideoSource(self.path, start=start, end=self.end, background=self.background)
@@ -76,7 +65,7 @@ class Reader:
     def __init__(self, excerpt: SourceExcerpt) -> None:
         """Create a reader; the file is opened by the first ``read``."""
         self.excerpt = excerpt
-        self._source: Opened | None = None
+        self._source: VideoSource | None = None
         self._frames: Iterator[Frame] = iter(())
         self._next = -1
 

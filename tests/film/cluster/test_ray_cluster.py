@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import shutil
 import tempfile
@@ -146,7 +145,7 @@ def test_shipped_files_give_the_same_film(
         ray_workers, "uuid", SimpleNamespace(uuid4=lambda: SimpleNamespace(hex=name))
     )
     monkeypatch.setattr(shipping, "_PART", 4096)
-    kept = Path(tempfile.gettempdir(), f"stream-dream-{getpass.getuser()}", name)
+    kept = Path(tempfile.gettempdir(), f"stream-dream-{os.getuid()}", name)
     found: set[str] = set()
 
     def hide(chunk: Chunk, record: ChunkRecord) -> None:
