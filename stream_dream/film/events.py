@@ -4,38 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from stream_dream.film.execution.scheduler import FilmProgress
 from stream_dream.film.job.chunk_record import ChunkRecord
+from stream_dream.film.one_piece import RenderSummary
 from stream_dream.film.plan.plan import Chunk, Plan
 
 
 @dataclass(frozen=True, slots=True)
-class FilmSummary:
+class FilmSummary(RenderSummary):
     """Result of a film's render.
 
+    ``seconds`` and ``fps`` are those of this run. Its stages run one after the other: "prepare",
+    "plan", "check", "dream", "join"; those that were skipped are absent.
+
     Attributes:
-        target: The finished file.
         plan: Its plan.
         records: Finished chunks, in order, of this run and earlier ones.
-        seconds: Wall time of this run.
-        stages: Seconds of this run by stage ("prepare", "plan", "check", "dream", "join"); stages
-            that were skipped are absent.
-        fps: Frames per second while dreaming; 0 if no chunk was dreamed.
         retries: Number of retries in this run.
-        warning: One line on unreadable parts of the source, or on pictures left over from an
-            earlier, longer sequence; None if all is well.
     """
 
-    target: Path
     plan: Plan
     records: tuple[ChunkRecord, ...]
-    seconds: float
-    stages: dict[str, float]
-    fps: float
     retries: int
-    warning: str | None
 
 
 @dataclass(frozen=True, slots=True)

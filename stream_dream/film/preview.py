@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
@@ -67,7 +67,7 @@ class Preview:
             "fps": float(self.fps),
             "measured_fps": self.rate,
             "estimated_seconds": self.seconds,
-            **self.plan.to_json(),
+            **asdict(self.plan),
         }
 
 

@@ -83,6 +83,7 @@ class Run:
         notes = [plan.shortfall, left_over(placed, plan.frames)]
         return FilmSummary(
             target=placed,
+            frames=plan.frames,
             plan=plan,
             records=tuple(records[number] for number in sorted(records)),
             seconds=time.monotonic() - begun,
@@ -122,7 +123,7 @@ class Run:
         job = self._folder.job_of(self._request)
         self._folder.clear_parts()
         for name, now in versions().items():
-            if (was := job.versions.get(name)) != now:
+            if (was := job.made_with.get(name)) != now:
                 self._events.note(
                     f"begun with {name} {was}, continued with {now}: where a chunk ends the "
                     "dream may change a little"

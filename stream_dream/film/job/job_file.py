@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
 
+from pydantic import TypeAdapter
+
 from stream_dream.errors import SettingsError, SourceError
 from stream_dream.film.job.durable_files import fingerprint, write_json
 from stream_dream.film.plan.plan import Plan
@@ -18,7 +20,6 @@ from stream_dream.film.request import RenderRequest
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import added_later
 from stream_dream.settings.output import OutputSettings
-from stream_dream.settings.validation import validated
 
 _VERSION = 1
 # The picture may depend on their versions, if only in its last bits.
@@ -35,9 +36,10 @@ class FilmJob:
         output: What to render and how to write it.
         chunk_seconds: Maximum length of a chunk.
         plan: Its shots and chunks.
-        versions: Versions of Python and libraries, and the machine type, at the start of the job.
+        made_with: Versions of Python and libraries, and the machine type, at the start of the job.
         files: Fingerprints of the film and of the files named in settings.
         key: Unique id, repeated in the records of its chunks.
+        version: Version of the job file.
     """
 
     source: Path
@@ -45,9 +47,10 @@ class FilmJob:
     output: OutputSettings
     chunk_seconds: float
     plan: Plan
-    versions: dict[str, str]
+    made_with: dict[str, str]
     files: dict[str, Any]
     key: str
+    version: int = _VERSION
 
     @classmethod
     def of(cls, request: RenderRequest, plan: Plan) -> Self:
@@ -58,28 +61,17 @@ class FilmJob:
             output=request.output,
             chunk_seconds=request.film.chunk_seconds,
             plan=plan,
-            versions=versions(),
+            made_with=versions(),
             files=_fingerprints(request),
             key=uuid.uuid4().hex,
         )
 
     def write(self, folder: Path) -> None:
         """Write the job file to the job's folder. Raises ``SinkError``."""
-        data = {
-            "version": _VERSION,
-            "made_with": self.versions,
-            "source": str(self.source),
-            "files": self.files,
-            "dream": self.dream.model_dump(mode="json"),
-            "output": self.output.model_dump(mode="json"),
-            "chunk_seconds": self.chunk_seconds,
-            "plan": self.plan.to_json(),
-            "key": self.key,
-        }
-        write_json(job_file(folder), data)
+        write_json(job_file(folder), _JOB.dump_python(self, mode="json"))
 
     @classmethod
-    def read(cls, folder: Path) -> Self:
+    def read(cls, folder: Path) -> FilmJob:
         """Read the job file. Raises ``SettingsError`` if damaged or written by another version."""
         path = job_file(folder)
         data: Any = None
@@ -87,25 +79,17 @@ class FilmJob:
             data = json.loads(path.read_text("utf-8"))
             if data["version"] != _VERSION:
                 raise ValueError(f"its version is {data['version']}, expected {_VERSION}")
-            return cls(
-                source=Path(data["source"]),
-                dream=validated(DreamSettings, dict(data["dream"]), origin="dream"),
-                output=validated(OutputSettings, dict(data["output"]), origin="output"),
-                chunk_seconds=float(data["chunk_seconds"]),
-                plan=Plan.from_json(data["plan"]),
-                versions=dict(data["made_with"]),
-                files=dict(data["files"]),
-                key=str(data["key"]),
-            )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            return _JOB.validate_python(data)
+        except (OSError, ValueError, KeyError, TypeError) as error:
             other = _other_version(data)
             if other is not None:
                 raise SettingsError(
                     f"{folder} was begun with stream_dream {other}, and this version knows other "
                     f"settings: continue with that one, or delete {folder} to begin anew"
                 ) from error
+            problem = " ".join(str(error).split())  # pydantic writes several lines
             raise SettingsError(
-                f"{path} is damaged ({error}), nothing in the folder can be used without it: "
+                f"{path} is damaged ({problem}), nothing in the folder can be used without it: "
                 f"delete {folder} to begin anew"
             ) from error
 
@@ -127,6 +111,9 @@ class FilmJob:
         both = [name for name in files if name in self.files]
         changed = [name for name in both if files[name] != self.files[name]]
         return found + [f"the {name} was another file than it is now" for name in changed]
+
+
+_JOB = TypeAdapter(FilmJob)
 
 
 def job_file(folder: Path) -> Path:

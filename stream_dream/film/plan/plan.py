@@ -9,9 +9,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, Self
 
 import numpy as np
 
@@ -83,18 +82,11 @@ class Plan:
         """The number of shots."""
         return self.chunks[-1].shot + 1
 
-    def to_json(self) -> dict[str, Any]:
-        """Return what ``from_json`` takes."""
-        return {"shortfall": self.shortfall, "chunks": [asdict(chunk) for chunk in self.chunks]}
-
-    @classmethod
-    def from_json(cls, data: Any) -> Self:
-        """Parse a plan. Raises ``KeyError``, ``TypeError`` or ``ValueError`` if it is invalid."""
-        chunks = tuple(Chunk(**chunk) for chunk in data["chunks"])
-        ends = accumulate(chunk.frames for chunk in chunks)
-        if not chunks or [chunk.first for chunk in chunks] != [0, *ends][:-1]:
+    def __post_init__(self) -> None:
+        """Raise ``ValueError`` if a chunk does not follow the one before."""
+        ends = accumulate(chunk.frames for chunk in self.chunks)
+        if not self.chunks or [chunk.first for chunk in self.chunks] != [0, *ends][:-1]:
             raise ValueError("its chunks do not follow each other")
-        return cls(chunks, data["shortfall"])
 
 
 def frame_checksum(image: Image8) -> int:
