@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,11 @@ TINY = "tiny"
 
 def photo(size: tuple[int, int] = (160, 120)) -> Image8:
     """Return scikit-image's cat at (width, height)."""
+    return _photo(size).copy()
+
+
+@cache
+def _photo(size: tuple[int, int]) -> Image8:
     scaled = transform.resize(data.chelsea(), (size[1], size[0]), anti_aliasing=True)
     return np.rint(scaled * 255).astype(np.uint8)
 
@@ -54,10 +60,13 @@ def still(count: int, size: tuple[int, int] = (160, 120)) -> list[Frame]:
 def passing_square(at: int, size: tuple[int, int] = (320, 240), side: int = 96) -> Image8:
     """Return a photo behind a square of another one, ``at`` pixels from the left."""
     image = photo(size)
-    image[80 : 80 + side, at : at + side] = data.astronaut()[
-        : 2 * side : 2, 130 : 130 + 2 * side : 2
-    ]
+    image[80 : 80 + side, at : at + side] = _astronaut()[:side, :side]
     return image
+
+
+@cache
+def _astronaut() -> Image8:
+    return np.asarray(data.astronaut()[::2, 130::2])
 
 
 def register_tiny() -> NetworkSpec:

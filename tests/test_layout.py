@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,9 +37,14 @@ INNER_LEVELS = {
 }
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(path.read_text())))
+
+
 def imports(path: Path) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module)
         elif isinstance(node, ast.Import):
@@ -120,11 +126,7 @@ def test_only_commands_print_and_exit() -> None:
         if parts[0] in ("cli", "__main__"):
             continue
         assert not {name.split(".")[0] for name in imports(path)} & {"typer", "rich"}, path
-        called = {
-            ast.unparse(node.func)
-            for node in ast.walk(ast.parse(path.read_text()))
-            if isinstance(node, ast.Call)
-        }
+        called = {ast.unparse(node.func) for node in nodes(path) if isinstance(node, ast.Call)}
         assert not called & {"print", "exit", "sys.exit"}, path
 
 

@@ -62,12 +62,12 @@ def test_image_changes_no_setting_that_a_preset_or_option_gives(
     ("arguments", "message"),
     [
         (("in.png",), "give the name of the dream as well"),
-        (("no.png", "out.png"), "no.png cannot be opened"),
+        (("no.png", "out.png"), "no.png does not exist"),
         (("in.png", "out.gif"), "--out"),
         (("in.png", "out.png", "--layer", "conf2"), "did you mean conv2"),
         (("in.png", "out.png", "--weights", "none.h5"), "none.h5"),
         (("in.png", "out.png", "--network", "none.keras"), "no model file none.keras"),
-        (("in.png", "out.png", "--guide", "none.png"), "none.png cannot be opened"),
+        (("in.png", "out.png", "--guide", "none.png"), "none.png does not exist"),
         (("in.png", "out.png", "--class", "unicorm"), "no ImageNet class 'unicorm'"),
     ],
 )

@@ -277,7 +277,7 @@ def test_the_command_writes_a_sheet(run: Run, photo: Path, toml: str, tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("none.png", "sheet.png"), "none.png cannot be opened"),
+        (("none.png", "sheet.png"), "none.png does not exist"),
         (("none.mp4", "sheet.png"), "none.mp4 does not exist"),
         ((".", "sheet.png"), "is a folder: give a picture or a clip"),
         (("notes.txt", "sheet.png"), "is not a video"),

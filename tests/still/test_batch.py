@@ -104,7 +104,7 @@ def test_hidden_files_and_folders_in_a_folder_are_no_pictures(dream: Dream, tmp_
     assert names(tmp_path / "dreams") == ["a.jpg"]
     assert summary.left_out == []
     (failed,) = summary.failed
-    assert "gone.png cannot be opened" in failed
+    assert "gone.png does not exist" in failed
     (photos / "gone.png").unlink()
     (photos / "a.jpg").unlink()
     with pytest.raises(SourceError, match="holds no pictures"):
