@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -72,12 +73,13 @@ def _problem(path: Path, expected: str | None) -> str | None:
 
 def _decoded(path: Path) -> int:
     """Return the number of frames that can be decoded."""
-    hashed = ["-fps_mode", "passthrough", "-f", "framecrc", "-"]
-    process = FFmpeg(["-i", str(path.absolute()), "-map", "0:v:0", *hashed], read=True)
+    counted = ["-fps_mode", "passthrough", "-progress", "pipe:1", "-f", "null", os.devnull]
+    process = FFmpeg(["-i", str(path.absolute()), "-map", "0:v:0", *counted], read=True)
     try:
-        return sum(not line.startswith(b"#") for line in process.output or ())
+        found = re.findall(rb"^frame=(\d+)", b"".join(process.output or ()), re.MULTILINE)
     finally:
         process.kill()
+    return int(found[-1]) if found else 0
 
 
 def missing(plan: Plan, records: Iterable[int]) -> list[Chunk]:
