@@ -44,6 +44,7 @@ class Camera:
     Each connection is opened and read by its own thread: a driver that hangs blocks nothing else.
 
     Attributes:
+        captured: Number of frames so far.
         ended: Set at the end of a file that is not repeated.
     """
 
@@ -53,17 +54,12 @@ class Camera:
         self._connect = connect
         self._changed = threading.Condition()
         self._newest: Captured | None = None
-        self._count = 0
+        self.captured = 0
         self._current: _Connection | None = None
         self._connections: list[_Connection] = []
         self._closed = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="camera", daemon=True)
         self._watcher.start()
-
-    @property
-    def captured(self) -> int:
-        """Number of frames so far."""
-        return self._count
 
     @property
     def state(self) -> CameraState:
@@ -76,8 +72,8 @@ class Camera:
     def wait(self, after: int, seconds: float) -> Captured | None:
         """Return the newest frame after number ``after``; None if none arrives in time."""
         with self._changed:
-            self._changed.wait_for(lambda: self._count > after or self._closed.is_set(), seconds)
-            return self._newest if self._count > after else None
+            self._changed.wait_for(lambda: self.captured > after or self._closed.is_set(), seconds)
+            return self._newest if self.captured > after else None
 
     def close(self) -> None:
         """Close the source; connections that hang in a driver are abandoned."""
@@ -102,8 +98,8 @@ class Camera:
                 if connection.given_up or working:
                     return False
                 self._current = connection
-            self._count += 1
-            self._newest = Captured(image, now, self._count)
+            self.captured += 1
+            self._newest = Captured(image, now, self.captured)
             self._changed.notify_all()
         return not (connection.given_up or self._closed.is_set())
 

@@ -112,6 +112,7 @@ class CompiledLooks:
 
     Attributes:
         settings: Settings of all looks, including failed ones.
+        ready_now: Looks that can be dreamed at every size, in their order.
         error: Why a look cannot be dreamed; None if all can.
         on_failure: Called with the name of a look that cannot be dreamed.
     """
@@ -125,7 +126,7 @@ class CompiledLooks:
         self._octaves = self._settings[first].octaves
         self._first = first
         self._in_use: Shape | None = None
-        self._ready_now: tuple[str, ...] = ()
+        self.ready_now: tuple[str, ...] = ()
         self.on_failure: Callable[[str], None] = lambda look: None
         self.error: str | None = None
         self._lock = threading.Condition()
@@ -136,11 +137,6 @@ class CompiledLooks:
     def traces(self) -> int:
         """Number of TensorFlow traces of all ascents."""
         return sum(ascent.traces for ascent in list(self._ascents.values()))
-
-    @property
-    def ready_now(self) -> tuple[str, ...]:
-        """Looks that can be dreamed at every size, in their order."""
-        return self._ready_now
 
     def begin(self, shapes: Sequence[Shape]) -> None:
         """Start the thread: trace the first look at the first shape, then all looks at all."""
@@ -197,7 +193,7 @@ class CompiledLooks:
                 wanted = self._next()
                 if self._stopped:
                     return
-            self._ready_now = tuple(filter(self._is_ready, list(self._settings)))
+            self.ready_now = tuple(filter(self._is_ready, list(self._settings)))
             if wanted is None:
                 continue
             try:

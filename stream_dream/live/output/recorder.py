@@ -62,6 +62,11 @@ class Recorder:
     just started, still called ``NAME.part`` (measured, 50 kills). A power cut should lose about a
     second more, as the file is synced once a second (not measured), and what a drive only claims to
     have stored.
+
+    Attributes:
+        problem: One line on why the recording has ended; None while all is well.
+        files: All playable files of this recording, in their order.
+        left_out: Number of frames left out because the encoder was busy.
     """
 
     def __init__(
@@ -98,10 +103,10 @@ class Recorder:
         self._film: Film | None = None
         self._image: Image8 | None = None
         self._open: tuple[Film, ...] = ()
-        self._files: tuple[Path, ...] = ()
+        self.files: tuple[Path, ...] = ()
         self._begun = False
-        self._left_out = 0
-        self._problem: str | None = None
+        self.left_out = 0
+        self.problem: str | None = None
         self._closing: float | None = None
         self._threads = [
             threading.Thread(target=self._write, name="recorder", daemon=True),
@@ -111,25 +116,10 @@ class Recorder:
             thread.start()
 
     @property
-    def problem(self) -> str | None:
-        """One line on why the recording has ended; None while all is well."""
-        return self._problem
-
-    @property
     def current(self) -> Path | None:
         """The file being written; it has this name after about a second."""
         film = self._film
         return None if film is None else film.path
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """All playable files of this recording, in their order."""
-        return self._files
-
-    @property
-    def left_out(self) -> int:
-        """Number of frames left out because the encoder was busy."""
-        return self._left_out
 
     @property
     def waiting(self) -> int:
@@ -138,12 +128,12 @@ class Recorder:
 
     def show(self, image: Image8, status: LiveStatus) -> None:
         """Accept a frame, uint8 RGB (height, width, 3), to be recorded as shown from now on."""
-        if self._problem is not None or self._closing is not None:
+        if self.problem is not None or self._closing is not None:
             return
         try:
             self._frames.put_nowait((image, self._clock()))
         except queue.Full:
-            self._left_out += 1
+            self.left_out += 1
 
     def close(self) -> None:
         """Complete the file, within two seconds or without its end."""
@@ -161,7 +151,7 @@ class Recorder:
     def _write(self) -> None:
         """Feed the encoder until the end: the first thread."""
         try:
-            while self._problem is None:
+            while self.problem is None:
                 # Read before waiting: frames that arrive later have later times.
                 now = self._clock()
                 try:
@@ -238,8 +228,8 @@ class Recorder:
             work()
         except Exception as error:  # the show goes on
             self._fail(error, film)
-        if film.named and film.path not in self._files:
-            self._files += (film.path,)
+        if film.named and film.path not in self.files:
+            self.files += (film.path,)
 
     def _check_disk(self) -> None:
         folder = self._path.parent
@@ -253,7 +243,7 @@ class Recorder:
 
     def _fail(self, error: Exception, film: Film | None = None) -> None:
         """Set ``problem``; the first reason counts."""
-        if self._problem is None:
+        if self.problem is None:
             path = film.path if film is not None else self.current or self._path
             reason = error.strerror if isinstance(error, OSError) else None
-            self._problem = f"recording {path} ended: {reason or first_line(error)}"
+            self.problem = f"recording {path} ended: {reason or first_line(error)}"

@@ -22,6 +22,9 @@ class VirtualCamera:
 
     The camera has the size of the first frame, rounded down to even: other programs cannot follow
     a change. Later frames are resized to it.
+
+    Attributes:
+        problem: One line on why there is no camera; None while all is well.
     """
 
     def __init__(self) -> None:
@@ -39,18 +42,13 @@ class VirtualCamera:
         self._module: Any = pyvirtualcam
         self._frames: LatestValue[tuple[Image8, float]] = LatestValue()
         self._closed = threading.Event()
-        self._problem: str | None = None
+        self.problem: str | None = None
         self._thread = threading.Thread(target=self._work, name="virtual camera", daemon=True)
         self._thread.start()
 
     def show(self, image: Image8, status: LiveStatus) -> None:
         """Accept a frame, uint8 RGB (height, width, 3), in place of one that still waits."""
         self._frames.put((image, status.target_fps))
-
-    @property
-    def problem(self) -> str | None:
-        """One line on why there is no camera; None while all is well."""
-        return self._problem
 
     def close(self) -> None:
         """Remove the camera; calling it again does nothing."""
@@ -69,7 +67,7 @@ class VirtualCamera:
         try:
             camera = self._module.Camera(*size, fps or _DEFAULT_FPS)
         except Exception as error:
-            self._problem = f"--virtual-camera: {_remedy()} ({first_line(error)})"
+            self.problem = f"--virtual-camera: {_remedy()} ({first_line(error)})"
             return
         try:
             with camera:
@@ -77,7 +75,7 @@ class VirtualCamera:
                     camera.send(resize(image, size))
                     image, _ = self._frames.take(_REPEAT_SECONDS) or (image, fps)
         except Exception as error:
-            self._problem = f"--virtual-camera: the camera is gone: {first_line(error)}"
+            self.problem = f"--virtual-camera: the camera is gone: {first_line(error)}"
 
 
 def _even(image: Image8) -> tuple[int, int]:

@@ -33,6 +33,9 @@ class Window:
 
     ``show`` may be called by any thread and only keeps the newest frame; ``loop`` does the rest, in
     the main thread, to which windows belong.
+
+    Attributes:
+        problem: One line on why there is no window any more; None while all is well.
     """
 
     def __init__(
@@ -60,7 +63,7 @@ class Window:
         self._clock = clock
         self._newest: tuple[Image8, LiveStatus] | None = None
         self._closed = threading.Event()
-        self._problem: str | None = None
+        self.problem: str | None = None
         self._fullscreen = fullscreen
         self._sized = False
         self._help = False
@@ -74,11 +77,6 @@ class Window:
     def show(self, image: Image8, status: LiveStatus) -> None:
         """Accept a frame, uint8 RGB (height, width, 3), in place of one that was not shown yet."""
         self._newest = (image, status)
-
-    @property
-    def problem(self) -> str | None:
-        """One line on why there is no window any more; None while all is well."""
-        return self._problem
 
     def close(self) -> None:
         """Stop ``loop``, which closes the window; calling it again does nothing."""
@@ -98,7 +96,7 @@ class Window:
                 if (key and self._ends(key)) or not _visible():
                     break
         except cv2.error as error:
-            self._problem = f"--window: the window failed: {first_line(error)}"
+            self.problem = f"--window: the window failed: {first_line(error)}"
         finally:
             self._closed.set()
             _destroy()

@@ -42,11 +42,14 @@ class Pictures:
     """Passes frames from the show's thread to the web page's event loop.
 
     Every request gets the newest frame: slow clients miss some, and nothing is queued.
+
+    Attributes:
+        newest: The newest frame; its number is 0 while there is none.
     """
 
     def __init__(self) -> None:
         """Start without a frame."""
-        self._newest = _NOTHING
+        self.newest = _NOTHING
         self._jpeg = 0, b""
         self._lock = threading.Lock()
         self._times: deque[tuple[int, float, float]] = deque()
@@ -57,11 +60,6 @@ class Pictures:
         # A thread of its own: the event loop serves controls while a frame is encoded.
         self._encoder = ThreadPoolExecutor(1, "web-encoder")
 
-    @property
-    def newest(self) -> ShownFrame:
-        """The newest frame; its number is 0 while there is none."""
-        return self._newest
-
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Set the event loop that all clients run in."""
         self._loop = loop
@@ -69,9 +67,9 @@ class Pictures:
     def put(self, image: Image8, status: LiveStatus) -> None:
         """Accept a frame, from any thread; returns at once."""
         now = time.monotonic()
-        shown = ShownFrame(self._newest.number + 1, image, status, now)
+        shown = ShownFrame(self.newest.number + 1, image, status, now)
         with self._lock:
-            self._newest = shown
+            self.newest = shown
             self._times.append((shown.number, now, status.frame_ms))
             while self._times[0][1] < now - HISTORY_SECONDS:
                 self._times.popleft()
@@ -106,7 +104,7 @@ class Pictures:
     async def wait(self, after: int, seconds: float) -> None:
         """Wait until there is a frame after number ``after``, or for some seconds."""
         arrived = self._arrived
-        if self._newest.number <= after:
+        if self.newest.number <= after:
             try:
                 async with asyncio.timeout(seconds):
                     await arrived.wait()
@@ -116,14 +114,14 @@ class Pictures:
     async def jpeg(self) -> tuple[int, bytes]:
         """Return number and JPEG of the newest frame, which is encoded once."""
         async with self._encoding:
-            shown = self._newest
+            shown = self.newest
             if self._jpeg[0] < shown.number:
                 self._jpeg = shown.number, await self._encode(".jpg", shown.image)
             return self._jpeg
 
     async def png(self) -> bytes:
         """Return the newest frame as PNG."""
-        return await self._encode(".png", self._newest.image)
+        return await self._encode(".png", self.newest.image)
 
     def close(self) -> None:
         """Stop the encoder, after the frame that it is working on."""

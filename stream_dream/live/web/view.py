@@ -42,6 +42,7 @@ class WebView:
     Attributes:
         link: The address to open, with the token if one is needed.
         token: Token of the page; None if it is open.
+        problem: One line on why the page is gone; None while all is well.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class WebView:
         self.link = f"http://{_reachable(host)}:{port}/"
         if token is not None:
             self.link += f"?token={quote(token, safe='')}"
-        self._problem: str | None = None
+        self.problem: str | None = None
         self._closed = False
         self._pictures = Pictures()
         self._site = Routes(controls, self._pictures, recordings)
@@ -91,11 +92,6 @@ class WebView:
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._thread.start()
         self._started.wait(_START_SECONDS)
-
-    @property
-    def problem(self) -> str | None:
-        """One line on why the page is gone; None while all is well."""
-        return self._problem
 
     def show(self, image: Image8, status: LiveStatus) -> None:
         """Accept a frame, uint8 RGB (height, width, 3), never modified afterwards."""
@@ -127,7 +123,7 @@ class WebView:
         try:
             asyncio.run(self._serve())
         except (Exception, SystemExit) as error:  # uvicorn exits where it cannot start
-            self._problem = f"the web page ended: {first_line(error)}"
+            self.problem = f"the web page ended: {first_line(error)}"
         finally:
             self._started.set()
 
