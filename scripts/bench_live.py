@@ -38,7 +38,6 @@ from stream_dream.live.control.controls import Controls, parameters_of
 from stream_dream.live.engine.compiled_looks import CompiledLooks, for_live
 from stream_dream.live.engine.governor import ladder
 from stream_dream.live.engine.show import Show
-from stream_dream.live.output.recorder import Recorder
 from stream_dream.live.output.saver import Saver
 from stream_dream.live.status import LiveStatus
 from stream_dream.media.read.video import VideoSource
@@ -119,9 +118,8 @@ def playing(
     controls.change({"target_fps": target_fps, "glide": 0})
     made, meter = CompiledLooks(looks, first), Meter()
     with tempfile.TemporaryDirectory() as folder:
-        film = Path(folder) / "show.mkv"
-        recorder = Recorder(film, minutes=30, fps=target_fps) if recorded else None
-        saver = Saver(Path(folder), minutes=30, fps=target_fps, first=recorder)
+        film = Path(folder) / "show.mkv" if recorded else None
+        saver = Saver(Path(folder), film, minutes=30, fps=target_fps)
         framing = Framing(LiveSettings())
         show = Show(connect, framing, made, controls, looks[first], saver, sizes=sizes)
         show.views = [meter, saver]

@@ -14,7 +14,6 @@ from stream_dream.live.control.controls import Controls, parameters_of
 from stream_dream.live.control.osc import OscControl
 from stream_dream.live.engine.compiled_looks import CompiledLooks
 from stream_dream.live.engine.show import Show
-from stream_dream.live.output.recorder import Recorder
 from stream_dream.live.output.saver import Saver
 from stream_dream.live.output.view import View
 from stream_dream.live.output.virtual_camera import VirtualCamera
@@ -61,7 +60,13 @@ def open_app(
     # A file waits at its first frame until the first look is ready.
     connect = feed_opener(settings, begun=lambda: show.status.dreamed > 0)
     with ExitStack() as stack:
-        saver = stack.enter_context(closing(_saver(settings, own.target_fps)))
+        saver = Saver(
+            settings.recordings,
+            settings.record,
+            minutes=settings.record_minutes,
+            fps=own.target_fps,
+        )
+        stack.enter_context(closing(saver))
         views: list[View] = [saver, *_opened(settings, controls, stack)]
         made = CompiledLooks(looks, first)
         made.on_failure = controls.drop
@@ -75,12 +80,6 @@ def open_app(
         window = next((view for view in views if isinstance(view, Window)), None)
         web = next((view for view in views if isinstance(view, WebView)), None)
         yield LiveApp(show, made, controls, window, web)
-
-
-def _saver(settings: LiveSettings, fps: float) -> Saver:
-    minutes, film = settings.record_minutes, settings.record
-    recorder = None if film is None else Recorder(film, minutes=minutes, fps=fps)
-    return Saver(settings.recordings, minutes=minutes, fps=fps, first=recorder)
 
 
 def _opened(settings: LiveSettings, controls: Controls, stack: ExitStack) -> list[View]:

@@ -130,7 +130,7 @@ class Presenter:
         )
 
     def _newest_message(self) -> str:
-        said = {"looks": self._looks.error or "", "keeper": self._saver.message}
+        said = {"looks": self._looks.error or "", "saver": self._saver.message}
         for who, message in said.items():
             if message and message != self._heard.get(who):
                 self._message = message

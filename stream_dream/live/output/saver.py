@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from stream_dream.errors import SinkError, StreamDreamError
 from stream_dream.frame import Image8
 from stream_dream.live.control.controls import Action
 from stream_dream.live.output.recorder import Recorder
-from stream_dream.live.output.snapshot import save_snapshot
 from stream_dream.live.status import LiveStatus
+from stream_dream.media.read.picture import Picture
 from stream_dream.media.write.output_paths import dated_name, make_folder
+from stream_dream.media.write.picture import write_picture
 
 log = logging.getLogger("stream_dream.live")
+
+_CLOSE_SECONDS = 3.0
 
 
 class Saver:
@@ -26,34 +31,34 @@ class Saver:
         message: Last message for the operator; "" if there is none.
     """
 
+    problem: str | None = None  # a recording that fails ends; the saver goes on
+
     def __init__(
-        self, folder: Path, *, minutes: float, fps: float, first: Recorder | None = None
+        self, folder: Path, film: Path | None = None, *, minutes: float, fps: float
     ) -> None:
         """Save into a folder, which is created when needed.
 
         Args:
             folder: Folder of snapshots and recordings.
+            film: Name of the recording that starts with the first frame; None for none.
             minutes: Length of a recording's files.
             fps: Frame rate of recordings.
-            first: A recording in progress.
+
+        Raises:
+            SinkError: The film cannot be recorded.
         """
         self.message = ""
-        self._folder, self._minutes, self._fps = folder, minutes, fps
-        self._recorder = first
+        self._folder = folder
+        self._record = partial(Recorder, minutes=minutes, fps=fps)
+        self._recorder = None if film is None else self._record(film)
         self._closing: list[threading.Thread] = []
 
     @property
     def recording(self) -> str | None:
         """Name of the file being recorded; None if there is none."""
         recorder = self._recorder
-        if recorder is None:
-            return None
-        if recorder.problem is not None:
-            self.message = recorder.problem
-            log.warning("%s", recorder.problem)
-            self._stop()
-            return None
-        return None if recorder.current is None else recorder.current.name
+        path = None if recorder is None else recorder.current
+        return None if path is None else path.name
 
     def press(self, action: Action, image: Image8) -> None:
         """Perform an action; slow work runs in another thread."""
@@ -66,26 +71,28 @@ class Saver:
                 self._stop()
 
     def show(self, image: Image8, status: LiveStatus) -> None:
-        """Record a frame, if a recording is in progress."""
-        if self._recorder is not None:
-            self._recorder.show(image, status)
-
-    @property
-    def problem(self) -> str | None:
-        """None: a recording that fails ends, and the saver goes on."""
-        return None
+        """Record a frame, if a recording is in progress; end one that has failed."""
+        recorder = self._recorder
+        if recorder is None:
+            return
+        if recorder.problem is None:
+            recorder.show(image, status)
+            return
+        self.message = recorder.problem
+        log.warning("%s", self.message)
+        self._stop()
 
     def close(self) -> None:
-        """Complete snapshots and recordings in progress."""
+        """Complete snapshots and recordings in progress, within three seconds."""
         self._stop()
+        deadline = time.monotonic() + _CLOSE_SECONDS
         for thread in self._closing:
-            thread.join(3)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _start(self) -> None:
         try:
             make_folder(self._folder)
-            path = dated_name(self._folder / "show.mkv", datetime.now())
-            self._recorder = Recorder(path, minutes=self._minutes, fps=self._fps)
+            self._recorder = self._record(dated_name(self._folder / "show.mkv", datetime.now()))
         except StreamDreamError as error:
             self._tell(f"nothing is recorded: {error}")
 
@@ -96,7 +103,7 @@ class Saver:
 
     def _save(self, image: Image8) -> None:
         try:
-            path = save_snapshot(image, self._folder, "snapshot")
+            path = save_snapshot(image, self._folder)
             self._tell(f"saved {path.name}")
         except SinkError as error:
             self._tell(f"no snapshot: {error}")
@@ -107,6 +114,15 @@ class Saver:
 
     def _in_thread(self, work: Callable[[], None]) -> None:
         self._closing = [thread for thread in self._closing if thread.is_alive()]
-        thread = threading.Thread(target=work, name="keeper", daemon=True)
+        thread = threading.Thread(target=work, name="saver", daemon=True)
         self._closing.append(thread)
         thread.start()
+
+
+def save_snapshot(image: Image8, folder: Path) -> Path:
+    """Write an image, uint8 RGB (height, width, 3), as ``snapshot_DATE.png``.
+
+    It takes 0.1 s at 1280x720. Raises ``SinkError``.
+    """
+    make_folder(folder)
+    return write_picture(Picture(image), dated_name(folder / "snapshot.png", datetime.now()))

@@ -17,14 +17,12 @@ from pathlib import Path
 import clips
 import numpy as np
 import pytest
-from PIL import Image
 from waiting import wait_for
 
 from stream_dream.errors import SinkError
 from stream_dream.frame import Image8
 from stream_dream.live.output import recorder as module
 from stream_dream.live.output.recorder import Recorder
-from stream_dream.live.output.snapshot import save_snapshot
 from stream_dream.live.status import LiveStatus
 from stream_dream.media.read.video import VideoSource
 from stream_dream.media.write.output_paths import dated_name
@@ -287,29 +285,6 @@ def test_what_cannot_be_recorded_is_refused(
     with pytest.raises(SinkError, match=reason) as caught:
         Recorder(tmp_path / name, **{"minutes": 1, "fps": 25, **options})
     assert caught.value.exit_code == 2
-
-
-def test_snapshots_are_exact_and_sort(tmp_path: Path) -> None:
-    images = [clips.counting_image(index, (33, 21)) for index in range(3)]
-    paths = [save_snapshot(image, tmp_path / "new", "my.dream") for image in images]
-    assert sorted((tmp_path / "new").iterdir()) == paths
-    for path, image in zip(paths, images, strict=True):
-        with Image.open(path) as picture:
-            np.testing.assert_array_equal(np.asarray(picture), image)
-
-
-@pytest.mark.parametrize("name", ["", "../dream", "/dream", "a%03d"])
-def test_snapshots_stay_in_their_folder(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SinkError):
-        save_snapshot(clips.counting_image(0), tmp_path / "in", name)
-    assert not list(tmp_path.rglob("*.png"))
-
-
-def test_a_snapshot_that_fails_says_why_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(SinkError, match="cannot be made: ") as caught:
-        save_snapshot(clips.counting_image(0), tmp_path / "file", "dream")
-    assert "\n" not in str(caught.value)
 
 
 def test_dates_in_names_sort_even_where_they_are_taken(tmp_path: Path) -> None:
