@@ -35,6 +35,12 @@ class Controls:
     """Gliding parameters, the selected look, and actions.
 
     All methods may be called from any thread. An invalid request is refused and changes nothing.
+
+    Attributes:
+        target: Parameters that were asked for last, reached or not.
+        frozen: True while the picture is to be held.
+        resets: Number of resets of the dream so far.
+        revision: Number of changes so far, for views to notice new ones.
     """
 
     def __init__(
@@ -57,37 +63,17 @@ class Controls:
         self._clock = clock
         self._looks = dict(looks)
         self._look = Look(look, 0)
-        self._now = self._target = parameters
+        self._now = self.target = parameters
         self._at = clock()
-        self._frozen = False
-        self._resets = 0
+        self.frozen = False
+        self.resets = 0
         self._pressed: list[Action] = []
-        self._revision = 0
+        self.revision = 0
 
     @property
     def looks(self) -> tuple[str, ...]:
         """Names of the looks that can be selected."""
         return tuple(self._looks)
-
-    @property
-    def revision(self) -> int:
-        """Number of changes so far, for views to notice new ones."""
-        return self._revision
-
-    @property
-    def frozen(self) -> bool:
-        """True while the picture is to be held."""
-        return self._frozen
-
-    @property
-    def resets(self) -> int:
-        """Number of resets of the dream so far."""
-        return self._resets
-
-    @property
-    def target(self) -> LiveParameters:
-        """Parameters that were asked for last, reached or not."""
-        return self._target
 
     def change(self, values: Mapping[str, Any], *, origin: str = "") -> None:
         """Change parameters: all of these or, if one is invalid, none.
@@ -100,12 +86,10 @@ class Controls:
             SettingsError: A name is unknown, or a value of the wrong type or out of range.
         """
         with self._lock:
-            asked = validated(
-                LiveParameters, {**self._target.model_dump(), **values}, origin=origin
-            )
+            asked = validated(LiveParameters, {**self.target.model_dump(), **values}, origin=origin)
             self._advance()
-            self._target = asked
-            self._revision += 1
+            self.target = asked
+            self.revision += 1
 
     def use(self, look: str) -> None:
         """Change to a look, and glide to its parameters. Raises ``SettingsError`` if unknown."""
@@ -125,12 +109,12 @@ class Controls:
                 known = ", ".join(ACTIONS)
                 raise SettingsError(f"there is no action {str(action)[:40]!r}: choose {known}")
             if action == "freeze":
-                self._frozen = not self._frozen
+                self.frozen = not self.frozen
             elif action == "reset":
-                self._resets += 1
+                self.resets += 1
             elif len(self._pressed) < 16:  # bounded: they are cleared every frame
                 self._pressed.append(action)
-            self._revision += 1
+            self.revision += 1
 
     def pressed(self) -> list[Action]:
         """Return snapshots and recordings asked for since the last call, and forget them."""
@@ -145,7 +129,7 @@ class Controls:
                 del self._looks[look]
                 if self._look.name == look:
                     self.use(next(iter(self._looks)))
-                self._revision += 1
+                self.revision += 1
 
     def parameters(self) -> LiveParameters:
         """Return the parameters as they are now, on their glide to the target."""
@@ -163,7 +147,7 @@ class Controls:
         ``value += (target - value) * (1 - exp(-4 t / glide))``: the result does not depend on how
         often it is called, and a stream of new targets, from a fader, is followed at once.
         """
-        now, target = self._clock(), self._target
+        now, target = self._clock(), self.target
         passed, self._at = now - self._at, now
         if self._now == target:
             return
