@@ -81,7 +81,7 @@ class FileFeed:
         """Open a file.
 
         Args:
-            path: A file that OpenCV's FFmpeg reads.
+            path: A file that ``VideoSource`` reads.
             loop: True to repeat it.
             begun: Returns True once the show has started; until then the first frame is held.
 
@@ -136,36 +136,30 @@ class TestFeed:
     def read(self) -> Image8:
         """Wait until the next frame is due, and draw it."""
         self._next = _wait_until(self._next) + 1 / _TEST_FPS
-        return test_picture(self._x, self._y, self._next - self._begun)
+        return self._drawn(self._next - self._begun)
 
     def close(self) -> None:
         """Do nothing."""
 
-
-def test_picture(x: np.ndarray, y: np.ndarray, seconds: float) -> Image8:
-    """Draw the test picture at a time.
-
-    Args:
-        x: Position of every pixel from left to right, 0..1, float32 (height, width).
-        y: The same from top to bottom.
-        seconds: The time.
-    """
-    turn = seconds * 0.25
-    waves = [
-        np.sin(9 * x + 2 * turn + phase) * np.cos(7 * y - turn + phase) for phase in (0.0, 2.1, 4.2)
-    ]
-    image = np.ascontiguousarray((120 + 60 * np.stack(waves, axis=-1)).astype(np.uint8))
-    height, width = image.shape[:2]
-    for number in range(5):
-        angle = turn * (1 + 0.17 * number) + number * 1.3
-        centre = (
-            round(width * (0.5 + 0.38 * math.cos(angle))),
-            round(height * (0.5 + 0.36 * math.sin(1.3 * angle))),
-        )
-        colour = [int(128 + 110 * math.sin(number * 2.4 + phase)) for phase in (0, 2, 4)]
-        cv2.circle(image, centre, height // (7 + number), colour, -1, cv2.LINE_AA)
-        cv2.circle(image, centre, height // (16 + 2 * number), (20, 20, 30), -1, cv2.LINE_AA)
-    return image
+    def _drawn(self, seconds: float) -> Image8:
+        """Draw the picture at a time."""
+        turn = seconds * 0.25
+        waves = [
+            np.sin(9 * self._x + 2 * turn + phase) * np.cos(7 * self._y - turn + phase)
+            for phase in (0.0, 2.1, 4.2)
+        ]
+        image = np.ascontiguousarray((120 + 60 * np.stack(waves, axis=-1)).astype(np.uint8))
+        height, width = image.shape[:2]
+        for number in range(5):
+            angle = turn * (1 + 0.17 * number) + number * 1.3
+            centre = (
+                round(width * (0.5 + 0.38 * math.cos(angle))),
+                round(height * (0.5 + 0.36 * math.sin(1.3 * angle))),
+            )
+            colour = [int(128 + 110 * math.sin(number * 2.4 + phase)) for phase in (0, 2, 4)]
+            cv2.circle(image, centre, height // (7 + number), colour, -1, cv2.LINE_AA)
+            cv2.circle(image, centre, height // (16 + 2 * number), (20, 20, 30), -1, cv2.LINE_AA)
+        return image
 
 
 def feed_opener(

@@ -15,12 +15,11 @@ import time
 from collections.abc import Callable
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
+import segno
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from stream_dream.errors import SettingsError
 
 MOST_BYTES = 65536
 """Largest body or message that is accepted."""
@@ -56,16 +55,7 @@ def is_loopback(host: str) -> bool:
 
 
 def qr_text(link: str) -> str:
-    """Return a QR code of the link, made of block characters, for a terminal.
-
-    Raises ``SettingsError`` if the extra ``live`` is not installed.
-    """
-    try:
-        import segno
-    except ImportError as error:
-        raise SettingsError(
-            "a QR code needs the extra live: pip install 'stream-dream[live]'"
-        ) from error
+    """Return a QR code of the link, made of block characters, for a terminal."""
     text = io.StringIO()
     segno.make(link, micro=False).terminal(text, compact=True, border=2)
     return text.getvalue()
