@@ -8,7 +8,6 @@ half as long again.
 from __future__ import annotations
 
 import difflib
-import errno
 import logging
 import math
 import socket
@@ -18,8 +17,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from stream_dream.errors import SettingsError, first_line
+from stream_dream.errors import SettingsError
 from stream_dream.live.control.controls import ACTIONS, Controls
+from stream_dream.live.listening import bound
 from stream_dream.settings.live import LiveParameters, parameter_range
 
 _LOG = logging.getLogger("stream_dream.live")
@@ -72,7 +72,7 @@ class OscControl:
             ) from None
         self._controls = controls
         self._refusals = Refusals(_LOG)
-        self._socket = _bound(host, port)
+        self._socket = bound("--osc", host, port, socket.SOCK_DGRAM)
         self._socket.settimeout(_POLL_SECONDS)
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="osc", daemon=True)
@@ -114,30 +114,6 @@ class OscControl:
         except Exception:
             # An unexpected error must not end the thread.
             self._refusals.say(f"{origin}: {data[:60]!r} could not be read", trace=True)
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    """Return a UDP socket bound to the address. Raises ``SettingsError``."""
-    try:
-        # bind() takes an empty name for every network; here it is this machine alone.
-        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_DGRAM)
-        family, kind, protocol, _, address = found[0]
-        listener = socket.socket(family, kind, protocol)
-        try:
-            listener.bind(address)
-        except BaseException:
-            listener.close()
-            raise
-        return listener
-    except (OSError, OverflowError, UnicodeError) as error:
-        reasons = {
-            errno.EADDRINUSE: "another program listens there: choose another port",
-            errno.EADDRNOTAVAIL: "this machine has no such address: see --osc-host",
-            errno.EACCES: "that port is reserved: choose one of 1024 or above",
-        }
-        code = error.errno if isinstance(error, OSError) else None
-        reason = reasons.get(code or 0, first_line(error))
-        raise SettingsError(f"--osc cannot listen at {host}:{port}: {reason}") from None
 
 
 def _messages(data: bytes) -> list[bytes]:

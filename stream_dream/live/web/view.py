@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import ipaddress
-import os
 import secrets
 import socket
 import threading
@@ -16,6 +14,7 @@ from urllib.parse import quote
 from stream_dream.errors import SettingsError, first_line
 from stream_dream.frame import Image8
 from stream_dream.live.control.controls import Controls
+from stream_dream.live.listening import bound
 from stream_dream.live.status import LiveStatus
 from stream_dream.live.web.frames import Pictures
 
@@ -26,12 +25,6 @@ _START_SECONDS = 10.0
 # Time for pending responses, of the two seconds that ``close`` may take.
 _GRACE_SECONDS = 0.5
 _CLOSE_SECONDS = 1.5
-
-_HINTS = {
-    errno.EADDRINUSE: "port is in use: choose another, or 0 for any that is free",
-    errno.EACCES: "this port is not for everybody: choose one from 1024 on",
-    errno.EADDRNOTAVAIL: "this machine has no such address: try 127.0.0.1 or 0.0.0.0",
-}
 
 
 class WebView:
@@ -73,7 +66,8 @@ class WebView:
                 "--web needs the extra live: pip install 'stream-dream[live]'"
             ) from error
         host = address[0]
-        self._socket = _bound(address)
+        self._socket = bound("--web", *address, socket.SOCK_STREAM)
+        _set_options(self._socket)
         port: int = self._socket.getsockname()[1]
         if token is None and not is_loopback(host):
             token = secrets.token_urlsafe(16)
@@ -134,28 +128,16 @@ class WebView:
         await self._server.serve(sockets=[self._socket])
 
 
-def _bound(address: tuple[str, int]) -> socket.socket:
-    """Return a socket that listens at an address. Raises ``SettingsError``."""
-    host, port = address
-    try:
-        kind = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        bound = socket.create_server(kind[4][:2], family=kind[0])
-    except socket.gaierror as error:
-        reason = "no such host: give an address of this machine, such as 127.0.0.1 or 0.0.0.0"
-        raise SettingsError(f"--web {host}:{port}: {reason}") from error
-    except OSError as error:
-        reason = _HINTS.get(error.errno or 0) or os.strerror(error.errno or 0)
-        raise SettingsError(f"--web {host}:{port}: {reason}") from error
-    # Connections inherit these options. A response in two pieces would otherwise wait 40 ms for
-    # the acknowledgement of the first.
-    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def _set_options(listener: socket.socket) -> None:
+    """Set the options of a listening socket, which its connections inherit."""
+    # A response in two pieces would otherwise wait 40 ms for the acknowledgement of the first.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     # The system disconnects clients that read nothing; neither uvicorn nor Starlette does, and a
     # proper close of such a connection waits for ever. uvicorn pauses a response while more than
     # 64 KiB of the last piece are unread, which limits the memory that a client can hold.
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         milliseconds = round(1000 * STALLED_SECONDS)
-        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
-    return bound
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
 
 
 def _reachable(host: str) -> str:
