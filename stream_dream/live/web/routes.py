@@ -168,7 +168,7 @@ class Routes:
         if not newest.number:
             return Json({"status": "starting", "error": "no frame was shown yet"}, 503)
         age = time.monotonic() - newest.time
-        if age < ALIVE_SECONDS or newest.status.frozen:
+        if age < ALIVE_SECONDS:  # a frozen show repeats its picture
             return Json({"status": "ok"})
         return Json({"status": "stalled", "error": f"the newest frame is {age:.0f} s old"}, 503)
 

@@ -121,10 +121,10 @@ def test_health_follows_the_frames(
     view.show(shows.plain(1), shows.STATUS)
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
-    monkeypatch.setattr(routes, "ALIVE_SECONDS", 0)
-    assert client.get("/healthz").status_code == 503
     view.show(shows.plain(1), replace(shows.STATUS, frozen=True))
     assert client.get("/healthz").status_code == 200
+    monkeypatch.setattr(routes, "ALIVE_SECONDS", 0)
+    assert client.get("/healthz").status_code == 503  # a frozen show repeats its picture
 
 
 def test_metrics_are_prometheus_text(view: WebView, client: httpx.Client) -> None:
