@@ -50,6 +50,7 @@ def state(controls: Controls, status: LiveStatus) -> dict[str, Any]:
     return {
         "parameters": controls.target.model_dump(),
         "look": controls.look().name,
+        "looks": controls.looks,
         "frozen": controls.frozen,
         "status": asdict(status),
     }

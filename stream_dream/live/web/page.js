@@ -135,11 +135,12 @@ function toggle(parameter) {
   return {root, set: (value) => { if (!waiting.has(parameter.name)) input.checked = value; }};
 }
 
-function update({parameters, look, frozen, status, frames: news}) {
+function update({parameters, look, looks, frozen, status, frames: news}) {
   for (const [name, value] of Object.entries(parameters)) inputs.get(name)?.set(value);
   for (const button of $("looks").children) {
     const name = button.dataset.look;
     button.setAttribute("aria-pressed", String(name === look));
+    button.hidden = !looks.includes(name);  // it cannot be dreamed
     button.lastChild.hidden = status.ready.includes(name);
   }
   press("freeze", frozen);

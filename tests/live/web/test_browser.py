@@ -129,6 +129,8 @@ def test_buttons_show_their_state(visit: Callable[[], Any], controls: Controls) 
     page.get_by_role("button", name="eyes", pressed=True).wait_for()
     assert controls.look().name == "eyes"
     assert page.get_by_role("button", name="wild preparing").count() == 1
+    controls.drop("wild")
+    page.get_by_role("button", name="wild preparing").wait_for(state="hidden")
     page.get_by_role("button", name="Freeze", pressed=False).focus()
     page.keyboard.press("Space")
     page.get_by_role("button", name="Freeze", pressed=True).wait_for()

@@ -39,7 +39,9 @@ def test_changes_reach_every_page(view: WebView, controls: Controls) -> None:
         controls.change({"strength": 2})  # by another view
         told(one, "parameters", lambda values: values["strength"] == 2)
         told(one, "frames")
-    assert controls.look().name == "wild"
+        controls.drop("wild")
+        told(two, "looks", lambda looks: looks == ["dogs", "eyes"])
+    assert controls.look().name == "dogs"
 
 
 def test_every_parameter_has_a_control() -> None:
