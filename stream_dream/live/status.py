@@ -28,7 +28,7 @@ class LiveStatus:
         loss: Objective of the last dream (no unit).
         frozen: True while the picture is held.
         recording: Name of the file being recorded; None if there is none.
-        uptime: Seconds since the first frame was shown.
+        uptime: Seconds since dreaming began.
         message: Last message for the operator; "" if there is none.
     """
 
