@@ -49,26 +49,19 @@ class Row(NamedTuple):
     marked: bool = False
 
 
-class Block(NamedTuple):
-    """Rows under a heading."""
-
-    heading: str
-    rows: tuple[Row, ...]
+Panel = tuple[dict[str, tuple[Row, ...]], ...]
+"""Columns of rows, by their headings."""
 
 
-Panel = tuple[tuple[Block, ...], ...]
-"""Columns of blocks."""
-
-
-def panel(status: LiveStatus, parameters: LiveParameters, looks: Sequence[str]) -> Panel:
-    """Return the help panel: status, keys, parameters and looks."""
+def build_panel(status: LiveStatus, parameters: LiveParameters, looks: Sequence[str]) -> Panel:
+    """Return the panel: status, keys, parameters and looks."""
     waiting = {look for look in looks if look not in status.ready and look != status.preset}
     names = (
         Row(look, "getting ready" if look in waiting else "", str(number), look == status.preset)
         for number, look in enumerate(looks[:9], 1)
     )
-    left = (Block("Show", _figures(status)), Block("Keys", _KEYS))
-    return left, (Block("Parameters", _parameters(parameters)), Block("Looks", tuple(names)))
+    left = {"Show": _figures(status), "Keys": _KEYS}
+    return left, {"Parameters": _parameters(parameters), "Looks": tuple(names)}
 
 
 _KEYS = (
@@ -120,57 +113,57 @@ class Overlay:
         self._font = cv2.FontFace(_FONT)
         self._drawn: tuple[Panel, int, Image8] | None = None
 
-    def draw(self, image: Image8, content: Panel | None, answer: Answer | None) -> Image8:
+    def draw(self, image: Image8, panel: Panel | None, answer: Answer | None) -> Image8:
         """Return the image with panel and answer.
 
         Args:
             image: uint8 RGB, (height, width, 3); not modified.
-            content: The help panel, if it is shown.
+            panel: The panel, if it is shown.
             answer: What the last key did, while it is shown.
 
         Returns:
             uint8 RGB of the same shape, or enlarged in proportion where letters would be too small.
         """
-        if content is None and answer is None:
+        if panel is None and answer is None:
             return image
         height, width = image.shape[:2]
         letter = max(_SMALL_LETTER, _SHARE * height)
-        if content is not None:
-            across, down = _extent(content)
+        if panel is not None:
+            across, down = _extent(panel)
             letter = min(letter, 0.96 * width / across, 0.96 * height / down)
         enlarged = max(1.0, _LEAST_LETTER / letter)
         size = round(width * enlarged), round(height * enlarged)
         canvas = resize(image, size)
         canvas = canvas.copy() if canvas is image else canvas
         pixels = int(max(letter, _LEAST_LETTER))
-        if content is not None:
-            layer, margin = self._letters(content, pixels), round(0.02 * min(size))
+        if panel is not None:
+            layer, margin = self._letters(panel, pixels), round(0.02 * min(size))
             part = canvas[margin : margin + layer.shape[0], margin : margin + layer.shape[1]]
             cv2.addWeighted(part, _DIM, layer, 1.0, 0.0, dst=part)
         if answer is not None:
             self._say(canvas, answer, pixels * 5 // 4)
         return canvas
 
-    def _letters(self, content: Panel, letter: int) -> Image8:
-        """Return the panel's letters on black, drawn at most once for the same content."""
-        if self._drawn is not None and self._drawn[:2] == (content, letter):
+    def _letters(self, panel: Panel, letter: int) -> Image8:
+        """Return the panel's letters on black, drawn at most once for the same panel."""
+        if self._drawn is not None and self._drawn[:2] == (panel, letter):
             return self._drawn[2]
-        across, down = _extent(content)
+        across, down = _extent(panel)
         layer = np.zeros((round(down * letter), round(across * letter), 3), np.uint8)
-        for number, blocks in enumerate(content):
+        for number, column in enumerate(panel):
             left = round((_MARGIN + number * (_COLUMN + _GAP)) * letter)
             base = _MARGIN * letter
-            for block in blocks:
+            for heading, rows in column.items():
                 base += _ROW * letter
-                self._text(layer, block.heading, left, base, letter, _AMBER, _BOLD)
+                self._text(layer, heading, left, base, letter, _AMBER, _BOLD)
                 line = round(base + 0.5 * letter)
                 cv2.line(layer, (left, line), (left + _COLUMN * letter, line), _RULE)
                 base += 0.75 * letter
-                for row in block.rows:
+                for row in rows:
                     base += _ROW * letter
                     self._row(layer, row, left, base, letter)
                 base += letter
-        self._drawn = (content, letter, layer)
+        self._drawn = (panel, letter, layer)
         return layer
 
     def _row(self, layer: Image8, row: Row, left: int, base: float, letter: int) -> None:
@@ -242,8 +235,10 @@ def fitted(image: Image8, size: tuple[int, int]) -> Image8:
     return canvas
 
 
-def _extent(content: Panel) -> tuple[float, float]:
+def _extent(panel: Panel) -> tuple[float, float]:
     """Return width and height of the panel, in letters."""
-    columns = len(content) * _COLUMN + (len(content) - 1) * _GAP + 2 * _MARGIN
-    rows = max(sum(_ROW * (len(b.rows) + 1.5) + 1 for b in blocks) - 1 for blocks in content)
+    columns = len(panel) * _COLUMN + (len(panel) - 1) * _GAP + 2 * _MARGIN
+    rows = max(
+        sum(_ROW * (len(rows) + 1.5) + 1 for rows in column.values()) - 1 for column in panel
+    )
     return columns, rows + 2 * _MARGIN

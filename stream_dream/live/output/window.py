@@ -15,7 +15,7 @@ from stream_dream.image import fit_size
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.control.keys import Answer, name_of, play
 from stream_dream.live.output.display_probe import check_display, screen_origin
-from stream_dream.live.output.overlay import Overlay, Panel, fitted, panel
+from stream_dream.live.output.overlay import Overlay, Panel, build_panel, fitted
 from stream_dream.live.status import LiveStatus
 
 _NAME = "stream_dream"
@@ -25,7 +25,7 @@ _LARGEST = 1280
 _WAIT_MS = 10
 _ANSWER_SECONDS = 2.0
 # Figures that change with every frame are unreadable.
-_FIGURES_SECONDS = 0.25
+_PANEL_SECONDS = 0.25
 
 
 class Window:
@@ -66,12 +66,13 @@ class Window:
         self.problem: str | None = None
         self._fullscreen = fullscreen
         self._sized = False
-        self._help = False
+        self._with_panel = False
         self._answer: Answer | None = None
         self._answered = 0.0
         self._overlay = Overlay()
-        self._figures: Panel | None = None
-        self._figured = 0.0
+        self._panel: Panel | None = None
+        self._panel_built = 0.0
+        self._image: Image8 | None = None
         self._shown: tuple[object, ...] = ()
 
     def show(self, image: Image8, status: LiveStatus) -> None:
@@ -120,7 +121,7 @@ class Window:
         if key in ("f", "esc"):
             self._fill(not self._fullscreen)
         elif key == "h":
-            self._help = not self._help
+            self._with_panel = not self._with_panel
         else:
             newest = self._newest
             recording = newest is not None and newest[1].recording is not None
@@ -133,7 +134,7 @@ class Window:
         """Redraw the window if anything has changed."""
         newest = self._newest
         image, status = newest or (_NOTHING, LiveStatus())
-        content, answer = self._content(status), self._answer_now()
+        panel, answer = self._panel_now(status), self._answer_now()
         if newest is None and answer is None:
             answer = Answer("waiting for the first picture")
         if newest is not None and not (self._sized or self._fullscreen):
@@ -141,22 +142,23 @@ class Window:
             height, width = image.shape[:2]
             cv2.resizeWindow(_NAME, *fit_size((width, height), _LARGEST))
         _, _, across, down = cv2.getWindowImageRect(_NAME)
-        shown = (image, content, answer, across, down)
-        if len(shown) == len(self._shown) and all(map(_same, shown, self._shown)):
+        shown = (panel, answer, across, down)
+        # Images are never modified: the same object is the same image.
+        if image is self._image and shown == self._shown:
             return
-        self._shown = shown
-        picture = self._overlay.draw(fitted(image, (across, down)), content, answer)
+        self._image, self._shown = image, shown
+        picture = self._overlay.draw(fitted(image, (across, down)), panel, answer)
         cv2.imshow(_NAME, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
-    def _content(self, status: LiveStatus) -> Panel | None:
-        """Return the help panel, if shown; the same object while it does not change."""
-        if not self._help:
-            self._figures = None
-        elif self._figures is None or self._clock() - self._figured >= _FIGURES_SECONDS:
+    def _panel_now(self, status: LiveStatus) -> Panel | None:
+        """Return the panel, if shown; the same object while it does not change."""
+        if not self._with_panel:
+            self._panel = None
+        elif self._panel is None or self._clock() - self._panel_built >= _PANEL_SECONDS:
             controls = self._controls
-            self._figures = panel(status, controls.parameters(), controls.looks)
-            self._figured = self._clock()
-        return self._figures
+            self._panel = build_panel(status, controls.parameters(), controls.looks)
+            self._panel_built = self._clock()
+        return self._panel
 
     def _answer_now(self) -> Answer | None:
         if self._clock() - self._answered >= _ANSWER_SECONDS:
@@ -165,11 +167,6 @@ class Window:
 
 
 _NOTHING: Image8 = np.zeros((360, 640, 3), np.uint8)
-
-
-def _same(one: object, other: object) -> bool:
-    # Images are never modified: the same object is the same image.
-    return one is other or (not isinstance(one, np.ndarray) and one == other)
 
 
 def _visible() -> bool:

@@ -7,7 +7,7 @@ import pytest
 
 from stream_dream.frame import Image8
 from stream_dream.live.control.keys import Answer
-from stream_dream.live.output.overlay import Overlay, Panel, Row, fitted, panel
+from stream_dream.live.output.overlay import Overlay, Panel, Row, build_panel, fitted
 from stream_dream.live.status import LiveStatus
 from stream_dream.settings.live import LiveParameters
 
@@ -28,12 +28,12 @@ STATUS = LiveStatus(
 )
 
 
-def content(status: LiveStatus = STATUS) -> Panel:
-    return panel(status, LiveParameters(), LOOKS)
+def some_panel(status: LiveStatus = STATUS) -> Panel:
+    return build_panel(status, LiveParameters(), LOOKS)
 
 
 def rows(shown: Panel) -> dict[str, Row]:
-    return {row.name: row for blocks in shown for block in blocks for row in block.rows}
+    return {row.name: row for column in shown for rows in column.values() for row in rows}
 
 
 def grey(size: tuple[int, int]) -> Image8:
@@ -41,7 +41,7 @@ def grey(size: tuple[int, int]) -> Image8:
 
 
 def test_the_panel_lists_every_figure_parameter_look_and_key() -> None:
-    found = rows(content())
+    found = rows(some_panel())
     values = {name: row.value for name, row in found.items()}
     assert values["look"] == "eyes"
     assert values["frames"] == "24.8 of 25 a second"
@@ -67,7 +67,7 @@ def test_the_panel_fits_any_picture_and_darkens_it_behind_bright_letters(
     size: tuple[int, int],
 ) -> None:
     image = grey(size)
-    drawn = Overlay().draw(image, content(), None)
+    drawn = Overlay().draw(image, some_panel(), None)
     assert (image == 128).all()
     assert drawn.shape[1] / drawn.shape[0] == pytest.approx(size[0] / size[1], rel=0.02)
     assert drawn.shape[0] >= size[1]
@@ -81,7 +81,7 @@ def test_the_panel_fits_any_picture_and_darkens_it_behind_bright_letters(
 
 def test_letters_grow_with_the_picture() -> None:
     extents = [
-        (Overlay().draw(grey((16 * n, 9 * n)), content(), None) != 128).any(-1).any(1).sum()
+        (Overlay().draw(grey((16 * n, 9 * n)), some_panel(), None) != 128).any(-1).any(1).sum()
         for n in (60, 120)
     ]
     assert extents[1] > 1.6 * extents[0]
@@ -90,9 +90,9 @@ def test_letters_grow_with_the_picture() -> None:
 def test_changed_figures_are_drawn_anew() -> None:
     overlay = Overlay()
     image = grey((640, 360))
-    first = overlay.draw(image, content(), None)
-    assert np.array_equal(overlay.draw(image, content(), None), first)
-    other = overlay.draw(image, content(LiveStatus(fps=3)), None)
+    first = overlay.draw(image, some_panel(), None)
+    assert np.array_equal(overlay.draw(image, some_panel(), None), first)
+    other = overlay.draw(image, some_panel(LiveStatus(fps=3)), None)
     assert not np.array_equal(other, first)
 
 
