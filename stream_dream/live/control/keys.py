@@ -25,7 +25,7 @@ _NAMES = {
     ord("_"): "-",
 }
 
-ACTIONS: dict[str, Action] = {"space": "freeze", "r": "reset", "s": "snapshot", "v": "record"}
+KEYS: dict[str, Action] = {"space": "freeze", "r": "reset", "s": "snapshot", "v": "record"}
 
 # Multiplication never leaves a step size of 0.
 _LEAST_STEP_SIZE = 0.001
@@ -68,8 +68,8 @@ def play(key: str, controls: Controls, *, recording: bool = False) -> Answer | N
         What was done or why not; None if the key has no action.
     """
     try:
-        if key in ACTIONS:
-            return Answer(_act(ACTIONS[key], controls, recording))
+        if key in KEYS:
+            return Answer(_act(KEYS[key], controls, recording))
         if key in STEPS:
             return _step(key, controls)
         if key.isdecimal() and key != "0":
