@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from stream_dream.cli.options import print_table
+from stream_dream.cli.options import Debug, print_table
 from stream_dream.errors import SettingsError
 
 _MANUAL = resources.files("stream_dream") / "manual"
@@ -34,6 +34,7 @@ def show_manual(
     topic: Annotated[
         str | None, typer.Argument(help="The page; all of them are listed if none is given.")
     ] = None,
+    _: Debug = False,
 ) -> None:
     """Show a page of the manual, or list its pages."""
     if topic is None:

@@ -14,7 +14,7 @@ from stream_dream.cli.options import (
     complain,
     counted,
     file_argument,
-    look_names,
+    listed_presets,
 )
 from stream_dream.errors import SettingsError
 from stream_dream.settings.dream import DreamSettings
@@ -33,7 +33,7 @@ def looks(
         typer.Option(
             metavar="NAME,NAME,...",
             help="Only these looks, in this order.",
-            autocompletion=look_names,
+            autocompletion=listed_presets,
         ),
     ] = None,
     dream_size: Annotated[
@@ -54,7 +54,7 @@ def looks(
     Looks whose network would have to be downloaded first are left out.
     """
     settings = part(DreamSettings, {"dream_size": dream_size, "seed": seed})
-    wanted = presets() if only is None else _named(only)
+    wanted = presets() if only is None else [load_preset(name) for name in _names(only)]
 
     # Imported late: --help does not wait for OpenCV.
     from stream_dream.cli.progress import picture_display
@@ -89,10 +89,6 @@ def looks(
             f"{done.target}: {counted(done.looks, 'look')} of {subject.name} ({subject.text}), "
             f"{width}x{height}, in {done.seconds:.1f} s"
         )
-
-
-def _named(only: str) -> list[Preset]:
-    return [load_preset(name) for name in _names(only)]
 
 
 def _names(only: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stream_dream.cli.options import Overwrite, file_option, print_table
+from stream_dream.cli.options import Debug, Overwrite, file_option, print_table
 from stream_dream.errors import SettingsError
 from stream_dream.runtime.quiet import hushed
 from stream_dream.runtime.standard_streams import is_abandoned
@@ -37,6 +37,7 @@ def networks(
     out: Annotated[Path | None, file_option("Where to draw it: .png, .jpg, .webp, .tif.")] = None,
     weights: Annotated[Path | None, file_option("The network's weights for --show.")] = None,
     overwrite: Overwrite = False,
+    _: Debug = False,
 ) -> None:
     """List the networks, or the layers of one."""
     from stream_dream.networks import registry

@@ -61,7 +61,13 @@ class Command(TyperCommand):
 def look_names(incomplete: str) -> list[str]:
     """Return completions for a look's name, or for the last of a list."""
     before, comma, _ = incomplete.rpartition(",")
-    return [f"{before}{comma}{name}" for name in (*preset_names(), SURPRISE)]
+    return [*listed_presets(incomplete), f"{before}{comma}{SURPRISE}"]
+
+
+def listed_presets(incomplete: str) -> list[str]:
+    """Return completions for the last preset of a list."""
+    before, comma, _ = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in preset_names()]
 
 
 def _obey(debug: bool) -> None:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from stream_dream.cli.options import default_text, look_names, print_table
-from stream_dream.settings.presets import preset_text, presets
+from stream_dream.cli.options import Debug, default_text, print_table
+from stream_dream.settings.presets import preset_names, preset_text, presets
 
 
 def show_presets(
@@ -15,9 +15,10 @@ def show_presets(
         str | None,
         typer.Argument(
             help="Print this one as TOML: a start for a look of your own.",
-            autocompletion=look_names,
+            autocompletion=preset_names,
         ),
     ] = None,
+    _: Debug = False,
 ) -> None:
     """List the looks, or print one."""
     if name is not None:

@@ -209,6 +209,13 @@ def test_an_unknown_error_ends_in_one_line_unless_debugging(run: Run, fake: Fake
     assert err.endswith("stream-dream: error: RuntimeError: two lines\n")
 
 
+@pytest.mark.parametrize("command", ["presets", "networks", "help"])
+def test_commands_that_print_can_show_where_an_error_is(run: Run, command: str) -> None:
+    code, out, err = run(command, "--debug")
+    assert (code, err) == (0, "")
+    assert out
+
+
 def test_work_goes_on_when_the_reader_of_the_reports_has_left() -> None:
     code = (
         "import os, sys\n"

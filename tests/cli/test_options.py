@@ -108,6 +108,9 @@ def test_every_setting_has_a_heading_of_its_own() -> None:
         (("live", "--preset", "spir"), ["spirals"]),
         (("loop", "--presets", "dogs,spir"), ["dogs,spirals"]),
         (("presets", "spir"), ["spirals"]),
+        (("presets", "surp"), []),
+        (("looks", "a.png", "b.png", "--only", "dogs,spir"), ["dogs,spirals"]),
+        (("looks", "a.png", "b.png", "--only", "surp"), []),
         (("render", "--guide", ""), []),
     ],
 )
