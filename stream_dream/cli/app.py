@@ -96,8 +96,6 @@ def main() -> NoReturn:
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort, StopNow):
         stop_at_once()
-    except BrokenPipeError:
-        os._exit(1)  # "stream-dream ... --json | head": the reader has closed the pipe
     except Interrupted as stopped:
         complain(str(stopped))
         sys.exit(stopped.exit_code)

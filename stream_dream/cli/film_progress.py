@@ -31,9 +31,7 @@ STOPPING = "stopping when the chunks in work are done; Ctrl-C stops at once"
 class FilmDisplay(BaseDisplay):
     """Base of the displays: prints notes, but no progress."""
 
-    def __init__(self) -> None:
-        """Create the display."""
-        self._said_stopping = False
+    _said_stopping = False
 
     def events(self) -> FilmEvents:
         """Return the callbacks for the render's progress."""
@@ -77,10 +75,7 @@ class FilmDisplay(BaseDisplay):
 class FilmJson(FilmDisplay):
     """Prints finished chunks and, once a second, the progress as JSON on standard output."""
 
-    def __init__(self) -> None:
-        """Create the display."""
-        super().__init__()
-        self._printed = 0.0
+    _printed = 0.0
 
     def advanced(self, progress: FilmProgress) -> None:
         """Print the progress if a second has passed."""
@@ -144,9 +139,9 @@ class FilmBar(Drawn, FilmDisplay):
         """Show a line above the bar."""
         self._progress.console.print(f"stream-dream: {line}", markup=False, highlight=False)
 
-    def _show(self, what: str, done: int, total: int | None, figures: str = "") -> None:
+    def _show(self, what: str, done: int, total: int | None, text: str = "") -> None:
         self._progress.update(
-            self._task, description=what, completed=done, total=total or done, figures=figures
+            self._task, description=what, completed=done, total=total or done, figures=text
         )
 
 

@@ -84,12 +84,6 @@ class SeldomLines:
 class Lines(SeldomLines, Display):
     """Prints frame number and frame rate every few seconds."""
 
-    def __init__(self) -> None:
-        """Create the display."""
-        super().__init__()
-        self._total: int | None = None
-        self._begun = self._printed
-
     def started(self, info: StreamInfo) -> None:
         """Store the number of frames."""
         self._total = info.frame_count
@@ -261,14 +255,8 @@ def _download_display(*, quiet: bool) -> Iterator[Callable[[str, int, int], None
 
 
 def print_json(data: object) -> None:
-    """Print a line of JSON; after a closed pipe, discard it: ``| head`` must not end a render."""
-    try:
-        sys.stdout.write(json.dumps(data) + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+    """Print a line of JSON at once."""
+    print(json.dumps(data), flush=True)
 
 
 def own_console() -> Console:
