@@ -6,7 +6,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
-from stream_dream.cli.options import Debug, Overwrite, Preset, Quiet, file_argument, with_options
+from stream_dream.cli.options import (
+    Debug,
+    Overwrite,
+    PresetName,
+    Quiet,
+    file_argument,
+    with_options,
+)
 from stream_dream.cli.render import render
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.film import FilmSettings
@@ -22,7 +29,7 @@ def demo(
         Path | None,
         file_argument("[OUTPUT]", f"{_TARGET} if no other name is given."),
     ] = None,
-    preset: Preset = DEFAULT_PRESET,
+    preset: PresetName = DEFAULT_PRESET,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     _: Debug = False,

@@ -10,7 +10,7 @@ import typer
 from stream_dream.cli.options import (
     Debug,
     Overwrite,
-    Preset,
+    PresetName,
     Quiet,
     complain,
     counted,
@@ -34,7 +34,7 @@ def image(
             "A picture and the name of its dream, or pictures and folders and a folder.",
         ),
     ],
-    preset: Preset = DEFAULT_PRESET,
+    preset: PresetName = DEFAULT_PRESET,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     _: Debug = False,

@@ -25,8 +25,7 @@ from stream_dream.runtime.quiet import DEBUG_VARIABLE
 from stream_dream.settings.dream import DreamSettings, for_stills, merged
 from stream_dream.settings.fields import Heading, choices, fact, is_list, kinds, limits, typed_name
 from stream_dream.settings.live import LOOPBACK_WEB
-from stream_dream.settings.presets import Preset as Look
-from stream_dream.settings.presets import load_preset, look_text, preset_names
+from stream_dream.settings.presets import Preset, load_preset, look_text, preset_names
 from stream_dream.settings.presets.surprise import NETWORK, SURPRISE, surprise
 from stream_dream.settings.validation import own, validated
 from stream_dream.settings.values import parse_path
@@ -82,7 +81,7 @@ PRESET_HELP = (
 PRESET_OPTION = typer.Option(
     help=PRESET_HELP, autocompletion=look_names, rich_help_panel=Heading.WHAT
 )
-Preset = Annotated[str, PRESET_OPTION]
+PresetName = Annotated[str, PRESET_OPTION]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings and errors.")]
 Debug = Annotated[
@@ -128,15 +127,15 @@ def with_options(*models: type[BaseModel]) -> Callable[[Callable[..., None]], Ca
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         signature = inspect.signature(function, eval_str=True)
-        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        given = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
         made = [
             _parameter(model, name, field)
             for model in models
             for name, field in model.model_fields.items()
         ]
         # typer reads both.
-        function.__signature__ = signature.replace(parameters=own + made)  # type: ignore[attr-defined]
-        function.__annotations__ = {p.name: p.annotation for p in own + made}
+        function.__signature__ = signature.replace(parameters=given + made)  # type: ignore[attr-defined]
+        function.__annotations__ = {p.name: p.annotation for p in given + made}
         return function
 
     return decorate
@@ -170,7 +169,7 @@ def dreamed(
     return for_stills(look.dream, changes) if stills else dream
 
 
-def _show_look(look: Look, *, as_json: bool) -> None:
+def _show_look(look: Preset, *, as_json: bool) -> None:
     """Print a look as a preset file, on standard error if the output is JSON."""
     try:
         typer.echo(look_text(look), nl=False, err=as_json)
@@ -179,7 +178,7 @@ def _show_look(look: Look, *, as_json: bool) -> None:
         complain(f"warning: the look cannot be printed: {error}")
 
 
-def _found_look(preset: str, given: Mapping[str, Any]) -> Look:
+def _found_look(preset: str, given: Mapping[str, Any]) -> Preset:
     """Return a preset or, for ``surprise``, a new look; choose and print its seed if not given."""
     if preset != SURPRISE:
         return load_preset(preset)

@@ -10,7 +10,7 @@ import typer
 from stream_dream.cli.options import (
     Debug,
     Overwrite,
-    Preset,
+    PresetName,
     Quiet,
     complain,
     dreamed,
@@ -30,7 +30,7 @@ from stream_dream.settings.validation import part
 @with_options(DreamSettings, PlanSettings)
 def plan(
     source: Annotated[Path, file_argument("INPUT", "A video file.")],
-    preset: Preset = DEFAULT_PRESET,
+    preset: PresetName = DEFAULT_PRESET,
     contact_sheet: Annotated[
         Path | None, file_option("Picture that gets a frame of every shot.", Heading.OUTPUT)
     ] = None,

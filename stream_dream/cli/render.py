@@ -12,7 +12,7 @@ import typer
 from stream_dream.cli.options import (
     Debug,
     Overwrite,
-    Preset,
+    PresetName,
     Quiet,
     complain,
     counted,
@@ -45,7 +45,7 @@ def render(
             "OUTPUT", ".mp4, .mov, .mkv, .webm, .gif, .webp, .apng or a pattern like %05d.png."
         ),
     ],
-    preset: Preset = DEFAULT_PRESET,
+    preset: PresetName = DEFAULT_PRESET,
     overwrite: Overwrite = False,
     resume: Annotated[
         bool,
