@@ -16,7 +16,7 @@ from stream_dream.frame import Frame, Image8, ImageF
 from stream_dream.image import fit_size, resize, to_float
 from stream_dream.live.capture.fallback_picture import FallbackPicture
 from stream_dream.live.capture.framing import Framing
-from stream_dream.live.capture.reconnect import Camera, Captured
+from stream_dream.live.capture.reconnect import Camera
 from stream_dream.live.control.controls import Controls
 from stream_dream.runtime.latest_value import LatestValue
 from stream_dream.settings.dream import MOST_ENLARGED
@@ -44,19 +44,17 @@ class Staged:
     """A frame whose motion since the last dreamed frame is known.
 
     Attributes:
-        frame: The framed image, with its cut; ``time`` is that of its capture on
-            ``time.monotonic``'s clock, ``index`` the camera's number.
+        prepared: The framed image with its cut, ready to be dreamed; ``time`` and ``index`` are
+            those of ``Camera.wait``, its carry has a persistence of 1.
         motion: Motion since the last dreamed frame, at flow size; None after a cut.
-        prepared: The same, ready to be dreamed; its carry has a persistence of 1.
-        real: True for a frame from the camera.
-        skipped: Number of frames skipped since the last dreamed frame.
+        from_camera: True for a frame from the camera, False for a substitute.
+        frames_skipped: Number of frames skipped since the last dreamed frame.
     """
 
-    frame: Frame
-    motion: Motion | None
     prepared: Prepared
-    real: bool
-    skipped: int
+    motion: Motion | None
+    from_camera: bool
+    frames_skipped: int
 
 
 class MotionStage:
@@ -98,7 +96,7 @@ class MotionStage:
         self._cuts = cuts
         self._detector = _detector()
         self._pictures = 0
-        self._bridge = FallbackPicture()
+        self._fallback = FallbackPicture()
         self._estimate = FlowEstimator()
         self._shape: tuple[int, ...] | None = None
         self._mirrored = False
@@ -124,7 +122,7 @@ class MotionStage:
     def again(self, staged: Staged) -> Prepared:
         """Prepare a frame again, without motion, to dream it further until a newer one arrives."""
         shape = staged.prepared.small.shape[:2]
-        return self._prepared(staged.frame, still(shape), time.perf_counter())
+        return self._prepared(staged.prepared.frame, still(shape), time.perf_counter())
 
     def _work(self) -> None:
         try:
@@ -133,16 +131,16 @@ class MotionStage:
                 captured = self._newest(number)
                 now = time.monotonic()
                 if captured is not None:
-                    self.dropped += captured.number - number - 1 if number else 0
-                    number = captured.number
-                    image = self._bridge.fresh(captured.image, now)
-                    self._stage(image, captured.time, number, real=True)
+                    self.dropped += captured.index - number - 1 if number else 0
+                    number = captured.index
+                    image = self._fallback.fresh(captured.image, now)
+                    self._stage(image, captured.time, number, from_camera=True)
                 elif self._camera.state != "ok" and not self._camera.ended.is_set():
-                    self._stage(self._bridge.missing(now), now, number, real=False)
+                    self._stage(self._fallback.missing(now), now, number, from_camera=False)
         except BaseException as error:
             self.error = error
 
-    def _newest(self, after: int) -> Captured | None:
+    def _newest(self, after: int) -> Frame | None:
         """Return the camera's newest frame, if any, when it is time to estimate its motion."""
         self.slot.wait_until_empty(_LONGEST_WAIT)
         captured = self._camera.wait(after, _DRIFT_SECONDS)
@@ -152,10 +150,10 @@ class MotionStage:
         self._stopped.wait(min(early, _LONGEST_WAIT))
         return self._camera.wait(after, 0)
 
-    def _stage(self, image: Image8, captured: float, number: int, *, real: bool) -> None:
+    def _stage(self, image: Image8, captured: float, number: int, *, from_camera: bool) -> None:
         begun = time.perf_counter()
         mirror = self._controls.target.mirror
-        shown = self._framing(image, mirror=mirror, provisional=not real)
+        shown = self._framing(image, mirror=mirror, provisional=not from_camera)
         if shown.shape != self._shape:
             self._on_shape((shown.shape[0], shown.shape[1]))
             self._detector = _detector()  # it compares frames of one size
@@ -168,12 +166,11 @@ class MotionStage:
         # From here on the dream cannot take the previous frame: it is either dreamed or skipped.
         skipped, count = self.slot.take(), 0
         if skipped is not None:
-            self.dropped += skipped.real
-            cut, count = cut or skipped.frame.cut, skipped.skipped + 1
+            self.dropped += skipped.from_camera
+            cut, count = cut or skipped.prepared.frame.cut, skipped.frames_skipped + 1
             motion = _past(skipped, motion)
-        frame = Frame(shown, number, captured, cut)
-        prepared = self._prepared(frame, motion, begun)
-        self.slot.put(Staged(frame, motion, prepared, real, count))
+        prepared = self._prepared(Frame(shown, number, captured, cut), motion, begun)
+        self.slot.put(Staged(prepared, motion, from_camera, count))
         passed = time.perf_counter() - begun
         before = passed if self._duration is None else self._duration
         self._duration = before + _MEMORY * (passed - before)
@@ -214,6 +211,6 @@ def _past(skipped: Staged, motion: Motion | None) -> Motion | None:
     """Return the motion across a skipped frame; None if either starts a shot."""
     if motion is None or skipped.motion is None:
         return None
-    if skipped.skipped >= _MOST_CHAINED:
+    if skipped.frames_skipped >= _MOST_CHAINED:
         return still(motion.flow.shape)
     return chained(motion, skipped.motion)

@@ -6,10 +6,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 from stream_dream.errors import StreamDreamError, first_line
-from stream_dream.frame import Image8
+from stream_dream.frame import Frame, Image8
 from stream_dream.live.capture.sources import Ended, Feed
 from stream_dream.live.status import CameraState
 
@@ -22,20 +21,6 @@ LOST_AFTER = 2.0
 _MOST_CONNECTIONS = 4
 _STUCK_AFTER = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 6.0  # back well within ten seconds of the camera's return
-
-
-class Captured(NamedTuple):
-    """A frame from the camera.
-
-    Attributes:
-        image: uint8 RGB.
-        time: When it arrived, on ``time.monotonic``'s clock.
-        number: Counts frames from 1.
-    """
-
-    image: Image8
-    time: float
-    number: int
 
 
 class Camera:
@@ -53,7 +38,7 @@ class Camera:
         self.ended = threading.Event()
         self._connect = connect
         self._changed = threading.Condition()
-        self._newest: Captured | None = None
+        self._newest: Frame | None = None
         self.captured = 0
         self._current: _Connection | None = None
         self._connections: list[_Connection] = []
@@ -69,8 +54,11 @@ class Camera:
             return "connecting"
         return "ok" if time.monotonic() - newest.time < LOST_AFTER else "lost"
 
-    def wait(self, after: int, seconds: float) -> Captured | None:
-        """Return the newest frame after number ``after``; None if none arrives in time."""
+    def wait(self, after: int, seconds: float) -> Frame | None:
+        """Return the newest frame after number ``after``; None if none arrives in time.
+
+        Its ``index`` counts from 1, and its ``time`` is that of ``time.monotonic``.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self.captured > after or self._closed.is_set(), seconds)
             return self._newest if self.captured > after else None
@@ -99,7 +87,7 @@ class Camera:
                     return False
                 self._current = connection
             self.captured += 1
-            self._newest = Captured(image, now, self.captured)
+            self._newest = Frame(image, self.captured, now)
             self._changed.notify_all()
         return not (connection.given_up or self._closed.is_set())
 

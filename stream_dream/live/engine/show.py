@@ -220,7 +220,7 @@ class Show:
             now = time.monotonic()
             work = now - begun
             share = (self._dreamer.seconds + work) / FRAMES_PER_ASCENT
-            pacer.shown(now, period, latest.frame.index, work=work, share=share)
+            pacer.shown(now, period, prepared.frame.index, work=work, share=share)
             self._govern(work, now - before)
             before = now
 

@@ -13,11 +13,10 @@ import shows
 import synthetic
 from waiting import SECONDS, wait_for
 
-from stream_dream.frame import Image8
+from stream_dream.frame import Frame, Image8
 from stream_dream.live.capture import motion
 from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.motion import MotionStage, Staged
-from stream_dream.live.capture.reconnect import Captured
 from stream_dream.live.control.controls import Controls
 from stream_dream.runtime.latest_value import LatestValue
 from stream_dream.settings.dream import DreamSettings
@@ -34,9 +33,9 @@ class _Camera:
         self.images, self.given, self.state = images, 0, "ok"
         self.ended = threading.Event()
 
-    def wait(self, after: int, seconds: float) -> Captured | None:
+    def wait(self, after: int, seconds: float) -> Frame | None:
         if self.given > after:
-            return Captured(self.images[self.given - 1], time.monotonic(), self.given)
+            return Frame(self.images[self.given - 1], self.given, time.monotonic())
         time.sleep(0.002)
         return None
 
@@ -68,7 +67,7 @@ def newest(stage: MotionStage, number: int) -> Staged:
 
     def look() -> bool:
         staged = stage.slot._item
-        if staged is not None and staged.frame.index == number:
+        if staged is not None and staged.prepared.frame.index == number:
             found.append(staged)
         return bool(found or stage.error)
 
@@ -152,7 +151,7 @@ def test_motion_is_found_for_the_newest_picture_just_before_it_is_wanted(
     alarm.off.set()
     staged = newest(stage, 3)
     assert alarm.waits[0] == pytest.approx(0.2)
-    assert staged.skipped == 0
+    assert staged.frames_skipped == 0
     assert stage.dropped == 1
 
 
@@ -166,7 +165,7 @@ def test_a_picture_that_waits_for_the_dream_is_not_replaced_at_once(
     first, second = stage.slot.take(), stage.slot.take(SECONDS)
     assert first is not None
     assert second is not None
-    assert (first.frame.index, second.frame.index) == (1, 2)
+    assert (first.prepared.frame.index, second.prepared.frame.index) == (1, 2)
 
 
 @pytest.mark.slow
@@ -179,7 +178,7 @@ def test_a_cut_is_kept_until_it_is_dreamed(stage_of: Callable[..., MotionStage])
         staged = newest(stage, number)
         if number <= 20:
             stage.slot.take(1)
-    assert staged.frame.cut
+    assert staged.prepared.frame.cut
     assert staged.motion is None
 
 
@@ -191,7 +190,7 @@ def test_a_lost_camera_drifts_on(stage_of: Callable[[_Camera], MotionStage]) -> 
     drifted = stage.slot.take(SECONDS)
     assert drifted is not None
     assert drifted.motion is not None
-    assert drifted.frame.image.shape == (144, 192, 3)
+    assert drifted.prepared.frame.image.shape == (144, 192, 3)
 
 
 def test_a_file_that_is_over_does_not_drift(stage_of: Callable[[_Camera], MotionStage]) -> None:

@@ -65,10 +65,10 @@ def test_the_newest_picture_wins() -> None:
     try:
         first = camera.wait(0, SECONDS)
         assert first is not None
-        wait_for(lambda: camera.captured > first.number + 3)
-        second = camera.wait(first.number, SECONDS)
+        wait_for(lambda: camera.captured > first.index + 3)
+        second = camera.wait(first.index, SECONDS)
         assert second is not None
-        assert second.number > first.number + 3
+        assert second.index > first.index + 3
         assert camera.state == "ok"
         assert camera.wait(10**9, 0.01) is None
     finally:
