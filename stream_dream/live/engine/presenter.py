@@ -7,9 +7,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from stream_dream.frame import Image8
+from stream_dream.live.capture.motion import MotionStage
 from stream_dream.live.capture.reconnect import Camera
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.engine.compiled_looks import CompiledLooks
@@ -21,21 +21,6 @@ from stream_dream.temporal.dreamer import Dreamed
 log = logging.getLogger("stream_dream.live")
 
 _RATE_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Presented:
-    """A dream on its way to the views.
-
-    Attributes:
-        dreamed: The dream; None to repeat the last one.
-        dream_size: Longer side it was computed at, in pixels.
-        dropped: Camera frames that were not dreamed so far.
-    """
-
-    dreamed: Dreamed | None
-    dream_size: int
-    dropped: int
 
 
 class Presenter:
@@ -54,6 +39,7 @@ class Presenter:
         controls: Controls,
         looks: CompiledLooks,
         camera: Camera,
+        stage: MotionStage,
         saver: Saver,
     ) -> None:
         """Store the views and the sources of the status; ``listeners`` must return at once."""
@@ -61,8 +47,8 @@ class Presenter:
         self.status = LiveStatus(target_fps=controls.target.target_fps)
         self.last: Image8 | None = None
         self._listeners = tuple(listeners)
-        self._controls, self._looks, self._camera = controls, looks, camera
-        self._saver = saver
+        self._controls, self._looks, self._saver = controls, looks, saver
+        self._camera, self._stage = camera, stage
         self._times: deque[float] = deque()
         self._shown_at: float | None = None
         self._heard: dict[str, str] = {}
@@ -70,9 +56,8 @@ class Presenter:
         self._dreamed = 0
         self._message = ""
 
-    def __call__(self, presented: Presented) -> None:
-        """Compose and show."""
-        dreamed = presented.dreamed
+    def __call__(self, dreamed: Dreamed | None) -> None:
+        """Compose and show a dream; None shows the last one again."""
         if dreamed is not None:
             self._dreamed += 1
             self.last = dreamed.compose(strength=self._controls.parameters().strength)
@@ -80,7 +65,7 @@ class Presenter:
             return
         for action in self._controls.pressed():
             self._saver.press(action, self.last)
-        self.status = self._status(presented)
+        self.status = self._status(dreamed)
         for view in self.views:
             if view.problem is not None:
                 self._give_up(view)
@@ -98,13 +83,15 @@ class Presenter:
         self.views = tuple(other for other in self.views if other is not view)
         threading.Thread(target=view.close, name="closing", daemon=True).start()
 
-    def _status(self, presented: Presented) -> LiveStatus:
+    def _status(self, dreamed: Dreamed | None) -> LiveStatus:
         now = time.monotonic()
-        dreamed, last, self._shown_at = presented.dreamed, self._shown_at or now, now
+        last, self._shown_at = self._shown_at or now, now
         latency, took, loss = self.status.latency_ms, self.status.dream_ms, self.status.loss
+        dream_size = self.status.dream_size
         if dreamed is not None:
             latency, loss = (now - dreamed.frame.time) * 1e3, dreamed.report.loss
             took = sum(dreamed.report.seconds.values()) * 1e3
+            dream_size = max(dreamed.residual.shape[:2])
             self._times.append(now)
         while len(self._times) > 2 and now - self._times[0] > _RATE_SECONDS:
             self._times.popleft()
@@ -112,13 +99,13 @@ class Presenter:
         return LiveStatus(
             fps=(len(self._times) - 1) / span if span > 0 else 0.0,
             target_fps=self._controls.parameters().target_fps,
-            dream_size=presented.dream_size,
+            dream_size=dream_size,
             latency_ms=latency,
             dream_ms=took,
             frame_ms=(now - last) * 1e3,
             camera=self._camera.state,
             captured=self._camera.captured,
-            dropped=presented.dropped,
+            dropped=self._stage.dropped,
             dreamed=self._dreamed,
             preset=self._controls.look().name,
             ready=self._looks.ready_now,

@@ -19,13 +19,14 @@ from stream_dream.live.control.controls import Controls
 from stream_dream.live.engine.compiled_looks import CompiledLooks, LiveDream, Shape, lasting
 from stream_dream.live.engine.frame_pacer import FramePacer
 from stream_dream.live.engine.governor import Governor, ladder
-from stream_dream.live.engine.presenter import Presented, Presenter
+from stream_dream.live.engine.presenter import Presenter
 from stream_dream.live.output.saver import Saver
 from stream_dream.live.output.view import View
 from stream_dream.live.status import LiveStatus
 from stream_dream.runtime.stage_threads import StageThread, single_threads
 from stream_dream.settings.dream import MOST_ENLARGED, DreamSettings
 from stream_dream.temporal.async_dreamer import FRAMES_PER_ASCENT, AsyncDreamer
+from stream_dream.temporal.dreamer import Dreamed
 
 log = logging.getLogger("stream_dream.live")
 
@@ -177,16 +178,16 @@ class Show:
 
     def _present(self, camera: Camera, stage: MotionStage) -> None:
         self._presenter = presenter = Presenter(
-            *(self.views, self.listeners, self._controls, self._looks, camera, self._saver)
+            *(self.views, self.listeners, self._controls, self._looks, camera, stage, self._saver)
         )
         # Presenting has priority over dreaming.
-        with StageThread(presenter, 2, urgent=True) as shower:
-            self._dream(camera, stage, shower.put)
+        with StageThread(presenter, 2, urgent=True) as presenting:
+            self._dream(camera, stage, presenting.put)
         if stage.error is not None:
             raise stage.error
 
     def _dream(
-        self, camera: Camera, stage: MotionStage, present: Callable[[Presented], None]
+        self, camera: Camera, stage: MotionStage, present: Callable[[Dreamed | None], None]
     ) -> None:
         """Dream frame after frame, at most at the target rate."""
         staged: Staged | None = None
@@ -197,7 +198,7 @@ class Show:
             parameters = self._controls.parameters()
             period = 1 / parameters.target_fps
             if self._controls.frozen and staged is not None and not camera.ended.is_set():
-                present(Presented(None, self._size, stage.dropped))
+                present(None)
                 before = time.monotonic() + _FROZEN_SECONDS
                 pacer.pause(before)
                 continue
@@ -215,8 +216,7 @@ class Show:
             prepared = latest.prepared if fresh is not None else stage.again(latest)
             staged = latest
             self._dreamer.use(self._dream_function.fade().growth())
-            dreamed = self._dreamer(prepared, lasting(parameters.persistence))
-            present(Presented(dreamed, max(prepared.small.shape), stage.dropped))
+            present(self._dreamer(prepared, lasting(parameters.persistence)))
             now = time.monotonic()
             work = now - begun
             share = (self._dreamer.seconds + work) / FRAMES_PER_ASCENT
