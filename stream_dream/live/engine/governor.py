@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 # Ratio of neighbouring sizes: a step changes the work by half, and is hardly visible.
 _STEP = 1.25
@@ -50,12 +50,15 @@ class Governor:
         self._since_up = float("inf")
         self._patience = _UP_AFTER
 
-    def observe(self, used: float, passed: float) -> int:
-        """Record the load of a frame at the present size, and return the size for the next one.
+    def observe(
+        self, used: float, passed: float, can: Callable[[int], bool] = lambda size: True
+    ) -> None:
+        """Record the load of a frame at the present size, and choose the size for the next one.
 
         Args:
             used: Share of the available time in use; above 1 the frame was late.
             passed: Seconds since the last call.
+            can: Returns True for a size that can be dreamed.
         """
         share = min(1.0, passed / _MEMORY)
         if self._used is not None:
@@ -70,19 +73,15 @@ class Governor:
         if self._late > _DOWN_AFTER and place + 1 < len(self.sizes):
             regretted = self._since_up < _REGRETTED_WITHIN
             self._patience = min(2 * self._patience, _LONGEST_WAIT) if regretted else _UP_AFTER
-            self._move(self.sizes[place + 1])
+            self._move(self.sizes[place + 1], can)
         elif larger is not None and self._roomy > self._patience:
             self._since_up = 0.0
-            self._move(larger)
-        return self.size
+            self._move(larger, can)
 
-    def stay(self, size: int) -> None:
-        """Undo the last choice, whose size is not traced yet."""
-        if size != self.size:
-            self._move(size)
-
-    def _move(self, size: int) -> None:
+    def _move(self, size: int, can: Callable[[int], bool]) -> None:
+        self._late = self._roomy = 0.0
+        if not can(size):
+            return
         if self._used is not None:
             self._used *= (size / self.size) ** 2
         self.size = size
-        self._late = self._roomy = 0.0

@@ -80,7 +80,6 @@ class Show:
         self._looks, self._controls, self._settings = looks, controls, dream
         self._sizes = tuple(sizes or ladder(dream.dream_size))
         self._governor = Governor(self._sizes)
-        self._size = self._governor.size
         self._shape = _FIRST_SHAPE
         self._dream_function = LiveDream(looks, controls)
         self._dreamer = AsyncDreamer(self._dream_function, dream)
@@ -107,7 +106,11 @@ class Show:
                 if not self._make_ready():
                     return
                 stage = MotionStage(
-                    *(camera, self._framing, self._controls, lambda: self._size, self._reshape),
+                    camera,
+                    self._framing,
+                    self._controls,
+                    lambda: self._governor.size,
+                    self._reshape,
                     room=lambda source: self._dream_function.fade().room(source),
                     cuts=self._settings.cuts,
                 )
@@ -144,7 +147,9 @@ class Show:
         """
         self._fit_sizes()
         self._looks.begin(self._shapes())
-        while not self._looks.is_ready(self._controls.look().name, self._shape_at(self._size)):
+        while not self._looks.is_ready(
+            self._controls.look().name, self._shape_at(self._governor.size)
+        ):
             if self._looks.error is not None:
                 raise SettingsError(self._looks.error)
             if self.ended.wait(0.02):
@@ -158,7 +163,6 @@ class Show:
         if len(sizes) < len(self._sizes):
             sizes = [largest, *sizes]
         self._governor = Governor(sizes)
-        self._size = self._governor.size
 
     def _reshape(self, shape: Shape) -> None:
         """Change the size of the picture; the dream resumes when its look is traced for it."""
@@ -169,7 +173,8 @@ class Show:
 
     def _shapes(self) -> list[Shape]:
         """Return the (height, width) of all dream sizes, those near the present one first."""
-        near = sorted(self._governor.sizes, key=lambda size: abs(size - self._size))
+        governor = self._governor
+        near = sorted(governor.sizes, key=lambda size: abs(size - governor.size))
         return list(dict.fromkeys(map(self._shape_at, near)))
 
     def _shape_at(self, size: int) -> Shape:
@@ -230,8 +235,8 @@ class Show:
         ascents = max(min(target, _ASCENTS_ENOUGH), target / FRAMES_PER_ASCENT)
         if self._dreamer.shape != self._shape_at(governor.size):
             return  # measured at another size
-        size = governor.observe(max(work * target, self._dreamer.seconds * ascents), passed)
-        if self._dream_function.can_dream(self._shape_at(size)):
-            self._size = size
-        else:
-            governor.stay(self._size)
+        governor.observe(
+            max(work * target, self._dreamer.seconds * ascents),
+            passed,
+            can=lambda size: self._dream_function.can_dream(self._shape_at(size)),
+        )

@@ -67,10 +67,12 @@ def test_no_pumping_where_the_larger_size_is_just_too_slow() -> None:
     assert sizes.count(480) / len(sizes) < 0.1
 
 
-def test_a_size_that_is_refused_is_taken_back() -> None:
+def test_a_size_that_cannot_be_dreamed_is_not_chosen() -> None:
     governor = Governor(SIZES)
     size = governor.size
     for _ in range(1000):
-        if governor.observe(0.125, 0.04) != size:
-            governor.stay(size)
+        governor.observe(0.125, 0.04, can=lambda size: False)
     assert governor.size == size
+    for _ in range(1000):
+        governor.observe(0.125, 0.04)
+    assert governor.size == SIZES[0]
