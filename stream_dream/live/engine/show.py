@@ -81,6 +81,7 @@ class Show:
         self._sizes = tuple(sizes or ladder(dream.dream_size))
         self._governor = Governor(self._sizes)
         self._shape = _FIRST_SHAPE
+        self._first = controls.look().name
         self._dream_function = LiveDream(looks, controls)
         self._dreamer = AsyncDreamer(self._dream_function, dream)
         self._presenter: Presenter | None = None
@@ -147,9 +148,8 @@ class Show:
         """
         self._fit_sizes()
         self._looks.begin(self._shapes())
-        while not self._looks.is_ready(
-            self._controls.look().name, self._shape_at(self._governor.size)
-        ):
+        # Operators may have selected another look meanwhile: it follows when it is traced.
+        while not self._looks.is_ready(self._first, self._shape_at(self._governor.size)):
             if self._looks.error is not None:
                 raise SettingsError(self._looks.error)
             if self.ended.wait(0.02):

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -177,6 +178,29 @@ def test_a_view_that_fails_is_removed(playing: _Playing) -> None:
 
 
 @pytest.mark.slow
+def test_the_first_look_is_waited_for_even_if_another_one_is_selected_meanwhile(
+    tmp_path: Path,
+) -> None:
+    looks = {name: DreamSettings() for name in ("one", "other")}
+    controls = Controls(parameters_of(looks["one"]), looks, "one")
+    asked: list[str] = []
+
+    class _Compiled:
+        error = None
+
+        def begin(self, shapes: object) -> None:
+            controls.use("other")
+
+        def is_ready(self, look: str, shape: object) -> bool:
+            asked.append(look)
+            return True
+
+    saver = Saver(tmp_path, minutes=5, fps=25)
+    parts: Any = (None, Framing(LiveSettings()), _Compiled(), controls, looks["one"], saver)
+    assert Show(*parts)._make_ready()
+    assert asked == ["one"]
+
+
 def test_resetting_starts_afresh(playing: _Playing) -> None:
     playing.until(lambda: playing.show.status.dreamed > 60)
     grown = playing.show.status.loss
