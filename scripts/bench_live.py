@@ -35,8 +35,9 @@ from stream_dream.image import fit_size, resize
 from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.sources import Feed, FileFeed, TestFeed
 from stream_dream.live.control.controls import Controls, parameters_of
-from stream_dream.live.engine.compiled_looks import CompiledLooks, for_live
+from stream_dream.live.engine.compiled_looks import CompiledLooks
 from stream_dream.live.engine.governor import ladder
+from stream_dream.live.engine.live_dream import for_live
 from stream_dream.live.engine.show import Show
 from stream_dream.live.output.saver import Saver
 from stream_dream.live.status import LiveStatus

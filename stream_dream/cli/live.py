@@ -109,7 +109,7 @@ def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, qu
 
     from stream_dream.cli.progress import fetch_weights
     from stream_dream.live.app import open_app
-    from stream_dream.live.engine.compiled_looks import for_live
+    from stream_dream.live.engine.live_dream import for_live
 
     for dream in dreams.values():
         fetch_weights(dream, quiet=quiet)
@@ -216,7 +216,7 @@ def _reached(
     given: Mapping[str, Any], dreams: Mapping[str, DreamSettings], made: LiveApp
 ) -> dict[str, Any]:
     """Return the given settings, updated to the show's current look and parameters."""
-    from stream_dream.live.engine.compiled_looks import for_live, step_factor
+    from stream_dream.live.engine.live_dream import for_live, step_factor
 
     kept, target = dict(given), made.controls.target
     settings = part(LiveSettings, given)

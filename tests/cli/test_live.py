@@ -16,7 +16,7 @@ from stream_dream.cli.live import _dreams, _reached
 from stream_dream.cli.options import with_optional_values
 from stream_dream.errors import SettingsError, SinkError
 from stream_dream.live.control.controls import Controls, parameters_of
-from stream_dream.live.engine.compiled_looks import for_live
+from stream_dream.live.engine.live_dream import for_live
 from stream_dream.live.show_file import read_config, write_config
 from stream_dream.settings.live import LiveSettings
 from stream_dream.settings.presets import load_preset

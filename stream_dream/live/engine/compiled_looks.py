@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import logging
-import math
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
-from stream_dream.frame import ImageF
-from stream_dream.live.control.controls import Controls
+from stream_dream.frame import Shape
 from stream_dream.media.read.guide import guide_images
 from stream_dream.runtime.quiet import hushed
 from stream_dream.runtime.scheduling import step_back
 from stream_dream.settings.dream import DreamSettings
-from stream_dream.settings.live import MOST_OCTAVES, LiveParameters
-from stream_dream.tone import Headroom, room_between, room_of
 
 if TYPE_CHECKING:
     from stream_dream.dream.ascent import Ascent
 
 log = logging.getLogger("stream_dream.live")
 
-Shape = tuple[int, int]  # height, width
-# Growth settings that are interpolated during a cross-fade.
-_GLIDING = ("evenness", "catch_up", "momentum")
 _PATIENCE = 0.2
-_MOST_STEPS = 2
-# Factor on a film's ``catch_up``: a show's ascents are fewer, each of one octave.
-_CATCH_UP = 8 / 3
-# Ascents of a show over which a dream decays as much as over one frame of a film.
-_ASCENTS_OF_A_FRAME = 3
 
 
 class _Wanted(NamedTuple):
@@ -43,66 +28,6 @@ class _Wanted(NamedTuple):
     look: str
     shape: Shape
     octaves: int
-
-
-def for_live(dream: DreamSettings) -> DreamSettings:
-    """Return the settings of a film adapted to a show; see ``step_factor``.
-
-    One octave a frame, in turn, is what time allows; all of them together in every fourth frame
-    cost as much and grow more slowly (measured). There is no warm-up: on a stage, a picture that
-    stands still for a dozen rounds is worse than a dream that catches up in a second.
-    """
-    values: dict[str, object] = {
-        "warm_up": 0,
-        "cadence": 1,
-        "catch_up": dream.catch_up * _CATCH_UP,
-        "tile": None,
-        "steps": min(dream.steps, _MOST_STEPS),
-        "octaves": min(dream.octaves, MOST_OCTAVES),
-        "step_size": min(0.2, dream.step_size * step_factor(dream)),
-    }
-    if dream.schedule == "together":
-        values["schedule"] = "rotate"
-    return dream.model_copy(update=values)
-
-
-def step_factor(dream: DreamSettings) -> float:
-    """Return the ratio of a show's step size to that of the film with these settings.
-
-    Octaves in turn take longer steps than octaves together, by the root of their number. Still
-    longer steps add noise, and no strength to the dream (measured).
-    """
-    octaves = min(dream.octaves, MOST_OCTAVES)
-    return math.sqrt(octaves) if dream.schedule == "together" else 1.0
-
-
-def lasting(persistence: float) -> float:
-    """Return the share of a dream that survives an ascent, from that of a film's frame (0..1)."""
-    return float(persistence ** (1 / _ASCENTS_OF_A_FRAME))
-
-
-class Fade(NamedTuple):
-    """A cross-fade between two looks; ``before is after`` if there is none, ``share`` is 0..1."""
-
-    before: DreamSettings
-    after: DreamSettings
-    share: float
-
-    def growth(self) -> DreamSettings:
-        """Return the interpolated settings for ``temporal.growth``."""
-        if self.before is self.after:
-            return self.after
-        pairs = ((name, getattr(self.before, name), getattr(self.after, name)) for name in _GLIDING)
-        values = {name: now + self.share * (then - now) for name, now, then in pairs}
-        return self.after.model_copy(update=values)
-
-    def room(self, source: ImageF) -> Headroom | None:
-        """Return how far a picture, float32 (height, width, 3) in [0, 1], may be changed."""
-        after = room_of(source, self.after.limit, grey=self.after.keep_colours)
-        if self.before is self.after:
-            return after
-        before = room_of(source, self.before.limit, grey=self.before.keep_colours)
-        return room_between(before, after, self.share, source)
 
 
 class CompiledLooks:
@@ -189,13 +114,13 @@ class CompiledLooks:
         step_back()
         while True:
             with self._lock:
-                self._lock.wait_for(lambda: self._stopped or self._next() is not None, _PATIENCE)
-                wanted = self._next()
                 if self._stopped:
                     return
-            self.ready_now = tuple(filter(self._is_ready, list(self._settings)))
-            if wanted is None:
-                continue
+                self.ready_now = tuple(filter(self._is_ready, self._settings))
+                wanted = self._next()
+                if wanted is None:
+                    self._lock.wait()  # whatever else changes what is ready notifies
+                    continue
             try:
                 self._prepare(wanted)
             except Exception as error:  # the show goes on without this look
@@ -218,85 +143,6 @@ class CompiledLooks:
                 octaves = self._octaves_of(look)
                 if look in self._settings and self.ready(look, shape, octaves) is None:
                     return _Wanted(look, shape, octaves)
-        return None
-
-
-class LiveDream:
-    """Ascends on each frame with the current look and parameters.
-
-    During a cross-fade, ascents of both looks alternate in proportion to their shares; the carried
-    residual mixes them.
-    """
-
-    def __init__(
-        self,
-        looks: CompiledLooks,
-        controls: Controls,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Start with the look that the controls have selected."""
-        self._looks, self._controls, self._clock = looks, controls, clock
-        self._in_use = controls.look().name
-        self._fading: str | None = None
-        self._begun = self._owed = 0.0
-
-    def __call__(
-        self, source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
-    ) -> tuple[ImageF, float]:
-        """Ascend on one frame; see ``temporal.dreamer.DreamFunction``."""
-        parameters, shape = self._controls.parameters(), source.shape[:2]
-        self._looks.want(self._controls.look().name, shape, parameters.octaves)
-        chosen = self._choose(shape, parameters)
-        if chosen is None:
-            return carried, 0.0  # nothing is ready at this shape: the dream fades until it is
-        ascent, octaves = chosen
-        ascent.change(step_size=parameters.step_size, jitter=parameters.jitter, octaves=octaves)
-        residual, loss = ascent(source, carried, index=index, rng=rng)
-        return residual, loss
-
-    def fade(self) -> Fade:
-        """Return the progress of the present cross-fade; thread-safe."""
-        before = self._looks.settings[self._in_use]
-        fading, glide = self._fading, self._controls.target.glide
-        if fading is None or glide == 0:
-            return Fade(before, before, 1.0)
-        share = min(1.0, (self._clock() - self._begun) / glide)
-        return Fade(before, self._looks.settings[fading], share)
-
-    def can_dream(self, shape: Shape) -> bool:
-        """Return True if the current look is traced for a shape."""
-        octaves = self._controls.target.octaves
-        now = self._best(self._controls.look().name, shape, octaves)
-        return now is not None or self._best(self._in_use, shape, octaves) is not None
-
-    def _choose(self, shape: Shape, parameters: LiveParameters) -> tuple[Ascent, int] | None:
-        """Return ascent and octaves for this frame; None if no look is ready."""
-        name = self._controls.look().name
-        now = self._best(name, shape, parameters.octaves)
-        before = self._best(self._in_use, shape, parameters.octaves)
-        if now is None or name == self._in_use:
-            self._fading = None
-            return now or before
-        if self._fading != name:  # it became ready or was selected only now
-            self._begun, self._owed = self._clock(), 0.0
-            self._fading = name
-        passed = self._clock() - self._begun
-        if before is None or passed >= parameters.glide:
-            self._in_use, self._fading = name, None
-            return now
-        self._owed += passed / parameters.glide
-        if self._owed < 1:
-            return before
-        self._owed -= 1
-        return now
-
-    def _best(self, look: str, shape: Shape, octaves: int) -> tuple[Ascent, int] | None:
-        """Return a look's ascent with as many octaves as are ready, at most those wanted."""
-        for count in range(octaves, 0, -1):
-            ascent = self._looks.ready(look, shape, count)
-            if ascent is not None:
-                return ascent, count
         return None
 
 

@@ -10,15 +10,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from stream_dream.errors import SettingsError, SourceError
+from stream_dream.frame import Shape
 from stream_dream.image import fit_size
 from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.motion import MotionStage, Staged
 from stream_dream.live.capture.reconnect import Camera
 from stream_dream.live.capture.sources import Feed
 from stream_dream.live.control.controls import Controls
-from stream_dream.live.engine.compiled_looks import CompiledLooks, LiveDream, Shape, lasting
+from stream_dream.live.engine.compiled_looks import CompiledLooks
 from stream_dream.live.engine.frame_pacer import FramePacer
 from stream_dream.live.engine.governor import Governor, ladder
+from stream_dream.live.engine.live_dream import LiveDream, lasting
 from stream_dream.live.engine.presenter import Presenter
 from stream_dream.live.output.saver import Saver
 from stream_dream.live.output.view import View

@@ -9,7 +9,7 @@ import pytest
 
 from stream_dream.frame import ImageF
 from stream_dream.live.control.controls import Controls, parameters_of
-from stream_dream.live.engine.compiled_looks import LiveDream, for_live, lasting, step_factor
+from stream_dream.live.engine.live_dream import LiveDream, for_live, lasting, step_factor
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.presets import load_preset
 

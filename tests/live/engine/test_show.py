@@ -18,7 +18,8 @@ from stream_dream.frame import Image8
 from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.sources import Ended, Feed, feed_opener
 from stream_dream.live.control.controls import Controls, parameters_of
-from stream_dream.live.engine.compiled_looks import CompiledLooks, for_live
+from stream_dream.live.engine.compiled_looks import CompiledLooks
+from stream_dream.live.engine.live_dream import for_live
 from stream_dream.live.engine.show import Show
 from stream_dream.live.output.saver import Saver
 from stream_dream.live.status import LiveStatus
@@ -177,7 +178,6 @@ def test_a_view_that_fails_is_removed(playing: _Playing) -> None:
     assert playing.show.status.message == "the screen is gone"
 
 
-@pytest.mark.slow
 def test_the_first_look_is_waited_for_even_if_another_one_is_selected_meanwhile(
     tmp_path: Path,
 ) -> None:
@@ -201,6 +201,7 @@ def test_the_first_look_is_waited_for_even_if_another_one_is_selected_meanwhile(
     assert asked == ["one"]
 
 
+@pytest.mark.slow
 def test_resetting_starts_afresh(playing: _Playing) -> None:
     playing.until(lambda: playing.show.status.dreamed > 60)
     grown = playing.show.status.loss
