@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,7 +26,6 @@ from stream_dream.cli.options import (
 from stream_dream.cli.signals import leave
 from stream_dream.live.control.controls import OF_A_LOOK, parameters_of
 from stream_dream.live.show_file import KeptConfig, read_config
-from stream_dream.runtime.latest_value import LatestValue
 from stream_dream.runtime.quiet import debugging
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading, fields_with, named_files
@@ -100,7 +99,7 @@ def live(
 
 
 def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, quiet: bool) -> None:
-    settings, own = part(LiveSettings, given), part(ShowParameters, given)
+    settings, parameters = part(LiveSettings, given), part(ShowParameters, given)
     dreams = _dreams(settings, given, as_json=as_json, quiet=quiet)
     if SURPRISE in dreams:
         given = {**given, "seed": dreams[SURPRISE].seed}  # for --write-config
@@ -114,24 +113,20 @@ def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, qu
     for dream in dreams.values():
         fetch_weights(dream, quiet=quiet)
     looks = {name: for_live(dream) for name, dream in dreams.items()}
-    with (
-        open_app(settings, own, looks, _name(settings.preset)) as made,
-        _Reporter(as_json) as reporter,
-    ):
-        if made.web is not None and not quiet:
-            _invite(made.web.link, made.web.token)
+    with open_app(settings, parameters, looks, _name(settings.preset)) as app:
+        if app.web is not None and not quiet:
+            _invite(app.web.link, app.web.token)
         if not (settings.window or settings.web or settings.virtual_camera or settings.record):
-            log.warning("nobody sees it: --window, --web, --virtual-camera and --record show it")
-        made.show.listeners.append(reporter)
+            log.warning("the show has no output: add --window, --web, --virtual-camera or --record")
         try:
-            _play(made, settings.duration)
+            _play(app, settings.duration, as_json=as_json)
         finally:
             # TensorFlow aborts if a thread still traces when the process exits.
-            finished = made.looks.join(0)
+            finished = app.looks.join(0)
             if kept is not None:
-                kept.write(_reached(given, dreams, made))
+                kept.write(_reached(given, dreams, app))
     if not quiet and not as_json:
-        status = made.show.status
+        status = app.show.status
         typer.echo(f"{status.dreamed} frames in {status.uptime:.0f} s", err=True)
     if not finished:
         leave(0)
@@ -156,10 +151,10 @@ def _check_outputs(
     kept.check(given, inputs=inputs, outputs=outputs)
 
 
-def _play(made: LiveApp, duration: float | None) -> None:
+def _play(app: LiveApp, duration: float | None, *, as_json: bool) -> None:
     """Run the show in a thread: a window needs the main one."""
     failure: list[BaseException] = []
-    show = made.show
+    show = app.show
 
     def run() -> None:
         try:
@@ -169,13 +164,19 @@ def _play(made: LiveApp, duration: float | None) -> None:
         finally:
             show.ended.set()
 
+    def end_in_time(status: LiveStatus) -> None:
+        if duration is not None and status.uptime >= duration:
+            show.ended.set()
+
+    show.listeners.append(end_in_time)
     thread = threading.Thread(target=run, name="dream", daemon=True)
     thread.start()
-    threading.Thread(target=_end_after, args=(show, duration), daemon=True).start()
+    reporting = threading.Thread(target=_report, args=(show, as_json), name="status", daemon=True)
+    reporting.start()
     try:
-        if made.window is not None:
-            made.window.loop(show.ended)
-        if made.window is None or made.window.problem is not None:
+        if app.window is not None:
+            app.window.loop(show.ended)
+        if app.window is None or app.window.problem is not None:
             while not show.ended.wait(0.5):
                 pass
     except KeyboardInterrupt:
@@ -183,15 +184,31 @@ def _play(made: LiveApp, duration: float | None) -> None:
     finally:
         show.ended.set()
         thread.join(2)
+        reporting.join(0.5)
     if failure:
-        made.looks.join(_LAST_TRACE_SECONDS)
+        app.looks.join(_LAST_TRACE_SECONDS)
         raise failure[0]
 
 
-def _end_after(show: Show, duration: float | None) -> None:
-    while duration is not None and not show.ended.wait(0.05):
-        if show.status.uptime >= duration:
-            show.ended.set()
+def _report(show: Show, as_json: bool) -> None:
+    """Print the status: a line of JSON a second, or one in the log a minute.
+
+    Run it in a thread: the show goes on when a reader of the output stops reading.
+    """
+    pause, told = 1.0 if as_json else _LOGGED_SECONDS, 0.0
+    while not show.ended.wait(pause if told else 0.02):
+        status = show.status
+        if status.uptime <= told:  # no frame was shown since
+            continue
+        told = status.uptime
+        if as_json:
+            print(json.dumps(asdict(status)), flush=True)
+            continue
+        log.info(
+            "%.1f fps, %s at %d px, latency %.0f ms, camera %s, %d of %d captured dropped",
+            *(status.fps, status.preset, status.dream_size, status.latency_ms),
+            *(status.camera, status.dropped, status.captured),
+        )
 
 
 def _at_hand(settings: LiveSettings) -> list[str]:
@@ -213,14 +230,14 @@ def _dreams(
 
 
 def _reached(
-    given: Mapping[str, Any], dreams: Mapping[str, DreamSettings], made: LiveApp
+    given: Mapping[str, Any], dreams: Mapping[str, DreamSettings], app: LiveApp
 ) -> dict[str, Any]:
     """Return the given settings, updated to the show's current look and parameters."""
     from stream_dream.live.engine.live_dream import for_live, step_factor
 
-    kept, target = dict(given), made.controls.target
+    kept, target = dict(given), app.controls.target
     settings = part(LiveSettings, given)
-    look = made.controls.look().name
+    look = app.controls.look().name
     if look != _name(settings.preset):
         # Settings given for the first look do not hold for this one.
         alien = set(DreamSettings.model_fields) - _OF_EVERY_LOOK
@@ -238,53 +255,6 @@ def _reached(
 
 def _name(preset: str) -> str:
     return Path(preset).stem if preset.endswith(".toml") else preset
-
-
-class _Reporter:
-    """Prints the status: a line of JSON a second, or a line in the log a minute.
-
-    It prints in a thread: the show goes on when a reader of the output stops reading.
-    """
-
-    def __init__(self, as_json: bool) -> None:
-        self._as_json = as_json
-        self._newest: LatestValue[LiveStatus] = LatestValue()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._print, name="status", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._ended.set()
-        self._thread.join(0.5)
-
-    def __call__(self, status: LiveStatus) -> None:
-        self._newest.put(status)
-
-    def _print(self) -> None:
-        pause = 1.0 if self._as_json else _LOGGED_SECONDS
-        while not self._ended.is_set():
-            status = self._newest.take(0.1)
-            if status is None:
-                continue
-            try:
-                self._tell(status)
-            except (OSError, ValueError):  # a full disk or a closed pipe
-                return
-            self._ended.wait(pause)
-
-    def _tell(self, status: LiveStatus) -> None:
-        if self._as_json:
-            sys.stdout.write(json.dumps(asdict(status)) + "\n")
-            sys.stdout.flush()
-        else:
-            log.info(
-                "%.1f fps, %s at %d px, latency %.0f ms, camera %s, %d of %d captured dropped",
-                *(status.fps, status.preset, status.dream_size, status.latency_ms),
-                *(status.camera, status.dropped, status.captured),
-            )
 
 
 def _set_up_log(*, quiet: bool) -> None:

@@ -39,7 +39,7 @@ class LiveApp:
 @contextmanager
 def open_app(
     settings: LiveSettings,
-    own: ShowParameters,
+    parameters: ShowParameters,
     looks: Mapping[str, DreamSettings],
     first: str,
 ) -> Iterator[LiveApp]:
@@ -47,7 +47,7 @@ def open_app(
 
     Args:
         settings: Source and views.
-        own: Parameters of the show that no look sets.
+        parameters: Those of the show that no look sets.
         looks: Settings of all available looks, by name.
         first: Name of the first look.
 
@@ -56,7 +56,7 @@ def open_app(
     """
     dream = looks[first]
     of_look = parameters_of(dream).model_dump()
-    controls = Controls(LiveParameters(**{**of_look, **own.model_dump()}), looks, first)
+    controls = Controls(LiveParameters(**{**of_look, **parameters.model_dump()}), looks, first)
     # A file waits at its first frame until the first look is ready.
     connect = feed_opener(settings, begun=lambda: show.status.dreamed > 0)
     with ExitStack() as stack:
@@ -64,13 +64,13 @@ def open_app(
             settings.recordings,
             settings.record,
             minutes=settings.record_minutes,
-            fps=own.target_fps,
+            fps=parameters.target_fps,
         )
         stack.enter_context(closing(saver))
         views: list[View] = [saver, *_opened(settings, controls, stack)]
-        made = CompiledLooks(looks, first)
-        made.on_failure = controls.drop
-        show = Show(connect, Framing(settings), made, controls, dream, saver)
+        compiled = CompiledLooks(looks, first)
+        compiled.on_failure = controls.drop
+        show = Show(connect, Framing(settings), compiled, controls, dream, saver)
         show.views = views
         manager = ServiceManager()
         stack.callback(manager.stopping)
@@ -79,7 +79,7 @@ def open_app(
             show.listeners.append(_Cycle(settings.cycle, settings.every, controls))
         window = next((view for view in views if isinstance(view, Window)), None)
         web = next((view for view in views if isinstance(view, WebView)), None)
-        yield LiveApp(show, made, controls, window, web)
+        yield LiveApp(show, compiled, controls, window, web)
 
 
 def _opened(settings: LiveSettings, controls: Controls, stack: ExitStack) -> list[View]:
