@@ -67,7 +67,7 @@ def playing(view: View, controls: Controls) -> Iterator[None]:
         number = 0
         while not ended.wait(0.02):
             number += 1
-            look, frozen = controls.look().name, controls.frozen
+            look, frozen = controls.look, controls.frozen
             status = replace(STATUS, dreamed=number, preset=look, frozen=frozen)
             view.show(plain(controls.parameters().strength), status)
 

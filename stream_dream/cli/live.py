@@ -237,7 +237,7 @@ def _reached(
 
     kept, target = dict(given), app.controls.target
     settings = part(LiveSettings, given)
-    look = app.controls.look().name
+    look = app.controls.look
     if look != _name(settings.preset):
         # Settings given for the first look do not hold for this one.
         alien = set(DreamSettings.model_fields) - _OF_EVERY_LOOK

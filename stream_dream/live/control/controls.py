@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 from stream_dream.errors import SettingsError
 from stream_dream.settings.dream import DreamSettings
@@ -24,19 +24,13 @@ _AT_ONCE = ("glide", "target_fps")
 _HASTE, _CLOSE = 4.0, 1e-3
 
 
-class Look(NamedTuple):
-    """The look in use, and the number of changes so far."""
-
-    name: str
-    changes: int
-
-
 class Controls:
     """Gliding parameters, the selected look, and actions.
 
     All methods may be called from any thread. An invalid request is refused and changes nothing.
 
     Attributes:
+        look: Name of the look that was selected last.
         target: Parameters that were asked for last, reached or not.
         frozen: True while the picture is to be held.
         resets: Number of resets of the dream so far.
@@ -62,7 +56,7 @@ class Controls:
         self._lock = threading.RLock()
         self._clock = clock
         self._looks = dict(looks)
-        self._look = Look(look, 0)
+        self.look = look
         self._now = self.target = parameters
         self._at = clock()
         self.frozen = False
@@ -99,8 +93,7 @@ class Controls:
                 raise SettingsError(f"there is no look {str(look)[:40]!r} at hand: choose {known}")
             of_look = parameters_of(self._looks[look])
             self.change({name: getattr(of_look, name) for name in OF_A_LOOK})
-            if look != self._look.name:
-                self._look = Look(look, self._look.changes + 1)
+            self.look = look
 
     def press(self, action: str) -> None:
         """Perform an action; ``freeze`` and ``record`` are toggles. Raises ``SettingsError``."""
@@ -127,7 +120,7 @@ class Controls:
         with self._lock:
             if look in self._looks and len(self._looks) > 1:
                 del self._looks[look]
-                if self._look.name == look:
+                if self.look == look:
                     self.use(next(iter(self._looks)))
                 self.revision += 1
 
@@ -136,10 +129,6 @@ class Controls:
         with self._lock:
             self._advance()
             return self._now
-
-    def look(self) -> Look:
-        """Return the look that was selected last."""
-        return self._look
 
     def _advance(self) -> None:
         """Move every parameter towards its target.

@@ -104,7 +104,7 @@ class LiveDream:
     ) -> None:
         """Start with the look that the controls have selected."""
         self._looks, self._controls, self._clock = looks, controls, clock
-        self._in_use = controls.look().name
+        self._in_use = controls.look
         self._fading: str | None = None
         self._begun = self._owed = 0.0
 
@@ -113,7 +113,7 @@ class LiveDream:
     ) -> tuple[ImageF, float]:
         """Ascend on one frame; see ``temporal.dreamer.DreamFunction``."""
         parameters, shape = self._controls.parameters(), source.shape[:2]
-        self._looks.want(self._controls.look().name, shape, parameters.octaves)
+        self._looks.want(self._controls.look, shape, parameters.octaves)
         chosen = self._choose(shape, parameters)
         if chosen is None:
             return carried, 0.0  # nothing is ready at this shape: the dream fades until it is
@@ -134,12 +134,12 @@ class LiveDream:
     def can_dream(self, shape: Shape) -> bool:
         """Return True if the current look is traced for a shape."""
         octaves = self._controls.target.octaves
-        now = self._best(self._controls.look().name, shape, octaves)
+        now = self._best(self._controls.look, shape, octaves)
         return now is not None or self._best(self._in_use, shape, octaves) is not None
 
     def _choose(self, shape: Shape, parameters: LiveParameters) -> tuple[Ascent, int] | None:
         """Return ascent and octaves for this frame; None if no look is ready."""
-        name = self._controls.look().name
+        name = self._controls.look
         now = self._best(name, shape, parameters.octaves)
         before = self._best(self._in_use, shape, parameters.octaves)
         if now is None or name == self._in_use:

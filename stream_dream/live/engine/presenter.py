@@ -107,7 +107,7 @@ class Presenter:
             captured=self._camera.captured,
             dropped=self._stage.dropped,
             dreamed=self._dreamed,
-            preset=self._controls.look().name,
+            preset=self._controls.look,
             ready=self._looks.ready_now,
             loss=loss,
             frozen=self._controls.frozen,

@@ -83,7 +83,7 @@ class Show:
         self._sizes = tuple(sizes or ladder(dream.dream_size))
         self._governor = Governor(self._sizes)
         self._shape = _FIRST_SHAPE
-        self._first = controls.look().name
+        self._first = controls.look
         self._dream_function = LiveDream(looks, controls)
         self._dreamer = AsyncDreamer(self._dream_function, dream)
         self._presenter: Presenter | None = None

@@ -49,7 +49,7 @@ def state(controls: Controls, status: LiveStatus) -> dict[str, Any]:
     """Return the state that a page shows; parameters are the targets, reached or not."""
     return {
         "parameters": controls.target.model_dump(),
-        "look": controls.look().name,
+        "look": controls.look,
         "looks": controls.looks,
         "frozen": controls.frozen,
         "status": asdict(status),

@@ -88,9 +88,9 @@ def test_a_step_size_of_zero_can_be_raised(controls: Controls) -> None:
 
 def test_numbers_are_looks(controls: Controls) -> None:
     assert play("2", controls) == Answer("look eyes")
-    assert controls.look().name == "eyes"
+    assert controls.look == "eyes"
     assert play("3", controls) == Answer("there is no look 3: there are 2", refused=True)
-    assert controls.look().name == "eyes"
+    assert controls.look == "eyes"
 
 
 def test_actions(controls: Controls) -> None:

@@ -56,7 +56,7 @@ class _Desk:
     def state(self) -> tuple[object, ...]:
         controls = self.controls
         target = controls.target.model_dump(exclude={"target_fps"})
-        return target, controls.look(), controls.frozen, controls.pressed()
+        return target, controls.look, controls.frozen, controls.pressed()
 
     def close(self) -> None:
         self._sender.close()
@@ -109,10 +109,10 @@ def test_numbers_are_taken_as_senders_have_them(desk: _Desk) -> None:
 def test_looks_change_by_name(desk: _Desk) -> None:
     desk.send(packet("/stream_dream/preset", "late-night"))
     desk.flush()
-    assert desk.controls.look().name == "late-night"
+    assert desk.controls.look == "late-night"
     desk.send(packet("/preset", "dogs"))
     desk.flush()
-    assert desk.controls.look().name == "dogs"
+    assert desk.controls.look == "dogs"
 
 
 def test_actions_and_their_buttons(desk: _Desk) -> None:
@@ -154,7 +154,7 @@ def test_a_bundle_is_played_in_its_order_and_at_once(desk: _Desk) -> None:
     desk.send(bytes(outer.dgram))
     desk.flush()
     assert desk.controls.target.strength == 0.5
-    assert desk.controls.look().name == "late-night"
+    assert desk.controls.look == "late-night"
     assert desk.controls.frozen
     desk.send(bytes(bundle(message("/freeze", 0), time=1.0).dgram))  # long ago
     desk.flush()
@@ -255,7 +255,7 @@ def test_hostile_packets_leave_a_valid_state_and_a_server_that_answers(
         if number % 20 == 19:
             desk.flush()  # a full socket would drop messages
     LiveParameters.model_validate(desk.controls.target.model_dump())
-    assert desk.controls.look().name in desk.controls.looks
+    assert desk.controls.look in desk.controls.looks
     desk.send(packet("/stream_dream/strength", 0.125))
     wait_for(lambda: desk.controls.target.strength == 0.125)
     assert caplog.records

@@ -133,7 +133,7 @@ def test_a_look_that_failed_is_removed() -> None:
     controls.use("wild")
     controls.drop("wild")
     assert controls.looks == ("eyes",)
-    assert controls.look().name == "eyes"
+    assert controls.look == "eyes"
     controls.drop("eyes")  # the last one stays
     assert controls.looks == ("eyes",)
 

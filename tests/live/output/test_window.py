@@ -93,7 +93,7 @@ def test_keys_change_the_controls_and_say_so(screen: _Screen, controls: Controls
     screen.keys = [-1, KEY_UP, ord("2"), ord(" "), -1, ord("9")]
     loop(view)
     assert controls.target.strength == 1.05
-    assert controls.look().name == "eyes"
+    assert controls.look == "eyes"
     assert controls.frozen
     assert (screen.shown[0] == 128).all()
     assert not (screen.shown[1] == 128).all()  # the answer
@@ -285,9 +285,9 @@ def dream():
     count = 0
     while not stopped.wait(0.04):
         image = np.full((360, 640, 3), 40 + count % 100, np.uint8)
-        status = LiveStatus(fps=25, camera="ok", preset=controls.look().name, captured=count)
+        status = LiveStatus(fps=25, camera="ok", preset=controls.look, captured=count)
         view.show(image, status)
-        state = [controls.target.strength, controls.look().name, controls.frozen]
+        state = [controls.target.strength, controls.look, controls.frozen]
         print(json.dumps(state), flush=True)
         count += 1
 

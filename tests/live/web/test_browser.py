@@ -127,7 +127,7 @@ def test_buttons_show_their_state(visit: Callable[[], Any], controls: Controls) 
     page = visit()
     page.get_by_role("button", name="eyes", pressed=False).click()
     page.get_by_role("button", name="eyes", pressed=True).wait_for()
-    assert controls.look().name == "eyes"
+    assert controls.look == "eyes"
     assert page.get_by_role("button", name="wild preparing").count() == 1
     controls.drop("wild")
     page.get_by_role("button", name="wild preparing").wait_for(state="hidden")
