@@ -19,8 +19,7 @@ import numpy as np
 from stream_dream.errors import SourceError
 from stream_dream.frame import Image8
 from stream_dream.image import resize
-from stream_dream.media.read.opencv_decoder import CAPTURE_OPTIONS
-from stream_dream.media.read.opencv_decoder import quiet_decoder
+from stream_dream.media.read.opencv_decoder import CAPTURE_OPTIONS, quiet_decoder
 from stream_dream.media.read.video import VideoSource
 from stream_dream.settings.live import LiveSettings
 from stream_dream.settings.values import parse_path
