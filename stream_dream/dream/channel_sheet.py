@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 import tensorflow as tf
@@ -12,7 +9,7 @@ import tensorflow as tf
 from stream_dream.dream.gradient import Gradient
 from stream_dream.dream.graph_ascent import climb
 from stream_dream.dream.normalize import normalizer, palettes_of
-from stream_dream.dream.objective import LayerEnergy, Objective, Seen
+from stream_dream.dream.objective import LayerEnergy
 from stream_dream.dream.tf_threads import use_cores
 from stream_dream.frame import Image8, ImageF
 from stream_dream.image import resize_float
@@ -27,23 +24,6 @@ _SCALES = (0.6, 1.0)
 _STEPS = 24
 _STEP_SIZE = 0.012
 _JITTER = 8
-
-
-@dataclass(frozen=True, slots=True)
-class _OneChannel:
-    """``LayerEnergy`` of one channel, which can change without a new trace."""
-
-    layer: str
-    number: tf.Variable
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        return (self.layer,)
-
-    def __call__(self, seen: Mapping[str, Seen]) -> tf.Tensor:
-        act, counted, positions = seen[self.layer]
-        channel = tf.gather(act, [self.number], axis=-1)
-        return LayerEnergy(self.layer)({self.layer: Seen(channel, counted, positions)})
 
 
 def channel_sheet(settings: DreamSettings) -> Image8:
@@ -63,16 +43,22 @@ def channel_sheet(settings: DreamSettings) -> Image8:
     layer = spec.layer(settings.layer[0].name)
     model = spec.build([layer.name], weights=settings.weights or "pretrained")
     number = tf.Variable(0, trainable=False)
-    objective: Objective = _OneChannel(layer.name, number)
+    objective = LayerEnergy(layer.name, channels=(number,))
     gradient = Gradient(model, objective, {layer.name: layer.stride}, spec.granularity)
     side = max(_SIDE, 5 * layer.stride, gradient.smallest)
     noise = _noise(side)
     strongest = _strongest(np.asarray(model(noise[None], training=False)))
-    step = tf.function(_climb_from(gradient), autograph=False, reduce_retracing=False)
+    normalize, limit = normalizer(DreamSettings()), tf.constant(np.inf, tf.float32)
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
+    def ascend(images: tf.Tensor, shifts: tf.Tensor) -> tf.Tensor:
+        given = gradient.of_batch, images, palettes_of(images), shifts, tf.constant(_STEP_SIZE)
+        return climb(*given, limit, normalize=normalize)[0]
+
     pictures = []
     for channel in strongest:
         number.assign(int(channel))
-        pictures.append((int(channel), _dream(step, noise)))
+        pictures.append((int(channel), _dream(ascend, noise)))
     return _drawn(pictures)
 
 
@@ -90,29 +76,14 @@ def _strongest(act: ImageF) -> list[int]:
     return [int(channel) for channel in np.argsort(-energies)[: _COLUMNS * _ROWS]]
 
 
-def _climb_from(gradient: Gradient):  # type: ignore[no-untyped-def]
-    normalize = normalizer(DreamSettings())
-
-    def step(image: tf.Tensor, shifts: tf.Tensor) -> tf.Tensor:
-        size, limit = tf.constant(_STEP_SIZE), tf.constant(np.inf, tf.float32)
-        images, shifts = image[None], shifts[None]
-        ascended, _ = climb(
-            *(gradient.of_batch, images, palettes_of(images), shifts, size, limit),
-            normalize=normalize,
-        )
-        return ascended[0]
-
-    return step
-
-
-def _dream(step: tf.types.experimental.GenericFunction, noise: ImageF) -> Image8:
+def _dream(ascend: tf.types.experimental.GenericFunction, noise: ImageF) -> Image8:
     rng = np.random.default_rng(0)
     image = noise
     for scale in _SCALES:
         side = max(1, round(len(noise) * scale))
         shifts = rng.integers(-_JITTER, _JITTER + 1, (_STEPS, 2)).astype(np.int32)
         start = tf.constant(resize_float(image, (side, side), antialias=True))
-        image = step(start, tf.constant(shifts)).numpy()
+        image = ascend(start[None], tf.constant(shifts[None])).numpy()[0]
     shown = resize_float(image, (_SIDE, _SIDE), antialias=True)
     return np.rint(np.clip(shown, 0, 1) * 255).astype(np.uint8)
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
+
+import tensorflow as tf
 
 from stream_dream.networks.spec import CLASSES
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 # Positions nearer than this to the border of a layer's map do not count: zero padding makes their
 # activations meaningless (Keras' DeepDream example).
@@ -57,7 +56,7 @@ class LayerEnergy:
     Attributes:
         layer: Name of the layer.
         weight: Factor; negative weights suppress.
-        channels: Channel numbers; empty for all.
+        channels: Channel numbers; empty for all. A variable changes without a new trace.
 
     Source:
         Keras' DeepDream example, after Mordvintsev, Olah and Tyka: Inceptionism (2015).
@@ -65,7 +64,7 @@ class LayerEnergy:
 
     layer: str
     weight: float = 1.0
-    channels: tuple[int, ...] = ()
+    channels: tuple[int | tf.Variable, ...] = ()
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -74,8 +73,6 @@ class LayerEnergy:
 
     def __call__(self, seen: Mapping[str, Seen]) -> tf.Tensor:
         """Return the weighted energy."""
-        import tensorflow as tf
-
         act, counted, positions = seen[self.layer]
         if self.channels:
             act = tf.gather(act, list(self.channels), axis=-1)
@@ -112,8 +109,6 @@ class GuidedLayer:
 
     def __call__(self, seen: Mapping[str, Seen]) -> tf.Tensor:
         """Return the weighted match."""
-        import tensorflow as tf
-
         act, counted, positions = seen[self.layer]
         channels = act.shape[-1]
         flat = tf.reshape(act, (-1, channels))
@@ -149,8 +144,6 @@ class ClassScore:
 
     def __call__(self, seen: Mapping[str, Seen]) -> tf.Tensor:
         """Return the weighted score."""
-        import tensorflow as tf
-
         act, counted, positions = seen[CLASSES]
         score = tf.reduce_sum(act[..., self.number] * counted[..., 0], axis=(1, 2))
         return self.weight * score / positions
