@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from stream_dream.dream.build import compose
+from stream_dream.dream.build import build_gradient
 from stream_dream.dream.graph_ascent import GradientFunction, adding_up, climb, restoring
 from stream_dream.dream.iterative_ascent import IterativeAscent, tile_of
 from stream_dream.dream.normalize import normalizer, palettes_of
@@ -85,8 +85,8 @@ class Ascent:
         self.traces = 0
         self.spare = SpareTime()
         self._settings = settings
-        self._gradient, self.guide = compose(settings)
-        self._walk = IterativeAscent(settings, self._gradient, toned=False)
+        self._gradient, self.guide = build_gradient(settings)
+        self._iterative = IterativeAscent(settings, self._gradient, toned=False)
         self._function = lru_cache(TRACES_KEPT)(self._trace)
         self._prepared: set[tuple[Shape, tuple[Shape, ...]]] = set()
 
@@ -96,7 +96,7 @@ class Ascent:
         """Ascend from ``clip(source + carried)``; for the arguments see ``Start``."""
         start = Start(source, carried, index, rng)
         if self.is_tiled(start.shape):
-            return self._walked(start, self.octaves(start.shape, index))
+            return self._ascend_in_tiles(start, self.octaves(start.shape, index))
         return self.ascend_all([start])[0]
 
     def begin(self, source: ImageF, *, index: int, rng: np.random.Generator) -> ImageF:
@@ -109,7 +109,7 @@ class Ascent:
         settings = self._settings
         if settings.schedule in ("together", "rotate"):
             settings = settings.model_copy(update={"schedule": "all"})
-        image, shapes = source, self._octaves(source.shape[:2])
+        image, shapes = source, workable_shapes(source.shape[:2], settings, self._gradient)
         for step in IterativeAscent(settings, self._gradient)(source, shapes, rng, finished=True):
             image = step.image
         return np.clip(image, 0, 1) - source
@@ -145,7 +145,7 @@ class Ascent:
         settings = self._settings.model_copy(update=values)
         if settings != self._settings:
             self._settings = settings
-            self._walk = IterativeAscent(settings, self._gradient, toned=False)
+            self._iterative = IterativeAscent(settings, self._gradient, toned=False)
 
     def is_ready(self, shape: Shape, octaves: int) -> bool:
         """Return True if everything for images of (height, width) is traced already."""
@@ -204,31 +204,21 @@ class Ascent:
         found = zip(starts, np.asarray(residuals), losses.numpy(), strict=False)
         return [Ascended(residual, float(loss)) for _, residual, loss in found]
 
-    def _walked(self, start: Start, shapes: tuple[Shape, ...]) -> Ascended:
+    def _ascend_in_tiles(self, start: Start, shapes: tuple[Shape, ...]) -> Ascended:
         """Ascend in tiles: a single TensorFlow call would need memory for the whole picture."""
         self.spare.begin()
         loss, seed = 0.0, np.clip(start.source + start.carried, 0, 1)
         image = seed
-        for step in self._walk(seed, shapes, start.rng, source=start.source):
+        for step in self._iterative(seed, shapes, start.rng, source=start.source):
             image, loss = step.image, step.loss
         return Ascended(np.clip(image, 0, 1) - start.source, loss)
 
     def _turns(self, shape: Shape, octaves: int) -> tuple[tuple[Shape, ...], ...]:
         """Return the octaves of each frame of the schedule's cycle."""
-        shapes = self._octaves(shape, octaves)
+        shapes = workable_shapes(shape, self._settings, self._gradient, octaves)
         if self._settings.schedule == "rotate":
             return tuple((shape,) for shape in shapes)
         return (shapes,)
-
-    def _octaves(self, shape: Shape, octaves: int | None = None) -> tuple[Shape, ...]:
-        """Return (height, width) of all octaves; their number is the settings' by default."""
-        return workable_shapes(
-            shape,
-            self._settings.octaves if octaves is None else octaves,
-            self._settings.octave_scale,
-            stride=self._gradient.stride,
-            smallest=self._gradient.smallest,
-        )
 
     def _trace(
         self, batch: int, shape: Shape, shapes: tuple[Shape, ...]
@@ -237,35 +227,25 @@ class Ascent:
         number = tf.TensorSpec((), tf.float32)
         numbers = tf.TensorSpec((len(shapes),), tf.float32)
         shifts = tf.TensorSpec((batch, len(shapes), None, 2), tf.int32)
-
-        def ascend(
-            sources: tf.Tensor,
-            carried: tf.Tensor,
-            shifts: tf.Tensor,
-            step_sizes: tf.Tensor,
-            max_loss: tf.Tensor,
-        ) -> tuple[tf.Tensor, tf.Tensor]:
-            self.traces += 1
-            return self._ascend(sources, carried, shapes, shifts, step_sizes, max_loss)
-
-        return tf.function(ascend, autograph=False).get_concrete_function(
+        return tf.function(partial(self._ascend, shapes), autograph=False).get_concrete_function(
             sources=images, carried=images, shifts=shifts, step_sizes=numbers, max_loss=number
         )
 
     def _ascend(
         self,
+        shapes: tuple[Shape, ...],
         sources: tf.Tensor,
         carried: tf.Tensor,
-        shapes: tuple[Shape, ...],
         shifts: tf.Tensor,
         step_sizes: tf.Tensor,
         max_loss: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Run gradient ascent on all octaves from ``clip(sources + carried)``.
+        """Run gradient ascent on all octaves from ``clip(sources + carried)``; called once a trace.
 
         Returns:
             The residuals, clipped so that the dream stays in [0, 1]; and the losses.
         """
+        self.traces += 1
         gradient = self._gradient_function(len(shapes))
         normalize, schedule = normalizer(self._settings), self._settings.schedule
         palettes = palettes_of(sources)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -33,52 +34,41 @@ class Wanted(NamedTuple):
     guided: tuple[LayerTarget, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class Guide:
-    """The guide of a dream; its picture may change with every frame."""
+    """The guide of a dream, without a picture at first; it may change with every frame.
 
-    def __init__(
-        self,
-        model: keras.Model,
-        layers: Sequence[str],
-        features: Mapping[str, tf.Variable],
-        smallest: int,
-    ) -> None:
-        """Create a guide without a picture.
+    Attributes:
+        model: From images to the activations of ``layers``.
+        layers: Names of the outputs.
+        features: Variables for the guide's features, by name of the guided layer.
+        smallest: Shortest side that the network takes, in pixels.
+    """
 
-        Args:
-            model: From images to the activations of ``layers``.
-            layers: Names of the outputs.
-            features: Variables for the guide's features, by name of the guided layer.
-            smallest: Shortest side that the network takes, in pixels.
-        """
-        self._model = model
-        self._smallest = smallest
-        self._layers = layers
-        self._features = features
+    model: keras.Model
+    layers: Sequence[str]
+    features: Mapping[str, tf.Variable]
+    smallest: int
 
     def show(self, image: Image8) -> None:
         """Set the guide picture: uint8 RGB (height, width, 3) of any size."""
         height, width = image.shape[:2]
         scale = _GUIDE_SIDE / max(height, width)
-        size = [max(self._smallest, round(side * scale)) for side in (width, height)]
+        size = [max(self.smallest, round(side * scale)) for side in (width, height)]
         shown = to_float(resize(image, (size[0], size[1])))
-        activations = self._model(shown[None], training=False)
-        for name, act in zip(self._layers, _listed(activations), strict=True):
-            if name in self._features:
+        activations = keras.tree.flatten(self.model(shown[None], training=False))
+        for name, act in zip(self.layers, activations, strict=True):
+            if name in self.features:
                 found = tf.reshape(tf.cast(act, tf.float32), (-1, act.shape[-1])).numpy()
                 kept = np.linspace(0, len(found) - 1, min(len(found), _MOST_FEATURES)).astype(int)
-                self._features[name].assign(found[kept])
+                self.features[name].assign(found[kept])
 
 
-class Composed(NamedTuple):
-    """A gradient, and its guide or None."""
-
-    gradient: Gradient
-    guide: Guide | None
-
-
-def compose(settings: DreamSettings) -> Composed:
+def build_gradient(settings: DreamSettings) -> tuple[Gradient, Guide | None]:
     """Build the network up to the deepest layer in use, and the gradient of the objective.
+
+    Returns:
+        The gradient, and the guide if there is one.
 
     Raises:
         NetworkError: There is no such network, layer, channel or class; or the weights are not
@@ -109,7 +99,7 @@ def compose(settings: DreamSettings) -> Composed:
     strides = {name: spec.stride(name) for name in objective.layers}
     gradient = Gradient(model, objective, strides, spec.granularity)
     guide = Guide(model, objective.layers, features, gradient.smallest) if features else None
-    return Composed(gradient, guide)
+    return gradient, guide
 
 
 def wanted_layers(settings: DreamSettings, spec: NetworkSpec) -> Wanted:
@@ -163,7 +153,3 @@ def _check_classes(settings: DreamSettings, spec: NetworkSpec, count: int) -> No
             )
         if _number(target.name) >= count:
             raise NetworkError(f"{spec.name} has no class {target.name}: choose 0 to {count - 1}")
-
-
-def _listed(activations: Any) -> Sequence[tf.Tensor]:
-    return activations if isinstance(activations, list | tuple) else [activations]

@@ -186,16 +186,14 @@ class Gradient:
         losses = self._losses(images, lambda maps: counted(maps, spans, whole))
         return _derivative(losses, images), losses
 
-    def _losses(self, images: tf.Tensor, counted: Callable[[Maps], tuple[Any, Any]]) -> tf.Tensor:
+    def _losses(self, images: tf.Tensor, mask_of: Callable[[Maps], tuple[Any, Any]]) -> tf.Tensor:
         """Return the objective of each image, or of a tile or half of each, (batch,).
 
-        ``counted`` returns the mask of a map's positions that count, and the number of positions in
+        ``mask_of`` returns the mask of a map's positions that count, and the number of positions in
         the whole picture.
         """
         padded = self._padded(images)
-        activations = self._model(padded, training=False)
-        if not isinstance(activations, list | tuple):
-            activations = [activations]
+        activations = keras.tree.flatten(self._model(padded, training=False))
         seen = {}
         for name, act in zip(self._objective.layers, activations, strict=True):
             if 0 in act.shape:
@@ -203,7 +201,7 @@ class Gradient:
             stride, lost = self._strides[name], self._lost[name]
             maps = Maps(size_of(act), size_of(padded), stride, lost)
             # Networks in half precision would lose small sums.
-            seen[name] = Seen(tf.cast(act, tf.float32), *counted(maps))
+            seen[name] = Seen(tf.cast(act, tf.float32), *mask_of(maps))
         return self._objective(seen)
 
     def _padded(self, images: tf.Tensor) -> tf.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from stream_dream.dream.gradient import Gradient
 from stream_dream.frame import Shape
 from stream_dream.settings.dream import DreamSettings
 
@@ -22,7 +23,7 @@ def octave_shapes(shape: Shape, octaves: int, scale: float, smallest: int) -> tu
 
 
 def workable_shapes(
-    shape: Shape, octaves: int, scale: float, *, stride: int, smallest: int
+    shape: Shape, settings: DreamSettings, gradient: Gradient, octaves: int | None = None
 ) -> tuple[Shape, ...]:
     """Return the octaves that a network can dream.
 
@@ -30,13 +31,15 @@ def workable_shapes(
 
     Args:
         shape: (height, width) of the picture.
-        octaves: Number of octaves wanted.
-        scale: Size ratio between neighbours.
-        stride: Pixels per step of the coarsest map; sides below two steps are not worth dreaming.
-        smallest: Shortest side that the network takes, in pixels.
+        settings: ``octaves`` and ``octave_scale`` are used.
+        gradient: The network's gradient, which knows what sizes it takes.
+        octaves: Number of octaves wanted; that of the settings by default.
     """
-    shape = max(shape[0], smallest), max(shape[1], smallest)
-    return octave_shapes(shape, octaves, scale, max(2 * stride, smallest))
+    shape = max(shape[0], gradient.smallest), max(shape[1], gradient.smallest)
+    # Sides below two steps of the coarsest map are not worth dreaming.
+    smallest = max(2 * gradient.stride, gradient.smallest)
+    wanted = settings.octaves if octaves is None else octaves
+    return octave_shapes(shape, wanted, settings.octave_scale, smallest)
 
 
 def step_share(shape: Shape, whole: Shape, settings: DreamSettings) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stream_dream.dream.build import compose
+from stream_dream.dream.build import build_gradient
 from stream_dream.dream.iterative_ascent import IterativeAscent, Step
 from stream_dream.dream.octaves import workable_shapes
 from stream_dream.dream.tf_threads import use_cores
@@ -31,8 +31,8 @@ class StillDreamer:
         """
         use_cores(share=1)
         self._settings = settings
-        self._gradient, self.guide = compose(settings)
-        self._walk = IterativeAscent(settings, self._gradient)
+        self._gradient, self.guide = build_gradient(settings)
+        self._iterative = IterativeAscent(settings, self._gradient)
 
     def __call__(
         self,
@@ -53,15 +53,9 @@ class StillDreamer:
         size = fit_size((width, height), settings.dream_size, enlarged=settings.enlarge)
         source = to_float(resize(image, size))
         dream = source
-        shapes = workable_shapes(
-            source.shape[:2],
-            settings.octaves,
-            settings.octave_scale,
-            stride=self._gradient.stride,
-            smallest=self._gradient.smallest,
-        )
+        shapes = workable_shapes(source.shape[:2], settings, self._gradient)
         rng = np.random.default_rng(settings.seed)
-        for step in self._walk(source, shapes, rng, finished=True):
+        for step in self._iterative(source, shapes, rng, finished=True):
             on_step(step)
             dream = step.image
         return add_residual(image, np.clip(dream, 0, 1) - source, strength=strength)

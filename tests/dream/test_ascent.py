@@ -11,7 +11,7 @@ import synthetic
 import tensorflow as tf
 
 from stream_dream.dream.ascent import Ascent
-from stream_dream.dream.build import compose
+from stream_dream.dream.build import build_gradient
 from stream_dream.dream.iterative_ascent import IterativeAscent
 from stream_dream.dream.normalize import normalizer, palettes_of
 from stream_dream.dream.octaves import octave_shapes
@@ -262,7 +262,7 @@ def test_the_schedule_restore_on_frames_is_the_algorithm_of_stills(tiny: Make) -
 def test_steps_in_one_graph_equal_iterative_ascent(tiny: Make, norm: str) -> None:
     settings = tiny(octaves=1, steps=3, step_size=0.01, jitter=0, gradient_norm=norm, limit=None)
     source = to_float(synthetic.photo((76, 60)))  # too small to be halved
-    gradient, normalize = compose(settings).gradient, normalizer(settings)
+    gradient, normalize = build_gradient(settings)[0], normalizer(settings)
     palettes = tf.image.resize(palettes_of(source[None]), source.shape[:2])
     expected = source
     for _ in range(settings.steps):

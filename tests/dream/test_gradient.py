@@ -12,7 +12,7 @@ import synthetic
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from stream_dream.dream.build import compose
+from stream_dream.dream.build import build_gradient
 from stream_dream.dream.gradient import Gradient
 from stream_dream.dream.objective import Seen
 from stream_dream.errors import SettingsError
@@ -27,7 +27,7 @@ TILE = 96
 
 @pytest.fixture
 def gradient(tiny: Make) -> Gradient:
-    return compose(tiny(layer=["conv1", "conv2=0.5"])).gradient
+    return build_gradient(tiny(layer=["conv1", "conv2=0.5"]))[0]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from stream_dream.dream.build import compose
+from stream_dream.dream.build import build_gradient
 from stream_dream.errors import NetworkError
 from stream_dream.networks.graph_surgery import cut
 from stream_dream.networks.registry import find
@@ -69,7 +69,7 @@ def test_all_kinds_of_user_models_are_dreamed(
     assert "seen" in listed
     assert "finer" not in listed
     settings = {"network": str(tmp_path / "mine.keras"), "layer": ["seen"], "jitter": 3}
-    gradient = compose(validated(DreamSettings, settings)).gradient
+    gradient = build_gradient(validated(DreamSettings, settings))[0]
     moved, loss = gradient.of_any_size(tf.constant(PICTURE))
     assert moved.shape == PICTURE.shape
     assert np.abs(moved).max() > 0

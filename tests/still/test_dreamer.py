@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from stream_dream.dream.ascent import Ascent
-from stream_dream.dream.build import compose
+from stream_dream.dream.build import build_gradient
 from stream_dream.dream.iterative_ascent import IterativeAscent, Step
 from stream_dream.dream.octaves import octave_shapes
 from stream_dream.frame import Shape
@@ -172,7 +172,10 @@ def test_octaves_dreamed_together_do_not_see_each_other(tiny: Make, tile: int | 
 
     def changes(schedule: str, *ways: list[Shape]) -> list[F32]:
         settings = tiny(schedule=schedule, step_size=0.02, steps=2, tile=tile, limit=None)
-        ascent, rng = IterativeAscent(settings, compose(settings)[0]), np.random.default_rng(0)
+        ascent, rng = (
+            IterativeAscent(settings, build_gradient(settings)[0]),
+            np.random.default_rng(0),
+        )
         return [list(ascent(seed, way, rng))[-1].image - seed for way in ways]
 
     (together,) = changes("together", [coarse, fine])
