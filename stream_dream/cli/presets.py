@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from stream_dream.cli.options import Debug, default_text, print_table
-from stream_dream.settings.presets import preset_names, preset_text, presets
+from stream_dream.settings.presets import load_preset, look_text, preset_names, presets
 
 
 def show_presets(
@@ -22,7 +22,7 @@ def show_presets(
 ) -> None:
     """List the looks, or print one."""
     if name is not None:
-        typer.echo(preset_text(name), nl=False)
+        typer.echo(look_text(load_preset(name)), nl=False)
         return
     rows = [
         (preset.name, preset.description, preset.suits, default_text(preset.dream.layer))

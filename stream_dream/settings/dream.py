@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
-
-from pydantic import BaseModel
+from typing import Annotated, Any
 
 from stream_dream.settings.fields import FILE_OR_NAME, Heading, typed_name, under
 from stream_dream.settings.validation import own, validated
@@ -27,16 +25,13 @@ MOST_ENLARGED = 2.0
 """Largest factor by which small pictures are enlarged: a default, and fixed in shows."""
 
 _STILL_SIZE = 1536
-_M = TypeVar("_M", bound=BaseModel)
 
 _what, _how = under(Heading.WHAT), under(Heading.HOW)
 _colours, _frames = under(Heading.COLOURS), under(Heading.FRAMES)
-_input, _output, _mask = under(Heading.INPUT), under(Heading.OUTPUT), under(Heading.MASK)
-_loop = under(Heading.LOOP)
 
 
 class DreamSettings(Model):
-    """How to dream. The defaults are those of the preset ``dogs``."""
+    """How to dream. The defaults, except for the layers, are those of the preset ``dogs``."""
 
     network: str = _what(
         "efficientnet_lite0",

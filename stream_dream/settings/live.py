@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import FILE_OR_NAME, Heading, limits, under
 from stream_dream.settings.output import STRENGTH
-from stream_dream.settings.values import FileName, Model, Names, Side, Size
+from stream_dream.settings.values import FileName, Model, Names, Side, Size, of_text
 
 Turn = Literal["0", "90", "180", "270"]
 
@@ -24,9 +24,7 @@ LOOPBACK_WEB = "127.0.0.1:8000"
 _CROP = re.compile(r"(\d{1,9})x(\d{1,9})(?:\+(\d{1,9})\+(\d{1,9}))?")
 
 
-def _parse_crop(value: object) -> object:
-    if not isinstance(value, str):
-        return value
+def _parse_crop(value: str) -> tuple[int, int, tuple[int, int] | None]:
     match = _CROP.fullmatch(value)
     if match is None:
         raise ValueError("give WIDTHxHEIGHT+X+Y in pixels, or WIDTHxHEIGHT of the middle")
@@ -56,10 +54,7 @@ def _usual(name: str) -> Any:
     return DreamSettings.model_fields[name].default
 
 
-Crop = Annotated[
-    tuple[Side, Side, tuple[int, int] | None] | None,
-    BeforeValidator(_parse_crop),
-]
+Crop = Annotated[tuple[Side, Side, tuple[int, int] | None] | None, of_text(_parse_crop)]
 Address = Annotated[
     tuple[str, Annotated[int, Field(ge=0, le=65535)]] | None, BeforeValidator(_parse_address)
 ]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
-from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from stream_dream.settings.fields import choices, fact, is_list, kinds
@@ -27,11 +27,6 @@ _LAYER = re.compile(r"(?P<name>[^:=]+)(:(?P<channels>\d{1,9}(,\d{1,9})*))?(=(?P<
 class Model(BaseModel):
     """Base of all settings models: frozen and validated."""
 
-    @field_validator("*", mode="before")
-    @classmethod
-    def _plainly_meant(cls, value: object, info: ValidationInfo) -> object:
-        return plainly_meant(value, cls.model_fields[str(info.field_name)])
-
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
@@ -39,6 +34,36 @@ class Model(BaseModel):
         validate_by_name=True,
         validate_by_alias=True,
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plainly_meant(cls, value: object, info: ValidationInfo) -> object:
+        """Convert a value that is clear in meaning: ``0`` to ``"0"``, one item to a list.
+
+        Raises:
+            ValueError: A bool for a setting that is no switch: True and False do not count as 1
+                and 0.
+        """
+        field = cls.model_fields[str(info.field_name)]
+        found = kinds(field)
+        if isinstance(value, bool) and (bool in found or fact(field, "switch")):
+            return value
+        if _has_bool(value):
+            raise PydanticCustomError("switch", "this is no switch")
+        if any(map(is_list, found)) and isinstance(value, str | int | dict | BaseModel):
+            return [value]
+        textual = str in found or choices(field)
+        return str(value) if isinstance(value, int) and textual and int not in found else value
+
+
+def _has_bool(value: object) -> bool:
+    inner = value if isinstance(value, list | tuple) else ()
+    return isinstance(value, bool) or any(map(_has_bool, inner))
+
+
+def of_text(parse: Callable[[str], object]) -> BeforeValidator:
+    """Return a validator that parses texts and passes on all other values."""
+    return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
 
 
 def name_problem(path: Path | str) -> str | None:
@@ -72,11 +97,7 @@ def parse_path(value: str) -> Path:
     return Path(value)
 
 
-def _parse_path(value: object) -> object:
-    return parse_path(value) if isinstance(value, str) else value
-
-
-FileName = Annotated[Path, BeforeValidator(_parse_path)]
+FileName = Annotated[Path, of_text(parse_path)]
 """Name of a file or folder, existing or not."""
 
 
@@ -129,15 +150,11 @@ class ClassTarget(Model):
         return self.name + (f"={self.weight:g}" if self.weight != 1 else "")
 
 
-def _parse_layer(value: object) -> object:
-    return LayerTarget.parse(value) if isinstance(value, str) else value
-
-
 def _parse_class(value: object) -> object:
     return ClassTarget.parse(str(value)) if isinstance(value, str | int) else value
 
 
-Layers = tuple[Annotated[LayerTarget, BeforeValidator(_parse_layer)], ...]
+Layers = tuple[Annotated[LayerTarget, of_text(LayerTarget.parse)], ...]
 Classes = tuple[Annotated[ClassTarget, BeforeValidator(_parse_class)], ...]
 
 
@@ -149,30 +166,26 @@ OFF = BeforeValidator(_parse_none)
 """Parses ``none`` as None, which TOML and the command line lack."""
 
 
-def _parse_seconds(value: object) -> object:
-    if not isinstance(value, str):
-        return value
+def _parse_seconds(value: str) -> float:
     try:
         parts = [float(part) for part in value.split(":")]
     except ValueError:
         parts = []
     if not 1 <= len(parts) <= 3:
         raise ValueError("give seconds, mm:ss or hh:mm:ss")
-    return sum(part * 60**power for power, part in enumerate(reversed(parts)))
+    return sum(part * 60.0**power for power, part in enumerate(reversed(parts)))
 
 
-def _parse_size(value: object) -> object:
-    if not isinstance(value, str):
-        return value
+def _parse_size(value: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{1,9})x(\d{1,9})", value)
     if match is None:
         raise ValueError("give WIDTHxHEIGHT in pixels, such as 1280x720")
     return int(match[1]), int(match[2])
 
 
-Seconds = Annotated[float | None, BeforeValidator(_parse_seconds)]
+Seconds = Annotated[float | None, of_text(_parse_seconds)]
 Side = Annotated[int, Field(ge=1, le=16384)]
-Size = Annotated[tuple[Side, Side] | None, BeforeValidator(_parse_size)]
+Size = Annotated[tuple[Side, Side] | None, of_text(_parse_size)]
 
 
 def _parse_list(value: object) -> object:
@@ -186,23 +199,14 @@ def _parse_list(value: object) -> object:
 Names = Annotated[tuple[str, ...], BeforeValidator(_parse_list)]
 
 
-def _parse_group(value: object) -> object:
-    """Parse ``block10+block5=0.5``: layers that are dreamed at the same time."""
-    return tuple(value.split("+")) if isinstance(value, str) else value
-
-
-def _parse_fraction(value: object) -> object:
-    if not isinstance(value, str):
-        return value
+def _parse_fraction(value: str) -> Fraction:
     try:
         return Fraction(value).limit_denominator(1001)
     except (ValueError, ZeroDivisionError):
         raise ValueError("give frames per second, such as 25 or 30000/1001") from None
 
 
-def _parse_bytes(value: object) -> object:
-    if not isinstance(value, str):
-        return value
+def _parse_bytes(value: str) -> int:
     match = re.fullmatch(r"(\d{1,15}(?:\.\d+)?) ?([kMG]?)(i?)B?", value, re.IGNORECASE)
     if match is None:
         raise ValueError("give a size such as 8MB, 500kB or 8MiB")
@@ -230,28 +234,7 @@ def rgb(colour: str) -> tuple[int, int, int]:
 Colour = Annotated[str, BeforeValidator(_parse_colour)]
 
 
-def plainly_meant(value: object, field: FieldInfo) -> object:
-    """Convert a value that is clear in meaning: ``0`` to ``"0"``, one item to a list.
-
-    Raises:
-        ValueError: A bool for a setting that is no switch: True and False do not count as 1 and 0.
-    """
-    found = kinds(field)
-    if isinstance(value, bool) and (bool in found or fact(field, "switch")):
-        return value
-    if _has_bool(value):
-        raise PydanticCustomError("switch", "this is no switch")
-    if any(map(is_list, found)) and isinstance(value, str | int | dict | BaseModel):
-        return [value]
-    textual = str in found or choices(field)
-    return str(value) if isinstance(value, int) and textual and int not in found else value
-
-
-def _has_bool(value: object) -> bool:
-    inner = value if isinstance(value, list | tuple) else ()
-    return isinstance(value, bool) or any(map(_has_bool, inner))
-
-
-Group = Annotated[Layers, BeforeValidator(_parse_group)]
-Rate = Annotated[Fraction, Field(gt=0, le=240), BeforeValidator(_parse_fraction)]
-Bytes = Annotated[int, Field(ge=1000), BeforeValidator(_parse_bytes)]
+# Layers that are dreamed at the same time: ``block10+block5=0.5``.
+Group = Annotated[Layers, of_text(lambda text: text.split("+"))]
+Rate = Annotated[Fraction, Field(gt=0, le=240), of_text(_parse_fraction)]
+Bytes = Annotated[int, Field(ge=1000), of_text(_parse_bytes)]

@@ -9,7 +9,7 @@ import pytest
 from stream_dream.errors import SettingsError
 from stream_dream.settings.dream import DreamSettings, merged
 from stream_dream.settings.output import OutputSettings
-from stream_dream.settings.presets import DEFAULT_PRESET, load_preset, preset_text, presets
+from stream_dream.settings.presets import DEFAULT_PRESET, load_preset, look_text, presets
 from stream_dream.settings.validation import validated
 from stream_dream.settings.values import LayerTarget
 
@@ -145,12 +145,12 @@ def test_a_wrong_preset_names_its_file(tmp_path: Path, text: str, message: str) 
 def test_a_printed_preset_is_the_preset(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     for preset in presets():
-        path.write_text(preset_text(preset.name))
+        path.write_text(look_text(preset))
         printed = load_preset(str(path))
         assert (printed.description, printed.dream) == (preset.description, preset.dream)
         assert printed.dream.model_fields_set == preset.dream.model_fields_set
     usual = DreamSettings().dream_size
-    assert f"\n# dream_size = {usual}  # " in preset_text("dogs")
+    assert f"\n# dream_size = {usual}  # " in look_text(load_preset("dogs"))
 
 
 def test_explicitly_given_settings_are_known(tmp_path: Path) -> None:

@@ -51,19 +51,11 @@ def presets() -> list[Preset]:
     return [load_preset(name) for name in preset_names()]
 
 
-def preset_text(name: str) -> str:
-    """Return a preset as TOML, every setting with its description.
+def look_text(preset: Preset) -> str:
+    """Return a look as the text of a preset file, every setting with its description.
 
     Settings that it leaves open are commented out: films and stills have defaults of their own.
-
-    Raises:
-        SettingsError: As ``load_preset``.
     """
-    return look_text(load_preset(name))
-
-
-def look_text(preset: Preset) -> str:
-    """Return a look as the text of a preset file, every setting with its description."""
     dream = preset.dream
     lines = [f"{key} = {toml_value(getattr(preset, key))}" for key in ("description", "suits")]
     unset = DreamSettings.model_fields.keys() - dream.model_fields_set
