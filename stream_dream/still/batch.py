@@ -159,7 +159,7 @@ def dream_stills(
     _check_outputs(jobs, dream, still, [*inputs, *read], overwrite=overwrite)
     worker = _Worker(dream, still, overwrite, on_step)
     for job in jobs:
-        picture = None
+        picture = worker.newest = None
         try:
             picture = read_picture(job.source)
             on_picture(job, len(jobs))
@@ -196,44 +196,44 @@ def _check_outputs(
             check_picture_target(path, overwrite=overwrite, inputs=inputs)
 
 
+@dataclass(slots=True)
 class _Worker:
-    def __init__(
-        self,
-        dream: DreamSettings,
-        still: StillSettings,
-        overwrite: bool,
-        on_step: Callable[[Step], None],
-    ) -> None:
-        self._settings = dream
-        self._still = still
-        self._overwrite = overwrite
-        self._on_step = on_step
-        self._dreamer: StillDreamer | None = None
-        self._newest: Step | None = None
+    """Dreams and writes one picture after the other.
+
+    Attributes:
+        settings: How to dream.
+        still: How to write.
+        overwrite: True to replace existing files.
+        on_step: Called after each step.
+        dreamer: Built for the first picture.
+        newest: Last step of the present picture; None before its first.
+    """
+
+    settings: DreamSettings
+    still: StillSettings
+    overwrite: bool
+    on_step: Callable[[Step], None]
+    dreamer: StillDreamer | None = None
+    newest: Step | None = None
 
     def __call__(self, job: StillJob, picture: Picture) -> Path:
-        self._newest = None
         source = visible_image(picture)
         height, width = source.shape[:2]
         check_picture_size(job.target, (width, height))
-        if self._dreamer is None:
-            self._dreamer = _dreamer(self._settings)
-        overwrite, strength, folder = (
-            self._overwrite,
-            self._still.strength,
-            self._still.progress_dir,
-        )
-        with filmed(self._still.out, source, overwrite, strength=strength) as film:
+        if self.dreamer is None:
+            self.dreamer = _dreamer(self.settings)
+        overwrite, strength, folder = self.overwrite, self.still.strength, self.still.progress_dir
+        with filmed(self.still.out, source, overwrite, strength=strength) as film:
 
             def follow(step: Step) -> None:
-                self._newest = step
-                self._on_step(step)
+                self.newest = step
+                self.on_step(step)
                 if folder is not None and step.finished:
                     write_octave(step, folder, job.source, strength=strength, overwrite=overwrite)
                 if film is not None:
                     film(step)
 
-            dream = self._dreamer(source, follow, strength=strength)
+            dream = self.dreamer(source, follow, strength=strength)
             if film is not None:
                 film.hold(dream)
         return self._write(dream, picture, job.target)
@@ -241,9 +241,9 @@ class _Worker:
     def keep(self, job: StillJob, picture: Picture | None, summary: StillsSummary) -> str:
         """Write an interrupted picture as far as it got; return a message with its path."""
         others = f"; {len(summary.written)} are done" if summary.written else ""
-        if self._newest is None or picture is None:
+        if self.newest is None or picture is None:
             return f"interrupted before the first step of {job.source}: nothing was written{others}"
-        grown = laid_over(visible_image(picture), self._newest, strength=self._still.strength)
+        grown = laid_over(visible_image(picture), self.newest, strength=self.still.strength)
         kept = self._write(grown, picture, interrupted_name(job.target), overwrite=False)
         return f"interrupted: {job.source} as far as it came is in {kept}{others}"
 
@@ -261,8 +261,8 @@ class _Worker:
         return write_picture(
             replace(picture, image=dream),
             target,
-            overwrite=self._overwrite if overwrite is None else overwrite,
-            quality=self._still.quality,
+            overwrite=self.overwrite if overwrite is None else overwrite,
+            quality=self.still.quality,
         )
 
 

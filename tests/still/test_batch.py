@@ -219,6 +219,21 @@ def test_an_interrupted_picture_keeps_its_film(dream: Dream, photo: Path, tmp_pa
         assert len(list(kept)) == 3
 
 
+@pytest.mark.stops
+def test_an_interrupt_before_the_first_step_does_not_keep_the_last_picture_s_dream(
+    dream: Dream, photo: Path, tmp_path: Path
+) -> None:
+    second = write_picture(Picture(synthetic.photo((60, 40))), tmp_path / "second.png")
+
+    def interrupt(job: StillJob, count: int) -> None:
+        if job.source == second:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match=r"before the first step of \S+second.png.*; 1 are done"):
+        dream(photo, second, tmp_path / "out", on_picture=interrupt)
+    assert names(tmp_path / "out") == ["photo.png"]
+
+
 def test_a_film_shows_the_picture_with_its_detail(photo: Path, tmp_path: Path, tiny: Make) -> None:
     film = validated(StillSettings, {"out": tmp_path / "film.gif"})
     dream_stills([photo], tmp_path / "dream.png", tiny(step_size=0, dream_size=24), film)
