@@ -12,7 +12,7 @@ import numpy as np
 from stream_dream.frame import Image8
 
 if TYPE_CHECKING:
-    from PIL import ImageDraw, ImageFont
+    from PIL import ImageFont
 
 _ASPECT = 4 / 3
 """Width of a sheet over its height, as near as whole cells allow."""
@@ -70,7 +70,9 @@ def captioned_grid(cells: Sequence[Cell]) -> Image8:
         top += height + _ABOVE_CAPTION
         name = _shortened(cell.name, cell_width, name_font)
         draw.text((left, top), name, _NAME_COLOUR, name_font)
-        _draw_lines(draw, (left, top + _NAME_LINE), text, text_font)
+        for number, line in enumerate(text):
+            beneath = top + _NAME_LINE + number * _TEXT_LINE
+            draw.text((left, beneath), line, _TEXT_COLOUR, text_font)
     return np.array(sheet)
 
 
@@ -89,16 +91,6 @@ def _sheet_size(cells: int, columns: int, width: int, height: int) -> tuple[int,
     across, down = (columns, width), (rows, height)
     both = [2 * _MARGIN + count * (side + _GAP) - _GAP for count, side in (across, down)]
     return both[0], both[1]
-
-
-def _draw_lines(
-    draw: ImageDraw.ImageDraw,
-    place: tuple[int, int],
-    lines: Sequence[str],
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-) -> None:
-    for number, line in enumerate(lines):
-        draw.text((place[0], place[1] + number * _TEXT_LINE), line, _TEXT_COLOUR, font)
 
 
 def _wrapped(

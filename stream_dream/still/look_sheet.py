@@ -80,7 +80,7 @@ def read_subject(source: Path) -> Subject:
     else:
         frame = sharpest_frame(source)
         image, profile = frame.image, None
-        text = f"its sharpest frame, number {frame.number + 1} at {_clock(frame.time)}"
+        text = f"its sharpest frame, number {frame.index + 1} at {_clock(frame.time)}"
     height, width = image.shape[:2]
     problem = None
     if min(width, height) < _LEAST_SIDE:

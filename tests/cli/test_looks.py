@@ -164,7 +164,7 @@ def test_the_sharpest_frame_of_a_clip_is_found(tmp_path: Path) -> None:
     images = [np.asarray(blurred, np.uint8)] * 20
     images[13] = sharp
     frame = sharpest_frame.sharpest_frame(clip(tmp_path / "clip.mp4", images))
-    assert (frame.number, round(frame.time, 2)) == (13, 0.52)
+    assert (frame.index, round(frame.time, 2)) == (13, 0.52)
     subject = read_subject(tmp_path / "clip.mp4")
     assert subject.text == "its sharpest frame, number 14 at 0:00.52"
 
@@ -174,7 +174,7 @@ def test_a_short_clip_of_unknown_length_has_a_sharpest_frame(
 ) -> None:
     path = clip(tmp_path / "clip.mp4", [synthetic.photo((32, 24))] * 3)
     monkeypatch.setattr(sharpest_frame.VideoSource, "_expected", lambda self, fps: None)
-    assert sharpest_frame.sharpest_frame(path).number == 0
+    assert sharpest_frame.sharpest_frame(path).index == 0
 
 
 @pytest.mark.slow
@@ -194,7 +194,7 @@ def test_only_a_few_frames_of_a_long_clip_are_read(
     for read_through in (1200, 50):  # decoded completely, and by seeking
         measured.clear()
         monkeypatch.setattr(sharpest_frame, "_READ_THROUGH", read_through)
-        assert 150 <= sharpest_frame.sharpest_frame(path).number < 160
+        assert 150 <= sharpest_frame.sharpest_frame(path).index < 160
         assert len(measured) <= 40
 
 
