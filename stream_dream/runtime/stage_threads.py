@@ -11,7 +11,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -22,6 +22,10 @@ from stream_dream.runtime.scheduling import SpareTime, step_back
 T = TypeVar("T")
 
 _WAIT_SECONDS = 0.1
+
+_limiting = threading.Lock()
+# OpenCV's threads before each present holder of the limit: only the first has found more than 1.
+_before: list[int] = []
 
 
 class _End:
@@ -155,35 +159,18 @@ class StageThread(Generic[T]):
                 self._error = caught
 
 
-class _SingleThreads:
-    """Limits OpenCV to one thread a call while at least one caller holds it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._asking = 0
-        self._before = 0
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if self._asking == 0:
-                self._before = cv2.getNumThreads()
-                cv2.setNumThreads(1)
-            self._asking += 1
-
-    def __exit__(self, *error: object) -> None:
-        with self._lock:
-            self._asking -= 1
-            if self._asking == 0:
-                cv2.setNumThreads(self._before)
-
-
-_single_threads = _SingleThreads()
-
-
-def single_threads() -> AbstractContextManager[None]:
+@contextmanager
+def single_threads() -> Iterator[None]:
     """Limit OpenCV to one thread a call within a ``with`` block, in all threads.
 
     A thread for each stage is faster than stages that all use every core, and how OpenCV splits the
     optical flow among threads shows in the result. Several threads may hold the limit at a time.
     """
-    return _single_threads
+    with _limiting:
+        _before.append(cv2.getNumThreads())
+        cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        with _limiting:
+            cv2.setNumThreads(_before.pop())

@@ -10,12 +10,13 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 
+import cv2
 import pytest
 from waiting import SECONDS, wait_for
 
 from stream_dream.runtime import scheduling
 from stream_dream.runtime.scheduling import SpareTime
-from stream_dream.runtime.stage_threads import StageThread, prefetched
+from stream_dream.runtime.stage_threads import StageThread, prefetched, single_threads
 
 pytestmark = pytest.mark.stops
 
@@ -160,6 +161,21 @@ def settle(items: list[int]) -> None:
     while count != len(items):
         count = len(items)
         time.sleep(0.1)
+
+
+def test_the_limit_of_one_thread_lasts_until_its_last_holder_leaves() -> None:
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(2)
+        first, second = single_threads(), single_threads()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert cv2.getNumThreads() == 1
+        second.__exit__(None, None, None)
+        assert cv2.getNumThreads() == 2
+    finally:
+        cv2.setNumThreads(before)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
