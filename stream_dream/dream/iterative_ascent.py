@@ -168,7 +168,7 @@ class IterativeAscent:
             # Into ``start``: the last ``Step`` may still refer to ``change``.
             grown = np.subtract(change, start, out=start)
             if self._toned:
-                without_large_areas(grown, in_place=True)
+                without_large_areas(grown)
             # Softly: octaves dreamed together have each kept to the limit on their own only.
             grown = resize_float(grown, course.shape)
             self._add(image, grown, seed, softly=together, clipped=False)
@@ -232,7 +232,7 @@ class IterativeAscent:
             else:
                 grown = image[rows] - original[rows]
                 if softly:
-                    add_within(grown, change[rows], room, in_place=True)
+                    add_within(grown, change[rows], room)
                 else:
                     grown += change[rows]
                     np.clip(grown, -room.down, room.up, out=grown)

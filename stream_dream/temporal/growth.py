@@ -90,7 +90,7 @@ class Growth:
                 self.velocity = self.velocity * np.float32(momentum)
             return
         if self.settings.schedule != "restore":
-            without_large_areas(change, in_place=True)
+            without_large_areas(change)
         # In place, as below: allocating a new picture takes longer than the sum (measured).
         before = change if self.velocity is None else self.velocity
         share = 0.0 if self.velocity is None else momentum
@@ -109,7 +109,7 @@ class Growth:
             return carried
         if self.settings.schedule != "restore":
             # The limits differ up and down, which must not shift large areas from frame to frame.
-            without_large_areas(carried, in_place=True)
+            without_large_areas(carried)
         gain = self._gain(carried)
         change = self.velocity
         if gain is not None:
@@ -117,7 +117,7 @@ class Growth:
             change = np.asarray(cv2.multiply(change, gains, dst=gains), np.float32)
         if room is None:
             return np.asarray(np.clip(source + carried + change, 0, 1) - source, np.float32)
-        return add_within(carried, change, room, in_place=True)
+        return add_within(carried, change, room)
 
     def _gain(self, carried: ImageF) -> NDArray[np.float32] | None:
         """Return the gain of each point, (height, width); None for 1 everywhere."""
