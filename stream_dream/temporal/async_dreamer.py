@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
-from typing import NamedTuple
 
 import numpy as np
 
@@ -16,20 +15,6 @@ from stream_dream.temporal.growth import Growth
 
 FRAMES_PER_ASCENT = 3
 """Frames that are shown per ascent at most; then the next one waits for the ascent."""
-
-
-class _Found(NamedTuple):
-    """Result of an ascent.
-
-    Attributes:
-        change: Residual after the ascent less the one before, float32 (height, width, 3).
-        loss: Objective before the last step.
-        seconds: Duration of the ascent.
-    """
-
-    change: ImageF
-    loss: float
-    seconds: float
 
 
 class AsyncDreamer:
@@ -64,7 +49,7 @@ class AsyncDreamer:
 
         Args:
             dream: Ascends on one frame; called from another thread.
-            settings: ``seed`` and those of ``temporal.growth`` are used.
+            settings: ``seed``, ``momentum`` and those of ``Growth`` are used.
             executor: Executor of the ascents, which run in sequence; an own thread by default.
         """
         self.seconds = 0.0
@@ -72,7 +57,8 @@ class AsyncDreamer:
         self._dream, self._settings = dream, settings
         self._growth = Growth(settings)
         self._executor = executor or ThreadPoolExecutor(1, "ascent")
-        self._ascent: Future[_Found] | None = None
+        # The change (residual after the ascent less the one before), its loss, and seconds.
+        self._ascent: Future[tuple[ImageF, float, float]] | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -137,10 +123,10 @@ class AsyncDreamer:
     def _begin(self, source: ImageF, start: ImageF) -> None:
         index, rng = self._index, self._rng
 
-        def ascend() -> _Found:
+        def ascend() -> tuple[ImageF, float, float]:
             begun = time.perf_counter()
             residual, loss = self._dream(source, start, index=index, rng=rng)
-            return _Found(residual - start, loss, time.perf_counter() - begun)
+            return residual - start, loss, time.perf_counter() - begun
 
         self._ascent = self._executor.submit(ascend)
         self._index += 1

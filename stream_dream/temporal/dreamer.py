@@ -132,7 +132,8 @@ class TemporalDreamer:
         Args:
             dream: Dreams one frame.
             settings: ``persistence``, ``dream_size``, ``enlarge``, ``cadence``, ``warm_up``,
-                ``seed`` and those of ``temporal.growth`` are used.
+                ``seed``, ``momentum``, ``limit``, ``keep_colours`` and those of ``Growth`` are
+                used.
             pixel_aspect: Width over height of the frames' pixels; dreams have square ones.
             looping: True for frames that repeat: randomness then depends on the index alone.
         """
