@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_dream.errors import NetworkError
+from stream_dream.errors import NetworkError, first_line
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _DTYPES = {
@@ -41,30 +41,24 @@ class _Tensor(NamedTuple):
     strides: tuple[int, ...]
 
 
-def _rebuild_tensor(
-    storage: _Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: object
-) -> _Tensor:
-    return _Tensor(storage, offset, shape, strides)
-
-
 class _Unpickler(pickle.Unpickler):
     """Resolves only the few names that a state dict needs, and refuses all others."""
 
     def find_class(self, module: str, name: str) -> Any:
         known: dict[tuple[str, str], Callable[..., Any]] = {
             ("collections", "OrderedDict"): OrderedDict,
-            ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
+            ("torch._utils", "_rebuild_tensor_v2"): lambda *given: _Tensor(*given[:4]),
         }
         if (module, name) in known:
             return known[module, name]
         if module == "torch" and name in _DTYPES:
             return _DTYPES[name]
-        raise NetworkError(f"a state dict does not contain {module}.{name}: file refused")
+        raise ValueError(f"a state dict does not contain {module}.{name}: file refused")
 
     def persistent_load(self, pid: Any) -> _Storage:
         _, dtype, key, _, _, view = pid
         if view is not None:
-            raise NetworkError("views of storages are not supported in PyTorch files")
+            raise ValueError("views of storages are not supported")
         return _Storage(key, dtype)
 
 
@@ -75,7 +69,7 @@ def _read_storages(file: BinaryIO, dtypes: dict[str, str]) -> dict[str, NDArray[
         dtype = np.dtype(dtypes[key])
         data = file.read(count * dtype.itemsize)
         if len(data) != count * dtype.itemsize:
-            raise NetworkError(f"the PyTorch file ends within storage {key}: it is truncated")
+            raise ValueError(f"it ends within storage {key}: it is truncated")
         storages[key] = np.frombuffer(data, dtype)
     return storages
 
@@ -86,27 +80,30 @@ def read_torch_file(path: Path) -> dict[str, NDArray[Any]]:
     Raises:
         NetworkError: The file has another format, is truncated or contains more than tensors.
     """
-    with path.open("rb") as file:
-        try:
+    try:
+        with path.open("rb") as file:
             if _Unpickler(file).load() != _MAGIC:
-                raise NetworkError(f"{path} is not a PyTorch file of the format before 1.6")
+                raise ValueError("it has not the format of versions before 1.6")
             for _ in ("protocol version", "system info"):
                 _Unpickler(file).load()
             tensors: dict[str, _Tensor] = _Unpickler(file).load()
-            storages = _read_storages(
-                file, {t.storage.key: t.storage.dtype for t in tensors.values()}
-            )
-        except (pickle.UnpicklingError, EOFError, struct.error) as error:
-            raise NetworkError(f"{path} cannot be read as a PyTorch file: {error}") from error
-    return {name: _view(storages[tensor.storage.key], tensor) for name, tensor in tensors.items()}
+            if not all(isinstance(tensor, _Tensor) for tensor in tensors.values()):
+                raise ValueError("it holds more than a state dict, which is one tensor a name")
+            dtypes = {tensor.storage.key: tensor.storage.dtype for tensor in tensors.values()}
+            storages = _read_storages(file, dtypes)
+        return {name: _view(storages[one.storage.key], one) for name, one in tensors.items()}
+    except Exception as error:  # damaged pickles fail in many ways
+        raise NetworkError(
+            f"{path} cannot be read as a PyTorch file: {first_line(error)}"
+        ) from error
 
 
 def _view(storage: NDArray[Any], tensor: _Tensor) -> NDArray[Any]:
     last = tensor.offset + sum(
         (size - 1) * stride for size, stride in zip(tensor.shape, tensor.strides, strict=True)
     )
-    if last >= storage.size:
-        raise NetworkError(f"a tensor of shape {tensor.shape} reaches beyond its storage")
+    if last >= storage.size or min((tensor.offset, *tensor.shape, *tensor.strides)) < 0:
+        raise ValueError(f"a tensor of shape {tensor.shape} reaches beyond its storage")
     strides = [stride * storage.itemsize for stride in tensor.strides]
     view = np.lib.stride_tricks.as_strided(storage[tensor.offset :], tensor.shape, strides)
     return np.ascontiguousarray(view).reshape(tensor.shape)

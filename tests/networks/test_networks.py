@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import struct
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +109,7 @@ def _rebuild(*arguments: object) -> None:
     """Replace torch._utils._rebuild_tensor_v2."""
 
 
-def torch_file(path: Path, tensors: dict[str, _Rebuilt]) -> None:
+def torch_file(path: Path, tensors: Mapping[str, object]) -> None:
     """Write a checkpoint of the old format with one storage of 0..5."""
     with path.open("wb") as file:
         for part in (0x1950A86A20F9469CFC6C, 1001, {}):
@@ -119,7 +120,7 @@ def torch_file(path: Path, tensors: dict[str, _Rebuilt]) -> None:
         file.write(struct.pack("<q", 6) + np.arange(6, dtype="<f4").tobytes())
 
 
-def tempered(tensors: dict[str, _Rebuilt]) -> bytes:
+def tempered(tensors: Mapping[str, object]) -> bytes:
     """Pickle a state dict with the names that PyTorch uses."""
     import io
 
@@ -153,4 +154,32 @@ def test_bad_checkpoints_are_refused(tmp_path: Path) -> None:
         read_torch_file(path)
     path.write_bytes(pickle.dumps(_rebuild))
     with pytest.raises(NetworkError, match="file refused"):
+        read_torch_file(path)
+    with pytest.raises(NetworkError, match=f"{tmp_path} cannot be read"):
+        read_torch_file(tmp_path)
+
+
+def test_a_checkpoint_with_more_than_a_state_dict_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    tensors = OrderedDict(plain=_Rebuilt(0, (6,), (1,)))
+    torch_file(path, {"state_dict": tensors, "epoch": 3})
+    with pytest.raises(NetworkError, match=r"a\.pth .* more than a state dict"):
+        read_torch_file(path)
+
+
+def test_damaged_checkpoints_are_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    torch_file(path, {"plain": _Rebuilt(0, (6,), (1,))})
+    whole = path.read_bytes()
+    damaged = [whole[:length] for length in range(len(whole))]
+    damaged.append(whole.replace(b"plain", b"\xff\xff\xff\xff\xff"))
+    damaged.append(whole.replace(b"FloatStorage", b"FloatStorag_"))
+    damaged.append(whole.replace(b"OrderedDict", b"OrderedSet_"))
+    for spoilt in damaged:
+        path.write_bytes(spoilt)
+        with pytest.raises(NetworkError, match=r"a\.pth") as caught:
+            read_torch_file(path)
+        assert "\n" not in str(caught.value)
+    torch_file(path, {"backward": _Rebuilt(5, (2,), (-9,))})
+    with pytest.raises(NetworkError, match="beyond its storage"):
         read_torch_file(path)
