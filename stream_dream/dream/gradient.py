@@ -231,10 +231,16 @@ class Gradient:
         def works(side: int) -> bool:
             return self._maps_of(side, side) is not None
 
-        sides = range(1, _LARGEST_MINIMUM // self.granularity + 1)
-        if works(self.granularity):
-            return self.granularity
-        return self.granularity * sides[bisect.bisect_left(sides, True, key=works)]
+        sides = range(self.granularity, _LARGEST_MINIMUM + 1, self.granularity)
+        if works(sides[0]):
+            return sides[0]
+        first = bisect.bisect_left(sides, True, key=works)
+        if first == len(sides):
+            raise NetworkError(
+                f"{self._model.name} cannot be dreamed: it takes no picture of up to "
+                f"{_LARGEST_MINIMUM} pixels a side"
+            )
+        return sides[first]
 
     def _find_lost(self) -> dict[str, int]:
         """Find how many positions a side of each map loses because the network does not pad."""

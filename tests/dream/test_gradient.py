@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from stream_dream.dream.build import build_gradient
 from stream_dream.dream.gradient import Gradient
-from stream_dream.dream.objective import Seen
-from stream_dream.errors import SettingsError
+from stream_dream.dream.objective import LayerEnergy, Seen
+from stream_dream.errors import NetworkError, SettingsError
 from stream_dream.frame import ImageF
 from stream_dream.image import to_float
 from stream_dream.settings.dream import DreamSettings
@@ -161,3 +161,21 @@ def test_one_trace_is_enough_for_all_sizes(gradient: Gradient) -> None:
 def test_tiles_that_are_too_small_are_refused(gradient: Gradient, image: ImageF) -> None:
     with pytest.raises(SettingsError, match=r"too small for the layers in use: give at least 20$"):
         gradient.in_tiles(image, 16, np.random.default_rng(0))
+
+
+def network(dilation: int, stride: int) -> keras.Model:
+    """Return a network that does not pad and needs at least ``2 * dilation + 1`` pixels a side."""
+    image = keras.Input((None, None, 3))
+    maps = keras.layers.Conv2D(2, 3, dilation_rate=dilation, name="wide")(image)
+    return keras.Model(image, keras.layers.MaxPooling2D(stride)(maps), name="unpadded")
+
+
+def test_the_smallest_picture_is_found_in_whole_multiples() -> None:
+    objective = LayerEnergy("wide")
+    assert Gradient(network(10, 1), objective, {"wide": 1}, 1).smallest == 21
+    assert Gradient(network(10, 8), objective, {"wide": 8}, 8).smallest == 32
+
+
+def test_a_network_that_needs_enormous_pictures_is_refused() -> None:
+    with pytest.raises(NetworkError, match=r"unpadded cannot be dreamed: .* 512 pixels"):
+        Gradient(network(400, 1), LayerEnergy("wide"), {"wide": 1}, 1)
