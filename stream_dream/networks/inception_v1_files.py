@@ -60,7 +60,7 @@ def read_weights(path: Path, parts: Iterable[Part]) -> Arrays:
     index = path.with_name(path.name + ".index")
     if not path.is_file() and not index.is_file():
         raise NetworkError(f"weights file {path} does not exist")
-    start = path.read_bytes()[:4] if path.is_file() else b""
+    start = _start_of(path) if path.is_file() else b""
     if start == _HDF5:
         return _read_keras(path)
     if start[:2] != _GZIP:
@@ -81,6 +81,14 @@ def read_weights(path: Path, parts: Iterable[Part]) -> Arrays:
                 f"{path} cannot be read as the archive of {_CHECKPOINT}, delete it: {reason}"
             ) from error
         return _read_checkpoint(inside, parts, shown=path)
+
+
+def _start_of(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_HDF5))
+    except OSError as error:
+        raise NetworkError(f"weights file {path} cannot be read: {error.strerror}") from error
 
 
 def _read_keras(path: Path) -> Arrays:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tarfile
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from stream_dream.errors import NetworkError
 from stream_dream.networks import inception_v1
 from stream_dream.networks.inception_v1 import branches, network, parts
+from stream_dream.networks.inception_v1_files import read_weights
 from stream_dream.networks.registry import find
 from stream_dream.networks.spec import CLASSES
 
@@ -208,6 +210,19 @@ def test_other_files_are_refused(tmp_path: Path, data: bytes) -> None:
     assert "\n" not in str(caught.value)
     with pytest.raises(NetworkError, match="does not exist"):
         find("inception_v1").build(["Mixed_4c_Concatenated"], weights=tmp_path / "none")
+
+
+def test_a_file_that_cannot_be_opened_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "weights").touch()
+
+    def refuse(*arguments: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(NetworkError, match=r"weights cannot be read: Permission denied"):
+        read_weights(tmp_path / "weights", [])
 
 
 def test_archives_are_read_without_leaving_the_folder(tmp_path: Path) -> None:
