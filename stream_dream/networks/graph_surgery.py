@@ -62,7 +62,7 @@ def _calls(model: keras.Model, shape: tuple[int | None, ...]) -> tuple[Any, list
     def record(layer: Any, *args: Any, **kwargs: Any) -> Any:
         output = layer(*args, **kwargs)
         given = keras.tree.flatten((args, kwargs))
-        inputs = tuple(id(tensor) for tensor in given if _is_tensor(tensor))
+        inputs = tuple(id(tensor) for tensor in given if isinstance(tensor, keras.KerasTensor))
         calls.append(_Call(layer, inputs, output, bool(kwargs.get("training"))))
         return output
 
@@ -259,7 +259,9 @@ def _fold(convolution: Any, batch_norm: BatchNormalization) -> list[Any]:
     scale = value(batch_norm.gamma, 1) / np.sqrt(variance + batch_norm.epsilon)
     *kernels, kernel = [
         np.asarray(weight, np.float64)
-        for weight in convolution.get_weights()[: 2 if _separable(convolution) else 1]
+        for weight in convolution.get_weights()[
+            : 2 if isinstance(convolution, SeparableConv2D) else 1
+        ]
     ]
     bias = value(convolution.bias if convolution.use_bias else None, 0)
     if isinstance(convolution, DepthwiseConv2D):
@@ -267,10 +269,6 @@ def _fold(convolution: Any, batch_norm: BatchNormalization) -> list[Any]:
     else:
         kernel = kernel * scale
     return [*kernels, kernel, value(batch_norm.beta, 0) + (bias - mean) * scale]
-
-
-def _separable(layer: Any) -> bool:
-    return isinstance(layer, SeparableConv2D)
 
 
 def _tail(calls: Sequence[_Call]) -> Mapping[str, tuple[int, int]]:
@@ -324,7 +322,3 @@ def _position_wise(dense: Dense, window: tuple[int, int]) -> tuple[Conv2D, list[
         name=dense.name,
     )
     return layer, [kernel.reshape((*window, -1, dense.units)), *bias]
-
-
-def _is_tensor(value: object) -> bool:
-    return isinstance(value, keras.KerasTensor)

@@ -115,7 +115,7 @@ def _lite(
         build=partial(_build_lite, variant),
         is_fetched=None
         if variant is LITE0
-        else partial(efficientnet_lite_weights.is_installed, variant),
+        else lambda: bool(efficientnet_lite_weights.checkpoints(variant)),
     )
 
 
@@ -124,5 +124,5 @@ register(_lite(LITE0, "EfficientNet-Lite0, ImageNet", "embedded", 10, _LITE0_DRE
 register(_lite(LITE1, "EfficientNet-Lite1, ImageNet", _EXTRA, 22, {}))
 register(_lite(LITE2, "EfficientNet-Lite2, ImageNet", _EXTRA, 25, {}))
 register(inception_v1.spec())
-for _application in applications.specs():
-    register(_application)
+for _application in applications.APPLICATIONS:
+    register(applications.spec(_application))
