@@ -177,6 +177,7 @@ class _Dream:
         self._dreamer = TemporalDreamer(dream, painted, looping=True)
         self._small = [cycle.view(index, self._size) for index in range(cycle.frames)]
         self.closed_dream = ClosedDream(self._dreamer, cycle.frames)
+        self._shown: list[tuple[Guide, Iterator[Image8]]] = []
 
     def go_around(
         self, on_start: Callable[[StreamInfo], None], on_report: Callable[[FrameReport], None]
@@ -201,11 +202,10 @@ class _Dream:
 
     def _guided(self, stream: Iterator[Prepared]) -> Iterator[Prepared]:
         """Update the guides before each frame; a guide clip restarts with each round."""
-        shown: list[tuple[Guide, Iterator[Image8]]] = []
         for prepared in stream:
             if prepared.frame.index == 0:
-                shown = [(guide, guide_images(path)) for guide, path in self._guides]
-            for guide, images in shown:
+                self._shown = [(guide, guide_images(path)) for guide, path in self._guides]
+            for guide, images in self._shown:
                 image = next(images, None)
                 if image is not None:
                     guide.show(image)
