@@ -142,14 +142,16 @@ def _of_clip(source: Path, side: int, settings: LoopSettings, *, cuts: bool) -> 
 def _found(clip: VideoSource, settings: LoopSettings, fade: int) -> tuple[ClipSpan, int]:
     """Return the part of a clip that loops best, and how many frames it has room to fade."""
     fps = clip.info.fps
+    shortest, longest = (
+        max(2, round(seconds * fps)) for seconds in (settings.min_seconds, settings.max_seconds)
+    )
+    if longest < shortest:
+        raise SettingsError("--max-seconds is less than --min-seconds: choose more")
     signatures, begun = [], []
     for frame in mark_cuts(clip, fps):
         signatures.append(signature(frame.image))
         if frame.cut:
             begun.append(frame.index)
-    shortest, longest = (
-        max(2, round(seconds * fps)) for seconds in (settings.min_seconds, settings.max_seconds)
-    )
     count = len(signatures)
     if count < shortest:
         frames = "1 frame" if count == 1 else f"{count} frames"
@@ -157,8 +159,6 @@ def _found(clip: VideoSource, settings: LoopSettings, fade: int) -> tuple[ClipSp
             f"{clip.path} has {frames} ({float(count / fps):.2f} s), the loop is to have "
             f"{settings.min_seconds:g} s: give a longer clip or a smaller --min-seconds"
         )
-    if longest < shortest:
-        raise SettingsError("--max-seconds is less than --min-seconds: choose more")
     fade = min(fade, count - shortest, shortest)
     while True:
         span = best_span(

@@ -12,6 +12,7 @@ import pytest
 import synthetic
 
 from stream_dream.errors import SettingsError, SourceError
+from stream_dream.loop import periodic_source
 from stream_dream.loop.periodic_source import Cycle, make_cycle
 from stream_dream.media.read.picture import Picture
 from stream_dream.media.write.picture import write_picture
@@ -125,6 +126,14 @@ def test_settings_that_a_clip_cannot_have_are_refused(
 ) -> None:
     with pytest.raises((SettingsError, SourceError), match=problem):
         cycle(swing, **values)
+
+
+def test_seconds_that_contradict_each_other_are_refused_before_the_clip_is_read(
+    swing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(periodic_source, "mark_cuts", lambda *_: pytest.fail("was read"))
+    with pytest.raises(SettingsError, match="--max-seconds is less"):
+        cycle(swing, min_seconds=2, max_seconds=1)
 
 
 @pytest.mark.parametrize("name", ["start", "end", "min_seconds", "crossfade", "bounce"])
