@@ -27,7 +27,8 @@ def way_around(
 
     Each group of ``morph_layer`` becomes one. With the motion ``still`` and one dream, its layers,
     channels or classes do; a single layer is joined by layers of similar depth. Several keyframes
-    get less persistence, and longer steps to make up for it.
+    get less persistence, and longer steps to make up for it; how much less depends on the setting
+    ``frames``, which a clip leaves at its default whatever its own number of frames.
 
     Args:
         dreams: The chosen dreams, such as one for each of ``presets``.
