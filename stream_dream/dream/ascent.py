@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,8 +23,10 @@ from stream_dream.frame import ImageF, Shape
 from stream_dream.runtime.scheduling import SpareTime
 from stream_dream.settings.dream import DreamSettings
 
-# Sizes whose traces are kept: each trace holds memory, and an installation runs for days.
+# Traces that are kept, the last used: each holds memory, and an installation runs for days.
 TRACES_KEPT = 32
+# Size of the batch, (height, width) of its images, and those of their octaves.
+_Traced = tuple[int, Shape, tuple[Shape, ...]]
 # Alignment that TensorFlow requires of the memory it computes on, in bytes.
 _ALIGNMENT = 64
 
@@ -53,7 +57,7 @@ class Ascended(NamedTuple):
     """Result of the ascent on one frame.
 
     Attributes:
-        residual: Dream minus source, float32 (height, width, 3) in [-1, 1]; read-only.
+        residual: Dream minus source, float32 (height, width, 3) in [-1, 1]; may be read-only.
         loss: Objective before the last step of the finest octave dreamed.
     """
 
@@ -87,8 +91,11 @@ class Ascent:
         self._settings = settings
         self._gradient, self.guide = build_gradient(settings)
         self._iterative = IterativeAscent(settings, self._gradient, toned=False)
-        self._function = lru_cache(TRACES_KEPT)(self._trace)
-        self._prepared: set[tuple[Shape, tuple[Shape, ...]]] = set()
+        # Those that have run, in the order of their last use.
+        self._functions: OrderedDict[_Traced, tf.types.experimental.ConcreteFunction] = (
+            OrderedDict()
+        )
+        self._keeping = threading.Lock()
 
     def __call__(
         self, source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
@@ -148,20 +155,24 @@ class Ascent:
             self._iterative = IterativeAscent(settings, self._gradient, toned=False)
 
     def is_ready(self, shape: Shape, octaves: int) -> bool:
-        """Return True if everything for images of (height, width) is traced already."""
-        return all((shape, shapes) in self._prepared for shapes in self._turns(shape, octaves))
+        """Return True if nothing is left to ``prepare`` for images of (height, width)."""
+        return self.is_tiled(shape) or all(
+            (1, shape, shapes) in self._functions for shapes in self._turns(shape, octaves)
+        )
 
     def prepare(self, shape: Shape, octaves: int) -> None:
         """Trace the ascent for images of (height, width) and run it once.
 
-        May be called from another thread than the dreaming one.
+        Does nothing for images that are dreamed in tiles. May be called from another thread than
+        the dreaming one.
         """
+        if self.is_tiled(shape):
+            return
         nothing = np.zeros((*shape, 3), np.float32)
         start = Start(nothing, nothing, 0, np.random.default_rng(0))
         for shapes in self._turns(shape, octaves):
-            if (shape, shapes) not in self._prepared:
+            if (1, shape, shapes) not in self._functions:
                 self._run([start], shapes, batch=1)
-                self._prepared.add((shape, shapes))
 
     def loss(self, image: ImageF) -> float:
         """Return the objective of an image, float32 RGB in [0, 1] of any size."""
@@ -193,16 +204,26 @@ class Ascent:
             "step_sizes": tf.constant(lengths, tf.float32),
             "max_loss": tf.constant(self._settings.max_loss or np.inf, tf.float32),
         }
-        function = self._function(batch, shape, shapes)
+        traced = batch, shape, shapes
+        function = self._functions.get(traced) or self._trace(*traced)
         if not self._tells_of_spare_time(shapes):
             self.spare.begin()
         try:
             residuals, losses = function(**arguments)
         finally:
             self.spare.end()
+        self._keep(traced, function)
         # ``asarray`` shares the tensor's memory: no copy, but read-only.
         found = zip(starts, np.asarray(residuals), losses.numpy(), strict=False)
         return [Ascended(residual, float(loss)) for _, residual, loss in found]
+
+    def _keep(self, traced: _Traced, function: tf.types.experimental.ConcreteFunction) -> None:
+        """Keep a function that has just run, and drop the one that has not run for longest."""
+        with self._keeping:
+            self._functions[traced] = function
+            self._functions.move_to_end(traced)
+            while len(self._functions) > TRACES_KEPT:
+                self._functions.popitem(last=False)
 
     def _ascend_in_tiles(self, start: Start, shapes: tuple[Shape, ...]) -> Ascended:
         """Ascend in tiles: a single TensorFlow call would need memory for the whole picture."""
@@ -294,7 +315,7 @@ class Ascent:
 
 
 def _stacked(arrays: Sequence[NDArray[Any]], batch: int) -> NDArray[Any]:
-    """Stack arrays to a batch of ``places``, repeating the last one."""
+    """Stack arrays to a batch of that size, repeating the last one."""
     if batch == 1:
         return arrays[0][None]
     return np.stack([*arrays, *[arrays[-1]] * (batch - len(arrays))])

@@ -294,6 +294,32 @@ def test_a_prepared_size_is_not_traced_again(tiny: Make, source: ImageF, schedul
     assert ascent.traces == traces
 
 
+@pytest.mark.slow
+def test_a_size_whose_trace_is_dropped_is_no_longer_ready(
+    tiny: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream_dream.dream.ascent.TRACES_KEPT", 2)
+    ascent, rng = Ascent(tiny(schedule="all", octaves=1)), np.random.default_rng(0)
+    sizes = [(64, 96), (48, 72), (32, 48)]
+    ascent.prepare(sizes[0], 1)
+    ascent.prepare(sizes[1], 1)
+    nothing = np.zeros((*sizes[0], 3), np.float32)
+    ascent(nothing, nothing, index=0, rng=rng)
+    ascent.prepare(sizes[2], 1)
+    assert [ascent.is_ready(size, 1) for size in sizes] == [True, False, True]
+    assert ascent.traces == 3
+    ascent.prepare(sizes[1], 1)
+    assert ascent.traces == 4
+    assert [ascent.is_ready(size, 1) for size in sizes] == [False, True, True]
+
+
+def test_a_size_that_is_dreamed_in_tiles_is_not_traced_whole(tiny: Make) -> None:
+    ascent = Ascent(tiny(schedule="rotate", tile=64, octaves=2))
+    ascent.prepare((64, 96), 2)
+    assert ascent.is_ready((64, 96), 2)
+    assert ascent.traces == 0
+
+
 def test_changing_numbers_needs_no_new_trace(tiny: Make, source: ImageF) -> None:
     ascent = Ascent(tiny(schedule="rotate", octaves=2, jitter=0, step_size=0.01))
     ascent.prepare((64, 96), 2)
