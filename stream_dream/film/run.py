@@ -29,7 +29,7 @@ from stream_dream.media.read.video import VideoSource
 from stream_dream.media.write.output_paths import check_size, left_over
 from stream_dream.media.write.sound import Soundtrack, check_sound
 from stream_dream.runtime.quiet import hushed
-from stream_dream.settings.fields import added_later
+from stream_dream.settings.fields import values_added_later
 
 
 class Run:
@@ -148,7 +148,7 @@ class Run:
     def _published(self, plan: Plan, records: dict[int, ChunkRecord]) -> Path | None:
         """Return the published result if it is complete and as requested; else None."""
         placing = self._folder.placing
-        as_wanted = placing.has(added_later(self._request.output))
+        as_wanted = placing.has(values_added_later(self._request.output))
         return placing.whole if as_wanted or missing(plan, records) else None
 
     def _check(self, plan: Plan, records: dict[int, ChunkRecord]) -> dict[int, ChunkRecord]:
@@ -248,7 +248,7 @@ class Run:
         try:
             encoded = joined(self._folder, plan, finalizer.format, info.fps)
             made = finalizer.make(encoded, plan.frames, room=self._folder.path)
-            added = added_later(output)
+            added = values_added_later(output)
             placed = self._folder.placing.place(made, goal, added, overwrite=overwrite)
         except OSError as error:
             raise SinkError(f"{target} could not be written: {error.strerror}") from error

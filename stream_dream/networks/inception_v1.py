@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream_dream.errors import NetworkError
 from stream_dream.networks.download import Download, fetch, is_fetched
-from stream_dream.networks.inception_v1_files import Arrays, Part, read_weights
+from stream_dream.networks.inception_v1_files import LayerArrays, Part, read_weights
 from stream_dream.networks.quiet_keras import import_keras, keras_defaults
 from stream_dream.networks.spec import CLASSES, Layer, NetworkSpec, Weights
 
@@ -176,7 +176,7 @@ def _pool(x: keras.KerasTensor, name: str, window: int, stride: int) -> keras.Ke
     return keras.layers.MaxPooling2D(window, stride, padding="same", name=name)(x)
 
 
-def assign(model: keras.Model, arrays: Arrays, path: Path) -> None:
+def assign(model: keras.Model, arrays: LayerArrays, path: Path) -> None:
     """Set the weights of every layer, from arrays by layer name; ``path`` is for messages.
 
     Raises:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from stream_dream.errors import NetworkError, first_line
 
-Arrays = Mapping[str, list[NDArray[np.float32]]]
+LayerArrays = Mapping[str, list[NDArray[np.float32]]]
 
 _HDF5 = b"\x89HDF"
 _GZIP = b"\x1f\x8b"
@@ -43,7 +43,7 @@ class Part(NamedTuple):
     stride: int = 1
 
 
-def read_weights(path: Path, parts: Iterable[Part]) -> Arrays:
+def read_weights(path: Path, parts: Iterable[Part]) -> LayerArrays:
     """Read weights by layer name, in Keras' order.
 
     Args:
@@ -91,13 +91,13 @@ def _start_of(path: Path) -> bytes:
         raise NetworkError(f"weights file {path} cannot be read: {error.strerror}") from error
 
 
-def _read_keras(path: Path) -> Arrays:
+def _read_keras(path: Path) -> LayerArrays:
     from stream_dream.networks.weight_files import read_legacy
 
     return {layer.name: layer.values for layer in read_legacy(path)}
 
 
-def _read_checkpoint(path: Path, parts: Iterable[Part], shown: Path | None = None) -> Arrays:
+def _read_checkpoint(path: Path, parts: Iterable[Part], shown: Path | None = None) -> LayerArrays:
     import tensorflow as tf
 
     if path.suffix == ".index":

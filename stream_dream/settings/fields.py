@@ -133,16 +133,16 @@ def named_files(*settings: BaseModel) -> dict[str, Path]:
 
 def limits(field: FieldInfo) -> dict[str, float]:
     """Return the limits of a setting: some of ``ge``, ``gt``, ``le`` and ``lt``."""
-    kinds = ("ge", "gt", "le", "lt")
+    names = ("ge", "gt", "le", "lt")
     return {
-        kind: getattr(limit, kind)
+        name: getattr(limit, name)
         for limit in field.metadata
-        for kind in kinds
-        if hasattr(limit, kind)
+        for name in names
+        if hasattr(limit, name)
     }
 
 
-def added_later(settings: BaseModel) -> dict[str, Any]:
+def values_added_later(settings: BaseModel) -> dict[str, Any]:
     """Return the settings that frames do not depend on, as JSON values by name."""
     return settings.model_dump(mode="json", include=fields_with(type(settings), "added_later"))
 

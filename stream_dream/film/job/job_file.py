@@ -18,7 +18,7 @@ from stream_dream.film.job.durable_files import fingerprint, write_json
 from stream_dream.film.plan.plan import Plan
 from stream_dream.film.request import RenderRequest
 from stream_dream.settings.dream import DreamSettings
-from stream_dream.settings.fields import added_later
+from stream_dream.settings.fields import values_added_later
 from stream_dream.settings.output import OutputSettings
 
 _VERSION = 1
@@ -102,7 +102,7 @@ class FilmJob:
         files = _fingerprints(request)
         found = []
         for before, now in ((self.dream, request.dream), (self.output, request.output)):
-            later = added_later(now)
+            later = values_added_later(now)
             for name in type(before).model_fields:
                 was, wanted = getattr(before, name), getattr(now, name)
                 same = was == wanted or name in later or (name in files and name in self.files)

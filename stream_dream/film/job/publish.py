@@ -27,7 +27,7 @@ class Placing:
         Args:
             made: The finished file, or folder of numbered pictures.
             goal: The wanted path.
-            settings: Settings applied after dreaming, as ``added_later`` returns them.
+            settings: Settings applied after dreaming, as ``values_added_later`` returns them.
             overwrite: True to replace an existing file.
 
         Returns:
@@ -74,7 +74,7 @@ class Placing:
         return self.whole
 
     def has(self, settings: dict[str, Any]) -> bool:
-        """Return whether the result was made with these settings, as ``added_later`` returns them.
+        """Return whether the result was made with these ``values_added_later``.
 
         Always true for numbered pictures, to which they do not apply, and without a record.
         """
