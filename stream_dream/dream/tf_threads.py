@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 import tensorflow as tf
+
+from stream_dream.runtime.scheduling import cores
 
 
 def use_cores(*, share: float) -> None:
@@ -17,9 +17,8 @@ def use_cores(*, share: float) -> None:
     Args:
         share: Share of the cores for one operation.
     """
-    cores = os.cpu_count() or 1
     if not tf.config.threading.get_intra_op_parallelism_threads():
-        _set_threads(max(1, int(cores * share)), max(2, cores))
+        _set_threads(max(1, int(cores() * share)), max(2, cores()))
 
 
 def use_threads(count: int) -> None:

@@ -12,7 +12,7 @@ from stream_dream.film.events import FilmSummary
 from stream_dream.film.job.job_file import versions
 from stream_dream.film.request import RenderRequest
 from stream_dream.frame import FrameReport
-from stream_dream.media.write.atomic import write_text
+from stream_dream.media.write.atomic import write_bytes
 
 
 def write_report(
@@ -60,6 +60,6 @@ def _common(request: RenderRequest, target: Path) -> dict[str, Any]:
 
 def _write(path: Path, data: dict[str, Any], hint: str, *, overwrite: bool) -> None:
     try:
-        write_text(path, json.dumps(data, indent=1) + "\n", overwrite=overwrite)
+        write_bytes(path, f"{json.dumps(data, indent=1)}\n".encode(), overwrite=overwrite)
     except SinkError as error:
         raise SinkError(f"{error}; the result itself is done{hint}") from error

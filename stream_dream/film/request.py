@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 from stream_dream.media.read.picture import READABLE_PICTURES
 from stream_dream.settings.dream import DreamSettings
-from stream_dream.settings.fields import named_files
+from stream_dream.settings.fields import named_files, with_paths
 from stream_dream.settings.film import FilmSettings
 from stream_dream.settings.output import OutputSettings
-
-_S = TypeVar("_S", DreamSettings, OutputSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +43,6 @@ class RenderRequest:
         guide, film = self.dream.guide, self.film
         if guide is not None and guide.suffix.lower() not in READABLE_PICTURES:
             film = film.model_copy(update={"batch": 1})
-        dream, output = _absolute(self.dream), _absolute(self.output)
+        paths = {name: path.absolute() for name, path in self.inputs.items()}
+        dream, output = with_paths(self.dream, paths), with_paths(self.output, paths)
         return replace(self, dream=dream, output=output, film=film)
-
-
-def _absolute(settings: _S) -> _S:
-    paths: dict[str, object] = {
-        name: str(path.absolute()) if name == "network" else path.absolute()
-        for name, path in named_files(settings).items()
-    }
-    return settings.model_copy(update=paths)

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from stream_dream.media.write.atomic import write_text
+from stream_dream.media.write.atomic import write_bytes
 from stream_dream.media.write.output_paths import check_output
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import typed_name
@@ -55,7 +55,7 @@ def write_config(path: Path, values: Mapping[str, Any], *, overwrite: bool = Fal
         SettingsError: A value cannot be written in TOML.
         SinkError: The file cannot be written.
     """
-    return write_text(path, _config_text(path.name, values), overwrite=overwrite)
+    return write_bytes(path, _config_text(path.name, values).encode(), overwrite=overwrite)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,13 @@ class SpareTime:
         self._spare.wait(_LONGEST_WAIT)
 
 
+def cores() -> int:
+    """Return the number of cores that this process may use: fewer than there are in a cpuset."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def step_back(pid: int | None = None) -> None:
     """Lower the priority of child process ``pid``, or of the calling thread, where possible.
 

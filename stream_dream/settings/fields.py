@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 
 FILE_OR_NAME = r"(?s).*\.(keras|h5|hdf5|toml)"
 """Matches names of files, as opposed to networks and looks of the package."""
+
+_M = TypeVar("_M", bound=BaseModel)
 
 
 class Heading(StrEnum):
@@ -129,6 +131,13 @@ def named_files(*settings: BaseModel) -> dict[str, Path]:
         for name, value in model
         if names_file(type(model).model_fields[name], value)
     }
+
+
+def with_paths(settings: _M, paths: Mapping[str, Path]) -> _M:
+    """Return settings that name the files in ``paths``, by setting, instead of their own."""
+    named = named_files(settings).keys() & paths.keys()
+    values = {name: type(getattr(settings, name))(paths[name]) for name in named}
+    return settings.model_copy(update=values)
 
 
 def limits(field: FieldInfo) -> dict[str, float]:

@@ -10,7 +10,7 @@ from stream_dream.settings.fields import Heading, under
 from stream_dream.settings.output import Excerpt
 from stream_dream.settings.values import Model
 
-Workers = Annotated[int, Field(ge=1, le=1024)] | Literal["auto"]
+WorkerCount = Annotated[int, Field(ge=1, le=1024)] | Literal["auto"]
 
 Batch = Annotated[int, Field(ge=1, le=64)] | Literal["auto"]
 
@@ -33,7 +33,7 @@ class FilmSettings(Model):
     """How a long film is split into chunks, and which workers dream them."""
 
     chunk_seconds: float = CHUNK_SECONDS
-    workers: Workers = _film(
+    workers: WorkerCount = _film(
         1,
         "Processes that dream different shots side by side; auto finds out how many are fastest.",
         metavar="NUMBER|auto",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from stream_dream.film.events import FilmEvents
 from stream_dream.film.in_chunks import render_film
 from stream_dream.media.read import guide as guide_module
 from stream_dream.media.read.picture import read_picture
+from stream_dream.runtime.scheduling import cores
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.film import FilmSettings
 from stream_dream.settings.output import OutputSettings
@@ -108,7 +108,7 @@ def test_worker_processes_make_the_same_frames(
         events=FilmEvents(measured=lambda count, fps: measured.append(count)),
     )
     assert films.checksums(summary) == one
-    assert measured == ([] if workers == 2 else [1, 2][: os.cpu_count()])
+    assert measured == ([] if workers == 2 else [1, 2][: cores()])
     if workers == 2:
         assert len({record.worker for record in summary.records}) == 2
 

@@ -18,6 +18,7 @@ from stream_dream.errors import SettingsError, StreamDreamError, first_line
 from stream_dream.film.cluster.shares import Node
 from stream_dream.film.cluster.shipping import sweep
 from stream_dream.runtime.quiet import debugging, hushed
+from stream_dream.runtime.scheduling import cores
 from stream_dream.settings.film import FilmSettings
 
 LOCAL, _FOUND = "local", "auto"
@@ -173,7 +174,7 @@ class Cluster:
     def _settings(self) -> dict[str, Any]:
         settings: dict[str, Any] = {"address": self._address, "log_to_driver": debugging()}
         if self.local:
-            settings["num_cpus"] = max(os.cpu_count() or 1, self._workers or 0)
+            settings["num_cpus"] = max(cores(), self._workers or 0)
             settings["include_dashboard"] = False
         if not debugging():
             logging.getLogger("ray").setLevel(logging.CRITICAL)

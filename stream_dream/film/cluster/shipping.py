@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from stream_dream.film.execution.chunk_task import ChunkTask
 from stream_dream.film.job.durable_files import sync_folder, unwritable
 from stream_dream.film.job.job_file import job_file
-from stream_dream.settings.fields import named_files
+from stream_dream.settings.fields import named_files, with_paths
 
 _PART = 32 << 20
 _SOURCE = "source"
@@ -81,18 +81,11 @@ def sizes(task: ChunkTask) -> dict[str, int]:
 
 def with_files(task: ChunkTask, paths: Mapping[str, Path], folder: Path) -> ChunkTask:
     """Return a task with other paths, by their keys in ``files_of``, and another folder."""
-    named = {
-        name: str(path) if name == "network" else path
-        for name, path in paths.items()
-        if name != _SOURCE
-    }
-    dreamed = {name: path for name, path in named.items() if name in type(task.dream).model_fields}
-    written = {name: path for name, path in named.items() if name not in dreamed}
     return replace(
         task,
         source=replace(task.source, path=paths[_SOURCE]),
-        dream=task.dream.model_copy(update=dreamed),
-        output=task.output.model_copy(update=written),
+        dream=with_paths(task.dream, paths),
+        output=with_paths(task.output, paths),
         folder=folder,
     )
 

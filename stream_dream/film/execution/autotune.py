@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections import Counter
@@ -15,6 +14,7 @@ from stream_dream.errors import StreamDreamError
 from stream_dream.film.execution.chunk_task import ChunkTask
 from stream_dream.film.execution.workers import WorkerEnded, WorkerProcesses, Workers
 from stream_dream.film.plan.plan import Chunk, Plan
+from stream_dream.runtime.scheduling import cores
 
 _FRAMES = 30
 # The first frames include startup and are not measured.
@@ -108,9 +108,8 @@ def fastest_count(
     ``on_measured`` is called with each number tried, and the total frames per second. Raises
     ``StreamDreamError`` if not even one process can dream.
     """
-    cores = os.cpu_count() or 1
     best, best_fps = 1, 0.0
-    for count in sorted({*(2**n for n in range(cores.bit_length())), cores}):
+    for count in sorted({*(2**n for n in range(cores().bit_length())), cores()}):
         if count > most:
             break
         workers = WorkerProcesses(count)

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from stream_dream.errors import Interrupted, first_line
 from stream_dream.film.execution.chunk_task import ChunkDreamer, ChunkTask
 from stream_dream.film.job.chunk_record import ChunkRecord
+from stream_dream.runtime.scheduling import cores
 
 
 class Workers(Protocol):
@@ -100,7 +101,7 @@ class WorkerProcesses(Workers):
         """
         self.slots = count
         if threads is None and count > 1:
-            threads = max(1, (os.cpu_count() or 1) // count)
+            threads = max(1, cores() // count)
         self.threads = threads
         self._workers: dict[int, Worker] = {}
         self._pool = ThreadPoolExecutor(count, "worker")

@@ -13,6 +13,7 @@ from stream_dream.film.job.durable_files import digest
 from stream_dream.film.job.job_folder import JobFolder
 from stream_dream.film.plan.plan import Chunk, Plan
 from stream_dream.media.ffmpeg import FFmpeg
+from stream_dream.runtime.scheduling import cores
 
 
 def check(
@@ -34,7 +35,7 @@ def check(
     good: dict[int, ChunkRecord] = {}
     bad: list[str] = []
     chunks = [chunk for chunk in plan.chunks if chunk.number in records]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         problems = pool.map(lambda c: _picture_problem(folder, c, records[c.number]), chunks)
         for count, (chunk, problem) in enumerate(zip(chunks, problems, strict=True), 1):
             on_checked(count, len(chunks))

@@ -40,8 +40,8 @@ def reserve_folder(path: Path) -> Path:
     return Path(tempfile.mkdtemp(prefix="frames-", suffix=".part", dir=path.parent.absolute()))
 
 
-def write_text(path: Path, text: str, *, overwrite: bool) -> Path:
-    """Write a text file in UTF-8, atomically.
+def write_bytes(path: Path, data: bytes | memoryview, *, overwrite: bool) -> Path:
+    """Write a file atomically.
 
     Returns:
         The final name: a free one if the file appeared meanwhile and must not be overwritten.
@@ -51,7 +51,7 @@ def write_text(path: Path, text: str, *, overwrite: bool) -> Path:
     """
     part = reserve(path)
     try:
-        part.write_text(text, "utf-8")
+        part.write_bytes(data)
         return place(part, path, overwrite=overwrite)
     except OSError as error:
         raise SinkError(f"{path} could not be written: {error.strerror}") from error

@@ -11,7 +11,7 @@ import numpy as np
 
 from stream_dream.errors import SinkError
 from stream_dream.media.read.picture import Picture, over
-from stream_dream.media.write.atomic import place, reserve
+from stream_dream.media.write.atomic import write_bytes
 from stream_dream.media.write.formats import FORMATS
 from stream_dream.media.write.output_paths import check_output, check_sides, is_pattern
 
@@ -97,16 +97,11 @@ def write_picture(
     _check_pixels(picture, path)
     height, width = picture.image.shape[:2]
     check_picture_size(path, (width, height))
-    part = reserve(path)
     try:
-        part.write_bytes(_encoded(picture, PICTURE_FORMATS[path.suffix.lower()], quality))
-        return place(part, path, overwrite=overwrite)
-    except BaseException as error:
-        part.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            reason = error.strerror or error
-            raise SinkError(f"{path} could not be written: {reason}") from error
-        raise
+        data = _encoded(picture, PICTURE_FORMATS[path.suffix.lower()], quality)
+    except OSError as error:
+        raise SinkError(f"{path} could not be encoded: {error}") from error
+    return write_bytes(path, data, overwrite=overwrite)
 
 
 def _format_problem(path: Path) -> str | None:
