@@ -20,6 +20,7 @@ from stream_dream.still.batch import StillsSummary
 Run = Callable[..., tuple[int, str, str]]
 
 
+@pytest.mark.slow
 def test_image_dreams_with_the_settings_of_a_still(run: Run, tmp_path: Path) -> None:
     synthetic.register_tiny()
     write_picture(Picture(synthetic.photo((60, 40))), tmp_path / "in.png")

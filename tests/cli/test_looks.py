@@ -87,6 +87,7 @@ def test_a_sheet_has_the_source_and_each_look(sheet: Sheet, tmp_path: Path, suff
     assert np.abs(first.astype(int) - second).mean() > 0.5
 
 
+@pytest.mark.slow
 def test_progress_is_reported_look_by_look(sheet: Sheet) -> None:
     told: list[tuple[str, int]] = []
     sheet(on_look=lambda look, count: told.append((look.name, count)))

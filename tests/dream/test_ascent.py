@@ -58,6 +58,7 @@ def test_the_objective_rises(tiny: Make, source: ImageF, schedule: str, norm: st
     assert ascent.loss(source + residual) > 1.05 * ascent.loss(source)
 
 
+@pytest.mark.slow
 def test_a_negative_weight_suppresses(tiny: Make, source: ImageF) -> None:
     residual, _ = ascend(tiny(layer=["conv2=-1"], steps=5, step_size=0.01), source)
     ascent = Ascent(tiny())
@@ -81,8 +82,8 @@ def test_the_dream_stays_within_what_can_be_shown(tiny: Make, source: ImageF) ->
     "lies",
     [
         "aligned",
-        pytest.param("unaligned", marks=pytest.mark.slow),
-        pytest.param("read-only", marks=pytest.mark.slow),
+        "unaligned",
+        "read-only",
     ],
 )
 def test_an_ascent_leaves_its_start_as_it_was(tiny: Make, source: ImageF, lies: str) -> None:
@@ -108,6 +109,7 @@ def test_same_rng_same_dream(tiny: Make, source: ImageF) -> None:
     assert np.abs(first - other).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_sums_do_not_depend_on_timing(tiny: Make) -> None:
     """TensorFlow adds three or more tensors in the order in which it frees them."""
     ascent = Ascent(tiny(layer=["conv1", "conv1:0,1=-0.5", "conv1:2=2", "conv2"], octaves=3))
@@ -258,7 +260,9 @@ def test_the_schedule_restore_on_frames_is_the_algorithm_of_stills(tiny: Make) -
     assert np.abs(still / 255 - (to_float(image) + residual)).max() < 1.01 / 255
 
 
-@pytest.mark.parametrize("norm", ["laplacian", "std", "mean_abs"])
+@pytest.mark.parametrize(
+    "norm", ["laplacian", *(pytest.param(n, marks=pytest.mark.slow) for n in ("std", "mean_abs"))]
+)
 def test_steps_in_one_graph_equal_iterative_ascent(tiny: Make, norm: str) -> None:
     settings = tiny(octaves=1, steps=3, step_size=0.01, jitter=0, gradient_norm=norm, limit=None)
     source = to_float(synthetic.photo((76, 60)))  # too small to be halved
@@ -353,13 +357,14 @@ def begun(settings: DreamSettings, source: ImageF, *, seed: int = 0) -> ImageF:
     return Ascent(settings).begin(source, index=0, rng=np.random.default_rng(seed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "schedule",
     [
         "together",
-        pytest.param("restore", marks=pytest.mark.slow),
-        pytest.param("all", marks=pytest.mark.slow),
-        pytest.param("rotate", marks=pytest.mark.slow),
+        "restore",
+        "all",
+        "rotate",
     ],
 )
 def test_a_shot_begins_with_a_finished_dream(tiny: Make, source: ImageF, schedule: str) -> None:

@@ -139,6 +139,7 @@ def test_each_position_counts_once_at_odd_sizes(size: tuple[int, int]) -> None:
         assert tiles == pytest.approx(float(whole), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_lattice_may_be_shifted_by_more_than_a_tile(gradient: Gradient, image: ImageF) -> None:
     whole, _ = gradient.of_any_size(tf.constant(image))
     found, _ = gradient.in_tiles(image, TILE, FarthestGrid(), jitter=2 * TILE)  # type: ignore[arg-type]

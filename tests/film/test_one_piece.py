@@ -85,6 +85,7 @@ def test_the_result_does_not_depend_on_timing(
         assert a.read_bytes() == b.read_bytes()
 
 
+@pytest.mark.slow
 def test_step_size_zero_gives_the_source(tiny: Make, clip: Path, tmp_path: Path) -> None:
     render(clip, tmp_path / "%02d.png", tiny(step_size=0), OutputSettings())
     written = cv2.cvtColor(cv2.imread(str(tmp_path / "01.png")), cv2.COLOR_BGR2RGB)

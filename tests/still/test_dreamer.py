@@ -165,7 +165,8 @@ def test_every_step_is_reported(tiny: Make) -> None:
     assert steps[-1].image.shape == (66, 96, 3)
 
 
-@pytest.mark.parametrize("tile", [None, pytest.param(48, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("tile", [None, 48])
 def test_octaves_dreamed_together_do_not_see_each_other(tiny: Make, tile: int | None) -> None:
     seed = to_float(synthetic.photo((90, 66)))
     coarse, fine = (33, 45), (66, 90)

@@ -175,7 +175,7 @@ def test_both_show_the_same_colours(tmp_path: Path, kind: dict[str, bool]) -> No
         ("mkv", ("-c:v", "libx264", "-pix_fmt", "yuv444p")),
         ("avi", ("-c:v", "mpeg4")),
         ("avi", ("-c:v", "mjpeg")),
-        ("webm", ("-c:v", "libvpx", "-b:v", "1M")),
+        pytest.param("webm", ("-c:v", "libvpx", "-b:v", "1M"), marks=pytest.mark.slow),
         ("mkv", ("-c:v", "ffv1")),
     ],
 )

@@ -115,6 +115,7 @@ def test_gif_keeps_its_uneven_delays(tmp_path: Path) -> None:
     assert shades == [0, 1, 1, 1, 2, 3] + [4] * 9
 
 
+@pytest.mark.slow
 def test_delays_of_animations_are_those_of_browsers(tmp_path: Path) -> None:
     """Browsers turn delays of 1/100 s or less into 1/10 s."""
     pictures = [Image.new("RGB", (40, 30), (shade, 100, 50)) for shade in (0, 60, 120, 180, 240)]
@@ -152,7 +153,8 @@ def paused(path: Path, seconds: float) -> Path:
     return path
 
 
-@pytest.mark.parametrize("suffix", ["mp4", pytest.param("mkv", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_a_long_pause_is_a_still(tmp_path: Path, suffix: str) -> None:
     source, frames = read(paused(tmp_path / f"a.{suffix}", 90))
     assert source.shortfall is None

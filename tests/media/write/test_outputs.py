@@ -117,6 +117,7 @@ def test_names_that_belong_to_a_long_one_are_not_longer(tmp_path: Path, stem: st
     assert JobFolder(tmp_path / f"{stem[:-1]}.mp4").path != JobFolder(path).path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
