@@ -78,14 +78,7 @@ def test_the_dream_stays_within_what_can_be_shown(tiny: Make, source: ImageF) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "lies",
-    [
-        "aligned",
-        "unaligned",
-        "read-only",
-    ],
-)
+@pytest.mark.parametrize("lies", ["aligned", "unaligned", "read-only"])
 def test_an_ascent_leaves_its_start_as_it_was(tiny: Make, source: ImageF, lies: str) -> None:
     expected, _ = ascend(tiny(steps=2), source)
     own = np.empty(source.size + 1, np.float32)[1:].reshape(source.shape)
@@ -358,15 +351,7 @@ def begun(settings: DreamSettings, source: ImageF, *, seed: int = 0) -> ImageF:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "schedule",
-    [
-        "together",
-        "restore",
-        "all",
-        "rotate",
-    ],
-)
+@pytest.mark.parametrize("schedule", ["together", "restore", "all", "rotate"])
 def test_a_shot_begins_with_a_finished_dream(tiny: Make, source: ImageF, schedule: str) -> None:
     settings = tiny(schedule=schedule, warm_up=8, step_size=0.01, limit=0.35)
     residual = begun(settings, source)
