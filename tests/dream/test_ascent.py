@@ -128,6 +128,7 @@ def test_traces_are_bounded(tiny: Make) -> None:
     assert ascent.traces == 2 * 3
 
 
+@pytest.mark.slow
 def test_halves_give_the_gradient_of_the_whole(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     ascent = Ascent(tiny(layer=["conv1", "conv2=0.5"]))
     image = to_float(synthetic.photo((192, 96)))
@@ -140,6 +141,7 @@ def test_halves_give_the_gradient_of_the_whole(tiny: Make, monkeypatch: pytest.M
     assert np.corrcoef(halves.ravel(), whole.ravel())[0, 1] > 0.99
 
 
+@pytest.mark.slow
 def test_layers_keep_their_weight_in_halves(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     ascent = Ascent(tiny(layer=["conv0"], octaves=1))
     monkeypatch.setattr(ascent._gradient, "stride", 4)  # the overlap of a deeper layer
@@ -317,6 +319,7 @@ def test_a_size_that_is_dreamed_in_tiles_is_not_traced_whole(tiny: Make) -> None
     assert ascent.traces == 0
 
 
+@pytest.mark.slow
 def test_changing_numbers_needs_no_new_trace(tiny: Make, source: ImageF) -> None:
     ascent = Ascent(tiny(schedule="rotate", octaves=2, jitter=0, step_size=0.01))
     ascent.prepare((64, 96), 2)

@@ -128,6 +128,7 @@ def test_each_position_counts_once(
         assert tiles == pytest.approx(float(whole), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(300, 17), (17, 300), (131, 99)])
 def test_each_position_counts_once_at_odd_sizes(size: tuple[int, int]) -> None:
     gradient = counting((3, 2), (3, 2), (3, 2), padding="same")
@@ -146,6 +147,7 @@ def test_the_lattice_may_be_shifted_by_more_than_a_tile(gradient: Gradient, imag
     assert np.corrcoef(found.ravel(), whole.numpy().ravel())[0, 1] > 0.9
 
 
+@pytest.mark.slow
 def test_one_trace_is_enough_for_all_sizes(gradient: Gradient) -> None:
     def spread(values: NDArray[np.float32]) -> float:
         return float(np.abs(values).max())

@@ -216,6 +216,7 @@ def test_colours_never_turn_a_step_against_the_gradient(share: float) -> None:
     np.testing.assert_allclose((found * others).sum(-1), (of_others * steps).sum(-1), atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", [{"colours": 1}, {"keep_colours": True}])
 def test_the_objective_rises_in_all_colours(tiny: Make, values: dict[str, Any]) -> None:
     source = to_float(synthetic.photo((64, 48)))

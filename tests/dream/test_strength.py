@@ -230,6 +230,7 @@ def test_a_picture_shows_none_half_or_all_of_the_dream(
     np.testing.assert_array_equal(frames, [frames[0]] * len(frames))
 
 
+@pytest.mark.slow
 @pytest.mark.stops
 def test_an_interrupted_picture_has_the_chosen_strength(
     tiny: Make, photo: Path, tmp_path: Path

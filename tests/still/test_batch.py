@@ -203,6 +203,7 @@ def test_ctrl_c_keeps_the_dream_so_far(
     assert names(tmp_path) == ["dream.interrupted.png", "photo.png"]
 
 
+@pytest.mark.slow
 @pytest.mark.stops
 def test_an_interrupted_picture_keeps_its_film(dream: Dream, photo: Path, tmp_path: Path) -> None:
     steps = []
@@ -234,6 +235,7 @@ def test_an_interrupt_before_the_first_step_does_not_keep_the_last_picture_s_dre
     assert names(tmp_path / "out") == ["photo.png"]
 
 
+@pytest.mark.slow
 def test_a_film_shows_the_picture_with_its_detail(photo: Path, tmp_path: Path, tiny: Make) -> None:
     film = validated(StillSettings, {"out": tmp_path / "film.gif"})
     dream_stills([photo], tmp_path / "dream.png", tiny(step_size=0, dream_size=24), film)

@@ -214,6 +214,7 @@ def test_a_picture_is_enlarged_as_far_as_wanted(tiny: Make) -> None:
     assert {load_preset(name).dream.enlarge for name in ("google", "notebook")} == {1}
 
 
+@pytest.mark.slow
 def test_octaves_dreamed_together_emerge_one_upon_the_other(tiny: Make) -> None:
     steps: list[Step] = []
 

@@ -89,6 +89,7 @@ def test_a_file_is_fetched_once_for_all_workers(
     assert not node_folder.folder.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed", [False, True])
 def test_a_folder_goes_with_the_last_process_that_holds_it(killed: bool) -> None:
     node_folder = NodeFolder("film")

@@ -326,6 +326,7 @@ def test_closing_ends_the_iteration(tmp_path: Path) -> None:
     assert source.shortfall is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("debug", [False, True])
 def test_decoder_is_silent_unless_debugging(tmp_path: Path, debug: bool) -> None:
     clip = truncated_clip(tmp_path / "a.mp4")

@@ -85,6 +85,7 @@ def test_links_are_followed(tmp_path: Path, name: str, write: Write, there: bool
     assert os.listdir(tmp_path / "big") == [name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [244, 250, 251, 255])
 @WRITERS
 def test_long_names_are_written(tmp_path: Path, name: str, write: Write, length: int) -> None:
