@@ -5,7 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
+import pytest
+
+from stream_dream.dream.ascent import TRACES_KEPT
 from stream_dream.live.engine.governor import Governor, ladder
+from stream_dream.settings.live import MOST_OCTAVES
 
 SIZES = ladder(480)
 
@@ -76,3 +80,9 @@ def test_a_size_that_cannot_be_dreamed_is_not_chosen() -> None:
     for _ in range(1000):
         governor.observe(0.125, 0.04)
     assert governor.size == SIZES[0]
+
+
+@pytest.mark.parametrize("largest", [160, 480, 640, 2048, 16384])
+def test_an_ascent_keeps_the_traces_of_all_sizes_and_octaves(largest: int) -> None:
+    # Else the thread that traces them would never be done.
+    assert len(ladder(largest)) * MOST_OCTAVES <= TRACES_KEPT
