@@ -44,7 +44,8 @@ class DreamSettings(Model):
     )
     layer: Layers = _what(
         (),
-        "Layer to dream, several times to mix; if none is given, the network's favourite.",
+        "Layer to dream, several times to mix; if none is given, those of the preset, or the "
+        "network's favourite.",
         metavar="NAME[:CHANNEL,...][=WEIGHT]",
     )
     classes: Classes = _what(
