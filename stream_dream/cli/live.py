@@ -195,20 +195,22 @@ def _report(show: Show, as_json: bool) -> None:
 
     Run it in a thread: the show goes on when a reader of the output stops reading.
     """
-    pause, told = 1.0 if as_json else _LOGGED_SECONDS, 0.0
-    while not show.ended.wait(pause if told else 0.02):
+    pause, told, ended = 0.02, 0.0, False
+    while not ended:
+        ended = show.ended.wait(pause)
         status = show.status
+        pause = 0.02
         if status.uptime <= told:  # no frame was shown since
             continue
-        told = status.uptime
+        told, pause = status.uptime, 1.0 if as_json else _LOGGED_SECONDS
         if as_json:
             print(json.dumps(asdict(status)), flush=True)
-            continue
-        log.info(
-            "%.1f fps, %s at %d px, latency %.0f ms, camera %s, %d of %d captured dropped",
-            *(status.fps, status.preset, status.dream_size, status.latency_ms),
-            *(status.camera, status.dropped, status.captured),
-        )
+        elif not ended:
+            log.info(
+                "%.1f fps, %s at %d px, latency %.0f ms, camera %s, %d of %d captured dropped",
+                *(status.fps, status.preset, status.dream_size, status.latency_ms),
+                *(status.camera, status.dropped, status.captured),
+            )
 
 
 def _at_hand(settings: LiveSettings) -> list[str]:

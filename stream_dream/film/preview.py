@@ -137,10 +137,11 @@ def _measured(source: VideoSource, plan: Plan, dream: DreamSettings) -> float:
         output=OutputSettings(),
         folder=Path(),  # measured_fps gives each slot a folder of its own
     )
-    finished = False
+    waits = True
     try:
-        rate = measured_fps(workers, task)
-        finished = True
+        return measured_fps(workers, task)
+    except KeyboardInterrupt:
+        waits = False  # ends after the current frame
+        raise
     finally:
-        workers.close(wait=finished)  # Ctrl-C ends it after the current frame
-    return rate
+        workers.close(wait=waits)

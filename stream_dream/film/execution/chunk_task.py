@@ -7,7 +7,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -172,8 +172,9 @@ class ChunkDreamer:
                 dream.leave()
             self._give_back(reader)
             encoder.kill()
-            part.unlink(missing_ok=True)
-            state.unlink(missing_ok=True)
+            with suppress(OSError):  # the disk may be what has failed
+                part.unlink(missing_ok=True)
+                state.unlink(missing_ok=True)
         return reports
 
     def _ascent_for(self, task: ChunkTask) -> tuple[Ascent, Ascent | _InBatch]:

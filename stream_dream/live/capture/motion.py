@@ -45,7 +45,8 @@ class Staged:
 
     Attributes:
         prepared: The framed image with its cut, ready to be dreamed; ``time`` and ``index`` are
-            those of ``Camera.wait``, its carry has a persistence of 1.
+            those of ``Camera.wait``, of a substitute the present time and the last index; its carry
+            has a persistence of 1.
         motion: Motion since the last dreamed frame, at flow size; None after a cut.
         from_camera: True for a frame from the camera, False for a substitute.
         frames_skipped: Number of frames skipped since the last dreamed frame.

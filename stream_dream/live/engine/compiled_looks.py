@@ -37,6 +37,7 @@ class CompiledLooks:
 
     Attributes:
         settings: Settings of all looks, including failed ones.
+        first: The look that is traced first.
         ready_now: Looks that can be dreamed at every size, in their order.
         error: Why a look cannot be dreamed; None if all can.
         on_failure: Called with the name of a look that cannot be dreamed.
@@ -49,7 +50,7 @@ class CompiledLooks:
         self._ascents: dict[str, Ascent] = {first: _ascent(self._settings[first])}
         self._shapes: list[Shape] = []
         self._octaves = self._settings[first].octaves
-        self._first = first
+        self.first = self._wanted = first
         self._in_use: Shape | None = None
         self.ready_now: tuple[str, ...] = ()
         self.on_failure: Callable[[str], None] = lambda look: None
@@ -76,10 +77,10 @@ class CompiledLooks:
 
     def want(self, look: str, shape: Shape, octaves: int) -> None:
         """Set the look, shape and octaves in use, which are traced first."""
-        if (look, shape, octaves) == (self._first, self._in_use, self._octaves):
+        if (look, shape, octaves) == (self._wanted, self._in_use, self._octaves):
             return
         with self._lock:
-            self._first, self._in_use, self._octaves = look, shape, octaves
+            self._wanted, self._in_use, self._octaves = look, shape, octaves
             self._lock.notify()
 
     def ready(self, look: str, shape: Shape, octaves: int) -> Ascent | None:
@@ -108,7 +109,7 @@ class CompiledLooks:
         return all(self.is_ready(look, shape) for shape in list(self._shapes))
 
     def _octaves_of(self, look: str) -> int:
-        return self._octaves if look == self._first else self._settings[look].octaves
+        return self._octaves if look == self._wanted else self._settings[look].octaves
 
     def _work(self) -> None:
         step_back()
@@ -119,7 +120,7 @@ class CompiledLooks:
                 self.ready_now = tuple(filter(self._is_ready, self._settings))
                 wanted = self._next()
                 if wanted is None:
-                    self._lock.wait()  # whatever else changes what is ready notifies
+                    self._lock.wait()  # for ``want``, ``reshape`` or ``close``: all traces are kept
                     continue
             try:
                 self._prepare(wanted)
@@ -136,9 +137,9 @@ class CompiledLooks:
 
     def _next(self) -> _Wanted | None:
         """Return the next trace to make; None if there is none."""
-        others = [name for name in list(self._settings) if name != self._first]
+        others = [name for name in list(self._settings) if name != self._wanted]
         in_use = [shape for shape in self._shapes if shape == self._in_use]
-        for look in (self._first, *others):
+        for look in (self._wanted, *others):
             for shape in (*in_use, *self._shapes):
                 octaves = self._octaves_of(look)
                 if look in self._settings and self.ready(look, shape, octaves) is None:

@@ -102,9 +102,9 @@ class LiveDream:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start with the look that the controls have selected."""
+        """Start with the look that is traced first."""
         self._looks, self._controls, self._clock = looks, controls, clock
-        self._in_use = controls.look
+        self._in_use = looks.first
         self._fading: str | None = None
         self._begun = self._owed = 0.0
 

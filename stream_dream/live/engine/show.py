@@ -83,7 +83,6 @@ class Show:
         self._sizes = tuple(sizes or ladder(dream.dream_size))
         self._governor = Governor(self._sizes)
         self._shape = _FIRST_SHAPE
-        self._first = controls.look
         self._dream_function = LiveDream(looks, controls)
         self._dreamer = AsyncDreamer(self._dream_function, dream)
         self._presenter: Presenter | None = None
@@ -151,12 +150,12 @@ class Show:
         self._fit_sizes()
         self._looks.begin(self._shapes())
         # Operators may have selected another look meanwhile: it follows when it is traced.
-        while not self._looks.is_ready(self._first, self._shape_at(self._governor.size)):
-            if self._looks.error is not None:
-                raise SettingsError(self._looks.error)
+        while self._looks.error is None:
+            if self._looks.is_ready(self._looks.first, self._shape_at(self._governor.size)):
+                return True
             if self.ended.wait(0.02):
                 return False
-        return True
+        raise SettingsError(self._looks.error)
 
     def _fit_sizes(self) -> None:
         """Drop dream sizes that a small picture is not enlarged to."""

@@ -53,10 +53,12 @@ def write_bytes(path: Path, data: bytes | memoryview, *, overwrite: bool) -> Pat
     try:
         part.write_bytes(data)
         return place(part, path, overwrite=overwrite)
-    except OSError as error:
-        raise SinkError(f"{path} could not be written: {error.strerror}") from error
-    finally:
+    except BaseException as error:  # not after success: another writer may have reserved the name
         part.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            reason = error.strerror or error
+            raise SinkError(f"{path} could not be written: {reason}") from error
+        raise
 
 
 def place(made: Path, path: Path, *, overwrite: bool) -> Path:

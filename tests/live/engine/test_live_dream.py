@@ -38,7 +38,7 @@ class _Looks:
 
     def __init__(self, **octaves: int) -> None:
         self.octaves, self.log = octaves, []
-        self.settings = LOOKS
+        self.settings, self.first = LOOKS, "eyes"
 
     def want(self, look: str, shape: tuple[int, int], octaves: int) -> None: ...
 

@@ -183,10 +183,12 @@ def test_the_first_look_is_waited_for_even_if_another_one_is_selected_meanwhile(
 ) -> None:
     looks = {name: DreamSettings() for name in ("one", "other")}
     controls = Controls(parameters_of(looks["one"]), looks, "one")
+    controls.use("other")  # the page is open while the first network is built
     asked: list[str] = []
 
     class _Compiled:
-        error = None
+        error, first = None, "one"
+        settings = looks
 
         def begin(self, shapes: object) -> None:
             controls.use("other")
@@ -197,8 +199,10 @@ def test_the_first_look_is_waited_for_even_if_another_one_is_selected_meanwhile(
 
     saver = Saver(tmp_path, minutes=5, fps=25)
     parts: Any = (None, Framing(LiveSettings()), _Compiled(), controls, looks["one"], saver)
-    assert Show(*parts)._make_ready()
+    show = Show(*parts)
+    assert show._make_ready()
     assert asked == ["one"]
+    assert show._dream_function.fade().before is looks["one"]
 
 
 @pytest.mark.slow
