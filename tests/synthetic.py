@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage import data, transform
 
 from stream_dream.frame import Frame, Image8
+from stream_dream.media.read.video import VideoSource
+from stream_dream.media.write.video import VideoSink
 from stream_dream.networks.registry import register
 from stream_dream.networks.spec import Layer, NetworkSpec
 
@@ -62,6 +66,21 @@ def passing_square(at: int, size: tuple[int, int] = (320, 240), side: int = 96) 
     image = photo(size)
     image[80 : 80 + side, at : at + side] = _astronaut()[:side, :side]
     return image
+
+
+def make_pan(path: Path, rate: Fraction) -> Path:
+    """Write a clip of 12 frames, 160x120: a pan over a photo."""
+    frames, _ = pan(12)
+    with VideoSink(path, size=(160, 120), fps=rate, crf=5) as sink:
+        for frame in frames:
+            sink.write(frame.image)
+    return path
+
+
+def images_of(path: Path) -> list[Image8]:
+    """Return the images of a clip."""
+    with VideoSource(path) as source:
+        return [frame.image for frame in source]
 
 
 @cache

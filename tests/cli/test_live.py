@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import synthetic
+from commands import one_line
 
 from stream_dream.cli.live import _dreams, _reached
 from stream_dream.cli.options import with_optional_values
@@ -76,8 +77,7 @@ def test_wrong_options_end_in_one_line(
     monkeypatch.chdir(tmp_path)
     code, out, err = run("live", *arguments)
     assert (code, out) == (2, "")
-    assert message in err
-    assert err.count("\n") == 1
+    assert message in one_line(err)
 
 
 def test_cameras_are_listed(run: Run) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import clips
@@ -21,7 +22,6 @@ from stream_dream.errors import Interrupted, SinkError
 from stream_dream.film.one_piece import render
 from stream_dream.frame import FrameReport
 from stream_dream.media.read.picture import Picture
-from stream_dream.media.read.video import VideoSource
 from stream_dream.media.write.picture import write_picture
 from stream_dream.media.write.video import VideoSink
 from stream_dream.runtime.stage_threads import StageThread
@@ -34,20 +34,10 @@ Make = Callable[..., DreamSettings]
 DEMO_CLIP = Path(__file__).parents[2] / "stream_dream" / "demo_clip.mp4"
 
 
-def frames_of(path: Path) -> list[np.ndarray]:
-    with VideoSource(path) as source:
-        return [frame.image for frame in source]
-
-
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a clip of 12 frames: a pan over a photo."""
-    path = tmp_path_factory.mktemp("clips") / "pan.mp4"
-    frames, _ = synthetic.pan(12)
-    with VideoSink(path, size=(160, 120), fps=25, crf=5) as sink:  # type: ignore[arg-type]
-        for frame in frames:
-            sink.write(frame.image)
-    return path
+    return synthetic.make_pan(tmp_path_factory.mktemp("clips") / "pan.mp4", Fraction(25))
 
 
 @pytest.mark.slow
@@ -56,7 +46,7 @@ def test_frames_and_reports(tiny: Make, clip: Path, tmp_path: Path) -> None:
     target = tmp_path / "dream.mp4"
     cv2.setNumThreads(2)
     summary = render(clip, target, tiny(), OutputSettings(), on_report=reports.append)
-    assert summary.frames == len(frames_of(target)) == 12
+    assert summary.frames == len(synthetic.images_of(target)) == 12
     assert [report.index for report in reports] == list(range(12))
     assert reports[0].visible_share == 0
     assert reports[5].visible_share > 0.8
@@ -89,7 +79,7 @@ def test_the_result_does_not_depend_on_timing(
 def test_step_size_zero_gives_the_source(tiny: Make, clip: Path, tmp_path: Path) -> None:
     render(clip, tmp_path / "%02d.png", tiny(step_size=0), OutputSettings())
     written = cv2.cvtColor(cv2.imread(str(tmp_path / "01.png")), cv2.COLOR_BGR2RGB)
-    np.testing.assert_array_equal(written, frames_of(clip)[0])
+    np.testing.assert_array_equal(written, synthetic.images_of(clip)[0])
 
 
 @pytest.mark.slow
@@ -98,7 +88,7 @@ def test_size_compare_and_range(tiny: Make, clip: Path, tmp_path: Path) -> None:
         OutputSettings, {"size": "80x60", "compare": True, "start": 0.2, "end": 0.36}
     )
     render(clip, tmp_path / "a.mp4", tiny(), output)
-    frames = frames_of(tmp_path / "a.mp4")
+    frames = synthetic.images_of(tmp_path / "a.mp4")
     assert len(frames) == 4
     assert frames[0].shape == (60, 160, 3)
 
@@ -114,7 +104,7 @@ def test_an_interrupted_render_keeps_what_was_done(tiny: Make, clip: Path, tmp_p
         render(clip, tmp_path / "dream.mp4", tiny(), OutputSettings(), on_report=stop)
     assert caught.value.exit_code == 130
     assert [path.name for path in tmp_path.iterdir()] == ["dream.interrupted.mp4"]
-    assert 6 <= len(frames_of(tmp_path / "dream.interrupted.mp4")) <= 12
+    assert 6 <= len(synthetic.images_of(tmp_path / "dream.interrupted.mp4")) <= 12
 
 
 @pytest.mark.slow
@@ -138,7 +128,7 @@ def test_an_interruption_in_the_last_frames_keeps_them(
 
     with pytest.raises(Interrupted, match="the first 12 frames are in"):
         render(clip, tmp_path / "dream.mp4", tiny(), OutputSettings(), on_report=stop)
-    assert len(frames_of(tmp_path / "dream.interrupted.mp4")) == 12
+    assert len(synthetic.images_of(tmp_path / "dream.interrupted.mp4")) == 12
 
 
 @pytest.mark.slow
@@ -228,7 +218,7 @@ def test_the_demo_clip_for_real(tmp_path: Path) -> None:
     # A slow machine prints its progress.
     assert [line for line in done.stderr.splitlines() if not line.startswith("frame ")] == []
     assert done.stdout.startswith(f"{target}: 10 frames in ")
-    source, dream = frames_of(DEMO_CLIP)[:10], frames_of(target)
+    source, dream = synthetic.images_of(DEMO_CLIP)[:10], synthetic.images_of(target)
     assert len(dream) == 10
     assert np.abs(np.subtract(source[9], dream[9], dtype=int)).mean() > 4
 

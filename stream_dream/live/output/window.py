@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import cv2
 import numpy as np
@@ -177,8 +178,6 @@ def _visible() -> bool:
 
 
 def _destroy() -> None:
-    try:
+    with suppress(cv2.error):  # it is gone already
         cv2.destroyWindow(_NAME)
         cv2.waitKeyEx(1)  # the window closes with the next events
-    except cv2.error:  # it is gone already
-        pass

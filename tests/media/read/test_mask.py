@@ -23,7 +23,6 @@ from stream_dream.frame import FrameReport, Image8
 from stream_dream.image import add_residual
 from stream_dream.media.read.mask import Mask, mask_levels
 from stream_dream.media.read.picture import Picture
-from stream_dream.media.read.video import VideoSource
 from stream_dream.media.write.picture import write_picture
 from stream_dream.media.write.video import VideoSink
 from stream_dream.settings.dream import DreamSettings
@@ -84,20 +83,10 @@ def written(pattern: Path) -> list[Image8]:
     ]
 
 
-def frames_of(path: Path) -> list[Image8]:
-    with VideoSource(path) as source:
-        return [frame.image for frame in source]
-
-
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a clip of 12 frames: a pan over a photo."""
-    path = tmp_path_factory.mktemp("clips") / "pan.mp4"
-    frames, _ = synthetic.pan(12)
-    with VideoSink(path, size=(160, 120), fps=Fraction(FILM), crf=5) as sink:
-        for frame in frames:
-            sink.write(frame.image)
-    return path
+    return synthetic.make_pan(tmp_path_factory.mktemp("clips") / "pan.mp4", Fraction(FILM))
 
 
 # Images
@@ -261,7 +250,7 @@ def test_black_is_the_source_exactly_and_white_the_whole_dream(
         render(clip, tmp_path / f"{name}-%02d.png", tiny(), output(mask))
         dreams[name] = written(tmp_path / f"{name}-%02d.png")
     render(clip, tmp_path / "all-%02d.png", tiny(), OutputSettings())
-    source, whole = frames_of(clip), written(tmp_path / "all-%02d.png")
+    source, whole = synthetic.images_of(clip), written(tmp_path / "all-%02d.png")
     np.testing.assert_array_equal(dreams["black"], source)
     np.testing.assert_array_equal(dreams["white"], whole)
     mixed = np.array(dreams["half"])
@@ -278,7 +267,7 @@ def test_a_moving_mask_uncovers_a_grown_dream(tiny: Make, clip: Path, tmp_path: 
     render(clip, tmp_path / "a-%02d.png", tiny(), output(mask))
     render(clip, tmp_path / "b-%02d.png", tiny(), OutputSettings())
     masked, whole = written(tmp_path / "a-%02d.png"), written(tmp_path / "b-%02d.png")
-    np.testing.assert_array_equal(masked[:5], frames_of(clip)[:5])
+    np.testing.assert_array_equal(masked[:5], synthetic.images_of(clip)[:5])
     np.testing.assert_array_equal(masked[5:], whole[5:])
 
 
@@ -289,7 +278,9 @@ def test_a_part_of_a_film_has_its_part_of_the_mask(tiny: Make, clip: Path, tmp_p
     render(clip, tmp_path / "%02d.png", tiny(), chosen)
     same = [
         np.array_equal(image, source)
-        for image, source in zip(written(tmp_path / "%02d.png"), frames_of(clip)[5:10], strict=True)
+        for image, source in zip(
+            written(tmp_path / "%02d.png"), synthetic.images_of(clip)[5:10], strict=True
+        )
     ]
     assert same == [True, True, False, False, False]
 
@@ -341,7 +332,7 @@ def test_the_mask_is_stretched_to_the_upright_stored_frame(
     if turned:
         lying, film = film, tmp_path / "turned.mp4"
         clips.ffmpeg("-display_rotation", "90", "-i", lying, "-c", "copy", film)
-    source = frames_of(film)
+    source = synthetic.images_of(film)
     dreams: list[Image8] = []
     monkeypatch.setattr(VideoSink, "write", lambda sink, image: dreams.append(image))
     mask = picture(tmp_path / "m.png", half((8, 8)))
