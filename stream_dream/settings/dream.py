@@ -44,7 +44,7 @@ class DreamSettings(Model):
     )
     layer: Layers = _what(
         (),
-        "Layer to dream, several times to mix; if none is given, those of the preset, or the "
+        "Layer to dream, several times to mix; if neither you nor the preset names one, the "
         "network's favourite.",
         metavar="NAME[:CHANNEL,...][=WEIGHT]",
     )
