@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from stream_dream.dream.build import build_gradient
+from stream_dream.dream.build import build_gradient, weights_of
 from stream_dream.dream.graph_ascent import GradientFunction, adding_up, climb, restoring
 from stream_dream.dream.iterative_ascent import IterativeAscent, tile_of
 from stream_dream.dream.normalize import normalizer, palettes_of
@@ -22,6 +22,10 @@ from stream_dream.dream.tf_threads import has_gpu, use_cores
 from stream_dream.frame import ImageF, Shape
 from stream_dream.runtime.scheduling import SpareTime
 from stream_dream.settings.dream import DreamSettings
+
+VARYING = ("colours", "evenness", "weights")
+"""Settings that are constants of a trace unless an ascent is told that they vary; weights are those
+of layers, classes and guides."""
 
 # Traces that are kept, the last used: each holds memory, and an installation runs for days.
 TRACES_KEPT = 32
@@ -38,7 +42,7 @@ class Start:
     Attributes:
         source: The source frame at dream size, float32 (height, width, 3) in [0, 1].
         carried: The carried residual, float32, same shape, in [-1, 1].
-        index: Position of the frame in its shot; chooses the octave of schedule ``rotate``.
+        index: Number of the ascent in its shot; chooses the octave of schedule ``rotate``.
         rng: Source of the jitter.
     """
 
@@ -68,8 +72,9 @@ class Ascended(NamedTuple):
 class Ascent:
     """Grow the residual of one frame by gradient ascent.
 
-    Each image and batch size is traced once; all numbers that may change between frames are
-    tensors.
+    Each image and batch size is traced once. Settings that change between frames need no new trace
+    if their numbers are tensors: ``step_size`` and ``jitter`` always, and those named in
+    ``varying``. Each number of octaves has a trace of its own.
 
     Attributes:
         traces: How many times TensorFlow has traced the ascent.
@@ -78,8 +83,12 @@ class Ascent:
             the finest is left, otherwise during the whole call.
     """
 
-    def __init__(self, settings: DreamSettings) -> None:
+    def __init__(self, settings: DreamSettings, varying: Collection[str] = ()) -> None:
         """Build the network up to the deepest layer in use.
+
+        Args:
+            settings: Settings of the dream; each call may have others.
+            varying: Names of settings that differ from call to call: any of ``VARYING``.
 
         Raises:
             NetworkError: There is no such network, layer or channel.
@@ -88,8 +97,15 @@ class Ascent:
         use_cores(share=0.5)
         self.traces = 0
         self.spare = SpareTime()
-        self._settings = settings
-        self._gradient, self.guide = build_gradient(settings)
+        self._settings = self._shown = settings
+        self._gradient, self.guide, self._weights = build_gradient(
+            settings, varying="weights" in varying
+        )
+        self._tones = {
+            name: tf.Variable(getattr(settings, name), trainable=False, dtype=tf.float32)
+            for name in ("colours", "evenness")
+            if name in varying
+        }
         self._iterative = IterativeAscent(settings, self._gradient, toned=False)
         # Those that have run, in the order of their last use.
         self._functions: OrderedDict[_Traced, tf.types.experimental.ConcreteFunction] = (
@@ -98,22 +114,39 @@ class Ascent:
         self._keeping = threading.Lock()
 
     def __call__(
-        self, source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
+        self,
+        source: ImageF,
+        carried: ImageF,
+        *,
+        index: int,
+        rng: np.random.Generator,
+        settings: DreamSettings | None = None,
     ) -> Ascended:
-        """Ascend from ``clip(source + carried)``; for the arguments see ``Start``."""
+        """Ascend from ``clip(source + carried)``; for the arguments see ``Start``.
+
+        ``settings`` are those of this frame; the ascent's own by default.
+        """
         start = Start(source, carried, index, rng)
         if self.is_tiled(start.shape):
-            return self._ascend_in_tiles(start, self.octaves(start.shape, index))
-        return self.ascend_all([start])[0]
+            return self._ascend_in_tiles(start, settings or self._settings)
+        return self.ascend_all([start], settings=settings)[0]
 
-    def begin(self, source: ImageF, *, index: int, rng: np.random.Generator) -> ImageF:
+    def begin(
+        self,
+        source: ImageF,
+        *,
+        index: int,
+        rng: np.random.Generator,
+        settings: DreamSettings | None = None,
+    ) -> ImageF:
         """Return the first residual of a shot: a finished dream, like that of a still.
 
         Each octave, from small to large, takes ``warm_up`` times the steps of a frame: creatures
         nest in creatures. ``index`` is ignored, as all octaves are dreamed.
         """
         self.spare.begin()
-        settings = self._settings
+        settings = settings or self._settings
+        self._show(settings)
         if settings.schedule in ("together", "rotate"):
             settings = settings.model_copy(update={"schedule": "all"})
         image, shapes = source, workable_shapes(source.shape[:2], settings, self._gradient)
@@ -121,38 +154,41 @@ class Ascent:
             image = step.image
         return np.clip(image, 0, 1) - source
 
-    def ascend_all(self, starts: Sequence[Start], batch: int = 1) -> list[Ascended]:
+    def ascend_all(
+        self, starts: Sequence[Start], batch: int = 1, settings: DreamSettings | None = None
+    ) -> list[Ascended]:
         """Ascend from several starts in one TensorFlow call, each as if it were alone.
 
         Args:
             starts: Of one shape and with the same ``octaves``; each rng is drawn from once.
             batch: Size of the batch, if larger than the number of starts; each size is traced
                 once.
+            settings: Settings of all starts; the ascent's own by default.
 
         Raises:
             ValueError: The starts differ in shape or octaves.
         """
-        kinds = {(start.shape, self.octaves(start.shape, start.index)) for start in starts}
+        settings = settings or self._settings
+        kinds = {
+            (start.shape, self.octaves(start.shape, start.index, settings.octaves))
+            for start in starts
+        }
         if len(kinds) != 1:
             raise ValueError(f"{len(starts)} starts have {len(kinds)} combinations of octaves")
-        return self._run(starts, kinds.pop()[1], max(batch, len(starts)))
+        self._show(settings)
+        return self._run(starts, kinds.pop()[1], max(batch, len(starts)), settings)
 
-    def octaves(self, shape: Shape, index: int) -> tuple[Shape, ...]:
-        """Return (height, width) of the octaves at which frame ``index`` of a shot is dreamed."""
-        turns = self._turns(shape, self._settings.octaves)
-        return turns[index // self._settings.cadence % len(turns)]
+    def octaves(self, shape: Shape, index: int, count: int | None = None) -> tuple[Shape, ...]:
+        """Return (height, width) of the octaves at which ascent ``index`` of a shot is dreamed.
+
+        ``count`` is the number of octaves; that of the settings by default.
+        """
+        turns = self._turns(shape, count or self._settings.octaves)
+        return turns[index % len(turns)]
 
     def is_tiled(self, shape: Shape) -> bool:
         """Return True if images of (height, width) are dreamed tile by tile."""
         return tile_of(self._settings, shape) is not None
-
-    def change(self, *, step_size: float, jitter: int, octaves: int) -> None:
-        """Change settings that need no new trace."""
-        values = {"step_size": step_size, "jitter": jitter, "octaves": octaves}
-        settings = self._settings.model_copy(update=values)
-        if settings != self._settings:
-            self._settings = settings
-            self._iterative = IterativeAscent(settings, self._gradient, toned=False)
 
     def is_ready(self, shape: Shape, octaves: int) -> bool:
         """Return True if nothing is left to ``prepare`` for images of (height, width)."""
@@ -172,7 +208,7 @@ class Ascent:
         start = Start(nothing, nothing, 0, np.random.default_rng(0))
         for shapes in self._turns(shape, octaves):
             if (1, shape, shapes) not in self._functions:
-                self._run([start], shapes, batch=1)
+                self._run([start], shapes, 1, self._settings)
 
     def loss(self, image: ImageF) -> float:
         """Return the objective of an image, float32 RGB in [0, 1] of any size."""
@@ -186,23 +222,35 @@ class Ascent:
         gradient = self._gradient_function(len(images))
         return [gradient(tf.convert_to_tensor(image)[None])[0][0] for image in images]
 
+    def _show(self, settings: DreamSettings) -> None:
+        """Assign the numbers of a frame's settings to the variables of the traces."""
+        if settings is self._shown:
+            return
+        self._shown = settings
+        for name, variable in self._tones.items():
+            variable.assign(getattr(settings, name))
+        if self._weights:
+            for variable, weight in zip(self._weights, weights_of(settings), strict=True):
+                variable.assign(weight)
+
     def _run(
-        self, starts: Sequence[Start], shapes: tuple[Shape, ...], batch: int
+        self,
+        starts: Sequence[Start],
+        shapes: tuple[Shape, ...],
+        batch: int,
+        settings: DreamSettings,
     ) -> list[Ascended]:
-        jitter, shape = min(self._settings.jitter, max(starts[0].shape)), starts[0].shape
-        steps = (len(shapes), self._settings.steps, 2)
+        jitter, shape = min(settings.jitter, max(starts[0].shape)), starts[0].shape
+        steps = (len(shapes), settings.steps, 2)
         shifts = [start.rng.integers(-jitter, jitter + 1, steps) for start in starts]
         # Not constants of a trace: they depend on the settings' number of octaves, which changes.
-        lengths = [
-            self._settings.step_size * step_share(octave, shape, self._settings)
-            for octave in shapes
-        ]
+        lengths = [settings.step_size * step_share(octave, shape, settings) for octave in shapes]
         arguments = {
             "sources": _as_tensor(_stacked([start.source for start in starts], batch)),
             "carried": _as_tensor(_stacked([start.carried for start in starts], batch)),
             "shifts": tf.constant(_stacked(shifts, batch).astype(np.int32)),
             "step_sizes": tf.constant(lengths, tf.float32),
-            "max_loss": tf.constant(self._settings.max_loss or np.inf, tf.float32),
+            "max_loss": tf.constant(settings.max_loss or np.inf, tf.float32),
         }
         traced = batch, shape, shapes
         function = self._functions.get(traced) or self._trace(*traced)
@@ -225,9 +273,13 @@ class Ascent:
             while len(self._functions) > TRACES_KEPT:
                 self._functions.popitem(last=False)
 
-    def _ascend_in_tiles(self, start: Start, shapes: tuple[Shape, ...]) -> Ascended:
+    def _ascend_in_tiles(self, start: Start, settings: DreamSettings) -> Ascended:
         """Ascend in tiles: a single TensorFlow call would need memory for the whole picture."""
         self.spare.begin()
+        self._show(settings)
+        if settings is not self._iterative.settings:
+            self._iterative = IterativeAscent(settings, self._gradient, toned=False)
+        shapes = self.octaves(start.shape, start.index, settings.octaves)
         loss, seed = 0.0, np.clip(start.source + start.carried, 0, 1)
         image = seed
         for step in self._iterative(seed, shapes, start.rng, source=start.source):
@@ -268,7 +320,7 @@ class Ascent:
         """
         self.traces += 1
         gradient = self._gradient_function(len(shapes))
-        normalize, schedule = normalizer(self._settings), self._settings.schedule
+        normalize, schedule = normalizer(self._settings, **self._tones), self._settings.schedule
         palettes = palettes_of(sources)
         done: list[tf.Tensor] = []
 

@@ -12,6 +12,7 @@ import numpy as np
 from stream_dream.dream.ascent import Ascended, Ascent, Start
 from stream_dream.errors import SettingsError
 from stream_dream.frame import ImageF, Shape
+from stream_dream.settings.dream import DreamSettings
 
 
 @dataclass(eq=False, slots=True)
@@ -19,6 +20,7 @@ class _Call:
     """A member's pending call, and its outcome."""
 
     start: Start
+    settings: DreamSettings | None
     outcome: Ascended | BaseException | None = None
 
     def result(self) -> Ascended:
@@ -40,9 +42,9 @@ class BatchedAscent:
                 dreamer = TemporalDreamer(dream, settings)
                 ...
 
-    Frames of the same shape and octaves are computed together, differing ones group by group. With
-    schedule ``rotate``, shots that start at different times are at different octaves. All members
-    share one guide.
+    Frames of the same shape, octaves and settings are computed together, differing ones group by
+    group. With schedule ``rotate``, shots that start at different times are at different octaves.
+    All members share one guide.
     """
 
     def __init__(self, ascent: Ascent, members: int) -> None:
@@ -83,12 +85,25 @@ class BatchedAscent:
                 # The others may have been waiting for this member only.
                 self._changed.notify_all()
 
-    def begin(self, source: ImageF, *, index: int, rng: np.random.Generator) -> ImageF:
+    def begin(
+        self,
+        source: ImageF,
+        *,
+        index: int,
+        rng: np.random.Generator,
+        settings: DreamSettings | None = None,
+    ) -> ImageF:
         """Return the first residual of a shot, as ``Ascent`` does, without waiting for members."""
-        return self._ascent.begin(source, index=index, rng=rng)
+        return self._ascent.begin(source, index=index, rng=rng, settings=settings)
 
     def __call__(
-        self, source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
+        self,
+        source: ImageF,
+        carried: ImageF,
+        *,
+        index: int,
+        rng: np.random.Generator,
+        settings: DreamSettings | None = None,
     ) -> Ascended:
         """Ascend from ``clip(source + carried)`` once all members have called.
 
@@ -96,7 +111,7 @@ class BatchedAscent:
             SettingsError: The frame is dreamed in tiles.
             Exception: Any failure of the batch's call, raised in all members.
         """
-        call = _Call(Start(source, carried, index, rng))
+        call = _Call(Start(source, carried, index, rng), settings)
         if self._ascent.is_tiled(call.start.shape):
             height, width = call.start.shape
             raise SettingsError(
@@ -107,8 +122,8 @@ class BatchedAscent:
         try:
             self._wait(call, due)
             for group in self._groups(due):
-                starts = [member.start for member in group]
-                self._answer(group, self._ascent.ascend_all(starts, self._places(len(starts))))
+                starts, places = [member.start for member in group], self._places(len(group))
+                self._answer(group, self._ascent.ascend_all(starts, places, group[0].settings))
         except BaseException as error:
             self._fail(due or [call], error)
             raise
@@ -127,12 +142,13 @@ class BatchedAscent:
         return bool(self._waiting) and len(self._waiting) >= self._at_work
 
     def _groups(self, calls: Sequence[_Call]) -> list[list[_Call]]:
-        """Group calls by shape and octaves, in order of arrival."""
-        groups: dict[tuple[Shape, tuple[Shape, ...]], list[_Call]] = {}
+        """Group calls by shape, octaves and settings, in order of arrival."""
+        groups: dict[tuple[Shape, tuple[Shape, ...], DreamSettings | None], list[_Call]] = {}
         for call in calls:
-            shape = call.start.shape
-            octaves = self._ascent.octaves(shape, call.start.index)
-            groups.setdefault((shape, octaves), []).append(call)
+            shape, settings = call.start.shape, call.settings
+            count = None if settings is None else settings.octaves
+            octaves = self._ascent.octaves(shape, call.start.index, count)
+            groups.setdefault((shape, octaves, settings), []).append(call)
         return list(groups.values())
 
     def _places(self, count: int) -> int:

@@ -64,11 +64,25 @@ class Guide:
                 self.features[name].assign(found[kept])
 
 
-def build_gradient(settings: DreamSettings) -> tuple[Gradient, Guide | None]:
+class Built(NamedTuple):
+    """The gradient of a dream.
+
+    Attributes:
+        gradient: The gradient.
+        guide: The guide; None if there is none.
+        weights: Variables for the weights of the objective's terms, in the order of
+            ``weights_of``; empty if they are constants.
+    """
+
+    gradient: Gradient
+    guide: Guide | None
+    weights: tuple[tf.Variable, ...]
+
+
+def build_gradient(settings: DreamSettings, *, varying: bool = False) -> Built:
     """Build the network up to the deepest layer in use, and the gradient of the objective.
 
-    Returns:
-        The gradient, and the guide if there is one.
+    With ``varying``, the weights of layers, guides and classes are variables.
 
     Raises:
         NetworkError: There is no such network, layer, channel or class; or the weights are not
@@ -77,6 +91,7 @@ def build_gradient(settings: DreamSettings) -> tuple[Gradient, Guide | None]:
     """
     spec = find(settings.network)
     wanted = wanted_layers(settings, spec)
+    _check_wanted(settings, spec, wanted)
     features = {
         target.name: tf.Variable(
             tf.zeros((1, spec.layer(target.name).channels)),
@@ -85,13 +100,18 @@ def build_gradient(settings: DreamSettings) -> tuple[Gradient, Guide | None]:
         )
         for target in wanted.guided
     }
+    numbers = weights_of(settings)
+    variables = tuple(
+        tf.Variable(number, trainable=False, dtype=tf.float32) for number in numbers if varying
+    )
+    weights = iter(variables or numbers)
     terms: list[Objective] = [
-        LayerEnergy(target.name, target.weight, target.channels) for target in wanted.energies
+        LayerEnergy(target.name, next(weights), target.channels) for target in wanted.energies
     ]
     terms += [
-        GuidedLayer(target.name, features[target.name], target.weight) for target in wanted.guided
+        GuidedLayer(target.name, features[target.name], next(weights)) for target in wanted.guided
     ]
-    terms += [ClassScore(_number(target.name), target.weight) for target in settings.classes]
+    terms += [ClassScore(_number(target.name), next(weights)) for target in settings.classes]
     objective = terms[0] if len(terms) == 1 else Sum(terms)
     model = spec.build(objective.layers, weights=settings.weights or "pretrained")
     if settings.classes:
@@ -99,7 +119,14 @@ def build_gradient(settings: DreamSettings) -> tuple[Gradient, Guide | None]:
     strides = {name: spec.stride(name) for name in objective.layers}
     gradient = Gradient(model, objective, strides, spec.granularity)
     guide = Guide(model, objective.layers, features, gradient.smallest) if features else None
-    return gradient, guide
+    return Built(gradient, guide, variables)
+
+
+def weights_of(settings: DreamSettings) -> list[float]:
+    """Return the weights of the objective's terms: layers, guided layers, classes."""
+    wanted = wanted_layers(settings, find(settings.network))
+    layers = (*wanted.energies, *wanted.guided)
+    return [*(layer.weight for layer in layers), *(one.weight for one in settings.classes)]
 
 
 def wanted_layers(settings: DreamSettings, spec: NetworkSpec) -> Wanted:
@@ -107,11 +134,6 @@ def wanted_layers(settings: DreamSettings, spec: NetworkSpec) -> Wanted:
 
     A guide takes over the dreamed layers, unless ``guide_layer`` names others. Suppressed channels
     stay suppressed.
-
-    Raises:
-        NetworkError: The network has no such layer or channel.
-        SettingsError: All weights are 0, a guided layer has channels, or guided layers have no
-            guide.
     """
     dreamed = settings.layer
     if not dreamed and not settings.classes and not settings.guide_layer:
@@ -121,6 +143,18 @@ def wanted_layers(settings: DreamSettings, spec: NetworkSpec) -> Wanted:
         energies = tuple(target for target in dreamed if target.channels and target.weight < 0)
         guided = tuple(target for target in dreamed if target not in energies)
         guided = guided or tuple(map(LayerTarget.parse, spec.default_layers()))
+    return Wanted(energies, guided)
+
+
+def _check_wanted(settings: DreamSettings, spec: NetworkSpec, wanted: Wanted) -> None:
+    """Check the layers that are wanted.
+
+    Raises:
+        NetworkError: The network has no such layer or channel.
+        SettingsError: All weights are 0, a guided layer has channels, or guided layers have no
+            guide.
+    """
+    energies, guided = wanted
     weights = [target.weight for target in (*energies, *guided)]
     if not any(weights) and not any(target.weight for target in settings.classes):
         raise SettingsError("all weights are 0, nothing would be dreamed: give one that is not")
@@ -137,7 +171,6 @@ def wanted_layers(settings: DreamSettings, spec: NetworkSpec) -> Wanted:
                 f"layer {target.name} of {spec.name} has no channel {beyond[0]}: "
                 f"choose 0 to {channels - 1}"
             )
-    return Wanted(energies, guided)
 
 
 def _number(name: str) -> int:

@@ -99,7 +99,7 @@ class IterativeAscent:
             toned: True to keep each step within the limit and the brightness of large areas; False
                 for frames of a video, where ``temporal.growth`` does so.
         """
-        self._settings = settings
+        self.settings = self._settings = settings
         self._limit = settings.limit if toned else None
         self._toned = toned
         self._gradient = gradient

@@ -38,19 +38,29 @@ _PALETTE_CELLS = 24
 _PALETTE_BASE = 0.1
 
 
-def normalizer(settings: DreamSettings) -> Normalizer:
-    """Return the function that turns gradients into steps as the settings say."""
-    norm, colours, grey = settings.gradient_norm, settings.colours, settings.keep_colours
+def normalizer(
+    settings: DreamSettings,
+    *,
+    colours: tf.Variable | None = None,
+    evenness: tf.Variable | None = None,
+) -> Normalizer:
+    """Return the function that turns gradients into steps as the settings say.
+
+    ``colours`` and ``evenness``, if given, take the place of the settings' numbers, and may change.
+    """
+    norm, grey = settings.gradient_norm, settings.keep_colours
+    colouring = settings.colours if colours is None else colours
+    evening = settings.evenness if evenness is None else evenness
 
     def normalize(gradients: tf.Tensor, lengths: tf.Tensor, palettes: tf.Tensor) -> tf.Tensor:
         if norm == "laplacian":
             gradients = by_laplacian(
-                gradients, whitening=settings.whitening, evenness=settings.evenness
+                gradients, whitening=settings.whitening, evenness=evening
             )
         if grey:
             gradients = tf.tile(tf.reduce_mean(gradients, axis=-1, keepdims=True), (1, 1, 1, 3))
-        elif colours:
-            gradients = in_colours(gradients, palettes, colours)
+        elif colours is not None or settings.colours:
+            gradients = in_colours(gradients, palettes, colouring)
         if norm == "mean_abs":
             return gradients * (lengths / (_means(tf.abs(gradients)) + _EPSILON))
         if norm == "std":
@@ -63,7 +73,7 @@ def normalizer(settings: DreamSettings) -> Normalizer:
 
 
 def by_laplacian(
-    gradients: tf.Tensor, *, whitening: float = 1.0, evenness: float = 0.0
+    gradients: tf.Tensor, *, whitening: float = 1.0, evenness: float | tf.Variable = 0.0
 ) -> tf.Tensor:
     """Balance the frequency bands of gradients with a Laplacian pyramid.
 
@@ -88,7 +98,7 @@ def by_laplacian(
     # Without its mean: the overall colour is not a shape.
     total = _whitened(band - tf.reduce_mean(band, axis=(1, 2), keepdims=True), whitening)
     for place, band in reversed(list(enumerate(bands))):
-        if evenness and place:
+        if place and (isinstance(evenness, tf.Variable) or evenness):
             # Not the finest band: in empty areas it is noise.
             band = _evened(band, evenness)
         total = tf.image.resize(total, band.shape[1:3]) + _whitened(band, whitening)
@@ -99,7 +109,7 @@ def _whitened(band: tf.Tensor, whitening: float) -> tf.Tensor:
     return band * tf.pow(_mean_squares(band) + _EPSILON**2, -whitening / 2)
 
 
-def _evened(band: tf.Tensor, evenness: float) -> tf.Tensor:
+def _evened(band: tf.Tensor, evenness: float | tf.Variable) -> tf.Tensor:
     """Even out the local strength of each band of the batch."""
     energies = tf.reduce_sum(tf.square(band), axis=-1, keepdims=True)
     height, width = band.shape[1:3]
@@ -113,7 +123,9 @@ def _evened(band: tf.Tensor, evenness: float) -> tf.Tensor:
     return band * tf.image.resize(gains, (height, width))
 
 
-def in_colours(steps: tf.Tensor, palettes: tf.Tensor, share: float) -> tf.Tensor:
+def in_colours(
+    steps: tf.Tensor, palettes: tf.Tensor, share: float | tf.Variable
+) -> tf.Tensor:
     """Colour steps like natural pictures, tinted by the local colours of this one.
 
     ``(1 - share) s + share U M U s``, where ``M`` is the covariance of red, green and blue in

@@ -55,7 +55,7 @@ class LayerEnergy:
 
     Attributes:
         layer: Name of the layer.
-        weight: Factor; negative weights suppress.
+        weight: Factor; negative weights suppress. A variable changes without a new trace.
         channels: Channel numbers; empty for all. A variable changes without a new trace.
 
     Source:
@@ -63,7 +63,7 @@ class LayerEnergy:
     """
 
     layer: str
-    weight: float = 1.0
+    weight: float | tf.Variable = 1.0
     channels: tuple[int | tf.Variable, ...] = ()
 
     @property
@@ -100,7 +100,7 @@ class GuidedLayer:
 
     layer: str
     features: tf.Variable
-    weight: float = 1.0
+    weight: float | tf.Variable = 1.0
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -135,7 +135,7 @@ class ClassScore:
     """
 
     number: int
-    weight: float = 1.0
+    weight: float | tf.Variable = 1.0
 
     @property
     def layers(self) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ class StillDreamer:
         """
         use_cores(share=1)
         self._settings = settings
-        self._gradient, self.guide = build_gradient(settings)
+        self._gradient, self.guide, _ = build_gradient(settings)
         self._iterative = IterativeAscent(settings, self._gradient)
 
     def __call__(

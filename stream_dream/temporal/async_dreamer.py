@@ -121,11 +121,11 @@ class AsyncDreamer:
         return Dreamed(prepared.frame, residual, report)
 
     def _begin(self, source: ImageF, start: ImageF) -> None:
-        index, rng = self._index, self._rng
+        index, rng, settings = self._index, self._rng, self._settings
 
         def ascend() -> tuple[ImageF, float, float]:
             begun = time.perf_counter()
-            residual, loss = self._dream(source, start, index=index, rng=rng)
+            residual, loss = self._dream(source, start, index=index, rng=rng, settings=settings)
             return residual - start, loss, time.perf_counter() - begun
 
         self._ascent = self._executor.submit(ascend)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import zipfile
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import cv2
 import numpy as np
 
+from stream_dream.automation.moment import Moment
 from stream_dream.errors import SettingsError
 from stream_dream.frame import Flow, Frame, FrameReport, Image8, ImageF, Mask8
 from stream_dream.image import add_residual, fit_size, resize, to_float
@@ -20,25 +22,39 @@ from stream_dream.temporal.carry import Carry
 from stream_dream.temporal.flow import FlowEstimator, Motion
 from stream_dream.temporal.growth import Growth
 from stream_dream.temporal.visibility import in_frame
-from stream_dream.tone import Headroom, room_of
+from stream_dream.tone import Headroom
 
 _STATE_VERSION = 2
+# A frame advances the phase by this over its cadence; each whole one is an ascent. It is a multiple
+# of all cadences, so that the cadence may change within a shot.
+_ASCENT = 840
 
 
 class DreamFunction(Protocol):
     """Dreams one frame from a given start, as ``dream.ascent.Ascent`` does."""
 
     def __call__(
-        self, source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
+        self,
+        source: ImageF,
+        carried: ImageF,
+        *,
+        index: int,
+        rng: np.random.Generator,
+        settings: DreamSettings,
     ) -> tuple[ImageF, float]:
-        """Return the new residual and the loss, from the source and the carried residual."""
+        """Return the new residual and the loss, from the source and the carried residual.
+
+        ``index`` counts the ascents of the shot, and ``settings`` are those of the frame.
+        """
 
 
 @runtime_checkable
 class ShotDreamer(DreamFunction, Protocol):
     """Dreams frames, and finishes the first dream of a shot."""
 
-    def begin(self, source: ImageF, *, index: int, rng: np.random.Generator) -> ImageF:
+    def begin(
+        self, source: ImageF, *, index: int, rng: np.random.Generator, settings: DreamSettings
+    ) -> ImageF:
         """Return the first residual of a shot."""
 
 
@@ -109,7 +125,8 @@ class TemporalDreamer:
     where ``weight`` is 1 on points that the previous frame shows too and less on others, depending
     on how alike they look; ``growth`` is that of ``temporal.growth``; and the output is
     ``clip(source + resize(residual))`` at the source's size. With a cadence of N only every Nth
-    frame of a shot has an ascent; in between the dream keeps growing.
+    frame of a shot has an ascent; in between the dream keeps growing. All settings may differ from
+    frame to frame.
 
     Call it with frames in order. Or call ``prepare``, ``ascend`` and ``Dreamed.compose`` in threads
     of their own, each in order, to find the motion of a frame while another is dreamed: the result
@@ -121,25 +138,30 @@ class TemporalDreamer:
 
     def __init__(
         self,
-        dream: DreamFunction,
+        dream: DreamFunction | Sequence[DreamFunction],
         settings: DreamSettings,
         *,
+        moments: Callable[[int], Moment] | None = None,
         pixel_aspect: Fraction = Fraction(1),
         looping: bool = False,
     ) -> None:
         """Create a dreamer with no state.
 
         Args:
-            dream: Dreams one frame.
-            settings: ``persistence``, ``dream_size``, ``enlarge``, ``cadence``, ``warm_up``,
-                ``seed``, ``momentum``, ``limit``, ``keep_colours`` and those of ``Growth`` are
-                used.
+            dream: Dreams one frame; one dream function for each look of ``moments``.
+            settings: ``dream_size``, ``enlarge`` and ``seed`` hold for all frames.
+            moments: Returns the look and settings of a frame by its index, of which
+                ``persistence``, ``cadence``, ``warm_up``, ``momentum``, ``limit``,
+                ``keep_colours`` and those of ``Growth`` are used here; called from several
+                threads. By default ``settings`` hold for all frames.
             pixel_aspect: Width over height of the frames' pixels; dreams have square ones.
             looping: True for frames that repeat: randomness then depends on the index alone.
         """
         self.report: FrameReport | None = None
-        self._dream = dream
+        self._dreams = [dream] if callable(dream) else list(dream)
         self._settings = settings
+        always = Moment.still(settings)
+        self._moment_of = moments or (lambda index: always)
         self._pixel_aspect = float(pixel_aspect)
         self._looping = looping
         self._rng = np.random.default_rng(settings.seed)
@@ -148,6 +170,7 @@ class TemporalDreamer:
         self._growth = Growth(settings)
         self._residual: ImageF | None = None
         self._source: Image8 | None = None
+        self._phase = self._ascents = 0
         self.reset()
 
     def __call__(self, frame: Frame, flow: Flow | None = None) -> Frame:
@@ -186,39 +209,49 @@ class TemporalDreamer:
         else:
             self._estimate.reset(small)
             motion = None if begins_shot else _known_motion(flow, (height, width), small)
-        source = to_float(small)
+        source, fade = to_float(small), self._moment_of(frame.index).fade
         return Prepared(
             frame=frame,
             small=small,
             source=source,
-            room=room_of(source, settings.limit, grey=settings.keep_colours),
-            carry=None if motion is None else Carry(motion, settings.persistence),
+            room=fade.room(source),
+            carry=None if motion is None else Carry(motion, fade.growth().persistence),
             visible_share=0.0 if motion is None else float(motion.visible.mean()),
             seconds=time.perf_counter() - begun,
         )
 
     def ascend(self, prepared: Prepared) -> Dreamed:
         """Dream a prepared frame."""
-        begun = time.perf_counter()
+        begun, index = time.perf_counter(), prepared.frame.index
         if prepared.carry is None:
             self._begin_shot()
         if self._looping:
-            self._index = prepared.frame.index
-            self._rng = np.random.default_rng((self._settings.seed, self._index))
+            self._rng = np.random.default_rng((self._settings.seed, index))
+            if index == 0:
+                self._phase = self._ascents = 0
+        moment = self._moment_of(index)
+        self._growth.settings = growth = moment.fade.growth()
         if prepared.carry is None or self._residual is None:
-            carried = self._begun(prepared.source)
+            carried = self._begun(prepared.source, moment)
         else:
             carried = prepared.carry(self._residual)
             self._growth.move(prepared.carry)
         loss = None
-        if self._index % self._settings.cadence == 0:
-            ascended, loss = self._dream(prepared.source, carried, index=self._index, rng=self._rng)
-            self._growth.push(ascended - carried, self._settings.momentum)
-        self._index += 1
+        if self._phase >= self._ascents * _ASCENT:
+            ascended, loss = self._dreams[moment.look](
+                prepared.source,
+                carried,
+                index=self._ascents,
+                rng=self._rng,
+                settings=moment.dream,
+            )
+            self._growth.push(ascended - carried, growth.momentum)
+            self._ascents += 1
+        self._phase += _ASCENT // growth.cadence
         residual = self._growth.grow(carried, prepared.source, prepared.room)
         self._residual, self._source = residual, prepared.small
         report = FrameReport(
-            index=prepared.frame.index,
+            index=index,
             seconds={"flow": prepared.seconds, "ascent": time.perf_counter() - begun},
             loss=loss,
             visible_share=prepared.visible_share,
@@ -235,7 +268,8 @@ class TemporalDreamer:
         state = json.dumps(
             {
                 "version": _STATE_VERSION,
-                "index": self._index,
+                "phase": self._phase,
+                "ascents": self._ascents,
                 "rng": self._rng.bit_generator.state,
             }
         )
@@ -268,7 +302,11 @@ class TemporalDreamer:
             if state["version"] != _STATE_VERSION:
                 raise ValueError(f"its version is {state['version']}, expected {_STATE_VERSION}")
             rng.bit_generator.state = state["rng"]
-            index = int(state["index"])
+            if "index" in state:  # of a version whose cadence never changed
+                each = self._settings.cadence
+                state |= {"phase": state["index"] * _ASCENT // each}
+                state |= {"ascents": -(-state["index"] // each)}
+            phase, ascents = int(state["phase"]), int(state["ascents"])
             velocity, age = arrays.get("velocity"), arrays.get("age")
             if "residual" in arrays:
                 residual, source = arrays["residual"], arrays["source"]
@@ -279,25 +317,27 @@ class TemporalDreamer:
         except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise SettingsError(f"{path} is not a saved dream that can be used: {error}") from error
         self.reset()
-        self._rng, self._index = rng, index
+        self._rng, self._phase, self._ascents = rng, phase, ascents
         self._growth.velocity, self._growth.age = velocity, age
         self._residual, self._source = residual, source
         if source is not None:
             self._estimate.reset(source)
             self._newest_shape = source.shape
 
-    def _begun(self, source: ImageF) -> ImageF:
+    def _begun(self, source: ImageF, moment: Moment) -> ImageF:
         """Return the first residual of a shot."""
-        if self._settings.warm_up and isinstance(self._dream, ShotDreamer):
+        dream, settings = self._dreams[moment.look], moment.dream
+        if settings.warm_up and isinstance(dream, ShotDreamer):
             self._growth.begin(source.shape[:2], finished=True)
-            return self._dream.begin(source, index=self._index, rng=self._rng)
+            return dream.begin(source, index=self._ascents, rng=self._rng, settings=settings)
         self._growth.begin(source.shape[:2], finished=False)
         return np.zeros_like(source)
 
     def _begin_shot(self) -> None:
         # Randomness restarts as well: a shot does not depend on earlier ones.
         self._rng = np.random.default_rng(self._settings.seed)
-        self._index = 0
+        if not self._looping:
+            self._phase = self._ascents = 0
         self._growth.reset()
         self._residual = None
         self._source = None

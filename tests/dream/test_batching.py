@@ -81,10 +81,12 @@ class Recorded(Ascent):
         super().__init__(settings)
         self.sizes: list[int] = []
 
-    def ascend_all(self, starts: Sequence[Start], batch: int = 1) -> list[Ascended]:
+    def ascend_all(
+        self, starts: Sequence[Start], batch: int = 1, settings: DreamSettings | None = None
+    ) -> list[Ascended]:
         """Record the size of the batch and dream it."""
         self.sizes.append(len(starts))
-        return super().ascend_all(starts, batch)
+        return super().ascend_all(starts, batch, settings)
 
 
 def assert_alike(found: Sequence[Residuals], expected: Sequence[Residuals]) -> None:
@@ -257,10 +259,12 @@ def test_a_member_that_fails_or_leaves_holds_up_no_other(tiny: Make) -> None:
 @pytest.mark.stops
 def test_an_error_reaches_all_waiting_members(tiny: Make) -> None:
     class Failing(Recorded):
-        def ascend_all(self, starts: Sequence[Start], batch: int = 1) -> list[Ascended]:
+        def ascend_all(
+            self, starts: Sequence[Start], batch: int = 1, settings: DreamSettings | None = None
+        ) -> list[Ascended]:
             if len(self.sizes) == 2 and len(starts) == 3:
                 raise MemoryError("the device is full")
-            return super().ascend_all(starts, batch)
+            return super().ascend_all(starts, batch, settings)
 
     settings = tiny(warm_up=0)
     batched, ready = BatchedAscent(Failing(settings), 3), threading.Barrier(3)

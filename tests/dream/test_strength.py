@@ -95,7 +95,7 @@ def test_a_mask_multiplies_with_strength() -> None:
 
 
 def noisy(
-    source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
+    source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator, **_: object
 ) -> tuple[ImageF, float]:
     """Replace the ascent by noise, different in each frame."""
     return carried + rng.normal(0, 0.05, source.shape).astype(np.float32), 0.0

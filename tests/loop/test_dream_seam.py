@@ -29,7 +29,7 @@ PLAIN = {
 
 
 def wandering(
-    source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
+    source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator, **_: object
 ) -> tuple[ImageF, float]:
     """Replace the ascent by one that never settles: it depends chaotically on its start."""
     chaotic = np.random.default_rng(int(np.abs(carried).sum() * 1e3) % 2**32)
@@ -142,7 +142,7 @@ def test_random_numbers_depend_only_on_the_frames_position(tiny: Make) -> None:
     seen: list[float] = []
 
     def listening(
-        source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
+        source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator, **_: object
     ) -> tuple[ImageF, float]:
         seen.append(index + rng.random())
         return np.zeros_like(source), 0.0

@@ -258,7 +258,7 @@ def test_cuts_in_every_frame_leave_no_queue_of_ascents() -> None:
 
 def test_a_reset_repeats_the_dream_of_a_shot() -> None:
     def randomly(
-        source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
+        source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator, **_: object
     ) -> tuple[ImageF, float]:
         return carried + rng.normal(0, 0.1, carried.shape).astype(np.float32) * (index + 1), 0.0
 

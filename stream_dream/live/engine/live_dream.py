@@ -5,22 +5,20 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stream_dream.automation.moment import Fade, follows
 from stream_dream.frame import ImageF, Shape
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.engine.compiled_looks import CompiledLooks
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import MOST_OCTAVES, LiveParameters
-from stream_dream.tone import Headroom, room_between, room_of
 
 if TYPE_CHECKING:
     from stream_dream.dream.ascent import Ascent
 
-# Growth settings that are interpolated during a cross-fade.
-_GLIDING = ("evenness", "catch_up", "momentum")
 _MOST_STEPS = 2
 # Factor on a film's ``catch_up``: a show's ascents are fewer, each of one octave.
 _CATCH_UP = 8 / 3
@@ -64,30 +62,6 @@ def lasting(persistence: float) -> float:
     return float(persistence ** (1 / _ASCENTS_OF_A_FRAME))
 
 
-class Fade(NamedTuple):
-    """A cross-fade between two looks; ``before is after`` if there is none, ``share`` is 0..1."""
-
-    before: DreamSettings
-    after: DreamSettings
-    share: float
-
-    def growth(self) -> DreamSettings:
-        """Return the interpolated settings for ``temporal.growth``."""
-        if self.before is self.after:
-            return self.after
-        pairs = ((name, getattr(self.before, name), getattr(self.after, name)) for name in _GLIDING)
-        values = {name: now + self.share * (then - now) for name, now, then in pairs}
-        return self.after.model_copy(update=values)
-
-    def room(self, source: ImageF) -> Headroom | None:
-        """Return how far a picture, float32 (height, width, 3) in [0, 1], may be changed."""
-        after = room_of(source, self.after.limit, grey=self.after.keep_colours)
-        if self.before is self.after:
-            return after
-        before = room_of(source, self.before.limit, grey=self.before.keep_colours)
-        return room_between(before, after, self.share, source)
-
-
 class LiveDream:
     """Ascends on each frame with the current look and parameters.
 
@@ -106,20 +80,27 @@ class LiveDream:
         self._looks, self._controls, self._clock = looks, controls, clock
         self._in_use = looks.first
         self._fading: str | None = None
-        self._begun = self._owed = 0.0
+        self._begun = 0.0
 
     def __call__(
-        self, source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
+        self,
+        source: ImageF,
+        carried: ImageF,
+        *,
+        index: int,
+        rng: np.random.Generator,
+        settings: DreamSettings,
     ) -> tuple[ImageF, float]:
         """Ascend on one frame; see ``temporal.dreamer.DreamFunction``."""
         parameters, shape = self._controls.parameters(), source.shape[:2]
         self._looks.want(self._controls.look, shape, parameters.octaves)
-        chosen = self._choose(shape, parameters)
+        chosen = self._choose(shape, parameters, index)
         if chosen is None:
             return carried, 0.0  # nothing is ready at this shape: the dream fades until it is
-        ascent, octaves = chosen
-        ascent.change(step_size=parameters.step_size, jitter=parameters.jitter, octaves=octaves)
-        residual, loss = ascent(source, carried, index=index, rng=rng)
+        look, ascent, octaves = chosen
+        values = {"step_size": parameters.step_size, "jitter": parameters.jitter}
+        settings = self._looks.settings[look].model_copy(update={**values, "octaves": octaves})
+        residual, loss = ascent(source, carried, index=index, rng=rng, settings=settings)
         return residual, loss
 
     def fade(self) -> Fade:
@@ -137,8 +118,10 @@ class LiveDream:
         now = self._best(self._controls.look, shape, octaves)
         return now is not None or self._best(self._in_use, shape, octaves) is not None
 
-    def _choose(self, shape: Shape, parameters: LiveParameters) -> tuple[Ascent, int] | None:
-        """Return ascent and octaves for this frame; None if no look is ready."""
+    def _choose(
+        self, shape: Shape, parameters: LiveParameters, index: int
+    ) -> tuple[str, Ascent, int] | None:
+        """Return look, ascent and octaves for this frame; None if no look is ready."""
         name = self._controls.look
         now = self._best(name, shape, parameters.octaves)
         before = self._best(self._in_use, shape, parameters.octaves)
@@ -146,22 +129,17 @@ class LiveDream:
             self._fading = None
             return now or before
         if self._fading != name:  # it became ready or was selected only now
-            self._begun, self._owed = self._clock(), 0.0
-            self._fading = name
+            self._begun, self._fading = self._clock(), name
         passed = self._clock() - self._begun
         if before is None or passed >= parameters.glide:
             self._in_use, self._fading = name, None
             return now
-        self._owed += passed / parameters.glide
-        if self._owed < 1:
-            return before
-        self._owed -= 1
-        return now
+        return now if follows(passed / parameters.glide, index) else before
 
-    def _best(self, look: str, shape: Shape, octaves: int) -> tuple[Ascent, int] | None:
-        """Return a look's ascent with as many octaves as are ready, at most those wanted."""
+    def _best(self, look: str, shape: Shape, octaves: int) -> tuple[str, Ascent, int] | None:
+        """Return a look and its ascent with as many octaves as are ready, at most those wanted."""
         for count in range(octaves, 0, -1):
             ascent = self._looks.ready(look, shape, count)
             if ascent is not None:
-                return ascent, count
+                return look, ascent, count
         return None

@@ -26,8 +26,6 @@ class _Ascent:
     def __init__(self, name: str, log: list[str]) -> None:
         self.name, self.log = name, log
 
-    def change(self, **numbers: Any) -> None: ...
-
     def __call__(self, source: ImageF, carried: ImageF, **_: Any) -> tuple[ImageF, float]:
         self.log.append(self.name)
         return carried, 1.0
@@ -56,9 +54,14 @@ class _Clock:
 
 def frames(dream: LiveDream, clock: _Clock, count: int) -> None:
     image = np.zeros((*SHAPE, 3), np.float32)
-    for _ in range(count):
-        dream(image, image, index=0, rng=np.random.default_rng(0))
+    for index in range(count):
+        ascend(dream, image, index)
         clock.now += 0.04
+
+
+def ascend(dream: LiveDream, image: ImageF, index: int = 0) -> tuple[ImageF, float]:
+    rng = np.random.default_rng(0)
+    return dream(image, image, index=index, rng=rng, settings=LOOKS["eyes"])
 
 
 def controls_of(clock: _Clock) -> Controls:
@@ -122,7 +125,7 @@ def test_the_carried_dream_is_kept_while_no_look_is_ready() -> None:
     clock = _Clock()
     dream = LiveDream(_Looks(), controls_of(clock), clock=clock)  # type: ignore[arg-type]
     image = np.full((*SHAPE, 3), 0.5, np.float32)
-    residual, loss = dream(image, image, index=0, rng=np.random.default_rng(0))
+    residual, loss = ascend(dream, image)
     assert residual is image
     assert loss == 0
     assert not dream.can_dream(SHAPE)
