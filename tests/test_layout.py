@@ -20,6 +20,7 @@ LEVELS = (
     ("cli",),
     ("still", "film", "loop", "live"),
     ("dream", "temporal"),
+    ("automation",),
     ("networks", "media"),
     ("tone",),
     ("image",),

@@ -1,1 +1,1 @@
-"""Settings that change over time: by a score, by a clip's shots, by sound."""
+"""Settings that change: with the clock, with the shots and with music."""

@@ -1,4 +1,4 @@
-"""Reads and writes TOML files of settings: presets and configs."""
+"""Reads and writes TOML files of settings: presets, configs and scores."""
 
 from __future__ import annotations
 
@@ -16,28 +16,45 @@ from stream_dream.settings.fields import fact, names_file, typed_name
 from stream_dream.settings.values import OFF
 
 
-def read_toml(path: Path, what: str) -> dict[str, Any]:
+def read_toml(path: Path, what: str, *, sections: Collection[str] = ()) -> dict[str, Any]:
     """Read a file of settings, skipping a byte order mark; messages call its kind ``what``.
 
     Raises:
-        SettingsError: It cannot be read, or has sections.
+        SettingsError: It cannot be read, or has other sections than those named.
+    """
+    text = read_text(path, what)
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        reason = f"it is not valid TOML: {error}"
+    except ValueError:
+        reason = "a number in it has too many digits"
+    except RecursionError:
+        reason = "its lists are nested too deeply"
+    else:
+        for key, value in table.items():
+            if isinstance(value, dict) and key not in sections:
+                known = f" but {', '.join(f'[{name}]' for name in sections)}" if sections else ""
+                problem = f"a {what} has no sections{known}: write settings above [{key}]"
+                raise SettingsError(f"{path}: {problem}")
+        return table
+    raise SettingsError(f"{what} {path} cannot be read: {reason}")
+
+
+def read_text(path: Path, what: str) -> str:
+    """Read a text in UTF-8, skipping a byte order mark; messages call its kind ``what``.
+
+    Raises:
+        SettingsError: It cannot be read.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         reason = error.strerror or str(error)
     except UnicodeDecodeError:
         reason = "it is not in UTF-8: save it in that encoding"
-    except tomllib.TOMLDecodeError as error:
-        reason = f"it is not valid TOML: {error}"
     except ValueError as error:  # a name that no file can have
         reason = str(error)
-    else:
-        for key, value in table.items():
-            if isinstance(value, dict):
-                problem = f"a {what} has no sections: write settings above [{key}]"
-                raise SettingsError(f"{path}: {problem}")
-        return table
     raise SettingsError(f"{what} {path} cannot be read: {reason}")
 
 
