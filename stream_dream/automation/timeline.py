@@ -28,13 +28,14 @@ UNITS: dict[str, Unit] = {
 }
 """Units by their sign, as in ``2s``."""
 
+# At most one blank between two parts: patterns with more take ages for a text full of blanks.
 _NUMBER = r"(?:[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})"
-_LENGTH = rf"(?P<number>{_NUMBER})\s*(?P<sign>s|%|bars?|b|)"
+_LENGTH = rf"(?P<number>{_NUMBER})\s?(?P<sign>s|%|bars?|b|)"
 _CLOCK = r"(?P<clock>[0-9]{1,4}(?::[0-5]?[0-9]){1,2}(?:\.[0-9]{1,9})?)"
-_SHOT = r"shot\s*(?P<shot>[0-9]{1,9})"
+_SHOT = r"shot\s?(?P<shot>[0-9]{1,9})"
 _END = (
-    rf"\(?\s*max_f(?:\s*(?P<scale>[*/])\s*(?P<factor>{_NUMBER}))?"
-    rf"(?:\s*(?P<shift>[-+])\s*(?P<by>{_NUMBER}))?\s*\)?"
+    rf"\(?max_f(?:\s?(?P<scale>[*/])\s?(?P<factor>{_NUMBER}))?"
+    rf"(?:\s?(?P<shift>[-+])\s?(?P<by>{_NUMBER}))?\)?"
 )
 POSITION = rf"(?:{_CLOCK}|{_SHOT}|{_LENGTH}|{_END})"
 """Pattern of a position."""

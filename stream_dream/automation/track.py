@@ -19,7 +19,6 @@ from stream_dream.errors import SettingsError
 Way = Literal["linear", "smooth", "step"]
 _WAYS: dict[str, Way] = {"linear": "linear", "smooth": "smooth", "step": "step"}
 _MOST_KEYS = 10_000
-_WORDS = ("none", "auto")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +169,6 @@ def looks_like_track(text: str, *, names: Collection[str] = ()) -> bool:
     try:
         float(text)
     except ValueError:
-        word = re.fullmatch(r"\s*([\w.-]*)\s*", text)
-        return word is None or (word[1] not in _WORDS and word[1] in {*RESERVED, *names})
+        word = text.strip()
+        return not re.fullmatch(r"[\w.]*", word) or word in {*RESERVED, *names}
     return False

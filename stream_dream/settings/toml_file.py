@@ -35,7 +35,8 @@ def read_toml(path: Path, what: str, *, sections: Collection[str] = ()) -> dict[
         for key, value in table.items():
             if isinstance(value, dict) and key not in sections:
                 known = f" but {', '.join(f'[{name}]' for name in sections)}" if sections else ""
-                problem = f"a {what} has no sections{known}: write settings above [{key}]"
+                shown = key if key.isprintable() else repr(key)
+                problem = f"a {what} has no sections{known}: write settings above [{shown}]"
                 raise SettingsError(f"{path}: {problem}")
         return table
     raise SettingsError(f"{what} {path} cannot be read: {reason}")

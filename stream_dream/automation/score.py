@@ -1,0 +1,183 @@
+"""Scores: TOML files of settings over time."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from stream_dream.automation.look_track import LookTrack, located
+from stream_dream.automation.parser import RESERVED
+from stream_dream.automation.reaction import DEFAULT_REACTION, Reaction
+from stream_dream.automation.text import shown
+from stream_dream.automation.track import Track
+from stream_dream.errors import SettingsError
+from stream_dream.settings.toml_file import read_toml
+from stream_dream.settings.values import parse_path
+
+WEIGHTS = ("layer", "class", "guide_layer")
+"""Sections of weights over time, by target as on the command line."""
+
+_SECTIONS = (*WEIGHTS, "curves")
+_CURVE = "curves."
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
+_DEEPEST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Settings over time, checked as far as they can be without the film.
+
+    Attributes:
+        tracks: Texts of tracks by setting: ``strength``, ``layer.block10``, ``class.tabby cat``.
+        curves: CSV files by the names that formulas have for them.
+        settings: Those given of ``preset`` and ``react``, texts; ``bpm`` and ``offset``, numbers;
+            ``beats`` and ``soundtrack``, paths. Names of files are absolute.
+        files: The score, those that it extends, and its curves.
+    """
+
+    tracks: dict[str, str]
+    curves: dict[str, Path]
+    settings: dict[str, object]
+    files: tuple[Path, ...]
+
+
+class _Entry(NamedTuple):
+    """A value of a score; ``name`` is ``layer.block10`` for one in a section."""
+
+    file: Path
+    name: str
+    value: Any
+
+    def read(self, reader: Callable[[Path, Any], Any]) -> Any:
+        """Return what a reader makes of the file and the value; errors name both."""
+        try:
+            return reader(self.file, self.value)
+        except SettingsError as error:
+            name = self.name if self.name.isprintable() else shown(self.name)
+            raise SettingsError(f"{self.file}: {name}: {error}") from None
+
+
+def read_score(path: Path) -> Score:
+    """Read a score. File names in it start at its folder; ``extends`` names another score.
+
+    Whether its tracks belong to settings that can change is for the caller to check.
+
+    Raises:
+        SettingsError: It cannot be read, or a value is not understood; the message names file,
+            setting, key and column.
+    """
+    files = list(_with_extended(path))
+    entries: dict[str, _Entry] = {}
+    for file, table in files:
+        for entry in _entries(file, table):
+            entries.setdefault(entry.name, entry)
+    curves = {}
+    for name, entry in entries.items():
+        if name.startswith(_CURVE):
+            _check_name(entry.file, name.removeprefix(_CURVE))
+            curves[name.removeprefix(_CURVE)] = entry.read(_file)
+
+    def track(file: Path, value: Any) -> str:
+        text = _text_of(value)
+        Track.parse(text, names=curves)
+        return text
+
+    def reaction(file: Path, value: Any) -> str:
+        text = DEFAULT_REACTION if value is True else _text(file, value)
+        Reaction.parse(text, names=curves)
+        return text
+
+    readers = {**_READERS, "react": reaction}
+    tracks, settings = {}, {}
+    for name, entry in entries.items():
+        if name in readers:
+            settings[name] = entry.read(readers[name])
+        elif not name.startswith(_CURVE):
+            tracks[name] = entry.read(track)
+    return Score(tracks, curves, settings, (*(file for file, _ in files), *curves.values()))
+
+
+def _with_extended(path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield a score as a table, and then those that it extends, each with its file."""
+    seen: list[Path] = []
+    following: Path | None = path
+    while following is not None:
+        file = following
+        table = read_toml(file, "score", sections=_SECTIONS)
+        if file.resolve() in seen:
+            raise SettingsError(f"{path}: it extends itself by way of {file}: take out an extends")
+        seen.append(file.resolve())
+        if len(seen) > _DEEPEST:
+            raise SettingsError(f"{path}: it extends more than {_DEEPEST - 1} scores in a row")
+        _Entry(file, "description", table.pop("description", "")).read(_text)
+        extends = table.pop("extends", None)
+        following = extends and _Entry(file, "extends", extends).read(_file)
+        yield file, table
+
+
+def _entries(file: Path, table: dict[str, Any]) -> Iterator[_Entry]:
+    for name, value in table.items():
+        if name not in _SECTIONS:
+            yield _Entry(file, name, value)
+            continue
+        if not isinstance(value, dict):
+            raise SettingsError(f"{file}: {name} is a section: write a line [{name}]")
+        for inner, weight in value.items():
+            yield _Entry(file, f"{name}.{inner}", weight)
+
+
+def _check_name(file: Path, name: str) -> None:
+    problem = ""
+    if not _NAME.fullmatch(name):
+        problem = "is no name of a curve: give up to 40 letters, digits and _"
+    elif name in RESERVED:
+        problem = "has a meaning in every formula: give the curve another name"
+    if problem:
+        raise SettingsError(f"{file}: [curves]: {shown(name)} {problem}")
+
+
+def _text(file: Path, value: Any) -> str:
+    if not isinstance(value, str):
+        raise SettingsError("this is a text: write it in quotes")
+    return value
+
+
+def _text_of(value: Any) -> str:
+    """Return the text of a track from a number or a text."""
+    if isinstance(value, str):
+        return value
+    return repr(_number(Path(), value))
+
+
+def _number(file: Path, value: Any) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise SettingsError("give a number, or a track in quotes such as '0:(0), 2s:(1)'")
+    if not abs(value) < math.inf:
+        raise SettingsError("give a finite number")
+    return value
+
+
+def _file(file: Path, value: Any) -> Path:
+    try:
+        return file.parent.absolute() / parse_path(_text(file, value))
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+
+
+def _looks(file: Path, value: Any) -> str:
+    text = _text(file, value)
+    LookTrack.parse(text)
+    return located(text, file.parent)
+
+
+_READERS: dict[str, Callable[[Path, Any], Any]] = {
+    "preset": _looks,
+    "bpm": _number,
+    "offset": _number,
+    "beats": _file,
+    "soundtrack": _file,
+}
