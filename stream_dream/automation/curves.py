@@ -53,7 +53,10 @@ class TimeCurve:
 
     def sample(self, seconds: Values) -> Values:
         """Return the values at seconds from the first frame."""
-        return np.interp(seconds, self.times, self.values)
+        # Of an hour of points, only those around the seconds are converted and searched.
+        first, last = np.searchsorted(self.times, [seconds.min(), seconds.max()])
+        near = slice(max(first - 1, 0), last + 1)
+        return np.interp(seconds, self.times[near], self.values[near])
 
     def rises(self, threshold: float, cooldown: float) -> Values:
         """Return when it rises above a threshold; see ``Curve``."""

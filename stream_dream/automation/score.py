@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from stream_dream.automation.look_track import LookTrack, located
 from stream_dream.automation.parser import RESERVED
 from stream_dream.automation.reaction import DEFAULT_REACTION, Reaction
-from stream_dream.automation.text import shown
+from stream_dream.automation.text import plainly, shown
 from stream_dream.automation.track import Track
 from stream_dream.errors import SettingsError
 from stream_dream.settings.toml_file import read_toml
@@ -57,8 +57,7 @@ class _Entry(NamedTuple):
         try:
             return reader(self.file, self.value)
         except SettingsError as error:
-            name = self.name if self.name.isprintable() else shown(self.name)
-            raise SettingsError(f"{self.file}: {name}: {error}") from None
+            raise SettingsError(f"{self.file}: {plainly(self.name)}: {error}") from None
 
 
 def read_score(path: Path) -> Score:
@@ -115,7 +114,7 @@ def _with_extended(path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
             raise SettingsError(f"{path}: it extends more than {_DEEPEST - 1} scores in a row")
         _Entry(file, "description", table.pop("description", "")).read(_text)
         extends = table.pop("extends", None)
-        following = extends and _Entry(file, "extends", extends).read(_file)
+        following = None if extends is None else _Entry(file, "extends", extends).read(_file)
         yield file, table
 
 
@@ -162,8 +161,11 @@ def _number(file: Path, value: Any) -> int | float:
 
 
 def _file(file: Path, value: Any) -> Path:
+    name = _text(file, value)
+    if not name.isprintable():
+        raise SettingsError(f"{shown(name)} is no name of a file: give one")
     try:
-        return file.parent.absolute() / parse_path(_text(file, value))
+        return file.parent.absolute() / parse_path(name)
     except ValueError as error:
         raise SettingsError(str(error)) from None
 

@@ -19,6 +19,11 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
 
 
+def plainly(name: str) -> str:
+    """Return a name as it is if that is short and printable, else as ``shown``."""
+    return name if name.isprintable() and len(name) <= _LONGEST else shown(name)
+
+
 def items(text: str) -> Iterator[tuple[int, str]]:
     """Yield what lies between commas outside brackets, and where it begins, without blanks.
 

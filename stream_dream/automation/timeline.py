@@ -30,12 +30,12 @@ UNITS: dict[str, Unit] = {
 
 # At most one blank between two parts: patterns with more take ages for a text full of blanks.
 _NUMBER = r"(?:[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})"
-_LENGTH = rf"(?P<number>{_NUMBER})\s?(?P<sign>s|%|bars?|b|)"
+_LENGTH = rf"(?P<number>{_NUMBER}) ?(?P<sign>s|%|bars?|b|)"
 _CLOCK = r"(?P<clock>[0-9]{1,4}(?::[0-5]?[0-9]){1,2}(?:\.[0-9]{1,9})?)"
-_SHOT = r"shot\s?(?P<shot>[0-9]{1,9})"
+_SHOT = r"shot ?(?P<shot>[0-9]{1,9})"
 _END = (
-    rf"\(?max_f(?:\s?(?P<scale>[*/])\s?(?P<factor>{_NUMBER}))?"
-    rf"(?:\s?(?P<shift>[-+])\s?(?P<by>{_NUMBER}))?\)?"
+    rf"\(?max_f(?: ?(?P<scale>[*/]) ?(?P<factor>{_NUMBER}))?"
+    rf"(?: ?(?P<shift>[-+]) ?(?P<by>{_NUMBER}))?\)?"
 )
 POSITION = rf"(?:{_CLOCK}|{_SHOT}|{_LENGTH}|{_END})"
 """Pattern of a position."""

@@ -36,7 +36,7 @@ def read_toml(path: Path, what: str, *, sections: Collection[str] = ()) -> dict[
             if isinstance(value, dict) and key not in sections:
                 known = f" but {', '.join(f'[{name}]' for name in sections)}" if sections else ""
                 shown = key if key.isprintable() else repr(key)
-                problem = f"a {what} has no sections{known}: write settings above [{shown}]"
+                problem = f"a {what} has no sections{known}: write settings above [{shown[:80]}]"
                 raise SettingsError(f"{path}: {problem}")
         return table
     raise SettingsError(f"{what} {path} cannot be read: {reason}")
