@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from fractions import Fraction
 from pathlib import Path
 
+from stream_dream.automation.program import Program
 from stream_dream.film.execution.chunk_task import ChunkTask
 from stream_dream.film.job.chunk_record import ChunkRecord
 from stream_dream.film.plan.chunk_reader import SourceExcerpt
@@ -31,7 +32,7 @@ def task_of(chunk: Chunk) -> ChunkTask:
         source=SourceExcerpt(Path("a.mp4"), 0, Fraction(25), None),
         info=StreamInfo((64, 48), Fraction(25)),
         target=Path("b.mp4"),
-        dream=DreamSettings(),
+        program=Program((DreamSettings(),)),
         output=OutputSettings(),
         folder=Path(),
     )

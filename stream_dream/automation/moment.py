@@ -12,18 +12,6 @@ from stream_dream.tone import Headroom, room_between, room_of
 _GLIDING = ("evenness", "catch_up", "momentum", "persistence")
 
 
-_GOLDEN = 0.6180339887498949
-
-
-def follows(share: float, index: int) -> bool:
-    """Return whether an ascent follows the later of two looks that fade into each other.
-
-    Ascents alternate in proportion to ``share``, 0..1, as evenly as the golden ratio spreads them:
-    a fade costs no more than one look, and the carried residual mixes the two.
-    """
-    return index * _GOLDEN % 1 < share
-
-
 class Fade(NamedTuple):
     """A cross-fade between two looks; ``before is after`` if there is none, ``share`` is 0..1."""
 

@@ -12,21 +12,21 @@ from stream_dream.cli.options import (
     Debug,
     Overwrite,
     Quiet,
-    dreamed,
     file_argument,
     with_options,
 )
+from stream_dream.cli.over_time import over_time
 from stream_dream.errors import SettingsError
+from stream_dream.settings.automation import AutomationOptions
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import LoopSettings
-from stream_dream.settings.presets import DEFAULT_PRESET, preset_files
 from stream_dream.settings.validation import part
 
 if TYPE_CHECKING:
     from stream_dream.loop.make_loop import LoopSummary
 
 
-@with_options(DreamSettings, LoopSettings)
+@with_options(DreamSettings, LoopSettings, AutomationOptions)
 def loop(
     source: Annotated[Path, file_argument("INPUT", "A picture, or a clip: video or animated GIF.")],
     target: Annotated[
@@ -51,18 +51,19 @@ def loop(
     have no sound. Options left out take their value from the preset; the defaults named below are
     those of the preset dogs.
     """
-    settings = part(LoopSettings, options)
-    if preset is not None and settings.presets:
+    if preset is not None and options.get("presets"):
         raise SettingsError("--preset is one look, --presets are several: give one of the two")
-    names = settings.presets or (preset or DEFAULT_PRESET,)
-    dreams = [dreamed(name, options, quiet=quiet, as_json=as_json) for name in names]
+    over = over_time(options.get("presets") or preset, options)
+    settings = part(LoopSettings, over.options)
+    first, automation = over.with_dreams(quiet=quiet, as_json=as_json)
+    dreams = automation.looks or (first,)
 
     from stream_dream.cli.progress import display, fetch_weights
     from stream_dream.loop.keyframes import way_around
     from stream_dream.loop.make_loop import check_loop, make_loop
 
-    keyframes = way_around(dreams, settings, given=options)
-    check_loop([source, *preset_files(*names)], target, keyframes, settings, overwrite=overwrite)
+    keyframes = way_around(dreams, settings, given=over.options)
+    check_loop([source, *over.files], target, keyframes, settings, overwrite=overwrite)
     for keyframe in keyframes:
         fetch_weights(keyframe, quiet=quiet)
     with display(quiet=quiet, as_json=as_json) as shown:
@@ -71,6 +72,7 @@ def loop(
             target,
             keyframes,
             settings,
+            automation,
             overwrite=overwrite,
             on_start=shown.started,
             on_report=shown.advanced,

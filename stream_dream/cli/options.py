@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import os
 import random
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +31,8 @@ from stream_dream.settings.presets.surprise import NETWORK, SURPRISE, surprise
 from stream_dream.settings.validation import own, validated
 from stream_dream.settings.values import parse_path
 
-_OPTIONAL_VALUES = {"--web": LOOPBACK_WEB}
+# The value of an option that may stand alone, and what its value looks like if one follows.
+_OPTIONAL_VALUES = {"--web": (LOOPBACK_WEB, r"(?!-)"), "--react": ("default", r".*->|default$")}
 _LEAST_WIDTH = 60  # of a table, in characters: less breaks words into letters
 _RANDOM_SEEDS = 1_000_000  # short enough to write down
 _MOST_IN_ONE_LIST = 20  # options in --help
@@ -80,6 +82,12 @@ PRESET_HELP = (
 )
 PRESET_OPTION = typer.Option(
     help=PRESET_HELP, autocompletion=look_names, rich_help_panel=Heading.WHAT
+)
+LOOKS_OPTION = typer.Option(
+    help=f"{PRESET_HELP} Or several, or looks over time: '0:dogs, 12s:eyes~2s, shot 4:wild', where "
+    "~ is how long one fades into the next.",
+    autocompletion=look_names,
+    rich_help_panel=Heading.WHAT,
 )
 PresetName = Annotated[str, PRESET_OPTION]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
@@ -192,13 +200,18 @@ def _found_look(preset: str, given: Mapping[str, Any]) -> Preset:
 
 
 def with_optional_values(arguments: Sequence[str]) -> list[str]:
-    """Insert optional values: ``--web`` alone serves the page on this machine."""
+    """Insert optional values: ``--web`` alone serves the page on this machine.
+
+    ``--react`` alone reacts as usual, even before an argument.
+    """
     completed: list[str] = []
     for place, argument in enumerate(arguments):
         completed.append(argument)
         following = arguments[place + 1 : place + 2]
-        if argument in _OPTIONAL_VALUES and (not following or following[0].startswith("-")):
-            completed.append(_OPTIONAL_VALUES[argument])
+        if argument in _OPTIONAL_VALUES:
+            alone, pattern = _OPTIONAL_VALUES[argument]
+            if not following or not re.match(pattern, following[0]):
+                completed.append(alone)
     return completed
 
 

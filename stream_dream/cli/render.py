@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stream_dream.cli.options import (
+    LOOKS_OPTION,
     Debug,
     Overwrite,
-    PresetName,
     Quiet,
     complain,
     counted,
-    dreamed,
     file_argument,
     file_option,
     with_options,
 )
+from stream_dream.cli.over_time import over_time
 from stream_dream.errors import SinkError
+from stream_dream.settings.automation import AutomationOptions
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading
 from stream_dream.settings.film import FilmSettings
 from stream_dream.settings.output import OutputSettings
-from stream_dream.settings.presets import DEFAULT_PRESET, preset_files
 from stream_dream.settings.validation import part
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from stream_dream.frame import FrameReport
 
 
-@with_options(DreamSettings, OutputSettings, FilmSettings)
+@with_options(DreamSettings, OutputSettings, FilmSettings, AutomationOptions)
 def render(
     source: Annotated[Path, file_argument("INPUT", "A video file or animated GIF.")],
     target: Annotated[
@@ -45,7 +45,7 @@ def render(
             "OUTPUT", ".mp4, .mov, .mkv, .webm, .gif, .webp, .apng or a pattern like %05d.png."
         ),
     ],
-    preset: PresetName = DEFAULT_PRESET,
+    preset: Annotated[str | None, LOOKS_OPTION] = None,
     overwrite: Overwrite = False,
     resume: Annotated[
         bool,
@@ -78,17 +78,18 @@ def render(
     whatever happens, --resume goes on from there. Options left out take their value from the
     preset; the defaults named below are those of the preset dogs.
     """
-    output, film = part(OutputSettings, options), part(FilmSettings, options)
-    dream = dreamed(preset, options, quiet=quiet, as_json=as_json)
+    over = over_time(preset, options)
+    output, film = part(OutputSettings, over.options), part(FilmSettings, over.options)
+    dream, automation = over.with_dreams(quiet=quiet, as_json=as_json)
 
     # Imported late: --help does not wait for OpenCV and TensorFlow.
     from stream_dream.film.in_chunks import is_long
     from stream_dream.film.job.job_folder import JobFolder
     from stream_dream.film.request import RenderRequest
 
-    request = RenderRequest(source, target, dream, output, film)
+    request = RenderRequest(source, target, dream, output, film, automation)
     wanted = _Wanted(request, overwrite, report, quiet, as_json)
-    _check_outputs(wanted, preset_files(preset), resume=resume)
+    _check_outputs(wanted, over.files, resume=resume)
     if not resume:
         JobFolder(target).refuse_left_over()
     if resume or film.asks_for_chunks or is_long(request):
@@ -119,7 +120,8 @@ def _render_in_chunks(wanted: _Wanted, *, resume: bool) -> None:
             write_film_report(wanted.report, request, done, overwrite=wanted.overwrite)
 
     refuse_other(request)
-    fetch_weights(request.dream, quiet=wanted.quiet)
+    for dream in request.automation.looks or (request.dream,):
+        fetch_weights(dream, quiet=wanted.quiet)
     with film_display(quiet=wanted.quiet, as_json=wanted.as_json) as shown:
         done = render_film(
             request.source,
@@ -127,6 +129,7 @@ def _render_in_chunks(wanted: _Wanted, *, resume: bool) -> None:
             request.dream,
             request.output,
             request.film,
+            request.automation,
             resume=resume,
             overwrite=wanted.overwrite,
             events=shown.events(),
@@ -141,7 +144,8 @@ def _render_in_one_piece(wanted: _Wanted) -> None:
     from stream_dream.film.report import write_report
 
     request = wanted.request
-    fetch_weights(request.dream, quiet=wanted.quiet)
+    for dream in request.automation.looks or (request.dream,):
+        fetch_weights(dream, quiet=wanted.quiet)
     reports: list[FrameReport] = []
     with display(quiet=wanted.quiet, as_json=wanted.as_json) as shown:
 
@@ -155,6 +159,7 @@ def _render_in_one_piece(wanted: _Wanted) -> None:
             request.target,
             request.dream,
             request.output,
+            request.automation,
             overwrite=wanted.overwrite,
             checksums=wanted.as_json or wanted.report is not None,
             on_start=shown.started,

@@ -83,12 +83,19 @@ class Ascent:
             the finest is left, otherwise during the whole call.
     """
 
-    def __init__(self, settings: DreamSettings, varying: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        settings: DreamSettings,
+        varying: Collection[str] = (),
+        *,
+        spare: SpareTime | None = None,
+    ) -> None:
         """Build the network up to the deepest layer in use.
 
         Args:
             settings: Settings of the dream; each call may have others.
             varying: Names of settings that differ from call to call: any of ``VARYING``.
+            spare: Shared with other ascents; an own one by default.
 
         Raises:
             NetworkError: There is no such network, layer or channel.
@@ -96,7 +103,7 @@ class Ascent:
         # Parallel octaves or halves fill the other cores, which leaves room for decoding and flow.
         use_cores(share=0.5)
         self.traces = 0
-        self.spare = SpareTime()
+        self.spare = spare or SpareTime()
         self._settings = self._shown = settings
         self._gradient, self.guide, self._weights = build_gradient(
             settings, varying="weights" in varying

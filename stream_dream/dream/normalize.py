@@ -54,9 +54,7 @@ def normalizer(
 
     def normalize(gradients: tf.Tensor, lengths: tf.Tensor, palettes: tf.Tensor) -> tf.Tensor:
         if norm == "laplacian":
-            gradients = by_laplacian(
-                gradients, whitening=settings.whitening, evenness=evening
-            )
+            gradients = by_laplacian(gradients, whitening=settings.whitening, evenness=evening)
         if grey:
             gradients = tf.tile(tf.reduce_mean(gradients, axis=-1, keepdims=True), (1, 1, 1, 3))
         elif colours is not None or settings.colours:
@@ -123,9 +121,7 @@ def _evened(band: tf.Tensor, evenness: float | tf.Variable) -> tf.Tensor:
     return band * tf.image.resize(gains, (height, width))
 
 
-def in_colours(
-    steps: tf.Tensor, palettes: tf.Tensor, share: float | tf.Variable
-) -> tf.Tensor:
+def in_colours(steps: tf.Tensor, palettes: tf.Tensor, share: float | tf.Variable) -> tf.Tensor:
     """Colour steps like natural pictures, tinted by the local colours of this one.
 
     ``(1 - share) s + share U M U s``, where ``M`` is the covariance of red, green and blue in

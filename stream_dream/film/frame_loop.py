@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
-from stream_dream.image import resize
+from stream_dream.automation.program import Program
+from stream_dream.frame import Frame, FrameReport, Image8, Mask8, StreamInfo
+from stream_dream.image import fit_size, resize
+from stream_dream.media.read.guide import GuideReader
 from stream_dream.media.read.mask import Mask
 from stream_dream.media.write.finalize import Finalizer
 from stream_dream.media.write.sound import Soundtrack
@@ -27,25 +30,30 @@ from stream_dream.settings.output import OutputSettings
 from stream_dream.temporal.dreamer import Dreamed, Prepared, TemporalDreamer
 
 if TYPE_CHECKING:
-    from stream_dream.dream.ascent import Ascent
     from stream_dream.dream.build import Guide
+    from stream_dream.dream.look_ascents import LookAscents
 
 # Frames queued between two stages: enough to even out a slow stage, few enough for 4K.
 _DEPTH = 4
+# Frames whose looks are prepared before the first one is dreamed; and how far ahead, and how often,
+# looks are prepared later on.
+_PREPARED_AT_ONCE, _PREPARED_AHEAD, _PREPARED_EVERY = 5000, 750, 25
 
 
-def make_ascent(dream: DreamSettings, *, threads: int | None = None) -> Ascent:
-    """Build the network, with this number of TensorFlow threads; None lets the dream choose.
+def make_ascents(program: Program, *, threads: int | None = None) -> LookAscents:
+    """Build the first look, with this number of TensorFlow threads; None lets the dream choose.
 
     TensorFlow is imported only here, so that a wrong path fails quickly.
     """
     with hushed():
-        from stream_dream.dream.ascent import Ascent
+        from stream_dream.dream.look_ascents import LookAscents
         from stream_dream.dream.tf_threads import use_threads
 
     if threads is not None:
         use_threads(threads)
-    return Ascent(dream)
+    ascents = LookAscents(program.looks, program.varying)
+    ascents.of(0)
+    return ascents
 
 
 class FrameWriter:
@@ -60,6 +68,7 @@ class FrameWriter:
         self,
         write: Callable[[Image8], None],
         output: OutputSettings,
+        program: Program,
         on_report: Callable[[FrameReport], None],
         *,
         mask: Mask | None = None,
@@ -69,7 +78,8 @@ class FrameWriter:
 
         Args:
             write: Called with each image, uint8 RGB, in order.
-            output: Size, strength of the dream, and whether to show the source beside it.
+            output: Size, and whether to show the source beside it.
+            program: Strength of the dream and of the mask, frame by frame.
             on_report: Called with the report of each frame after it was written.
             mask: Yields one mask per frame; None to show the dream everywhere.
             checksums: True to add the CRC-32 of each image to its report.
@@ -79,13 +89,15 @@ class FrameWriter:
         self._begun: float | None = None
         self._written = 0
         self._write, self._on_report = write, on_report
-        self._output, self._mask, self._checksums = output, mask, checksums
+        self._output, self._program = output, program
+        self._mask, self._checksums = mask, checksums
 
     def __call__(self, dreamed: Dreamed) -> None:
         """Write one frame."""
         begun = time.perf_counter()
-        mask = None if self._mask is None else next(self._mask)
-        image = dreamed.compose(self._output.size, mask, strength=self._output.strength)
+        moment = self._program.at(dreamed.frame.index)
+        mask = None if self._mask is None else _weakened(next(self._mask), moment.mask_strength)
+        image = dreamed.compose(self._output.size, mask, strength=moment.strength)
         if self._output.compare:
             image = _beside(resize(dreamed.frame.image, image.shape[1::-1]), image)
         composed = time.perf_counter()
@@ -104,25 +116,86 @@ class FrameWriter:
         self._on_report(replace(dreamed.report, seconds=seconds, checksum=checksum))
 
 
-class FrameGuide:
-    """Shows the guide of each frame before the frame is dreamed."""
+class FrameLooks:
+    """Prepares the looks of the frames that come, and shows them their guides."""
 
-    def __init__(self, guide: Guide | None, images: Iterator[Image8]) -> None:
-        """Show the first of the guide images, of which there is one per frame or one for all."""
-        self._guide, self._images = guide, images
-        self.next_frame()
+    def __init__(
+        self,
+        ascents: LookAscents,
+        program: Program,
+        info: StreamInfo,
+        guides: Sequence[Iterator[Image8]],
+        *,
+        first: int = 0,
+        frames: int | None = None,
+    ) -> None:
+        """Prepare the looks of the first frames, and show the guides of the very first.
+
+        Args:
+            ascents: Those of the program's looks.
+            program: The looks and settings of each frame.
+            info: Properties of the source.
+            guides: For each look, its guide images: one per frame, one for all, or none.
+            first: Number of the first frame.
+            frames: Number of frames; None if it is unknown.
+        """
+        self._ascents, self._program, self._guides = ascents, program, guides
+        width, height = fit_size(
+            info.display_size, program.looks[0].dream_size, enlarged=program.looks[0].enlarge
+        )
+        self._shape = height, width
+        self._frame = first
+        self._end = math.inf if frames is None else first + frames
+        # Only an estimate, which looks ahead go by.
+        self._last = self._end if frames is not None else info.frame_count or math.inf
+        self._shown: dict[int, tuple[Guide, Image8]] = {}
+        self._images: dict[int, Image8] = {}
+        self._changes = len(program.looks) > 1 or "octaves" in program.changing
+        if self._changes:
+            ascents.prepare(self._coming(_PREPARED_AT_ONCE), self._shape)
+        self._show_guides()
 
     def next_frame(self) -> None:
-        """Show the next guide if there is one."""
-        image = next(self._images, None)
-        if self._guide is not None and image is not None:
-            self._guide.show(image)
+        """Continue with the next frame."""
+        self._frame += 1
+        if self._frame >= self._end:
+            return
+        if self._changes and self._frame % _PREPARED_EVERY == 0:
+            self._ascents.prepare_later(self._coming(_PREPARED_AHEAD), self._shape)
+        self._show_guides()
+
+    def _coming(self, frames: int) -> list[tuple[int, int]]:
+        """Return looks and numbers of octaves of the next frames, by first use."""
+        from stream_dream.dream.look_ascents import LOOKS_KEPT
+
+        begin, end = self._frame, int(min(self._last, self._frame + frames))
+        if begin >= end:
+            return []
+        looks = self._program.looks_in(begin, end)[:LOOKS_KEPT]
+        return [(look, n) for look in looks for n in self._program.octaves_in(begin, end, look)]
+
+    def _show_guides(self) -> None:
+        if all(look.guide is None for look in self._program.looks):
+            return
+        moment = self._program.at(self._frame)
+        for look, images in enumerate(self._guides):
+            image = next(images, None)
+            if image is not None:
+                self._images[look] = image
+        for look in {moment.look} & self._images.keys():
+            guide, image = self._ascents.of(look).guide, self._images[look]
+            shown = self._shown.get(look)
+            if guide is not None and (
+                shown is None or shown[0] is not guide or shown[1] is not image
+            ):
+                guide.show(image)
+                self._shown[look] = guide, image
 
 
 def dream_frames(
     frames: Iterator[Frame],
     dreamer: TemporalDreamer,
-    guided: FrameGuide,
+    looks: FrameLooks,
     write: Callable[[Dreamed], None],
     spare: SpareTime | None = None,
 ) -> None:
@@ -144,7 +217,7 @@ def dream_frames(
         try:
             for item in stream:
                 writer.put(dreamer.ascend(item))
-                guided.next_frame()
+                looks.next_frame()
         finally:
             if spare is not None:
                 spare.begin()  # nothing more is dreamed
@@ -168,6 +241,13 @@ def finalizer_of(
 
 
 @contextmanager
+def opened_guides(looks: Sequence[DreamSettings]) -> Iterator[list[GuideReader]]:
+    """Open the guide of each look, and close them at the end of the block."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(closing(GuideReader(look.guide))) for look in looks]
+
+
+@contextmanager
 def opened_mask(output: OutputSettings, info: StreamInfo, first: int) -> Iterator[Mask | None]:
     """Open the mask of a render, if it has one. Raises ``SourceError``.
 
@@ -185,6 +265,13 @@ def opened_mask(output: OutputSettings, info: StreamInfo, first: int) -> Iterato
         softness=output.mask_softness,
     ) as mask:
         yield mask
+
+
+def _weakened(mask: Mask8, strength: float) -> Mask8:
+    """Return a mask that holds the dream back as far as ``strength``, 0..1, says."""
+    if strength == 1:
+        return mask
+    return np.asarray(np.rint(255 - (255 - mask.astype(np.float32)) * strength), np.uint8)
 
 
 def _beside(left: Image8, right: Image8) -> Image8:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from stream_dream.automation.assemble import Parsed
 from stream_dream.errors import SettingsError, SinkError
 from stream_dream.film.cluster.connection import reached
 from stream_dream.film.events import FilmEvents, FilmSummary
@@ -17,6 +18,7 @@ from stream_dream.film.run import Run
 from stream_dream.media.read.ffmpeg_report import has_more
 from stream_dream.media.read.video import excerpt_of
 from stream_dream.media.write.output_paths import check_target
+from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.film import FilmSettings
 from stream_dream.settings.output import OutputSettings
@@ -41,6 +43,7 @@ def render_film(
     dream: DreamSettings,
     output: OutputSettings,
     film: FilmSettings,
+    automation: Automation | None = None,
     *,
     resume: bool = False,
     overwrite: bool = False,
@@ -58,6 +61,7 @@ def render_film(
         dream: Settings of the dream.
         output: What to render and how to write it.
         film: Length of chunks, and which workers dream them.
+        automation: What changes over time; None for nothing.
         resume: True to continue the job in the folder, if there is one.
         overwrite: True to replace an existing target.
         events: Callbacks for progress.
@@ -71,7 +75,8 @@ def render_film(
         Interrupted: Ctrl-C; raised once the running chunks are finished and kept.
     """
     source, target = Path(source), Path(target)
-    request = RenderRequest(source, target, dream, output, film)
+    request = RenderRequest(source, target, dream, output, film, automation or Automation())
+    Parsed.of(request.automation)  # only checks it
     if film.cluster is None and film.workers != 1 and film.batch not in (1, "auto"):
         raise SettingsError("--batch is for one worker that fills a device: leave out --workers")
     folder = JobFolder(target)

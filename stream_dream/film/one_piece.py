@@ -10,21 +10,24 @@ from pathlib import Path
 
 from stream_dream.errors import Interrupted
 from stream_dream.film.frame_loop import (
-    FrameGuide,
+    FrameLooks,
     FrameWriter,
     dream_frames,
-    make_ascent,
+    make_ascents,
+    opened_guides,
     opened_mask,
     written_shape,
 )
+from stream_dream.film.plan.plan import make_plan
+from stream_dream.film.programming import needs_plan, program_of, soundtrack_of
+from stream_dream.film.request import RenderRequest
 from stream_dream.frame import FrameReport, StreamInfo
-from stream_dream.media.read.guide import GuideReader
 from stream_dream.media.read.video import excerpt_of
 from stream_dream.media.write.output_paths import check_target, left_over
 from stream_dream.media.write.sound import Soundtrack, check_sound
 from stream_dream.media.write.video import VideoSink
+from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
-from stream_dream.settings.fields import named_files
 from stream_dream.settings.output import OutputSettings
 from stream_dream.temporal.cuts import mark_cuts
 from stream_dream.temporal.dreamer import TemporalDreamer
@@ -57,6 +60,7 @@ def render(
     target: Path | str,
     dream: DreamSettings,
     output: OutputSettings,
+    automation: Automation | None = None,
     *,
     overwrite: bool = False,
     checksums: bool = False,
@@ -70,6 +74,7 @@ def render(
         target: Path of the result; its extension selects the format.
         dream: Settings of the dream.
         output: What to render and how to write it.
+        automation: What changes over time; None for nothing.
         overwrite: True to replace an existing target.
         checksums: True to add the CRC-32 of each frame to its report.
         on_start: Called once with the properties of the source, before the first frame.
@@ -80,27 +85,36 @@ def render(
         Interrupted: Ctrl-C; finished frames are kept and the message says where.
     """
     begun = time.perf_counter()
-    source, target = Path(source), Path(target)
-    inputs = [source, *named_files(dream, output).values()]
-    check_target(target, overwrite=overwrite, inputs=inputs)
+    request = RenderRequest(
+        Path(source), Path(target), dream, output, automation=automation or Automation()
+    )
+    target = request.target
+    check_target(target, overwrite=overwrite, inputs=request.inputs.values())
     with (
         excerpt_of(source, output) as opened,
         opened_mask(output, opened.info, opened.first) as mask,
-        closing(GuideReader(dream.guide)) as guides,
+        opened_guides(request.automation.looks or (dream,)) as guides,
     ):
-        sound = Soundtrack(source, opened.start, opened.end) if output.audio else None
+        info = opened.info
+        sound = soundtrack_of(request, opened) if output.audio else None
         check_sound(sound, target)
-        ascent = make_ascent(dream)
-        dreamer = TemporalDreamer(ascent, dream, pixel_aspect=opened.info.pixel_aspect)
-        guided = FrameGuide(ascent.guide, guides.images())
-        on_start(opened.info)
-        with _sink(target, opened.info, output, sound, overwrite) as sink:
-            writer = FrameWriter(sink.write, output, on_report, mask=mask, checksums=checksums)
+        plan = make_plan(opened, 1, cuts=dream.cuts) if needs_plan(request) else None
+        program = program_of(request, opened, plan)
+        ascents = make_ascents(program)
+        dreamer = TemporalDreamer(
+            ascents.dreams, dream, moments=program.at, pixel_aspect=info.pixel_aspect
+        )
+        looks = FrameLooks(ascents, program, info, [guide.images() for guide in guides])
+        on_start(info)
+        with _sink(target, info, output, sound, overwrite) as sink, closing(ascents):
+            writer = FrameWriter(
+                sink.write, output, program, on_report, mask=mask, checksums=checksums
+            )
             frames = iter(opened)
             if dream.cuts:
-                frames = mark_cuts(frames, opened.info.fps)
+                frames = mark_cuts(frames, info.fps)
             try:
-                dream_frames(frames, dreamer, guided, writer, ascent.spare)
+                dream_frames(frames, dreamer, looks, writer, ascents.spare)
                 sink.close()
             except KeyboardInterrupt:
                 raise Interrupted(_keep(sink)) from None
@@ -110,7 +124,10 @@ def render(
         seconds=time.perf_counter() - begun,
         fps=writer.fps,
         stages=dict(writer.stages),
-        warning="; ".join(filter(None, [opened.shortfall, left_over(target, sink.frames)])) or None,
+        warning="; ".join(
+            filter(None, [opened.shortfall, left_over(target, sink.frames), program.clipped])
+        )
+        or None,
     )
 
 

@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from stream_dream.automation.program import Program
 from stream_dream.film.contact_sheet import ContactSheet, clock
 from stream_dream.film.events import FilmEvents
 from stream_dream.film.execution.autotune import estimated_seconds, measured_fps, sample_of
@@ -133,7 +134,7 @@ def _measured(source: VideoSource, plan: Plan, dream: DreamSettings) -> float:
         source=SourceExcerpt.of(source),
         info=source.info,
         target=Path("sample.mp4"),
-        dream=dream,
+        program=Program((dream,)),
         output=OutputSettings(),
         folder=Path(),  # measured_fps gives each slot a folder of its own
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stream_dream.media.read.picture import READABLE_PICTURES
+from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files, with_paths
 from stream_dream.settings.film import FilmSettings
@@ -22,27 +23,33 @@ class RenderRequest:
         dream: Settings of the dream.
         output: What to render and how to write it.
         film: Length of chunks, and which workers dream them.
+        automation: What changes over time.
     """
 
     source: Path
     target: Path
     dream: DreamSettings
     output: OutputSettings
-    film: FilmSettings
+    film: FilmSettings = field(default_factory=FilmSettings)
+    automation: Automation = field(default_factory=Automation)
 
     @property
     def inputs(self) -> dict[str, Path]:
         """Files to read: the source, and those named in settings, by the setting's name."""
-        return {"source": self.source} | named_files(self.dream, self.output)
+        named = named_files(self.dream, self.output, self.automation)
+        return {"source": self.source} | named | self.automation.more_files
 
     def for_workers(self) -> RenderRequest:
         """Return the request with absolute paths, for workers and later runs in other folders.
 
-        With a guide video the batch is 1, as all members of a batch share one guide.
+        With a guide video or several looks the batch is 1, as all members of a batch share one
+        network and one guide.
         """
         guide, film = self.dream.guide, self.film
-        if guide is not None and guide.suffix.lower() not in READABLE_PICTURES:
+        moving = guide is not None and guide.suffix.lower() not in READABLE_PICTURES
+        if moving or len(self.automation.looks) > 1:
             film = film.model_copy(update={"batch": 1})
         paths = {name: path.absolute() for name, path in self.inputs.items()}
         dream, output = with_paths(self.dream, paths), with_paths(self.output, paths)
-        return replace(self, dream=dream, output=output, film=film)
+        automation = self.automation.with_files(paths)
+        return replace(self, dream=dream, output=output, film=film, automation=automation)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+from stream_dream.automation.program import Program
 from stream_dream.errors import Interrupted, SinkError, StreamDreamError
 from stream_dream.film.cluster.connection import Cluster
 from stream_dream.film.events import FilmEvents, FilmSummary
@@ -24,10 +25,11 @@ from stream_dream.film.job.job_folder import JobFolder
 from stream_dream.film.job.verify import check, missing
 from stream_dream.film.plan.chunk_reader import SourceExcerpt
 from stream_dream.film.plan.plan import Chunk, Plan, frames_in, make_plan
+from stream_dream.film.programming import needs_sound, program_of, soundtrack_of
 from stream_dream.film.request import RenderRequest
 from stream_dream.media.read.video import VideoSource
 from stream_dream.media.write.output_paths import check_size, left_over
-from stream_dream.media.write.sound import Soundtrack, check_sound
+from stream_dream.media.write.sound import check_sound
 from stream_dream.runtime.quiet import hushed
 from stream_dream.settings.fields import values_added_later
 
@@ -52,7 +54,8 @@ class Run:
         self._request, self._source, self._folder = request, source, folder
         self._overwrite, self._cluster, self._events = overwrite, cluster, events
         audio = request.output.audio
-        self._sound = Soundtrack(source.path, source.start, source.end) if audio else None
+        self._sound = soundtrack_of(request, source) if audio else None
+        self._program = Program((request.dream,))
         self._stages: dict[str, float] = {}
         self._retries = 0
         self._fps = 0.0
@@ -70,6 +73,7 @@ class Run:
                 if left := missing(plan, records):
                     if not anew:
                         self._prepare()
+                    self._program = self._programmed(plan)
                     with self._stage("dream"):
                         self._dream(left, job, records)
                 with self._stage("join"):
@@ -80,7 +84,7 @@ class Run:
                 failure = type(error)(f"{error}; {self._kept_message(job, anew)}")
                 failure.exit_code = error.exit_code
                 raise failure from error
-        notes = [plan.shortfall, left_over(placed, plan.frames)]
+        notes = [plan.shortfall, left_over(placed, plan.frames), self._program.clipped]
         return FilmSummary(
             target=placed,
             frames=plan.frames,
@@ -117,7 +121,8 @@ class Run:
             check_size(target, written_shape(self._source.info, output)[0])
             check_sound(self._sound, target)
             spread = self._request.film.workers != 1 or self._cluster is not None
-            try_dream(self._request.dream, apart=spread)
+            looks = self._request.automation.looks or (self._request.dream,)
+            try_dream(looks, apart=spread)
 
     def _resumed_job(self) -> FilmJob:
         job = self._folder.job_of(self._request)
@@ -144,6 +149,11 @@ class Run:
         job = FilmJob.of(self._request, plan)
         self._folder.begin(job)
         return job
+
+    def _programmed(self, plan: Plan) -> Program:
+        """Return the settings of each frame, and keep what was found in the sound."""
+        with self._stage("listen") if needs_sound(self._request) else nullcontext():
+            return program_of(self._request, self._source, plan, cache=self._folder.path)
 
     def _published(self, plan: Plan, records: dict[int, ChunkRecord]) -> Path | None:
         """Return the published result if it is complete and as requested; else None."""
@@ -204,7 +214,7 @@ class Run:
             source=SourceExcerpt.of(self._source),
             info=self._source.info,
             target=self._request.target,
-            dream=self._request.dream,
+            program=self._program.part(chunk.first, chunk.first + chunk.frames),
             output=self._request.output,
             folder=self._folder.path.absolute(),
         )

@@ -91,6 +91,10 @@ class CameraPath:
 
     ``zoom`` never ends: the picture's middle holds a copy, smaller by the magnification of one
     turn, which holds another. At the seam, the copy is where the picture was at the start.
+
+    Attributes:
+        push: Returns how much closer than its path the camera is in a view, as a share: 0.1 for a
+            magnification 1.1 times as large; None for nowhere.
     """
 
     def __init__(
@@ -117,13 +121,14 @@ class CameraPath:
         self._ratio = _ZOOM**strength if motion == "zoom" else 1.0
         self._path = _PATHS[motion]
         self._sign = -1 if reverse else 1
+        self.push: Callable[[int], float] | None = None
         self._filmed: dict[tuple[int, int], list[Image8]] = {}
 
     def view(self, index: int, size: tuple[int, int]) -> Image8:
         """Return a view of the loop, uint8 RGB of this (width, height)."""
-        if self._path is _still:
+        if self._path is _still and self.push is None:
             return resize(self._picture, size)  # the picture itself, unblurred
-        pose = self._pose(self._phase(index) % 1, size)
+        pose = self._pose(index, self._phase(index) % 1, size)
         scenes = self._scenes(size)
         details = [scene.shape[1] / size[0] / pose.scale for scene in scenes]
         # The coarsest scene that is fine enough; a small picture's only one may not be.
@@ -140,8 +145,10 @@ class CameraPath:
             size: (width, height) of the views; the flow is in their pixels.
         """
         # Not wrapped to one turn: a zoom would jump.
-        phases = self._phase(index), self._phase(index - 1)
-        now, before = (self._pose(phase, size).matrix(size) for phase in phases)
+        now, before = (
+            self._pose(number, self._phase(number), size).matrix(size)
+            for number in (index, index - 1)
+        )
         way = (np.linalg.inv(before) @ now).astype(np.float32)
         grid = pixel_grid((size[1], size[0]))
         return np.asarray(grid @ (way[:2, :2] - np.eye(2, dtype=np.float32)).T + way[:2, 2])
@@ -149,8 +156,11 @@ class CameraPath:
     def _phase(self, index: int) -> float:
         return self._sign * index / self._frames
 
-    def _pose(self, phase: float, size: tuple[int, int]) -> Pose:
-        return self._path(phase, self._strength, size[0] / size[1])
+    def _pose(self, index: int, phase: float, size: tuple[int, int]) -> Pose:
+        pose = self._path(phase, self._strength, size[0] / size[1])
+        if self.push is None:
+            return pose
+        return pose._replace(scale=pose.scale * (1 + self.push(index % self._frames)))
 
     def _scenes(self, size: tuple[int, int]) -> list[Image8]:
         """Return the picture as fine as views of a size show it, and for a zoom also halved."""

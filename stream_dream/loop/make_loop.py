@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from stream_dream.errors import Interrupted, SinkError
+from stream_dream.automation.assemble import Parsed, assemble, beats_of
+from stream_dream.automation.program import Program
+from stream_dream.automation.timeline import Timeline
+from stream_dream.errors import Interrupted, SettingsError, SinkError
 from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
 from stream_dream.image import add_residual, fit_size
 from stream_dream.loop.dream_seam import ClosedDream
 from stream_dream.loop.periodic_source import Cycle, make_cycle
 from stream_dream.media.read.guide import guide_images
 from stream_dream.media.read.picture import Picture
+from stream_dream.media.read.sound import probe_sound
 from stream_dream.media.write.formats import format_of
 from stream_dream.media.write.mux import GIF_FPS
 from stream_dream.media.write.output_paths import (
@@ -27,16 +30,15 @@ from stream_dream.media.write.output_paths import (
     left_over,
 )
 from stream_dream.media.write.picture import check_picture_target, write_picture
+from stream_dream.media.write.sound import Soundtrack, check_sound
 from stream_dream.media.write.video import VideoSink
 from stream_dream.runtime.quiet import hushed
 from stream_dream.runtime.stage_threads import prefetched, single_threads
+from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files
 from stream_dream.settings.output import LoopSettings
 from stream_dream.temporal.dreamer import Prepared, TemporalDreamer
-
-if TYPE_CHECKING:
-    from stream_dream.dream.build import Guide
 
 # Frames queued between two stages.
 _DEPTH = 2
@@ -72,6 +74,7 @@ def make_loop(
     target: Path | str,
     keyframes: Sequence[DreamSettings],
     settings: LoopSettings,
+    automation: Automation | None = None,
     *,
     overwrite: bool = False,
     on_start: Callable[[StreamInfo], None] = lambda info: None,
@@ -85,6 +88,7 @@ def make_loop(
         keyframes: The keyframes, from ``stream_dream.loop.keyframes.way_around``. Persistence and
             dream size are the first one's.
         settings: What to loop, and how to write it.
+        automation: What changes over time besides the keyframes; None for nothing.
         overwrite: True if an existing target may be replaced.
         on_start: Called before the first frame, and again if more rounds are needed;
             ``frame_count`` counts all rounds.
@@ -96,10 +100,15 @@ def make_loop(
     """
     begun = time.perf_counter()
     source, target = Path(source), Path(target)
-    check_loop([source], target, keyframes, settings, overwrite=overwrite)
+    automation = automation or Automation()
+    read = [source, *named_files(automation).values(), *automation.more_files.values()]
+    check_loop(read, target, keyframes, settings, overwrite=overwrite)
     cycle = make_cycle(source, target, settings, cuts=keyframes[0].cuts)
-    dream = _Dream(cycle, keyframes, settings.strength)
-    write = partial(_write, dream=dream, settings=settings)
+    program = _program(source, cycle, keyframes, settings, automation)
+    sound = _soundtrack(cycle, settings, automation)
+    check_sound(sound, target)
+    dream = _Dream(cycle, program)
+    write = partial(_write, dream=dream, settings=settings, sound=sound)
     try:
         with single_threads():
             dream.go_around(on_start, on_report)
@@ -117,7 +126,11 @@ def make_loop(
         rounds=dream.closed_dream.rounds,
         seam=dream.closed_dream.seam * settings.strength,
         seconds=time.perf_counter() - begun,
-        notes=(*cycle.notes, *_notes(sink, settings, cycle.fps)),
+        notes=(
+            *cycle.notes,
+            *_notes(sink, settings, cycle.fps),
+            *([program.clipped] if program.clipped else ()),
+        ),
     )
 
 
@@ -155,29 +168,28 @@ def check_loop(
 class _Dream:
     """The frames of a cycle and their dream."""
 
-    def __init__(self, cycle: Cycle, keyframes: Sequence[DreamSettings], strength: float) -> None:
+    def __init__(self, cycle: Cycle, program: Program) -> None:
         """Build the networks and render the source frames at dream size."""
         # Imported late: a wrong path is reported before TensorFlow is loaded.
         with hushed():
-            from stream_dream.dream.ascent import Ascent
-            from stream_dream.loop.morph import Morph
+            from stream_dream.dream.look_ascents import LookAscents
 
-        self.cycle, self._strength = cycle, strength
-        ascents = [Ascent(keyframe) for keyframe in keyframes]
-        dream = ascents[0] if len(ascents) == 1 else Morph(ascents, cycle.frames)
-        self._guides = [
-            (ascent.guide, keyframe.guide)
-            for ascent, keyframe in zip(ascents, keyframes, strict=True)
-            if ascent.guide is not None and keyframe.guide is not None
-        ]
-        first = keyframes[0]
+        self.cycle, self._program = cycle, program
+        first = program.looks[0]
         self._size = fit_size(cycle.size, first.dream_size, enlarged=first.enlarge)
+        self._ascents = ascents = LookAscents(program.looks, program.varying)
+        counts = [
+            (look, octaves)
+            for look in program.looks_in(0, cycle.frames)
+            for octaves in program.octaves_in(0, cycle.frames, look)
+        ]
+        ascents.prepare(counts, (self._size[1], self._size[0]))
         # Its frames have the size that they are dreamed at.
         painted = first.model_copy(update={"enlarge": 1.0})
-        self._dreamer = TemporalDreamer(dream, painted, looping=True)
+        self._dreamer = TemporalDreamer(ascents.dreams, painted, moments=program.at, looping=True)
         self._small = [cycle.view(index, self._size) for index in range(cycle.frames)]
         self.closed_dream = ClosedDream(self._dreamer, cycle.frames)
-        self._shown: list[tuple[Guide, Iterator[Image8]]] = []
+        self._shown: list[tuple[int, Iterator[Image8]]] = []
 
     def go_around(
         self, on_start: Callable[[StreamInfo], None], on_report: Callable[[FrameReport], None]
@@ -192,7 +204,8 @@ class _Dream:
         """Return a frame of the loop, dreamed, at full size."""
         same = self._size == self.cycle.size
         source = self._small[index] if same else self.cycle.view(index, self.cycle.size)
-        return add_residual(source, self.closed_dream.residual(index), strength=self._strength)
+        strength = self._program.at(index).strength
+        return add_residual(source, self.closed_dream.residual(index), strength=strength)
 
     def _prepared(self, count: int) -> Prepared:
         index = count % self.cycle.frames
@@ -204,15 +217,72 @@ class _Dream:
         """Update the guides before each frame; a guide clip restarts with each round."""
         for prepared in stream:
             if prepared.frame.index == 0:
-                self._shown = [(guide, guide_images(path)) for guide, path in self._guides]
-            for guide, images in self._shown:
-                image = next(images, None)
-                if image is not None:
+                self._shown = [
+                    (number, guide_images(look.guide))
+                    for number, look in enumerate(self._program.looks)
+                    if look.guide is not None
+                ]
+            for look, images in self._shown:
+                guide, image = self._ascents.of(look).guide, next(images, None)
+                if guide is not None and image is not None:
                     guide.show(image)
             yield prepared
 
 
-def _write(path: Path, *, dream: _Dream, settings: LoopSettings, overwrite: bool) -> VideoSink:
+def _program(
+    source: Path,
+    cycle: Cycle,
+    keyframes: Sequence[DreamSettings],
+    settings: LoopSettings,
+    automation: Automation,
+) -> Program:
+    """Return the settings of each frame of a loop."""
+    parsed = Parsed.of(automation)
+    found = None
+    if parsed.needs_sound(automation):
+        from stream_dream.automation.sound.analysis import analyse
+
+        if automation.soundtrack is None and cycle.camera is not None:
+            raise SettingsError("a picture has no sound to react to: give --soundtrack")
+        heard = Soundtrack(automation.soundtrack or source, cycle.begins)
+        found = analyse(heard, find_beats="beats" in parsed.needs)
+    timeline = Timeline(
+        cycle.fps,
+        frames=cycle.frames,
+        shots=tuple(sorted({0, *cycle.cuts})),
+        beats=beats_of(automation, None if found is None else found.beats),
+    )
+    program = assemble(
+        keyframes[0],
+        automation.model_copy(update={"looks": tuple(keyframes)}),
+        timeline,
+        {} if found is None else found.curves,
+        strength=settings.strength,
+        camera=cycle.camera is not None,
+        loop=True,
+    )
+    if cycle.camera is not None and "zoom" in program.changing:
+        cycle.camera.push = lambda index: program.at(index).push
+    return program
+
+
+def _soundtrack(cycle: Cycle, settings: LoopSettings, automation: Automation) -> Soundtrack | None:
+    """Return the sound of a loop's film: that of --soundtrack, for as long as the film is."""
+    if automation.soundtrack is None or not settings.audio:
+        return None
+    probe_sound(automation.soundtrack)  # only checks it
+    length = float(cycle.frames * settings.repeat / cycle.fps)
+    return Soundtrack(automation.soundtrack, cycle.begins, cycle.begins + length)
+
+
+def _write(
+    path: Path,
+    *,
+    dream: _Dream,
+    settings: LoopSettings,
+    sound: Soundtrack | None,
+    overwrite: bool,
+) -> VideoSink:
     cycle = dream.cycle
     with VideoSink(
         path,
@@ -222,6 +292,7 @@ def _write(path: Path, *, dream: _Dream, settings: LoopSettings, overwrite: bool
         colors=settings.colors,
         dither=settings.dither,
         max_bytes=settings.max_size,
+        sound=sound,
         overwrite=overwrite,
     ) as sink:
         places = (index for _ in range(settings.repeat) for index in range(cycle.frames))

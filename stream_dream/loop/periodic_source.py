@@ -44,6 +44,8 @@ class Cycle:
         flow: Returns the exact flow from a frame to the one before it at a size; None if unknown.
         cuts: First frames of shots.
         notes: Notes for the user on how it was made.
+        begins: Seconds from the clip's first picture to the loop's first frame; 0 for pictures.
+        camera: What films a picture; None for clips.
     """
 
     frames: int
@@ -53,6 +55,8 @@ class Cycle:
     flow: Callable[[int, tuple[int, int]], Flow] | None
     cuts: frozenset[int] = frozenset()
     notes: tuple[str, ...] = ()
+    begins: float = 0.0
+    camera: CameraPath | None = None
 
 
 def make_cycle(source: Path, target: Path, settings: LoopSettings, *, cuts: bool) -> Cycle:
@@ -101,7 +105,9 @@ def _of_picture(source: Path, side: int, settings: LoopSettings) -> Cycle:
         strength=settings.strength_of_motion,
         reverse=settings.reverse,
     )
-    return Cycle(settings.frames, settings.fps, size, camera.view, camera.flow, notes=notes)
+    return Cycle(
+        settings.frames, settings.fps, size, camera.view, camera.flow, notes=notes, camera=camera
+    )
 
 
 def _of_clip(source: Path, side: int, settings: LoopSettings, *, cuts: bool) -> Cycle:
@@ -111,6 +117,7 @@ def _of_clip(source: Path, side: int, settings: LoopSettings, *, cuts: bool) -> 
         fade = 0 if settings.bounce else round(settings.crossfade * fps)
         chosen = settings.start is not None or settings.end is not None or settings.bounce
         notes = _scaled_note((round(full[0]), round(full[1])), size, settings)
+        begins = clip.start
         if chosen:
             frames = _read(clip, size)
             if len(frames) < 2:
@@ -124,7 +131,7 @@ def _of_clip(source: Path, side: int, settings: LoopSettings, *, cuts: bool) -> 
             first = Fraction(span.start - fade) / fps
             found = {"start": float(first), "end": float(span.stop / fps)}
             with excerpt_of(source, settings.model_copy(update=found)) as part:
-                frames = _read(part, size)
+                frames, begins = _read(part, size), part.start
         shortfall = clip.shortfall
     if shortfall:
         notes += (shortfall,)
@@ -136,7 +143,8 @@ def _of_clip(source: Path, side: int, settings: LoopSettings, *, cuts: bool) -> 
         return resize(looped[index % len(looped)], wanted)
 
     begun = frozenset(_cuts(looped, fps)) if cuts else frozenset()
-    return Cycle(len(looped), fps, size, view, None, begun, notes)
+    begins += float(fade / fps)
+    return Cycle(len(looped), fps, size, view, None, begun, notes, begins)
 
 
 def _found(clip: VideoSource, settings: LoopSettings, fade: int) -> tuple[ClipSpan, int]:

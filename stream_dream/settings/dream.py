@@ -62,11 +62,11 @@ class DreamSettings(Model):
         "Layer that the guide takes over; all that are dreamed if none is given.",
         metavar="NAME[=WEIGHT]",
     )
-    octaves: int = _how(5, "Scales of the image pyramid.", ge=1, le=12)
+    octaves: int = _how(5, "Scales of the image pyramid.", ge=1, le=12, automated=True)
     octave_scale: float = _how(1.4, "Size ratio between neighbouring octaves.", ge=1.05, le=4)
-    steps: int = _how(1, "Ascent steps per octave and frame.", ge=1, le=200)
+    steps: int = _how(1, "Ascent steps per octave and frame.", ge=1, le=200, automated=True)
     step_size: float = _how(
-        0.009, "Length of a step, as a share of the brightness range.", ge=0, le=0.2
+        0.009, "Length of a step, as a share of the brightness range.", ge=0, le=0.2, automated=True
     )
     detail: float = _how(
         0.7,
@@ -74,10 +74,13 @@ class DreamSettings(Model):
         "more is crisper.",
         gt=0,
         le=2,
+        automated=True,
     )
-    jitter: int = _how(40, "Largest random shift before a gradient, in dream pixels.", ge=0, le=512)
+    jitter: int = _how(
+        40, "Largest random shift before a gradient, in dream pixels.", ge=0, le=512, automated=True
+    )
     persistence: float = _frames(
-        0.98, "Share of the last dream that survives a frame.", ge=0, le=0.995
+        0.98, "Share of the last dream that survives a frame.", ge=0, le=0.995, automated=True
     )
     schedule: Schedule = _how(
         "together",
@@ -101,6 +104,7 @@ class DreamSettings(Model):
         "over the picture: 0 leaves hot spots.",
         ge=0,
         le=1,
+        automated=True,
     )
     colours: float = _colours(
         0.5,
@@ -108,6 +112,7 @@ class DreamSettings(Model):
         "source.",
         ge=0,
         le=1,
+        automated=True,
     )
     keep_colours: bool = _colours(
         False, "Keep the source's own colours and dream in brightness alone."
@@ -118,6 +123,7 @@ class DreamSettings(Model):
         "highlights and shadows take less. none removes the limit.",
         gt=0,
         le=1,
+        automated=True,
     )
     momentum: float = _frames(
         0.87,
@@ -125,18 +131,21 @@ class DreamSettings(Model):
         "averages out, what grows steadily stays.",
         ge=0,
         le=0.95,
+        automated=True,
     )
     catch_up: float = _frames(
         1.5,
         "How much longer a film's steps are where the picture is new; nothing after 20 frames.",
         ge=0,
         le=5,
+        automated=True,
     )
     cadence: int = _frames(
         1,
         "Frames of a film or loop from one gradient to the next; the dream flows between.",
         ge=1,
         le=8,
+        automated=True,
     )
     warm_up: int = _frames(
         14,

@@ -26,6 +26,7 @@ class Heading(StrEnum):
     HOW = "How to dream"
     COLOURS = "Colours and strength"
     FRAMES = "From frame to frame"
+    TIME = "Time and music"
     INPUT = "Input"
     LOOP = "The loop"
     SHOW = "The show"
@@ -46,6 +47,7 @@ def setting(
     looks: bool = False,
     switch: bool = False,
     of_every_look: bool = False,
+    automated: bool = False,
     added_later: bool = False,
     **rest: Any,
 ) -> Any:
@@ -60,6 +62,7 @@ def setting(
         looks: True if the value is the name of a look, or several.
         switch: True if it may also be true or false, whatever its type.
         of_every_look: True if the value given for a show holds for all its looks.
+        automated: True if the value may change over time.
         added_later: True if a film's frames do not depend on it: ``--resume`` may change it.
         rest: Arguments of pydantic's ``Field``: limits, an alias.
     """
@@ -70,6 +73,7 @@ def setting(
         "looks": looks,
         "switch": switch,
         "of_every_look": of_every_look,
+        "automated": automated,
         "added_later": added_later,
     }
     return Field(default, description=description, json_schema_extra=facts, **rest)

@@ -23,7 +23,7 @@ _colours, _input, _output = under(Heading.COLOURS), under(Heading.INPUT), under(
 _mask, _loop = under(Heading.MASK), under(Heading.LOOP)
 
 CRF = _output(18, "Quality of films and WebP: 0 is best.", ge=0, le=51)
-STRENGTH = _colours(1.0, "How much of the dream is shown.", ge=0, le=2)
+STRENGTH = _colours(1.0, "How much of the dream is shown.", ge=0, le=2, automated=True)
 
 
 class Excerpt(Model):
@@ -62,6 +62,9 @@ class OutputSettings(Excerpt):
         "the output.",
         ge=0,
         le=1000,
+    )
+    mask_strength: float = _mask(
+        1.0, "How far the mask holds the dream back.", ge=0, le=1, automated=True
     )
 
 
@@ -115,6 +118,7 @@ class LoopSettings(Excerpt):
     crf: int = CRF
     strength: float = STRENGTH
     repeat: int = _output(1, "How many times the loop plays in a film.", ge=1, le=10000)
+    audio: bool = _output(True, "Give a film the sound of --soundtrack.")
     poster: bool = _output(False, "Write the first frame beside it, as .png.")
     dither: Dither = _output(
         "bayer", "How a GIF mixes colours: a pattern, error diffusion, or not."

@@ -70,7 +70,7 @@ class Shipped:
 
 def files_of(task: ChunkTask) -> dict[str, Path]:
     """Return the files that all chunks of a film need: the source, and those named in settings."""
-    return {_SOURCE: task.source.path, **named_files(task.dream, task.output)}
+    return {_SOURCE: task.source.path, **task.program.files, **named_files(task.output)}
 
 
 def sizes(task: ChunkTask) -> dict[str, int]:
@@ -84,7 +84,7 @@ def with_files(task: ChunkTask, paths: Mapping[str, Path], folder: Path) -> Chun
     return replace(
         task,
         source=replace(task.source, path=paths[_SOURCE]),
-        dream=with_paths(task.dream, paths),
+        program=task.program.with_files(paths),
         output=with_paths(task.output, paths),
         folder=folder,
     )

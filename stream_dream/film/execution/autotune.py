@@ -63,7 +63,7 @@ def measured_fps(workers: Workers, task: ChunkTask) -> float:
                 if ended:
                     running[slot].result()
                     left.remove(slot)
-    return sum(watch.fps(task.dream.warm_up) for watch in watches)
+    return sum(watch.fps(task.program.looks[0].warm_up) for watch in watches)
 
 
 class _Watch:

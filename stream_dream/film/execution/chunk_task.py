@@ -6,18 +6,19 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stream_dream.automation.program import Program
 from stream_dream.film.frame_loop import (
-    FrameGuide,
+    FrameLooks,
     FrameWriter,
     dream_frames,
     finalizer_of,
-    make_ascent,
+    make_ascents,
     opened_mask,
 )
 from stream_dream.film.job.chunk_record import ChunkFiles, ChunkRecord
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from stream_dream.dream.ascent import Ascent
     from stream_dream.dream.batching import BatchedAscent
+    from stream_dream.dream.look_ascents import LookAscents
     from stream_dream.frame import ImageF
     from stream_dream.temporal.dreamer import DreamFunction
 
@@ -49,7 +51,7 @@ class ChunkTask:
         source: The source and the excerpt that is rendered.
         info: Properties of the source.
         target: Path of the film; its extension selects the encoding of the chunk.
-        dream: Settings of the dream.
+        program: Settings of each frame of the chunk.
         output: Settings of the output.
         folder: Contains the state before the chunk; receives the files of the chunk.
         threads: Number of TensorFlow threads; None for the default.
@@ -60,7 +62,7 @@ class ChunkTask:
     source: SourceExcerpt
     info: StreamInfo
     target: Path
-    dream: DreamSettings
+    program: Program
     output: OutputSettings
     folder: Path
     threads: int | None = None
@@ -82,11 +84,11 @@ class ChunkDreamer:
         """
         self._batch = batch
         self._lock = threading.Lock()
-        self._ascent: Ascent | None = None
+        self._ascents: LookAscents | None = None
         self._batched: BatchedAscent | None = None
-        self._settings: DreamSettings | None = None
+        self._kind: tuple[object, ...] = ()
         self._readers: list[Reader] = []
-        self._guides: GuideReader | None = None
+        self._guides: list[GuideReader] = []
 
     def dream(
         self, task: ChunkTask, count: Callable[[int], None] = lambda frames: None
@@ -126,16 +128,23 @@ class ChunkDreamer:
         with self._lock:
             while self._readers:
                 self._readers.pop().close()
-            if self._guides is not None:
-                self._guides.close()
+            for guide in self._guides:
+                guide.close()
+            if self._ascents is not None:
+                self._ascents.close()
 
     def _dream(
         self, task: ChunkTask, count: Callable[[int], None], *, exactly: bool
     ) -> list[FrameReport]:
         chunk, files = task.chunk, ChunkFiles(task.folder, task.chunk.number)
-        ascent, dream = self._ascent_for(task)
+        ascents, dreams = self._ascents_for(task)
         alone = task.threads is None and self._batch == 1  # the only dream on this machine
-        dreamer = TemporalDreamer(dream, task.dream, pixel_aspect=task.info.pixel_aspect)
+        dreamer = TemporalDreamer(
+            dreams,
+            task.program.looks[0],
+            moments=task.program.at,
+            pixel_aspect=task.info.pixel_aspect,
+        )
         if chunk.continues:
             dreamer.restore(ChunkFiles(task.folder, chunk.number - 1).state)
         reports: list[FrameReport] = []
@@ -149,13 +158,21 @@ class ChunkDreamer:
         finalizer = finalizer_of(task.target, task.info, task.output)
         encoder, reader = Encoder(part.absolute(), finalizer), self._take_reader(task)
         try:
-            guided = FrameGuide(ascent.guide, self._guide_images(task))
+            looks = FrameLooks(
+                ascents,
+                task.program,
+                task.info,
+                self._guide_images(task),
+                first=chunk.first,
+                frames=chunk.frames,
+            )
             frames = reader.read(chunk, exactly=exactly)
             with opened_mask(task.output, task.info, task.source.first + chunk.first) as mask:
-                writer = FrameWriter(encoder.write, task.output, take, mask=mask, checksums=True)
-                dream_frames(frames, dreamer, guided, writer, ascent.spare if alone else None)
-            if isinstance(dream, _InBatch):
-                dream.leave()  # other members need not wait until this chunk is written
+                writer = FrameWriter(
+                    encoder.write, task.output, task.program, take, mask=mask, checksums=True
+                )
+                dream_frames(frames, dreamer, looks, writer, ascents.spare if alone else None)
+            _leave(dreams)  # other members need not wait until this chunk is written
             encoder.finish(finalizer.patience(chunk.frames))
             try:
                 sync(part)
@@ -168,8 +185,7 @@ class ChunkDreamer:
             except OSError as error:
                 raise unwritable(task.folder, error) from error
         finally:
-            if isinstance(dream, _InBatch):
-                dream.leave()
+            _leave(dreams)
             self._give_back(reader)
             encoder.kill()
             with suppress(OSError):  # the disk may be what has failed
@@ -177,28 +193,32 @@ class ChunkDreamer:
                 state.unlink(missing_ok=True)
         return reports
 
-    def _ascent_for(self, task: ChunkTask) -> tuple[Ascent, Ascent | _InBatch]:
-        """Return the network and the dream function: the network itself, or a batch's member."""
+    def _ascents_for(self, task: ChunkTask) -> tuple[LookAscents, Sequence[DreamFunction]]:
+        """Return the networks, and the dream functions: the networks, or members of a batch."""
+        kind = task.program.looks, task.program.varying
         with self._lock:
-            if self._ascent is None or self._settings != task.dream:
-                self._ascent = make_ascent(task.dream, threads=task.threads)
-                self._settings, self._batched = task.dream, None
+            if self._ascents is None or self._kind != kind:
+                if self._ascents is not None:
+                    self._ascents.close()
+                self._ascents = make_ascents(task.program, threads=task.threads)
+                self._kind, self._batched = kind, None
                 if self._batch > 1:
                     from stream_dream.dream.batching import BatchedAscent
 
-                    self._batched = BatchedAscent(self._ascent, self._batch)
+                    self._batched = BatchedAscent(self._ascents.of(0), self._batch)
             if self._batched is None:
-                return self._ascent, self._ascent
-            return self._ascent, _InBatch(self._ascent, self._batched)
+                return self._ascents, self._ascents.dreams
+            return self._ascents, [_InBatch(self._ascents.of(0), self._batched)]
 
-    def _guide_images(self, task: ChunkTask) -> Iterator[Image8]:
-        """Return the guide images of a chunk; a guide video stays open between chunks."""
+    def _guide_images(self, task: ChunkTask) -> list[Iterator[Image8]]:
+        """Return the guide images of each look; a guide video stays open between chunks."""
+        paths = [look.guide for look in task.program.looks]
         with self._lock:
-            if self._guides is None or self._guides.path != task.dream.guide:
-                if self._guides is not None:
-                    self._guides.close()
-                self._guides = GuideReader(task.dream.guide)
-            return self._guides.images(task.chunk.first)
+            if [guide.path for guide in self._guides] != paths:
+                for guide in self._guides:
+                    guide.close()
+                self._guides = [GuideReader(path) for path in paths]
+            return [guide.images(task.chunk.first) for guide in self._guides]
 
     def _take_reader(self, task: ChunkTask) -> Reader:
         """Return an open reader that is positioned for the chunk, or a new one."""
@@ -229,18 +249,33 @@ class _InBatch:
         self._dream: DreamFunction | None = None
 
     def __call__(
-        self, source: ImageF, carried: ImageF, *, index: int, rng: np.random.Generator
+        self,
+        source: ImageF,
+        carried: ImageF,
+        *,
+        index: int,
+        rng: np.random.Generator,
+        settings: DreamSettings,
     ) -> tuple[ImageF, float]:
         if self._dream is None:
             tiled = self._ascent.is_tiled(source.shape[:2])
             member = self._batched.member
             self._dream = self._ascent if tiled else self._stack.enter_context(member())
-        return self._dream(source, carried, index=index, rng=rng)
+        return self._dream(source, carried, index=index, rng=rng, settings=settings)
 
-    def begin(self, source: ImageF, *, index: int, rng: np.random.Generator) -> ImageF:
+    def begin(
+        self, source: ImageF, *, index: int, rng: np.random.Generator, settings: DreamSettings
+    ) -> ImageF:
         """Return the initial residual of a shot."""
-        return self._batched.begin(source, index=index, rng=rng)
+        return self._batched.begin(source, index=index, rng=rng, settings=settings)
 
     def leave(self) -> None:
         """Leave the batch; the other members continue."""
         self._stack.close()
+
+
+def _leave(dreams: Sequence[DreamFunction]) -> None:
+    """Leave the batch, if there is one."""
+    for dream in dreams:
+        if isinstance(dream, _InBatch):
+            dream.leave()

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Sequence
 
+from stream_dream.automation.program import Program
 from stream_dream.errors import StreamDreamError
 from stream_dream.film.execution.workers import Worker, WorkerEnded
-from stream_dream.film.frame_loop import FrameGuide, make_ascent
-from stream_dream.media.read.guide import GuideReader
+from stream_dream.film.frame_loop import make_ascents, opened_guides
 from stream_dream.settings.dream import DreamSettings
 
 
-def try_dream(dream: DreamSettings, *, apart: bool) -> None:
-    """Build the network and show it the guide, so that errors in either are raised early.
+def try_dream(looks: Sequence[DreamSettings], *, apart: bool) -> None:
+    """Build the networks and show them their guides, so that errors in either are raised early.
 
     With ``apart``, do so in a process of its own, so that no memory, such as a GPU's, stays in use
     while workers dream.
 
     Raises:
-        SettingsError, NetworkError, SourceError: The network or the guide is invalid.
+        SettingsError, NetworkError, SourceError: A network or guide is invalid.
         StreamDreamError: The process ended.
     """
     if not apart:
-        _try(dream)
+        _try(looks)
         return
     worker = Worker()
     try:
-        worker.do(_try, dream)
+        worker.do(_try, looks)
     except WorkerEnded as ended:
         advice = ": dream smaller" if ended.killed else ""
         raise StreamDreamError(
@@ -36,7 +36,10 @@ def try_dream(dream: DreamSettings, *, apart: bool) -> None:
         worker.end(wait=True)
 
 
-def _try(dream: DreamSettings, count: object = None) -> None:
-    ascent = make_ascent(dream)
-    with closing(GuideReader(dream.guide)) as guides:
-        FrameGuide(ascent.guide, guides.images())
+def _try(looks: Sequence[DreamSettings], count: object = None) -> None:
+    ascents = make_ascents(Program(tuple(looks)))
+    with opened_guides(looks) as guides:
+        for number, reader in enumerate(guides):
+            guide, image = ascents.of(number).guide, next(reader.images(), None)
+            if guide is not None and image is not None:
+                guide.show(image)

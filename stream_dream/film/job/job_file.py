@@ -6,7 +6,7 @@ import json
 import platform
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +17,7 @@ from stream_dream.errors import SettingsError, SourceError
 from stream_dream.film.job.durable_files import fingerprint, write_json
 from stream_dream.film.plan.plan import Plan
 from stream_dream.film.request import RenderRequest
+from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import values_added_later
 from stream_dream.settings.output import OutputSettings
@@ -40,6 +41,7 @@ class FilmJob:
         files: Fingerprints of the film and of the files named in settings.
         key: Unique id, repeated in the records of its chunks.
         version: Version of the job file.
+        automation: What changes over time.
     """
 
     source: Path
@@ -51,6 +53,7 @@ class FilmJob:
     files: dict[str, Any]
     key: str
     version: int = _VERSION
+    automation: Automation = field(default_factory=Automation)
 
     @classmethod
     def of(cls, request: RenderRequest, plan: Plan) -> Self:
@@ -64,6 +67,7 @@ class FilmJob:
             made_with=versions(),
             files=_fingerprints(request),
             key=uuid.uuid4().hex,
+            automation=request.automation,
         )
 
     def write(self, folder: Path) -> None:
@@ -101,7 +105,12 @@ class FilmJob:
         """
         files = _fingerprints(request)
         found = []
-        for before, now in ((self.dream, request.dream), (self.output, request.output)):
+        pairs: list[tuple[Any, Any]] = [
+            (self.dream, request.dream),
+            (self.output, request.output),
+            (self.automation, request.automation),
+        ]
+        for before, now in pairs:
             later = values_added_later(now)
             for name in type(before).model_fields:
                 was, wanted = getattr(before, name), getattr(now, name)

@@ -82,6 +82,11 @@ class Plan:
         """The number of shots."""
         return self.chunks[-1].shot + 1
 
+    @property
+    def begins(self) -> tuple[int, ...]:
+        """Number of the first frame of each shot."""
+        return tuple(chunk.first for chunk in self.chunks if not chunk.continues)
+
     def __post_init__(self) -> None:
         """Raise ``ValueError`` if a chunk does not follow the one before."""
         ends = accumulate(chunk.frames for chunk in self.chunks)

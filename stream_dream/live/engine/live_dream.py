@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_dream.automation.moment import Fade, follows
+from stream_dream.automation.look_track import follows
+from stream_dream.automation.moment import Fade
 from stream_dream.frame import ImageF, Shape
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.engine.compiled_looks import CompiledLooks

@@ -89,6 +89,8 @@ class Finalizer:
         Raises:
             SinkError: If ffmpeg or the disk fails.
         """
+        if self._sound is not None and self._sound.ends_with_picture:
+            self.cut_sound(frames)
         pictures = self.format.muxer == "image2"
         path = self.path if room is None else room / self.path.name
         made = reserve_folder(path) if pictures else reserve(path)

@@ -29,11 +29,13 @@ class Soundtrack:
         path: The file; its default sound stream is used. A file without sound is fine.
         start: Seconds from the file's first picture.
         end: Seconds from the file's first picture; None for all of the sound.
+        ends_with_picture: True for sound of another file, which may be longer than the picture.
     """
 
     path: Path
     start: float = 0.0
     end: float | None = None
+    ends_with_picture: bool = False
 
     def cut(self, seconds: float) -> Soundtrack:
         """Return its first ``seconds``."""

@@ -13,6 +13,7 @@ import pytest
 import shows
 from fake_workers import FakeWorkers, record_of, task_of
 
+from stream_dream.automation.program import Program
 from stream_dream.errors import SourceError
 from stream_dream.film.execution import autotune
 from stream_dream.film.execution.autotune import estimated_seconds, measured_fps, sample_of
@@ -80,7 +81,7 @@ def make_workers(monkeypatch: pytest.MonkeyPatch) -> MakeWorkers:
 def task_with(frames: int) -> ChunkTask:
     chunk = replace(films.plan_with([frames]).chunks[0], source=None)
     dream = validated(DreamSettings, {"warm_up": _WARM_UP})
-    return replace(task_of(chunk), dream=dream)
+    return replace(task_of(chunk), program=Program((dream,)))
 
 
 @pytest.mark.parametrize(

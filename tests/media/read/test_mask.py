@@ -376,7 +376,7 @@ def test_a_wrong_mask_ends_in_one_line_before_the_network_is_built(
         path.write_bytes(content)
     elif content is not None:
         path.mkdir()
-    monkeypatch.setattr(rendering, "make_ascent", lambda dream: pytest.fail("too late"))
+    monkeypatch.setattr(rendering, "make_ascents", lambda program: pytest.fail("too late"))
     code, out, err = run("render", str(clip), str(tmp_path / "d.mp4"), "--mask", str(path))
     assert (code, out) == (2, "")
     assert err.startswith(f"stream-dream: error: --mask: {path} ")

@@ -1,0 +1,224 @@
+"""Assemble the program of a render from its settings, what is known of its time, and its sound."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from stream_dream.automation.curves import SOUND_CURVES, Curve, read_beats, read_curve
+from stream_dream.automation.expression import Scope
+from stream_dream.automation.look_track import LookTrack
+from stream_dream.automation.program import TARGETS, Program, target_name
+from stream_dream.automation.reaction import Reaction
+from stream_dream.automation.schedule import Schedule
+from stream_dream.automation.timeline import BeatGrid, Length, Timeline
+from stream_dream.automation.track import Track
+from stream_dream.errors import SettingsError
+from stream_dream.networks.registry import find
+from stream_dream.settings.automation import Automation
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.fields import fields_with, limits
+from stream_dream.settings.output import OutputSettings
+from stream_dream.settings.values import LayerTarget
+
+_MOST_WEIGHT = 100.0
+_MOST_ZOOM = 0.5
+# Beyond an open limit, as that of ``detail``, by so much.
+_BEYOND = 1e-4
+# How long looks that change with beats or bars take to fade into each other.
+_FADE_TO_BEATS = Length(0.5, "beats")
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The parsed texts of an automation.
+
+    Attributes:
+        tracks: Values over time by the name of a setting.
+        reaction: How settings follow the sound; None if they do not.
+        looks: When the look changes; None if it never does.
+    """
+
+    tracks: Mapping[str, Track]
+    reaction: Reaction | None
+    looks: LookTrack | None
+
+    @classmethod
+    def of(cls, automation: Automation) -> Self:
+        """Parse an automation. Raises ``SettingsError``."""
+        tracks = {}
+        for name, text in automation.tracks.items():
+            try:
+                tracks[name] = Track.parse(text, names=automation.curves)
+            except SettingsError as error:
+                raise SettingsError(f"{_option(name)}: {error}") from None
+        reaction = None
+        if automation.react is not None:
+            try:
+                reaction = Reaction.parse(automation.react, names=automation.curves)
+            except SettingsError as error:
+                raise SettingsError(f"--react: {error}") from None
+        return cls(tracks, reaction, _looks_of(automation, reaction))
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What has to be known of a timeline: some of ``length``, ``shots`` and ``beats``."""
+        return frozenset().union(*(part.needs for part in self._parts()))
+
+    @property
+    def curves(self) -> frozenset[str]:
+        """Names of the curves that are read."""
+        parts = [part for part in self._parts() if not isinstance(part, LookTrack)]
+        return frozenset().union(*(part.curves for part in parts))
+
+    def needs_sound(self, automation: Automation) -> bool:
+        """Return whether sound has to be analysed: for a curve, or for beats."""
+        given = automation.bpm is not None or automation.beats is not None
+        return bool(self.curves & {*SOUND_CURVES}) or ("beats" in self.needs and not given)
+
+    def _parts(self) -> list[Any]:
+        return [*self.tracks.values(), *filter(None, (self.reaction, self.looks))]
+
+
+def beats_of(automation: Automation, found: BeatGrid | None) -> BeatGrid | None:
+    """Return the beats: those of the settings or, by default, those found in the sound.
+
+    Raises:
+        SettingsError: The file of beats cannot be read.
+    """
+    if automation.beats is not None:
+        return read_beats(automation.beats)
+    if automation.bpm is not None:
+        return BeatGrid.regular(automation.bpm, automation.offset or 0.0)
+    return found
+
+
+def assemble(
+    dream: DreamSettings,
+    automation: Automation,
+    timeline: Timeline,
+    sound: Mapping[str, Curve],
+    *,
+    strength: float = 1.0,
+    mask_strength: float = 1.0,
+    camera: bool = False,
+    loop: bool = False,
+) -> Program:
+    """Return the program of a render.
+
+    Args:
+        dream: Settings of the dream where nothing changes.
+        automation: What changes.
+        timeline: What is known of its time; beats included.
+        sound: Curves of the sound by name.
+        strength: How much of the dream is shown where nothing changes that.
+        mask_strength: How far the mask holds the dream back where nothing changes that.
+        camera: True if there is a camera that can come closer.
+        loop: True for a loop, around which several looks are spread.
+
+    Raises:
+        SettingsError: A text is not understood, names no setting that can change, or needs what is
+            not known.
+        NetworkError: There is no such network.
+    """
+    parsed = Parsed.of(automation)
+    looks = automation.looks or (dream,)
+    if any("." in name for name in parsed.tracks):
+        looks = tuple(map(_with_layers, looks))
+    fixed = {"strength": strength, "mask_strength": mask_strength, "zoom": 0.0}
+    bases = [_numbers(look, fixed) for look in looks]
+    targets = set() if parsed.reaction is None else parsed.reaction.targets
+    if parsed.reaction is not None:
+        parsed.reaction.check(frozenset().union(*bases))
+    # The default reaction names the zoom, which films lack.
+    changing = {*parsed.tracks, *targets} - (set() if camera else {"zoom"})
+    for name in changing:
+        _check_name(name, bases)
+    track = parsed.looks
+    if loop and automation.look_track is None:
+        several = len(looks) > 1 and timeline.frames is not None
+        track = LookTrack.around(len(looks), timeline.frames or 1) if several else None
+    if not changing and track is None:
+        return Program(looks, strength, mask_strength)
+    curves: dict[str, Curve] = {
+        name: read_curve(path) for name, path in automation.curves.items() if name in parsed.curves
+    }
+    schedule = Schedule(
+        Scope(timeline, {**sound, **curves}, dream.seed),
+        bases,
+        {name: _range(name) for name in sorted(changing)},
+        tracks=parsed.tracks,
+        reaction=parsed.reaction,
+        looks=track,
+    )
+    return Program(looks, strength, mask_strength, schedule, frozenset(changing))
+
+
+def automated_fields() -> set[str]:
+    """Return the names of the settings that may change over time."""
+    return fields_with(DreamSettings, "automated") | fields_with(OutputSettings, "automated")
+
+
+def _looks_of(automation: Automation, reaction: Reaction | None) -> LookTrack | None:
+    count = len(automation.looks)
+    if automation.look_track is not None:
+        return LookTrack.parse(automation.look_track)
+    if count < 2:
+        return None
+    if reaction is not None and reaction.look_length is not None:
+        return LookTrack.every(count, reaction.look_length, _FADE_TO_BEATS)
+    return LookTrack.every(count, Length(100 / count, "percent"), Length(1, "seconds"))
+
+
+def _with_layers(dream: DreamSettings) -> DreamSettings:
+    """Return settings that name the layers that they leave to the network."""
+    if dream.layer or dream.classes or dream.guide_layer:
+        return dream
+    layers = map(LayerTarget.parse, find(dream.network).default_layers())
+    return dream.model_copy(update={"layer": tuple(layers)})
+
+
+def _numbers(dream: DreamSettings, fixed: Mapping[str, float]) -> dict[str, float]:
+    """Return the numbers of a look by name; those that are none, such as no limit, are left out."""
+    values = {name: getattr(dream, name) for name in fields_with(DreamSettings, "automated")}
+    numbers = {name: float(value) for name, value in values.items() if value is not None}
+    weights = {
+        target_name(kind, target): target.weight
+        for kind, name in TARGETS.items()
+        for target in getattr(dream, name)
+    }
+    return {**numbers, **weights, **fixed}
+
+
+def _range(name: str) -> tuple[float, float]:
+    """Return the least and the greatest value of a setting."""
+    if name == "zoom":
+        return 0.0, _MOST_ZOOM
+    for model in (DreamSettings, OutputSettings):
+        if name in model.model_fields:
+            found = limits(model.model_fields[name])
+            return found.get("ge", found.get("gt", 0.0) + _BEYOND), found["le"]
+    return -_MOST_WEIGHT, _MOST_WEIGHT
+
+
+def _check_name(name: str, bases: Collection[Mapping[str, float]]) -> None:
+    """Check that a look has a setting of this name that may change. Raises ``SettingsError``."""
+    known = frozenset().union(*bases)
+    if name in known or name in automated_fields():
+        return
+    kind, dot, target = name.partition(".")
+    if dot:
+        those = sorted(other.partition(".")[2] for other in known if other.startswith(f"{kind}."))
+        choice = f"those are {', '.join(those)}" if those else "it dreams none"
+        option = kind.replace("_", "-")
+        raise SettingsError(f"--{option} {target}: no look dreams that {option}: {choice}")
+    near = difflib.get_close_matches(name, automated_fields(), n=1)
+    hint = f"did you mean {near[0]}?" if near else f"choose {', '.join(sorted(automated_fields()))}"
+    raise SettingsError(f"{name} cannot change over time: {hint}")
+
+
+def _option(name: str) -> str:
+    kind, dot, target = name.partition(".")
+    return f"--{kind.replace('_', '-')}{' ' if dot else ''}{target}"

@@ -1,0 +1,99 @@
+"""Sample tracks, looks and reactions: the values of a program's frames."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_dream.automation.expression import Scope
+from stream_dream.automation.look_track import LookTrack
+from stream_dream.automation.program import WHOLE, Values
+from stream_dream.automation.reaction import Reaction
+from stream_dream.automation.track import Track
+from stream_dream.errors import SettingsError
+
+# Frames that are sampled at a time.
+_BLOCK = 256
+
+
+class Schedule:
+    """Samples the values of frames, block by block.
+
+    Attributes:
+        clipped: Names of settings of which a value was beyond its range so far.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        bases: Sequence[Mapping[str, float]],
+        ranges: Mapping[str, tuple[float, float]],
+        *,
+        tracks: Mapping[str, Track],
+        reaction: Reaction | None,
+        looks: LookTrack | None,
+    ) -> None:
+        """Store what is sampled.
+
+        Args:
+            scope: Timeline and curves.
+            bases: By look, the values of the settings that change where no track sets them; a look
+                lacks the weights of targets that are not its own.
+            ranges: Least and greatest value by name.
+            tracks: Values over time by name.
+            reaction: How values follow sound; None if they do not.
+            looks: When the look changes; None if it never does.
+        """
+        self.clipped: set[str] = set()
+        self._scope, self._bases, self._ranges = scope, bases, ranges
+        self._tracks, self._reaction, self._looks = tracks, reaction, looks
+        self._block = lru_cache(maxsize=4)(self._sampled)
+
+    def around(self, frame: int) -> Values:
+        """Return the values of the block of a frame. Raises ``SettingsError``."""
+        first = frame - frame % _BLOCK
+        end = first + _BLOCK
+        if self._scope.timeline.frames is not None:
+            end = max(frame + 1, min(end, self._scope.timeline.frames))
+        try:
+            return self._block(first, end)
+        except SettingsError:
+            # A formula may fail beyond the end of a film whose length is not known yet.
+            return self._block(first, frame + 1)
+
+    def _sampled(self, first: int, end: int) -> Values:
+        frames = np.arange(first, end, dtype=np.float64)
+        numbers = {name: self._values(name, frames) for name in self._ranges}
+        nothing = np.zeros(len(frames), np.intp)
+        if self._looks is None:
+            return Values(first, numbers, nothing, nothing, np.ones(len(frames)))
+        before, after, share = self._looks.sample(frames, self._scope.timeline)
+        return Values(first, numbers, before, after, share)
+
+    def _values(self, name: str, frames: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the values of a setting, float64 (looks, frames), within its range."""
+        track = self._tracks.get(name)
+        try:
+            common = None if track is None else track.sample(frames, self._scope)
+        except SettingsError as error:
+            raise SettingsError(f"{name}: {error}") from None
+        rows = []
+        for base in self._bases:
+            row = np.full(len(frames), base.get(name, math.nan))
+            if common is not None and name in base:
+                row = common
+            if self._reaction is not None:
+                row = self._reaction.apply(name, row, frames, self._scope)
+            rows.append(row)
+        values = np.stack(rows)
+        if name in WHOLE:
+            values = np.rint(values)
+        least, most = self._ranges[name]
+        within: NDArray[np.float64] = np.clip(values, least, most)
+        if np.any(within != values, where=~np.isnan(values)):
+            self.clipped.add(name)
+        return within

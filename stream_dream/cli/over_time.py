@@ -1,0 +1,149 @@
+"""Options whose values change over time, and scores: what commands make an automation of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stream_dream.cli.options import dreamed
+from stream_dream.errors import SettingsError
+from stream_dream.settings.automation import Automation, AutomationOptions
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.presets import DEFAULT_PRESET, preset_files
+from stream_dream.settings.validation import part, validated
+from stream_dream.settings.values import LayerTarget
+
+if TYPE_CHECKING:
+    from stream_dream.automation.score import Score
+
+REACT_DEFAULT = "default"
+"""Value of ``--react`` alone."""
+
+# Options whose values are targets with weights, and the first part of the weights' names.
+_TARGETS = {"layer": "layer", "guide_layer": "guide_layer", "classes": "class"}
+
+
+@dataclass(frozen=True, slots=True)
+class OverTime:
+    """What changes over time, and the rest of the options.
+
+    Attributes:
+        options: The options that do not change, as the command got them.
+        names: Names of the looks, each once.
+        automation: What changes; its ``looks`` are not filled in yet.
+        files: Files that were read: scores, and looks.
+    """
+
+    options: dict[str, Any]
+    names: tuple[str, ...]
+    automation: Automation
+    files: tuple[Path, ...]
+
+    def with_dreams(self, *, quiet: bool, as_json: bool) -> tuple[DreamSettings, Automation]:
+        """Return the settings of the first look, and the automation with all looks.
+
+        Raises:
+            SettingsError: There is no such look, or an option is invalid.
+        """
+        dreams = tuple(
+            dreamed(name, self.options, quiet=quiet, as_json=as_json) for name in self.names
+        )
+        looks = dreams if len(dreams) > 1 else ()
+        return dreams[0], self.automation.model_copy(update={"looks": looks})
+
+
+def over_time(preset: str | Sequence[str] | None, options: Mapping[str, Any]) -> OverTime:
+    """Tell what changes over time from what does not. Options come before the score's settings.
+
+    Args:
+        preset: Value of ``--preset``: a look, several, or looks over time; None if not given.
+        options: The options of a command; None for those that were not given.
+
+    Raises:
+        SettingsError: A text is not understood, or a file cannot be read.
+    """
+    # Imported late: --help does not wait for NumPy.
+    from stream_dream.automation.assemble import Parsed, automated_fields
+    from stream_dream.automation.reaction import DEFAULT_REACTION
+    from stream_dream.automation.score import Score, read_score
+
+    given = part(AutomationOptions, options)
+    score = Score({}, {}, {}, ()) if given.score is None else read_score(given.score)
+    for name in score.tracks:
+        if "." not in name and name not in automated_fields():
+            _refuse(given.score, name, automated_fields())
+    rest, tracks = _told_apart(options, score)
+    settings = {**score.settings, **given.model_dump(exclude_unset=True, exclude={"score"})}
+    looks: Any = preset or settings.get("preset") or DEFAULT_PRESET
+    settings.pop("preset", None)
+    if settings.get("react") == REACT_DEFAULT:
+        settings["react"] = DEFAULT_REACTION
+    names, look_track = _looks(looks if isinstance(looks, str) else ",".join(looks))
+    automation = validated(
+        Automation,
+        {**settings, "tracks": tracks, "curves": score.curves, "look_track": look_track},
+    )
+    Parsed.of(automation)  # only checks it
+    return OverTime(rest, names, automation, (*score.files, *preset_files(*names)))
+
+
+def _told_apart(options: Mapping[str, Any], score: Score) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the options that do not change, and the tracks, those of a score included."""
+    from stream_dream.automation.assemble import automated_fields
+    from stream_dream.automation.track import looks_like_track
+
+    rest, tracks = dict(options), dict(score.tracks)
+
+    def is_track(text: object) -> bool:
+        return isinstance(text, str) and looks_like_track(text, names=score.curves)
+
+    for name in automated_fields():
+        if options.get(name) is not None:
+            tracks.pop(name, None)
+        if is_track(options.get(name)):
+            tracks[name], rest[name] = options[name], None
+    for name, kind in _TARGETS.items():
+        if not options.get(name):
+            continue
+        tracks = {key: text for key, text in tracks.items() if not key.startswith(f"{kind}.")}
+        rest[name] = []
+        for text in options[name]:
+            target, _, weight = str(text).partition("=")
+            moves = is_track(weight)
+            if moves:
+                tracks[f"{kind}.{_plain(kind, target)}"] = weight
+            rest[name].append(target if moves else text)
+    return rest, tracks
+
+
+def _looks(text: str) -> tuple[tuple[str, ...], str | None]:
+    """Return the names of looks, and the text of their track if they have times."""
+    from stream_dream.automation.look_track import LookTrack
+
+    if Path(text).is_file():
+        return (text,), None
+    try:
+        looks = LookTrack.parse(text).looks
+    except SettingsError as error:
+        raise SettingsError(f"--preset: {error}") from None
+    if looks != (text.strip(),):
+        return looks, text
+    return tuple(dict.fromkeys(name.strip() for name in text.split(","))), None
+
+
+def _plain(kind: str, target: str) -> str:
+    """Return a target as it is written without a weight."""
+    try:
+        return target.strip() if kind == "class" else str(LayerTarget.parse(target))
+    except ValueError as error:
+        raise SettingsError(f"--{kind.replace('_', '-')}: {error}") from None
+
+
+def _refuse(score: Path | None, name: str, known: set[str]) -> None:
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"choose {', '.join(sorted(known))}"
+    raise SettingsError(f"{score}: {name} cannot change over time: {hint}")

@@ -1,0 +1,81 @@
+"""The program of a film: what changes over time, in its shots and with its sound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stream_dream.automation.assemble import Parsed, assemble, beats_of
+from stream_dream.automation.program import Program
+from stream_dream.automation.timeline import Timeline
+from stream_dream.film.plan.plan import Plan
+from stream_dream.film.request import RenderRequest
+from stream_dream.media.read.sound import probe_sound
+from stream_dream.media.read.video import VideoSource
+from stream_dream.media.write.sound import Soundtrack
+
+
+def needs_plan(request: RenderRequest) -> bool:
+    """Return whether the film's length or shots have to be known. Raises ``SettingsError``."""
+    return bool(Parsed.of(request.automation).needs & {"length", "shots"})
+
+
+def needs_sound(request: RenderRequest) -> bool:
+    """Return whether sound has to be analysed. Raises ``SettingsError``."""
+    return Parsed.of(request.automation).needs_sound(request.automation)
+
+
+def soundtrack_of(request: RenderRequest, source: VideoSource) -> Soundtrack:
+    """Return the sound that settings follow, and that the output gets: the source's by default.
+
+    Another one begins with the source's first picture, whatever part of it is rendered.
+
+    Raises:
+        SettingsError, SourceError: The soundtrack cannot be read, or has no sound.
+    """
+    other = request.automation.soundtrack
+    if other is None:
+        return Soundtrack(source.path, source.start, source.end)
+    probe_sound(other)  # only checks it
+    return Soundtrack(other, source.start, source.end, ends_with_picture=True)
+
+
+def program_of(
+    request: RenderRequest, source: VideoSource, plan: Plan | None, *, cache: Path | None = None
+) -> Program:
+    """Return the settings of each frame of a film.
+
+    Args:
+        request: The film and its settings.
+        source: The film, opened.
+        plan: Its plan; None if the program does not need one.
+        cache: Folder that keeps what was found in the sound.
+
+    Raises:
+        SettingsError: What changes over time is not understood, or needs what the film lacks.
+        StreamDreamError: Its sound cannot be read.
+    """
+    automation, output = request.automation, request.output
+    parsed = Parsed.of(automation)
+    sound = None
+    if parsed.needs_sound(automation):
+        from stream_dream.automation.sound.analysis import analyse
+
+        sound = analyse(
+            soundtrack_of(request, source),
+            cache=cache,
+            find_beats="beats" in parsed.needs,
+        )
+    timeline = Timeline(
+        source.info.fps,
+        frames=None if plan is None else plan.frames,
+        shots=None if plan is None else plan.begins,
+        beats=beats_of(automation, None if sound is None else sound.beats),
+    )
+    return assemble(
+        request.dream,
+        automation,
+        timeline,
+        {} if sound is None else sound.curves,
+        strength=output.strength,
+        mask_strength=output.mask_strength,
+    )
