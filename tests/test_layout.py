@@ -19,6 +19,7 @@ LEVELS = (
     ("__main__",),
     ("cli",),
     ("still", "film", "loop", "live"),
+    ("automation",),
     ("dream", "temporal"),
     ("automation",),
     ("networks", "media"),
