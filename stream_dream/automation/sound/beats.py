@@ -122,7 +122,8 @@ def _exact(places: NDArray[np.intp], strength: Floats) -> Floats:
     curvature = before - 2 * at + after
     peaked = curvature < 0
     shift = np.where(peaked, 0.5 * (before - after) / np.where(peaked, curvature, 1), 0)
-    exact: Floats = places + np.where(peaked, top - 2 + np.clip(shift, -1, 1), 0)
+    exact = places.astype(np.float64)
+    exact += np.where(peaked, top - 2 + np.clip(shift, -1, 1), 0)
     # Of two beats that share an onset, which librosa finds where there are none, keep its times.
     return exact if (np.diff(exact) > 0).all() else np.asarray(places, np.float64)
 
