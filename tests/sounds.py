@@ -78,6 +78,16 @@ def noise(length: float, gain: float = 0.3, seed: int = 0) -> Sound:
     return gain * np.random.default_rng(seed).standard_normal(round(length * RATE))
 
 
+def surf(length: float, seed: int = 0) -> Sound:
+    """Return deep noise that swells and fades, as the sea does, never at the same pace."""
+    rng = np.random.default_rng(seed)
+    deep = np.convolve(rng.standard_normal(round(length * RATE)), np.ones(20) / 20, mode="same")
+    ends = np.concatenate(([0], np.cumsum(rng.uniform(1.5, 6, round(length)))))
+    time = seconds(length)
+    swell = np.interp(time, ends, np.arange(len(ends))) * np.pi
+    return np.asarray(0.6 * deep * (0.2 + np.square(np.sin(swell))))
+
+
 def sweep(low: float, high: float, length: float, rate: int = RATE) -> Sound:
     """Return a tone that glides evenly, in octaves, from one pitch to another."""
     time, octaves = seconds(length, rate), np.log(high / low) / length
@@ -91,11 +101,11 @@ def babble(length: float, seed: int = 0) -> Sound:
     while total < length:
         time = seconds(rng.uniform(0.08, 0.34))
         shape = np.abs(np.sin(np.pi * time / time[-1])) ** rng.uniform(0.5, 1.5)
-        pitch = rng.uniform(90, 180) * (1 + 0.1 * time / time[-1])
+        pitch, mouth = rng.uniform(90, 180) * (1 + 0.1 * time / time[-1]), rng.uniform(300, 900)
+        harmonics = [k * pitch for k in range(1, 20)]
         vowel = sum(
-            np.sin(2 * np.pi * k * pitch * time)
-            / (1 + abs(k * pitch - rng.uniform(300, 900)) / 200)
-            for k in range(1, 20)
+            np.sin(2 * np.pi * harmonic * time) / (1 + np.abs(harmonic - mouth) / 200)
+            for harmonic in harmonics
         )
         voiced = 0.3 * vowel if rng.random() < 0.7 else 0.2 * rng.standard_normal(len(time))
         pause = rng.uniform(0.2, 0.8) if rng.random() < 0.15 else rng.uniform(0, 0.05)

@@ -15,7 +15,7 @@ from stream_dream.automation.text import at_column, items, shown
 from stream_dream.automation.timeline import UNITS, Length, Values
 from stream_dream.errors import SettingsError
 
-DEFAULT_REACTION = "bass->step_size*2, bass->strength=0.7..1.2, onset->zoom+0.06, bar/4->preset"
+DEFAULT_REACTION = "bass->step_size*2, bass**3->strength=0.5..1.3, onset->zoom+0.06, bar/4->preset"
 """What ``--react`` alone means."""
 
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9}"

@@ -83,8 +83,9 @@ class Spectra(NamedTuple):
 def spectra(windows: NDArray[np.float32]) -> Spectra:
     """Analyse windows of mono sound, float32 in [-1, 1], (n, WINDOW)."""
     shape, frequencies = _hann(), np.fft.rfftfreq(WINDOW, 1 / RATE)
-    windows = windows - windows.mean(axis=-1, keepdims=True)
-    spectrum = np.fft.rfft(windows * shape, axis=-1)
+    # A mean that is not weighted would leak the part of a wave that is cut off into the bass.
+    mean = windows @ (shape / shape.sum())
+    spectrum = np.fft.rfft((windows - mean[:, None]) * shape, axis=-1)
     # The power of a bin and its mirror image, such that their sum is the mean square.
     power = np.square(np.abs(spectrum)) * (2 / (WINDOW * float(np.square(shape).sum())))
     weights, filters = _edges(), _filters()
@@ -92,8 +93,8 @@ def spectra(windows: NDArray[np.float32]) -> Spectra:
     bands = np.sqrt(power @ filters).astype(np.float32)
     low, mid, high = np.sqrt(power @ weights).astype(np.float32).T
     amplitude = np.sqrt(power)
-    mean = amplitude @ frequencies / np.maximum(amplitude.sum(axis=-1), 1e-9)
-    octaves = np.log2(np.maximum(mean, _DARKEST) / _DARKEST)
+    middle = amplitude @ frequencies / np.maximum(amplitude.sum(axis=-1), 1e-9)
+    octaves = np.log2(np.maximum(middle, _DARKEST) / _DARKEST)
     centroid = np.clip(octaves / np.log2(RATE / 2 / _DARKEST), 0, 1).astype(np.float32)
     return Spectra(np.sqrt(total).astype(np.float32), low, mid, high, centroid, bands)
 

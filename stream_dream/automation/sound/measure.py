@@ -12,6 +12,7 @@ from stream_dream.automation.sound.features import (
     EDGES,
     HOP,
     LAG,
+    NAMES,
     QUIETEST,
     RATE,
     SILENCE,
@@ -114,6 +115,8 @@ def _onsets(bands: Values, loud: float) -> tuple[Values, Values]:
 
 def _curves(found: Spectra, onset: Values, kick: Values, loud: float) -> dict[str, Values]:
     sounds = found.level > SILENCE
+    if not sounds.any():
+        return {name: np.zeros_like(found.level) for name in NAMES}
     gate = np.minimum(found.level / (_GATE * loud), 1)
     raw = {
         "level": found.level,
