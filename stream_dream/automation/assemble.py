@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
+
+from pydantic import BaseModel
 
 from stream_dream.automation.curves import SOUND_CURVES, Curve, read_beats, read_curve
 from stream_dream.automation.expression import Scope
@@ -79,7 +81,9 @@ class Parsed:
         return bool(self.curves & {*SOUND_CURVES}) or ("beats" in self.needs and not given)
 
     def _parts(self) -> list[Any]:
-        return [*self.tracks.values(), *filter(None, (self.reaction, self.looks))]
+        # Not the reaction itself: with one look, it does not matter when looks change.
+        formulas = () if self.reaction is None else (r.source for r in self.reaction.responses)
+        return [*self.tracks.values(), *formulas, *filter(None, [self.looks])]
 
 
 def beats_of(automation: Automation, found: BeatGrid | None) -> BeatGrid | None:
@@ -128,14 +132,11 @@ def assemble(
     if any("." in name for name in parsed.tracks):
         looks = tuple(map(_with_layers, looks))
     fixed = {"strength": strength, "mask_strength": mask_strength, "zoom": 0.0}
-    bases = [_numbers(look, fixed) for look in looks]
-    targets = set() if parsed.reaction is None else parsed.reaction.targets
-    if parsed.reaction is not None:
-        parsed.reaction.check(frozenset().union(*bases))
-    # The default reaction names the zoom, which films lack.
-    changing = {*parsed.tracks, *targets} - (set() if camera else {"zoom"})
-    for name in changing:
-        _check_name(name, bases)
+    bases = [base_values(look) | fixed for look in looks]
+    changing = {*parsed.tracks, *(() if parsed.reaction is None else parsed.reaction.targets)}
+    check_names(changing, looks)
+    if not camera:
+        changing.discard("zoom")  # the default reaction names it
     track = parsed.looks
     if loop and automation.look_track is None:
         several = len(looks) > 1 and timeline.frames is not None
@@ -148,7 +149,7 @@ def assemble(
     schedule = Schedule(
         Scope(timeline, {**sound, **curves}, dream.seed),
         bases,
-        {name: _range(name) for name in sorted(changing)},
+        {name: value_range(name) for name in sorted(changing)},
         tracks=parsed.tracks,
         reaction=parsed.reaction,
         looks=track,
@@ -180,8 +181,8 @@ def _with_layers(dream: DreamSettings) -> DreamSettings:
     return dream.model_copy(update={"layer": tuple(layers)})
 
 
-def _numbers(dream: DreamSettings, fixed: Mapping[str, float]) -> dict[str, float]:
-    """Return the numbers of a look by name; those that are none, such as no limit, are left out."""
+def base_values(dream: DreamSettings) -> dict[str, float]:
+    """Return the numbers of a look that may change, by name; no limit is no number."""
     values = {name: getattr(dream, name) for name in fields_with(DreamSettings, "automated")}
     numbers = {name: float(value) for name, value in values.items() if value is not None}
     weights = {
@@ -189,34 +190,48 @@ def _numbers(dream: DreamSettings, fixed: Mapping[str, float]) -> dict[str, floa
         for kind, name in TARGETS.items()
         for target in getattr(dream, name)
     }
-    return {**numbers, **weights, **fixed}
+    return numbers | weights
 
 
-def _range(name: str) -> tuple[float, float]:
-    """Return the least and the greatest value of a setting."""
+def value_range(name: str, *first: type[BaseModel]) -> tuple[float, float]:
+    """Return the least and the greatest value of a setting, those of the ``first`` models first."""
     if name == "zoom":
         return 0.0, _MOST_ZOOM
-    for model in (DreamSettings, OutputSettings):
+    models: tuple[type[BaseModel], ...] = (*first, DreamSettings, OutputSettings)
+    for model in models:
         if name in model.model_fields:
             found = limits(model.model_fields[name])
             return found.get("ge", found.get("gt", 0.0) + _BEYOND), found["le"]
     return -_MOST_WEIGHT, _MOST_WEIGHT
 
 
-def _check_name(name: str, bases: Collection[Mapping[str, float]]) -> None:
-    """Check that a look has a setting of this name that may change. Raises ``SettingsError``."""
-    known = frozenset().union(*bases)
-    if name in known or name in automated_fields():
-        return
-    kind, dot, target = name.partition(".")
-    if dot:
-        those = sorted(other.partition(".")[2] for other in known if other.startswith(f"{kind}."))
-        choice = f"those are {', '.join(those)}" if those else "it dreams none"
-        option = kind.replace("_", "-")
-        raise SettingsError(f"--{option} {target}: no look dreams that {option}: {choice}")
-    near = difflib.get_close_matches(name, automated_fields(), n=1)
-    hint = f"did you mean {near[0]}?" if near else f"choose {', '.join(sorted(automated_fields()))}"
-    raise SettingsError(f"{name} cannot change over time: {hint}")
+def check_names(
+    names: Collection[str], looks: Sequence[DreamSettings], *, without: Collection[str] = ()
+) -> None:
+    """Check that names are those of settings that may change, or of targets of a look.
+
+    Args:
+        names: Names of settings and weights.
+        looks: The looks.
+        without: Names of settings that cannot change here.
+
+    Raises:
+        SettingsError: One is not.
+    """
+    settings = {*automated_fields(), "zoom"}.difference(without)
+    weights = {name for look in looks for name in base_values(look) if "." in name}
+    for name in sorted(set(names) - settings - weights):
+        kind, dot, target = name.partition(".")
+        if dot:
+            those = sorted(
+                weight.partition(".")[2] for weight in weights if weight.startswith(kind)
+            )
+            choice = f"those are {', '.join(those)}" if those else "they dream none"
+            option = kind.replace("_", "-")
+            raise SettingsError(f"--{option} {target}: no look dreams that {option}: {choice}")
+        near = difflib.get_close_matches(name, settings, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"choose {', '.join(sorted(settings))}"
+        raise SettingsError(f"{name} cannot change over time here: {hint}")
 
 
 def _option(name: str) -> str:

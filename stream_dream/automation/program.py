@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -93,8 +94,7 @@ class Program:
     @property
     def varying(self) -> frozenset[str]:
         """Those of ``dream.ascent.VARYING`` that change."""
-        weights = {"weights" for name in self.changing if name.partition(".")[0] in TARGETS}
-        return frozenset(weights | (self.changing & {"colours", "evenness"}))
+        return varying_of(self.changing)
 
     @property
     def clipped(self) -> str | None:
@@ -152,7 +152,13 @@ class Program:
         place = frame - values.first
         before, after = int(values.before[place]), int(values.after[place])
         share = float(values.share[place])
-        dreams = {look: _changed(self.looks[look], values, look, place) for look in {before, after}}
+        dreams = {
+            look: with_values(
+                self.looks[look],
+                {name: series[look, place] for name, series in values.numbers.items()},
+            )
+            for look in {before, after}
+        }
         look = after if follows(share, frame) else before
         shown = {
             name: float(values.numbers[name][look, place])
@@ -195,19 +201,24 @@ def target_name(kind: str, target: LayerTarget | ClassTarget) -> str:
     return f"{kind}.{target.model_copy(update={'weight': 1.0})}"
 
 
-def _changed(dream: DreamSettings, values: Values, look: int, place: int) -> DreamSettings:
-    """Return a look with the values of a frame."""
-    numbers = {name: series[look, place] for name, series in values.numbers.items()}
+def varying_of(changing: Collection[str]) -> frozenset[str]:
+    """Return which of ``dream.ascent.VARYING`` are among the names of settings that change."""
+    weights = {"weights" for name in changing if name.partition(".")[0] in TARGETS}
+    return frozenset(weights | ({"colours", "evenness"} & {*changing}))
+
+
+def with_values(dream: DreamSettings, values: Mapping[str, float]) -> DreamSettings:
+    """Return a look with other numbers, by the names of ``Values.numbers``."""
     changes: dict[str, Any] = {
-        name: int(number) if name in WHOLE else float(number)
-        for name, number in numbers.items()
-        if name in DreamSettings.model_fields
+        name: int(value) if name in WHOLE else float(value)
+        for name, value in values.items()
+        if name in DreamSettings.model_fields and not math.isnan(value)
     }
     for kind, name in TARGETS.items():
-        if any(number.startswith(f"{kind}.") for number in numbers):
+        if any(value.startswith(f"{kind}.") for value in values):
             changes[name] = tuple(
-                target.model_copy(update={"weight": float(numbers[named])})
-                if (named := target_name(kind, target)) in numbers
+                target.model_copy(update={"weight": float(values[named])})
+                if (named := target_name(kind, target)) in values
                 else target
                 for target in getattr(dream, name)
             )

@@ -84,7 +84,7 @@ class Schedule:
         rows = []
         for base in self._bases:
             row = np.full(len(frames), base.get(name, math.nan))
-            if common is not None and name in base:
+            if common is not None and (name in base or "." not in name):
                 row = common
             if self._reaction is not None:
                 row = self._reaction.apply(name, row, frames, self._scope)

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -23,14 +23,16 @@ from stream_dream.cli.options import (
     file_option,
     with_options,
 )
+from stream_dream.cli.over_time import automation_of
 from stream_dream.cli.signals import leave
 from stream_dream.live.control.controls import OF_A_LOOK, parameters_of
 from stream_dream.live.show_file import KeptConfig, read_config
 from stream_dream.runtime.quiet import debugging
+from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading, fields_with, named_files
 from stream_dream.settings.live import LiveSettings, ShowParameters
-from stream_dream.settings.presets import preset_files
+from stream_dream.settings.presets import look_name, preset_files
 from stream_dream.settings.presets.surprise import SURPRISE
 from stream_dream.settings.validation import part
 
@@ -99,12 +101,18 @@ def live(
 
 
 def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, quiet: bool) -> None:
-    settings, parameters = part(LiveSettings, given), part(ShowParameters, given)
-    dreams = _dreams(settings, given, as_json=as_json, quiet=quiet)
+    rest, automation, files = automation_of(given)
+    settings, parameters = part(LiveSettings, given), part(ShowParameters, rest)
+    if settings.listen is not None and automation.react is None:
+        from stream_dream.automation.reaction import DEFAULT_REACTION
+
+        automation = automation.model_copy(update={"react": DEFAULT_REACTION})
+    names = list(dict.fromkeys((*_at_hand(settings), *_track_looks(automation))))
+    dreams = _dreams(names, settings, rest, as_json=as_json, quiet=quiet)
     if SURPRISE in dreams:
         given = {**given, "seed": dreams[SURPRISE].seed}  # for --write-config
-    _check_outputs(given, settings, dreams, kept)
-    settings = settings.model_copy(update={"cycle": tuple(map(_name, settings.cycle))})
+    _check_outputs(given, settings, dreams, kept, files)
+    settings = settings.model_copy(update={"cycle": tuple(map(look_name, settings.cycle))})
 
     from stream_dream.cli.progress import fetch_weights
     from stream_dream.live.app import open_app
@@ -113,7 +121,7 @@ def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, qu
     for dream in dreams.values():
         fetch_weights(dream, quiet=quiet)
     looks = {name: for_live(dream) for name, dream in dreams.items()}
-    with open_app(settings, parameters, looks, _name(settings.preset)) as app:
+    with open_app(settings, parameters, looks, look_name(settings.preset), automation) as app:
         if app.web is not None and not quiet:
             _invite(app.web.link, app.web.token)
         if not (settings.window or settings.web or settings.virtual_camera or settings.record):
@@ -137,6 +145,7 @@ def _check_outputs(
     settings: LiveSettings,
     dreams: Mapping[str, DreamSettings],
     kept: KeptConfig | None,
+    files: Sequence[Path],
 ) -> None:
     """Reject outputs that could not be written in the end. Raises ``StreamDreamError``."""
     from stream_dream.live.output.recorder import check_recording
@@ -146,7 +155,7 @@ def _check_outputs(
     if kept is None:
         return
     named = [path for dream in dreams.values() for path in named_files(dream).values()]
-    inputs = [Path(settings.source), *preset_files(*_at_hand(settings)), *named]
+    inputs = [Path(settings.source), *preset_files(*_at_hand(settings)), *named, *files]
     outputs = [] if settings.record is None else [settings.record]
     kept.check(given, inputs=inputs, outputs=outputs)
 
@@ -218,16 +227,30 @@ def _at_hand(settings: LiveSettings) -> list[str]:
     return list(dict.fromkeys((*settings.presets, *settings.cycle, settings.preset)))
 
 
+def _track_looks(automation: Automation) -> tuple[str, ...]:
+    """Return the names of the looks of a score's track, if it has one."""
+    if automation.look_track is None:
+        return ()
+    from stream_dream.automation.look_track import LookTrack
+
+    return LookTrack.parse(automation.look_track).looks
+
+
 def _dreams(
-    settings: LiveSettings, given: Mapping[str, Any], *, as_json: bool, quiet: bool
+    names: Sequence[str],
+    settings: LiveSettings,
+    given: Mapping[str, Any],
+    *,
+    as_json: bool,
+    quiet: bool,
 ) -> dict[str, DreamSettings]:
     if "cuts" not in given and (settings.source.isdecimal() or settings.source.startswith("/dev/")):
         given = {**given, "cuts": False}  # a camera has none, but a strobe looks like one
     of_all = {name: value for name, value in given.items() if name in _OF_EVERY_LOOK}
     dreams = {}
-    for name in _at_hand(settings):
+    for name in names:
         changes = given if name == settings.preset else of_all
-        dreams[_name(name)] = dreamed(name, changes, as_json=as_json, quiet=quiet)
+        dreams[look_name(name)] = dreamed(name, changes, as_json=as_json, quiet=quiet)
     return dreams
 
 
@@ -240,23 +263,24 @@ def _reached(
     kept, target = dict(given), app.controls.target
     settings = part(LiveSettings, given)
     look = app.controls.look
-    if look != _name(settings.preset):
+    if look != look_name(settings.preset):
         # Settings given for the first look do not hold for this one.
         alien = set(DreamSettings.model_fields) - _OF_EVERY_LOOK
         kept = {name: value for name, value in kept.items() if name not in alien}
-        kept["preset"] = next((name for name in _at_hand(settings) if _name(name) == look), look)
-    kept |= {name: getattr(target, name) for name in ShowParameters.model_fields}
+        kept["preset"] = next(
+            (name for name in _at_hand(settings) if look_name(name) == look), look
+        )
+    moved = automation_of(given)[1].tracks
+    kept |= {
+        name: getattr(target, name) for name in ShowParameters.model_fields if name not in moved
+    }
     usual = parameters_of(for_live(dreams[look]))
     for name in OF_A_LOOK:
         value = getattr(target, name)
-        if value != getattr(usual, name):
+        if name not in moved and value != getattr(usual, name):
             longer = step_factor(dreams[look]) if name == "step_size" else 1
             kept[name] = value / longer if longer != 1 else value
     return kept
-
-
-def _name(preset: str) -> str:
-    return Path(preset).stem if preset.endswith(".toml") else preset
 
 
 def _set_up_log(*, quiet: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stream_dream.cli.options import dreamed
 from stream_dream.errors import SettingsError
@@ -13,16 +13,9 @@ from stream_dream.settings.automation import Automation, AutomationOptions
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.presets import DEFAULT_PRESET, preset_files
 from stream_dream.settings.validation import part, validated
-from stream_dream.settings.values import LayerTarget
-
-if TYPE_CHECKING:
-    from stream_dream.automation.score import Score
 
 REACT_DEFAULT = "default"
 """Value of ``--react`` alone."""
-
-# Options whose values are targets with weights, and the first part of the weights' names.
-_TARGETS = {"layer": "layer", "guide_layer": "guide_layer", "classes": "class"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,58 +57,46 @@ def over_time(preset: str | Sequence[str] | None, options: Mapping[str, Any]) ->
     Raises:
         SettingsError: A text is not understood, or a file cannot be read.
     """
+    rest, automation, files = automation_of(options)
+    looks = preset or automation.look_track or DEFAULT_PRESET
+    names, track = _looks(looks if isinstance(looks, str) else ",".join(looks))
+    automation = automation.model_copy(update={"look_track": track})
+    return OverTime(rest, names, automation, (*files, *preset_files(*names)))
+
+
+def automation_of(
+    options: Mapping[str, Any],
+) -> tuple[dict[str, Any], Automation, tuple[Path, ...]]:
+    """Return the options that do not change, the automation, and the files of its score.
+
+    The track of looks is that of the score, if it has one.
+
+    Raises:
+        SettingsError: A text is not understood, or a file cannot be read.
+    """
     # Imported late: --help does not wait for NumPy.
     from stream_dream.automation.assemble import Parsed, automated_fields
     from stream_dream.automation.reaction import DEFAULT_REACTION
-    from stream_dream.automation.score import Score, read_score
+    from stream_dream.automation.score import read_score
+    from stream_dream.automation.tell_apart import tell_apart
 
     given = part(AutomationOptions, options)
-    score = Score({}, {}, {}, ()) if given.score is None else read_score(given.score)
-    for name in score.tracks:
+    score = None if given.score is None else read_score(given.score)
+    for name in score.tracks if score else ():
         if "." not in name and name not in automated_fields():
             _refuse(given.score, name, automated_fields())
-    rest, tracks = _told_apart(options, score)
-    settings = {**score.settings, **given.model_dump(exclude_unset=True, exclude={"score"})}
-    looks: Any = preset or settings.get("preset") or DEFAULT_PRESET
-    settings.pop("preset", None)
+    rest, tracks = tell_apart(options, score)
+    settings = given.model_dump(exclude_unset=True, exclude={"score"})
+    if score:
+        settings = {**score.settings, **settings}
     if settings.get("react") == REACT_DEFAULT:
         settings["react"] = DEFAULT_REACTION
-    names, look_track = _looks(looks if isinstance(looks, str) else ",".join(looks))
+    looks, curves = settings.pop("preset", None), score.curves if score else {}
     automation = validated(
-        Automation,
-        {**settings, "tracks": tracks, "curves": score.curves, "look_track": look_track},
+        Automation, {**settings, "tracks": tracks, "curves": curves, "look_track": looks}
     )
     Parsed.of(automation)  # only checks it
-    return OverTime(rest, names, automation, (*score.files, *preset_files(*names)))
-
-
-def _told_apart(options: Mapping[str, Any], score: Score) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the options that do not change, and the tracks, those of a score included."""
-    from stream_dream.automation.assemble import automated_fields
-    from stream_dream.automation.track import looks_like_track
-
-    rest, tracks = dict(options), dict(score.tracks)
-
-    def is_track(text: object) -> bool:
-        return isinstance(text, str) and looks_like_track(text, names=score.curves)
-
-    for name in automated_fields():
-        if options.get(name) is not None:
-            tracks.pop(name, None)
-        if is_track(options.get(name)):
-            tracks[name], rest[name] = options[name], None
-    for name, kind in _TARGETS.items():
-        if not options.get(name):
-            continue
-        tracks = {key: text for key, text in tracks.items() if not key.startswith(f"{kind}.")}
-        rest[name] = []
-        for text in options[name]:
-            target, _, weight = str(text).partition("=")
-            moves = is_track(weight)
-            if moves:
-                tracks[f"{kind}.{_plain(kind, target)}"] = weight
-            rest[name].append(target if moves else text)
-    return rest, tracks
+    return rest, automation, score.files if score else ()
 
 
 def _looks(text: str) -> tuple[tuple[str, ...], str | None]:
@@ -131,14 +112,6 @@ def _looks(text: str) -> tuple[tuple[str, ...], str | None]:
     if looks != (text.strip(),):
         return looks, text
     return tuple(dict.fromkeys(name.strip() for name in text.split(","))), None
-
-
-def _plain(kind: str, target: str) -> str:
-    """Return a target as it is written without a weight."""
-    try:
-        return target.strip() if kind == "class" else str(LayerTarget.parse(target))
-    except ValueError as error:
-        raise SettingsError(f"--{kind.replace('_', '-')}: {error}") from None
 
 
 def _refuse(score: Path | None, name: str, known: set[str]) -> None:

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
 
-from stream_dream.errors import SettingsError
+from stream_dream.automation.assemble import Parsed
+from stream_dream.automation.look_track import LookTrack
+from stream_dream.automation.timeline import Length, Timeline
 from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.sources import feed_opener
 from stream_dream.live.control.controls import Controls, parameters_of
 from stream_dream.live.control.osc import OscControl
 from stream_dream.live.engine.compiled_looks import CompiledLooks
+from stream_dream.live.engine.live_program import LiveProgram
+from stream_dream.live.engine.look_follower import LookFollower
 from stream_dream.live.engine.show import Show
 from stream_dream.live.output.saver import Saver
 from stream_dream.live.output.view import View
 from stream_dream.live.output.virtual_camera import VirtualCamera
 from stream_dream.live.output.window import Window
-from stream_dream.live.status import LiveStatus
 from stream_dream.live.systemd import ServiceManager
 from stream_dream.live.web.view import WebView
+from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters, LiveSettings, ShowParameters
+from stream_dream.settings.presets import look_name
+
+if TYPE_CHECKING:
+    from stream_dream.live.sound.card_listener import Listener
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,7 @@ def open_app(
     parameters: ShowParameters,
     looks: Mapping[str, DreamSettings],
     first: str,
+    automation: Automation | None = None,
 ) -> Iterator[LiveApp]:
     """Open everything that a show needs, and close it at the end of the block.
 
@@ -50,6 +60,7 @@ def open_app(
         parameters: Those of the show that no look sets.
         looks: Settings of all available looks, by name.
         first: Name of the first look.
+        automation: What changes over time; None for nothing.
 
     Raises:
         StreamDreamError: A source or view cannot be opened, or its extra is not installed.
@@ -68,15 +79,29 @@ def open_app(
         )
         stack.enter_context(closing(saver))
         views: list[View] = [saver, *_opened(settings, controls, stack)]
-        compiled = CompiledLooks(looks, first)
+        sound = stack.enter_context(_listening(settings))
+        automation = automation or Automation()
+        program = None
+        if sound is not None or automation.tracks or automation.look_track:
+            program = LiveProgram(automation, looks, controls, sound)
+            controls.automate = program.parameters
+        compiled = CompiledLooks(looks, first, program.varying if program else ())
         compiled.on_failure = controls.drop
-        show = Show(connect, Framing(settings), compiled, controls, dream, saver)
+        show = Show(
+            connect,
+            Framing(settings),
+            compiled,
+            controls,
+            dream,
+            saver,
+            changed=program.dream if program else lambda dream: dream,
+            sound=sound,
+        )
         show.views = views
         manager = ServiceManager()
         stack.callback(manager.stopping)
         show.listeners.append(manager)
-        if len(set(settings.cycle)) > 1:
-            show.listeners.append(_Cycle(settings.cycle, settings.every, controls))
+        _follow_looks(show, settings, automation, program, controls)
         window = next((view for view in views if isinstance(view, Window)), None)
         web = next((view for view in views if isinstance(view, WebView)), None)
         yield LiveApp(show, compiled, controls, window, web)
@@ -99,21 +124,38 @@ def _opened(settings: LiveSettings, controls: Controls, stack: ExitStack) -> lis
     return views
 
 
-class _Cycle:
-    """Callback that changes the look every ``seconds``; a look chosen by hand stays as long."""
+def _follow_looks(
+    show: Show,
+    settings: LiveSettings,
+    automation: Automation,
+    program: LiveProgram | None,
+    controls: Controls,
+) -> None:
+    """Let the looks of ``--cycle``, or those of a score, follow each other."""
+    names: Sequence[str] = settings.cycle
+    each: float | None = None
+    if automation.look_track is not None:
+        track = LookTrack.parse(automation.look_track)
+        names = [look_name(name) for name in track.looks]
+    elif len(set(names)) < 2:
+        return
+    else:
+        reaction = Parsed.of(automation).reaction
+        length = None if reaction is None else reaction.look_length
+        each = None if length else settings.every
+        track = LookTrack.every(len(names), length or Length(settings.every, "seconds"))
+    timeline = program.timeline if program else lambda: Timeline(Fraction(25))
+    show.listeners.append(LookFollower(names, track, controls, timeline, each=each))
 
-    def __init__(self, names: tuple[str, ...], seconds: float, controls: Controls) -> None:
-        self._names, self._seconds, self._controls = names, seconds, controls
-        self._place = -1
-        self._look, self._since = "", time.monotonic()
 
-    def __call__(self, status: LiveStatus) -> None:
-        now = time.monotonic()
-        if status.preset != self._look:
-            self._look, self._since = status.preset, now
-            if status.preset in self._names and self._names[self._place] != status.preset:
-                self._place = self._names.index(status.preset)
-        elif now - self._since >= self._seconds and not status.frozen:
-            self._place, self._since = (self._place + 1) % len(self._names), now
-            with suppress(SettingsError):  # the look failed to build: skip it
-                self._controls.use(self._names[self._place])
+@contextmanager
+def _listening(settings: LiveSettings) -> Iterator[Listener | None]:
+    """Listen to the sound card of the settings, if they name one."""
+    if settings.listen is None:
+        yield None
+        return
+    from stream_dream.live.sound.card_listener import Listener
+    from stream_dream.live.sound.sound_cards import find_card
+
+    with closing(Listener(find_card(settings.listen), bpm=settings.bpm)) as listener:
+        yield listener

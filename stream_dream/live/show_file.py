@@ -30,13 +30,16 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         SettingsError: It cannot be read, or holds an unknown or invalid setting.
     """
+    from stream_dream.automation.tell_apart import tell_apart
+
     table = read_toml(path, "config")
     fields = {typed_name(model, name): name for model in MODELS for name in model.model_fields}
     unknown = {key: value for key, value in table.items() if key not in fields}
     validated(LiveSettings, unknown, origin=str(path))  # suggests the name that was meant
     values = {fields[key]: value for key, value in table.items()}
+    rest, _ = tell_apart(values)
     for model in MODELS:
-        part(model, values, origin=str(path))
+        part(model, rest, origin=str(path))
     return located(values, path.parent, *MODELS)
 
 

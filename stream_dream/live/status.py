@@ -9,6 +9,22 @@ CameraState = Literal["connecting", "ok", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
+class HeardSound:
+    """The sound that a show follows.
+
+    Attributes:
+        state: ``waiting`` before the first sound, ``ok``, ``silent`` after two seconds of silence,
+            ``lost``.
+        tempo: Beats per minute; None while there is no beat.
+        curves: The value of each curve, 0..1.
+    """
+
+    state: str
+    tempo: float | None
+    curves: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class LiveStatus:
     """The state of a show after a frame.
 
@@ -30,6 +46,7 @@ class LiveStatus:
         recording: Name of the file being recorded; None if there is none.
         uptime: Seconds since dreaming began.
         message: Last message for the operator; "" if there is none.
+        sound: What is heard; None if nothing listens.
     """
 
     fps: float = 0.0
@@ -49,3 +66,4 @@ class LiveStatus:
     recording: str | None = None
     uptime: float = 0.0
     message: str = ""
+    sound: HeardSound | None = None

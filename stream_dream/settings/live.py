@@ -62,6 +62,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 _how, _input, _show = under(Heading.HOW), under(Heading.INPUT), under(Heading.SHOW)
 _output, _control = under(Heading.OUTPUT), under(Heading.CONTROL)
+_time = under(Heading.TIME)
 
 
 class ShowParameters(Model):
@@ -71,6 +72,9 @@ class ShowParameters(Model):
     target_fps: float = _show(25.0, "Frames per second to hold.", ge=1, le=120)
     glide: float = _show(1.0, "Seconds in which a parameter or look changes.", ge=0, le=60)
     mirror: bool = _input(False, "Show left as right, as a mirror does.")
+    reactivity: float = _time(
+        1.0, "How strongly settings follow the sound that is heard.", ge=0, le=2
+    )
 
 
 class LiveParameters(ShowParameters):
@@ -138,6 +142,26 @@ class LiveSettings(Model):
         looks=True,
     )
     every: float = _show(90.0, "Seconds that each of them stays.", ge=1, le=86400)
+    listen: str | None = _time(
+        None,
+        "Sound that settings follow: playing (what this machine plays), mic, a card's name, or "
+        "list.",
+        metavar="playing|mic|NAME|list",
+    )
+    react: str | None = _time(
+        None,
+        "How settings follow the sound, such as 'bass->step-size*2, onset->strength+0.3'; a good "
+        "start if it is not given.",
+        metavar="RULES",
+    )
+    bpm: float | None = _time(
+        None, "Beats per minute, in place of those that are heard.", ge=20, le=400
+    )
+    score: FileName | None = _time(
+        None,
+        "File of settings that change over time (see: stream-dream help music).",
+        metavar="FILE",
+    )
     window: bool = _output(False, "Show a window.")
     fullscreen: bool = _output(False, "Let the window fill the screen.")
     screen: int = _output(0, "Number of the screen for the window.", ge=0, le=15)

@@ -34,6 +34,9 @@ class Controls:
         target: Parameters that were asked for last, reached or not.
         frozen: True while the picture is to be held.
         resets: Number of resets of the dream so far.
+        touched: Names of parameters that operators have moved since the last reset: a score moves
+            them no more.
+        automate: Returns the parameters as a score and sound move them; set by a show that has any.
         revision: Number of changes so far, for views to notice new ones.
     """
 
@@ -62,6 +65,8 @@ class Controls:
         self.frozen = False
         self.resets = 0
         self._pressed: list[Action] = []
+        self.touched: frozenset[str] = frozenset()
+        self.automate: Callable[[LiveParameters], LiveParameters] | None = None
         self.revision = 0
 
     @property
@@ -83,6 +88,7 @@ class Controls:
             asked = validated(LiveParameters, {**self.target.model_dump(), **values}, origin=origin)
             self._advance()
             self.target = asked
+            self.touched |= values.keys()
             self.revision += 1
 
     def use(self, look: str) -> None:
@@ -91,9 +97,9 @@ class Controls:
             if look not in self._looks:
                 known = ", ".join(self._looks)
                 raise SettingsError(f"there is no look {str(look)[:40]!r} at hand: choose {known}")
-            of_look = parameters_of(self._looks[look])
+            of_look, touched = parameters_of(self._looks[look]), self.touched
             self.change({name: getattr(of_look, name) for name in OF_A_LOOK})
-            self.look = look
+            self.look, self.touched = look, touched
 
     def press(self, action: str) -> None:
         """Perform an action; ``freeze`` and ``record`` are toggles. Raises ``SettingsError``."""
@@ -105,6 +111,7 @@ class Controls:
                 self.frozen = not self.frozen
             elif action == "reset":
                 self.resets += 1
+                self.touched = frozenset()
             elif len(self._pressed) < 16:  # bounded: they are cleared every frame
                 self._pressed.append(action)
             self.revision += 1
@@ -125,10 +132,11 @@ class Controls:
                 self.revision += 1
 
     def parameters(self) -> LiveParameters:
-        """Return the parameters as they are now, on their glide to the target."""
+        """Return the parameters as they are now, on their glide to the target, and automated."""
         with self._lock:
             self._advance()
-            return self._now
+            now = self._now
+        return now if self.automate is None else self.automate(now)
 
     def _advance(self) -> None:
         """Move every parameter towards its target.

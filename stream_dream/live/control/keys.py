@@ -39,6 +39,8 @@ STEPS: dict[str, tuple[str, Callable[[float], float]]] = {
     "-": ("octaves", lambda value: value - 1),
     "]": ("persistence", lambda value: value + 0.005),
     "[": ("persistence", lambda value: value - 0.005),
+    ".": ("reactivity", lambda value: value + 0.1),
+    ",": ("reactivity", lambda value: value - 0.1),
 }
 
 

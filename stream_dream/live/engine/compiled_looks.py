@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from stream_dream.frame import Shape
@@ -43,11 +43,23 @@ class CompiledLooks:
         on_failure: Called with the name of a look that cannot be dreamed.
     """
 
-    def __init__(self, looks: Mapping[str, DreamSettings], first: str) -> None:
-        """Build the first look; the others follow. Raises ``NetworkError`` or ``SettingsError``."""
+    def __init__(
+        self, looks: Mapping[str, DreamSettings], first: str, varying: Collection[str] = ()
+    ) -> None:
+        """Build the first look; the others follow.
+
+        Args:
+            looks: Their settings, by name.
+            first: The look to trace first.
+            varying: Names of settings that change over time; see ``dream.ascent``.
+
+        Raises:
+            NetworkError, SettingsError: The first look cannot be dreamed.
+        """
         self.settings = dict(looks)
         self._settings = dict(looks)
-        self._ascents: dict[str, Ascent] = {first: _ascent(self._settings[first])}
+        self._varying = varying
+        self._ascents: dict[str, Ascent] = {first: _ascent(self._settings[first], varying)}
         self._shapes: list[Shape] = []
         self._octaves = self._settings[first].octaves
         self.first = self._wanted = first
@@ -132,7 +144,7 @@ class CompiledLooks:
 
     def _prepare(self, wanted: _Wanted) -> None:
         if wanted.look not in self._ascents:
-            self._ascents[wanted.look] = _ascent(self._settings[wanted.look])
+            self._ascents[wanted.look] = _ascent(self._settings[wanted.look], self._varying)
         self._ascents[wanted.look].prepare(wanted.shape, wanted.octaves)
 
     def _next(self) -> _Wanted | None:
@@ -147,13 +159,13 @@ class CompiledLooks:
         return None
 
 
-def _ascent(settings: DreamSettings) -> Ascent:
+def _ascent(settings: DreamSettings, varying: Collection[str]) -> Ascent:
     if "tensorflow" in sys.modules:
         from stream_dream.dream.ascent import Ascent
     else:
         with hushed():
             from stream_dream.dream.ascent import Ascent
-    ascent = Ascent(settings)
+    ascent = Ascent(settings, varying)
     if ascent.guide is not None and settings.guide is not None:
         ascent.guide.show(next(guide_images(settings.guide)))  # a clip's first picture
     return ascent

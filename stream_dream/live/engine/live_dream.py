@@ -75,10 +75,19 @@ class LiveDream:
         looks: CompiledLooks,
         controls: Controls,
         *,
+        changed: Callable[[DreamSettings], DreamSettings] = lambda dream: dream,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start with the look that is traced first."""
+        """Start with the look that is traced first.
+
+        Args:
+            looks: Looks that can be dreamed.
+            controls: Parameters and look that the operators ask for.
+            changed: Returns the settings of a look as a score and sound change them now.
+            clock: Returns the time in seconds.
+        """
         self._looks, self._controls, self._clock = looks, controls, clock
+        self._changed = changed
         self._in_use = looks.first
         self._fading: str | None = None
         self._begun = 0.0
@@ -100,18 +109,19 @@ class LiveDream:
             return carried, 0.0  # nothing is ready at this shape: the dream fades until it is
         look, ascent, octaves = chosen
         values = {"step_size": parameters.step_size, "jitter": parameters.jitter}
-        settings = self._looks.settings[look].model_copy(update={**values, "octaves": octaves})
+        now = self._changed(self._looks.settings[look])
+        settings = now.model_copy(update={**values, "octaves": octaves})
         residual, loss = ascent(source, carried, index=index, rng=rng, settings=settings)
         return residual, loss
 
     def fade(self) -> Fade:
         """Return the progress of the present cross-fade; thread-safe."""
-        before = self._looks.settings[self._in_use]
+        before = self._changed(self._looks.settings[self._in_use])
         fading, glide = self._fading, self._controls.target.glide
         if fading is None or glide == 0:
             return Fade(before, before, 1.0)
         share = min(1.0, (self._clock() - self._begun) / glide)
-        return Fade(before, self._looks.settings[fading], share)
+        return Fade(before, self._changed(self._looks.settings[fading]), share)
 
     def can_dream(self, shape: Shape) -> bool:
         """Return True if the current look is traced for a shape."""

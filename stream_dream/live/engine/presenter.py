@@ -13,6 +13,7 @@ from stream_dream.live.capture.motion import MotionStage
 from stream_dream.live.capture.reconnect import Camera
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.engine.compiled_looks import CompiledLooks
+from stream_dream.live.engine.live_program import Sound, heard
 from stream_dream.live.output.saver import Saver
 from stream_dream.live.output.view import View
 from stream_dream.live.status import LiveStatus
@@ -41,6 +42,8 @@ class Presenter:
         camera: Camera,
         stage: MotionStage,
         saver: Saver,
+        *,
+        sound: Sound | None = None,
     ) -> None:
         """Store the views and the sources of the status; ``listeners`` must return at once."""
         self.views = tuple(views)
@@ -48,7 +51,7 @@ class Presenter:
         self.last: Image8 | None = None
         self._listeners = tuple(listeners)
         self._controls, self._looks, self._saver = controls, looks, saver
-        self._camera, self._stage = camera, stage
+        self._camera, self._stage, self._sound = camera, stage, sound
         self._times: deque[float] = deque()
         self._shown_at: float | None = None
         self._heard: dict[str, str] = {}
@@ -114,6 +117,7 @@ class Presenter:
             recording=self._saver.recording,
             uptime=now - self._begun,
             message=self._newest_message(),
+            sound=None if self._sound is None else heard(self._sound),
         )
 
     def _newest_message(self) -> str:

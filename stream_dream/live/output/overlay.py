@@ -78,6 +78,7 @@ _PARAMETER_KEYS = {
     "step_size": "← →",
     "octaves": "+ -",
     "persistence": "[ ]",
+    "reactivity": ", .",
 }
 
 

@@ -2,6 +2,8 @@
 
 const $ = (id) => document.getElementById(id);
 const MINUTE = 60;
+const BARS = ["level", "bass", "mid", "high", "onset", "beat"];
+const HEARD = {waiting: "Waiting for sound", silent: "Silence", lost: "The sound card is gone: trying again"};
 const SEND_EVERY = 40;  // milliseconds: 25 messages a second while a slider moves
 let socket = null;
 let delay = 500;
@@ -159,10 +161,24 @@ function update({parameters, look, looks, frozen, status, frames: news}) {
   film = status.recording;
   target = status.target_fps > 0 ? 1000 / status.target_fps : 0;
   frames.push(...news);
+  hear(status.sound);
   say(`Camera ${status.camera}. Look ${look}.` + (frozen ? " Frozen." : "") +
     (film ? " Recording." : "") + (status.message ? ` ${status.message}` : ""));
   if (status.message !== shownMessage) note(shownMessage = status.message);
   draw();
+}
+
+function hear(sound) {
+  $("sound").hidden = !sound;
+  if (!sound) return;
+  if (!$("bars").children.length) {
+    $("bars").append(...BARS.map((name) => element("div", {}, element("i"), element("span", {}, name))));
+  }
+  BARS.forEach((name, place) => {
+    $("bars").children[place].firstChild.style.setProperty("--level", sound.curves[name] ?? 0);
+  });
+  const text = HEARD[sound.state] ?? (sound.tempo ? `${sound.tempo.toFixed(0)} beats a minute` : "No clear beat");
+  if ($("heard").textContent !== text) $("heard").textContent = text;
 }
 
 let shownMessage = "";

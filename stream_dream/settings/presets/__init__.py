@@ -87,6 +87,11 @@ def load_preset(name: str | Path) -> Preset:
     return _read_preset(name, table, f"preset {name}")
 
 
+def look_name(preset: str) -> str:
+    """Return the name of a look in a show: that of a file without its folder and extension."""
+    return Path(preset).stem if preset.endswith(".toml") else preset
+
+
 def preset_files(*names: str) -> list[Path]:
     """Return those presets that are files."""
     return [Path(name) for name in names if name.endswith(".toml")]

@@ -1,0 +1,58 @@
+"""Tells settings that change over time from those that do not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stream_dream.automation.assemble import automated_fields
+from stream_dream.automation.program import TARGETS
+from stream_dream.automation.score import Score
+from stream_dream.automation.track import looks_like_track
+from stream_dream.errors import SettingsError
+from stream_dream.settings.values import LayerTarget
+
+
+def tell_apart(
+    options: Mapping[str, Any], score: Score | None = None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the settings that do not change, and the tracks of those that do.
+
+    Args:
+        options: Settings by field name, as text; None for those that were not given.
+        score: Tracks and curves of a score; a setting of ``options`` comes before its tracks.
+
+    Raises:
+        SettingsError: A target is not understood.
+    """
+    rest, tracks = dict(options), dict(score.tracks if score else {})
+    names = score.curves if score else {}
+
+    def is_track(text: object) -> bool:
+        return isinstance(text, str) and looks_like_track(text, names=names)
+
+    for name in automated_fields():
+        if options.get(name) is not None:
+            tracks.pop(name, None)
+        if is_track(options.get(name)):
+            tracks[name], rest[name] = options[name], None
+    for kind, name in TARGETS.items():
+        if not options.get(name):
+            continue
+        tracks = {key: text for key, text in tracks.items() if not key.startswith(f"{kind}.")}
+        rest[name] = []
+        for text in options[name]:
+            target, _, weight = str(text).partition("=")
+            moves = is_track(weight)
+            if moves:
+                tracks[f"{kind}.{_plain(kind, target)}"] = weight
+            rest[name].append(target if moves else text)
+    return rest, tracks
+
+
+def _plain(kind: str, target: str) -> str:
+    """Return a target as it is written without a weight."""
+    try:
+        return target.strip() if kind == "class" else str(LayerTarget.parse(target))
+    except ValueError as error:
+        raise SettingsError(f"--{kind.replace('_', '-')}: {error}") from None
