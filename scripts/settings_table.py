@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stream_dream.cli.options import bounds, default_text, flag
+from stream_dream.settings.automation import AutomationOptions
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading, fact
 from stream_dream.settings.film import FilmSettings, PlanSettings
@@ -22,6 +23,7 @@ MODELS = {
     PlanSettings: "plan",
     StillSettings: "image",
     LoopSettings: "loop",
+    AutomationOptions: "render, loop",
     ShowParameters: "live",
     LiveSettings: "live",
 }

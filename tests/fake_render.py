@@ -8,6 +8,7 @@ from typing import Any
 
 from stream_dream.film.one_piece import RenderSummary
 from stream_dream.frame import FrameReport, StreamInfo
+from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import OutputSettings
 
@@ -24,10 +25,17 @@ class FakeRender:
         self.warning: str | None = None
 
     def __call__(
-        self, source: Path, target: Path, dream: DreamSettings, output: OutputSettings, **rest: Any
+        self,
+        source: Path,
+        target: Path,
+        dream: DreamSettings,
+        output: OutputSettings,
+        automation: Automation,
+        **rest: Any,
     ) -> RenderSummary:
         """Record the arguments of ``render``."""
         self.asked = {"source": source, "target": target, "dream": dream, "output": output, **rest}
+        self.asked["automation"] = automation
         if self.error is not None:
             raise self.error
         rest["on_start"](StreamInfo(size=(32, 24), fps=Fraction(25), frame_count=2))

@@ -17,6 +17,7 @@ _MANUAL = resources.files("stream_dream") / "manual"
 # In the order of the list.
 TOPICS = (
     "films",
+    "music",
     "live",
     "loops",
     "pictures",

@@ -134,7 +134,7 @@ def test_the_current_state_is_written_as_options_that_recreate_it() -> None:
 def test_dream_size_and_seed_hold_for_every_look() -> None:
     settings = LiveSettings(preset="dogs", presets=("dogs", "eyes"), source="test")
     given = {"seed": "3", "dream_size": "320", "octaves": "2", "window": True}
-    dreams = _dreams(settings, given, as_json=False, quiet=True)
+    dreams = _dreams(["dogs", "eyes"], settings, given, as_json=False, quiet=True)
     assert {name: dream.octaves for name, dream in dreams.items()} == {
         "dogs": 2,
         "eyes": load_preset("eyes").dream.octaves,

@@ -16,6 +16,7 @@ from stream_dream.frame import StreamInfo
 from stream_dream.loop.make_loop import LoopSummary
 from stream_dream.media.read.picture import Picture
 from stream_dream.media.write.picture import write_picture
+from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import LoopSettings
 from stream_dream.settings.presets import load_preset
@@ -37,10 +38,12 @@ class FakeLoop:
         target: Path,
         keyframes: list[DreamSettings],
         settings: LoopSettings,
+        automation: Automation,
         **rest: Any,
     ) -> LoopSummary:
         """Record the arguments of ``make_loop``."""
         self.asked = {"source": source, "keyframes": keyframes, "settings": settings, **rest}
+        self.asked["automation"] = automation
         if self.error is not None:
             raise self.error
         rest["on_start"](StreamInfo(size=(32, 24), fps=Fraction(25), frame_count=2))

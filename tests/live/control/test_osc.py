@@ -82,6 +82,7 @@ def test_every_parameter_has_an_address(desk: _Desk) -> None:
         "target_fps": 30.0,
         "glide": 2.5,
         "mirror": True,
+        "reactivity": 1.5,
     }
     assert set(values) == set(LiveParameters.model_fields)
     for name, value in values.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ SHAPES = [(48, 64), (24, 32)]
 class _Ascent:
     """Records what was traced; a test limits how much may be."""
 
-    def __init__(self, settings: DreamSettings) -> None:
+    def __init__(self, settings: DreamSettings, varying: Collection[str]) -> None:
         self.prepared: set[tuple[Shape, int]] = set()
         self.allowed = threading.Semaphore(10**6)
 
