@@ -8,20 +8,21 @@ from typing import Annotated, Any
 import typer
 
 from stream_dream.cli.options import (
+    LOOKS_OPTION,
     Debug,
     Overwrite,
-    PresetName,
     Quiet,
     complain,
     counted,
-    dreamed,
     file_argument,
+    file_option,
     with_options,
 )
+from stream_dream.cli.over_time import over_time
 from stream_dream.errors import SettingsError
 from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.fields import Heading
 from stream_dream.settings.output import StillSettings
-from stream_dream.settings.presets import DEFAULT_PRESET, preset_files
 from stream_dream.settings.validation import part
 
 
@@ -34,7 +35,14 @@ def image(
             "A picture and the name of its dream, or pictures and folders and a folder.",
         ),
     ],
-    preset: PresetName = DEFAULT_PRESET,
+    preset: Annotated[str | None, LOOKS_OPTION] = None,
+    score: Annotated[
+        Path | None,
+        file_option(
+            "File of settings that change from picture to picture, which are its frames.",
+            Heading.TIME,
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     _: Debug = False,
@@ -48,21 +56,24 @@ def image(
     """
     if len(paths) < 2:
         raise SettingsError("give the name of the dream as well, or a folder for several")
-    still = part(StillSettings, options)
-    dream = dreamed(preset, options, quiet=quiet, stills=True)
+    over = over_time(preset, options | {"score": score})
+    still = part(StillSettings, over.options)
+    dream, automation = over.with_dreams(quiet=quiet, as_json=False, stills=True)
 
     from stream_dream.cli.progress import fetch_weights, picture_display
     from stream_dream.still.batch import dream_stills
 
-    fetch_weights(dream, quiet=quiet)
+    for look in automation.looks or (dream,):
+        fetch_weights(look, quiet=quiet)
     with picture_display(quiet=quiet) as shown:
         summary = dream_stills(
             paths[:-1],
             paths[-1],
             dream,
             still,
+            automation,
             overwrite=overwrite,
-            read=preset_files(preset),
+            read=over.files,
             on_picture=lambda job, count: shown.started(job.source.name, count),
             on_step=shown.advanced,
         )

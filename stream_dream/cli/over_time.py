@@ -34,14 +34,19 @@ class OverTime:
     automation: Automation
     files: tuple[Path, ...]
 
-    def with_dreams(self, *, quiet: bool, as_json: bool) -> tuple[DreamSettings, Automation]:
+    def with_dreams(
+        self, *, quiet: bool, as_json: bool, stills: bool = False
+    ) -> tuple[DreamSettings, Automation]:
         """Return the settings of the first look, and the automation with all looks.
+
+        ``stills`` is True for the settings of still pictures.
 
         Raises:
             SettingsError: There is no such look, or an option is invalid.
         """
         dreams = tuple(
-            dreamed(name, self.options, quiet=quiet, as_json=as_json) for name in self.names
+            dreamed(name, self.options, quiet=quiet, as_json=as_json, stills=stills)
+            for name in self.names
         )
         looks = dreams if len(dreams) > 1 else ()
         return dreams[0], self.automation.model_copy(update={"looks": looks})

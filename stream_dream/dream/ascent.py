@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from stream_dream.dream.build import build_gradient, weights_of
+from stream_dream.dream.build import assign_weights, build_gradient
 from stream_dream.dream.graph_ascent import GradientFunction, adding_up, climb, restoring
 from stream_dream.dream.iterative_ascent import IterativeAscent, tile_of
 from stream_dream.dream.normalize import normalizer, palettes_of
@@ -237,8 +237,7 @@ class Ascent:
         for name, variable in self._tones.items():
             variable.assign(getattr(settings, name))
         if self._weights:
-            for variable, weight in zip(self._weights, weights_of(settings), strict=True):
-                variable.assign(weight)
+            assign_weights(self._weights, settings)
 
     def _run(
         self,

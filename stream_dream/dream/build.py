@@ -122,6 +122,12 @@ def build_gradient(settings: DreamSettings, *, varying: bool = False) -> Built:
     return Built(gradient, guide, variables)
 
 
+def assign_weights(variables: Sequence[tf.Variable], settings: DreamSettings) -> None:
+    """Assign the weights of settings to the variables of ``Built.weights``."""
+    for variable, weight in zip(variables, weights_of(settings), strict=True):
+        variable.assign(weight)
+
+
 def weights_of(settings: DreamSettings) -> list[float]:
     """Return the weights of the objective's terms: layers, guided layers, classes."""
     wanted = wanted_layers(settings, find(settings.network))

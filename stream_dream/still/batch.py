@@ -5,12 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from stream_dream.errors import Interrupted, SinkError, SourceError
+from stream_dream.automation.assemble import Parsed, assemble, beats_of
+from stream_dream.automation.moment import Moment
+from stream_dream.automation.program import Program
+from stream_dream.automation.timeline import Timeline
+from stream_dream.errors import Interrupted, SettingsError, SinkError, SourceError
 from stream_dream.frame import Image8
 from stream_dream.media.read.guide import guide_images
 from stream_dream.media.read.picture import READABLE_PICTURES, Picture, read_picture, visible_image
@@ -27,6 +32,7 @@ from stream_dream.media.write.picture import (
     write_picture,
 )
 from stream_dream.runtime.quiet import hushed
+from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files
 from stream_dream.settings.output import StillSettings
@@ -35,6 +41,9 @@ from stream_dream.still.timelapse import filmed, laid_over, octave_files, write_
 if TYPE_CHECKING:
     from stream_dream.dream.iterative_ascent import Step
     from stream_dream.still.dreamer import StillDreamer
+
+
+_FPS = Fraction(25)
 
 
 class StillJob(NamedTuple):
@@ -119,6 +128,7 @@ def dream_stills(
     output: Path,
     dream: DreamSettings,
     still: StillSettings,
+    automation: Automation | None = None,
     *,
     overwrite: bool = False,
     read: Sequence[Path] = (),
@@ -134,6 +144,8 @@ def dream_stills(
         output: A picture for one picture, else a folder, created if missing.
         dream: How to dream.
         still: How to write.
+        automation: What changes from picture to picture, whose numbers are those of frames; None
+            for nothing.
         overwrite: True to replace existing files; else, of several, they are skipped.
         read: Inputs beside the pictures and the files that the settings name.
         on_picture: Called before each picture with its job and the number of pictures.
@@ -146,6 +158,8 @@ def dream_stills(
     begun = time.perf_counter()
     jobs = list_jobs(inputs, output)
     summary = StillsSummary(left_out=[other for given in inputs for other in _others(given)])
+    program = _program(dream, still, automation, len(jobs))
+    numbers = {job.target: number for number, job in enumerate(jobs)}
     many = len(jobs) > 1 or jobs[0].target != output
     if len(jobs) > 1 and (still.out or still.progress_dir):
         raise SinkError("--out and --progress-dir are for one picture", exit_code=2)
@@ -157,13 +171,13 @@ def dream_stills(
     if still.progress_dir is not None:
         make_folder(still.progress_dir)
     _check_outputs(jobs, dream, still, [*inputs, *read], overwrite=overwrite)
-    worker = _Worker(dream, still, overwrite, on_step)
+    worker = _Worker(program, still, overwrite, on_step)
     for job in jobs:
         picture = worker.newest = None
         try:
             picture = read_picture(job.source)
             on_picture(job, len(jobs))
-            summary.written.append(worker(job, picture))
+            summary.written.append(worker(job, picture, program.at(numbers[job.target])))
         except KeyboardInterrupt as stop:
             notes = getattr(stop, "__notes__", [])
             said = [worker.keep(job, picture, summary), *notes]
@@ -201,28 +215,32 @@ class _Worker:
     """Dreams and writes one picture after the other.
 
     Attributes:
-        settings: How to dream.
+        program: How to dream each picture.
         still: How to write.
         overwrite: True to replace existing files.
         on_step: Called after each step.
-        dreamer: Built for the first picture.
+        dreamers: Those of the looks so far, by number.
         newest: Last step of the present picture; None before its first.
+        strength: How much of the present picture's dream is shown.
     """
 
-    settings: DreamSettings
+    program: Program
     still: StillSettings
     overwrite: bool
     on_step: Callable[[Step], None]
-    dreamer: StillDreamer | None = None
+    dreamers: dict[int, StillDreamer] = field(default_factory=dict)
     newest: Step | None = None
+    strength: float = 1.0
 
-    def __call__(self, job: StillJob, picture: Picture) -> Path:
+    def __call__(self, job: StillJob, picture: Picture, moment: Moment) -> Path:
         source = visible_image(picture)
         height, width = source.shape[:2]
         check_picture_size(job.target, (width, height))
-        if self.dreamer is None:
-            self.dreamer = _dreamer(self.settings)
-        overwrite, strength, folder = self.overwrite, self.still.strength, self.still.progress_dir
+        if moment.look not in self.dreamers:
+            varying = "weights" in self.program.varying
+            self.dreamers[moment.look] = _dreamer(moment.dream, varying=varying)
+        self.strength = strength = moment.strength
+        overwrite, folder = self.overwrite, self.still.progress_dir
         with filmed(self.still.out, source, overwrite, strength=strength) as film:
 
             def follow(step: Step) -> None:
@@ -233,7 +251,8 @@ class _Worker:
                 if film is not None:
                     film(step)
 
-            dream = self.dreamer(source, follow, strength=strength)
+            dreamer = self.dreamers[moment.look]
+            dream = dreamer(source, follow, settings=moment.dream, strength=strength)
             if film is not None:
                 film.hold(dream)
         return self._write(dream, picture, job.target)
@@ -243,7 +262,7 @@ class _Worker:
         others = f"; {len(summary.written)} are done" if summary.written else ""
         if self.newest is None or picture is None:
             return f"interrupted before the first step of {job.source}: nothing was written{others}"
-        grown = laid_over(visible_image(picture), self.newest, strength=self.still.strength)
+        grown = laid_over(visible_image(picture), self.newest, strength=self.strength)
         kept = self._write(grown, picture, interrupted_name(job.target), overwrite=False)
         return f"interrupted: {job.source} as far as it came is in {kept}{others}"
 
@@ -266,12 +285,23 @@ class _Worker:
         )
 
 
-def _dreamer(settings: DreamSettings) -> StillDreamer:
+def _program(
+    dream: DreamSettings, still: StillSettings, automation: Automation | None, count: int
+) -> Program:
+    """Return the settings of each picture, of which 25 make a second."""
+    automation = automation or Automation()
+    if Parsed.of(automation).needs_sound(automation):
+        raise SettingsError("pictures have no sound to react to: leave out what follows it")
+    timeline = Timeline(_FPS, count, beats=beats_of(automation, None))
+    return assemble(dream, automation, timeline, {}, strength=still.strength)
+
+
+def _dreamer(settings: DreamSettings, *, varying: bool) -> StillDreamer:
     # Imported late: a wrong path is reported before TensorFlow is loaded.
     with hushed():
         from stream_dream.still.dreamer import StillDreamer
 
-    dreamer = StillDreamer(settings)
+    dreamer = StillDreamer(settings, varying=varying)
     if dreamer.guide is not None and settings.guide is not None:
         dreamer.guide.show(next(guide_images(settings.guide)))
     return dreamer

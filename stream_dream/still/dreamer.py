@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stream_dream.dream.build import build_gradient
+from stream_dream.dream.build import assign_weights, build_gradient
 from stream_dream.dream.iterative_ascent import IterativeAscent, Step
 from stream_dream.dream.octaves import workable_shapes
 from stream_dream.dream.tf_threads import use_cores
@@ -22,8 +22,10 @@ class StillDreamer:
         guide: Guide of the dreams; None if there is none.
     """
 
-    def __init__(self, settings: DreamSettings) -> None:
+    def __init__(self, settings: DreamSettings, *, varying: bool = False) -> None:
         """Build the network up to the deepest layer in use.
+
+        With ``varying``, weights may differ from picture to picture.
 
         Raises:
             NetworkError: There is no such network, layer, channel or class.
@@ -31,7 +33,7 @@ class StillDreamer:
         """
         use_cores(share=1)
         self._settings = settings
-        self._gradient, self.guide, _ = build_gradient(settings)
+        self._gradient, self.guide, self._weights = build_gradient(settings, varying=varying)
         self._iterative = IterativeAscent(settings, self._gradient)
 
     def __call__(
@@ -39,6 +41,7 @@ class StillDreamer:
         image: Image8,
         on_step: Callable[[Step], None] = lambda step: None,
         *,
+        settings: DreamSettings | None = None,
         strength: float = 1.0,
     ) -> Image8:
         """Return the dream of a picture, of the same shape.
@@ -46,9 +49,15 @@ class StillDreamer:
         Args:
             image: uint8 RGB (height, width, 3) of any size.
             on_step: Called after each step and each finished octave.
+            settings: Settings of this picture, of the same network and layers; by default those
+                of the dreamer.
             strength: How much of the dream the result shows, 0..2.
         """
-        settings = self._settings
+        settings = settings or self._settings
+        if settings is not self._iterative.settings:
+            self._iterative = IterativeAscent(settings, self._gradient)
+            if self._weights:
+                assign_weights(self._weights, settings)
         height, width = image.shape[:2]
         size = fit_size((width, height), settings.dream_size, enlarged=settings.enlarge)
         source = to_float(resize(image, size))
