@@ -33,7 +33,7 @@ LEVELS = (
 # The same within a folder.
 INNER_LEVELS = {
     "film": (("cluster",), ("execution",), ("job",), ("plan",)),
-    "live": (("engine", "web"), ("capture", "output"), ("control",)),
+    "live": (("engine", "web"), ("capture", "output", "sound"), ("control",)),
     "media": (("write",), ("read",)),
     "settings": (("presets",),),
 }

@@ -1,0 +1,1 @@
+"""Listening to sound cards while a show runs: curves that follow what is playing."""
