@@ -90,6 +90,12 @@ def live(
 
         typer.echo("\n".join(cameras()) or "there is no camera")
         return
+    if options.get("listen") == "list":
+        from stream_dream.live.sound.card_choice import listing
+        from stream_dream.live.sound.sound_cards import installed_cards
+
+        typer.echo("\n".join(listing(installed_cards())) or "there is no sound card")
+        return
     given = {name: value for name, value in options.items() if value is not None}
     if config is not None:
         given = read_config(config) | given

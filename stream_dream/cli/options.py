@@ -32,7 +32,11 @@ from stream_dream.settings.validation import own, validated
 from stream_dream.settings.values import parse_path
 
 # The value of an option that may stand alone, and what its value looks like if one follows.
-_OPTIONAL_VALUES = {"--web": (LOOPBACK_WEB, r"(?!-)"), "--react": ("default", r".*->|default$")}
+_OPTIONAL_VALUES = {
+    "--web": (LOOPBACK_WEB, r"(?!-)"),
+    "--listen": ("playing", r"(?!-)"),
+    "--react": ("default", r".*->|default$"),
+}
 _LEAST_WIDTH = 60  # of a table, in characters: less breaks words into letters
 _RANDOM_SEEDS = 1_000_000  # short enough to write down
 _MOST_IN_ONE_LIST = 20  # options in --help
