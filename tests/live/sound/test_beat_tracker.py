@@ -82,9 +82,10 @@ def test_bars_begin_with_the_strongest_low_beat() -> None:
 
 def test_beats_are_counted_on_after_a_pause() -> None:
     true = sounds.regular(120, 12)
-    bar = sounds.place(true, sounds.click(), 12)
-    _, first = beats_heard(bar)
-    _, analysis = beats_heard(np.concatenate((bar, np.zeros(4 * sounds.RATE), bar)))
+    part = sounds.place(true, sounds.click(), 12, 0.5)
+    part += sounds.place(true[::4], sounds.kick_drum(), 12)
+    _, first = beats_heard(part)
+    _, analysis = beats_heard(np.concatenate((part, np.zeros(4 * sounds.RATE), part)))
     (was, now) = (first.beats.clock, analysis.beats.clock)
     assert was is not None
     assert now is not None
