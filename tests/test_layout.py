@@ -21,7 +21,6 @@ LEVELS = (
     ("still", "film", "loop", "live"),
     ("automation",),
     ("dream", "temporal"),
-    ("automation",),
     ("networks", "media"),
     ("tone",),
     ("image",),
