@@ -9,11 +9,11 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from stream_dream.dream.build import wanted_layers
 from stream_dream.dream.gradient import Gradient
 from stream_dream.dream.objective import LayerEnergy, Sum
 from stream_dream.dream.tf_threads import use_cores
 from stream_dream.networks.spec import NetworkSpec
+from stream_dream.networks.wanted import wanted_layers
 from stream_dream.settings.dream import DreamSettings
 
 _FEWEST = 3

@@ -12,26 +12,18 @@ import tensorflow as tf
 
 from stream_dream.dream.gradient import Gradient
 from stream_dream.dream.objective import ClassScore, GuidedLayer, LayerEnergy, Objective, Sum
-from stream_dream.errors import NetworkError, SettingsError
+from stream_dream.errors import NetworkError
 from stream_dream.frame import Image8
 from stream_dream.image import resize, to_float
-from stream_dream.networks.imagenet import class_number
 from stream_dream.networks.registry import find
 from stream_dream.networks.spec import CLASSES, NetworkSpec
+from stream_dream.networks.wanted import check_wanted, class_of, wanted_layers, weights_of
 from stream_dream.settings.dream import DreamSettings
-from stream_dream.settings.values import LayerTarget
 
 # About the size of guides in Google's notebook: larger ones have more features, not better ones.
 _GUIDE_SIDE = 224
 _MOST_FEATURES = 1024
 _IMAGENET_CLASSES = 1000
-
-
-class Wanted(NamedTuple):
-    """The layers to dream for their own sake, and those to dream after a guide."""
-
-    energies: tuple[LayerTarget, ...]
-    guided: tuple[LayerTarget, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +83,7 @@ def build_gradient(settings: DreamSettings, *, varying: bool = False) -> Built:
     """
     spec = find(settings.network)
     wanted = wanted_layers(settings, spec)
-    _check_wanted(settings, spec, wanted)
+    check_wanted(settings, spec, wanted)
     features = {
         target.name: tf.Variable(
             tf.zeros((1, spec.layer(target.name).channels)),
@@ -111,7 +103,7 @@ def build_gradient(settings: DreamSettings, *, varying: bool = False) -> Built:
     terms += [
         GuidedLayer(target.name, features[target.name], next(weights)) for target in wanted.guided
     ]
-    terms += [ClassScore(_number(target.name), next(weights)) for target in settings.classes]
+    terms += [ClassScore(class_of(target.name), next(weights)) for target in settings.classes]
     objective = terms[0] if len(terms) == 1 else Sum(terms)
     model = spec.build(objective.layers, weights=settings.weights or "pretrained")
     if settings.classes:
@@ -128,61 +120,6 @@ def assign_weights(variables: Sequence[tf.Variable], settings: DreamSettings) ->
         variable.assign(weight)
 
 
-def weights_of(settings: DreamSettings) -> list[float]:
-    """Return the weights of the objective's terms: layers, guided layers, classes."""
-    wanted = wanted_layers(settings, find(settings.network))
-    layers = (*wanted.energies, *wanted.guided)
-    return [*(layer.weight for layer in layers), *(one.weight for one in settings.classes)]
-
-
-def wanted_layers(settings: DreamSettings, spec: NetworkSpec) -> Wanted:
-    """Return the layers to dream for their own sake, and those to dream after a guide.
-
-    A guide takes over the dreamed layers, unless ``guide_layer`` names others. Suppressed channels
-    stay suppressed.
-    """
-    dreamed = settings.layer
-    if not dreamed and not settings.classes and not settings.guide_layer:
-        dreamed = tuple(map(LayerTarget.parse, spec.default_layers()))
-    energies, guided = dreamed, settings.guide_layer
-    if settings.guide is not None and not guided:
-        energies = tuple(target for target in dreamed if target.channels and target.weight < 0)
-        guided = tuple(target for target in dreamed if target not in energies)
-        guided = guided or tuple(map(LayerTarget.parse, spec.default_layers()))
-    return Wanted(energies, guided)
-
-
-def _check_wanted(settings: DreamSettings, spec: NetworkSpec, wanted: Wanted) -> None:
-    """Check the layers that are wanted.
-
-    Raises:
-        NetworkError: The network has no such layer or channel.
-        SettingsError: All weights are 0, a guided layer has channels, or guided layers have no
-            guide.
-    """
-    energies, guided = wanted
-    weights = [target.weight for target in (*energies, *guided)]
-    if not any(weights) and not any(target.weight for target in settings.classes):
-        raise SettingsError("all weights are 0, nothing would be dreamed: give one that is not")
-    if settings.guide is None and guided:
-        raise SettingsError("--guide-layer needs a picture or clip: give it with --guide")
-    for target in guided:
-        if target.channels:
-            raise SettingsError(f"a guide takes whole layers: leave out the channels of {target}")
-    for target in (*energies, *guided):
-        channels = spec.layer(target.name).channels
-        beyond = [channel for channel in target.channels if channel >= channels]
-        if beyond:
-            raise NetworkError(
-                f"layer {target.name} of {spec.name} has no channel {beyond[0]}: "
-                f"choose 0 to {channels - 1}"
-            )
-
-
-def _number(name: str) -> int:
-    return int(name) if name.isdecimal() else class_number(name)
-
-
 def _check_classes(settings: DreamSettings, spec: NetworkSpec, count: int) -> None:
     for target in settings.classes:
         if not target.name.isdecimal() and count != _IMAGENET_CLASSES:
@@ -190,5 +127,5 @@ def _check_classes(settings: DreamSettings, spec: NetworkSpec, count: int) -> No
                 f"{spec.name} has {count} classes of its own, not ImageNet's: give the number "
                 f"instead of {target.name!r}"
             )
-        if _number(target.name) >= count:
+        if class_of(target.name) >= count:
             raise NetworkError(f"{spec.name} has no class {target.name}: choose 0 to {count - 1}")

@@ -12,7 +12,6 @@ from skimage import data
 
 from stream_dream.dream import iterative_ascent
 from stream_dream.dream.ascent import Ascent
-from stream_dream.dream.build import wanted_layers
 from stream_dream.dream.iterative_ascent import Step
 from stream_dream.errors import Interrupted, SettingsError, SinkError, SourceError
 from stream_dream.frame import ImageF
@@ -22,6 +21,7 @@ from stream_dream.media.read.video import VideoSource
 from stream_dream.media.write.picture import write_picture
 from stream_dream.networks.registry import find
 from stream_dream.networks.spec import CLASSES
+from stream_dream.networks.wanted import wanted_layers
 from stream_dream.settings.dream import DreamSettings, for_stills, merged
 from stream_dream.settings.output import StillSettings
 from stream_dream.settings.presets import load_preset
