@@ -23,7 +23,7 @@ LEVELS = (
     ("automation",),
     ("networks", "media"),
     ("tone",),
-    ("image",),
+    ("image", "lettering"),
     ("frame",),
     ("settings",),
     ("runtime",),

@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stream_dream.frame import Image8
-
-if TYPE_CHECKING:
-    from PIL import ImageFont
+from stream_dream.lettering import font_of, shortened, wrapped
 
 _ASPECT = 4 / 3
 """Width of a sheet over its height, as near as whole cells allow."""
@@ -28,7 +25,6 @@ _LEAST_WIDTH = 300
 """Of a cell, in pixels: a caption needs room beneath a tall picture as well."""
 
 _MOST_LINES = 3
-_FOLLOWING = "\N{HORIZONTAL ELLIPSIS}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,12 +48,12 @@ def captioned_grid(cells: Sequence[Cell]) -> Image8:
     Returns:
         uint8 RGB, (height, width, 3).
     """
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
-    name_font, text_font = ImageFont.load_default(_NAME_SIZE), ImageFont.load_default(_TEXT_SIZE)
+    name_font, text_font = font_of(_NAME_SIZE), font_of(_TEXT_SIZE)
     height, width = cells[0].image.shape[:2]
     cell_width = max(width, _LEAST_WIDTH)
-    texts = [_wrapped(cell.text, cell_width, text_font) for cell in cells]
+    texts = [wrapped(cell.text, cell_width, text_font, lines=_MOST_LINES) for cell in cells]
     lines = max(map(len, texts))
     cell_height = height + _ABOVE_CAPTION + _NAME_LINE + lines * _TEXT_LINE
     columns = column_count(len(cells), (cell_width, cell_height))
@@ -68,7 +64,7 @@ def captioned_grid(cells: Sequence[Cell]) -> Image8:
         top = _MARGIN + index // columns * (cell_height + _GAP)
         sheet.paste(Image.fromarray(cell.image), (left, top))
         top += height + _ABOVE_CAPTION
-        name = _shortened(cell.name, cell_width, name_font)
+        name = shortened(cell.name, cell_width, name_font)
         draw.text((left, top), name, _NAME_COLOUR, name_font)
         for number, line in enumerate(text):
             beneath = top + _NAME_LINE + number * _TEXT_LINE
@@ -91,27 +87,3 @@ def _sheet_size(cells: int, columns: int, width: int, height: int) -> tuple[int,
     across, down = (columns, width), (rows, height)
     both = [2 * _MARGIN + count * (side + _GAP) - _GAP for count, side in (across, down)]
     return both[0], both[1]
-
-
-def _wrapped(
-    text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
-) -> list[str]:
-    """Wrap a text; what does not fit on the last line is cut off."""
-    lines: list[str] = []
-    for word in text.split():
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and font.getlength(longer) <= width:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    if len(lines) > _MOST_LINES:
-        lines[_MOST_LINES - 1 :] = [" ".join(lines[_MOST_LINES - 1 :])]
-    return [_shortened(line, width, font) for line in lines]
-
-
-def _shortened(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(text + _FOLLOWING) > width:
-        text = text[:-1]
-    return text.rstrip() + _FOLLOWING
