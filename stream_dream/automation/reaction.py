@@ -36,12 +36,14 @@ class Response:
     """What one formula does to one setting: a value becomes ``value * scale + shift``.
 
     Attributes:
+        text: As it was written.
         source: The formula; its values are clipped to 0..1.
         target: Name of the setting.
         scale: Factor where the formula is 0, and where it is 1.
         shift: What is added where the formula is 0, and where it is 1.
     """
 
+    text: str
     source: Expression
     target: str
     scale: tuple[float, float]
@@ -153,9 +155,11 @@ def _response(place: int, source: str, change: str, names: Collection[str]) -> R
         raise at_column(where, f"{shown(change.strip())} is no change of a setting: {_FORM}")
     formula = parse(source.rstrip(), offset=place, names=names)
     target = match["target"].replace("-", "_")
+    text = f"{source.strip()}->{change.strip()}"
     if match["low"]:
-        return Response(formula, target, (0, 0), (float(match["low"]), float(match["high"])))
+        shift = (float(match["low"]), float(match["high"]))
+        return Response(text, formula, target, (0, 0), shift)
     by = float(match["by"])
     if match["sign"] == "*":
-        return Response(formula, target, (1, by), (0, 0))
-    return Response(formula, target, (1, 1), (0, -by if match["sign"] == "-" else by))
+        return Response(text, formula, target, (1, by), (0, 0))
+    return Response(text, formula, target, (1, 1), (0, -by if match["sign"] == "-" else by))

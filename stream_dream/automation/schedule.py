@@ -71,7 +71,10 @@ class Schedule:
         nothing = np.zeros(len(frames), np.intp)
         if self._looks is None:
             return Values(first, numbers, nothing, nothing, np.ones(len(frames)))
-        before, after, share = self._looks.sample(frames, self._scope.timeline)
+        try:
+            before, after, share = self._looks.sample(frames, self._scope.timeline)
+        except SettingsError as error:
+            raise SettingsError(f"preset: {error}") from None
         return Values(first, numbers, before, after, share)
 
     def _values(self, name: str, frames: NDArray[np.float64]) -> NDArray[np.float64]:
