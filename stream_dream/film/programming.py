@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 from stream_dream.automation.assemble import Parsed, assemble, beats_of
 from stream_dream.automation.program import Program
+from stream_dream.automation.sound.analysis import SoundAnalysis, analyse
 from stream_dream.automation.timeline import Timeline
 from stream_dream.film.plan.plan import Plan
 from stream_dream.film.request import RenderRequest
+from stream_dream.film.rhythm import Rhythm, rhythm_of
+from stream_dream.media.read.probe import probe
 from stream_dream.media.read.sound import probe_sound
 from stream_dream.media.read.video import VideoSource
 from stream_dream.media.write.sound import Soundtrack
+
+
+class Programmed(NamedTuple):
+    """The program of a film, and what it was made from.
+
+    Attributes:
+        program: The settings of each frame.
+        timeline: What is known of the film's time.
+        sound: Its sound; None if it was not analysed.
+        rhythm: Its beats; None if they were neither given nor looked for.
+    """
+
+    program: Program
+    timeline: Timeline
+    sound: SoundAnalysis | None
+    rhythm: Rhythm | None
 
 
 def needs_plan(request: RenderRequest) -> bool:
@@ -42,13 +63,26 @@ def soundtrack_of(request: RenderRequest, source: VideoSource) -> Soundtrack:
 def program_of(
     request: RenderRequest, source: VideoSource, plan: Plan | None, *, cache: Path | None = None
 ) -> Program:
-    """Return the settings of each frame of a film.
+    """Return the settings of each frame of a film; see ``programmed``."""
+    return programmed(request, source, plan, cache=cache).program
+
+
+def programmed(
+    request: RenderRequest,
+    source: VideoSource,
+    plan: Plan | None,
+    *,
+    cache: Path | None = None,
+    listen: bool = False,
+) -> Programmed:
+    """Return the settings of each frame of a film, and what they were made from.
 
     Args:
         request: The film and its settings.
         source: The film, opened.
         plan: Its plan; None if the program does not need one.
         cache: Folder that keeps what was found in the sound.
+        listen: True to analyse the sound, if there is any, even if nothing follows it.
 
     Raises:
         SettingsError: What changes over time is not understood, or needs what the film lacks.
@@ -56,22 +90,21 @@ def program_of(
     """
     automation, output = request.automation, request.output
     parsed = Parsed.of(automation)
-    sound = None
-    if parsed.needs_sound(automation):
-        from stream_dream.automation.sound.analysis import analyse
-
-        sound = analyse(
-            soundtrack_of(request, source),
-            cache=cache,
-            find_beats="beats" in parsed.needs,
-        )
+    given = automation.bpm is not None or automation.beats is not None
+    find_beats = "beats" in parsed.needs and not given
+    sound, track = None, soundtrack_of(request, source)
+    if listen and probe(track.path).audio is not None:
+        find_beats = find_beats or (not given and find_spec("librosa") is not None)
+        sound = analyse(track, cache=cache, find_beats=find_beats)
+    elif parsed.needs_sound(automation):
+        sound = analyse(track, cache=cache, find_beats=find_beats)
     timeline = Timeline(
         source.info.fps,
         frames=None if plan is None else plan.frames,
         shots=None if plan is None else plan.begins,
         beats=beats_of(automation, None if sound is None else sound.beats),
     )
-    return assemble(
+    program = assemble(
         request.dream,
         automation,
         timeline,
@@ -79,3 +112,5 @@ def program_of(
         strength=output.strength,
         mask_strength=output.mask_strength,
     )
+    rhythm = rhythm_of(automation, timeline, sound if find_beats else None)
+    return Programmed(program, timeline, sound, rhythm)
