@@ -23,7 +23,7 @@ MODELS = {
     PlanSettings: "plan",
     StillSettings: "image",
     LoopSettings: "loop",
-    AutomationOptions: "render, loop",
+    AutomationOptions: "render, loop, plan",
     ShowParameters: "live",
     LiveSettings: "live",
 }

@@ -3,36 +3,47 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stream_dream.cli.options import (
+    LOOKS_OPTION,
     Debug,
     Overwrite,
-    PresetName,
     Quiet,
     complain,
-    dreamed,
+    counted,
     file_argument,
     file_option,
     print_table,
     with_options,
 )
-from stream_dream.errors import Interrupted
+from stream_dream.cli.over_time import OverTime, over_time
+from stream_dream.errors import Interrupted, SettingsError
+from stream_dream.settings.automation import AutomationOptions
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading, named_files
 from stream_dream.settings.film import PlanSettings
-from stream_dream.settings.presets import DEFAULT_PRESET, preset_files
 from stream_dream.settings.validation import part
 
+if TYPE_CHECKING:
+    from stream_dream.film.preview import Preview
 
-@with_options(DreamSettings, PlanSettings)
+
+@with_options(DreamSettings, PlanSettings, AutomationOptions)
 def plan(
     source: Annotated[Path, file_argument("INPUT", "A video file.")],
-    preset: PresetName = DEFAULT_PRESET,
+    preset: Annotated[str | None, LOOKS_OPTION] = None,
     contact_sheet: Annotated[
         Path | None, file_option("Picture that gets a frame of every shot.", Heading.OUTPUT)
+    ] = None,
+    curves: Annotated[
+        Path | None,
+        file_option(
+            "Picture that gets shots, beats, sound, and all that changes over time.",
+            Heading.OUTPUT,
+        ),
     ] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -42,30 +53,38 @@ def plan(
 ) -> None:
     """Show the shots and chunks of a film, and how long it would take, without rendering it.
 
-    A few of its frames are dreamed to find out how fast this machine is; --no-estimate leaves that
-    out. Options left out take their value from the preset; the defaults named below are those of
-    the preset dogs.
+    With --curves, draw what changes over time; with --check, only say whether all is well. A few
+    frames are dreamed to find out how fast this machine is; --no-estimate leaves that out. Options
+    left out take their value from the preset; the defaults named below are those of the preset
+    dogs.
     """
-    settings = part(PlanSettings, options)
-    dream = dreamed(preset, options, quiet=quiet, as_json=as_json)
+    over = over_time(preset, options)
+    settings = part(PlanSettings, over.options)
+    if settings.check and (curves is not None or contact_sheet is not None):
+        sheet = "--contact-sheet" if curves is None else "--curves"
+        raise SettingsError(f"--check writes nothing: leave out {sheet}")
+    dream, automation = over.with_dreams(quiet=quiet, as_json=as_json)
 
     from stream_dream.cli.film_progress import film_display
     from stream_dream.cli.progress import fetch_weights, print_json
-    from stream_dream.film.preview import preview
-    from stream_dream.media.write.picture import check_picture_target
+    from stream_dream.film.preview import check_sheets, preview
 
-    if contact_sheet is not None:
-        inputs = [source, *named_files(dream).values(), *preset_files(preset)]
-        check_picture_target(contact_sheet, overwrite=overwrite, inputs=inputs)
-    if settings.estimate:
-        fetch_weights(dream, quiet=quiet)
+    looks = automation.looks or (dream,)
+    inputs = [source, *over.files, *named_files(dream, automation).values()]
+    inputs += automation.more_files.values()
+    check_sheets([contact_sheet, curves], inputs, overwrite=overwrite)
+    for look in looks if settings.estimate and not settings.check else ():
+        fetch_weights(look, quiet=quiet)
     try:
         with film_display(quiet=quiet or as_json, as_json=False) as shown:
             found = preview(
                 source,
                 dream,
                 settings,
+                automation,
+                look_names=over.names,
                 sheet=contact_sheet,
+                curves=curves,
                 overwrite=overwrite,
                 events=shown.events(),
             )
@@ -73,7 +92,15 @@ def plan(
         raise Interrupted("interrupted: nothing was planned") from None
     if as_json:
         print_json(found.to_json())
-        return
+    elif settings.check:
+        typer.echo(_all_is_well(over, found))
+    else:
+        _print(found)
+    for warning in filter(None, (found.plan.shortfall, found.clipped)):
+        complain(f"warning: {warning}")
+
+
+def _print(found: Preview) -> None:
     rows = [
         (number + 1, begins, f"{seconds:.1f}", frames, chunks)
         for number, begins, seconds, frames, chunks in found.shots()
@@ -81,5 +108,15 @@ def plan(
     print_table(rows, "shot", "begins", "seconds", "frames", "chunks", figures=True)
     for line in found.in_words():
         typer.echo(line)
-    if found.plan.shortfall:
-        complain(f"warning: {found.plan.shortfall}")
+
+
+def _all_is_well(over: OverTime, found: Preview) -> str:
+    automation = over.automation
+    parts = [
+        counted(len(automation.tracks), "track"),
+        counted(len(over.names), "look"),
+        *([counted(len(automation.curves), "curve")] if automation.curves else []),
+        counted(found.plan.shots, "shot"),
+        counted(found.plan.frames, "frame"),
+    ]
+    return f"all is well: {', '.join(parts)}"

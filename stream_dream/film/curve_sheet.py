@@ -19,6 +19,7 @@ from stream_dream.frame import Frame, Image8, StreamInfo
 from stream_dream.lettering import font_of, shortened
 from stream_dream.media.read.picture import Picture
 from stream_dream.media.write.picture import write_picture
+from stream_dream.settings.presets import look_name
 
 _TITLE, _AXIS, _GAP = 76, 44, 8
 _MARGIN, _TITLE_SIZE = 24, 24
@@ -69,7 +70,7 @@ class CurveSheet:
             strip=self._strip,
             values=values,
             clipped=getattr(made.program.sampler, "clipped", ()),
-            looks=[_look_name(name) for name in self._look_names],
+            looks=[look_name(name) for name in self._look_names],
             texts=_texts(parsed),
             curves={
                 name: sound.curves[name]
@@ -122,10 +123,6 @@ def _write_title(chart: Chart, film: FilmOverTime) -> None:
     if film.rhythm is not None:
         parts.append(film.rhythm.figures)
     chart.text(_MARGIN, 48, "    ".join(parts), TEXT_SIZE + 1, FAINT)
-
-
-def _look_name(name: str) -> str:
-    return Path(name).stem if name.endswith(".toml") else name
 
 
 def _texts(parsed: Parsed) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from stream_dream.settings.fields import Heading, under
-from stream_dream.settings.output import Excerpt
+from stream_dream.settings.output import MASK_STRENGTH, STRENGTH, Excerpt
 from stream_dream.settings.values import Model
 
 WorkerCount = Annotated[int, Field(ge=1, le=1024)] | Literal["auto"]
@@ -25,8 +25,11 @@ CHUNK_SECONDS = _film(10.0, "Longest piece of a film that is done at a time.", g
 class PlanSettings(Excerpt):
     """Settings of a plan."""
 
+    strength: float = STRENGTH
+    mask_strength: float = MASK_STRENGTH
     chunk_seconds: float = CHUNK_SECONDS
     estimate: bool = _film(True, "Dream a few frames to tell how long it would take.")
+    check: bool = _film(False, "Only check film, settings and what changes over time.")
 
 
 class FilmSettings(Model):

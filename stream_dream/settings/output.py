@@ -23,6 +23,7 @@ _colours, _input, _output = under(Heading.COLOURS), under(Heading.INPUT), under(
 _mask, _loop = under(Heading.MASK), under(Heading.LOOP)
 
 CRF = _output(18, "Quality of films and WebP: 0 is best.", ge=0, le=51)
+MASK_STRENGTH = _mask(1.0, "How far the mask holds the dream back.", ge=0, le=1, automated=True)
 STRENGTH = _colours(1.0, "How much of the dream is shown.", ge=0, le=2, automated=True)
 
 
@@ -63,9 +64,7 @@ class OutputSettings(Excerpt):
         ge=0,
         le=1000,
     )
-    mask_strength: float = _mask(
-        1.0, "How far the mask holds the dream back.", ge=0, le=1, automated=True
-    )
+    mask_strength: float = MASK_STRENGTH
 
 
 class LoopSettings(Excerpt):
