@@ -53,13 +53,15 @@ def plan(
 ) -> None:
     """Show the shots and chunks of a film, and how long it would take, without rendering it.
 
-    With --curves, draw what changes over time; with --check, only say whether all is well. A few
-    frames are dreamed to find out how fast this machine is; --no-estimate leaves that out. Options
-    left out take their value from the preset; the defaults named below are those of the preset
-    dogs.
+    A few of its frames are dreamed to find out how fast this machine is; --no-estimate leaves that
+    out, and so do --curves, which draws what changes over time, and --check, which only says
+    whether all is well. Options left out take their value from the preset; the defaults named below
+    are those of the preset dogs.
     """
     over = over_time(preset, options)
     settings = part(PlanSettings, over.options)
+    if settings.check or (curves is not None and "estimate" not in settings.model_fields_set):
+        settings = settings.model_copy(update={"estimate": False})
     if settings.check and (curves is not None or contact_sheet is not None):
         sheet = "--contact-sheet" if curves is None else "--curves"
         raise SettingsError(f"--check writes nothing: leave out {sheet}")
@@ -73,7 +75,7 @@ def plan(
     inputs = [source, *over.files, *named_files(dream, automation).values()]
     inputs += automation.more_files.values()
     check_sheets([contact_sheet, curves], inputs, overwrite=overwrite)
-    for look in looks if settings.estimate and not settings.check else ():
+    for look in looks if settings.estimate else ():
         fetch_weights(look, quiet=quiet)
     try:
         with film_display(quiet=quiet or as_json, as_json=False) as shown:

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from stream_dream.automation.curves import read_curve
+from stream_dream.automation.curves import Curve, read_curve
 from stream_dream.automation.program import sampled
 from stream_dream.film.contact_sheet import ContactSheet, clock
 from stream_dream.film.curve_sheet import CurveSheet
@@ -105,7 +105,8 @@ def preview(
     Args:
         source: A video file.
         dream: Settings of the dream.
-        settings: Excerpt, length of chunks, and whether to estimate, or only to check.
+        settings: Excerpt, length of chunks, whether to estimate, and whether to check networks and
+            guides.
         automation: What changes over time; None for nothing.
         look_names: Names of the looks of ``automation``, for the curve sheet.
         sheet: Path of a contact sheet to write; None for none.
@@ -134,11 +135,7 @@ def preview(
             if curve_sheet is not None:
                 curve_sheet.look(frame)
 
-        # Before the film is read, which takes a while.
-        track = soundtrack_of(request, opened)
-        if needs_sound(request):
-            probe_sound(track.path)
-        named = {name: read_curve(path) for name, path in request.automation.curves.items()}
+        named = _read_files(request, opened)  # before the film, which takes a while
         plan = make_plan(
             opened, frames_in(settings.chunk_seconds, info), cuts=dream.cuts, on_frame=look
         )
@@ -149,8 +146,7 @@ def preview(
         values = None if program.sampler is None else sampled(program.sampler, 0, plan.frames)
         if curve_sheet is not None and curves is not None:
             curve_sheet.write(curves, plan, made, values, named, overwrite=overwrite)
-        estimates = settings.estimate and not settings.check
-        rate = _measured(opened, plan, request, made) if estimates else None
+        rate = _measured(opened, plan, request, made) if settings.estimate else None
     seconds = None if rate is None else estimated_seconds(plan, dream.warm_up, rate)
     return Preview(plan, info.fps, rate, seconds, made.rhythm, program.clipped)
 
@@ -172,6 +168,14 @@ def duration(seconds: float) -> str:
         return f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def _read_files(request: RenderRequest, source: VideoSource) -> dict[str, Curve]:
+    """Return the curves of files by name, and check that there is sound where it is needed."""
+    track = soundtrack_of(request, source)
+    if needs_sound(request):
+        probe_sound(track.path)
+    return {name: read_curve(path) for name, path in request.automation.curves.items()}
 
 
 def _check(looks: Sequence[DreamSettings]) -> None:

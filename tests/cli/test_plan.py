@@ -232,7 +232,7 @@ def test_targets_that_cannot_be_written_are_refused(run: Run, clip: Path, tmp_pa
     assert (code, "two things at once" in err) == (2, True)
 
 
-@pytest.mark.parametrize("options", [["--check"], ["--no-estimate", "--curves"]])
+@pytest.mark.parametrize("options", [["--check"], ["--curves"]])
 def test_tensorflow_is_not_imported(clip: Path, tmp_path: Path, options: list[str]) -> None:
     given = [*options, str(tmp_path / "c.png")] if "--curves" in options else options
     arguments = ["stream-dream", "plan", str(clip), "--strength", "0:(0), 9:(1)", *given]

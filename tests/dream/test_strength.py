@@ -314,7 +314,7 @@ def test_strength_is_one_setting_with_one_row_in_the_manual() -> None:
     spec.loader.exec_module(table)
     rows = [row for row in table.table().splitlines() if row.startswith("| `--strength` |")]
     assert len(rows) == 1
-    assert rows[0].startswith("| `--strength` | render, image, loop, live | ")
+    assert rows[0].startswith("| `--strength` | render, plan, image, loop, live | ")
     assert rows[0] in page("settings")
     for model in (OutputSettings, StillSettings, LoopSettings, ShowParameters):
         assert model().strength == 1
