@@ -31,7 +31,7 @@ LEVELS = (
 )
 # The same within a folder.
 INNER_LEVELS = {
-    "film": (("cluster",), ("execution",), ("job",), ("plan",)),
+    "film": (("cluster",), ("execution", "curves"), ("job",), ("plan",)),
     "live": (("engine", "web"), ("capture", "output", "sound"), ("control",)),
     "media": (("write",), ("read",)),
     "settings": (("presets",),),

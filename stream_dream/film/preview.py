@@ -12,7 +12,7 @@ from typing import Any
 from stream_dream.automation.curves import Curve, read_curve
 from stream_dream.automation.program import sampled
 from stream_dream.film.contact_sheet import ContactSheet, clock
-from stream_dream.film.curve_sheet import CurveSheet
+from stream_dream.film.curves.sheet import CurveSheet
 from stream_dream.film.events import FilmEvents
 from stream_dream.film.execution.autotune import estimated_seconds, measured_fps, sample_of
 from stream_dream.film.execution.chunk_task import ChunkTask

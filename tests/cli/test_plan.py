@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import sounds
 
-from stream_dream.film.chart import WIDTH
+from stream_dream.film.curves.chart import WIDTH
 from stream_dream.media.read.picture import read_picture
 
 Run = Callable[..., tuple[int, str, str]]

@@ -8,7 +8,7 @@ import numpy as np
 
 from stream_dream.automation.curves import Curve
 from stream_dream.automation.timeline import BeatGrid
-from stream_dream.film.chart import (
+from stream_dream.film.curves.chart import (
     COLUMNS,
     FAINT,
     GRID,

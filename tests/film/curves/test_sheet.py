@@ -14,10 +14,10 @@ from stream_dream.automation.curves import TimeCurve
 from stream_dream.automation.look_track import LookTrack
 from stream_dream.automation.program import Values
 from stream_dream.automation.timeline import BeatGrid, Timeline
-from stream_dream.film.chart import COLUMNS, INK, LEFT, WIDTH, Band, nice_ticks
-from stream_dream.film.curve_rows import FilmOverTime, rows_of
-from stream_dream.film.curve_sheet import curve_sheet
-from stream_dream.film.film_strip import FilmStrip
+from stream_dream.film.curves.chart import COLUMNS, INK, LEFT, WIDTH, Band, nice_ticks
+from stream_dream.film.curves.film_strip import FilmStrip
+from stream_dream.film.curves.rows import FilmOverTime, rows_of
+from stream_dream.film.curves.sheet import curve_sheet
 from stream_dream.film.rhythm import Rhythm, rhythm_of
 from stream_dream.frame import Frame, Image8, StreamInfo
 from stream_dream.settings.automation import Automation

@@ -8,10 +8,10 @@ from pathlib import Path
 from stream_dream.automation.assemble import Parsed
 from stream_dream.automation.curves import SOUND_CURVES, Curve
 from stream_dream.automation.program import Values
-from stream_dream.film.chart import FAINT, INK, TEXT_SIZE, WIDTH, Chart
 from stream_dream.film.contact_sheet import clock
-from stream_dream.film.curve_rows import SHOTS_SHOWN, STRIP_HEIGHT, FilmOverTime, rows_of
-from stream_dream.film.film_strip import FilmStrip
+from stream_dream.film.curves.chart import FAINT, INK, TEXT_SIZE, WIDTH, Chart
+from stream_dream.film.curves.film_strip import FilmStrip
+from stream_dream.film.curves.rows import SHOTS_SHOWN, STRIP_HEIGHT, FilmOverTime, rows_of
 from stream_dream.film.plan.plan import Plan
 from stream_dream.film.programming import Programmed
 from stream_dream.film.request import RenderRequest

@@ -15,7 +15,7 @@ from stream_dream.automation.program import WHOLE, Values
 from stream_dream.automation.sound.analysis import SoundAnalysis
 from stream_dream.automation.sound.features import EDGES
 from stream_dream.automation.timeline import BeatGrid
-from stream_dream.film.chart import (
+from stream_dream.film.curves.chart import (
     COLUMNS,
     FAINT,
     INK,
@@ -26,14 +26,14 @@ from stream_dream.film.chart import (
     Chart,
     Colour,
 )
-from stream_dream.film.curve_painting import (
+from stream_dream.film.curves.film_strip import FilmStrip
+from stream_dream.film.curves.painting import (
     paint_any_curve,
     paint_beats,
     paint_curve,
     paint_values,
     paint_wave,
 )
-from stream_dream.film.film_strip import FilmStrip
 from stream_dream.film.plan.plan import Plan
 from stream_dream.film.rhythm import Rhythm
 from stream_dream.frame import StreamInfo

@@ -1,0 +1,1 @@
+"""The picture of what changes over a film, its sound, beats and shots."""
