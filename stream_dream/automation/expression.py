@@ -74,17 +74,21 @@ class Expression:
         Raises:
             SettingsError: It is not a number at one of them, or needs what the scope lacks.
         """
+        number = self.constant
+        if number is not None and abs(number) <= _MOST:
+            return np.full(frames.shape, round(number, _DECIMALS))
         now = Now(frames, scope.timeline, scope.seed)
         with np.errstate(all="ignore"):
             found = np.asarray(run(self.steps, now, scope.curves), np.float64)
-        values = np.broadcast_to(found, frames.shape)
-        bad = ~(np.abs(values) <= _MOST)
-        if bad.any():
+        values = found if found.shape == frames.shape else np.broadcast_to(found, frames.shape)
+        fine = np.abs(values) <= _MOST
+        if not fine.all():
+            bad = ~fine
             frame, value = frames[bad][0], values[bad][0]
             problem = "is not a number" if np.isnan(value) else "is infinite or too large"
             hint = "prevent that with max, clip or where"
             raise SettingsError(f"{shown(self.text)} {problem} at frame {frame:.10g}: {hint}")
-        return np.round(values, _DECIMALS)
+        return values.round(_DECIMALS)
 
 
 def parse(text: str, *, offset: int = 0, names: Collection[str] = ()) -> Expression:

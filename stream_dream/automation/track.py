@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -119,19 +119,44 @@ class Track:
         Raises:
             SettingsError: A value is not a number, or needs what the scope lacks.
         """
-        placed = {key.frame(scope.timeline): key for key in self.keys}  # of equals, the last
-        begins = np.array(sorted(placed))
+        return self.placed(scope.timeline).sample(frames, scope)
+
+    def placed(self, timeline: Timeline) -> PlacedTrack:
+        """Return it with its keys where they are in time. Raises ``SettingsError``."""
+        placed = {key.frame(timeline): key for key in self.keys}  # of equals, the last
+        begins = sorted(placed)
+        return PlacedTrack(np.array(begins), tuple(placed[begin] for begin in begins))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlacedTrack:
+    """A track on a timeline.
+
+    Attributes:
+        begins: Frames at which the keys are, ascending.
+        keys: The keys.
+    """
+
+    begins: Values
+    keys: tuple[Key, ...]
+
+    def sample(self, frames: Values, scope: Scope) -> Values:
+        """Return the values at frames; see ``Track.sample``."""
+        begins = self.begins
         inside = np.maximum(frames, begins[0])
         at = np.searchsorted(begins, inside, side="right") - 1
+        if len(at) == 1:  # a show has one frame at a time
+            near = slice(at[0], at[0] + 2)
+            return _between(self.keys[near], begins[near], inside, scope)
         values = np.empty(frames.shape)
         for number in np.unique(at):
             here = at == number
-            span = begins[number : number + 2]
-            values[here] = _between([placed[begin] for begin in span], span, inside[here], scope)
+            near = slice(number, number + 2)
+            values[here] = _between(self.keys[near], begins[near], inside[here], scope)
         return values
 
 
-def _between(keys: list[Key], begins: Values, frames: Values, scope: Scope) -> Values:
+def _between(keys: Sequence[Key], begins: Values, frames: Values, scope: Scope) -> Values:
     """Return the values at frames from a key on, up to the one after it, if there is one."""
     values = keys[0].sample(frames, scope)
     if len(keys) == 1 or keys[0].way == "step":
