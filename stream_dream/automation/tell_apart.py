@@ -37,11 +37,12 @@ def tell_apart(
         if is_track(options.get(name)):
             tracks[name], rest[name] = options[name], None
     for kind, name in TARGETS.items():
-        if not options.get(name):
+        given = options.get(name)
+        if not given:
             continue
         tracks = {key: text for key, text in tracks.items() if not key.startswith(f"{kind}.")}
         rest[name] = []
-        for text in options[name]:
+        for text in [given] if isinstance(given, str) else given:  # a file may name one alone
             target, _, weight = str(text).partition("=")
             moves = is_track(weight)
             if moves:
