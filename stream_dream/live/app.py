@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from stream_dream.automation.assemble import Parsed
 from stream_dream.automation.look_track import LookTrack
-from stream_dream.automation.timeline import Length, Timeline
 from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.sources import feed_opener
 from stream_dream.live.control.controls import Controls, parameters_of
 from stream_dream.live.control.osc import OscControl
 from stream_dream.live.engine.compiled_looks import CompiledLooks
+from stream_dream.live.engine.live_beat import BEATS_PER_BAR
 from stream_dream.live.engine.live_program import LiveProgram
-from stream_dream.live.engine.look_follower import LookFollower
+from stream_dream.live.engine.look_follower import LookCycle, LookFollower
 from stream_dream.live.engine.show import Show
 from stream_dream.live.output.saver import Saver
 from stream_dream.live.output.view import View
@@ -79,12 +77,12 @@ def open_app(
         )
         stack.enter_context(closing(saver))
         views: list[View] = [saver, *_opened(settings, controls, stack)]
-        sound = stack.enter_context(_listening(settings))
         automation = automation or Automation()
+        sound = stack.enter_context(_listening(settings, automation))
         program = None
-        if sound is not None or automation.tracks or automation.look_track:
+        if sound is not None or automation.react or automation.tracks or automation.look_track:
             program = LiveProgram(automation, looks, controls, sound)
-            controls.automate = program.parameters
+            controls.automate, controls.reacts = program.parameters, program.reacts
         compiled = CompiledLooks(looks, first, program.varying if program else ())
         compiled.on_failure = controls.drop
         show = Show(
@@ -94,8 +92,7 @@ def open_app(
             controls,
             dream,
             saver,
-            changed=program.dream if program else lambda dream: dream,
-            sound=sound,
+            program=program,
         )
         show.views = views
         manager = ServiceManager()
@@ -132,24 +129,22 @@ def _follow_looks(
     controls: Controls,
 ) -> None:
     """Let the looks of ``--cycle``, or those of a score, follow each other."""
-    names: Sequence[str] = settings.cycle
-    each: float | None = None
-    if automation.look_track is not None:
+    if program is not None and automation.look_track is not None:
         track = LookTrack.parse(automation.look_track)
         names = [look_name(name) for name in track.looks]
-    elif len(set(names)) < 2:
-        return
-    else:
-        reaction = Parsed.of(automation).reaction
-        length = None if reaction is None else reaction.look_length
-        each = None if length else settings.every
-        track = LookTrack.every(len(names), length or Length(settings.every, "seconds"))
-    timeline = program.timeline if program else lambda: Timeline(Fraction(25))
-    show.listeners.append(LookFollower(names, track, controls, timeline, each=each))
+        show.listeners.append(LookFollower(names, track, controls, program.now))
+    elif len(set(settings.cycle)) > 1:
+        cycle = LookCycle(settings.cycle, controls, settings.every)
+        if program is not None and (length := program.look_length) is not None:
+            beats = length.amount * (BEATS_PER_BAR if length.unit == "bars" else 1)
+            cycle = LookCycle(
+                settings.cycle, controls, settings.every, each=beats, beats=program.beats
+            )
+        show.listeners.append(cycle)
 
 
 @contextmanager
-def _listening(settings: LiveSettings) -> Iterator[Listener | None]:
+def _listening(settings: LiveSettings, automation: Automation) -> Iterator[Listener | None]:
     """Listen to the sound card of the settings, if they name one."""
     if settings.listen is None:
         yield None
@@ -157,5 +152,5 @@ def _listening(settings: LiveSettings) -> Iterator[Listener | None]:
     from stream_dream.live.sound.card_listener import Listener
     from stream_dream.live.sound.sound_cards import find_card
 
-    with closing(Listener(find_card(settings.listen), bpm=settings.bpm)) as listener:
+    with closing(Listener(find_card(settings.listen), bpm=automation.bpm)) as listener:
         yield listener

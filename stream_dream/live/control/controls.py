@@ -36,6 +36,7 @@ class Controls:
         resets: Number of resets of the dream so far.
         touched: Names of parameters that operators have moved since the last reset: a score moves
             them no more.
+        reacts: True if a show follows sound: there is something for ``reactivity`` to do.
         automate: Returns the parameters as a score and sound move them; set by a show that has any.
         revision: Number of changes so far, for views to notice new ones.
     """
@@ -66,6 +67,7 @@ class Controls:
         self.resets = 0
         self._pressed: list[Action] = []
         self.touched: frozenset[str] = frozenset()
+        self.reacts = False
         self.automate: Callable[[LiveParameters], LiveParameters] | None = None
         self.revision = 0
 
@@ -85,11 +87,8 @@ class Controls:
             SettingsError: A name is unknown, or a value of the wrong type or out of range.
         """
         with self._lock:
-            asked = validated(LiveParameters, {**self.target.model_dump(), **values}, origin=origin)
-            self._advance()
-            self.target = asked
+            self._glide_to(values, origin)
             self.touched |= values.keys()
-            self.revision += 1
 
     def use(self, look: str) -> None:
         """Change to a look, and glide to its parameters. Raises ``SettingsError`` if unknown."""
@@ -97,9 +96,9 @@ class Controls:
             if look not in self._looks:
                 known = ", ".join(self._looks)
                 raise SettingsError(f"there is no look {str(look)[:40]!r} at hand: choose {known}")
-            of_look, touched = parameters_of(self._looks[look]), self.touched
-            self.change({name: getattr(of_look, name) for name in OF_A_LOOK})
-            self.look, self.touched = look, touched
+            of_look = parameters_of(self._looks[look])
+            self._glide_to({name: getattr(of_look, name) for name in OF_A_LOOK}, "")
+            self.look = look
 
     def press(self, action: str) -> None:
         """Perform an action; ``freeze`` and ``record`` are toggles. Raises ``SettingsError``."""
@@ -137,6 +136,12 @@ class Controls:
             self._advance()
             now = self._now
         return now if self.automate is None else self.automate(now)
+
+    def _glide_to(self, values: Mapping[str, Any], origin: str) -> None:
+        asked = validated(LiveParameters, {**self.target.model_dump(), **values}, origin=origin)
+        self._advance()
+        self.target = asked
+        self.revision += 1
 
     def _advance(self) -> None:
         """Move every parameter towards its target.

@@ -75,7 +75,7 @@ class LiveDream:
         looks: CompiledLooks,
         controls: Controls,
         *,
-        changed: Callable[[DreamSettings], DreamSettings] = lambda dream: dream,
+        changed: Callable[[DreamSettings], DreamSettings] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start with the look that is traced first.
@@ -83,11 +83,12 @@ class LiveDream:
         Args:
             looks: Looks that can be dreamed.
             controls: Parameters and look that the operators ask for.
-            changed: Returns the settings of a look as a score and sound change them now.
+            changed: Returns the settings of a look as a score and sound change them now; None if
+                nothing does.
             clock: Returns the time in seconds.
         """
         self._looks, self._controls, self._clock = looks, controls, clock
-        self._changed = changed
+        self._changed = changed or (lambda dream: dream)
         self._in_use = looks.first
         self._fading: str | None = None
         self._begun = 0.0

@@ -13,7 +13,7 @@ from stream_dream.live.capture.motion import MotionStage
 from stream_dream.live.capture.reconnect import Camera
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.engine.compiled_looks import CompiledLooks
-from stream_dream.live.engine.live_program import Sound, heard
+from stream_dream.live.engine.live_program import LiveProgram
 from stream_dream.live.output.saver import Saver
 from stream_dream.live.output.view import View
 from stream_dream.live.status import LiveStatus
@@ -43,15 +43,17 @@ class Presenter:
         stage: MotionStage,
         saver: Saver,
         *,
-        sound: Sound | None = None,
+        program: LiveProgram | None = None,
     ) -> None:
         """Store the views and the sources of the status; ``listeners`` must return at once."""
+        self._program = program
         self.views = tuple(views)
         self.status = LiveStatus(target_fps=controls.target.target_fps)
         self.last: Image8 | None = None
         self._listeners = tuple(listeners)
+        self._failed: list[Callable[[LiveStatus], None]] = []
         self._controls, self._looks, self._saver = controls, looks, saver
-        self._camera, self._stage, self._sound = camera, stage, sound
+        self._camera, self._stage = camera, stage
         self._times: deque[float] = deque()
         self._shown_at: float | None = None
         self._heard: dict[str, str] = {}
@@ -78,7 +80,9 @@ class Presenter:
             try:
                 listener(self.status)
             except Exception:  # a failed callback must not end the show
-                log.exception("a listener of the show failed")
+                if listener not in self._failed:  # nor fill the disk
+                    self._failed.append(listener)
+                    log.exception("a listener of the show failed")
 
     def _give_up(self, view: View) -> None:
         self._message = view.problem or ""
@@ -117,11 +121,12 @@ class Presenter:
             recording=self._saver.recording,
             uptime=now - self._begun,
             message=self._newest_message(),
-            sound=None if self._sound is None else heard(self._sound),
+            sound=None if self._program is None else self._program.heard(),
         )
 
     def _newest_message(self) -> str:
         said = {"looks": self._looks.error or "", "saver": self._saver.message}
+        said["program"] = (self._program and self._program.problem) or ""
         for who, message in said.items():
             if message and message != self._heard.get(who):
                 self._message = message

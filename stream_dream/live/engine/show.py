@@ -21,7 +21,7 @@ from stream_dream.live.engine.compiled_looks import CompiledLooks
 from stream_dream.live.engine.frame_pacer import FramePacer
 from stream_dream.live.engine.governor import Governor, ladder
 from stream_dream.live.engine.live_dream import LiveDream, lasting
-from stream_dream.live.engine.live_program import Sound
+from stream_dream.live.engine.live_program import LiveProgram
 from stream_dream.live.engine.presenter import Presenter
 from stream_dream.live.output.saver import Saver
 from stream_dream.live.output.view import View
@@ -62,8 +62,7 @@ class Show:
         dream: DreamSettings,
         saver: Saver,
         *,
-        changed: Callable[[DreamSettings], DreamSettings] = lambda dream: dream,
-        sound: Sound | None = None,
+        program: LiveProgram | None = None,
         sizes: Sequence[int] | None = None,
     ) -> None:
         """Prepare a show; ``run`` starts it.
@@ -75,8 +74,7 @@ class Show:
             controls: Parameters and look that the operators ask for.
             dream: Settings that no operator changes: dream size, cuts, seed.
             saver: Saves snapshots and recordings.
-            changed: Returns the settings of a look as a score and sound change them now.
-            sound: What is heard, for the status; None if nothing listens.
+            program: Changes settings by a score and by sound; None if nothing does.
             sizes: Dream sizes to choose from (longer side in pixels), large to small; by default a
                 ladder down from the dream size.
         """
@@ -88,7 +86,8 @@ class Show:
         self._sizes = tuple(sizes or ladder(dream.dream_size))
         self._governor = Governor(self._sizes)
         self._shape = _FIRST_SHAPE
-        self._sound = sound
+        self._program = program
+        changed = None if program is None else program.dream
         self._dream_function = LiveDream(looks, controls, changed=changed)
         self._dreamer = AsyncDreamer(self._dream_function, dream)
         self._presenter: Presenter | None = None
@@ -191,7 +190,7 @@ class Show:
     def _present(self, camera: Camera, stage: MotionStage) -> None:
         self._presenter = presenter = Presenter(
             *(self.views, self.listeners, self._controls, self._looks, camera, stage, self._saver),
-            sound=self._sound,
+            program=self._program,
         )
         # Presenting has priority over dreaming.
         with StageThread(presenter, 2, urgent=True) as presenting:
@@ -204,6 +203,8 @@ class Show:
     ) -> None:
         """Dream frame after frame, at most at the target rate."""
         staged: Staged | None = None
+        if self._program is not None:
+            self._program.begin()
         resets = self._controls.resets
         before = time.monotonic()
         pacer = FramePacer(before)

@@ -41,8 +41,7 @@ def refusal(error: Exception) -> dict[str, str]:
 
 def form(controls: Controls) -> dict[str, Any]:
     """Describe the controls of a page: sliders, switches, looks and buttons."""
-    # Without a score or sound there is nothing to react to.
-    idle = {"reactivity"} if controls.automate is None else set()
+    idle = set() if controls.reacts else {"reactivity"}
     parameters = [_described(name) for name in LiveParameters.model_fields if name not in idle]
     return {"parameters": parameters, "looks": controls.looks, "actions": ACTIONS}
 

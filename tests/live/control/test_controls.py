@@ -129,6 +129,28 @@ def test_unknown_looks_and_actions_are_refused(controls: Controls) -> None:
         controls.press("explode")
 
 
+def test_what_operators_move_is_theirs_until_the_reset(controls: Controls) -> None:
+    controls.change({"strength": 1.0})  # as it was: it is asked for all the same
+    controls.change({"jitter": 3})
+    with contextlib.suppress(SettingsError):
+        controls.change({"persistence": 9})
+    controls.use("wild")
+    assert controls.touched == {"strength", "jitter"}
+    controls.press("freeze")
+    assert controls.touched == {"strength", "jitter"}
+    controls.press("reset")
+    assert controls.touched == frozenset()
+
+
+def test_parameters_are_moved_on_their_way(controls: Controls, clock: _Clock) -> None:
+    controls.automate = lambda now: now.model_copy(update={"strength": now.strength / 2})
+    controls.change({"strength": 2.0})
+    assert controls.parameters().strength == 0.5
+    clock.now += 5
+    assert controls.parameters().strength == pytest.approx(1)
+    assert controls.target.strength == 2
+
+
 def test_actions(controls: Controls) -> None:
     for action in ACTIONS:
         controls.press(action)

@@ -49,6 +49,8 @@ def test_codes_of_every_system(name: str, codes: list[int]) -> None:
         ("-", "octaves", 1),
         ("]", "persistence", 0.985),
         ("[", "persistence", 0.975),
+        (".", "reactivity", 1.1),
+        (",", "reactivity", 0.9),
     ],
 )
 def test_a_step_changes_one_parameter(
@@ -60,7 +62,7 @@ def test_a_step_changes_one_parameter(
     assert answer == Answer(f"{name.replace('_', ' ')} {value:g}")
 
 
-@pytest.mark.parametrize("key", ["up", "down", "left", "right", "+", "-", "[", "]"])
+@pytest.mark.parametrize("key", ["up", "down", "left", "right", *"+-[],."])
 def test_steps_end_at_the_bounds(controls: Controls, key: str) -> None:
     answers = [play(key, controls) for _ in range(300)]
     last = answers[-1]

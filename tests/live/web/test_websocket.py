@@ -47,7 +47,7 @@ def test_changes_reach_every_page(view: WebView, controls: Controls) -> None:
 def test_every_parameter_has_a_control() -> None:
     controls = shows.make_controls()
     assert "reactivity" not in {entry["name"] for entry in form(controls)["parameters"]}
-    controls.automate = lambda parameters: parameters
+    controls.reacts = True
     inputs = {entry["name"]: entry for entry in form(controls)["parameters"]}
     assert list(inputs) == list(LiveParameters.model_fields)
     assert inputs["mirror"]["kind"] == "switch"

@@ -1,0 +1,77 @@
+"""The beat of a show."""
+
+from __future__ import annotations
+
+from stream_dream.automation.curves import read_beats
+from stream_dream.automation.timeline import BeatGrid
+from stream_dream.live.engine.hearing import Sound
+from stream_dream.settings.automation import Automation
+
+# Without sound or --bpm there is still a beat to count by.
+_USUAL_BPM = 120.0
+BEATS_PER_BAR = 4
+"""Beats in a bar."""
+# In beats. A beat as far off as this is followed evenly, within about a beat; one that is further
+# off is another beat.
+_FOLLOWED = 0.5
+# As close is close enough: 10 ms at 120 BPM. It spares placing all keys anew.
+_CLOSE, _CLOSE_PACE = 0.02, 0.005
+
+
+class LiveBeat:
+    """Counts beats: those heard, and between songs on at their pace.
+
+    The count never goes back. When a song begins, bars begin where the song's do: less than a bar
+    is left out.
+    """
+
+    def __init__(self, automation: Automation, sound: Sound | None) -> None:
+        """Begin as the settings say. Raises ``SettingsError`` if the file of beats is no such."""
+        self._given = None if automation.beats is None else read_beats(automation.beats)
+        self._paced = self._given is not None or automation.bpm is not None
+        self._grid = BeatGrid.regular(automation.bpm or _USUAL_BPM, automation.offset or 0.0)
+        self._sound = sound
+        # Added to the numbers of the sound's beats; None while there are none.
+        self._shift: float | None = None
+
+    @property
+    def is_there(self) -> bool:
+        """True while there is a beat: in the sound or, with sound or without, in the settings."""
+        heard = self._sound is None or self._sound.state == "ok"
+        return heard and (self._paced or self._shift is not None)
+
+    def grid_at(self, seconds: float) -> BeatGrid:
+        """Return the beats as they are known now, the same object while nothing changes.
+
+        Args:
+            seconds: The time now, from the first frame; never less than before.
+        """
+        if self._given is not None:
+            return self._given
+        beats = None if self._sound is None else self._sound.beats()
+        tempo = None if self._sound is None else self._sound.tempo
+        if beats is None or not tempo:
+            self._shift = None
+            return self._grid
+        count = (seconds - self._grid.times[0]) / self._grid.distance
+        ahead = beats + (self._shift or 0.0) - count
+        if self._shift is None or abs(ahead) > _FOLLOWED:
+            shift = BEATS_PER_BAR * round((count - beats) / BEATS_PER_BAR)
+            if beats + shift - count < -_FOLLOWED:
+                shift += BEATS_PER_BAR
+            self._shift, ahead = shift, beats + shift - count
+            if ahead > _FOLLOWED:
+                return self._pass_through(seconds, beats + shift, tempo)
+        return self._follow(seconds, count, tempo, ahead)
+
+    def _follow(self, seconds: float, count: float, tempo: float, ahead: float) -> BeatGrid:
+        """Go to the sound's beat, which is a part of a beat ahead or behind, without a jump."""
+        off = self._grid.distance * tempo / 60 - 1
+        if abs(ahead) < _CLOSE and abs(off) < _CLOSE_PACE:
+            return self._grid
+        pace = tempo if abs(ahead) < _CLOSE / 2 else tempo * (1 + ahead)
+        return self._pass_through(seconds, count, pace)
+
+    def _pass_through(self, seconds: float, count: float, pace: float) -> BeatGrid:
+        self._grid = BeatGrid.regular(pace, seconds - count * 60 / pace)
+        return self._grid
