@@ -18,6 +18,9 @@ from stream_dream.errors import SettingsError
 DEFAULT_REACTION = "bass->step_size*2, bass**3->strength=0.5..1.3, onset->zoom+0.06, bar/4->preset"
 """What ``--react`` alone means."""
 
+SHOW_REACTION = "bass->step_size*2, 1-bass**3->strength*0.5, bass**3->strength*1.3, bar/4->preset"
+"""What it means in a show: its strength is around that of the slider, and it has no camera."""
+
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9}"
 _RESPONSE = re.compile(
     rf"""

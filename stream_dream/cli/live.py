@@ -23,7 +23,7 @@ from stream_dream.cli.options import (
     file_option,
     with_options,
 )
-from stream_dream.cli.over_time import automation_of
+from stream_dream.cli.over_time import automation_of, in_a_show
 from stream_dream.cli.signals import leave
 from stream_dream.live.control.controls import OF_A_LOOK, parameters_of
 from stream_dream.live.show_file import KeptConfig, read_config
@@ -109,10 +109,7 @@ def live(
 def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, quiet: bool) -> None:
     rest, automation, files = automation_of(given)
     settings, parameters = part(LiveSettings, given), part(ShowParameters, rest)
-    if settings.listen is not None and automation.react is None:
-        from stream_dream.automation.reaction import DEFAULT_REACTION
-
-        automation = automation.model_copy(update={"react": DEFAULT_REACTION})
+    settings, automation = in_a_show(settings, automation)
     names = list(dict.fromkeys((*_at_hand(settings), *_track_looks(automation))))
     dreams = _dreams(names, settings, rest, as_json=as_json, quiet=quiet)
     if SURPRISE in dreams:
@@ -267,23 +264,26 @@ def _reached(
     from stream_dream.live.engine.live_dream import for_live, step_factor
 
     kept, target = dict(given), app.controls.target
-    settings = part(LiveSettings, given)
+    settings, moved = in_a_show(part(LiveSettings, given), automation_of(given)[1])
     look = app.controls.look
-    if look != look_name(settings.preset):
+    if moved.look_track is None and look != look_name(settings.preset):
         # Settings given for the first look do not hold for this one.
         alien = set(DreamSettings.model_fields) - _OF_EVERY_LOOK
         kept = {name: value for name, value in kept.items() if name not in alien}
         kept["preset"] = next(
             (name for name in _at_hand(settings) if look_name(name) == look), look
         )
-    moved = automation_of(given)[1].tracks
     kept |= {
-        name: getattr(target, name) for name in ShowParameters.model_fields if name not in moved
+        name: getattr(target, name)
+        for name in ShowParameters.model_fields
+        if name not in moved.tracks
     }
+    if moved.look_track is not None:
+        return kept  # and its looks bring their parameters
     usual = parameters_of(for_live(dreams[look]))
     for name in OF_A_LOOK:
         value = getattr(target, name)
-        if name not in moved and value != getattr(usual, name):
+        if name not in moved.tracks and value != getattr(usual, name):
             longer = step_factor(dreams[look]) if name == "step_size" else 1
             kept[name] = value / longer if longer != 1 else value
     return kept

@@ -11,6 +11,7 @@ from stream_dream.cli.options import dreamed
 from stream_dream.errors import SettingsError
 from stream_dream.settings.automation import Automation, AutomationOptions
 from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.live import LiveSettings
 from stream_dream.settings.presets import DEFAULT_PRESET, preset_files
 from stream_dream.settings.validation import part, validated
 
@@ -102,6 +103,28 @@ def automation_of(
     )
     Parsed.of(automation)  # only checks it
     return rest, automation, score.files if score else ()
+
+
+def in_a_show(settings: LiveSettings, automation: Automation) -> tuple[LiveSettings, Automation]:
+    """Return settings of a show whose ``preset`` is one look, and what changes in the show.
+
+    Raises:
+        SettingsError: ``--preset`` is not understood.
+    """
+    from stream_dream.automation.look_track import LookTrack
+    from stream_dream.automation.reaction import DEFAULT_REACTION, SHOW_REACTION
+
+    changes: dict[str, Any] = {}
+    usual = settings.listen is not None and automation.react is None
+    if usual or automation.react == DEFAULT_REACTION:
+        changes["react"] = SHOW_REACTION
+    track = automation.look_track
+    if "preset" in settings.model_fields_set:  # it comes before the score
+        changes["look_track"] = track = _looks(settings.preset)[1]
+    if track is not None:
+        first = LookTrack.parse(track).looks[0]
+        settings = settings.model_copy(update={"preset": first})
+    return settings, automation.model_copy(update=changes)
 
 
 def _looks(text: str) -> tuple[tuple[str, ...], str | None]:

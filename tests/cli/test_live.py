@@ -13,12 +13,15 @@ import pytest
 import synthetic
 from commands import one_line
 
+from stream_dream.automation.reaction import DEFAULT_REACTION, SHOW_REACTION
 from stream_dream.cli.live import _dreams, _reached
 from stream_dream.cli.options import with_optional_values
+from stream_dream.cli.over_time import automation_of, in_a_show
 from stream_dream.errors import SettingsError, SinkError
 from stream_dream.live.control.controls import Controls, parameters_of
 from stream_dream.live.engine.live_dream import for_live
 from stream_dream.live.show_file import read_config, write_config
+from stream_dream.settings.automation import Automation
 from stream_dream.settings.live import LiveSettings
 from stream_dream.settings.presets import load_preset
 
@@ -65,6 +68,14 @@ def test_a_headless_show_runs_for_the_given_time(run: Run, tmp_path: Path) -> No
         (("--rotate", "45"), "--rotate cannot be '45'"),
         (("--token", "short"), "--token cannot be 'short'"),
         (("--config", "no.toml"), "no.toml cannot be read"),
+        (("--source", "test", "--react", "bass->strength*2"), "sound need --listen"),
+        (("--source", "test", "--react", "bass->strength"), "--react: column 7: "),
+        (("--source", "test", "--strength", "beat"), "need --bpm or --listen"),
+        (("--source", "test", "--strength", "0:(1"), "--strength: column 3: this ( is never"),
+        (("--source", "test", "--strength", "50%:(1)"), "a show has no length and no shots"),
+        (("--source", "test", "--preset", "0:dogs, 2s:nope"), "there is no preset 'nope'"),
+        (("--source", "test", "--score", "no.toml"), "no.toml cannot be read"),
+        (("--bpm", "3"), "--bpm cannot be '3': give at least 20"),
     ],
 )
 def test_wrong_options_end_in_one_line(
@@ -108,6 +119,61 @@ def test_a_config_comes_back_as_it_was_written(tmp_path: Path) -> None:
     write_config(path, values)
     assert read_config(path) == values
     assert "# Frames per second to hold." in path.read_text()
+
+
+def test_a_config_keeps_what_changes_over_time(tmp_path: Path) -> None:
+    path = tmp_path / "show.toml"
+    values = {
+        "preset": "0:dogs,8b:eyes~2b",
+        "listen": "hall",
+        "react": "bass->step-size*2, bar/4->preset",
+        "bpm": 128.0,
+        "score": str(tmp_path / "score.toml"),
+        "strength": "0:(0), 2s:(1)",
+        "reactivity": 0.5,
+        "layer": ["block10=0:(1), 4s:(0)", "block5"],
+    }
+    write_config(path, values)
+    assert read_config(path) == values
+    path.write_text('score = "score.toml"\nlayer = "block10=0.5+0.5*beat"\nbpm = 120\n')
+    (tmp_path / "score.toml").write_text('preset = "0:eyes, 2s:wild"\nstrength = "beat"\n')
+    read = read_config(path)
+    assert read["score"] == str(tmp_path / "score.toml")
+    _, automation, _ = automation_of(read)
+    assert automation.tracks == {"strength": "beat", "layer.block10": "0.5+0.5*beat"}
+    assert (automation.bpm, automation.look_track) == (120, "0:eyes, 2s:wild")
+
+
+def test_the_look_to_begin_with_is_that_of_the_command_line_or_of_the_score() -> None:
+    score = Automation(look_track="0:eyes, 2s:wild")
+    settings, automation = in_a_show(LiveSettings(), score)
+    assert (settings.preset, automation.look_track) == ("eyes", "0:eyes, 2s:wild")
+    settings, automation = in_a_show(LiveSettings(preset="dogs"), score)
+    assert (settings.preset, automation.look_track) == ("dogs", None)
+    settings, automation = in_a_show(LiveSettings(preset="0:marbles, 3s:dogs~1s"), score)
+    assert (settings.preset, automation.look_track) == ("marbles", "0:marbles, 3s:dogs~1s")
+
+
+def test_listening_alone_has_a_reaction() -> None:
+    assert in_a_show(LiveSettings(), Automation())[1].react is None
+    assert in_a_show(LiveSettings(listen="mic"), Automation())[1].react == SHOW_REACTION
+    usual = Automation(react=DEFAULT_REACTION)  # of a score, or --react alone
+    assert in_a_show(LiveSettings(listen="mic"), usual)[1].react == SHOW_REACTION
+    own = Automation(react="bass->jitter+3")
+    assert in_a_show(LiveSettings(listen="mic"), own)[1].react == "bass->jitter+3"
+
+
+def test_what_a_score_moves_is_written_as_it_was_given(tmp_path: Path) -> None:
+    dreams = {name: load_preset(name).dream for name in ("dogs", "eyes")}
+    looks = {name: for_live(dream) for name, dream in dreams.items()}
+    controls = Controls(parameters_of(looks["dogs"]), looks, "dogs")
+    controls.use("eyes")
+    controls.change({"reactivity": 1.5, "strength": 0.3})
+    made: Any = SimpleNamespace(controls=controls)
+    given = {"preset": "0:dogs, 8s:eyes", "strength": "0:(0), 2s:(1)", "step_size": "0.01*sine(2s)"}
+    kept = _reached(given, dreams, made)
+    assert {name: kept[name] for name in given} == given
+    assert kept["reactivity"] == 1.5
 
 
 def test_the_current_state_is_written_as_options_that_recreate_it() -> None:
