@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from waiting import SECONDS
 from stream_dream.frame import Image8
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.output.view import View
-from stream_dream.live.status import LiveStatus
+from stream_dream.live.status import HeardSound, LiveStatus
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters
 
@@ -59,7 +59,9 @@ class Clock:
 
 
 @contextmanager
-def playing(view: View, controls: Controls) -> Iterator[None]:
+def playing(
+    view: View, controls: Controls, sound: Callable[[], HeardSound | None] = lambda: None
+) -> Iterator[None]:
     """Show 50 frames a second from a thread, coloured by the strength."""
     ended = threading.Event()
 
@@ -68,7 +70,7 @@ def playing(view: View, controls: Controls) -> Iterator[None]:
         while not ended.wait(0.02):
             number += 1
             look, frozen = controls.look, controls.frozen
-            status = replace(STATUS, dreamed=number, preset=look, frozen=frozen)
+            status = replace(STATUS, dreamed=number, preset=look, frozen=frozen, sound=sound())
             view.show(plain(controls.parameters().strength), status)
 
     thread = threading.Thread(target=play, name="play", daemon=True)

@@ -60,7 +60,8 @@ class LookCycle:
     """Callback that changes the look every few seconds, or with the beats while there are any.
 
     A look chosen by hand stays as long as any: with beats until the first change after half the
-    usual time. The time of a frozen show does not pass. A look that cannot be dreamed is skipped.
+    usual time. The time of a frozen show does not pass. Looks that cannot be dreamed, or not yet,
+    are skipped.
     """
 
     def __init__(
@@ -107,7 +108,7 @@ class LookCycle:
             due = self._passes(self._each, beat)
         self._last_beat = beat
         if due and not status.frozen:
-            self._follow(status.preset, beat)
+            self._follow(status, beat)
 
     def _passes(self, each: float, beat: float) -> bool:
         """Return whether looks change between the beat before and this one."""
@@ -123,16 +124,14 @@ class LookCycle:
             self._place = self._names.index(look)
         self._look, self._begun, self._first_beat = look, self._seen, beat
 
-    def _follow(self, look: str, beat: float | None) -> None:
-        """Change to the next look that can be dreamed."""
-        count, usable = len(self._names), self._controls.looks
-        for step in range(1, count + 1):
-            place = (self._place + step) % count
+    def _follow(self, status: LiveStatus, beat: float | None) -> None:
+        """Change to the next look that can be dreamed, if any can."""
+        usable = {*status.ready}.intersection(self._controls.looks) - {status.preset}
+        for step in range(1, len(self._names) + 1):
+            place = (self._place + step) % len(self._names)
             if self._names[place] in usable:
-                break
-        self._place = place
-        if self._names[place] != look:
-            with suppress(SettingsError):  # it has failed just now
-                self._controls.use(self._names[place])
-                look = self._names[place]
-        self._begin(look, beat)
+                with suppress(SettingsError):  # it has failed just now
+                    self._controls.use(self._names[place])
+                    self._place = place
+                    self._begin(self._names[place], beat)
+                return

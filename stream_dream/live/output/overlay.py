@@ -11,7 +11,7 @@ import numpy as np
 from stream_dream.frame import Image8
 from stream_dream.image import resize
 from stream_dream.live.control.keys import Answer
-from stream_dream.live.status import LiveStatus
+from stream_dream.live.status import HeardSound, LiveStatus
 from stream_dream.settings.live import LiveParameters
 
 _WHITE, _GREY, _AMBER = (255, 255, 255), (176, 184, 192), (255, 190, 92)
@@ -92,10 +92,20 @@ def _figures(status: LiveStatus) -> tuple[Row, ...]:
         Row("camera", status.camera, marked=status.camera != "ok"),
         Row("dropped", frames),
         Row("dream size", f"{status.dream_size} px"),
+        *_heard(status.sound),
         Row("recording", status.recording or "no", marked=status.recording is not None),
         Row("runs for", f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"),
         Row(status.message),
     )
+
+
+def _heard(sound: HeardSound | None) -> tuple[Row, ...]:
+    if sound is None:
+        return ()
+    text = sound.state
+    if text == "ok":
+        text = f"{sound.tempo:.0f} beats a minute" if sound.tempo else "no clear beat"
+    return (Row("sound", text, marked=text == "lost"),)
 
 
 def _parameters(parameters: LiveParameters) -> tuple[Row, ...]:

@@ -163,7 +163,7 @@ function update({parameters, look, looks, frozen, status, frames: news}) {
   frames.push(...news);
   hear(status.sound);
   say(`Camera ${status.camera}. Look ${look}.` + (frozen ? " Frozen." : "") +
-    (film ? " Recording." : "") + (status.message ? ` ${status.message}` : ""));
+    (film ? " Recording." : "") + (status.sound?.state === "lost" ? " Sound lost." : "") + (status.message ? ` ${status.message}` : ""));
   if (status.message !== shownMessage) note(shownMessage = status.message);
   draw();
 }
@@ -179,6 +179,7 @@ function hear(sound) {
   });
   const text = HEARD[sound.state] ?? (sound.tempo ? `${sound.tempo.toFixed(0)} beats a minute` : "No clear beat");
   if ($("heard").textContent !== text) $("heard").textContent = text;
+  $("heard").classList.toggle("lost", sound.state === "lost");
 }
 
 let shownMessage = "";

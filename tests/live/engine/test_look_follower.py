@@ -25,6 +25,7 @@ class _Show:
         self.clock, self.controls = Clock(), shows.make_controls()
         self.beat: float | None = None
         self.bpm = 120.0
+        self.ready = LOOKS
         self.follow = LookCycle(
             names, self.controls, 10, each=each, beats=lambda: self.beat, clock=self.clock
         )
@@ -33,7 +34,9 @@ class _Show:
         """Return the looks, each as it begins."""
         seen = [self.controls.look]
         for _ in range(round(seconds * 10)):
-            status = replace(shows.STATUS, preset=self.controls.look, frozen=frozen)
+            status = replace(
+                shows.STATUS, preset=self.controls.look, frozen=frozen, ready=self.ready
+            )
             self.follow(status)
             self.clock.now += 0.1
             if self.beat is not None:
@@ -96,6 +99,16 @@ def test_a_look_that_failed_is_skipped(each: float | None) -> None:
     show.controls.change({"step_size": 0.1})
     assert show.play(60)[-1] == "wild"
     assert show.controls.target.step_size == 0.1  # it did not begin anew
+
+
+def test_a_look_that_is_being_prepared_is_left_out() -> None:
+    show = _Show()
+    show.ready = ("dogs", "wild")
+    assert show.play(30.5) == ["dogs", "wild", "dogs", "wild"]
+    show.ready = ("wild",)
+    assert show.play(30) == ["wild"]
+    show.ready = LOOKS
+    assert show.play(20) == ["wild", "dogs", "eyes"]
 
 
 def test_looks_change_with_the_bars() -> None:

@@ -20,9 +20,11 @@ from stream_dream.live.capture.sources import Ended, Feed, feed_opener
 from stream_dream.live.control.controls import Controls, parameters_of
 from stream_dream.live.engine.compiled_looks import CompiledLooks
 from stream_dream.live.engine.live_dream import for_live
+from stream_dream.live.engine.live_program import LiveProgram
 from stream_dream.live.engine.show import Show
 from stream_dream.live.output.saver import Saver
 from stream_dream.live.status import LiveStatus
+from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveSettings
 
@@ -55,6 +57,7 @@ class _Playing:
         folder: Path,
         connect: Callable[[], Feed],
         listener: Callable[[LiveStatus], None] = lambda status: None,
+        **tracks: str,
     ) -> None:
         made = {
             "one": for_live(tiny(step_size=0.02, dream_size=160)),
@@ -62,11 +65,14 @@ class _Playing:
         }
         self.controls = Controls(parameters_of(made["one"]), made, "one")
         self.controls.change({"glide": 0.2})
-        self.looks = CompiledLooks(made, "one")
+        program = LiveProgram(Automation(tracks=tracks), made, self.controls, None)
+        self.controls.automate = program.parameters
+        self.looks = CompiledLooks(made, "one", program.varying)
         self.saver = Saver(folder, minutes=5, fps=25)
         self.recorded = _RecordingView()
         framing = Framing(LiveSettings())
-        self.show = Show(connect, framing, self.looks, self.controls, made["one"], self.saver)
+        parts = (connect, framing, self.looks, self.controls, made["one"], self.saver)
+        self.show = Show(*parts, program=program)
         self.show.views = (self.saver, self.recorded)
         self.show.listeners.append(listener)
         self.error: StreamDreamError | None = None
@@ -242,7 +248,7 @@ def test_a_file_ends_the_show(tiny: Callable[..., DreamSettings], tmp_path: Path
 
 @pytest.mark.slow
 def test_a_listener_that_fails_does_not_end_the_show(
-    tiny: Callable[..., DreamSettings], tmp_path: Path
+    tiny: Callable[..., DreamSettings], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     heard: list[int] = []
 
@@ -252,6 +258,24 @@ def test_a_listener_that_fails_does_not_end_the_show(
 
     made = _Playing(tiny, tmp_path / "kept", feed_opener(LiveSettings(source="test")), fail)
     made.until(lambda: len(heard) > 5)
+    made.end()
+    assert made.error is None
+    assert caplog.text.count("a listener of the show failed") == 1
+
+
+@pytest.mark.slow
+def test_a_score_that_fails_underway_does_not_end_the_show(
+    tiny: Callable[..., DreamSettings], tmp_path: Path
+) -> None:
+    connect = feed_opener(LiveSettings(source="test"))
+    tracks = {"strength": "0.5/(sec<1)", "evenness": "0:(0.2)@step, 1s:(sqrt(-1))"}
+    made = _Playing(tiny, tmp_path / "kept", connect, **tracks)
+    made.until(lambda: "strength stays as it was: '0.5/(sec<1)'" in made.show.status.message)
+    made.until(lambda: made.show.status.message.startswith("evenness stays as it was: key 1s: "))
+    begun, told = made.show.status.dreamed, made.show.status.message
+    made.until(lambda: made.show.status.dreamed > begun + 20)
+    assert made.controls.parameters().strength == 0.5
+    assert made.show.status.message == told
     made.end()
     assert made.error is None
 

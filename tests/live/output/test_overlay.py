@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from stream_dream.frame import Image8
 from stream_dream.live.control.keys import Answer
 from stream_dream.live.output.overlay import Overlay, Panel, Row, build_panel, fitted
-from stream_dream.live.status import LiveStatus
+from stream_dream.live.status import HeardSound, LiveStatus
 from stream_dream.settings.live import LiveParameters
 
 LOOKS = ("dogs", "eyes", "spirals")
@@ -58,6 +60,18 @@ def test_the_panel_lists_every_figure_parameter_look_and_key() -> None:
     assert found["spirals"].value == "getting ready"
     keys = " ".join(row.key for row in found.values()).split()
     assert {*"fhsrvq123+-[]↑↓←→", "space", "esc"} <= set(keys)
+
+
+def test_the_panel_tells_what_is_heard() -> None:
+    assert "sound" not in rows(some_panel())
+    for state, tempo, text in (
+        ("ok", 127.6, "128 beats a minute"),
+        ("ok", None, "no clear beat"),
+        ("silent", None, "silent"),
+        ("lost", 127.6, "lost"),
+    ):
+        found = rows(some_panel(replace(STATUS, sound=HeardSound(state, tempo, {}))))
+        assert found["sound"] == Row("sound", text, marked=state == "lost")
 
 
 @pytest.mark.parametrize(

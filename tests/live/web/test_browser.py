@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 import shows
+from live_sound import FakeSound
 from waiting import SECONDS, wait_for
 
 from stream_dream.live.control.controls import Controls
+from stream_dream.live.engine.hearing import heard
 from stream_dream.live.web.view import WebView
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -50,9 +52,15 @@ def recordings(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def view(controls: Controls, recordings: Path) -> Iterator[WebView]:
+def sound() -> FakeSound:
+    """What the show hears, if it reacts at all."""
+    return FakeSound(state="waiting")
+
+
+@pytest.fixture
+def view(controls: Controls, recordings: Path, sound: FakeSound) -> Iterator[WebView]:
     view = WebView(("127.0.0.1", 0), controls, token="a long secret", recordings=recordings)
-    with shows.playing(view, controls):
+    with shows.playing(view, controls, lambda: heard(sound) if controls.reacts else None):
         yield view
     view.close()
     assert view.problem is None
@@ -149,6 +157,48 @@ def test_buttons_show_their_state(visit: Callable[[], Any], controls: Controls) 
     assert controls.target.mirror
     assert controls.resets == 1
     assert controls.pressed() == ["snapshot", "record"]
+
+
+def test_the_sound_is_shown_where_a_show_hears_any(
+    visit: Callable[[], Any], controls: Controls, sound: FakeSound
+) -> None:
+    page = visit()
+    assert page.get_by_role("region", name="Sound").count() == 0
+    assert page.get_by_label("Reactivity").count() == 0
+    page.close()
+    controls.reacts = True
+    page = visit()
+    page.set_viewport_size({"width": 320, "height": 568})
+    region, state = page.get_by_role("region", name="Sound"), page.locator("[aria-live=polite]")
+    region.get_by_text("Waiting for sound").wait_for()
+    assert region.get_by_role("img").get_attribute("aria-label") == "Curves of the sound"
+    page.get_by_label("Reactivity").fill("0.3")
+    wait_for(lambda: controls.target.reactivity == 0.3)
+
+    def shows_bars(*heights: float) -> None:
+        page.wait_for_function(
+            f"""() => [...document.querySelectorAll('#bars i')].every((bar, place) => {{
+              const level = getComputedStyle(bar, '::after').transform.match(/[0-9.]+/g)[3];
+              return Math.abs(level - {list(heights)}[place]) < 0.01}})"""
+        )
+
+    shows_bars(0, 0, 0, 0, 0, 0)
+    sound.state, sound.values = "ok", {"level": 0.5, "bass": 1.0, "mid": 0.25, "beat": 0.75}
+    shows_bars(0.5, 1, 0.25, 0, 0, 0.75)
+    region.get_by_text("No clear beat").wait_for()
+    sound.tempo = 127.6
+    region.get_by_text("128 beats a minute").wait_for()
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 320
+    sound.state, sound.values = "silent", {}
+    region.get_by_text("Silence").wait_for()
+    shows_bars(0, 0, 0, 0, 0, 0)
+    assert "Sound" not in state.inner_text()
+    sound.state = "lost"
+    region.get_by_text("The sound card is gone: trying again").wait_for()
+    page.wait_for_function("() => document.getElementById('state').textContent.includes('Sound')")
+    sound.state = "ok"
+    region.get_by_text("128 beats a minute").wait_for()
 
 
 def test_recordings_can_be_fetched_and_nothing_is_without_a_name(
