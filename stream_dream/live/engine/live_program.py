@@ -31,7 +31,7 @@ log = logging.getLogger("stream_dream.live")
 # Settings that a show does not have, or that need it to begin anew.
 _NOT_LIVE = {"cadence", "steps", "mask_strength", "zoom"}
 # Threads that ask within this time get the same values.
-_FRESH_SECONDS = 0.01
+_FRESH_SECONDS = 0.015
 # Seconds in which settings follow the sound again after silence, and let go of it.
 _WAKING_SECONDS = 1.0
 
