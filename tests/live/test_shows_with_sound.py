@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import threading
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 import sound_server
 import sounds
+import synthetic
 from commands import one_line
 from scipy.signal import resample_poly
 from sound_server import PLAYED_RATE, SoundServer
@@ -194,3 +197,30 @@ def test_without_a_server_or_the_library_there_is_one_line(
         code, out, err = run("live", "--source", "test", "--listen", listen)
         assert (code, out) == (2, "")
         assert "--listen needs the extra music: pip install" in one_line(err)
+
+
+def test_a_show_with_a_score_comes_back_from_its_config(
+    server: SoundServer, run: Callable[..., Any], tmp_path: Path
+) -> None:
+    synthetic.register_tiny()
+    score, first, second = (tmp_path / name for name in ("score.toml", "one.toml", "two.toml"))
+    score.write_text(
+        'preset = "0:eyes, 2b:dogs~1b"\nstrength = "0.5+0.5*bass"\n'
+        'step_size = "0:(0.01), 1s:(0.02)"\nreact = "onset->jitter+4"\nbpm = 120\n'
+    )
+    small = ("--network", "tiny", "--dream-size", "160", "--presets", "dogs", "--duration", "2")
+    given = ("--listen", "hall", "--score", str(score), "--reactivity", "1.5")
+    code, out, err = run(
+        *("live", "--source", "test", *small, *given, "--json", "--write-config", str(first))
+    )
+    assert code == 0, err
+    told = [json.loads(line) for line in out.splitlines()]
+    assert {line["sound"]["state"] for line in told} <= {"waiting", "silent"}
+    assert told[-1]["preset"] == "dogs"
+    assert not any(line["message"] for line in told)
+    code, out, err = run("live", "--config", str(first), "--write-config", str(second))
+    assert code == 0, err
+    one, two = (tomllib.loads(path.read_text()) for path in (first, second))
+    assert one == two
+    assert (one["listen"], one["score"], one["reactivity"]) == ("hall", str(score), 1.5)
+    assert not {"strength", "step_size", "preset", "bpm", "react"} & one.keys()
