@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from stream_dream.automation.curves import SOUND_CURVES, Curve, read_beats, read_curve
 from stream_dream.automation.expression import Scope
 from stream_dream.automation.look_track import LookTrack
-from stream_dream.automation.program import TARGETS, Program, target_name
+from stream_dream.automation.program import TARGETS, Program, is_weight, target_name
 from stream_dream.automation.reaction import Reaction
 from stream_dream.automation.schedule import Schedule
 from stream_dream.automation.timeline import BeatGrid, Length, Timeline
@@ -129,11 +129,12 @@ def assemble(
     """
     parsed = Parsed.of(automation)
     looks = automation.looks or (dream,)
-    if any("." in name for name in parsed.tracks):
+    targets = frozenset() if parsed.reaction is None else parsed.reaction.targets
+    if any(map(is_weight, (*parsed.tracks, *targets))):
         looks = tuple(map(_with_layers, looks))
     fixed = {"strength": strength, "mask_strength": mask_strength, "zoom": 0.0}
     bases = [base_values(look) | fixed for look in looks]
-    changing = {*parsed.tracks, *(() if parsed.reaction is None else parsed.reaction.targets)}
+    changing = {*parsed.tracks, *targets}
     check_names(changing, looks)
     if not camera:
         changing.discard("zoom")  # the default reaction names it

@@ -37,10 +37,13 @@ class Values:
     Attributes:
         first: Number of the first frame.
         numbers: By the name of a setting, such as ``strength`` or ``layer.block10``, its values for
-            each look and frame, float64 (looks, frames); NaN for a look that lacks the target.
+            each look and frame, float64 (looks, frames); NaN for a look that lacks the target, or
+            has no limit to change.
         before: Number of the look that a fade leaves, (frames,).
         after: Number of the look that a fade reaches; the same as ``before`` without a fade.
         share: Progress of the fade, float64 in 0..1, (frames,).
+        beyond: By the name of a setting, whether its value was beyond its range and was clipped,
+            bool (frames,); only those settings of which one was.
     """
 
     first: int
@@ -48,6 +51,7 @@ class Values:
     before: NDArray[np.intp]
     after: NDArray[np.intp]
     share: NDArray[np.float64]
+    beyond: Mapping[str, NDArray[np.bool_]]
 
     def around(self, frame: int) -> Values:
         """Return values that include a frame: these."""
@@ -57,7 +61,14 @@ class Values:
         """Return the values of the frames ``begin`` to ``end - 1``."""
         span = slice(begin - self.first, end - self.first)
         numbers = {name: values[:, span] for name, values in self.numbers.items()}
-        return Values(begin, numbers, self.before[span], self.after[span], self.share[span])
+        return Values(
+            begin,
+            numbers,
+            self.before[span],
+            self.after[span],
+            self.share[span],
+            {name: beyond[span] for name, beyond in self.beyond.items()},
+        )
 
 
 class Sampler(Protocol):
@@ -90,6 +101,7 @@ class Program:
     sampler: Sampler | None = None
     changing: frozenset[str] = frozenset()
     _moments: dict[int, Moment] = field(default_factory=dict, repr=False)
+    _clipped: set[str] = field(default_factory=set, repr=False)
 
     @property
     def varying(self) -> frozenset[str]:
@@ -98,11 +110,13 @@ class Program:
 
     @property
     def clipped(self) -> str | None:
-        """One line on values beyond their range so far; None if there were none."""
-        names = sorted(getattr(self.sampler, "clipped", ()))
-        if not names:
+        """One line on values beyond their range so far; None if there were none.
+
+        Those of frames that were asked for with ``at`` or ``part`` count.
+        """
+        if not self._clipped:
             return None
-        return f"values beyond the range of {', '.join(names)} were clipped to it"
+        return f"values beyond the range of {', '.join(sorted(self._clipped))} were clipped to it"
 
     @property
     def files(self) -> dict[str, Path]:
@@ -127,7 +141,9 @@ class Program:
         """Return the program of the frames ``begin`` to ``end - 1`` as numbers, for a worker."""
         if self.sampler is None:
             return self
-        return replace(self, sampler=sampled(self.sampler, begin, end), _moments={})
+        values = sampled(self.sampler, begin, end)
+        self._clipped.update(name for name, beyond in values.beyond.items() if beyond.any())
+        return replace(self, sampler=values, _moments={})
 
     def looks_in(self, begin: int, end: int) -> list[int]:
         """Return the numbers of the looks of the frames ``begin`` to ``end - 1``, by first use."""
@@ -150,6 +166,7 @@ class Program:
             return Moment(0, dream, always, self.strength, self.mask_strength)
         values = self.sampler.around(frame)
         place = frame - values.first
+        self._clipped.update(name for name, beyond in values.beyond.items() if beyond[place])
         before, after = int(values.before[place]), int(values.after[place])
         share = float(values.share[place])
         dreams = {
@@ -189,11 +206,23 @@ def sampled(sampler: Sampler, begin: int, end: int) -> Values:
         name: np.concatenate([part.numbers[name] for part in parts], axis=1)
         for name in parts[0].numbers
     }
-    looks = (
+    before, after, share = (
         np.concatenate([getattr(part, name) for part in parts])
         for name in ("before", "after", "share")
     )
-    return Values(parts[0].first, numbers, *looks)
+    within = [np.zeros(part.share.shape, np.bool_) for part in parts]
+    beyond = {
+        name: np.concatenate(
+            [part.beyond.get(name, no) for part, no in zip(parts, within, strict=True)]
+        )
+        for name in dict.fromkeys(name for part in parts for name in part.beyond)
+    }
+    return Values(parts[0].first, numbers, before, after, share, beyond)
+
+
+def is_weight(name: str) -> bool:
+    """Return whether the name of a setting is that of a target's weight."""
+    return "." in name
 
 
 def target_name(kind: str, target: LayerTarget | ClassTarget) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stream_dream.automation.expression import Scope
 from stream_dream.automation.look_track import LookTrack
-from stream_dream.automation.program import WHOLE, Values
+from stream_dream.automation.program import WHOLE, Values, is_weight
 from stream_dream.automation.reaction import Reaction
 from stream_dream.automation.track import Track
 from stream_dream.errors import SettingsError
@@ -21,11 +21,7 @@ _BLOCK = 256
 
 
 class Schedule:
-    """Samples the values of frames, block by block.
-
-    Attributes:
-        clipped: Names of settings of which a value was beyond its range so far.
-    """
+    """Samples the values of frames, block by block."""
 
     def __init__(
         self,
@@ -42,13 +38,12 @@ class Schedule:
         Args:
             scope: Timeline and curves.
             bases: By look, the values of the settings that change where no track sets them; a look
-                lacks the weights of targets that are not its own.
+                lacks the weights of targets that are not its own, and what it leaves unlimited.
             ranges: Least and greatest value by name.
             tracks: Values over time by name.
             reaction: How values follow sound; None if they do not.
             looks: When the look changes; None if it never does.
         """
-        self.clipped: set[str] = set()
         self._scope, self._bases, self._ranges = scope, bases, ranges
         self._tracks, self._reaction, self._looks = tracks, reaction, looks
         self._block = lru_cache(maxsize=4)(self._sampled)
@@ -67,18 +62,25 @@ class Schedule:
 
     def _sampled(self, first: int, end: int) -> Values:
         frames = np.arange(first, end, dtype=np.float64)
-        numbers = {name: self._values(name, frames) for name in self._ranges}
-        nothing = np.zeros(len(frames), np.intp)
-        if self._looks is None:
-            return Values(first, numbers, nothing, nothing, np.ones(len(frames)))
-        try:
-            before, after, share = self._looks.sample(frames, self._scope.timeline)
-        except SettingsError as error:
-            raise SettingsError(f"preset: {error}") from None
-        return Values(first, numbers, before, after, share)
+        before = after = np.zeros(len(frames), np.intp)
+        share = np.ones(len(frames))
+        if self._looks is not None:
+            try:
+                before, after, share = self._looks.sample(frames, self._scope.timeline)
+            except SettingsError as error:
+                raise SettingsError(f"preset: {error}") from None
+        numbers, beyond, places = {}, {}, np.arange(len(frames))
+        for name, (least, most) in self._ranges.items():
+            wanted = self._values(name, frames)
+            numbers[name] = np.clip(wanted, least, most)
+            outside = (wanted < least) | (wanted > most)
+            shown = outside[before, places] | outside[after, places]
+            if shown.any():
+                beyond[name] = shown
+        return Values(first, numbers, before, after, share, beyond)
 
     def _values(self, name: str, frames: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the values of a setting, float64 (looks, frames), within its range."""
+        """Return the values of a setting, float64 (looks, frames), as they are asked for."""
         track = self._tracks.get(name)
         try:
             common = None if track is None else track.sample(frames, self._scope)
@@ -87,16 +89,10 @@ class Schedule:
         rows = []
         for base in self._bases:
             row = np.full(len(frames), base.get(name, math.nan))
-            if common is not None and (name in base or "." not in name):
+            if common is not None and (name in base or not is_weight(name)):
                 row = common
             if self._reaction is not None:
                 row = self._reaction.apply(name, row, frames, self._scope)
             rows.append(row)
         values = np.stack(rows)
-        if name in WHOLE:
-            values = np.rint(values)
-        least, most = self._ranges[name]
-        within: NDArray[np.float64] = np.clip(values, least, most)
-        if np.any(within != values, where=~np.isnan(values)):
-            self.clipped.add(name)
-        return within
+        return np.rint(values) if name in WHOLE else values
