@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -213,9 +214,15 @@ def located(text: str, folder: Path) -> str:
     """
     parts = []
     for key in _keys(text):
-        look = str(folder.absolute() / key.look) if key.look.endswith(".toml") else key.look
+        look = _located(key.look, folder.absolute())
         parts.append(f"{key.text}:{look}{key.fade_text}" if key.text else look)
     return ", ".join(parts)
+
+
+def _located(look: str, folder: Path) -> str:
+    """Return a look, or several between commas, with files in a folder."""
+    names = [look] if os.path.isfile(folder / look) else map(str.strip, look.split(","))
+    return ",".join(str(folder / name) if name.endswith(".toml") else name for name in names)
 
 
 def _keys(text: str) -> Iterator[_LookKey]:

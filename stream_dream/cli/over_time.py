@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from stream_dream.cli.options import dreamed
 from stream_dream.errors import SettingsError
-from stream_dream.settings.automation import Automation, AutomationOptions
+from stream_dream.settings.automation import Automation, AutomationOptions, SoundSettings
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveSettings
 from stream_dream.settings.presets import DEFAULT_PRESET, preset_files
@@ -64,7 +65,7 @@ def over_time(preset: str | Sequence[str] | None, options: Mapping[str, Any]) ->
         SettingsError: A text is not understood, or a file cannot be read.
     """
     rest, automation, files = automation_of(options)
-    looks = preset or automation.look_track or DEFAULT_PRESET
+    looks = (automation.look_track or DEFAULT_PRESET) if preset is None else preset
     names, track = _looks(looks if isinstance(looks, str) else ",".join(looks))
     automation = automation.model_copy(update={"look_track": track})
     return OverTime(rest, names, automation, (*files, *preset_files(*names)))
@@ -92,12 +93,10 @@ def automation_of(
         if "." not in name and name not in automated_fields():
             _refuse(given.score, name, automated_fields())
     rest, tracks = tell_apart(options, score)
-    settings = given.model_dump(exclude_unset=True, exclude={"score"})
-    if score:
-        settings = {**score.settings, **settings}
+    settings = _sound_settings(given, {} if score is None else score.settings)
     if settings.get("react") == REACT_DEFAULT:
         settings["react"] = DEFAULT_REACTION
-    looks, curves = settings.pop("preset", None), score.curves if score else {}
+    looks, curves = (score.settings.get("preset"), score.curves) if score else (None, {})
     automation = validated(
         Automation, {**settings, "tracks": tracks, "curves": curves, "look_track": looks}
     )
@@ -127,11 +126,32 @@ def in_a_show(settings: LiveSettings, automation: Automation) -> tuple[LiveSetti
     return settings, automation.model_copy(update=changes)
 
 
+def _sound_settings(given: AutomationOptions, scored: Mapping[str, object]) -> dict[str, Any]:
+    """Return the settings of sound: those given, and the others of a score.
+
+    Raises:
+        SettingsError: A value of the score is out of range, or two contradict each other.
+    """
+    settings = part(SoundSettings, scored, origin=str(given.score)).model_dump(exclude_unset=True)
+    own = given.model_dump(exclude_unset=True, exclude={"score"})
+    # Beats are given in one way: a way on the command line replaces the other of the score.
+    if "beats" in own:
+        settings = {name: settings[name] for name in settings.keys() - {"bpm", "offset"}}
+    elif "bpm" in own:
+        settings.pop("beats", None)
+    settings |= own
+    if settings.keys() >= {"bpm", "beats"}:
+        raise SettingsError("--bpm and --beats both say where beats are: give one of the two")
+    if "offset" in settings and "bpm" not in settings:
+        raise SettingsError("--offset is the time of the first beat of --bpm: give that, too")
+    return settings
+
+
 def _looks(text: str) -> tuple[tuple[str, ...], str | None]:
     """Return the names of looks, and the text of their track if they have times."""
     from stream_dream.automation.look_track import LookTrack
 
-    if Path(text).is_file():
+    if os.path.isfile(text):  # unlike Path, bears texts too long for a name
         return (text,), None
     try:
         looks = LookTrack.parse(text).looks
