@@ -14,6 +14,7 @@ from typing import Any, Self
 from pydantic import TypeAdapter
 
 from stream_dream.errors import SettingsError, SourceError
+from stream_dream.film.job.differences import differences, named_values
 from stream_dream.film.job.durable_files import fingerprint, write_json
 from stream_dream.film.plan.plan import Plan
 from stream_dream.film.request import RenderRequest
@@ -104,20 +105,12 @@ class FilmJob:
         ``added_later``, may differ.
         """
         files = _fingerprints(request)
-        found = []
-        pairs: list[tuple[Any, Any]] = [
-            (self.dream, request.dream),
-            (self.output, request.output),
-            (self.automation, request.automation),
-        ]
-        for before, now in pairs:
-            later = values_added_later(now)
-            for name in type(before).model_fields:
-                was, wanted = getattr(before, name), getattr(now, name)
-                same = was == wanted or name in later or (name in files and name in self.files)
-                if not same:
-                    found.append(f"{name.replace('_', '-')} was {_text(was)}, not {_text(wanted)}")
         both = [name for name in files if name in self.files]
+        found = differences(
+            named_values(self.dream, self.output, self.automation),
+            named_values(request.dream, request.output, request.automation),
+            but={*both, *values_added_later(request.output)},
+        )
         changed = [name for name in both if files[name] != self.files[name]]
         return found + [f"the {name} was another file than it is now" for name in changed]
 
@@ -155,9 +148,3 @@ def _other_version(data: Any) -> str | None:
         there = str(data["made_with"]["stream-dream"])
         return None if there == versions()["stream-dream"] else there
     return None
-
-
-def _text(value: object) -> str:
-    if isinstance(value, tuple):
-        return " ".join(map(str, value)) or "none"
-    return "none" if value is None else str(value)

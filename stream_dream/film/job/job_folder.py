@@ -21,6 +21,8 @@ from stream_dream.media.write.output_paths import beside, followed
 
 _LOCK, _PLACING, CHUNK_LIST = "lock", "placing.json", "chunks.ffconcat"
 _OF_CHUNKS = re.compile(r"\d{6,}\.(mp4|npz|json)")
+_SOUND = "sound-*.npz"
+_MOST_DIFFERENCES = 4
 
 
 class JobFolder:
@@ -28,8 +30,8 @@ class JobFolder:
 
     ``lock`` is held by the active run. ``job.json`` describes the job, ``placing.json`` the
     published result. ``000000.mp4``, ``000000.npz`` and ``000000.json`` are the frames of a chunk,
-    the state after them and its record; ``chunks.ffconcat`` lists all chunks. Files with ``.part``
-    in their names are incomplete.
+    the state after them and its record; ``chunks.ffconcat`` lists all chunks; ``sound-*.npz`` is
+    what was found in the sound. Files with ``.part`` in their names are incomplete.
 
     Attributes:
         target: Path of the result.
@@ -63,6 +65,9 @@ class JobFolder:
         job = FilmJob.read(self.path)
         differences = job.differences(request)
         if differences:
+            left = len(differences) - _MOST_DIFFERENCES
+            if left > 0:
+                differences[_MOST_DIFFERENCES:] = [f"{left} more differ"]
             raise SettingsError(
                 f"{self.path} was begun otherwise: {'; '.join(differences)}. Give the same again, "
                 "or delete the folder to begin anew"
@@ -130,7 +135,8 @@ class JobFolder:
         A run killed meanwhile can be resumed, and finds nothing to do.
         """
         for path in self.path.iterdir():
-            if _OF_CHUNKS.fullmatch(path.name) or path.name == CHUNK_LIST or _is_part(path):
+            made = _OF_CHUNKS.fullmatch(path.name) or path.match(_SOUND)
+            if made or path.name == CHUNK_LIST or _is_part(path):
                 remove(path)
         job_file(self.path).unlink(missing_ok=True)
         self.placing.forget()
