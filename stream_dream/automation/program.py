@@ -137,6 +137,15 @@ class Program:
             self._moments[frame if self.sampler else 0] = moment
         return moment
 
+    def check(self, frames: int | None) -> None:
+        """Compute the values of all frames, if their number is known: see if they can be.
+
+        Raises:
+            SettingsError: A value cannot be computed.
+        """
+        if self.sampler is not None and frames:
+            sampled(self.sampler, 0, frames)
+
     def part(self, begin: int, end: int) -> Program:
         """Return the program of the frames ``begin`` to ``end - 1`` as numbers, for a worker."""
         if self.sampler is None:

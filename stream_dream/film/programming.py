@@ -75,7 +75,7 @@ def programmed(
     cache: Path | None = None,
     listen: bool = False,
 ) -> Programmed:
-    """Return the settings of each frame of a film, and what they were made from.
+    """Return the settings of each frame of a film, all computable, and what they were made from.
 
     Args:
         request: The film and its settings.
@@ -112,5 +112,6 @@ def programmed(
         strength=output.strength,
         mask_strength=output.mask_strength,
     )
+    program.check(source.info.frame_count if plan is None else plan.frames)
     rhythm = rhythm_of(automation, timeline, sound if find_beats else None)
     return Programmed(program, timeline, sound, rhythm)

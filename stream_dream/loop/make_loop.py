@@ -10,17 +10,15 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
-from stream_dream.automation.assemble import Parsed, assemble, beats_of
 from stream_dream.automation.program import Program
-from stream_dream.automation.timeline import Timeline
-from stream_dream.errors import Interrupted, SettingsError, SinkError
+from stream_dream.errors import Interrupted, SinkError
 from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
 from stream_dream.image import add_residual, fit_size
 from stream_dream.loop.dream_seam import ClosedDream
 from stream_dream.loop.periodic_source import Cycle, make_cycle
+from stream_dream.loop.programming import program_of, soundtrack_of
 from stream_dream.media.read.guide import guide_images
 from stream_dream.media.read.picture import Picture
-from stream_dream.media.read.sound import probe_sound
 from stream_dream.media.write.formats import format_of
 from stream_dream.media.write.mux import GIF_FPS
 from stream_dream.media.write.output_paths import (
@@ -104,8 +102,8 @@ def make_loop(
     read = [source, *named_files(automation).values(), *automation.more_files.values()]
     check_loop(read, target, keyframes, settings, overwrite=overwrite)
     cycle = make_cycle(source, target, settings, cuts=keyframes[0].cuts)
-    program = _program(source, cycle, keyframes, settings, automation)
-    sound = _soundtrack(cycle, settings, automation)
+    program = program_of(source, cycle, keyframes, settings, automation)
+    sound = soundtrack_of(cycle, settings, automation)
     check_sound(sound, target)
     dream = _Dream(cycle, program)
     write = partial(_write, dream=dream, settings=settings, sound=sound)
@@ -227,52 +225,6 @@ class _Dream:
                 if guide is not None and image is not None:
                     guide.show(image)
             yield prepared
-
-
-def _program(
-    source: Path,
-    cycle: Cycle,
-    keyframes: Sequence[DreamSettings],
-    settings: LoopSettings,
-    automation: Automation,
-) -> Program:
-    """Return the settings of each frame of a loop."""
-    parsed = Parsed.of(automation)
-    found = None
-    if parsed.needs_sound(automation):
-        from stream_dream.automation.sound.analysis import analyse
-
-        if automation.soundtrack is None and cycle.camera is not None:
-            raise SettingsError("a picture has no sound to react to: give --soundtrack")
-        heard = Soundtrack(automation.soundtrack or source, cycle.begins)
-        found = analyse(heard, find_beats="beats" in parsed.needs)
-    timeline = Timeline(
-        cycle.fps,
-        frames=cycle.frames,
-        shots=tuple(sorted({0, *cycle.cuts})),
-        beats=beats_of(automation, None if found is None else found.beats),
-    )
-    program = assemble(
-        keyframes[0],
-        automation.model_copy(update={"looks": tuple(keyframes)}),
-        timeline,
-        {} if found is None else found.curves,
-        strength=settings.strength,
-        camera=cycle.camera is not None,
-        loop=True,
-    )
-    if cycle.camera is not None and "zoom" in program.changing:
-        cycle.camera.push = lambda index: program.at(index).push
-    return program
-
-
-def _soundtrack(cycle: Cycle, settings: LoopSettings, automation: Automation) -> Soundtrack | None:
-    """Return the sound of a loop's film: that of --soundtrack, for as long as the film is."""
-    if automation.soundtrack is None or not settings.audio:
-        return None
-    probe_sound(automation.soundtrack)  # only checks it
-    length = float(cycle.frames * settings.repeat / cycle.fps)
-    return Soundtrack(automation.soundtrack, cycle.begins, cycle.begins + length)
 
 
 def _write(
