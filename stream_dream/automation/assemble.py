@@ -70,6 +70,11 @@ class Parsed:
         return frozenset().union(*(part.needs for part in self._parts()))
 
     @property
+    def changing(self) -> frozenset[str]:
+        """Names of the settings that change."""
+        return frozenset(self.tracks) | (self.reaction.targets if self.reaction else set())
+
+    @property
     def curves(self) -> frozenset[str]:
         """Names of the curves that are read."""
         parts = [part for part in self._parts() if not isinstance(part, LookTrack)]
@@ -127,17 +132,11 @@ def assemble(
             not known.
         NetworkError: There is no such network.
     """
-    parsed = Parsed.of(automation)
-    looks = automation.looks or (dream,)
-    targets = frozenset() if parsed.reaction is None else parsed.reaction.targets
-    if any(map(is_weight, (*parsed.tracks, *targets))):
-        looks = tuple(map(_with_layers, looks))
+    parsed, looks = checked(dream, automation)
     fixed = {"strength": strength, "mask_strength": mask_strength, "zoom": 0.0}
     bases = [base_values(look) | fixed for look in looks]
-    changing = {*parsed.tracks, *targets}
-    check_names(changing, looks)
-    if not camera:
-        changing.discard("zoom")  # the default reaction names it
+    # The default reaction names the zoom even where there is no camera.
+    changing = parsed.changing if camera else parsed.changing - {"zoom"}
     track = parsed.looks
     if loop and automation.look_track is None:
         several = len(looks) > 1 and timeline.frames is not None
@@ -155,7 +154,23 @@ def assemble(
         reaction=parsed.reaction,
         looks=track,
     )
-    return Program(looks, strength, mask_strength, schedule, frozenset(changing))
+    return Program(looks, strength, mask_strength, schedule, changing)
+
+
+def checked(
+    dream: DreamSettings, automation: Automation
+) -> tuple[Parsed, tuple[DreamSettings, ...]]:
+    """Return a parsed automation, and its looks, which name the layers whose weights change.
+
+    Raises:
+        SettingsError: A text is not understood, or names no setting that can change.
+        NetworkError: There is no such network.
+    """
+    parsed, looks = Parsed.of(automation), automation.looks or (dream,)
+    if any(map(is_weight, parsed.changing)):
+        looks = tuple(map(_with_layers, looks))
+    check_names(parsed.changing, looks)
+    return parsed, looks
 
 
 def automated_fields() -> set[str]:

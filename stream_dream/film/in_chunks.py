@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from stream_dream.automation.assemble import Parsed
+from stream_dream.automation.assemble import checked
 from stream_dream.errors import SettingsError, SinkError
 from stream_dream.film.cluster.connection import reached
 from stream_dream.film.events import FilmEvents, FilmSummary
@@ -76,7 +76,7 @@ def render_film(
     """
     source, target = Path(source), Path(target)
     request = RenderRequest(source, target, dream, output, film, automation or Automation())
-    Parsed.of(request.automation)  # only checks it
+    checked(dream, request.automation)
     if film.cluster is None and film.workers != 1 and film.batch not in (1, "auto"):
         raise SettingsError("--batch is for one worker that fills a device: leave out --workers")
     folder = JobFolder(target)

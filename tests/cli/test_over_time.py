@@ -1,0 +1,243 @@
+"""What commands make of options whose values change, of scores, and of several looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import one_line
+from fake_render import FakeRender
+
+from stream_dream.automation.reaction import DEFAULT_REACTION
+from stream_dream.cli.over_time import over_time
+from stream_dream.errors import SettingsError
+from stream_dream.settings.automation import Automation
+from stream_dream.settings.presets import load_preset
+
+Run = Callable[..., tuple[int, str, str]]
+
+SCORE = """
+strength = "0:(0), 2s:(1)"
+step_size = 0.02
+preset = "0:dogs, 12s:eyes~2s"
+react = "onset->strength+0.3"
+bpm = 120
+offset = 0.5
+soundtrack = "song.mp3"
+
+[layer]
+block10 = "0:(1), 5s:(0)"
+block8 = "bass"
+
+[class]
+"tabby cat" = "beat"
+
+[curves]
+mine = "mine.csv"
+"""
+
+
+@pytest.fixture
+def score(tmp_path: Path) -> Path:
+    (tmp_path / "mine.csv").write_text("0,0\n1,1\n")
+    path = tmp_path / "score.toml"
+    path.write_text(SCORE)
+    return path
+
+
+def automation(preset: Any = None, **options: Any) -> Automation:
+    return over_time(preset, options).automation
+
+
+def test_plain_values_do_not_change_over_time() -> None:
+    options = {"strength": "0.5", "limit": "none", "network": "inception_v1", "layer": ["a=0.5"]}
+    over = over_time(None, options)
+    assert over.options == options
+    assert over.names == ("dogs",)
+    assert over.automation == Automation()
+    assert over.files == ()
+
+
+def test_texts_over_time_become_tracks() -> None:
+    options = {
+        "strength": "0:(0), 2s:(1)",
+        "step_size": "0.01*bass",
+        "octaves": "beat",
+        "layer": ["block10=0:(0), 5s:(1)", "block8=2", " block5:4,2 =sine(2s)"],
+        "classes": ["tabby cat=where(t>=5, 1, 0)"],
+        "seed": "3",
+    }
+    over = over_time(None, options)
+    assert over.automation.tracks == {
+        "strength": "0:(0), 2s:(1)",
+        "step_size": "0.01*bass",
+        "octaves": "beat",
+        "layer.block10": "0:(0), 5s:(1)",
+        "layer.block5:4,2": "sine(2s)",
+        "class.tabby cat": "where(t>=5, 1, 0)",
+    }
+    assert over.options["layer"] == ["block10", "block8=2", " block5:4,2 "]
+    assert over.options["classes"] == ["tabby cat"]
+    assert (over.options["strength"], over.options["seed"]) == (None, "3")
+
+
+def test_a_score_is_read_with_its_files(score: Path) -> None:
+    over = over_time(None, {"score": str(score), "strength": None})
+    made = over.automation
+    assert made.tracks == {
+        "strength": "0:(0), 2s:(1)",
+        "step_size": "0.02",
+        "layer.block10": "0:(1), 5s:(0)",
+        "layer.block8": "bass",
+        "class.tabby cat": "beat",
+    }
+    assert (made.react, made.bpm, made.offset) == ("onset->strength+0.3", 120, 0.5)
+    assert made.soundtrack == score.parent / "song.mp3"
+    assert made.curves == {"mine": score.parent / "mine.csv"}
+    assert (over.names, made.look_track) == (("dogs", "eyes"), "0:dogs, 12s:eyes~2s")
+    assert set(over.files) == {score, score.parent / "mine.csv"}
+
+
+def test_the_command_line_comes_before_the_score(score: Path) -> None:
+    given = {
+        "score": str(score),
+        "strength": "mine",
+        "step_size": "0.03",
+        "layer": ["block5", "block10=mine"],
+        "react": "bass->strength+1",
+        "bpm": "90",
+        "soundtrack": "other.mp3",
+    }
+    over = over_time("wild", given)
+    made = over.automation
+    assert made.tracks == {
+        "strength": "mine",
+        "layer.block10": "mine",
+        "class.tabby cat": "beat",
+    }
+    assert over.options["step_size"] == "0.03"
+    assert over.options["layer"] == ["block5", "block10"]
+    assert (made.react, made.bpm, made.offset) == ("bass->strength+1", 90, 0.5)
+    assert made.soundtrack == Path("other.mp3")
+    assert (over.names, made.look_track) == (("wild",), None)
+
+
+def test_the_score_comes_before_the_preset(run: Run, fake: FakeRender, score: Path) -> None:
+    score.write_text('strength = "0:(0), 1s:(1)"\noctaves = 7\npreset = "wild"\n')
+    assert run("render", "a.mp4", "b.mp4", "--score", str(score))[0] == 0
+    made: Automation = fake.asked["automation"]
+    assert made.tracks == {"strength": "0:(0), 1s:(1)", "octaves": "7"}
+    assert fake.asked["dream"] == load_preset("wild").dream
+
+
+def test_beats_are_given_in_one_way(score: Path) -> None:
+    made = automation(score=str(score), beats="beats.txt")
+    assert (made.bpm, made.offset, made.beats) == (None, None, Path("beats.txt"))
+    score.write_text('beats = "mine.txt"\n')
+    made = automation(score=str(score), bpm="100", offset="1")
+    assert (made.bpm, made.offset, made.beats) == (100, 1, None)
+    with pytest.raises(SettingsError, match=r"--bpm and --beats both"):
+        automation(bpm="100", beats="beats.txt")
+    with pytest.raises(SettingsError, match=r"--offset is .* of --bpm: give that, too"):
+        automation(offset="1")
+    with pytest.raises(SettingsError, match=r"--offset is .* of --bpm: give that, too"):
+        automation(score=str(score), offset="1")
+
+
+def test_react_alone_is_the_default_reaction() -> None:
+    assert automation(react="default").react == DEFAULT_REACTION
+
+
+@pytest.mark.parametrize(
+    ("preset", "names", "track"),
+    [
+        (None, ("dogs",), None),
+        ("eyes", ("eyes",), None),
+        ("dogs,eyes, wild", ("dogs", "eyes", "wild"), None),
+        (("dogs", "eyes"), ("dogs", "eyes"), None),
+        ("dogs,dogs", ("dogs",), None),
+        ("0:dogs", ("dogs",), "0:dogs"),
+        ("dogs, 2s:eyes~1s, 4s:dogs", ("dogs", "eyes"), "dogs, 2s:eyes~1s, 4s:dogs"),
+    ],
+)
+def test_looks_are_one_several_or_timed(
+    preset: Any, names: tuple[str, ...], track: str | None
+) -> None:
+    over = over_time(preset, {})
+    assert (over.names, over.automation.look_track) == (names, track)
+
+
+def test_a_long_track_of_looks_is_no_name_of_a_file() -> None:
+    text = ", ".join(f"{second}s:{'dogs' if second % 2 else 'eyes'}~0.5s" for second in range(500))
+    assert over_time(text, {}).names == ("eyes", "dogs")
+
+
+def test_looks_may_be_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.toml", "b, c.toml"):
+        (tmp_path / name).write_text("octaves = 2\n")
+    assert over_time("b, c.toml", {}).names == ("b, c.toml",)
+    over = over_time("0:dogs, 2s:a.toml", {})
+    assert (over.names, over.files) == (("dogs", "a.toml"), (Path("a.toml"),))
+
+
+def test_looks_of_a_score_lie_in_its_folder(tmp_path: Path, score: Path) -> None:
+    score.write_text('preset = "a.toml, dogs, b.toml"\n')
+    here = str(tmp_path)
+    assert over_time(None, {"score": str(score)}).names == (
+        f"{here}/a.toml",
+        "dogs",
+        f"{here}/b.toml",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("strenth = 1", "strenth cannot change over time: did you mean strength?"),
+        ("zoom = 1", "zoom cannot change over time: choose"),
+        ("bpm = 5", "bpm cannot be 5: give at least 20"),
+        ("offset = 1e9\nbpm = 100", "offset cannot be 1000000000.0: give at most 36000"),
+        ('strength = "0:(0), 2x:(1)"', "strength: column "),
+        ("[layer]\nblock10 = true", "layer.block10: give a number, or a track"),
+        ("[foo]\na = 1", "no sections but [layer], [class], [guide_layer], [curves]"),
+        ("", None),
+    ],
+)
+def test_errors_of_a_score_name_it(score: Path, text: str, message: str | None) -> None:
+    score.write_text(text)
+    if message is None:
+        assert automation(score=str(score)) == Automation()
+        return
+    with pytest.raises(SettingsError) as refused:
+        automation(score=str(score))
+    assert str(score) in str(refused.value)
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--preset", ""), "--preset: column 1: the name of a look is missing"),
+        (("--preset", "dogs,,eyes"), "there is no preset ''"),
+        (("--preset", "0:nosuch"), "there is no preset 'nosuch'"),
+        (("--preset", "0:dogs~2x"), "--preset: column "),
+        (("--react", ""), "--react: this is empty"),
+        (("--react", "bass->"), "--react: column "),
+        (("--strength", "0:(0"), "--strength: "),
+        (("--strength", "__import__('os')"), "--strength: "),
+        (("--layer", "block10=0:(0), 1x:(1)"), "--layer block10: "),
+        (("--layer", "blo:ck=sin(t)"), "--layer: "),
+        (("--offset", "1"), "--offset is the time of the first beat of --bpm"),
+    ],
+)
+def test_mistakes_are_one_line(
+    run: Run, fake: FakeRender, arguments: tuple[str, str], message: str
+) -> None:
+    code, out, err = run("render", "a.mp4", "b.mp4", *arguments)
+    assert (code, out) == (2, "")
+    assert message in one_line(err)
+    assert not fake.asked
