@@ -36,6 +36,10 @@ class LookAscents:
         self._lock = threading.Lock()
         self._building = threading.RLock()
         self._thread: threading.Thread | None = None
+        self._closing = threading.Event()
+        # The look and number of octaves that the thread prepares.
+        self._begun: tuple[int, int] | None = None
+        self._changed = threading.Condition()
         self.dreams = [_Look(self, number) for number in range(len(looks))]
 
     def of(self, look: int) -> Ascent:
@@ -65,10 +69,18 @@ class LookAscents:
             shape: (height, width) of the frames at dream size.
         """
         for look, octaves in wanted:
+            self.await_prepared(look, octaves)
             self.of(look).prepare(shape, octaves)
 
     def prepare_later(self, wanted: Sequence[tuple[int, int]], shape: Shape) -> None:
-        """Build and trace looks in a thread of low priority, unless one is at work already."""
+        """Build and trace looks in a thread of low priority, unless one is at work already.
+
+        Those of them that are there already are kept rather than others. The first comes first.
+        """
+        with self._lock:
+            for look, _ in reversed(wanted):
+                if look in self._ascents:
+                    self._ascents.move_to_end(look)
         if self._thread is not None and self._thread.is_alive():
             return
         missing = [
@@ -80,8 +92,17 @@ class LookAscents:
             )
             self._thread.start()
 
+    def await_prepared(self, look: int, octaves: int) -> None:
+        """Wait if the thread prepares just this: two would trace it no sooner."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._begun != (look, octaves))
+
     def close(self) -> None:
-        """Wait for the thread: TensorFlow aborts if one still traces when the process exits."""
+        """Stop the thread, after the look that it is at, and wait for it.
+
+        TensorFlow aborts if a thread still traces when the process exits.
+        """
+        self._closing.set()
         if self._thread is not None:
             self._thread.join()
 
@@ -92,10 +113,21 @@ class LookAscents:
 
     def _prepare_quietly(self, wanted: Sequence[tuple[int, int]], shape: Shape) -> None:
         step_back()
-        try:
-            self.prepare(wanted, shape)
-        except Exception:
-            return  # dreaming the look raises it again, where somebody hears it
+        for look, octaves in wanted:
+            if self._closing.is_set():
+                return
+            self._begin((look, octaves))
+            try:
+                self.of(look).prepare(shape, octaves)
+            except Exception:
+                return  # dreaming the look raises it again, where somebody hears it
+            finally:
+                self._begin(None)
+
+    def _begin(self, work: tuple[int, int] | None) -> None:
+        with self._changed:
+            self._begun = work
+            self._changed.notify_all()
 
 
 class _Look:
@@ -113,6 +145,7 @@ class _Look:
         rng: np.random.Generator,
         settings: DreamSettings,
     ) -> Ascended:
+        self._ascents.await_prepared(self._number, settings.octaves)
         ascent = self._ascents.of(self._number)
         return ascent(source, carried, index=index, rng=rng, settings=settings)
 
