@@ -237,7 +237,7 @@ class Ascent:
         for name, variable in self._tones.items():
             variable.assign(getattr(settings, name))
         if self._weights:
-            assign_weights(self._weights, settings)
+            assign_weights(self._weights, self._settings, settings)
 
     def _run(
         self,

@@ -114,9 +114,11 @@ def build_gradient(settings: DreamSettings, *, varying: bool = False) -> Built:
     return Built(gradient, guide, variables)
 
 
-def assign_weights(variables: Sequence[tf.Variable], settings: DreamSettings) -> None:
-    """Assign the weights of settings to the variables of ``Built.weights``."""
-    for variable, weight in zip(variables, weights_of(settings), strict=True):
+def assign_weights(
+    variables: Sequence[tf.Variable], settings: DreamSettings, now: DreamSettings
+) -> None:
+    """Assign weights to the variables of ``Built.weights``; see ``weights_of``."""
+    for variable, weight in zip(variables, weights_of(settings, now), strict=True):
         variable.assign(weight)
 
 

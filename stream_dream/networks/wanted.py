@@ -39,11 +39,23 @@ def check_looks(looks: Iterable[DreamSettings]) -> None:
                 class_name(number)
 
 
-def weights_of(settings: DreamSettings) -> list[float]:
-    """Return the weights of the objective's terms: layers, guided layers, classes."""
+def weights_of(settings: DreamSettings, now: DreamSettings | None = None) -> list[float]:
+    """Return the weights of the objective's terms: layers, guided layers, classes.
+
+    Args:
+        settings: Those that the objective is built of; their signs decide on what is guided.
+        now: The same with other weights, which are returned; by default those of ``settings``.
+    """
+    now = now or settings
     wanted = wanted_layers(settings, find(settings.network))
+    named = (*settings.layer, *settings.guide_layer)
+    weights = [target.weight for target in (*now.layer, *now.guide_layer)]
+    known = dict(zip(named, weights, strict=True))
     layers = (*wanted.energies, *wanted.guided)
-    return [*(layer.weight for layer in layers), *(one.weight for one in settings.classes)]
+    return [
+        *(known.get(layer, layer.weight) for layer in layers),
+        *(one.weight for one in now.classes),
+    ]
 
 
 def wanted_layers(settings: DreamSettings, spec: NetworkSpec) -> Wanted:

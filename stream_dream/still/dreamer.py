@@ -57,7 +57,7 @@ class StillDreamer:
         if settings is not self._iterative.settings:
             self._iterative = IterativeAscent(settings, self._gradient)
             if self._weights:
-                assign_weights(self._weights, settings)
+                assign_weights(self._weights, self._settings, settings)
         height, width = image.shape[:2]
         size = fit_size((width, height), settings.dream_size, enlarged=settings.enlarge)
         source = to_float(resize(image, size))

@@ -19,6 +19,7 @@ from stream_dream.dream.octaves import octave_shapes
 from stream_dream.errors import NetworkError
 from stream_dream.frame import ImageF
 from stream_dream.image import to_float
+from stream_dream.networks.wanted import weights_of
 from stream_dream.runtime.scheduling import SpareTime
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.still.dreamer import StillDreamer
@@ -529,3 +530,12 @@ def test_all_time_is_spare_while_tiles_are_dreamed(tiny: Make, source: ImageF) -
     ascent.spare = spare = Noted()
     ascent(source, np.zeros_like(source), index=0, rng=np.random.default_rng(0))
     assert spare.told == ["begin"]
+
+
+def test_weights_that_change_their_sign_stay_with_their_targets(tiny: Make) -> None:
+    built = tiny(layer=["conv0", "conv2:1,2=-0.5", "conv1=2"], guide="guide.png")
+    now = tiny(layer=["conv0=3", "conv2:1,2=0.25", "conv1=0"], guide="guide.png")
+    assert weights_of(built) == [-0.5, 1, 2]  # what is suppressed is not guided
+    assert weights_of(built, now) == [0.25, 3, 0]
+    classes = tiny(layer=[], classes=["1", "2=0.5"])
+    assert weights_of(classes, tiny(layer=[], classes=["1=2", "2=-1"])) == [2, -1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 from stream_dream.settings.automation import Automation
@@ -46,7 +47,9 @@ def differences(
         one_only = name not in before or name not in now
         if was == wanted or name in but or (one_only and " of look " in name):
             continue
-        old, new = _shortened(_text(was), _text(wanted))
+        old, new = _text(was), _text(wanted)
+        if not isinstance(was or wanted, Path):  # the end of a path says most
+            old, new = _shortened(old, new)
         found.append(f"{name.replace('_', '-')} was {old}, not {new}")
     return found
 

@@ -13,11 +13,13 @@ from typing import Any
 
 import films
 import pytest
+import sounds
 from commands import Command
 from gates import Gate
 from rays import CHUNK_FRAMES, SETTINGS, Film, only_ray
 from waiting import wait_for
 
+from stream_dream.cli.over_time import over_time
 from stream_dream.errors import SettingsError, SourceError
 from stream_dream.film.cluster.connection import Cluster, ClusterLost
 from stream_dream.film.in_chunks import render_film
@@ -68,6 +70,36 @@ def test_ray_on_this_machine_makes_the_same_film(
     made = json.loads(report.read_text())
     assert made["checksums"] == film.here(film.source, film.dream())
     assert not list(Path("/tmp/ray").glob(f"session_*_{command.process.pid}"))
+
+
+def test_a_score_and_sound_make_the_same_film(
+    start: Callable[..., Command], film: Film, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.json"
+    for layer in ("conv0", "conv1"):
+        text = f'network = "{film.network}"\nlayer = ["{layer}"]\noctaves = 2\nwarm_up = 2\n'
+        (tmp_path / f"{layer}.toml").write_text(text)
+    sounds.write(tmp_path / "song.wav", sounds.song(length=8))
+    score = tmp_path / "score.toml"
+    score.write_text(
+        'soundtrack = "song.wav"\npreset = "0:conv0.toml, shot 2:conv1.toml~1s"\n'
+        'strength = "0:(0.3), max_f:(1)"\nreact = "onset->step_size*2, level->strength+0.2"\n'
+        '[layer]\nconv0 = "1-bass"\n'
+    )
+    options = over_time(None, {"score": str(score)})
+    dream, automation = options.with_dreams(quiet=True, as_json=False)
+    arguments = (film.source, tmp_path / "here.mp4", dream, OutputSettings(), SETTINGS, automation)
+    here = films.checksums(render_film(*arguments))
+    own = Command(
+        *("render", film.source, tmp_path / "film.mp4", "--score", score, "--report", report),
+        *("--chunk-seconds", CHUNK_FRAMES / 25, "--cluster", "local", "--workers", 2),
+    )
+    try:
+        assert own.ended() == (0, "")
+        assert own.left() == {}
+    finally:
+        own.end()
+    assert json.loads(report.read_text())["checksums"] == here
 
 
 @pytest.mark.stops
