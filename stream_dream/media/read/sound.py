@@ -42,7 +42,7 @@ def probe_sound(path: Path) -> Probe:
     if not found.container:
         raise SourceError(f"{path} is neither a sound nor a film that ffmpeg knows: convert it")
     if found.audio is None:
-        raise SettingsError(f"{path} has no sound: give --soundtrack")
+        raise SettingsError(f"{path} has no sound: give --soundtrack a file that has some")
     return found
 
 
