@@ -51,7 +51,7 @@ class Values:
     before: NDArray[np.intp]
     after: NDArray[np.intp]
     share: NDArray[np.float64]
-    beyond: Mapping[str, NDArray[np.bool_]]
+    beyond: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     def around(self, frame: int) -> Values:
         """Return values that include a frame: these."""
@@ -67,7 +67,7 @@ class Values:
             self.before[span],
             self.after[span],
             self.share[span],
-            {name: beyond[span] for name, beyond in self.beyond.items()},
+            {name: beyond[span] for name, beyond in self.beyond.items() if beyond[span].any()},
         )
 
 
@@ -112,7 +112,7 @@ class Program:
     def clipped(self) -> str | None:
         """One line on values beyond their range so far; None if there were none.
 
-        Those of frames that were asked for with ``at`` or ``part`` count.
+        Those of frames that were asked for with ``at``, ``values`` or ``part`` count.
         """
         if not self._clipped:
             return None
@@ -150,9 +150,15 @@ class Program:
         """Return the program of the frames ``begin`` to ``end - 1`` as numbers, for a worker."""
         if self.sampler is None:
             return self
+        return replace(self, sampler=self.values(begin, end), _moments={})
+
+    def values(self, begin: int, end: int) -> Values | None:
+        """Return the values of the frames ``begin`` to ``end - 1``; None if nothing changes."""
+        if self.sampler is None:
+            return None
         values = sampled(self.sampler, begin, end)
-        self._clipped.update(name for name, beyond in values.beyond.items() if beyond.any())
-        return replace(self, sampler=values, _moments={})
+        self._clipped.update(values.beyond)
+        return values
 
     def looks_in(self, begin: int, end: int) -> list[int]:
         """Return the numbers of the looks of the frames ``begin`` to ``end - 1``, by first use."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from stream_dream.automation.curves import Curve, read_curve
-from stream_dream.automation.program import sampled
 from stream_dream.film.contact_sheet import ContactSheet, clock
 from stream_dream.film.curves.sheet import CurveSheet
 from stream_dream.film.events import FilmEvents
@@ -143,7 +142,7 @@ def preview(
             contacts.write(sheet, overwrite=overwrite)
         made = programmed(request, opened, plan, listen=_listens(request, settings, curves))
         program = made.program
-        values = None if program.sampler is None else sampled(program.sampler, 0, plan.frames)
+        values = program.values(0, plan.frames)
         if curve_sheet is not None and curves is not None:
             curve_sheet.write(curves, plan, made, values, named, overwrite=overwrite)
         rate = _measured(opened, plan, request, made) if settings.estimate else None

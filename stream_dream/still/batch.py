@@ -288,12 +288,14 @@ class _Worker:
 def _program(
     dream: DreamSettings, still: StillSettings, automation: Automation | None, count: int
 ) -> Program:
-    """Return the settings of each picture, of which 25 make a second."""
+    """Return the settings of each picture, of which 25 make a second; all can be computed."""
     automation = automation or Automation()
     if Parsed.of(automation).needs_sound(automation):
         raise SettingsError("pictures have no sound to react to: leave out what follows it")
     timeline = Timeline(_FPS, count, beats=beats_of(automation, None))
-    return assemble(dream, automation, timeline, {}, strength=still.strength)
+    program = assemble(dream, automation, timeline, {}, strength=still.strength)
+    program.check(count)
+    return program
 
 
 def _dreamer(settings: DreamSettings, *, varying: bool) -> StillDreamer:

@@ -69,7 +69,7 @@ class CurveSheet:
             plan=plan,
             strip=self._strip,
             values=values,
-            clipped=getattr(made.program.sampler, "clipped", ()),
+            clipped=() if values is None else values.beyond.keys(),
             looks=[look_name(name) for name in self._look_names],
             texts=_texts(parsed),
             curves={
