@@ -124,6 +124,7 @@ def report(what: str, seconds: list[float], refusals: int) -> None:
     assert 0.05 * CASES < refusals < 0.95 * CASES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["expression", "track", "looks", "reaction"])
 def test_any_text_is_understood_or_refused(what: str) -> None:
     acts: dict[str, Callable[[str], object]] = {
@@ -140,6 +141,7 @@ def test_any_text_is_understood_or_refused(what: str) -> None:
     report(what, seconds, refusals)
 
 
+@pytest.mark.slow
 def test_any_score_is_understood_or_refused(tmp_path: Path) -> None:
     path = tmp_path / "score.toml"
     (tmp_path / "other.toml").write_text("cadence = 2\n")
@@ -171,6 +173,7 @@ def test_long_texts_do_not_take_ages(read: Callable[[str], object], text: str) -
         assert read in (LookTrack.parse, Track.parse)
 
 
+@pytest.mark.slow
 def test_an_expression_has_fewer_steps_than_characters() -> None:
     for text in texts(SEEDS["expression"], random.Random(0)):
         try:

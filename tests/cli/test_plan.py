@@ -92,6 +92,7 @@ def test_curves_are_drawn_without_dreaming(run: Run, clip: Path, tmp_path: Path)
     assert (image == (150, 205, 140)).all(axis=2).sum() > 500
 
 
+@pytest.mark.slow
 def test_sound_is_drawn_and_its_tempo_told(
     run: Run, clip: Path, drums: Path, tmp_path: Path
 ) -> None:
@@ -111,6 +112,7 @@ def test_sound_is_drawn_and_its_tempo_told(
     assert np.diff(found["beats"]) == pytest.approx(0.5, abs=0.04)
 
 
+@pytest.mark.slow
 def test_without_a_clear_beat_one_is_asked_for(run: Run, clip: Path, tmp_path: Path) -> None:
     hiss = sounds.write(tmp_path / "hiss.wav", sounds.noise(8))
     code, out, _ = run("plan", str(clip), "--no-estimate", "--react", "--soundtrack", str(hiss))
@@ -118,6 +120,7 @@ def test_without_a_clear_beat_one_is_asked_for(run: Run, clip: Path, tmp_path: P
     assert "no clear beat: give --bpm or --beats" in out
 
 
+@pytest.mark.slow
 def test_given_beats_come_before_those_of_the_sound(
     run: Run, clip: Path, drums: Path, tmp_path: Path
 ) -> None:
@@ -232,6 +235,7 @@ def test_targets_that_cannot_be_written_are_refused(run: Run, clip: Path, tmp_pa
     assert (code, "two things at once" in err) == (2, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [["--check"], ["--curves"]])
 def test_tensorflow_is_not_imported(clip: Path, tmp_path: Path, options: list[str]) -> None:
     given = [*options, str(tmp_path / "c.png")] if "--curves" in options else options

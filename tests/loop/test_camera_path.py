@@ -41,6 +41,7 @@ def test_the_known_flow_matches_the_motion_across_the_seam(
         assert np.mean(with_flow) < 0.5 * np.mean(backwards)
 
 
+@pytest.mark.slow
 def test_reverse_plays_the_same_path_backwards() -> None:
     there, back = (
         CameraPath(synthetic.photo(), "zoom", FRAMES, reverse=reverse) for reverse in (False, True)

@@ -64,6 +64,7 @@ def test_curves_are_scaled_to_their_95th_percentile(tmp_path: Path) -> None:
         assert (values == 1).mean() < 0.1, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [0.5, 2.0, 9.0])
 def test_rare_onsets_reach_1(tmp_path: Path, every: float) -> None:
     times = np.arange(1, 30, every)
@@ -192,6 +193,7 @@ def test_beats_are_counted_from_the_first_picture(
     assert last.times == pytest.approx((-1.0, -0.5))
 
 
+@pytest.mark.slow
 def test_a_file_is_analysed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = sounds.write(tmp_path / "song.wav", sounds.drums(112, 4))
     track, cache = Soundtrack(path, 0.5, 3), tmp_path / "cache" / "sound"

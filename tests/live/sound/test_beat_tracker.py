@@ -69,6 +69,7 @@ def test_swing_and_a_changing_tempo_are_followed() -> None:
         check(sounds.place(ramp, sounds.click(), 40), ramp)
 
 
+@pytest.mark.slow
 def test_bars_begin_with_the_strongest_low_beat() -> None:
     true = sounds.regular(120, LENGTH)
     sound = sounds.place(true, sounds.click(), LENGTH, 0.5)
@@ -80,6 +81,7 @@ def test_bars_begin_with_the_strongest_low_beat() -> None:
     assert np.abs(bars - np.round(bars)).max() < 0.05
 
 
+@pytest.mark.slow
 def test_beats_are_counted_on_after_a_pause() -> None:
     true = sounds.regular(120, 12)
     part = sounds.place(true, sounds.click(), 12, 0.5)
@@ -93,6 +95,7 @@ def test_beats_are_counted_on_after_a_pause() -> None:
     assert passed == pytest.approx(32, abs=0.1)
 
 
+@pytest.mark.slow
 def test_a_given_tempo_is_kept() -> None:
     true = sounds.regular(120, LENGTH)
     _, analysis = beats_heard(sounds.place(true, sounds.click(), LENGTH), bpm=60)
@@ -100,6 +103,7 @@ def test_a_given_tempo_is_kept() -> None:
     assert analysis.beats.clock.tempo == pytest.approx(60)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sound", [sounds.noise(20), sounds.sine(440, 20), np.zeros(44100)])
 def test_where_nothing_repeats_there_is_no_beat(sound: sounds.Sound) -> None:
     heard, analysis = beats_heard(sound)

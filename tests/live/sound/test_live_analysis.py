@@ -105,6 +105,7 @@ def test_a_tone_is_in_its_band(hertz: float, band: str) -> None:
         assert (found[name][-1] > 0.9) == (name == band)
 
 
+@pytest.mark.slow
 def test_the_gain_follows_the_room() -> None:
     phrase = np.concatenate([np.concatenate((thump(), nothing(0.25))) for _ in range(8)])
     loud = curves(phrase)["bass"].max()
@@ -134,6 +135,7 @@ def test_two_seconds_of_silence_end_the_music() -> None:
     assert analysis.values["mid"] > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gain", [0.0003, 0.001, 0.003])
 def test_the_noise_of_a_room_is_silence(gain: float) -> None:
     """-70 to -50 dB of full scale."""
@@ -149,6 +151,7 @@ def test_quiet_music_is_heard_where_there_is_no_noise() -> None:
     assert curves(tone(700, 2, 0.001))["mid"][-1] > 0.9
 
 
+@pytest.mark.slow
 def test_music_through_a_microphone_is_not_taken_for_noise() -> None:
     phrase = np.concatenate([np.concatenate((thump(), nothing(0.25))) for _ in range(60)])
     found = curves(0.3 * phrase + hiss(30, 0.001), loopback=False)
