@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -343,7 +344,7 @@ class Ascent:
             )
             done.append(losses)
             if len(done) == len(shapes) - 1 and self._tells_of_spare_time(shapes):
-                tf.numpy_function(self._begin_spare_time, done, [])
+                tf.numpy_function(_teller(self.spare), done, [])
             return images, losses
 
         # Clipped, or the residual would grow beyond what can be shown.
@@ -367,9 +368,20 @@ class Ascent:
         """Return True if a core falls idle during a call, not from its start as with a GPU."""
         return self._side_by_side(len(shapes)) and not has_gpu()
 
-    def _begin_spare_time(self, *losses: NDArray[np.float32]) -> None:
-        """Report spare time; the losses are arguments so that TensorFlow computes them first."""
-        self.spare.begin()
+
+def _teller(spare: SpareTime) -> Callable[..., None]:
+    """Return a function that begins spare time, for ``tf.numpy_function``, which keeps it for ever.
+
+    Its arguments are losses, so that they are computed first.
+    """
+    found = weakref.ref(spare)
+
+    def begin(*losses: NDArray[np.float32]) -> None:
+        known = found()
+        if known is not None:
+            known.begin()
+
+    return begin
 
 
 def _stacked(arrays: Sequence[NDArray[Any]], batch: int) -> NDArray[Any]:

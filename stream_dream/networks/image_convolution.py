@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import keras
 import tensorflow as tf
 
 from stream_dream.frame import Shape
+
+_GRADIENT = "StreamDreamImageConvolution"
 
 
 class ImageConvolution(keras.layers.Conv2D):  # type: ignore[misc]
@@ -26,15 +26,22 @@ class ImageConvolution(keras.layers.Conv2D):  # type: ignore[misc]
             # The padding is not known before the call runs.
             return super().call(inputs)
         kernel, stride = tf.convert_to_tensor(self.kernel), int(self.strides[0])
+        maps = tf.nn.conv2d(inputs, kernel, stride, "SAME")
+        if not tf.executing_eagerly():
+            # Not tf.custom_gradient: what it registers, the graph included, stays for ever.
+            with tf.compat.v1.get_default_graph().gradient_override_map({"IdentityN": _GRADIENT}):
+                maps = tf.identity_n([tf.stop_gradient(maps), inputs, kernel])[0]
+        return self.activation(tf.nn.bias_add(maps, self.bias))
 
-        @tf.custom_gradient  # type: ignore[untyped-decorator]
-        def convolved(pictures: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-            def gradient(upstream: tf.Tensor) -> tf.Tensor:
-                return _gradient(upstream, kernel, stride, (height, width))
 
-            return tf.nn.conv2d(pictures, kernel, stride, "SAME"), gradient
-
-        return self.activation(tf.nn.bias_add(convolved(inputs), self.bias))
+@tf.RegisterGradient(_GRADIENT)  # type: ignore[untyped-decorator]
+def _gradients(operation: tf.Operation, upstream: tf.Tensor, *_: tf.Tensor) -> list[tf.Tensor]:
+    """Return the gradients for the inputs of the operation: maps, pictures and kernel."""
+    maps, pictures, kernel = operation.inputs
+    # Padding "same": as many positions as steps that begin in the picture.
+    shape = pictures.shape[1], pictures.shape[2]
+    stride = max(-(-shape[0] // maps.shape[1]), -(-shape[1] // maps.shape[2]))
+    return [None, _gradient(upstream, kernel, stride, shape), None]
 
 
 def _gradient(upstream: tf.Tensor, kernel: tf.Tensor, stride: int, shape: Shape) -> tf.Tensor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +24,7 @@ from stream_dream.image import to_float
 from stream_dream.networks.wanted import weights_of
 from stream_dream.runtime.scheduling import SpareTime
 from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.validation import validated
 from stream_dream.still.dreamer import StillDreamer
 from stream_dream.temporal.dreamer import TemporalDreamer
 
@@ -539,3 +542,23 @@ def test_weights_that_change_their_sign_stay_with_their_targets(tiny: Make) -> N
     assert weights_of(built, now) == [0.25, 3, 0]
     classes = tiny(layer=[], classes=["1", "2=0.5"])
     assert weights_of(classes, tiny(layer=[], classes=["1=2", "2=-1"])) == [2, -1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("schedule", ["together", "all"])
+def test_what_nobody_uses_any_more_is_given_back(schedule: str, source: ImageF) -> None:
+    # The embedded network has a gradient of its own, and parallel octaves tell of spare time.
+    dream = validated(
+        DreamSettings, {"schedule": schedule, "octaves": 2, "jitter": 4, "warm_up": 1}
+    )
+    kept = []
+    for _ in range(2):
+        ascent, rng = Ascent(dream), np.random.default_rng(0)
+        ascent.prepare(source.shape[:2], 2)
+        ascent.begin(source, index=0, rng=rng)
+        ascent(source, np.zeros_like(source), index=0, rng=rng)
+        kept += [weakref.ref(part) for part in (ascent, ascent._gradient, ascent._gradient._model)]
+        kept += [weakref.ref(function.graph) for function in ascent._functions.values()]
+        del ascent
+    gc.collect()
+    assert [found() for found in kept] == [None] * len(kept)
