@@ -54,7 +54,9 @@ class Values:
     beyond: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     def around(self, frame: int) -> Values:
-        """Return values that include a frame: these."""
+        """Return values that include a frame: these. Raises ``IndexError`` if they do not."""
+        if not self.first <= frame < self.first + len(self.share):
+            raise IndexError(f"frame {frame} is none of {len(self.share)} from {self.first} on")
         return self
 
     def part(self, begin: int, end: int) -> Values:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -112,13 +111,6 @@ class Reaction:
     def curves(self) -> frozenset[str]:
         """Return the names of the curves it reads; ``beat`` and ``bar`` are none."""
         return frozenset().union(*(response.source.curves for response in self.responses))
-
-    def check(self, allowed: Collection[str]) -> None:
-        """Check that all targets are allowed. Raises ``SettingsError``."""
-        for target in sorted(self.targets.difference(allowed)):
-            near = difflib.get_close_matches(target[:40], allowed, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"choose {', '.join(sorted(allowed))}"
-            raise SettingsError(f"{shown(target)} cannot react to sound: {hint}")
 
     def apply(
         self, name: str, values: Values, frames: Values, scope: Scope, amount: float = 1.0

@@ -95,11 +95,6 @@ class Track:
         return cls(text, tuple(_key(place, item, names) for place, item in found))
 
     @property
-    def constant(self) -> float | None:
-        """Return its value if that is one bare number throughout, else None."""
-        return self.keys[0].value.constant if len(self.keys) == 1 else None
-
-    @property
     def needs(self) -> frozenset[str]:
         """Return what has to be known: some of ``length``, ``shots`` and ``beats``."""
         return frozenset().union(*(key.position.needs | key.value.needs for key in self.keys))

@@ -284,12 +284,13 @@ class Ascent:
         """Ascend in tiles: a single TensorFlow call would need memory for the whole picture."""
         self.spare.begin()
         self._show(settings)
-        if settings is not self._iterative.settings:
-            self._iterative = IterativeAscent(settings, self._gradient, toned=False)
+        iterative = self._iterative  # members of a batch may be at work at the same time
+        if settings != iterative.settings:
+            self._iterative = iterative = IterativeAscent(settings, self._gradient, toned=False)
         shapes = self.octaves(start.shape, start.index, settings.octaves)
         loss, seed = 0.0, np.clip(start.source + start.carried, 0, 1)
         image = seed
-        for step in self._iterative(seed, shapes, start.rng, source=start.source):
+        for step in iterative(seed, shapes, start.rng, source=start.source):
             image, loss = step.image, step.loss
         return Ascended(np.clip(image, 0, 1) - start.source, loss)
 

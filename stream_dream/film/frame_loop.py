@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_dream.automation.program import Program
+from stream_dream.errors import SettingsError
 from stream_dream.frame import Frame, FrameReport, Image8, Mask8, StreamInfo
 from stream_dream.image import fit_size, resize
 from stream_dream.media.read.guide import GuideReader
@@ -40,8 +41,10 @@ _DEPTH = 4
 _PREPARED_AT_ONCE, _PREPARED_AHEAD, _PREPARED_EVERY = 5000, 750, 25
 
 
-def make_ascents(program: Program, *, threads: int | None = None) -> LookAscents:
-    """Build the first look, with this number of TensorFlow threads; None lets the dream choose.
+def make_ascents(program: Program, first: int = 0, *, threads: int | None = None) -> LookAscents:
+    """Build the look of frame ``first``, with this number of TensorFlow threads.
+
+    Without a number the dream chooses.
 
     TensorFlow is imported only here, so that a wrong path fails quickly.
     """
@@ -52,7 +55,7 @@ def make_ascents(program: Program, *, threads: int | None = None) -> LookAscents
     if threads is not None:
         use_threads(threads)
     ascents = LookAscents(program.looks, program.varying)
-    ascents.of(0)
+    ascents.of(program.at(first).look)
     return ascents
 
 
@@ -145,9 +148,8 @@ class FrameLooks:
         )
         self._shape = height, width
         self._frame = first
-        self._end = math.inf if frames is None else first + frames
-        # Only an estimate, which looks ahead go by.
-        self._last = self._end if frames is not None else info.frame_count or math.inf
+        end = info.frame_count if frames is None else first + frames
+        self._expected_end = math.inf if end is None else end
         self._shown: dict[int, tuple[Guide, Image8]] = {}
         self._images: dict[int, Image8] = {}
         self._changes = len(program.looks) > 1 or "octaves" in program.changing
@@ -158,8 +160,6 @@ class FrameLooks:
     def next_frame(self) -> None:
         """Continue with the next frame."""
         self._frame += 1
-        if self._frame >= self._end:
-            return
         if self._changes and self._frame % _PREPARED_EVERY == 0:
             self._ascents.prepare_later(self._coming(_PREPARED_AHEAD), self._shape)
         self._show_guides()
@@ -168,11 +168,14 @@ class FrameLooks:
         """Return looks and numbers of octaves of the next frames, by first use."""
         from stream_dream.dream.look_ascents import LOOKS_KEPT
 
-        begin, end = self._frame, int(min(self._last, self._frame + frames))
+        begin, end = self._frame, int(min(self._expected_end, self._frame + frames))
         if begin >= end:
             return []
-        looks = self._program.looks_in(begin, end)[:LOOKS_KEPT]
-        return [(look, n) for look in looks for n in self._program.octaves_in(begin, end, look)]
+        try:
+            looks = self._program.looks_in(begin, end)[:LOOKS_KEPT]
+            return [(look, n) for look in looks for n in self._program.octaves_in(begin, end, look)]
+        except SettingsError:
+            return []  # a formula fails in a frame that may never come
 
     def _show_guides(self) -> None:
         if all(look.guide is None for look in self._program.looks):
@@ -215,9 +218,10 @@ def dream_frames(
         StageThread(write, _DEPTH, spare) as writer,
     ):
         try:
-            for item in stream:
+            for number, item in enumerate(stream):
+                if number:
+                    looks.next_frame()
                 writer.put(dreamer.ascend(item))
-                looks.next_frame()
         finally:
             if spare is not None:
                 spare.begin()  # nothing more is dreamed

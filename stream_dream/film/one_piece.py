@@ -19,7 +19,7 @@ from stream_dream.film.frame_loop import (
     written_shape,
 )
 from stream_dream.film.plan.plan import make_plan
-from stream_dream.film.programming import needs_plan, program_of, soundtrack_of
+from stream_dream.film.programming import needs_plan, programmed, read_files, soundtrack_of
 from stream_dream.film.request import RenderRequest
 from stream_dream.frame import FrameReport, StreamInfo
 from stream_dream.media.read.video import excerpt_of
@@ -98,8 +98,9 @@ def render(
         info = opened.info
         sound = soundtrack_of(request, opened) if output.audio else None
         check_sound(sound, target)
+        read_files(request, opened)
         plan = make_plan(opened, 1, cuts=dream.cuts) if needs_plan(request) else None
-        program = program_of(request, opened, plan)
+        program = programmed(request, opened, plan).program
         ascents = make_ascents(program)
         dreamer = TemporalDreamer(
             ascents.dreams, dream, moments=program.at, pixel_aspect=info.pixel_aspect

@@ -9,7 +9,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from stream_dream.automation.curves import Curve, read_curve
 from stream_dream.film.contact_sheet import ContactSheet, clock
 from stream_dream.film.curves.sheet import CurveSheet
 from stream_dream.film.events import FilmEvents
@@ -19,11 +18,10 @@ from stream_dream.film.execution.workers import OwnProcess
 from stream_dream.film.frame_loop import opened_guides
 from stream_dream.film.plan.chunk_reader import SourceExcerpt
 from stream_dream.film.plan.plan import Plan, frames_in, make_plan
-from stream_dream.film.programming import Programmed, needs_sound, programmed, soundtrack_of
+from stream_dream.film.programming import Programmed, programmed, read_files
 from stream_dream.film.request import RenderRequest
 from stream_dream.film.rhythm import Rhythm
 from stream_dream.frame import Frame
-from stream_dream.media.read.sound import probe_sound
 from stream_dream.media.read.video import VideoSource, excerpt_of
 from stream_dream.media.write.picture import check_picture_target
 from stream_dream.networks.wanted import check_looks
@@ -134,7 +132,7 @@ def preview(
             if curve_sheet is not None:
                 curve_sheet.look(frame)
 
-        named = _read_files(request, opened)  # before the film, which takes a while
+        named = read_files(request, opened)  # before the film, which takes a while
         plan = make_plan(
             opened, frames_in(settings.chunk_seconds, info), cuts=dream.cuts, on_frame=look
         )
@@ -167,14 +165,6 @@ def duration(seconds: float) -> str:
         return f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
-
-
-def _read_files(request: RenderRequest, source: VideoSource) -> dict[str, Curve]:
-    """Return the curves of files by name, and check that there is sound where it is needed."""
-    track = soundtrack_of(request, source)
-    if needs_sound(request):
-        probe_sound(track.path)
-    return {name: read_curve(path) for name, path in request.automation.curves.items()}
 
 
 def _check(looks: Sequence[DreamSettings]) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stream_dream.automation.assemble import Parsed, assemble, beats_of
+from stream_dream.automation.curves import Curve, read_curve
 from stream_dream.automation.program import Program
 from stream_dream.automation.sound.analysis import SoundAnalysis, analyse
+from stream_dream.automation.sound.tempo import check_librosa
 from stream_dream.automation.timeline import Timeline
 from stream_dream.film.plan.plan import Plan
 from stream_dream.film.request import RenderRequest
@@ -60,11 +62,22 @@ def soundtrack_of(request: RenderRequest, source: VideoSource) -> Soundtrack:
     return Soundtrack(other, source.start, source.end, ends_with_picture=True)
 
 
-def program_of(
-    request: RenderRequest, source: VideoSource, plan: Plan | None, *, cache: Path | None = None
-) -> Program:
-    """Return the settings of each frame of a film; see ``programmed``."""
-    return programmed(request, source, plan, cache=cache).program
+def read_files(request: RenderRequest, source: VideoSource) -> dict[str, Curve]:
+    """Return the curves of files by name; check all else that a program needs of files.
+
+    Call it before a film is planned, which takes a while.
+
+    Raises:
+        SettingsError, SourceError: A file cannot be read, there is no sound, or its beats cannot be
+            found without the extra ``music``.
+    """
+    automation, track = request.automation, soundtrack_of(request, source)
+    beats = beats_of(automation, None)
+    if needs_sound(request):
+        probe_sound(track.path)
+        if beats is None and "beats" in Parsed.of(automation).needs:
+            check_librosa()
+    return {name: read_curve(path) for name, path in automation.curves.items()}
 
 
 def programmed(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from stream_dream.automation.assemble import Parsed
+from stream_dream.automation.program import varying_of
 from stream_dream.media.read.picture import READABLE_PICTURES
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
@@ -42,14 +44,18 @@ class RenderRequest:
     def for_workers(self) -> RenderRequest:
         """Return the request with absolute paths, for workers and later runs in other folders.
 
-        With a guide video or several looks the batch is 1, as all members of a batch share one
-        network and one guide.
+        With a guide video, several looks, or colours, evenness or weights that change, the batch is
+        1, as all members of a batch share one network, its variables and one guide.
         """
         guide, film = self.dream.guide, self.film
         moving = guide is not None and guide.suffix.lower() not in READABLE_PICTURES
-        if moving or len(self.automation.looks) > 1:
+        if moving or len(self.automation.looks) > 1 or self._varies():
             film = film.model_copy(update={"batch": 1})
         paths = {name: path.absolute() for name, path in self.inputs.items()}
         dream, output = with_paths(self.dream, paths), with_paths(self.output, paths)
         automation = self.automation.with_files(paths)
         return replace(self, dream=dream, output=output, film=film, automation=automation)
+
+    def _varies(self) -> bool:
+        """Return whether settings change that are variables of the network."""
+        return bool(varying_of(Parsed.of(self.automation).changing))

@@ -25,7 +25,7 @@ from stream_dream.film.job.job_folder import JobFolder
 from stream_dream.film.job.verify import check, missing
 from stream_dream.film.plan.chunk_reader import SourceExcerpt
 from stream_dream.film.plan.plan import Chunk, Plan, frames_in, make_plan
-from stream_dream.film.programming import needs_sound, program_of, soundtrack_of
+from stream_dream.film.programming import needs_sound, programmed, read_files, soundtrack_of
 from stream_dream.film.request import RenderRequest
 from stream_dream.media.read.video import VideoSource
 from stream_dream.media.write.output_paths import check_size, left_over
@@ -120,6 +120,7 @@ class Run:
             target, output = self._request.target, self._request.output
             check_size(target, written_shape(self._source.info, output)[0])
             check_sound(self._sound, target)
+            read_files(self._request, self._source)
             spread = self._request.film.workers != 1 or self._cluster is not None
             looks = self._request.automation.looks or (self._request.dream,)
             try_dream(looks, apart=spread)
@@ -128,7 +129,7 @@ class Run:
         job = self._folder.job_of(self._request)
         self._folder.clear_parts()
         for name, now in versions().items():
-            if (was := job.made_with.get(name)) != now:
+            if (was := job.made_with.get(name, now)) != now:
                 self._events.note(
                     f"begun with {name} {was}, continued with {now}: where a chunk ends the "
                     "dream may change a little"
@@ -153,7 +154,8 @@ class Run:
     def _programmed(self, plan: Plan) -> Program:
         """Return the settings of each frame, and keep what was found in the sound."""
         with self._stage("listen") if needs_sound(self._request) else nullcontext():
-            return program_of(self._request, self._source, plan, cache=self._folder.path)
+            made = programmed(self._request, self._source, plan, cache=self._folder.path)
+            return made.program
 
     def _published(self, plan: Plan, records: dict[int, ChunkRecord]) -> Path | None:
         """Return the published result if it is complete and as requested; else None."""

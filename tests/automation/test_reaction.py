@@ -80,15 +80,6 @@ def test_the_default_is_understood() -> None:
     assert reaction.look_length == Length(4, "bars")
 
 
-def test_targets_are_checked() -> None:
-    reaction = Reaction.parse("bass->strenght*2")
-    reaction.check({"strenght"})
-    with pytest.raises(SettingsError, match="'strenght' cannot react to sound: did you mean str"):
-        reaction.check({"strength", "zoom"})
-    with pytest.raises(SettingsError, match="choose evenness, zoom"):
-        reaction.check({"zoom", "evenness"})
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [

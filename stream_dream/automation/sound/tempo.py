@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -59,14 +60,23 @@ class Tempo:
     confidence: float
 
 
-def load_librosa() -> Any:
-    """Import librosa. Raises ``SettingsError`` where the extra ``music`` is missing."""
-    try:
-        import librosa
-    except ImportError as error:
+def check_librosa() -> None:
+    """Check, without importing it, that librosa is installed.
+
+    Raises:
+        SettingsError: It is not: the extra ``music`` is missing.
+    """
+    if find_spec("librosa") is None:
         raise SettingsError(
             "finding beats needs the extra music: pip install 'stream-dream[music]'"
-        ) from error
+        )
+
+
+def load_librosa() -> Any:
+    """Import librosa. Raises as ``check_librosa``."""
+    check_librosa()
+    import librosa
+
     return librosa
 
 

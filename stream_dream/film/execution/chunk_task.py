@@ -200,7 +200,7 @@ class ChunkDreamer:
             if self._ascents is None or self._kind != kind:
                 if self._ascents is not None:
                     self._ascents.close()
-                self._ascents = make_ascents(task.program, threads=task.threads)
+                self._ascents = make_ascents(task.program, task.chunk.first, threads=task.threads)
                 self._kind, self._batched = kind, None
                 if self._batch > 1:
                     from stream_dream.dream.batching import BatchedAscent

@@ -25,7 +25,15 @@ from stream_dream.settings.output import OutputSettings
 
 _VERSION = 1
 # The picture may depend on their versions, if only in its last bits.
-_LIBRARIES = ("stream-dream", "tensorflow", "keras", "opencv-python", "imageio-ffmpeg")
+_LIBRARIES = (
+    "stream-dream",
+    "tensorflow",
+    "keras",
+    "opencv-python",
+    "imageio-ffmpeg",
+    "numpy",
+    "librosa",
+)
 
 
 @dataclass(frozen=True, slots=True)
