@@ -31,7 +31,7 @@ _KEPT = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Values:
+class FrameValues:
     """Values of consecutive frames.
 
     Attributes:
@@ -53,17 +53,17 @@ class Values:
     share: NDArray[np.float64]
     beyond: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
-    def around(self, frame: int) -> Values:
+    def around(self, frame: int) -> FrameValues:
         """Return values that include a frame: these. Raises ``IndexError`` if they do not."""
         if not self.first <= frame < self.first + len(self.share):
             raise IndexError(f"frame {frame} is none of {len(self.share)} from {self.first} on")
         return self
 
-    def part(self, begin: int, end: int) -> Values:
+    def part(self, begin: int, end: int) -> FrameValues:
         """Return the values of the frames ``begin`` to ``end - 1``."""
         span = slice(begin - self.first, end - self.first)
         numbers = {name: values[:, span] for name, values in self.numbers.items()}
-        return Values(
+        return FrameValues(
             begin,
             numbers,
             self.before[span],
@@ -76,7 +76,7 @@ class Values:
 class Sampler(Protocol):
     """Where the values of frames come from."""
 
-    def around(self, frame: int) -> Values:
+    def around(self, frame: int) -> FrameValues:
         """Return the values of consecutive frames that include this one.
 
         Raises:
@@ -94,7 +94,7 @@ class Program:
         strength: How much of the dream is shown, where that does not change.
         mask_strength: How far the mask holds the dream back, where that does not change.
         sampler: Where values come from; None if nothing changes.
-        changing: Names of the settings that change, as in ``Values.numbers``.
+        changing: Names of the settings that change, as in ``FrameValues.numbers``.
     """
 
     looks: tuple[DreamSettings, ...]
@@ -154,7 +154,7 @@ class Program:
             return self
         return replace(self, sampler=self.values(begin, end), _moments={})
 
-    def values(self, begin: int, end: int) -> Values | None:
+    def values(self, begin: int, end: int) -> FrameValues | None:
         """Return the values of the frames ``begin`` to ``end - 1``; None if nothing changes."""
         if self.sampler is None:
             return None
@@ -209,7 +209,7 @@ class Program:
         )
 
 
-def sampled(sampler: Sampler, begin: int, end: int) -> Values:
+def sampled(sampler: Sampler, begin: int, end: int) -> FrameValues:
     """Return the values of the frames ``begin`` to ``end - 1``, at least one."""
     parts = []
     while begin < end:
@@ -234,7 +234,7 @@ def sampled(sampler: Sampler, begin: int, end: int) -> Values:
         )
         for name in dict.fromkeys(name for part in parts for name in part.beyond)
     }
-    return Values(parts[0].first, numbers, before, after, share, beyond)
+    return FrameValues(parts[0].first, numbers, before, after, share, beyond)
 
 
 def is_weight(name: str) -> bool:
@@ -254,7 +254,7 @@ def varying_of(changing: Collection[str]) -> frozenset[str]:
 
 
 def with_values(dream: DreamSettings, values: Mapping[str, float]) -> DreamSettings:
-    """Return a look with other numbers, by the names of ``Values.numbers``."""
+    """Return a look with other numbers, by the names of ``FrameValues.numbers``."""
     changes: dict[str, Any] = {
         name: int(value) if name in WHOLE else float(value)
         for name, value in values.items()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stream_dream.automation.expression import Scope
 from stream_dream.automation.look_track import LookTrack
-from stream_dream.automation.program import WHOLE, Values, is_weight
+from stream_dream.automation.program import WHOLE, FrameValues, is_weight
 from stream_dream.automation.reaction import Reaction
 from stream_dream.automation.track import Track
 from stream_dream.errors import SettingsError
@@ -48,7 +48,7 @@ class Schedule:
         self._tracks, self._reaction, self._looks = tracks, reaction, looks
         self._block = lru_cache(maxsize=4)(self._sampled)
 
-    def around(self, frame: int) -> Values:
+    def around(self, frame: int) -> FrameValues:
         """Return the values of the block of a frame. Raises ``SettingsError``."""
         first = frame - frame % _BLOCK
         end = first + _BLOCK
@@ -60,7 +60,7 @@ class Schedule:
             # A formula may fail beyond the end of a film whose length is not known yet.
             return self._block(first, frame + 1)
 
-    def _sampled(self, first: int, end: int) -> Values:
+    def _sampled(self, first: int, end: int) -> FrameValues:
         frames = np.arange(first, end, dtype=np.float64)
         before = after = np.zeros(len(frames), np.intp)
         share = np.ones(len(frames))
@@ -77,7 +77,7 @@ class Schedule:
             shown = outside[before, places] | outside[after, places]
             if shown.any():
                 beyond[name] = shown
-        return Values(first, numbers, before, after, share, beyond)
+        return FrameValues(first, numbers, before, after, share, beyond)
 
     def _values(self, name: str, frames: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the values of a setting, float64 (looks, frames), as they are asked for."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from stream_dream.automation.sound.beats import Beats
 from stream_dream.automation.sound.features import NAMES
-from stream_dream.automation.sound.measure import Values
+from stream_dream.automation.sound.measure import Floats32
 from stream_dream.errors import SinkError
 from stream_dream.media.read.ffmpeg_report import Probe
 from stream_dream.media.write.atomic import write_bytes
@@ -34,8 +34,8 @@ class FileSound:
         beats: Its beats.
     """
 
-    curves: dict[str, Values]
-    peaks: Values
+    curves: dict[str, Floats32]
+    peaks: Floats32
     seconds: float
     beats: Beats
 

@@ -25,7 +25,7 @@ from stream_dream.automation.sound.features import (
 )
 from stream_dream.media.read.sound import Sound
 
-Values = NDArray[np.float32]
+Floats32 = NDArray[np.float32]
 
 BLOCK = 10 * RATE
 """Samples to decode at a time."""
@@ -58,10 +58,10 @@ class Measured:
         seconds: Length of the sound.
     """
 
-    curves: dict[str, Values]
-    onset: Values
-    kick: Values
-    peaks: Values
+    curves: dict[str, Floats32]
+    onset: Floats32
+    kick: Floats32
+    peaks: Floats32
     seconds: float
 
 
@@ -71,7 +71,7 @@ def measure(blocks: Iterable[Sound]) -> Measured:
     The sound itself is not kept; what is takes about 80 MB an hour.
     """
     found: list[Spectra] = []
-    peaks: list[Values] = []
+    peaks: list[Floats32] = []
     samples = 0
     rest = np.zeros(WINDOW // 2, np.float32)  # the first window is centred on the first sample
     for block in blocks:
@@ -97,13 +97,13 @@ def _take(sound: Sound, found: list[Spectra]) -> Sound:
     return sound[len(windows) * HOP :]
 
 
-def _peaks(block: Sound) -> Values:
+def _peaks(block: Sound) -> Floats32:
     padded = np.pad(np.abs(block), (0, -len(block) % PEAK))
-    peaks: Values = np.minimum(padded.reshape(-1, PEAK).max(axis=-1), 1)
+    peaks: Floats32 = np.minimum(padded.reshape(-1, PEAK).max(axis=-1), 1)
     return peaks
 
 
-def _onsets(bands: Values, loud: float) -> tuple[Values, Values]:
+def _onsets(bands: Floats32, loud: float) -> tuple[Floats32, Floats32]:
     """Return how much begins at each window, and how much of it is low."""
     onset, kick = (np.empty(len(bands), np.float32) for _ in range(2))
     before = np.concatenate((np.zeros((LAG, bands.shape[1]), np.float32), bands[:-LAG]))
@@ -113,7 +113,7 @@ def _onsets(bands: Values, loud: float) -> tuple[Values, Values]:
     return onset, kick
 
 
-def _curves(found: Spectra, onset: Values, kick: Values, loud: float) -> dict[str, Values]:
+def _curves(found: Spectra, onset: Floats32, kick: Floats32, loud: float) -> dict[str, Floats32]:
     sounds = found.level > SILENCE
     if not sounds.any():
         return {name: np.zeros_like(found.level) for name in NAMES}
@@ -138,6 +138,6 @@ def _curves(found: Spectra, onset: Values, kick: Values, loud: float) -> dict[st
     return curves
 
 
-def _reference(values: Values, counted: NDArray[np.bool_], least: float) -> float:
+def _reference(values: Floats32, counted: NDArray[np.bool_], least: float) -> float:
     """Return the 95th percentile of the values that count, ``least`` if that is more."""
     return max(float(np.percentile(values[counted], 95)), least) if counted.any() else least

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stream_dream.automation.curves import Curve
-from stream_dream.automation.program import WHOLE, Values
+from stream_dream.automation.program import WHOLE, FrameValues
 from stream_dream.automation.sound.analysis import SoundAnalysis
 from stream_dream.automation.sound.features import EDGES
 from stream_dream.automation.timeline import BeatGrid
@@ -104,7 +104,7 @@ class FilmOverTime:
     info: StreamInfo
     plan: Plan
     strip: FilmStrip
-    values: Values | None = None
+    values: FrameValues | None = None
     clipped: Collection[str] = ()
     looks: Sequence[str] = ()
     texts: Mapping[str, str] = field(default_factory=dict)

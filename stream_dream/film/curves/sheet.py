@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stream_dream.automation.assemble import Parsed
 from stream_dream.automation.curves import SOUND_CURVES, Curve
-from stream_dream.automation.program import Values
+from stream_dream.automation.program import FrameValues
 from stream_dream.film.contact_sheet import clock
 from stream_dream.film.curves.chart import FAINT, INK, TEXT_SIZE, WIDTH, Chart
 from stream_dream.film.curves.film_strip import FilmStrip
@@ -42,7 +42,7 @@ class CurveSheet:
         path: Path,
         plan: Plan,
         made: Programmed,
-        values: Values | None,
+        values: FrameValues | None,
         curves: Mapping[str, Curve],
         *,
         overwrite: bool,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stream_dream.automation.curves import TimeCurve
 from stream_dream.automation.look_track import LookTrack
-from stream_dream.automation.program import Values
+from stream_dream.automation.program import FrameValues
 from stream_dream.automation.timeline import BeatGrid, Timeline
 from stream_dream.film.curves.chart import COLUMNS, INK, LEFT, WIDTH, Band, nice_ticks
 from stream_dream.film.curves.film_strip import FilmStrip
@@ -39,12 +39,12 @@ def film(shots: tuple[int, ...] = (60, 30, 110), **values: Any) -> FilmOverTime:
     return FilmOverTime("film.mp4", info, plan, strip, **values)
 
 
-def moved(looks: Any = None, **numbers: NDArray[np.float64]) -> Values:
+def moved(looks: Any = None, **numbers: NDArray[np.float64]) -> FrameValues:
     """Return settings over time, (looks, frames) each, and looks."""
     frames = next(iter(numbers.values())).shape[1] if numbers else len(looks.share)
     nothing = np.zeros(frames, np.intp)
     before, after, share = looks or (nothing, nothing, np.ones(frames))
-    return Values(0, numbers, before, after, share)
+    return FrameValues(0, numbers, before, after, share)
 
 
 def places(sheet: Image8, colour: tuple[int, int, int]) -> tuple[NDArray[Any], NDArray[Any]]:
