@@ -42,7 +42,8 @@ def tell_apart(
             continue
         tracks = {key: text for key, text in tracks.items() if not key.startswith(f"{kind}.")}
         rest[name] = []
-        for text in [given] if isinstance(given, str) else given:  # a file may name one alone
+        # A file may name one alone, a class by its number.
+        for text in given if isinstance(given, list | tuple) else [given]:
             target, _, weight = str(text).partition("=")
             moves = is_track(weight)
             if moves:

@@ -208,9 +208,18 @@ def test_dream_size_and_seed_hold_for_every_look() -> None:
     assert {(dream.seed, dream.dream_size) for dream in dreams.values()} == {(3, 320)}
 
 
+def test_a_config_may_give_a_class_by_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "show.toml"
+    for text in ("class = 281", "class = [281]"):
+        path.write_text(f"{text}\n")
+        rest, automation, _ = automation_of(read_config(path))
+        assert (rest["classes"], automation.tracks) == ([281], {})
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("layer = 3", "layer cannot be 3: give text in quotes"),
         ("sourc = 'test'", "there is no setting 'sourc': did you mean source"),
         ("[web]\nport = 1", r"no sections: write settings above \[web\]"),
         ("source = ", "cannot be read"),
