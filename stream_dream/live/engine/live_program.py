@@ -86,7 +86,7 @@ class LiveProgram:
         }
         self._curves: dict[str, Curve] = {**files, **self._hearing}
         self._controls, self._sound, self._clock = controls, sound, clock
-        # By identity: settings cannot be hashed. They are as many as the looks.
+        # By identity, which is quicker than by value. They are as many as the looks.
         self._looks = {id(look): (look, base_values(look)) for look in looks.values()}
         self._ranges = {name: value_range(name, LiveParameters) for name in self.changing}
         self.problem: str | None = None
