@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ import numpy as np
 from stream_dream.automation.assemble import Parsed, base_values, check_names, value_range
 from stream_dream.automation.curves import Curve, read_curve
 from stream_dream.automation.expression import Scope
-from stream_dream.automation.program import WHOLE, varying_of, with_values
+from stream_dream.automation.program import WHOLE, is_weight, varying_of, with_values
 from stream_dream.automation.text import plainly
 from stream_dream.automation.timeline import Length, Timeline, Values
 from stream_dream.automation.track import PlacedTrack, Track
@@ -179,8 +180,11 @@ class LiveProgram:
             if scope is self._scope:
                 return moved
             bases = self._looks[id(dream)][1]
+            # A look without a limit gets that of a track; one without a target has no weight.
             values = {
-                name: self._value(name, bases[name], id(dream)) for name in names if name in bases
+                name: self._value(name, bases.get(name, math.nan), id(dream))
+                for name in names
+                if name in bases or not is_weight(name)
             }
             moved = with_values(dream, values) if values else dream
             self._dreams[id(dream)] = self._scope, moved

@@ -22,7 +22,10 @@ from stream_dream.settings.validation import validated
 
 LOOKS = {
     "calm": validated(DreamSettings, {"layer": ["block10", "block5=0.5"]}),
-    "wild": validated(DreamSettings, {"layer": ["block12"], "step_size": 0.05, "evenness": 0.3}),
+    "wild": validated(
+        DreamSettings,
+        {"layer": ["block12"], "step_size": 0.05, "evenness": 0.3, "limit": "none"},
+    ),
 }
 
 
@@ -77,6 +80,18 @@ def test_a_score_moves_parameters_and_settings_of_looks() -> None:
     assert calm.step_size == LOOKS["calm"].step_size
     assert stage.program.varying == {"evenness", "weights"}
     assert stage.controls.target.strength == 1  # what the operators ask for stays
+
+
+def test_a_look_without_a_limit_gets_that_of_the_score() -> None:
+    assert LOOKS["wild"].limit is None
+    stage = _Stage(sound=False, tracks={"limit": "0:(0.1), 2s:(0.3)"})
+    stage.play(1)
+    assert stage.program.dream(LOOKS["wild"]).limit == pytest.approx(0.2)
+    reacting = _Stage(react="bass->limit*2")
+    reacting.hear(bass=1)
+    reacting.play(2)
+    assert reacting.program.dream(LOOKS["wild"]).limit is None  # twice no limit is none
+    assert reacting.program.problem is None
 
 
 def test_time_begins_with_the_first_frame() -> None:
