@@ -82,16 +82,19 @@ def automation_of(
         SettingsError: A text is not understood, or a file cannot be read.
     """
     # Imported late: --help does not wait for NumPy.
-    from stream_dream.automation.assemble import Parsed, automated_fields
+    from stream_dream.automation.assemble import Parsed, check_names
+    from stream_dream.automation.program import is_weight
     from stream_dream.automation.reaction import DEFAULT_REACTION
     from stream_dream.automation.score import read_score
     from stream_dream.automation.tell_apart import tell_apart
 
     given = part(AutomationOptions, options)
     score = None if given.score is None else read_score(given.score)
-    for name in score.tracks if score else ():
-        if "." not in name and name not in automated_fields():
-            _refuse(given.score, name, automated_fields())
+    settings_of_score = [name for name in (score.tracks if score else ()) if not is_weight(name)]
+    try:
+        check_names(settings_of_score, (), without={"zoom"})  # which reactions alone change
+    except SettingsError as error:
+        raise SettingsError(f"{given.score}: {error}") from None
     rest, tracks = tell_apart(options, score)
     settings = _sound_settings(given, {} if score is None else score.settings)
     if settings.get("react") == REACT_DEFAULT:
@@ -151,7 +154,7 @@ def _looks(text: str) -> tuple[tuple[str, ...], str | None]:
     """Return the names of looks, and the text of their track if they have times."""
     from stream_dream.automation.look_track import LookTrack
 
-    if os.path.isfile(text):  # unlike Path, bears texts too long for a name
+    if os.path.isfile(text):  # unlike Path, accepts texts too long for a name
         return (text,), None
     try:
         looks = LookTrack.parse(text).looks
@@ -160,11 +163,3 @@ def _looks(text: str) -> tuple[tuple[str, ...], str | None]:
     if looks != (text.strip(),):
         return looks, text
     return tuple(dict.fromkeys(name.strip() for name in text.split(","))), None
-
-
-def _refuse(score: Path | None, name: str, known: set[str]) -> None:
-    import difflib
-
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"choose {', '.join(sorted(known))}"
-    raise SettingsError(f"{score}: {name} cannot change over time: {hint}")
