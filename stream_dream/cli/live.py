@@ -115,7 +115,7 @@ def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, qu
     if SURPRISE in dreams:
         given = {**given, "seed": dreams[SURPRISE].seed}  # for --write-config
     _check_outputs(given, settings, dreams, kept, files)
-    settings = settings.model_copy(update={"cycle": tuple(map(look_name, settings.cycle))})
+    shown = settings.model_copy(update={"cycle": tuple(map(look_name, settings.cycle))})
 
     from stream_dream.cli.progress import fetch_weights
     from stream_dream.live.app import open_app
@@ -124,7 +124,7 @@ def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, qu
     for dream in dreams.values():
         fetch_weights(dream, quiet=quiet)
     looks = {name: for_live(dream) for name, dream in dreams.items()}
-    with open_app(settings, parameters, looks, look_name(settings.preset), automation) as app:
+    with open_app(shown, parameters, looks, look_name(shown.preset), automation) as app:
         if app.web is not None and not quiet:
             _invite(app.web.link, app.web.token)
         if not (settings.window or settings.web or settings.virtual_camera or settings.record):
@@ -135,7 +135,7 @@ def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, qu
             # TensorFlow aborts if a thread still traces when the process exits.
             finished = app.looks.join(0)
             if kept is not None:
-                kept.write(_reached(given, dreams, app))
+                kept.write(_reached(given, settings, automation, dreams, app))
     if not quiet and not as_json:
         status = app.show.status
         typer.echo(f"{status.dreamed} frames in {status.uptime:.0f} s", err=True)
@@ -258,15 +258,26 @@ def _dreams(
 
 
 def _reached(
-    given: Mapping[str, Any], dreams: Mapping[str, DreamSettings], app: LiveApp
+    given: Mapping[str, Any],
+    settings: LiveSettings,
+    automation: Automation,
+    dreams: Mapping[str, DreamSettings],
+    app: LiveApp,
 ) -> dict[str, Any]:
-    """Return the given settings, updated to the show's current look and parameters."""
+    """Return the given settings, updated to the show's current look and parameters.
+
+    Args:
+        given: Settings by field name, as they were given.
+        settings: Those of the show, as they were when it began.
+        automation: What changes over time.
+        dreams: Settings of all looks, by name.
+        app: The show.
+    """
     from stream_dream.live.engine.live_dream import for_live, step_factor
 
     kept, target = dict(given), app.controls.target
-    settings, moved = in_a_show(part(LiveSettings, given), automation_of(given)[1])
     look = app.controls.look
-    if moved.look_track is None and look != look_name(settings.preset):
+    if automation.look_track is None and look != look_name(settings.preset):
         # Settings given for the first look do not hold for this one.
         alien = set(DreamSettings.model_fields) - _OF_EVERY_LOOK
         kept = {name: value for name, value in kept.items() if name not in alien}
@@ -276,14 +287,14 @@ def _reached(
     kept |= {
         name: getattr(target, name)
         for name in ShowParameters.model_fields
-        if name not in moved.tracks
+        if name not in automation.tracks
     }
-    if moved.look_track is not None:
+    if automation.look_track is not None:
         return kept  # and its looks bring their parameters
     usual = parameters_of(for_live(dreams[look]))
     for name in OF_A_LOOK:
         value = getattr(target, name)
-        if name not in moved.tracks and value != getattr(usual, name):
+        if name not in automation.tracks and value != getattr(usual, name):
             longer = step_factor(dreams[look]) if name == "step_size" else 1
             kept[name] = value / longer if longer != 1 else value
     return kept

@@ -24,6 +24,7 @@ from stream_dream.live.show_file import read_config, write_config
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.live import LiveSettings
 from stream_dream.settings.presets import load_preset
+from stream_dream.settings.validation import part
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -163,6 +164,26 @@ def test_listening_alone_has_a_reaction() -> None:
     assert in_a_show(LiveSettings(listen="mic"), own)[1].react == "bass->jitter+3"
 
 
+def reached(given: dict[str, Any], dreams: dict[str, Any], app: Any) -> dict[str, Any]:
+    """Return what a show that began with these settings writes when it ends."""
+    settings, automation = in_a_show(part(LiveSettings, given), automation_of(given)[1])
+    return _reached(given, settings, automation, dreams, app)
+
+
+def test_a_score_is_not_read_again_when_a_show_ends(tmp_path: Path) -> None:
+    score = tmp_path / "score.toml"
+    score.write_text('strength = "0:(0), 2s:(1)"\n')
+    given = {"score": str(score)}
+    settings, automation = in_a_show(LiveSettings(), automation_of(given)[1])
+    score.unlink()
+    dreams = {"dogs": load_preset("dogs").dream}
+    looks = {"dogs": for_live(dreams["dogs"])}
+    made: Any = SimpleNamespace(controls=Controls(parameters_of(looks["dogs"]), looks, "dogs"))
+    kept = _reached(given, settings, automation, dreams, made)
+    assert kept["score"] == str(score)
+    assert "strength" not in kept
+
+
 def test_what_a_score_moves_is_written_as_it_was_given(tmp_path: Path) -> None:
     dreams = {name: load_preset(name).dream for name in ("dogs", "eyes")}
     looks = {name: for_live(dream) for name, dream in dreams.items()}
@@ -171,7 +192,7 @@ def test_what_a_score_moves_is_written_as_it_was_given(tmp_path: Path) -> None:
     controls.change({"reactivity": 1.5, "strength": 0.3})
     made: Any = SimpleNamespace(controls=controls)
     given = {"preset": "0:dogs, 8s:eyes", "strength": "0:(0), 2s:(1)", "step_size": "0.01*sine(2s)"}
-    kept = _reached(given, dreams, made)
+    kept = reached(given, dreams, made)
     assert {name: kept[name] for name in given} == given
     assert kept["reactivity"] == 1.5
 
@@ -183,14 +204,14 @@ def test_the_current_state_is_written_as_options_that_recreate_it() -> None:
     controls = Controls(parameters_of(looks["dogs"]), looks, "dogs")
     made: Any = SimpleNamespace(controls=controls)
     given = {"layer": ["block5"], "presets": ["x/mine.toml,eyes"], "source": "test"}
-    kept = _reached(given, dreams, made)
+    kept = reached(given, dreams, made)
     assert kept["layer"] == ["block5"]
     assert not {"step_size", "octaves", "persistence"} & kept.keys()
     controls.change({"step_size": looks["dogs"].step_size * 1.5})
-    changed = _reached(given, dreams, made)["step_size"]
+    changed = reached(given, dreams, made)["step_size"]
     assert changed == pytest.approx(dreams["dogs"].step_size * 1.5)
     controls.use("mine")
-    kept = _reached(given, dreams, made)
+    kept = reached(given, dreams, made)
     assert kept["preset"] == "x/mine.toml"
     assert "layer" not in kept
     assert "step_size" not in kept
