@@ -114,7 +114,8 @@ def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, qu
     dreams = _dreams(names, settings, rest, as_json=as_json, quiet=quiet)
     if SURPRISE in dreams:
         given = {**given, "seed": dreams[SURPRISE].seed}  # for --write-config
-    _check_outputs(given, settings, dreams, kept, files)
+    read = [*preset_files(*names), *files, *named_files(automation).values()]
+    _check_outputs(given, settings, dreams, kept, read)
     shown = settings.model_copy(update={"cycle": tuple(map(look_name, settings.cycle))})
 
     from stream_dream.cli.progress import fetch_weights
@@ -148,7 +149,7 @@ def _check_outputs(
     settings: LiveSettings,
     dreams: Mapping[str, DreamSettings],
     kept: KeptConfig | None,
-    files: Sequence[Path],
+    read: Sequence[Path],
 ) -> None:
     """Reject outputs that could not be written in the end. Raises ``StreamDreamError``."""
     from stream_dream.live.output.recorder import check_recording
@@ -158,7 +159,7 @@ def _check_outputs(
     if kept is None:
         return
     named = [path for dream in dreams.values() for path in named_files(dream).values()]
-    inputs = [Path(settings.source), *preset_files(*_at_hand(settings)), *named, *files]
+    inputs = [Path(settings.source), *named, *read]
     outputs = [] if settings.record is None else [settings.record]
     kept.check(given, inputs=inputs, outputs=outputs)
 

@@ -92,6 +92,22 @@ def test_wrong_options_end_in_one_line(
     assert message in one_line(err)
 
 
+def test_a_config_replaces_nothing_that_a_show_reads(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    look, beats = tmp_path / "look.toml", tmp_path / "beats.toml"
+    look.write_text("octaves = 2\n")
+    beats.write_text("0\n0.5\n")
+    (tmp_path / "score.toml").write_text('beats = "beats.toml"\npreset = "0:dogs, 2s:look.toml"\n')
+    for file in (look, beats):
+        kept = file.read_text()
+        to = ("--write-config", file.name, "--overwrite")
+        code, _, err = run("live", "--source", "test", "--score", "score.toml", *to)
+        assert (code, file.read_text()) == (2, kept)
+        assert "is one of the inputs" in one_line(err)
+
+
 def test_cameras_are_listed(run: Run) -> None:
     code, out, _ = run("live", "--list-cameras")
     assert code == 0
