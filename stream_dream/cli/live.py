@@ -110,6 +110,9 @@ def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, qu
     rest, automation, files = automation_of(given)
     settings, parameters = part(LiveSettings, given), part(ShowParameters, rest)
     settings, automation = in_a_show(settings, automation)
+    if automation.soundtrack is not None:  # of a score that was written for a film
+        sound = automation.soundtrack
+        log.warning("a show plays no soundtrack: play %s yourself, and add --listen playing", sound)
     names = list(dict.fromkeys((*_at_hand(settings), *_track_looks(automation))))
     dreams = _dreams(names, settings, rest, as_json=as_json, quiet=quiet)
     if SURPRISE in dreams:

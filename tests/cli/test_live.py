@@ -108,6 +108,13 @@ def test_a_config_replaces_nothing_that_a_show_reads(
         assert "is one of the inputs" in one_line(err)
 
 
+def test_a_show_says_that_it_plays_no_soundtrack(run: Run, tmp_path: Path) -> None:
+    score = tmp_path / "score.toml"
+    score.write_text('soundtrack = "song.mp3"\n')
+    _, _, err = run("live", "--source", "test", "--score", str(score), "--presets", "nope")
+    assert f"a show plays no soundtrack: play {tmp_path / 'song.mp3'} yourself" in err
+
+
 def test_cameras_are_listed(run: Run) -> None:
     code, out, _ = run("live", "--list-cameras")
     assert code == 0
