@@ -167,8 +167,7 @@ def checked(
         NetworkError: There is no such network.
     """
     parsed, looks = Parsed.of(automation), automation.looks or (dream,)
-    if any(map(is_weight, parsed.changing)):
-        looks = tuple(map(_with_layers, looks))
+    looks = tuple(with_layers(look, parsed.changing) for look in looks)
     check_names(parsed.changing, looks)
     return parsed, looks
 
@@ -189,9 +188,17 @@ def _looks_of(automation: Automation, reaction: Reaction | None) -> LookTrack | 
     return LookTrack.every(count, Length(100 / count, "percent"), Length(1, "seconds"))
 
 
-def _with_layers(dream: DreamSettings) -> DreamSettings:
-    """Return settings that name the layers that they leave to the network."""
-    if dream.layer or dream.classes or dream.guide_layer:
+def with_layers(dream: DreamSettings, changing: Collection[str]) -> DreamSettings:
+    """Return settings that name the layers that they leave to the network, if weights change.
+
+    Args:
+        dream: The settings.
+        changing: Names of the settings and weights that change.
+
+    Raises:
+        NetworkError: There is no such network.
+    """
+    if dream.layer or dream.classes or dream.guide_layer or not any(map(is_weight, changing)):
         return dream
     layers = map(LayerTarget.parse, find(dream.network).default_layers())
     return dream.model_copy(update={"layer": tuple(layers)})

@@ -123,11 +123,10 @@ def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, qu
 
     from stream_dream.cli.progress import fetch_weights
     from stream_dream.live.app import open_app
-    from stream_dream.live.engine.live_dream import for_live
 
     for dream in dreams.values():
         fetch_weights(dream, quiet=quiet)
-    looks = {name: for_live(dream) for name, dream in dreams.items()}
+    looks = _looks_in_a_show(dreams, automation)
     with open_app(shown, parameters, looks, look_name(shown.preset), automation) as app:
         if app.web is not None and not quiet:
             _invite(app.web.link, app.web.token)
@@ -259,6 +258,17 @@ def _dreams(
         changes = given if name == settings.preset else of_all
         dreams[look_name(name)] = dreamed(name, changes, as_json=as_json, quiet=quiet)
     return dreams
+
+
+def _looks_in_a_show(
+    dreams: Mapping[str, DreamSettings], automation: Automation
+) -> dict[str, DreamSettings]:
+    """Return looks adapted to a show; they name the layers whose weights change."""
+    from stream_dream.automation.assemble import Parsed, with_layers
+    from stream_dream.live.engine.live_dream import for_live
+
+    changing = Parsed.of(automation).changing
+    return {name: with_layers(for_live(dream), changing) for name, dream in dreams.items()}
 
 
 def _reached(

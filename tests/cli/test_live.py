@@ -14,14 +14,17 @@ import synthetic
 from commands import one_line
 
 from stream_dream.automation.reaction import DEFAULT_REACTION, SHOW_REACTION
-from stream_dream.cli.live import _dreams, _reached
+from stream_dream.cli.live import _dreams, _looks_in_a_show, _reached
 from stream_dream.cli.options import with_optional_values
 from stream_dream.cli.over_time import automation_of, in_a_show
 from stream_dream.errors import SettingsError, SinkError
 from stream_dream.live.control.controls import Controls, parameters_of
 from stream_dream.live.engine.live_dream import for_live
+from stream_dream.live.engine.live_program import LiveProgram
 from stream_dream.live.show_file import read_config, write_config
+from stream_dream.networks.registry import find
 from stream_dream.settings.automation import Automation
+from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveSettings
 from stream_dream.settings.presets import load_preset
 from stream_dream.settings.validation import part
@@ -239,6 +242,17 @@ def test_the_current_state_is_written_as_options_that_recreate_it() -> None:
     assert "layer" not in kept
     assert "step_size" not in kept
     assert kept["source"] == "test"
+
+
+def test_weights_of_a_networks_default_layers_may_change() -> None:
+    dreams = {"plain": DreamSettings(), "dogs": load_preset("dogs").dream}
+    assert _looks_in_a_show(dreams, Automation())["plain"].layer == ()
+    (name,) = find(dreams["plain"].network).default_layers()
+    automation = Automation(tracks={f"layer.{name}": "0:(1), 2s:(0)"})
+    looks = _looks_in_a_show(dreams, automation)
+    assert [target.name for target in looks["plain"].layer] == [name]
+    controls = Controls(parameters_of(looks["plain"]), looks, "plain")
+    assert LiveProgram(automation, looks, controls, None).varying == {"weights"}
 
 
 def test_dream_size_and_seed_hold_for_every_look() -> None:
