@@ -298,6 +298,8 @@ def _reached(
         kept["preset"] = next(
             (name for name in _at_hand(settings) if look_name(name) == look), look
         )
+        if settings.cycle:  # it may be that of several looks in ``preset``
+            kept["cycle"] = list(settings.cycle)
     kept |= {
         name: getattr(target, name)
         for name in ShowParameters.model_fields

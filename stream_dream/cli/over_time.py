@@ -110,22 +110,24 @@ def automation_of(
 def in_a_show(settings: LiveSettings, automation: Automation) -> tuple[LiveSettings, Automation]:
     """Return settings of a show whose ``preset`` is one look, and what changes in the show.
 
+    Several looks without times follow each other as those of ``--cycle`` do.
+
     Raises:
         SettingsError: ``--preset`` is not understood.
     """
-    from stream_dream.automation.look_track import LookTrack
     from stream_dream.automation.reaction import DEFAULT_REACTION, SHOW_REACTION
 
     changes: dict[str, Any] = {}
     usual = settings.listen is not None and automation.react is None
     if usual or automation.react == DEFAULT_REACTION:
         changes["react"] = SHOW_REACTION
-    track = automation.look_track
-    if "preset" in settings.model_fields_set:  # it comes before the score
-        changes["look_track"] = track = _looks(settings.preset)[1]
-    if track is not None:
-        first = LookTrack.parse(track).looks[0]
-        settings = settings.model_copy(update={"preset": first})
+    looks = automation.look_track
+    if looks is None or "preset" in settings.model_fields_set:  # it comes before the score
+        looks = settings.preset
+    names, changes["look_track"] = _looks(looks)
+    several = changes["look_track"] is None and len(names) > 1
+    cycle = names if several and not settings.cycle else settings.cycle
+    settings = settings.model_copy(update={"preset": names[0], "cycle": cycle})
     return settings, automation.model_copy(update=changes)
 
 

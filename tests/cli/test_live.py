@@ -181,6 +181,20 @@ def test_the_look_to_begin_with_is_that_of_the_command_line_or_of_the_score() ->
     assert (settings.preset, automation.look_track) == ("marbles", "0:marbles, 3s:dogs~1s")
 
 
+def test_several_looks_without_times_follow_each_other() -> None:
+    score = Automation(look_track="dogs, eyes")
+    for settings, automation in (
+        in_a_show(LiveSettings(), score),
+        in_a_show(LiveSettings(preset="dogs, eyes"), Automation()),
+    ):
+        assert (settings.preset, settings.cycle) == ("dogs", ("dogs", "eyes"))
+        assert automation.look_track is None
+    settings, _ = in_a_show(LiveSettings(cycle=("wild", "amber")), score)
+    assert (settings.preset, settings.cycle) == ("dogs", ("wild", "amber"))
+    settings, automation = in_a_show(LiveSettings(), Automation(look_track="eyes"))
+    assert (settings.preset, settings.cycle, automation.look_track) == ("eyes", (), None)
+
+
 def test_listening_alone_has_a_reaction() -> None:
     assert in_a_show(LiveSettings(), Automation())[1].react is None
     assert in_a_show(LiveSettings(listen="mic"), Automation())[1].react == SHOW_REACTION
@@ -221,6 +235,17 @@ def test_what_a_score_moves_is_written_as_it_was_given(tmp_path: Path) -> None:
     kept = reached(given, dreams, made)
     assert {name: kept[name] for name in given} == given
     assert kept["reactivity"] == 1.5
+
+
+def test_looks_that_follow_each_other_are_written_as_a_cycle() -> None:
+    dreams = {name: load_preset(name).dream for name in ("dogs", "eyes")}
+    looks = {name: for_live(dream) for name, dream in dreams.items()}
+    controls = Controls(parameters_of(looks["dogs"]), looks, "dogs")
+    made: Any = SimpleNamespace(controls=controls)
+    assert reached({"preset": "dogs, eyes"}, dreams, made)["preset"] == "dogs, eyes"
+    controls.use("eyes")
+    kept = reached({"preset": "dogs, eyes"}, dreams, made)
+    assert (kept["preset"], kept["cycle"]) == ("eyes", ["dogs", "eyes"])
 
 
 def test_the_current_state_is_written_as_options_that_recreate_it() -> None:
