@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from stream_dream.errors import SettingsError
 from stream_dream.media.write.atomic import write_bytes
 from stream_dream.media.write.output_paths import check_output
 from stream_dream.settings.dream import DreamSettings
@@ -40,7 +41,11 @@ def read_config(path: Path) -> dict[str, Any]:
     rest, _ = tell_apart(values)
     for model in MODELS:
         part(model, rest, origin=str(path))
-    return located(values, path.parent, *MODELS)
+    values = located(values, path.parent, *MODELS)
+    try:
+        return _with_looks_in(path.parent, values)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: preset: {error}") from None
 
 
 def write_config(path: Path, values: Mapping[str, Any], *, overwrite: bool = False) -> Path:
@@ -98,4 +103,17 @@ def _config_text(name: str, values: Mapping[str, Any]) -> str:
     """Return the text of a file of that name. Raises ``SettingsError``."""
     shown = os.fsencode(name).decode(errors="replace")
     head = f"# A show of stream-dream: stream-dream live --config {' '.join(shown.split())}"
-    return "\n".join([head, *toml_lines(values, *MODELS)]) + "\n"
+    return "\n".join([head, *toml_lines(_with_looks_in(Path(), values), *MODELS)]) + "\n"
+
+
+def _with_looks_in(folder: Path, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings whose ``preset``, maybe looks over time, has its files in a folder.
+
+    Raises:
+        SettingsError: Looks over time are not understood.
+    """
+    from stream_dream.automation import look_track
+
+    preset = values.get("preset")
+    changed = {} if preset is None else {"preset": look_track.located(str(preset), folder)}
+    return {**values, **changed}

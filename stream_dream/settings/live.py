@@ -99,7 +99,6 @@ class LiveSettings(Model):
     preset: str = _show(
         "dogs",
         "Look to begin with: a name, a .toml file or surprise.",
-        file=FILE_OR_NAME,
         looks=True,
     )
     source: str = _input(

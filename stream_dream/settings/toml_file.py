@@ -113,7 +113,7 @@ def located(values: Mapping[str, Any], folder: Path, *models: type[BaseModel]) -
 def _located(value: object, folder: Path, field: FieldInfo) -> object:
     if isinstance(value, list | tuple):
         return [_located(item, folder, field) for item in value]
-    if isinstance(value, str) and fact(field, "looks"):
+    if isinstance(value, str) and fact(field, "looks") and fact(field, "file"):
         names = [name.strip() for name in value.split(",")]
         return ",".join(_at(folder, name) if names_file(field, name) else name for name in names)
     return _at(folder, str(value)) if names_file(field, value) else value

@@ -151,7 +151,7 @@ def test_a_config_comes_back_as_it_was_written(tmp_path: Path) -> None:
 def test_a_config_keeps_what_changes_over_time(tmp_path: Path) -> None:
     path = tmp_path / "show.toml"
     values = {
-        "preset": "0:dogs,8b:eyes~2b",
+        "preset": "0:dogs, 8b:eyes~2b",
         "listen": "hall",
         "react": "bass->step-size*2, bar/4->preset",
         "bpm": 128.0,
@@ -169,6 +169,27 @@ def test_a_config_keeps_what_changes_over_time(tmp_path: Path) -> None:
     _, automation, _ = automation_of(read)
     assert automation.tracks == {"strength": "beat", "layer.block10": "0.5+0.5*beat"}
     assert (automation.bpm, automation.look_track) == (120, "0:eyes, 2s:wild")
+
+
+def test_files_of_looks_over_time_are_found_from_the_configs_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "show.toml"
+    mine = tmp_path / "my.toml"
+    for text, found in (
+        ("0:dogs, 16b:my.toml", f"0:dogs, 16b:{mine}"),
+        ("0:my.toml~2s", f"0:{mine}~2s"),
+        ("my.toml", str(mine)),
+        ("dogs, my.toml", f"dogs,{mine}"),
+    ):
+        path.write_text(f'preset = "{text}"\n')
+        read = read_config(path)
+        assert read == {"preset": found}
+        monkeypatch.chdir(tmp_path)
+        for values in (read, {"preset": text}):
+            write_config(path, values, overwrite=True)
+            assert read_config(path) == {"preset": found}
+        monkeypatch.chdir("/")
 
 
 def test_the_look_to_begin_with_is_that_of_the_command_line_or_of_the_score() -> None:
