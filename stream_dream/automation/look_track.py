@@ -6,7 +6,7 @@ import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
@@ -123,10 +123,22 @@ class _LookKey:
         return float(timeline.frames_at(unit, passed))
 
 
+class _PlacedLooks(NamedTuple):
+    """Keys in order of time: frames at which they begin and are faded in, numbers of looks."""
+
+    begins: Values
+    ends: Values
+    numbers: NDArray[np.intp]
+
+
 @dataclass(frozen=True, slots=True)
 class _KeyedLooks(LookTrack):
     text: str
     keys: tuple[_LookKey, ...]
+    # The timeline they were placed on last: a show samples one frame at a time.
+    _last: list[tuple[Timeline, _PlacedLooks]] = field(
+        default_factory=list, repr=False, compare=False
+    )
 
     @property
     def looks(self) -> tuple[str, ...]:
@@ -137,18 +149,27 @@ class _KeyedLooks(LookTrack):
         return frozenset().union(*(key.position.needs | key.fade.needs for key in self.keys))
 
     def sample(self, frames: Values, timeline: Timeline) -> LookSamples:
-        placed = {key.frame(timeline): key for key in self.keys}  # of equals, the last
-        begins = np.array(sorted(placed))
-        keys = [placed[begin] for begin in begins]
-        ends = np.array([k.faded(b, timeline) for k, b in zip(keys, begins, strict=True)])
-        ends[:-1] = np.minimum(ends[:-1], begins[1:])
-        looks = self.looks
-        numbers = np.array([looks.index(key.look) for key in keys], np.intp)
+        begins, ends, numbers = self._placed(timeline)
         at = np.maximum(np.searchsorted(begins, frames, side="right") - 1, 0)
         with np.errstate(divide="ignore", invalid="ignore"):
             way = (frames - begins[at]) / (ends[at] - begins[at])
         share = np.where(ends[at] > begins[at], smoothstep(way), 1.0)
         return _settled(numbers[np.maximum(at - 1, 0)], numbers[at], share)
+
+    def _placed(self, timeline: Timeline) -> _PlacedLooks:
+        for known, found in self._last:
+            if known is timeline:
+                return found
+        placed = {key.frame(timeline): key for key in self.keys}  # of equals, the last
+        begins = np.array(sorted(placed))
+        keys = [placed[begin] for begin in begins]
+        ends = np.array([k.faded(b, timeline) for k, b in zip(keys, begins, strict=True)])
+        ends[:-1] = np.minimum(ends[:-1], begins[1:])
+        places = {look: number for number, look in enumerate(self.looks)}
+        numbers = np.array([places[key.look] for key in keys], np.intp)
+        found = _PlacedLooks(begins, ends, numbers)
+        self._last[:] = [(timeline, found)]
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stream_dream.automation.look_track import LookTrack, follows, located
-from stream_dream.automation.timeline import BeatGrid, Length, Timeline
+from stream_dream.automation.timeline import BeatGrid, Length, Position, Timeline
 from stream_dream.errors import SettingsError
 
 TIMELINE = Timeline(Fraction(25), 201, (0, 30, 60, 90), BeatGrid.regular(120))
@@ -45,6 +45,23 @@ def test_a_look_that_comes_back_is_one_look() -> None:
     track = LookTrack.parse("0:dogs, 50:eyes, 100:dogs")
     assert track.looks == ("dogs", "eyes")
     assert weights(track, 49, 50, 100, count=2) == [[1, 0], [0, 1], [1, 0]]
+
+
+def test_keys_are_placed_anew_only_on_another_timeline(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    frame_at = Timeline.frame_at
+
+    def noting(timeline: Timeline, where: Position) -> float:
+        asked.append(where)
+        return frame_at(timeline, where)
+
+    monkeypatch.setattr(Timeline, "frame_at", noting)
+    track = LookTrack.parse("0:a, 4b:b")
+    for bpm, change in ((120, 50), (60, 100)):
+        timeline = Timeline(Fraction(25), beats=BeatGrid.regular(bpm))
+        for frame, look in ((change - 1, 0), (change, 1), (change + 1, 1)):
+            assert track.sample(np.array([float(frame)]), timeline).after[0] == look
+    assert len(asked) == 4
 
 
 def test_a_fade_ends_at_the_next_key() -> None:
