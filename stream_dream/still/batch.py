@@ -238,7 +238,9 @@ class _Worker:
         check_picture_size(job.target, (width, height))
         if moment.look not in self.dreamers:
             varying = "weights" in self.program.varying
-            self.dreamers[moment.look] = _dreamer(moment.dream, varying=varying)
+            # Of the look, not of its first picture, whose weights may all be 0.
+            look = self.program.looks[moment.look]
+            self.dreamers[moment.look] = _dreamer(look, varying=varying)
         self.strength = strength = moment.strength
         overwrite, folder = self.overwrite, self.still.progress_dir
         with filmed(self.still.out, source, overwrite, strength=strength) as film:

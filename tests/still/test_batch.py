@@ -22,6 +22,7 @@ from stream_dream.media.write.picture import write_picture
 from stream_dream.networks.registry import find
 from stream_dream.networks.spec import CLASSES
 from stream_dream.networks.wanted import wanted_layers
+from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings, for_stills, merged
 from stream_dream.settings.output import StillSettings
 from stream_dream.settings.presets import load_preset
@@ -247,6 +248,33 @@ def test_a_film_shows_the_picture_with_its_detail(photo: Path, tmp_path: Path, t
 def test_weights_of_zero_are_refused(tiny: Make) -> None:
     with pytest.raises(SettingsError, match="all weights are 0"):
         Ascent(tiny(layer=["conv2=0", "conv1=0"]))
+
+
+def changed(
+    dream: DreamSettings, folder: Path, output: Path, still: dict[str, object], **values: object
+) -> StillsSummary:
+    """Dream pictures whose settings change from one to the next."""
+    writing, automation = validated(StillSettings, still), validated(Automation, values)
+    return dream_stills([folder], output, dream, writing, automation)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(3):
+        write_picture(Picture(synthetic.photo((30, 20))), folder / f"{number}.png")
+    return folder
+
+
+def test_weights_may_begin_at_zero(photos: Path, tmp_path: Path, tiny: Make) -> None:
+    dream = tiny(layer=["conv2"], octaves=1, warm_up=0, steps=1)
+    changed(dream, photos, tmp_path / "out", {}, tracks={"layer.conv2": "0:(0), 2:(1)"})
+    source, *dreams = (
+        read_picture(path).image
+        for path in (photos / "0.png", tmp_path / "out" / "0.png", tmp_path / "out" / "2.png")
+    )
+    assert [(image != source).any() for image in dreams] == [False, True]
 
 
 @pytest.mark.stops
