@@ -48,12 +48,18 @@ def weights_of(settings: DreamSettings, now: DreamSettings | None = None) -> lis
     """
     now = now or settings
     wanted = wanted_layers(settings, find(settings.network))
-    named = (*settings.layer, *settings.guide_layer)
-    weights = [target.weight for target in (*now.layer, *now.guide_layer)]
-    known = dict(zip(named, weights, strict=True))
-    layers = (*wanted.energies, *wanted.guided)
+    energies, guided = (
+        {layer: new.weight for layer, new in zip(before, after, strict=True)}
+        for before, after in (
+            (settings.layer, now.layer),
+            (settings.guide_layer, now.guide_layer),
+        )
+    )
+    if not guided:  # the guide takes over the dreamed layers
+        guided = energies
     return [
-        *(known.get(layer, layer.weight) for layer in layers),
+        *(energies.get(layer, layer.weight) for layer in wanted.energies),
+        *(guided.get(layer, layer.weight) for layer in wanted.guided),
         *(one.weight for one in now.classes),
     ]
 

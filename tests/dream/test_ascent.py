@@ -540,6 +540,9 @@ def test_weights_that_change_their_sign_stay_with_their_targets(tiny: Make) -> N
     now = tiny(layer=["conv0=3", "conv2:1,2=0.25", "conv1=0"], guide="guide.png")
     assert weights_of(built) == [-0.5, 1, 2]  # what is suppressed is not guided
     assert weights_of(built, now) == [0.25, 3, 0]
+    both = tiny(layer=["conv2"], guide_layer=["conv2"], guide="guide.png")
+    now = tiny(layer=["conv2=0.25"], guide_layer=["conv2=3"], guide="guide.png")
+    assert weights_of(both, now) == [0.25, 3]
     classes = tiny(layer=[], classes=["1", "2=0.5"])
     assert weights_of(classes, tiny(layer=[], classes=["1=2", "2=-1"])) == [2, -1]
 
