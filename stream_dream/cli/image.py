@@ -77,7 +77,7 @@ def image(
             on_picture=lambda job, count: shown.started(job.source.name, count),
             on_step=shown.advanced,
         )
-    for line in summary.failed:
+    for line in (*summary.failed, *([summary.clipped] if summary.clipped else ())):
         complain(f"warning: {line}")
     if summary.left_out:
         count, first = len(summary.left_out), summary.left_out[0]

@@ -62,6 +62,7 @@ class StillsSummary:
         skipped: Targets that existed already.
         failed: One line for each picture that could not be dreamed.
         left_out: Other files in the input folders: films, texts and the like.
+        clipped: One line on values that were clipped to their range; None if none were.
         seconds: Wall time.
     """
 
@@ -69,6 +70,7 @@ class StillsSummary:
     skipped: list[Path] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     left_out: list[Path] = field(default_factory=list)
+    clipped: str | None = None
     seconds: float = 0.0
 
 
@@ -186,6 +188,7 @@ def dream_stills(
             if not many:
                 raise
             summary.failed.append(str(error))
+    summary.clipped = program.clipped
     summary.seconds = time.perf_counter() - begun
     return summary
 

@@ -59,6 +59,13 @@ def test_image_changes_no_setting_that_a_preset_or_option_gives(
     assert found == [(1536, "all"), (480, "all"), (1536, "together")]
 
 
+def test_image_warns_of_clipped_values(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    clipped = StillsSummary(clipped="values were clipped")
+    monkeypatch.setattr(batch, "dream_stills", lambda *_, **__: clipped)
+    code, _, err = run("image", "in.png", "out.png")
+    assert (code, one_line(err)) == (0, "stream-dream: warning: values were clipped")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

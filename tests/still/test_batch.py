@@ -277,6 +277,14 @@ def test_weights_may_begin_at_zero(photos: Path, tmp_path: Path, tiny: Make) -> 
     assert [(image != source).any() for image in dreams] == [False, True]
 
 
+def test_clipped_values_are_said(photos: Path, tmp_path: Path, tiny: Make) -> None:
+    dream = tiny(octaves=1, warm_up=0, steps=1)
+    for value, said in (4, "values beyond the range of strength were clipped to it"), (1, None):
+        tracks = {"strength": f"0:(0), 2:({value})"}
+        summary = changed(dream, photos, tmp_path / str(value), {}, tracks=tracks)
+        assert summary.clipped == said
+
+
 @pytest.mark.stops
 def test_an_interrupted_picture_keeps_its_detail(photo: Path, tmp_path: Path, tiny: Make) -> None:
     def interrupt(step: object) -> None:
