@@ -160,6 +160,7 @@ def dream_stills(
     begun = time.perf_counter()
     jobs = list_jobs(inputs, output)
     summary = StillsSummary(left_out=[other for given in inputs for other in _others(given)])
+    automation = automation or Automation()
     program = _program(dream, still, automation, len(jobs))
     numbers = {job.target: number for number, job in enumerate(jobs)}
     many = len(jobs) > 1 or jobs[0].target != output
@@ -172,7 +173,9 @@ def dream_stills(
             jobs = [job for job in jobs if job.target not in summary.skipped]
     if still.progress_dir is not None:
         make_folder(still.progress_dir)
-    _check_outputs(jobs, dream, still, [*inputs, *read], overwrite=overwrite)
+    read = [*inputs, *read, *program.files.values(), *_files_of(automation)]
+    octaves = [program.at(numbers[job.target]).dream.octaves for job in jobs]
+    _check_outputs(jobs, octaves, still, read, overwrite=overwrite)
     worker = _Worker(program, still, overwrite, on_step)
     for job in jobs:
         picture = worker.newest = None
@@ -193,18 +196,25 @@ def dream_stills(
     return summary
 
 
+def _files_of(automation: Automation) -> list[Path]:
+    return [*named_files(automation).values(), *automation.more_files.values()]
+
+
 def _check_outputs(
     jobs: Sequence[StillJob],
-    dream: DreamSettings,
+    counts: Sequence[int],
     still: StillSettings,
     read: Sequence[Path],
     *,
     overwrite: bool,
 ) -> None:
-    """Reject outputs that cannot be written, before any work is done. Raises ``SinkError``."""
-    inputs = [*(job.source for job in jobs), *named_files(dream).values(), *read]
-    for job in jobs:
-        octaves = octave_files(still.progress_dir, job.source, dream.octaves)
+    """Reject outputs that cannot be written, before any work is done. Raises ``SinkError``.
+
+    ``counts`` are the numbers of octaves of the pictures.
+    """
+    inputs = [*(job.source for job in jobs), *read]
+    for job, count in zip(jobs, counts, strict=True):
+        octaves = octave_files(still.progress_dir, job.source, count)
         check_picture_target(job.target, overwrite=overwrite, inputs=inputs, outputs=octaves)
         if still.out is not None:
             outputs = [job.target, *octaves]
@@ -291,10 +301,13 @@ class _Worker:
 
 
 def _program(
-    dream: DreamSettings, still: StillSettings, automation: Automation | None, count: int
+    dream: DreamSettings, still: StillSettings, automation: Automation, count: int
 ) -> Program:
-    """Return the settings of each picture, of which 25 make a second; all can be computed."""
-    automation = automation or Automation()
+    """Return the settings of each picture; to keys in seconds, 25 pictures are a second.
+
+    Raises:
+        SettingsError: What changes is not understood, needs sound, or cannot be computed.
+    """
     if Parsed.of(automation).needs_sound(automation):
         raise SettingsError("pictures have no sound to react to: leave out what follows it")
     timeline = Timeline(_FPS, count, beats=beats_of(automation, None))

@@ -277,6 +277,38 @@ def test_weights_may_begin_at_zero(photos: Path, tmp_path: Path, tiny: Make) -> 
     assert [(image != source).any() for image in dreams] == [False, True]
 
 
+def test_octaves_over_time_do_not_replace_inputs(photos: Path, tmp_path: Path, tiny: Make) -> None:
+    dream = tiny(octaves=1, warm_up=0, steps=1)
+    one = photos / "0.png"
+    three = validated(Automation, {"tracks": {"octaves": "3"}})
+    guide = tmp_path / "0-octave-03.png"
+    write_picture(Picture(synthetic.photo((30, 20))), guide)
+    still = validated(StillSettings, {"progress_dir": tmp_path})
+    for read in ([guide], []):
+        with pytest.raises(SinkError, match=r"0-octave-03\.png"):
+            dream_stills([one], tmp_path / "x.png", dream, still, three, read=read)
+    with pytest.raises(SinkError, match=r"0-octave-03\.png.* input"):
+        dream_stills([one], tmp_path / "x.png", dream, still, three, read=[guide], overwrite=True)
+
+
+@pytest.mark.parametrize("kind", ["beats", "guide"])
+def test_files_that_settings_read_are_not_replaced(
+    photos: Path, tmp_path: Path, tiny: Make, kind: str
+) -> None:
+    dream, target = tiny(), tmp_path / "out" / "0.png"
+    target.parent.mkdir()
+    write_picture(Picture(synthetic.photo((30, 20))), target)
+    values: dict[str, object] = {"looks": [dream, tiny(guide=target)]}
+    if kind == "beats":
+        target.write_text("1\n2\n")
+        values = {"beats": target, "tracks": {"strength": "beat"}}
+    before = target.read_bytes()
+    automation = validated(Automation, values)
+    with pytest.raises(SinkError, match=r"0\.png.* input"):
+        dream_stills([photos], target.parent, dream, StillSettings(), automation, overwrite=True)
+    assert target.read_bytes() == before
+
+
 def test_clipped_values_are_said(photos: Path, tmp_path: Path, tiny: Make) -> None:
     dream = tiny(octaves=1, warm_up=0, steps=1)
     for value, said in (4, "values beyond the range of strength were clipped to it"), (1, None):
