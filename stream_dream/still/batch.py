@@ -232,7 +232,7 @@ class _Worker:
         still: How to write.
         overwrite: True to replace existing files.
         on_step: Called after each step.
-        dreamers: Those of the looks so far, by number.
+        dreamers: Those of the looks used last, by number.
         newest: Last step of the present picture; None before its first.
         strength: How much of the present picture's dream is shown.
     """
@@ -249,11 +249,7 @@ class _Worker:
         source = visible_image(picture)
         height, width = source.shape[:2]
         check_picture_size(job.target, (width, height))
-        if moment.look not in self.dreamers:
-            varying = "weights" in self.program.varying
-            # Of the look, not of its first picture, whose weights may all be 0.
-            look = self.program.looks[moment.look]
-            self.dreamers[moment.look] = _dreamer(look, varying=varying)
+        dreamer = self._dreamer_of(moment.look)
         self.strength = strength = moment.strength
         overwrite, folder = self.overwrite, self.still.progress_dir
         with filmed(self.still.out, source, overwrite, strength=strength) as film:
@@ -266,11 +262,27 @@ class _Worker:
                 if film is not None:
                     film(step)
 
-            dreamer = self.dreamers[moment.look]
             dream = dreamer(source, follow, settings=moment.dream, strength=strength)
             if film is not None:
                 film.hold(dream)
         return self._write(dream, picture, job.target)
+
+    def _dreamer_of(self, look: int) -> StillDreamer:
+        """Return the dreamer of a look, built of the look itself.
+
+        The weights of its first picture may all be 0.
+        """
+        with hushed():
+            from stream_dream.dream.look_ascents import LOOKS_KEPT
+
+        dreamer = self.dreamers.pop(look, None)
+        while dreamer is None and len(self.dreamers) >= LOOKS_KEPT:
+            del self.dreamers[next(iter(self.dreamers))]
+        if dreamer is None:
+            varying = "weights" in self.program.varying
+            dreamer = _dreamer(self.program.looks[look], varying=varying)
+        self.dreamers[look] = dreamer  # as the last one used
+        return dreamer
 
     def keep(self, job: StillJob, picture: Picture | None, summary: StillsSummary) -> str:
         """Write an interrupted picture as far as it got; return a message with its path."""

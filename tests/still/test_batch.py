@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import shutil
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import pytest
 import synthetic
 from skimage import data
 
-from stream_dream.dream import iterative_ascent
+from stream_dream.dream import iterative_ascent, look_ascents
 from stream_dream.dream.ascent import Ascent
 from stream_dream.dream.iterative_ascent import Step
 from stream_dream.errors import Interrupted, SettingsError, SinkError, SourceError
@@ -27,7 +30,9 @@ from stream_dream.settings.dream import DreamSettings, for_stills, merged
 from stream_dream.settings.output import StillSettings
 from stream_dream.settings.presets import load_preset
 from stream_dream.settings.validation import validated
+from stream_dream.still import dreamer as still_dreamer
 from stream_dream.still.batch import StillJob, StillsSummary, dream_stills, list_jobs
+from stream_dream.still.dreamer import StillDreamer
 from stream_dream.tone import without_large_areas
 
 Make = Callable[..., DreamSettings]
@@ -307,6 +312,35 @@ def test_files_that_settings_read_are_not_replaced(
     with pytest.raises(SinkError, match=r"0\.png.* input"):
         dream_stills([photos], target.parent, dream, StillSettings(), automation, overwrite=True)
     assert target.read_bytes() == before
+
+
+def test_few_networks_are_kept_those_used_last(
+    photos: Path, tmp_path: Path, tiny: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[tuple[int, weakref.ref[StillDreamer]]] = []
+
+    def build(settings: DreamSettings, **rest: bool) -> StillDreamer:
+        dreamer = StillDreamer(settings, **rest)
+        built.append((settings.seed, weakref.ref(dreamer)))
+        return dreamer
+
+    monkeypatch.setattr(still_dreamer, "StillDreamer", build)
+    monkeypatch.setattr(look_ascents, "LOOKS_KEPT", 2)
+    for number in range(3, 5):
+        shutil.copy(photos / "0.png", photos / f"{number}.png")
+    looks = [tiny(seed=seed, octaves=1, warm_up=0, steps=1) for seed in range(3)]
+    alive: list[int] = []
+
+    def note(*_: object) -> None:
+        gc.collect()
+        alive.append(sum(dreamer() is not None for _, dreamer in built))
+
+    automation = validated(Automation, {"looks": looks, "look_track": "0:a, 1:b, 2:a, 3:c, 4:a"})
+    dream_stills(
+        *([photos], tmp_path / "out", looks[0], StillSettings(), automation), on_picture=note
+    )
+    assert [seed for seed, _ in built] == [0, 1, 2]
+    assert max(alive) == 2
 
 
 def test_clipped_values_are_said(photos: Path, tmp_path: Path, tiny: Make) -> None:
