@@ -26,7 +26,7 @@ _MOST_FEATURES = 1024
 _IMAGENET_CLASSES = 1000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Guide:
     """The guide of a dream, without a picture at first; it may change with every frame.
 

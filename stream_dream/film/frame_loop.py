@@ -31,8 +31,8 @@ from stream_dream.settings.output import OutputSettings
 from stream_dream.temporal.dreamer import Dreamed, Prepared, TemporalDreamer
 
 if TYPE_CHECKING:
-    from stream_dream.dream.build import Guide
     from stream_dream.dream.look_ascents import LookAscents
+    from stream_dream.dream.look_guides import LookGuides
 
 # Frames queued between two stages: enough to even out a slow stage, few enough for 4K.
 _DEPTH = 4
@@ -142,7 +142,7 @@ class FrameLooks:
             first: Number of the first frame.
             frames: Number of frames; None if it is unknown.
         """
-        self._ascents, self._program, self._guides = ascents, program, guides
+        self._ascents, self._program = ascents, program
         width, height = fit_size(
             info.display_size, program.looks[0].dream_size, enlarged=program.looks[0].enlarge
         )
@@ -150,19 +150,19 @@ class FrameLooks:
         self._frame = first
         end = info.frame_count if frames is None else first + frames
         self._expected_end = math.inf if end is None else end
-        self._shown: dict[int, tuple[Guide, Image8]] = {}
-        self._images: dict[int, Image8] = {}
+        guided = any(look.guide is not None for look in program.looks)
+        self._guides = _look_guides(ascents, guides) if guided else None
         self._changes = len(program.looks) > 1 or "octaves" in program.changing
         if self._changes:
             ascents.prepare(self._coming(_PREPARED_AT_ONCE), self._shape)
-        self._show_guides()
+        self._show_guide()
 
     def next_frame(self) -> None:
         """Continue with the next frame."""
         self._frame += 1
         if self._changes and self._frame % _PREPARED_EVERY == 0:
             self._ascents.prepare_later(self._coming(_PREPARED_AHEAD), self._shape)
-        self._show_guides()
+        self._show_guide()
 
     def _coming(self, frames: int) -> list[tuple[int, int]]:
         """Return looks and numbers of octaves of the next frames, by first use."""
@@ -177,22 +177,16 @@ class FrameLooks:
         except SettingsError:
             return []  # a formula fails in a frame that may never come
 
-    def _show_guides(self) -> None:
-        if all(look.guide is None for look in self._program.looks):
-            return
-        moment = self._program.at(self._frame)
-        for look, images in enumerate(self._guides):
-            image = next(images, None)
-            if image is not None:
-                self._images[look] = image
-        for look in {moment.look} & self._images.keys():
-            guide, image = self._ascents.of(look).guide, self._images[look]
-            shown = self._shown.get(look)
-            if guide is not None and (
-                shown is None or shown[0] is not guide or shown[1] is not image
-            ):
-                guide.show(image)
-                self._shown[look] = guide, image
+    def _show_guide(self) -> None:
+        if self._guides is not None:
+            self._guides.show(self._program.at(self._frame).look)
+
+
+def _look_guides(ascents: LookAscents, guides: Sequence[Iterator[Image8]]) -> LookGuides:
+    # Imported late, as the networks are.
+    from stream_dream.dream.look_guides import LookGuides
+
+    return LookGuides(ascents, guides)
 
 
 def dream_frames(

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from stream_dream.automation.program import Program
+from stream_dream.dream.look_guides import LookGuides
 from stream_dream.errors import Interrupted, SinkError
 from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
 from stream_dream.image import add_residual, fit_size
@@ -187,7 +188,7 @@ class _Dream:
         self._dreamer = TemporalDreamer(ascents.dreams, painted, moments=program.at, looping=True)
         self._small = [cycle.view(index, self._size) for index in range(cycle.frames)]
         self.closed_dream = ClosedDream(self._dreamer, cycle.frames)
-        self._shown: list[tuple[int, Iterator[Image8]]] = []
+        self._guides = LookGuides(ascents, ())
 
     def go_around(
         self, on_start: Callable[[StreamInfo], None], on_report: Callable[[FrameReport], None]
@@ -212,19 +213,17 @@ class _Dream:
         return self._dreamer.prepare(frame, flow)
 
     def _guided(self, stream: Iterator[Prepared]) -> Iterator[Prepared]:
-        """Update the guides before each frame; a guide clip restarts with each round."""
+        """Show each frame's look its guide before it; a guide clip restarts with each round."""
         for prepared in stream:
-            if prepared.frame.index == 0:
-                self._shown = [
-                    (number, guide_images(look.guide))
-                    for number, look in enumerate(self._program.looks)
-                    if look.guide is not None
-                ]
-            for look, images in self._shown:
-                guide, image = self._ascents.of(look).guide, next(images, None)
-                if guide is not None and image is not None:
-                    guide.show(image)
+            index = prepared.frame.index
+            if index == 0:
+                self._guides = LookGuides(self._ascents, self._guide_images())
+            self._guides.show(self._program.at(index).look)
             yield prepared
+
+    def _guide_images(self) -> list[Iterator[Image8]]:
+        guides = (look.guide for look in self._program.looks)
+        return [iter(()) if guide is None else guide_images(guide) for guide in guides]
 
 
 def _write(
