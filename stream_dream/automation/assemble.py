@@ -82,8 +82,11 @@ class Parsed:
 
     def needs_sound(self, automation: Automation) -> bool:
         """Return whether sound has to be analysed: for a curve, or for beats."""
-        given = automation.bpm is not None or automation.beats is not None
-        return bool(self.curves & {*SOUND_CURVES}) or ("beats" in self.needs and not given)
+        return bool(self.curves & {*SOUND_CURVES}) or self.beats_wanted(automation)
+
+    def beats_wanted(self, automation: Automation) -> bool:
+        """Return whether beats have to be found in the sound: needed, and not given."""
+        return "beats" in self.needs and not automation.gives_beats
 
     def _parts(self) -> list[Any]:
         # Not the reaction itself: with one look, it does not matter when looks change.

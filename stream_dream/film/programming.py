@@ -88,7 +88,7 @@ def programmed(
     cache: Path | None = None,
     listen: bool = False,
 ) -> Programmed:
-    """Return the settings of each frame of a film, all computable, and what they were made from.
+    """Return the settings of each frame of a film, and what they were made from.
 
     Args:
         request: The film and its settings.
@@ -98,15 +98,16 @@ def programmed(
         listen: True to analyse the sound, if there is any, even if nothing follows it.
 
     Raises:
-        SettingsError: What changes over time is not understood, or needs what the film lacks.
+        SettingsError: What changes over time is not understood, needs what the film lacks, or
+            cannot be computed.
         StreamDreamError: Its sound cannot be read.
     """
     automation, output = request.automation, request.output
     parsed = Parsed.of(automation)
-    given = automation.bpm is not None or automation.beats is not None
-    find_beats = "beats" in parsed.needs and not given
+    find_beats = parsed.beats_wanted(automation)
     sound, track = None, soundtrack_of(request, source)
     if listen and probe(track.path).audio is not None:
+        given = automation.gives_beats
         find_beats = find_beats or (not given and find_spec("librosa") is not None)
         sound = analyse(track, cache=cache, find_beats=find_beats)
     elif parsed.needs_sound(automation):

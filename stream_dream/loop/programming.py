@@ -24,7 +24,7 @@ def program_of(
     settings: LoopSettings,
     automation: Automation,
 ) -> Program:
-    """Return the settings of each frame of a loop; all can be computed.
+    """Return the settings of each frame of a loop.
 
     Args:
         source: The picture or clip.
@@ -34,10 +34,12 @@ def program_of(
         automation: What changes over time.
 
     Raises:
-        SettingsError: What changes over time is not understood, or needs what is not there.
+        SettingsError: What changes over time is not understood, needs what is not there, or cannot
+            be computed.
         StreamDreamError: The sound cannot be read.
     """
-    parsed = Parsed.of(automation)
+    # Without looks, which a loop spreads evenly unless they have times: they need no beats.
+    parsed = Parsed.of(automation.model_copy(update={"looks": ()}))
     found = None
     if parsed.needs_sound(automation):
         from stream_dream.automation.sound.analysis import analyse
@@ -45,7 +47,7 @@ def program_of(
         if automation.soundtrack is None and cycle.camera is not None:
             raise SettingsError("a picture has no sound to react to: give --soundtrack")
         heard = Soundtrack(automation.soundtrack or source, cycle.begins)
-        found = analyse(heard, find_beats="beats" in parsed.needs)
+        found = analyse(heard, find_beats=parsed.beats_wanted(automation))
     timeline = Timeline(
         cycle.fps,
         frames=cycle.frames,

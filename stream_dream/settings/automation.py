@@ -41,6 +41,11 @@ class SoundSettings(Model):
         metavar="FILE",
     )
 
+    @property
+    def gives_beats(self) -> bool:
+        """True if beats need not be found in the sound."""
+        return self.bpm is not None or self.beats is not None
+
 
 class AutomationOptions(SoundSettings):
     """What commands take."""

@@ -15,6 +15,9 @@ import sounds
 import synthetic
 from PIL import Image
 
+from stream_dream.automation.reaction import DEFAULT_REACTION
+from stream_dream.automation.sound import analysis
+from stream_dream.automation.sound.analysis import SoundAnalysis
 from stream_dream.dream import look_ascents
 from stream_dream.errors import SettingsError
 from stream_dream.loop.keyframes import way_around
@@ -223,6 +226,40 @@ def test_a_clip_reacts_to_its_own_sound(tiny: Make, tmp_path: Path) -> None:
     # A loop of a clip has no sound unless it is given one.
     make_loop(clip, tmp_path / "x.mp4", [tiny()], made, automation)
     assert "Audio" not in clips.report(tmp_path / "x.mp4")
+
+
+@pytest.mark.parametrize(
+    ("values", "looks", "wanted"),
+    [
+        ({"react": "bass->strength+1, beat->strength*2"}, 1, True),
+        ({"react": "bass->strength+1, beat->strength*2", "bpm": 120}, 1, False),
+        ({"react": DEFAULT_REACTION}, 2, False),  # looks are spread evenly
+        ({"react": "bass->strength+1", "look_track": "0:a, 2b:b"}, 2, True),
+    ],
+)
+def test_beats_are_looked_for_only_if_they_are_needed(
+    picture: Path,
+    song: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    values: dict[str, Any],
+    looks: int,
+    wanted: bool,
+) -> None:
+    asked: list[bool] = []
+
+    def analyse(track: object, *, find_beats: bool) -> SoundAnalysis:
+        asked.append(find_beats)
+        raise SettingsError("enough")
+
+    monkeypatch.setattr(analysis, "analyse", analyse)
+    dreams = [validated(DreamSettings, {"seed": seed}) for seed in range(looks)]
+    settings = validated(LoopSettings, {"frames": FRAMES})
+    cycle = make_cycle(picture, Path("x.gif"), settings, cuts=True)
+    several = {"looks": dreams} if looks > 1 else {}
+    automation = validated(Automation, {"soundtrack": song, **several, **values})
+    with pytest.raises(SettingsError, match="enough"):
+        program_of(picture, cycle, dreams, settings, automation)
+    assert asked == [wanted]
 
 
 def test_a_picture_has_no_sound_to_react_to(tiny: Make, picture: Path, tmp_path: Path) -> None:
