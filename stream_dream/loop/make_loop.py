@@ -123,7 +123,7 @@ def make_loop(
         fps=cycle.fps,
         size=sink.written_size,
         rounds=dream.closed_dream.rounds,
-        seam=dream.closed_dream.seam * settings.strength,
+        seam=dream.closed_dream.seam * program.at(0).strength,
         seconds=time.perf_counter() - begun,
         notes=(
             *cycle.notes,
