@@ -13,7 +13,7 @@ from stream_dream.automation.curves import SOUND_CURVES, Curve, read_beats, read
 from stream_dream.automation.expression import Scope
 from stream_dream.automation.look_track import LookTrack
 from stream_dream.automation.program import TARGETS, Program, is_weight, target_name
-from stream_dream.automation.reaction import Reaction
+from stream_dream.automation.reaction import DEFAULT_REACTION, Reaction
 from stream_dream.automation.schedule import Schedule
 from stream_dream.automation.timeline import BeatGrid, Length, Timeline
 from stream_dream.automation.track import Track
@@ -135,7 +135,7 @@ def assemble(
             not known.
         NetworkError: There is no such network.
     """
-    parsed, looks = checked(dream, automation)
+    parsed, looks = checked(dream, automation, camera=camera)
     fixed = {"strength": strength, "mask_strength": mask_strength, "zoom": 0.0}
     bases = [base_values(look) | fixed for look in looks]
     # The default reaction names the zoom even where there is no camera.
@@ -161,17 +161,22 @@ def assemble(
 
 
 def checked(
-    dream: DreamSettings, automation: Automation
+    dream: DreamSettings, automation: Automation, *, camera: bool = False
 ) -> tuple[Parsed, tuple[DreamSettings, ...]]:
     """Return a parsed automation, and its looks, which name the layers whose weights change.
 
+    Arguments are those of ``assemble``.
+
     Raises:
-        SettingsError: A text is not understood, or names no setting that can change.
+        SettingsError: A text is not understood, or names no setting that can change here.
         NetworkError: There is no such network.
     """
     parsed, looks = Parsed.of(automation), automation.looks or (dream,)
     looks = tuple(with_layers(look, parsed.changing) for look in looks)
     check_names(parsed.changing, looks)
+    usual = automation.react == DEFAULT_REACTION and "zoom" not in parsed.tracks
+    if "zoom" in parsed.changing and not camera and not usual:
+        raise SettingsError("zoom moves the camera of a picture's loop: leave it out here")
     return parsed, looks
 
 

@@ -104,6 +104,13 @@ def test_the_default_reaction_moves_a_camera_where_there_is_one() -> None:
     assert film.at(900).strength > 1 > film.at(0).strength
 
 
+@pytest.mark.parametrize("values", [{"react": "onset->zoom+0.3"}, {"tracks": {"zoom": "0.1"}}])
+def test_a_zoom_without_a_camera_is_refused_if_it_was_asked_for(values: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match="zoom moves the camera of a picture's loop"):
+        program(sound={"onset": RISING}, **values)
+    assert program(sound={"onset": RISING}, **values, rest={"camera": True}).at(900).push > 0
+
+
 def test_looks_are_spread_around_a_loop_unless_they_have_times() -> None:
     looks = tuple(look(octaves=count) for count in (2, 3, 4))
     rest = {"loop": True}
@@ -146,5 +153,4 @@ def test_nothing_that_changes_makes_a_still_program() -> None:
     made = program(timeline=unknown, bpm=120, rest={"strength": 0.5, "camera": True, "loop": True})
     assert made.sampler is None
     assert made.at(5).strength == 0.5
-    assert program(react="t->zoom+1").sampler is None
     assert program(tracks={"strength": "1"}).sampler is not None
