@@ -47,9 +47,9 @@ def loop(
     """Make a seamless loop of a picture or a clip.
 
     A picture is filmed by a camera that moves (--motion). In a clip, the two places that look and
-    move most alike are joined, or --start and --end, or it goes back and forth (--bounce). Loops
-    have no sound. Options left out take their value from the preset; the defaults named below are
-    those of the preset dogs.
+    move most alike are joined, or --start and --end, or it goes back and forth (--bounce). Films
+    get the sound of --soundtrack, and none of a clip. Options left out take their value from the
+    preset; the defaults named below are those of the preset dogs.
     """
     if preset is not None and options.get("presets"):
         raise SettingsError("--preset is one look, --presets are several: give one of the two")
