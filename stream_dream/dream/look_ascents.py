@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
 from stream_dream.dream.ascent import Ascended, Ascent
-from stream_dream.frame import ImageF, Shape
+from stream_dream.dream.look_guides import LookGuides
+from stream_dream.frame import Image8, ImageF, Shape
 from stream_dream.runtime.scheduling import SpareTime, step_back
 from stream_dream.settings.dream import DreamSettings
 
@@ -60,6 +61,10 @@ class LookAscents:
                     while len(self._ascents) > LOOKS_KEPT:
                         self._ascents.popitem(last=False)
             return self._ascents[look]
+
+    def guided(self, guides: Sequence[Iterator[Image8]]) -> LookGuides:
+        """Return what shows looks their guides, from the guide images of each look."""
+        return LookGuides(lambda look: self.of(look).guide, guides)
 
     def prepare(self, wanted: Sequence[tuple[int, int]], shape: Shape) -> None:
         """Build and trace looks now.

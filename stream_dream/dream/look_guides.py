@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from stream_dream.frame import Image8
 
 if TYPE_CHECKING:
     from stream_dream.dream.build import Guide
-    from stream_dream.dream.look_ascents import LookAscents
 
 
 class LookGuides:
@@ -19,12 +18,14 @@ class LookGuides:
     A look that was built again sees its guide again.
     """
 
-    def __init__(self, ascents: LookAscents, guides: Sequence[Iterator[Image8]]) -> None:
-        """Store the ascents of looks, and for each look its guide images.
+    def __init__(
+        self, guide_of: Callable[[int], Guide | None], guides: Sequence[Iterator[Image8]]
+    ) -> None:
+        """Store where the guides of looks are, and for each look its guide images.
 
         These are one per frame, one for all, or none.
         """
-        self._ascents, self._guides = ascents, guides
+        self._guide_of, self._guides = guide_of, guides
         self._images: dict[int, Image8] = {}
         # Weakly, or the networks of looks that are dropped would stay.
         self._shown: dict[int, tuple[weakref.ref[Guide], Image8]] = {}
@@ -37,7 +38,7 @@ class LookGuides:
                 self._images[number] = image
         if look not in self._images:
             return
-        guide, image = self._ascents.of(look).guide, self._images[look]
+        guide, image = self._guide_of(look), self._images[look]
         if guide is None:
             return
         before = self._shown.get(look)

@@ -32,7 +32,6 @@ from stream_dream.temporal.dreamer import Dreamed, Prepared, TemporalDreamer
 
 if TYPE_CHECKING:
     from stream_dream.dream.look_ascents import LookAscents
-    from stream_dream.dream.look_guides import LookGuides
 
 # Frames queued between two stages: enough to even out a slow stage, few enough for 4K.
 _DEPTH = 4
@@ -151,7 +150,7 @@ class FrameLooks:
         end = info.frame_count if frames is None else first + frames
         self._expected_end = math.inf if end is None else end
         guided = any(look.guide is not None for look in program.looks)
-        self._guides = _look_guides(ascents, guides) if guided else None
+        self._guides = ascents.guided(guides) if guided else None
         self._changes = len(program.looks) > 1 or "octaves" in program.changing
         if self._changes:
             ascents.prepare(self._coming(_PREPARED_AT_ONCE), self._shape)
@@ -180,13 +179,6 @@ class FrameLooks:
     def _show_guide(self) -> None:
         if self._guides is not None:
             self._guides.show(self._program.at(self._frame).look)
-
-
-def _look_guides(ascents: LookAscents, guides: Sequence[Iterator[Image8]]) -> LookGuides:
-    # Imported late, as the networks are.
-    from stream_dream.dream.look_guides import LookGuides
-
-    return LookGuides(ascents, guides)
 
 
 def dream_frames(

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 
 from stream_dream.automation.program import Program
-from stream_dream.dream.look_guides import LookGuides
 from stream_dream.errors import Interrupted, SinkError
 from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
 from stream_dream.image import add_residual, fit_size
@@ -188,7 +187,7 @@ class _Dream:
         self._dreamer = TemporalDreamer(ascents.dreams, painted, moments=program.at, looping=True)
         self._small = [cycle.view(index, self._size) for index in range(cycle.frames)]
         self.closed_dream = ClosedDream(self._dreamer, cycle.frames)
-        self._guides = LookGuides(ascents, ())
+        self._guides = ascents.guided(())
 
     def go_around(
         self, on_start: Callable[[StreamInfo], None], on_report: Callable[[FrameReport], None]
@@ -217,7 +216,7 @@ class _Dream:
         for prepared in stream:
             index = prepared.frame.index
             if index == 0:
-                self._guides = LookGuides(self._ascents, self._guide_images())
+                self._guides = self._ascents.guided(self._guide_images())
             self._guides.show(self._program.at(index).look)
             yield prepared
 

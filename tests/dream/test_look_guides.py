@@ -14,7 +14,6 @@ import synthetic
 from stream_dream.dream import look_ascents
 from stream_dream.dream.build import Guide
 from stream_dream.dream.look_ascents import LookAscents
-from stream_dream.dream.look_guides import LookGuides
 from stream_dream.frame import Image8
 from stream_dream.settings.dream import DreamSettings
 
@@ -36,7 +35,7 @@ def ascents(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> LookAscents:
 
 
 def test_a_look_that_is_built_again_sees_its_guide_again(ascents: LookAscents) -> None:
-    guides = LookGuides(ascents, [iter([synthetic.photo((40, 30))]) for _ in range(LOOKS)])
+    guides = ascents.guided([iter([synthetic.photo((40, 30))]) for _ in range(LOOKS)])
     first: weakref.ref[Guide] | None = None
     for look in (0, 1, 2, 0):
         guides.show(look)
@@ -58,7 +57,7 @@ def test_only_the_look_of_a_frame_is_shown_its_guide_and_only_if_it_is_another(
     clip = [np.full((2, 2, 3), number, np.uint8) for number in range(4)]
     picture = [np.full((2, 2, 3), 9, np.uint8)]
     nothing: list[Image8] = []
-    guides = LookGuides(ascents, [iter(clip), iter(picture), iter(nothing)])
+    guides = ascents.guided([iter(clip), iter(picture), iter(nothing)])
     for look in (0, 1, 1, 0, 2):
         guides.show(look)
     assert shown == [0, 9, 3]
