@@ -156,6 +156,7 @@ def assemble(
         tracks=parsed.tracks,
         reaction=parsed.reaction,
         looks=track,
+        loop=loop,
     )
     return Program(looks, strength, mask_strength, schedule, changing)
 

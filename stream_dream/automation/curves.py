@@ -122,7 +122,10 @@ def _rows(path: Path, what: str, form: str) -> list[tuple[float, ...]]:
     lines = (line.partition("#")[0].strip() for line in read_text(path, what).split("\n"))
     filled = [(number, line) for number, line in enumerate(lines, 1) if line]
     for place, (number, line) in enumerate(filled):
-        row = tuple(map(_number, re.split("[,;\t]", line)[:columns]))
+        cells = re.split("[;\t]", line)
+        # With other separators, commas may be those of decimals.
+        cells = [cell.replace(",", ".") for cell in cells] if len(cells) > 1 else line.split(",")
+        row = tuple(map(_number, cells[:columns]))
         if place == 0 and math.isnan(row[0]):
             continue
         problem = ""

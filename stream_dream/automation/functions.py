@@ -21,7 +21,7 @@ SETTLED = ("threshold", "seed")
 COOLDOWN = Length(0.2, "seconds")
 """What a cooldown is if it is not given."""
 
-# What is left of a rise's 1 after this many seconds is 5 %, as of sound's own curves.
+# What is left of a rise's 1 after this many seconds.
 _RELEASE = 0.25
 _LEFT = 0.05
 # Phases just below a whole number are that number; see ``timeline``.

@@ -205,8 +205,9 @@ class _LookCycle(LookTrack):
         number = np.floor(place).astype(np.intp)
         way = place - number - self.hold
         share = smoothstep(way / fade) if fade > 0 else np.where(way >= 0, 1.0, 0.0)
-        before = number if self.wraps else np.maximum(number, 0)
-        after = number + 1
+        before, after = number, number + 1
+        if not self.wraps:  # before the first beat there is the first look already
+            before, after = np.maximum(before, 0), np.maximum(after, 0)
         return _settled(before % self.count, after % self.count, share)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_dream.automation.expression import Scope
+from stream_dream.automation.functions import smoothstep
 from stream_dream.automation.look_track import LookTrack
 from stream_dream.automation.program import WHOLE, FrameValues, is_weight
 from stream_dream.automation.reaction import Reaction
@@ -18,6 +19,8 @@ from stream_dream.errors import SettingsError
 
 # Frames that are sampled at a time.
 _BLOCK = 256
+# Frames at the end of a loop over which values go back to those of its first frame.
+_CLOSING = 12
 
 
 class Schedule:
@@ -32,6 +35,7 @@ class Schedule:
         tracks: Mapping[str, Track],
         reaction: Reaction | None,
         looks: LookTrack | None,
+        loop: bool = False,
     ) -> None:
         """Store what is sampled.
 
@@ -43,9 +47,11 @@ class Schedule:
             tracks: Values over time by name.
             reaction: How values follow sound; None if they do not.
             looks: When the look changes; None if it never does.
+            loop: True if the last frame is followed by the first.
         """
         self._scope, self._bases, self._ranges = scope, bases, ranges
         self._tracks, self._reaction, self._looks = tracks, reaction, looks
+        self._loop = loop
         self._block = lru_cache(maxsize=4)(self._sampled)
 
     def around(self, frame: int) -> FrameValues:
@@ -74,10 +80,23 @@ class Schedule:
             wanted = self._values(name, frames)
             numbers[name] = np.clip(wanted, least, most)
             outside = (wanted < least) | (wanted > most)
+            self._close(name, frames, numbers[name])
             shown = outside[before, places] | outside[after, places]
             if shown.any():
                 beyond[name] = shown
         return FrameValues(first, numbers, before, after, share, beyond)
+
+    def _close(self, name: str, frames: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+        """Lead the last values of a loop over to its first one; in place."""
+        count = self._scope.timeline.frames
+        if not self._loop or count is None:
+            return
+        length = min(_CLOSING, count // 4)
+        share = smoothstep((frames - (count - length) + 1) / (length + 1))
+        first = np.clip(self._values(name, np.zeros(1)), *self._ranges[name])
+        values += (first - values) * share
+        if name in WHOLE:
+            np.rint(values, out=values)
 
     def _values(self, name: str, frames: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the values of a setting, float64 (looks, frames), as they are asked for."""

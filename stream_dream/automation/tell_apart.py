@@ -39,6 +39,7 @@ def tell_apart(
     for kind, name in TARGETS.items():
         given = options.get(name)
         if not given:
+            _take_targets(kind, name, rest, tracks)
             continue
         tracks = {key: text for key, text in tracks.items() if not key.startswith(f"{kind}.")}
         rest[name] = []
@@ -50,6 +51,15 @@ def tell_apart(
                 tracks[f"{kind}.{_plain(kind, target)}"] = weight
             rest[name].append(target if moves else text)
     return rest, tracks
+
+
+def _take_targets(kind: str, name: str, rest: dict[str, Any], tracks: dict[str, str]) -> None:
+    """Let targets of a score take the place of the look's, as those of the command line do."""
+    weights = [track for track in tracks if track.startswith(f"{kind}.")]
+    for track in weights:
+        target = track.removeprefix(f"{kind}.")
+        tracks[f"{kind}.{_plain(kind, target)}"] = tracks.pop(track)
+        rest[name] = [*(rest.get(name) or ()), target]
 
 
 def _plain(kind: str, target: str) -> str:

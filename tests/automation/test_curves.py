@@ -82,3 +82,12 @@ def test_files_of_beats_are_read(tmp_path: Path) -> None:
     path.write_text("0.5\n")
     with pytest.raises(SettingsError, match="give at least two"):
         read_beats(path)
+
+
+@pytest.mark.parametrize("text", ["0;1\n1,5;0,5\n", "0\t1\n1,5\t0,5\n", "0,1\n1.5,0.5\n"])
+def test_decimals_may_have_commas_where_columns_have_not(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "curve.csv"
+    path.write_text(text)
+    curve = read_curve(path)
+    assert curve.times.tolist() == [0, 1.5]
+    assert curve.values.tolist() == [1, 0.5]

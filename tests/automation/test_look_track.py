@@ -187,3 +187,12 @@ def test_files_of_looks_are_found_from_their_folder() -> None:
     text = "dogs, 12s:my.toml~2s, shot 4:/looks/wild.toml"
     assert located(text, folder) == "dogs, 12s:/scores/my.toml~2s, shot 4:/looks/wild.toml"
     assert located("0:a.toml", Path()) == f"0:{Path.cwd() / 'a.toml'}"
+
+
+def test_before_the_first_beat_the_first_look_is_there() -> None:
+    track = LookTrack.every(3, Length(4, "beats"), Length(1, "beats"))
+    timeline = Timeline(Fraction(25), beats=BeatGrid.regular(120, 10.0))
+    before, after, share = track.sample(np.arange(250.0), timeline)
+    assert not before.any()
+    assert not after.any()
+    assert (share == 1).all()

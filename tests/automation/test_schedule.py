@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from stream_dream.automation.look_track import LookTrack
 from stream_dream.automation.program import sampled
 from stream_dream.automation.reaction import Reaction
 from stream_dream.automation.schedule import Schedule
+from stream_dream.automation.timeline import Timeline
 from stream_dream.automation.track import Track
 from stream_dream.errors import SettingsError
 
@@ -102,3 +104,26 @@ def test_a_formula_that_fails_later_does_not_fail_now() -> None:
     assert failing.around(90).numbers["strength"][0, 90] == pytest.approx(math.sqrt(10) / 10)
     with pytest.raises(SettingsError, match=r"^strength: "):
         failing.around(101)
+
+
+@pytest.mark.parametrize("frames", [12, 100, 600])
+def test_the_end_of_a_loop_leads_back_to_its_beginning(frames: int) -> None:
+    timeline = Timeline(Fraction(25), frames=frames)
+    track, limits = {"strength": Track.parse("0.2 + t/500")}, {"strength": (0.0, 2.0)}
+    loop, film = (
+        Schedule(
+            Scope(timeline),
+            [{"strength": 1.0}],
+            limits,
+            tracks=track,
+            reaction=None,
+            looks=None,
+            loop=closed,
+        )
+        for closed in (True, False)
+    )
+    values, usual = (sampled(one, 0, frames).numbers["strength"][0] for one in (loop, film))
+    last = frames - min(12, frames // 4)
+    np.testing.assert_array_equal(values[:last], usual[:last])
+    assert abs(values[-1] - values[0]) < 0.2 * abs(usual[-1] - usual[0])
+    assert (np.diff(values[last:]) < 0).all()

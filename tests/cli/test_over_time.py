@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from commands import one_line
 from fake_render import FakeRender
 
+from stream_dream.automation.assemble import assemble
+from stream_dream.automation.curves import SOUND_CURVES, TimeCurve
 from stream_dream.automation.reaction import DEFAULT_REACTION
+from stream_dream.automation.timeline import BeatGrid, Timeline
+from stream_dream.cli.help import page
 from stream_dream.cli.over_time import over_time
 from stream_dream.errors import SettingsError
 from stream_dream.settings.automation import Automation
@@ -241,3 +248,32 @@ def test_mistakes_are_one_line(
     assert (code, out) == (2, "")
     assert message in one_line(err)
     assert not fake.asked
+
+
+def test_targets_of_a_score_take_the_place_of_the_look_s(score: Path) -> None:
+    score.write_text('[layer]\n"block5:42" = "sine(8b)"\nblock10 = 0.5\n[class]\ntabby = "t"\n')
+    for preset in ("dogs", "wild"):
+        over = over_time(preset, {"score": str(score), "bpm": "120"})
+        assert over.options["layer"] == ["block5:42", "block10"]
+        assert over.options["classes"] == ["tabby"]
+        dream, automation = over.with_dreams(quiet=True, as_json=False)
+        assert [str(layer) for layer in dream.layer] == ["block5:42", "block10"]
+        assert automation.tracks["layer.block5:42"] == "sine(8b)"
+    given = over_time(None, {"score": str(score), "layer": ["block3"], "bpm": "120"})
+    assert given.options["layer"] == ["block3"]
+    assert not [name for name in given.automation.tracks if name.startswith("layer.")]
+
+
+def test_the_scores_of_the_manual_work(tmp_path: Path) -> None:
+    examples = re.findall(r"^```toml\n(.*?)^```", page("music"), re.DOTALL | re.MULTILINE)
+    assert len(examples) == 2
+    (tmp_path / "common.toml").write_text("jitter = 20\n")
+    (tmp_path / "swell.csv").write_text("0,0\n2,1\n")
+    timeline = Timeline(Fraction(25), 250, beats=BeatGrid.regular(120))
+    heard = {name: TimeCurve(np.arange(2.0), np.ones(2, np.float32)) for name in SOUND_CURVES}
+    for example in examples:
+        path = tmp_path / "score.toml"
+        path.write_text(example)
+        over = over_time(None, {"score": str(path)})
+        dream, automation = over.with_dreams(quiet=True, as_json=False)
+        assemble(dream, automation, timeline, heard).check(250)
