@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from stream_dream.automation.assemble import automated_fields
 from stream_dream.automation.look_track import LookTrack, located
 from stream_dream.automation.parser import RESERVED
 from stream_dream.automation.reaction import DEFAULT_REACTION, Reaction
@@ -126,6 +127,8 @@ def _entries(file: Path, table: dict[str, Any]) -> Iterator[_Entry]:
         if not isinstance(value, dict):
             raise SettingsError(f"{file}: {name} is a section: write a line [{name}]")
         for inner, weight in value.items():
+            if inner in automated_fields() or inner in _READERS or inner in ("react", "extends"):
+                raise SettingsError(f"{file}: {inner} is a setting: write it above [{name}]")
             yield _Entry(file, f"{name}.{inner}", weight)
 
 

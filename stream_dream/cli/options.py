@@ -272,7 +272,13 @@ def _parameter(model: type[BaseModel], name: str, field: FieldInfo) -> inspect.P
     elif is_list(kind):
         annotation = list[str] | None
     notes = "; ".join(
-        text for text in (bounds(field), f"default: {default_text(field.default)}") if text
+        text
+        for text in (
+            bounds(field),
+            f"default: {default_text(field.default)}",
+            "may change over time" if fact(field, "automated") else "",
+        )
+        if text
     )
     by_type = {int: "INTEGER", float: "NUMBER", bool: None}
     option = typer.Option(

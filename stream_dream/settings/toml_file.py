@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import tomllib
 from collections.abc import Collection, Mapping
@@ -34,12 +35,18 @@ def read_toml(path: Path, what: str, *, sections: Collection[str] = ()) -> dict[
     else:
         for key, value in table.items():
             if isinstance(value, dict) and key not in sections:
-                known = f" but {', '.join(f'[{name}]' for name in sections)}" if sections else ""
-                shown = key if key.isprintable() else repr(key)
-                problem = f"a {what} has no sections{known}: write settings above [{shown[:80]}]"
-                raise SettingsError(f"{path}: {problem}")
+                raise SettingsError(f"{path}: {_section_problem(key, what, sections)}")
         return table
     raise SettingsError(f"{what} {path} cannot be read: {reason}")
+
+
+def _section_problem(key: str, what: str, sections: Collection[str]) -> str:
+    shown = (key if key.isprintable() else repr(key))[:80]
+    near = difflib.get_close_matches(key, sections, n=1)
+    if near and key.isprintable():
+        return f"there is no section [{shown}]: did you mean [{near[0]}]?"
+    known = f" but {', '.join(f'[{name}]' for name in sections)}" if sections else ""
+    return f"a {what} has no sections{known}: write settings above [{shown}]"
 
 
 def read_text(path: Path, what: str) -> str:

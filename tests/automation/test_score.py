@@ -119,9 +119,11 @@ def test_scores_extend_seven_others_at_most(tmp_path: Path) -> None:
         ("[layer.b]\nx = 1", "PATH: layer.b: give a number, or a track in quotes"),
         ("layer = 1", "PATH: layer is a section: write a line [layer]"),
         (
-            "[layers]\nb = 1",
+            "[tracks]\nb = 1",
             "PATH: a score has no sections but [layer], [class], [guide_layer], [cur",
         ),
+        ("[layers]\nb = 1", "PATH: there is no section [layers]: did you mean [layer]?"),
+        ("[layer]\nstrength = 1", "PATH: strength is a setting: write it above [layer]"),
         (
             '["lay\\ners"]\nb = 1',
             "PATH: a score has no sections but [layer], [class], [guide_layer], [cur",

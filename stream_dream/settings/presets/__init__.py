@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import tomllib
 from collections.abc import Mapping
@@ -79,10 +80,10 @@ def load_preset(name: str | Path) -> Preset:
         return _read_preset(path.stem, read_toml(path, "preset"), name, folder=path.parent)
     file = resources.files("stream_dream.settings.presets") / f"{name}.toml"
     if not re.fullmatch(r"\w+", name) or not file.is_file():
-        known = ", ".join(preset_names())
-        raise SettingsError(
-            f"there is no preset {name!r}: choose {known}, or a path to a .toml file"
-        )
+        near = difflib.get_close_matches(name.casefold(), preset_names(), n=1)
+        known = f"choose {', '.join(preset_names())}, or a path to a .toml file"
+        hint = f"did you mean {near[0]}?" if near else known
+        raise SettingsError(f"there is no preset {name!r}: {hint}")
     table = tomllib.loads(file.read_text(encoding="utf-8"))
     return _read_preset(name, table, f"preset {name}")
 
