@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,6 +15,7 @@ from stream_dream.automation.look_track import LookTrack
 from stream_dream.automation.program import TARGETS, Program, is_weight, target_name
 from stream_dream.automation.reaction import DEFAULT_REACTION, Reaction
 from stream_dream.automation.schedule import Schedule
+from stream_dream.automation.text import plainly
 from stream_dream.automation.timeline import BeatGrid, Length, Timeline
 from stream_dream.automation.track import Track
 from stream_dream.errors import SettingsError
@@ -87,6 +88,13 @@ class Parsed:
     def beats_wanted(self, automation: Automation) -> bool:
         """Return whether beats have to be found in the sound: needed, and not given."""
         return "beats" in self.needs and not automation.gives_beats
+
+    def late_keys(self, timeline: Timeline) -> Iterator[str]:
+        """Yield a line for each key after the end of a film of known length."""
+        for name, track in (*self.tracks.items(), ("preset", self.looks)):
+            for key in getattr(track, "keys", ()):
+                if key.text and key.frame(timeline) > timeline.last_frame:
+                    yield f"{plainly(name)}: key {key.text} comes after the end of the film"
 
     def _parts(self) -> list[Any]:
         # Not the reaction itself: with one look, it does not matter when looks change.

@@ -111,10 +111,7 @@ class _LookKey:
     fade_text: str
 
     def frame(self, timeline: Timeline) -> float:
-        try:
-            return timeline.frame_at(self.position)
-        except SettingsError as error:
-            raise SettingsError(f"key {self.text}: {error}") from None
+        return timeline.frame_of_key(self.text, self.position)
 
     def faded(self, begin: float, timeline: Timeline) -> float:
         """Return the frame at which the fade is over."""

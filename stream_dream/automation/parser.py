@@ -96,9 +96,7 @@ class Parser:
         if token.text == ",":
             raise at_column(token.place, "this comma is in no brackets: decimals take a point")
         if token.kind != "end":
-            raise at_column(
-                token.place, f"there is no operator before {shown(token.text)}: add one"
-            )
+            raise _lacks_operator(token)
         return tuple(self._steps)
 
     def _peek(self) -> _Token:
@@ -168,9 +166,7 @@ class Parser:
         if token.text == ",":
             raise at_column(token.place, "this comma separates nothing: decimals take a point")
         if token.text != ")":
-            raise at_column(
-                token.place, f"there is no operator before {shown(token.text)}: add one"
-            )
+            raise _lacks_operator(token)
 
     def _named(self, token: _Token) -> None:
         name = token.text
@@ -289,3 +285,8 @@ def _settled(steps: Code, token: _Token, parameter: str) -> float:
     if not abs(value) < np.inf:
         raise at_column(token.place, f"the {parameter} is not a number: give one")
     return value
+
+
+def _lacks_operator(token: _Token) -> SettingsError:
+    hint = ": write where(condition, yes, no)" if token.text == "if" else ": add one"
+    return at_column(token.place, f"there is no operator before {shown(token.text)}{hint}")

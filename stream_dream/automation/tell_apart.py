@@ -54,7 +54,7 @@ def tell_apart(
 
 
 def _take_targets(kind: str, name: str, rest: dict[str, Any], tracks: dict[str, str]) -> None:
-    """Let targets of a score take the place of the look's, as those of the command line do."""
+    """Put the targets of a score where those of the command line are, for the look's."""
     weights = [track for track in tracks if track.startswith(f"{kind}.")]
     for track in weights:
         target = track.removeprefix(f"{kind}.")

@@ -231,6 +231,13 @@ class Timeline:
             return round(amount / 100 * self.last_frame, _DECIMALS)
         return float(self.frames_at(unit, np.array(amount)))
 
+    def frame_of_key(self, key: str, position: Position) -> float:
+        """Return the frame at the position of a key; errors name its text."""
+        try:
+            return self.frame_at(position)
+        except SettingsError as error:
+            raise SettingsError(f"key {key}: {error}") from None
+
     def elapsed(self, unit: Unit, frames: Values) -> Values:
         """Return how many of a unit have passed at frames, with fractions.
 

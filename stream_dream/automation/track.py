@@ -46,10 +46,7 @@ class Key:
 
     def frame(self, timeline: Timeline) -> float:
         """Return its frame, whole or not. Raises ``SettingsError``, which names the key."""
-        try:
-            return timeline.frame_at(self.position)
-        except SettingsError as error:
-            raise SettingsError(f"key {self.text}: {error}") from None
+        return timeline.frame_of_key(self.text, self.position)
 
 
 @dataclass(frozen=True, slots=True)

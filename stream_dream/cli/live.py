@@ -15,22 +15,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stream_dream.cli.live_looks import (
+    looks_at_hand,
+    looks_in_a_show,
+    reached_settings,
+    show_dreams,
+)
 from stream_dream.cli.options import (
     Debug,
     Quiet,
     complain,
-    dreamed,
     file_option,
     with_options,
 )
 from stream_dream.cli.over_time import automation_of, in_a_show
 from stream_dream.cli.signals import leave
-from stream_dream.live.control.controls import OF_A_LOOK, parameters_of
 from stream_dream.live.show_file import KeptConfig, read_config
 from stream_dream.runtime.quiet import debugging
-from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
-from stream_dream.settings.fields import Heading, fields_with, named_files
+from stream_dream.settings.fields import Heading, named_files
 from stream_dream.settings.live import LiveSettings, ShowParameters
 from stream_dream.settings.presets import look_name, preset_files
 from stream_dream.settings.presets.surprise import SURPRISE
@@ -43,8 +46,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("stream_dream.live")
 
-# Dream settings that describe the machine rather than the look: they hold for every look.
-_OF_EVERY_LOOK = fields_with(DreamSettings, "of_every_look")
 _LOGGED_SECONDS = 60.0
 _LAST_TRACE_SECONDS = 5.0
 
@@ -113,8 +114,8 @@ def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, qu
     if automation.soundtrack is not None:  # of a score that was written for a film
         sound = automation.soundtrack
         log.warning("a show plays no soundtrack: play %s yourself, and add --listen playing", sound)
-    names = list(dict.fromkeys((*_at_hand(settings), *_track_looks(automation))))
-    dreams = _dreams(names, settings, rest, as_json=as_json, quiet=quiet)
+    names = looks_at_hand(settings, automation)
+    dreams = show_dreams(names, settings, rest, as_json=as_json, quiet=quiet)
     if SURPRISE in dreams:
         given = {**given, "seed": dreams[SURPRISE].seed}  # for --write-config
     read = [*preset_files(*names), *files, *named_files(automation).values()]
@@ -126,7 +127,7 @@ def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, qu
 
     for dream in dreams.values():
         fetch_weights(dream, quiet=quiet)
-    looks = _looks_in_a_show(dreams, automation)
+    looks = looks_in_a_show(dreams, automation)
     with open_app(shown, parameters, looks, look_name(shown.preset), automation) as app:
         if app.web is not None and not quiet:
             _invite(app.web.link, app.web.token)
@@ -138,7 +139,7 @@ def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, qu
             # TensorFlow aborts if a thread still traces when the process exits.
             finished = app.looks.join(0)
             if kept is not None:
-                kept.write(_reached(given, settings, automation, dreams, app))
+                kept.write(reached_settings(given, settings, automation, dreams, app))
     if not quiet and not as_json:
         status = app.show.status
         typer.echo(f"{status.dreamed} frames in {status.uptime:.0f} s", err=True)
@@ -226,94 +227,6 @@ def _report(show: Show, as_json: bool) -> None:
                 *(status.fps, status.preset, status.dream_size, status.latency_ms),
                 *(status.camera, status.dropped, status.captured),
             )
-
-
-def _at_hand(settings: LiveSettings) -> list[str]:
-    """Return the names of all looks of the show, each once."""
-    return list(dict.fromkeys((*settings.presets, *settings.cycle, settings.preset)))
-
-
-def _track_looks(automation: Automation) -> tuple[str, ...]:
-    """Return the names of the looks of a score's track, if it has one."""
-    if automation.look_track is None:
-        return ()
-    from stream_dream.automation.look_track import LookTrack
-
-    return LookTrack.parse(automation.look_track).looks
-
-
-def _dreams(
-    names: Sequence[str],
-    settings: LiveSettings,
-    given: Mapping[str, Any],
-    *,
-    as_json: bool,
-    quiet: bool,
-) -> dict[str, DreamSettings]:
-    if "cuts" not in given and (settings.source.isdecimal() or settings.source.startswith("/dev/")):
-        given = {**given, "cuts": False}  # a camera has none, but a strobe looks like one
-    of_all = {name: value for name, value in given.items() if name in _OF_EVERY_LOOK}
-    dreams = {}
-    for name in names:
-        changes = given if name == settings.preset else of_all
-        dreams[look_name(name)] = dreamed(name, changes, as_json=as_json, quiet=quiet)
-    return dreams
-
-
-def _looks_in_a_show(
-    dreams: Mapping[str, DreamSettings], automation: Automation
-) -> dict[str, DreamSettings]:
-    """Return looks adapted to a show; they name the layers whose weights change."""
-    from stream_dream.automation.assemble import Parsed, with_layers
-    from stream_dream.live.engine.live_dream import for_live
-
-    changing = Parsed.of(automation).changing
-    return {name: with_layers(for_live(dream), changing) for name, dream in dreams.items()}
-
-
-def _reached(
-    given: Mapping[str, Any],
-    settings: LiveSettings,
-    automation: Automation,
-    dreams: Mapping[str, DreamSettings],
-    app: LiveApp,
-) -> dict[str, Any]:
-    """Return the given settings, updated to the show's current look and parameters.
-
-    Args:
-        given: Settings by field name, as they were given.
-        settings: Those of the show, as they were when it began.
-        automation: What changes over time.
-        dreams: Settings of all looks, by name.
-        app: The show.
-    """
-    from stream_dream.live.engine.live_dream import for_live, step_factor
-
-    kept, target = dict(given), app.controls.target
-    look = app.controls.look
-    if automation.look_track is None and look != look_name(settings.preset):
-        # Settings given for the first look do not hold for this one.
-        alien = set(DreamSettings.model_fields) - _OF_EVERY_LOOK
-        kept = {name: value for name, value in kept.items() if name not in alien}
-        kept["preset"] = next(
-            (name for name in _at_hand(settings) if look_name(name) == look), look
-        )
-        if settings.cycle:  # it may be that of several looks in ``preset``
-            kept["cycle"] = list(settings.cycle)
-    kept |= {
-        name: getattr(target, name)
-        for name in ShowParameters.model_fields
-        if name not in automation.tracks
-    }
-    if automation.look_track is not None:
-        return kept  # and its looks bring their parameters
-    usual = parameters_of(for_live(dreams[look]))
-    for name in OF_A_LOOK:
-        value = getattr(target, name)
-        if name not in automation.tracks and value != getattr(usual, name):
-            longer = step_factor(dreams[look]) if name == "step_size" else 1
-            kept[name] = value / longer if longer != 1 else value
-    return kept
 
 
 def _set_up_log(*, quiet: bool) -> None:

@@ -55,7 +55,7 @@ class OverTime:
 
 
 def over_time(preset: str | Sequence[str] | None, options: Mapping[str, Any]) -> OverTime:
-    """Tell what changes over time from what does not. Options come before the score's settings.
+    """Separate what changes over time from what does not. Options come before the score's settings.
 
     Args:
         preset: Value of ``--preset``: a look, several, or looks over time; None if not given.

@@ -98,7 +98,7 @@ def plan(
         typer.echo(_all_is_well(over, found))
     else:
         _print(found)
-    for warning in filter(None, (found.plan.shortfall, found.clipped)):
+    for warning in filter(None, (found.plan.shortfall, found.clipped, *found.late)):
         complain(f"warning: {warning}")
 
 

@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from stream_dream.automation.assemble import Parsed
 from stream_dream.film.contact_sheet import ContactSheet, clock
 from stream_dream.film.curves.sheet import CurveSheet
 from stream_dream.film.events import FilmEvents
@@ -42,6 +43,7 @@ class Preview:
         seconds: Estimated time of the render with one worker; None if not measured.
         rhythm: The beats; None if they were neither given nor looked for.
         clipped: One line on values beyond their range; None without any.
+        late: A line for each key that comes after the end.
     """
 
     plan: Plan
@@ -50,6 +52,7 @@ class Preview:
     seconds: float | None
     rhythm: Rhythm | None = None
     clipped: str | None = None
+    late: tuple[str, ...] = ()
 
     def shots(self) -> Iterator[tuple[int, str, float, int, int]]:
         """Yield number (from 0), start time, seconds, frames and number of chunks of each shot."""
@@ -145,7 +148,8 @@ def preview(
             curve_sheet.write(curves, plan, made, values, named, overwrite=overwrite)
         rate = _measured(opened, plan, request, made) if settings.estimate else None
     seconds = None if rate is None else estimated_seconds(plan, dream.warm_up, rate)
-    return Preview(plan, info.fps, rate, seconds, made.rhythm, program.clipped)
+    late = tuple(Parsed.of(request.automation).late_keys(made.timeline))
+    return Preview(plan, info.fps, rate, seconds, made.rhythm, program.clipped, late)
 
 
 def check_sheets(sheets: Sequence[Path | None], inputs: Sequence[Path], *, overwrite: bool) -> None:

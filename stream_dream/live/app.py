@@ -128,7 +128,7 @@ def _follow_looks(
     program: LiveProgram | None,
     controls: Controls,
 ) -> None:
-    """Let the looks of ``--cycle``, or those of a score, follow each other."""
+    """Add the listener that changes looks: those of ``--cycle``, or of a score."""
     if program is not None and automation.look_track is not None:
         track = LookTrack.parse(automation.look_track)
         names = [look_name(name) for name in track.looks]

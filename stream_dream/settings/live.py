@@ -8,8 +8,9 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
+from stream_dream.settings.automation import AutomationOptions
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import FILE_OR_NAME, Heading, limits, under
 from stream_dream.settings.output import STRENGTH
@@ -45,8 +46,8 @@ def _parse_address(value: object) -> object:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
-def _same(name: str) -> Any:
-    return copy.copy(DreamSettings.model_fields[name])
+def _same(name: str, model: type[BaseModel] = DreamSettings) -> Any:
+    return copy.copy(model.model_fields[name])
 
 
 def _usual(name: str) -> Any:
@@ -156,11 +157,7 @@ class LiveSettings(Model):
     bpm: float | None = _time(
         None, "Beats per minute, in place of those that are heard.", ge=20, le=400
     )
-    score: FileName | None = _time(
-        None,
-        "File of settings that change over time (see: stream-dream help music).",
-        metavar="FILE",
-    )
+    score: FileName | None = _same("score", AutomationOptions)
     window: bool = _output(False, "Show a window.")
     fullscreen: bool = _output(False, "Let the window fill the screen.")
     screen: int = _output(0, "Number of the screen for the window.", ge=0, le=15)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from stream_dream.automation.timeline import Timeline
 from stream_dream.errors import Interrupted, SettingsError, SinkError, SourceError
 from stream_dream.frame import Image8
 from stream_dream.media.read.guide import guide_images
-from stream_dream.media.read.picture import READABLE_PICTURES, Picture, read_picture, visible_image
+from stream_dream.media.read.picture import Picture, read_picture, visible_image
 from stream_dream.media.write.output_paths import (
     check_target,
     existing,
@@ -26,7 +26,6 @@ from stream_dream.media.write.output_paths import (
     make_folder,
 )
 from stream_dream.media.write.picture import (
-    PICTURE_FORMATS,
     check_picture_size,
     check_picture_target,
     write_picture,
@@ -36,6 +35,7 @@ from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files
 from stream_dream.settings.output import StillSettings
+from stream_dream.still.jobs import StillJob, list_jobs, other_files
 from stream_dream.still.timelapse import filmed, laid_over, octave_files, write_octave
 
 if TYPE_CHECKING:
@@ -44,13 +44,6 @@ if TYPE_CHECKING:
 
 
 _FPS = Fraction(25)
-
-
-class StillJob(NamedTuple):
-    """One picture to dream."""
-
-    source: Path
-    target: Path
 
 
 @dataclass(slots=True)
@@ -72,57 +65,6 @@ class StillsSummary:
     left_out: list[Path] = field(default_factory=list)
     clipped: str | None = None
     seconds: float = 0.0
-
-
-def list_jobs(inputs: Sequence[Path], output: Path) -> list[StillJob]:
-    """Return source and target of each picture.
-
-    Args:
-        inputs: Pictures and folders of pictures.
-        output: A picture for one picture, else a folder; a name without extension is a folder.
-
-    Raises:
-        SourceError: A folder has no pictures, or two pictures would have one target.
-        SinkError: ``output`` is one file for several pictures.
-    """
-    single = len(inputs) == 1 and not inputs[0].is_dir()
-    if single and output.suffix and not output.is_dir():
-        return [StillJob(inputs[0], output)]
-    if output.suffix.lower() in PICTURE_FORMATS or output.is_file():
-        raise SinkError(f"several pictures cannot become {output}: give a folder", exit_code=2)
-    jobs: dict[Path, StillJob] = {}
-    for path in (picture for given in inputs for picture in _pictures(given)):
-        suffix = path.suffix if path.suffix.lower() in PICTURE_FORMATS else ".png"
-        job = StillJob(path, output / f"{path.stem}{suffix}")
-        if job.target in jobs:
-            raise SourceError(
-                f"{jobs[job.target].source} and {path} would both become {job.target}: "
-                "dream them into two folders"
-            )
-        jobs[job.target] = job
-    return list(jobs.values())
-
-
-def _pictures(given: Path) -> list[Path]:
-    if not given.is_dir():
-        return [given]
-    found = [path for path in _seen(given) if path.suffix.lower() in READABLE_PICTURES]
-    if not found:
-        raise SourceError(f"{given} holds no pictures ({', '.join(READABLE_PICTURES)})")
-    return found
-
-
-def _others(given: Path) -> list[Path]:
-    """Return the files of a folder that are no pictures, without hidden ones."""
-    if not given.is_dir():
-        return []
-    return [path for path in _seen(given) if path.suffix.lower() not in READABLE_PICTURES]
-
-
-def _seen(folder: Path) -> list[Path]:
-    """Return a folder's files in order, without hidden ones such as a Mac's ``._a.jpg``."""
-    listed = sorted(folder.iterdir())
-    return [path for path in listed if not path.name.startswith(".") and not path.is_dir()]
 
 
 def dream_stills(
@@ -159,7 +101,7 @@ def dream_stills(
     """
     begun = time.perf_counter()
     jobs = list_jobs(inputs, output)
-    summary = StillsSummary(left_out=[other for given in inputs for other in _others(given)])
+    summary = StillsSummary(left_out=[other for given in inputs for other in other_files(given)])
     automation = automation or Automation()
     program = _program(dream, still, automation, len(jobs))
     numbers = {job.target: number for number, job in enumerate(jobs)}

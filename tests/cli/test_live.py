@@ -14,7 +14,7 @@ import synthetic
 from commands import one_line
 
 from stream_dream.automation.reaction import DEFAULT_REACTION, SHOW_REACTION
-from stream_dream.cli.live import _dreams, _looks_in_a_show, _reached
+from stream_dream.cli.live_looks import looks_in_a_show, reached_settings, show_dreams
 from stream_dream.cli.options import with_optional_values
 from stream_dream.cli.over_time import automation_of, in_a_show
 from stream_dream.errors import SettingsError, SinkError
@@ -228,7 +228,7 @@ def test_listening_alone_has_a_reaction() -> None:
 def reached(given: dict[str, Any], dreams: dict[str, Any], app: Any) -> dict[str, Any]:
     """Return what a show that began with these settings writes when it ends."""
     settings, automation = in_a_show(part(LiveSettings, given), automation_of(given)[1])
-    return _reached(given, settings, automation, dreams, app)
+    return reached_settings(given, settings, automation, dreams, app)
 
 
 def test_a_score_is_not_read_again_when_a_show_ends(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_score_is_not_read_again_when_a_show_ends(tmp_path: Path) -> None:
     dreams = {"dogs": load_preset("dogs").dream}
     looks = {"dogs": for_live(dreams["dogs"])}
     made: Any = SimpleNamespace(controls=Controls(parameters_of(looks["dogs"]), looks, "dogs"))
-    kept = _reached(given, settings, automation, dreams, made)
+    kept = reached_settings(given, settings, automation, dreams, made)
     assert kept["score"] == str(score)
     assert "strength" not in kept
 
@@ -292,10 +292,10 @@ def test_the_current_state_is_written_as_options_that_recreate_it() -> None:
 
 def test_weights_of_a_networks_default_layers_may_change() -> None:
     dreams = {"plain": DreamSettings(), "dogs": load_preset("dogs").dream}
-    assert _looks_in_a_show(dreams, Automation())["plain"].layer == ()
+    assert looks_in_a_show(dreams, Automation())["plain"].layer == ()
     (name,) = find(dreams["plain"].network).default_layers()
     automation = Automation(tracks={f"layer.{name}": "0:(1), 2s:(0)"})
-    looks = _looks_in_a_show(dreams, automation)
+    looks = looks_in_a_show(dreams, automation)
     assert [target.name for target in looks["plain"].layer] == [name]
     controls = Controls(parameters_of(looks["plain"]), looks, "plain")
     assert LiveProgram(automation, looks, controls, None).varying == {"weights"}
@@ -304,7 +304,7 @@ def test_weights_of_a_networks_default_layers_may_change() -> None:
 def test_dream_size_and_seed_hold_for_every_look() -> None:
     settings = LiveSettings(preset="dogs", presets=("dogs", "eyes"), source="test")
     given = {"seed": "3", "dream_size": "320", "octaves": "2", "window": True}
-    dreams = _dreams(["dogs", "eyes"], settings, given, as_json=False, quiet=True)
+    dreams = show_dreams(["dogs", "eyes"], settings, given, as_json=False, quiet=True)
     assert {name: dream.octaves for name, dream in dreams.items()} == {
         "dogs": 2,
         "eyes": load_preset("eyes").dream.octaves,

@@ -31,8 +31,9 @@ from stream_dream.settings.output import StillSettings
 from stream_dream.settings.presets import load_preset
 from stream_dream.settings.validation import validated
 from stream_dream.still import dreamer as still_dreamer
-from stream_dream.still.batch import StillJob, StillsSummary, dream_stills, list_jobs
+from stream_dream.still.batch import StillsSummary, dream_stills
 from stream_dream.still.dreamer import StillDreamer
+from stream_dream.still.jobs import StillJob, list_jobs
 from stream_dream.tone import without_large_areas
 
 Make = Callable[..., DreamSettings]

@@ -133,7 +133,7 @@ class Unusual:
     """
 
     def __init__(self) -> None:
-        """Begin in silence."""
+        """Create a silent measurement."""
         self.mean = 0.0
         self._gain = 1 - float(np.exp(-HOP / RATE / _USUAL))
 
@@ -155,7 +155,7 @@ class Envelope:
     """
 
     def __init__(self) -> None:
-        """Begin at 0."""
+        """Create an envelope at 0."""
         self.value = 0.0
         self._rise, self._fall = (1 - float(np.exp(-HOP / RATE / t)) for t in (ATTACK, RELEASE))
 

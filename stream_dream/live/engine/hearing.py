@@ -57,7 +57,7 @@ class HeardCurve:
     """
 
     def __init__(self) -> None:
-        """Begin in silence."""
+        """Create a silent curve."""
         self._at = self._value = 0.0
         self._watches: list[_Watch] = []
 

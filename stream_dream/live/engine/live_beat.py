@@ -26,7 +26,11 @@ class LiveBeat:
     """
 
     def __init__(self, automation: Automation, sound: Sound | None) -> None:
-        """Begin as the settings say. Raises ``SettingsError`` if the file of beats is no such."""
+        """Create a beat at the tempo of the settings.
+
+        Raises:
+            SettingsError: The file of beats cannot be read.
+        """
         self._given = None if automation.beats is None else read_beats(automation.beats)
         self._paced = self._given is not None or automation.bpm is not None
         self._grid = BeatGrid.regular(automation.bpm or _USUAL_BPM, automation.offset or 0.0)

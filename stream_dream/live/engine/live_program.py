@@ -121,7 +121,7 @@ class LiveProgram:
         return self._reaction is not None and bool(self._reaction.targets)
 
     def begin(self) -> None:
-        """Begin to count time: the show dreams its first frame. Nothing changes before."""
+        """Start the clock, at the show's first frame. Nothing changes before."""
         with self._lock:
             self._begun = self._at = self._clock()
             self._update(0.0)
@@ -245,14 +245,14 @@ class LiveProgram:
         self._scope = Scope(timeline, self._curves)
 
     def _hand_over(self, passed: float) -> None:
-        """Let parameters glide from their tracks to the operators, and back after a reset."""
+        """Cross-fade parameters from their tracks to the operators', and back after a reset."""
         touched, glide = self._controls.touched, self._controls.target.glide
         step = passed / glide if glide else 1.0
         for name, led in self._led.items():
             self._led[name] = max(0.0, led - step) if name in touched else min(1.0, led + step)
 
     def _complain(self, what: str, error: Exception) -> None:
-        """Tell of a failure, once for each setting."""
+        """Report a failure, once for each setting."""
         if what in self._told:
             return
         self._told.add(what)

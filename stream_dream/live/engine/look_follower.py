@@ -33,7 +33,7 @@ class LookFollower:
         controls: Controls,
         now: Callable[[], tuple[float, Timeline]],
     ) -> None:
-        """Begin at the track's start.
+        """Create a follower at the start of a track.
 
         Args:
             names: Names of the track's looks.
@@ -74,7 +74,7 @@ class LookCycle:
         beats: Callable[[], float | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin with the look in use.
+        """Create a cycle that starts with the look in use.
 
         Args:
             names: Names of the looks, in order.

@@ -143,7 +143,7 @@ class BeatTracker:
         self.clock = BeatClock(origin, kept.period)
 
     def _find_bars(self) -> None:
-        """Begin bars with the beat of four that has the strongest low onsets."""
+        """Align bars to the beat of four that has the strongest low onsets."""
         clock = self.clock
         assert clock is not None
         low = np.roll(self._low, -self._hops)

@@ -204,7 +204,7 @@ class _Connection(threading.Thread):
             reader.close()
 
     def give_up(self) -> None:
-        """Have it end: close the card, without waiting for the thread."""
+        """End it by closing the card, without waiting for the thread."""
         self._unwanted.set()
         reader = self._reader
         if reader is not None:

@@ -32,7 +32,7 @@ class RoomGain:
         self._age = 0
 
     def follow(self, value: float, lowest: float) -> None:
-        """Let the reference follow; call it once a hop, while there is sound.
+        """Update the reference; call it once a hop, while there is sound.
 
         Args:
             value: Of the curve, 0 or more.

@@ -81,7 +81,7 @@ class SystemCard:
         return choose(self._wanted, installed_cards())
 
     def open(self) -> SystemCardReader:
-        """Begin to record; raises as ``find`` does."""
+        """Start to record; raises as ``find`` does."""
         program = _CardProgram()
         try:
             card = choose(self._wanted, program.cards())
@@ -104,7 +104,7 @@ class SystemCardReader:
     rate = RATE
 
     def __init__(self, program: _CardProgram, card: CardInfo, *, follows: bool) -> None:
-        """Have the program record a card; with ``follows``, until another is the default."""
+        """Record a card through the program; with ``follows``, until another is the default."""
         self.name, self.loopback = card.name, card.loopback
         self._program = program
         self._channels = program.record(card, follows=follows)
@@ -146,7 +146,7 @@ class _CardProgram:
         return tuple(CardInfo(**card) for card in message["cards"])
 
     def record(self, card: CardInfo, *, follows: bool) -> int:
-        """Begin to record a card; return its number of channels."""
+        """Start to record a card; return its number of channels."""
         request = {"id": card.id, "follows": card.follows if follows else None}
         assert self._process.stdin is not None
         with suppress(OSError):  # ended already: the answer is missing as well

@@ -158,7 +158,7 @@ def test_shipped_files_give_the_same_film(
     )
     assert films.checksums(summary) == expected
     assert summary.retries == 0
-    assert {"source/vary.mkv", "mask/mask.mp4", "network/tiny.keras"} <= found
+    assert {"source/vary.mkv", "mask/mask.mp4", "network of look 1/tiny.keras"} <= found
     wait_for(lambda: not kept.exists())  # its workers end a moment after the film
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
 

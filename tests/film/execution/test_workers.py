@@ -12,6 +12,7 @@ import pytest
 from gates import Gate
 from waiting import SECONDS, wait_for
 
+from stream_dream.automation.program import Program
 from stream_dream.errors import Interrupted
 from stream_dream.film.execution.chunk_task import ChunkTask
 from stream_dream.film.execution.workers import OwnProcess, Worker, WorkerEnded, WorkerProcesses
@@ -38,12 +39,12 @@ def test_closing_without_waiting_stops_the_chunk_at_work(
             SourceExcerpt.of(opened),
             opened.info,
             tmp_path / "a.mp4",
-            tiny(),
+            Program((tiny(),)),
             OutputSettings(),
             tmp_path,
         )
     future = workers.submit(task, 0)
-    wait_for(lambda: workers.dreamed(0))
+    wait_for(lambda: workers.dreamed(0) or future.done())
     workers.close(wait=False)
     gate.open()
     with pytest.raises(Interrupted):
@@ -56,9 +57,9 @@ def first_chunks(source: Path, folder: Path, network: Path, count: int) -> list[
     with VideoSource(source) as opened:
         plan = make_plan(opened, 99, cuts=True)
         info, excerpt = opened.info, SourceExcerpt.of(opened)
-    dream, output = films.dream_of(network), OutputSettings()
+    program, output = Program((films.dream_of(network),)), OutputSettings()
     return [
-        ChunkTask(chunk, excerpt, info, folder / "a.mp4", dream, output, folder)
+        ChunkTask(chunk, excerpt, info, folder / "a.mp4", program, output, folder)
         for chunk in plan.chunks[:count]
     ]
 
@@ -97,7 +98,7 @@ def test_a_frozen_worker_is_killed_on_close(
     gate.hold(0)
     workers = WorkerProcesses(1)
     future = workers.submit(first_chunks(source, tmp_path, network, 1)[0], 0)
-    wait_for(lambda: workers.dreamed(0))
+    wait_for(lambda: workers.dreamed(0) or future.done())
     (worker,) = films.worker_processes().values()
     os.kill(worker.pid or 0, signal.SIGSTOP)
     workers.close(wait=wait)
