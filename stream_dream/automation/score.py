@@ -16,6 +16,8 @@ from stream_dream.automation.reaction import DEFAULT_REACTION, Reaction
 from stream_dream.automation.text import plainly, shown
 from stream_dream.automation.track import Track
 from stream_dream.errors import SettingsError
+from stream_dream.settings.presets import load_preset
+from stream_dream.settings.presets.surprise import SURPRISE
 from stream_dream.settings.toml_file import read_toml
 from stream_dream.settings.values import parse_path
 
@@ -175,7 +177,11 @@ def _file(file: Path, value: Any) -> Path:
 
 def _looks(file: Path, value: Any) -> str:
     text = _text(file, value)
-    LookTrack.parse(text)
+    for look in LookTrack.parse(text).looks:
+        if not look.endswith(".toml"):  # files are read when the looks are
+            for name in map(str.strip, look.split(",")):
+                if name != SURPRISE and not name.endswith(".toml"):
+                    load_preset(name)
     return located(text, file.parent)
 
 

@@ -129,6 +129,11 @@ def test_scores_extend_seven_others_at_most(tmp_path: Path) -> None:
             "PATH: a score has no sections but [layer], [class], [guide_layer], [cur",
         ),
         ('preset = "0:"', "PATH: preset: column 3: the name of a look is missing"),
+        (
+            'preset = "0:dogs, 2s:eyez"',
+            "PATH: preset: there is no preset 'eyez': did you mean eyes?",
+        ),
+        ('preset = "dogs, eyez"', "PATH: preset: there is no preset 'eyez': did you mean eyes?"),
         ("preset = 3", "PATH: preset: this is a text: write it in quotes"),
         ('react = "bass"', "PATH: react: column 1: 'bass' moves nothing"),
         ("react = 1", "PATH: react: this is a text: write it in quotes"),

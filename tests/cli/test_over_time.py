@@ -231,6 +231,7 @@ def test_errors_of_a_score_name_it(score: Path, text: str, message: str | None) 
         (("--preset", ""), "--preset: column 1: the name of a look is missing"),
         (("--preset", "dogs,,eyes"), "there is no preset ''"),
         (("--preset", "0:nosuch"), "there is no preset 'nosuch'"),
+        (("--preset", "long" * 80), "there is no preset 'longlong"),
         (("--preset", "0:dogs~2x"), "--preset: column "),
         (("--react", ""), "--react: this is empty"),
         (("--react", "bass->"), "--react: column "),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import re
+import reprlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -78,12 +78,13 @@ def load_preset(name: str | Path) -> Preset:
     if name.endswith(".toml"):
         path = Path(name)
         return _read_preset(path.stem, read_toml(path, "preset"), name, folder=path.parent)
-    file = resources.files("stream_dream.settings.presets") / f"{name}.toml"
-    if not re.fullmatch(r"\w+", name) or not file.is_file():
-        near = difflib.get_close_matches(name.casefold(), preset_names(), n=1)
-        known = f"choose {', '.join(preset_names())}, or a path to a .toml file"
+    names = preset_names()
+    if name not in names:
+        near = difflib.get_close_matches(name.casefold(), names, n=1)
+        known = "choose one that 'stream-dream presets' lists, or a path to a .toml file"
         hint = f"did you mean {near[0]}?" if near else known
-        raise SettingsError(f"there is no preset {name!r}: {hint}")
+        raise SettingsError(f"there is no preset {reprlib.repr(name)}: {hint}")
+    file = resources.files("stream_dream.settings.presets") / f"{name}.toml"
     table = tomllib.loads(file.read_text(encoding="utf-8"))
     return _read_preset(name, table, f"preset {name}")
 
