@@ -211,6 +211,8 @@ class _Surgeon:
             new, values = _position_wise(layer, self._tail[layer.name])
         if values is not None:
             self._values.append((new, values))
+        if getattr(new, "activation", None) is keras.activations.silu:
+            new.activation = _silu
         return new
 
     def call(self, layer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -222,6 +224,11 @@ class _Surgeon:
         """Set the weights of the replacements, once they are built."""
         for layer, values in self._values:
             layer.set_weights(values)
+
+
+def _silu(maps: Any) -> Any:
+    """Return what TensorFlow's own returns, whose custom gradient keeps every graph for ever."""
+    return maps * keras.ops.sigmoid(maps)
 
 
 def _foldable(calls: Sequence[_Call], wanted: set[str]) -> dict[str, BatchNormalization]:

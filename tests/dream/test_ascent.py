@@ -6,8 +6,10 @@ import gc
 import threading
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import synthetic
@@ -548,12 +550,21 @@ def test_weights_that_change_their_sign_stay_with_their_targets(tiny: Make) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("schedule", ["together", "all"])
-def test_what_nobody_uses_any_more_is_given_back(schedule: str, source: ImageF) -> None:
-    # The embedded network has a gradient of its own, and parallel octaves tell of spare time.
-    dream = validated(
-        DreamSettings, {"schedule": schedule, "octaves": 2, "jitter": 4, "warm_up": 1}
-    )
+@pytest.mark.parametrize(
+    ("schedule", "own"), [("together", False), ("all", False), ("together", True)]
+)
+def test_what_nobody_uses_any_more_is_given_back(
+    schedule: str, own: bool, source: ImageF, tmp_path: Path
+) -> None:
+    # The embedded network has a gradient of its own, parallel octaves tell of spare time, and
+    # TensorFlow's swish has a custom gradient.
+    values = {"schedule": schedule, "octaves": 2, "jitter": 4, "warm_up": 1}
+    if own:
+        image = keras.Input((None, None, 3))
+        maps = keras.layers.Conv2D(4, 3, padding="same", activation="swish", name="conv")(image)
+        keras.Model(image, maps).save(tmp_path / "own.keras")
+        values |= {"network": str(tmp_path / "own.keras"), "layer": ["conv"]}
+    dream = validated(DreamSettings, values)
     kept = []
     for _ in range(2):
         ascent, rng = Ascent(dream), np.random.default_rng(0)
