@@ -34,7 +34,12 @@ def spread(height: float, shape: tuple[int, int] = SHAPE) -> ImageF:
 
 
 GREY = np.full((*SHAPE, 3), 0.5, np.float32)
-NOTHING = np.zeros_like(GREY)
+GREY.flags.writeable = False
+
+
+def nothing() -> ImageF:
+    """Return the residual of no dream; growing modifies it."""
+    return np.zeros((*SHAPE, 3), np.float32)
 
 
 def strength(image: ImageF) -> float:
@@ -64,7 +69,7 @@ def test_momentum_averages_what_alternates_and_keeps_what_is_steady() -> None:
 
 def test_the_velocity_moves_with_the_picture() -> None:
     growth = Growth(settings(momentum=0.5))
-    change = NOTHING.copy()
+    change = nothing()
     change[20:24, 40:44] = 0.1
     growth.push(change.copy(), 0.5)
     flow = np.broadcast_to(np.float32((6, 3)), (*SHAPE, 2)).copy()
@@ -126,7 +131,7 @@ def test_an_age_comes_to_one_in_twenty_frames(finished: bool, first: int) -> Non
     for index in range(GROWN_UP + 5):
         if index:
             growth.move(STILL)
-        growth.grow(NOTHING, GREY, None)
+        growth.grow(nothing(), GREY, None)
         assert growth.age is not None
         assert growth.age.min() == growth.age.max()
         ages.append(float(growth.age.max()))
@@ -142,11 +147,11 @@ def test_areas_that_come_into_view_catch_up() -> None:
     visible, alike = np.ones(SHAPE, np.float32), np.ones(SHAPE, np.float32)
     for _ in range(GROWN_UP + 1):
         growth.move(STILL)
-        growth.grow(NOTHING, GREY, None)
+        growth.grow(nothing(), GREY, None)
     visible[:, 64:] = 0
     growth.move(Carry(Motion(still(SHAPE).flow, visible, alike), persistence=1))
     growth.push(spread(0.01), 0)
-    grown = growth.grow(NOTHING, GREY, None)
+    grown = growth.grow(nothing(), GREY, None)
     old, new = np.abs(grown[8:-8, 8:44]), np.abs(grown[8:-8, 84:-4])
     np.testing.assert_allclose(old, 0.01, rtol=0.06)
     np.testing.assert_allclose(new, 0.01 * (1 + 2 * (1 - 1 / GROWN_UP)), rtol=0.06)
@@ -163,7 +168,7 @@ def test_areas_that_are_grown_up_do_not_catch_up() -> None:
     growth.begin(SHAPE, finished=True)
     growth.push(spread(0.01), 0)
     assert growth.velocity is not None
-    np.testing.assert_allclose(growth.grow(NOTHING, GREY, None), growth.velocity, atol=1e-7)
+    np.testing.assert_allclose(growth.grow(nothing(), GREY, None), growth.velocity, atol=1e-7)
 
 
 def test_evenness_lifts_weak_areas() -> None:
@@ -192,7 +197,7 @@ def test_evenness_has_its_limits() -> None:
 
 @pytest.mark.parametrize("evenness", [0, 0.6, 1])
 def test_evenness_does_not_change_an_even_dream(evenness: float) -> None:
-    for carried in (NOTHING, spread(0.1)):
+    for carried in (nothing(), spread(0.1)):
         growth = Growth(settings(evenness=evenness))
         growth.push(spread(0.01), 0)
         assert growth.velocity is not None
@@ -203,7 +208,7 @@ def test_evenness_does_not_change_an_even_dream(evenness: float) -> None:
 def test_a_reset_forgets_momentum_and_age() -> None:
     growth = Growth(settings(momentum=0.8, catch_up=1))
     growth.push(spread(0.01), 0.8)
-    growth.grow(NOTHING, GREY, None)
+    growth.grow(nothing(), GREY, None)
     growth.reset()
     assert growth.velocity is None
     assert growth.age is None
@@ -218,7 +223,7 @@ def test_a_dream_can_always_be_shown(limit: float | None) -> None:
     source[:8], source[8:16] = 0, 1
     room = room_of(source, limit)
     growth = Growth(settings(momentum=0.5, catch_up=5, evenness=1, limit=limit))
-    residual = NOTHING
+    residual = nothing()
     for _ in range(10):
         growth.move(STILL)
         growth.push(rng.normal(0, 0.3, GREY.shape).astype(np.float32), 0.5)
@@ -247,7 +252,7 @@ def test_small_pictures_grow(shape: tuple[int, int]) -> None:
 def test_the_size_may_change_underway() -> None:
     growth = Growth(settings(momentum=0.8, catch_up=1, evenness=1))
     growth.push(spread(0.1), 0.8)
-    growth.grow(NOTHING, GREY, None)
+    growth.grow(nothing(), GREY, None)
     half = (SHAPE[0] // 2, SHAPE[1] // 2)
     growth.move(Carry(still(half), persistence=1))
     smaller = np.full((*half, 3), 0.5, np.float32)
