@@ -71,6 +71,7 @@ def test_what_changes_is_estimated_too(network: Path, run: Run, clip: Path) -> N
     assert "with one worker here" in out
 
 
+@pytest.mark.slow
 def test_curves_are_drawn_without_dreaming(run: Run, clip: Path, tmp_path: Path) -> None:
     sheet, score = tmp_path / "curves.png", tmp_path / "score.toml"
     (tmp_path / "swell.csv").write_text("time,value\n0,0\n1,1\n")
@@ -136,6 +137,7 @@ def test_given_beats_come_before_those_of_the_sound(
     assert (json.loads(out)["beats"], json.loads(out)["confidence"]) == ([0, 1], None)
 
 
+@pytest.mark.slow
 def test_a_check_says_that_all_is_well(run: Run, clip: Path, drums: Path, tmp_path: Path) -> None:
     (tmp_path / "swell.csv").write_text("0,0\n1,1\n")
     score = tmp_path / "score.toml"

@@ -39,6 +39,7 @@ def signalled(body: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.stops
 def test_a_second_ctrl_c_is_not_taken_for_the_first() -> None:
     body = (
@@ -67,6 +68,7 @@ def test_ctrl_c_twice_ends_a_call_that_python_cannot_interrupt() -> None:
     assert signalled(body) == (130, "stream-dream: stopped\n")
 
 
+@pytest.mark.slow
 @pytest.mark.stops
 def test_a_closed_terminal_interrupts_in_good_order() -> None:
     body = (

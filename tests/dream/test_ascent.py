@@ -72,11 +72,13 @@ def test_a_negative_weight_suppresses(tiny: Make, source: ImageF) -> None:
     assert ascent.loss(source + residual) < ascent.loss(source)
 
 
+@pytest.mark.slow
 def test_step_size_zero_changes_nothing(tiny: Make, source: ImageF) -> None:
     residual, _ = ascend(tiny(step_size=0, steps=3), source)
     assert not residual.any()
 
 
+@pytest.mark.slow
 def test_the_dream_stays_within_what_can_be_shown(tiny: Make, source: ImageF) -> None:
     residual, _ = ascend(tiny(step_size=0.2, steps=10), source)
     dream = source + residual
@@ -97,6 +99,7 @@ def test_an_ascent_leaves_its_start_as_it_was(tiny: Make, source: ImageF, lies: 
     np.testing.assert_array_equal(residual, expected)
 
 
+@pytest.mark.slow
 def test_an_ascent_stops_at_max_loss(tiny: Make, source: ImageF) -> None:
     assert not ascend(tiny(steps=5, max_loss=1e-9), source)[0].any()
 
@@ -159,6 +162,7 @@ def test_layers_keep_their_weight_in_halves(tiny: Make, monkeypatch: pytest.Monk
     np.testing.assert_allclose(halves[10:-10, 10:-10], whole[10:-10, 10:-10], rtol=1e-3, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_flat_pictures_are_not_halved(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     ascent = Ascent(tiny())
     image = to_float(synthetic.photo((192, 16)))
@@ -167,6 +171,7 @@ def test_flat_pictures_are_not_halved(tiny: Make, monkeypatch: pytest.MonkeyPatc
     np.testing.assert_array_equal(halves, gradient_of(ascent, image))
 
 
+@pytest.mark.slow
 def test_jitter_is_undone(tiny: Make, source: ImageF) -> None:
     class Always:
         def __init__(self, shift: int) -> None:
@@ -262,9 +267,8 @@ def test_the_schedule_restore_on_frames_is_the_algorithm_of_stills(tiny: Make) -
     assert np.abs(still / 255 - (to_float(image) + residual)).max() < 1.01 / 255
 
 
-@pytest.mark.parametrize(
-    "norm", ["laplacian", *(pytest.param(n, marks=pytest.mark.slow) for n in ("std", "mean_abs"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("norm", ["laplacian", "std", "mean_abs"])
 def test_steps_in_one_graph_equal_iterative_ascent(tiny: Make, norm: str) -> None:
     settings = tiny(octaves=1, steps=3, step_size=0.01, jitter=0, gradient_norm=norm, limit=None)
     source = to_float(synthetic.photo((76, 60)))  # too small to be halved
@@ -472,7 +476,7 @@ def test_a_small_clip_is_dreamed_at_twice_its_size(tiny: Make) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("schedule", ["together", pytest.param("restore", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("schedule", ["together", "restore"])
 def test_tiles_take_their_colours_from_the_source(tiny: Make, schedule: str) -> None:
     """The colours of the dream so far would reinforce themselves."""
     grey = np.full((60, 90, 3), 0.5, np.float32)
@@ -515,9 +519,9 @@ class Noted(SpareTime):
     ("schedule", "octaves", "told"),
     [
         ("together", 3, ["begin during the call", "end"]),
-        pytest.param("together", 1, ["begin", "end"], marks=pytest.mark.slow),
-        pytest.param("all", 3, ["begin", "end"], marks=pytest.mark.slow),
-        pytest.param("rotate", 3, ["begin", "end"], marks=pytest.mark.slow),
+        ("together", 1, ["begin", "end"]),
+        ("all", 3, ["begin", "end"]),
+        ("rotate", 3, ["begin", "end"]),
     ],
 )
 def test_spare_time_is_the_last_octave_or_a_whole_call(

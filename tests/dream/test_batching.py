@@ -283,6 +283,7 @@ def test_an_error_reaches_all_waiting_members(tiny: Make) -> None:
         assert len(dream_shot(dream, settings, shot(2, 0))) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.stops
 def test_a_member_interrupted_while_waiting_holds_up_no_other(tiny: Make) -> None:
     settings = tiny(warm_up=0)

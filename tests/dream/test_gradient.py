@@ -51,6 +51,7 @@ class FarthestGrid:
         return high - 1
 
 
+@pytest.mark.slow
 def test_tiles_give_the_gradient_of_the_whole(gradient: Gradient, image: ImageF) -> None:
     whole, loss = gradient.of_any_size(tf.constant(image))
     tiled, tiled_loss = gradient.in_tiles(image, TILE, FirstGrid())  # type: ignore[arg-type]

@@ -34,6 +34,7 @@ def ascents(tiny: Make, monkeypatch: pytest.MonkeyPatch) -> LookAscents:
     return LookAscents([tiny(seed=seed, guide=Path("guide.png")) for seed in range(LOOKS)])
 
 
+@pytest.mark.slow
 def test_a_look_that_is_built_again_sees_its_guide_again(ascents: LookAscents) -> None:
     guides = ascents.guided([iter([synthetic.photo((40, 30))]) for _ in range(LOOKS)])
     first: weakref.ref[Guide] | None = None

@@ -78,6 +78,7 @@ def unevenness(image: Array) -> float:
     return float(np.std(np.log(energy)))
 
 
+@pytest.mark.slow
 def test_whitening_brings_bands_to_the_same_strength() -> None:
     plain = bands(gradients())
     none, half, whole = (bands(shaped(gradients(), whitening=value)) for value in (0, 0.5, 1))

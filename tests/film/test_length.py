@@ -47,6 +47,7 @@ def without_length(source: Path, kind: str) -> Path:
     return target
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["h264", "mkv", "ts"])
 def test_long_films_of_unknown_length_are_recognised(source: Path, kind: str) -> None:
     film = without_length(source, kind)

@@ -110,6 +110,7 @@ def test_a_cut_in_a_loop_is_found(tmp_path: Path) -> None:
     assert make_cycle(tmp_path / "cut.mp4", Path("x.gif"), loose, cuts=False).cuts == frozenset()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "problem"),
     [

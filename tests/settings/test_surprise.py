@@ -65,6 +65,7 @@ def test_no_shipped_look_is_called_a_surprise() -> None:
     assert "surprise" not in {preset.name for preset in presets()}
 
 
+@pytest.mark.slow
 def test_a_surprise_that_is_saved_is_the_same_look(tmp_path: Path) -> None:
     path = tmp_path / "found.toml"
     for look in map(surprise, SEEDS):

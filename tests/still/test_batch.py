@@ -84,6 +84,7 @@ def test_alpha_and_profile_are_kept(dream: Dream, tmp_path: Path) -> None:
     assert (found.image[:, 30:] != image[:, 30:]).any()
 
 
+@pytest.mark.slow
 def test_progress_and_the_emerging_dream(dream: Dream, photo: Path, tmp_path: Path) -> None:
     still = {"progress_dir": tmp_path / "octaves", "out": tmp_path / "emerging.gif"}
     dream(photo, tmp_path / "dream.png", still=still)
@@ -315,6 +316,7 @@ def test_files_that_settings_read_are_not_replaced(
     assert target.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_few_networks_are_kept_those_used_last(
     photos: Path, tmp_path: Path, tiny: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -344,6 +346,7 @@ def test_few_networks_are_kept_those_used_last(
     assert max(alive) == 2
 
 
+@pytest.mark.slow
 def test_clipped_values_are_said(photos: Path, tmp_path: Path, tiny: Make) -> None:
     dream = tiny(octaves=1, warm_up=0, steps=1)
     for value, said in (4, "values beyond the range of strength were clipped to it"), (1, None):

@@ -145,6 +145,7 @@ def test_tiny_pictures(tiny: Make, schedule: str, size: tuple[int, int]) -> None
     assert dream.shape == image.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["all", "together", "restore"])
 def test_step_size_zero_changes_nothing(tiny: Make, schedule: str) -> None:
     image = synthetic.photo((97, 61))
@@ -230,6 +231,7 @@ def test_octaves_dreamed_together_emerge_one_upon_the_other(tiny: Make) -> None:
     assert np.diff(grown).min() > -0.1 * max(grown), "what was dreamed before is gone"
 
 
+@pytest.mark.slow
 def test_a_large_source_keeps_its_detail(tiny: Make) -> None:
     image = synthetic.photo((400, 300))
     dream = StillDreamer(tiny(dream_size=100, steps=3, step_size=0.01))(image)

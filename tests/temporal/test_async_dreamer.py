@@ -300,6 +300,7 @@ def test_an_error_of_an_ascent_is_raised() -> None:
     dreamer.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pace", [1, FRAMES_PER_ASCENT])
 def test_it_flickers_no_more_than_a_synchronous_dream(
     tiny: Callable[..., DreamSettings], pace: int

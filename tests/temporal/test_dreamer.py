@@ -70,6 +70,7 @@ def test_the_residual_travels_with_the_picture(tiny: Make, values: dict[str, Any
     assert abs(y - (64.5 - 9)) < 1
 
 
+@pytest.mark.slow
 def test_flow_makes_dreams_flicker_less(tiny: Make) -> None:
     frames, flow = synthetic.pan(12)
 
@@ -223,6 +224,7 @@ def test_reset_and_same_seed_give_the_same_frames(tiny: Make) -> None:
     assert np.abs(np.subtract(other, first, dtype=int)).max() > 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cadence", "done"), [(1, 5), (3, 3), (3, 4), (3, 5), (8, 1)])
 def test_a_restored_state_continues_identically(
     tiny: Make, tmp_path: Path, cadence: int, done: int
@@ -363,6 +365,7 @@ def test_the_dream_goes_on_at_another_size(tiny: Callable[..., DreamSettings]) -
     assert shown.compose().shape == frame.image.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "dream_size", "dreamed"),
     [

@@ -122,6 +122,7 @@ class Unsent(Exception):
         self.held = held
 
 
+@pytest.mark.slow
 def test_a_worker_reports_any_error_and_works_on() -> None:
     worker = Worker()
     try:

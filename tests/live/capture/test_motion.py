@@ -85,6 +85,7 @@ def begun(stage_of: Callable[[_Camera], MotionStage], pictures: int) -> tuple[_C
     return camera, stage
 
 
+@pytest.mark.slow
 def test_the_motion_past_a_skipped_picture_is_chained(
     stage_of: Callable[[_Camera], MotionStage],
 ) -> None:

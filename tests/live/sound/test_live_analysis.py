@@ -82,6 +82,7 @@ def test_curves_rise_at_most_40_ms_after_the_sound(
             assert delay <= 0.040 * RATE, (name, delay)
 
 
+@pytest.mark.slow
 def test_a_value_depends_only_on_what_came_before() -> None:
     sound = np.concatenate((hiss(1, 0.1), thump(), nothing(0.5), tone(700, 1)))
     half = len(sound) // 2 // HOP
@@ -91,6 +92,7 @@ def test_a_value_depends_only_on_what_came_before() -> None:
         assert np.array_equal(values[:half], curves(changed)[name][:half])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [17, 480, 24_000])
 def test_blocks_may_have_any_length(block: int) -> None:
     sound = np.concatenate((hiss(1, 0.1), tone(100, 1)))
@@ -158,6 +160,7 @@ def test_music_through_a_microphone_is_not_taken_for_noise() -> None:
     assert found["bass"][-100:].max() > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30])
 def test_a_bad_sample_does_no_harm(bad: float) -> None:
     sound = tone(700, 6)

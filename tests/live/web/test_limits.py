@@ -65,6 +65,7 @@ def test_clients_that_never_read_are_cut_off(
     assert view.problem is None
 
 
+@pytest.mark.slow
 @pytest.mark.stops
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: loc"])
 def test_idle_connections_are_cut_off(

@@ -68,6 +68,7 @@ def shown(path: Path) -> list[Image8]:
         return [frame.image for frame in source]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts"])
 def test_every_picture_comes_once_with_its_time_stamp(
     opened: Open, tmp_path: Path, suffix: str
@@ -83,6 +84,7 @@ def test_every_picture_comes_once_with_its_time_stamp(
     assert reader.is_complete(25)
 
 
+@pytest.mark.slow
 def test_a_jump_leads_to_any_picture(opened: Open, tmp_path: Path) -> None:
     reader = opened(numbered(tmp_path / "a.mp4", seconds=8))
     whole = list(reader.pictures())
@@ -144,6 +146,7 @@ def test_a_search_that_fails_after_closing_opens_nothing(
     assert not opened
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     [
@@ -168,6 +171,7 @@ def test_both_show_the_same_colours(tmp_path: Path, kind: dict[str, bool]) -> No
 # Which decoder reads a file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("suffix", "options"),
     [
@@ -175,7 +179,7 @@ def test_both_show_the_same_colours(tmp_path: Path, kind: dict[str, bool]) -> No
         ("mkv", ("-c:v", "libx264", "-pix_fmt", "yuv444p")),
         ("avi", ("-c:v", "mpeg4")),
         ("avi", ("-c:v", "mjpeg")),
-        pytest.param("webm", ("-c:v", "libvpx", "-b:v", "1M"), marks=pytest.mark.slow),
+        ("webm", ("-c:v", "libvpx", "-b:v", "1M")),
         ("mkv", ("-c:v", "ffv1")),
     ],
 )
@@ -191,6 +195,7 @@ def spread(path: Path) -> float:
     return float(shown(path)[0].std())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -346,6 +351,7 @@ def test_files_that_opencv_decodes_differently_are_read_by_ffmpeg(
     assert spread(path) > 40
 
 
+@pytest.mark.slow
 def test_the_choice_is_shown_when_debugging(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

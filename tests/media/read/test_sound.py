@@ -41,6 +41,7 @@ def make(path: Path, layout: str, rate: int = 48000, codec: str = "pcm_s16le") -
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["mono", "stereo", "5.1", "7.1", "22.2", "9 channels"])
 def test_any_layout_becomes_one_channel(tmp_path: Path, layout: str) -> None:
     sound = decoded(make(tmp_path / "sound.mov", layout))
@@ -48,6 +49,7 @@ def test_any_layout_becomes_one_channel(tmp_path: Path, layout: str) -> None:
     assert sound.std() == pytest.approx(0.3 * (12 / 22.05) ** 0.5, rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [8000, 11025, 44100, 96000])
 def test_any_rate_keeps_its_length(tmp_path: Path, rate: int) -> None:
     assert len(decoded(make(tmp_path / "sound.wav", "mono", rate))) == pytest.approx(RATE, abs=5)

@@ -133,6 +133,7 @@ def test_delays_of_animations_are_those_of_browsers(tmp_path: Path) -> None:
             assert source.info.frame_count == len(frames) == count, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", ["300", "480", "1000", "120000/1001"])
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_fast_cameras_keep_every_frame(tmp_path: Path, rate: str, suffix: str) -> None:

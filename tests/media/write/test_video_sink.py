@@ -95,6 +95,7 @@ def test_numbered_pictures(tmp_path: Path, count: int) -> None:
         assert np.array_equal(np.asarray(picture), clips.counting_image(count - 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mp4", "webm", "gif"])
 @pytest.mark.parametrize("size", [(1, 1), (65, 47)])
 def test_odd_sizes_gain_one_edge_pixel_at_most(
@@ -107,6 +108,7 @@ def test_odd_sizes_gain_one_edge_pixel_at_most(
     assert np.abs(image[-1, -1].astype(int) - image[-2 if even else -1, -1]).max() <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "webm", "gif"])
 def test_display_shape_is_kept(tmp_path: Path, suffix: str) -> None:
     path = write(tmp_path / f"a.{suffix}", 2, (176, 144), pixel_aspect=Fraction(128, 117))
@@ -189,6 +191,7 @@ def test_sound_is_copied_where_the_container_takes_it(
     assert f"Audio: {codec}" in clips.report(identity(clip, tmp_path / f"out.{target}"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "codec"), [("mp4", "aac (LC)"), ("webm", "opus")])
 def test_surround_sound_stays_surround(tmp_path: Path, suffix: str, codec: str) -> None:
     sound = Soundtrack(clips.real_clip("bigbuckbunny.mp4"))
