@@ -90,11 +90,18 @@ class Parsed:
         return "beats" in self.needs and not automation.gives_beats
 
     def late_keys(self, timeline: Timeline) -> Iterator[str]:
-        """Yield a line for each key after the end of a film of known length."""
+        """Yield a line for each setting with keys after the end of a film of known length."""
         for name, track in (*self.tracks.items(), ("preset", self.looks)):
-            for key in getattr(track, "keys", ()):
-                if key.text and key.frame(timeline) > timeline.last_frame:
-                    yield f"{plainly(name)}: key {key.text} comes after the end of the film"
+            late = [
+                key.text
+                for key in getattr(track, "keys", ())
+                if key.text and key.frame(timeline) > timeline.last_frame
+            ]
+            if len(late) == 1:
+                yield f"{plainly(name)}: key {late[0]} comes after the end of the film"
+            elif late:
+                keys = f"{len(late)} keys, such as {late[0]},"
+                yield f"{plainly(name)}: {keys} come after the end of the film"
 
     def _parts(self) -> list[Any]:
         # Not the reaction itself: with one look, it does not matter when looks change.
@@ -102,16 +109,23 @@ class Parsed:
         return [*self.tracks.values(), *formulas, *filter(None, [self.looks])]
 
 
-def beats_of(automation: Automation, found: BeatGrid | None) -> BeatGrid | None:
+def beats_of(
+    automation: Automation, found: BeatGrid | None = None, begins: float = 0.0
+) -> BeatGrid | None:
     """Return the beats: those of the settings or, by default, those found in the sound.
+
+    Args:
+        automation: The settings.
+        found: Those found, on the clock of what is rendered.
+        begins: Seconds that the sound has played before the first frame.
 
     Raises:
         SettingsError: The file of beats cannot be read.
     """
     if automation.beats is not None:
-        return read_beats(automation.beats)
+        return read_beats(automation.beats).since(begins)
     if automation.bpm is not None:
-        return BeatGrid.regular(automation.bpm, automation.offset or 0.0)
+        return BeatGrid.regular(automation.bpm, automation.offset or 0.0).since(begins)
     return found
 
 
@@ -155,7 +169,9 @@ def assemble(
     if not changing and track is None:
         return Program(looks, strength, mask_strength)
     curves: dict[str, Curve] = {
-        name: read_curve(path) for name, path in automation.curves.items() if name in parsed.curves
+        name: read_curve(path).since(timeline.begins)
+        for name, path in automation.curves.items()
+        if name in parsed.curves
     }
     schedule = Schedule(
         Scope(timeline, {**sound, **curves}, dream.seed),

@@ -58,6 +58,10 @@ class TimeCurve:
         near = slice(max(first - 1, 0), last + 1)
         return np.interp(seconds, self.times[near], self.values[near])
 
+    def since(self, begins: float) -> TimeCurve:
+        """Return the curve on the clock of an excerpt that begins so many seconds later."""
+        return TimeCurve(self.times - begins, self.values) if begins else self
+
     def rises(self, threshold: float, cooldown: float) -> Values:
         """Return when it rises above a threshold; see ``Curve``."""
         wanted = (threshold, cooldown)
@@ -117,6 +121,9 @@ def _rows(path: Path, what: str, form: str) -> list[tuple[float, ...]]:
     Raises:
         SettingsError: It cannot be read, has no such line, or a line is not understood.
     """
+    if path.is_fifo() or path.is_char_device():
+        problem = "is a pipe or a device, which cannot be read twice: save it to a file first"
+        raise SettingsError(f"{path} {problem}")
     rows: list[tuple[float, ...]] = []
     columns = len(form.split(","))
     lines = (line.partition("#")[0].strip() for line in read_text(path, what).split("\n"))

@@ -86,6 +86,8 @@ class Reaction:
         length = None
         for place, item in items(text):
             source, arrow, change = item.partition("->")
+            if not arrow and "=>" in item:
+                raise at_column(place + item.index("=>"), "the arrow is written ->")
             if not arrow:
                 raise at_column(place, f"{shown(item)} moves nothing: {_FORM}")
             if change.strip() == "preset":
@@ -155,6 +157,9 @@ def _response(place: int, source: str, change: str, names: Collection[str]) -> R
         shift = (float(match["low"]), float(match["high"]))
         return Response(text, formula, target, (0, 0), shift)
     by = float(match["by"])
+    if match["sign"] == "*" and target == "zoom":
+        where = place + len(source) + 2
+        raise at_column(where, "zoom is 0 at rest, so that no factor moves it: write zoom+0.06")
     if match["sign"] == "*":
         return Response(text, formula, target, (1, by), (0, 0))
     return Response(text, formula, target, (1, 1), (0, -by if match["sign"] == "-" else by))

@@ -114,7 +114,9 @@ def _with_extended(path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
             raise SettingsError(f"{path}: it extends itself by way of {file}: take out an extends")
         seen.append(file.resolve())
         if len(seen) > _DEEPEST:
-            raise SettingsError(f"{path}: it extends more than {_DEEPEST - 1} scores in a row")
+            raise SettingsError(
+                f"{path}: it extends more than {_DEEPEST - 1} scores in a row: join some of them"
+            )
         _Entry(file, "description", table.pop("description", "")).read(_text)
         extends = table.pop("extends", None)
         following = None if extends is None else _Entry(file, "extends", extends).read(_file)
@@ -154,12 +156,15 @@ def _text_of(value: Any) -> str:
     """Return the text of a track from a number or a text."""
     if isinstance(value, str):
         return value
-    return repr(_number(Path(), value))
+    try:
+        return repr(_number(Path(), value))
+    except SettingsError as error:
+        raise SettingsError(f"{error}, or a track in quotes such as '0:(0), 2s:(1)'") from None
 
 
 def _number(file: Path, value: Any) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise SettingsError("give a number, or a track in quotes such as '0:(0), 2s:(1)'")
+        raise SettingsError("give a number")
     if not abs(value) < math.inf:
         raise SettingsError("give a finite number")
     return value

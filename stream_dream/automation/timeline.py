@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Literal, Self, TypeAlias
@@ -120,10 +120,12 @@ class Position:
 class BeatGrid:
     """Beats in time. Before the first and after the last, they go on at the pace they have there.
 
+    Beat 0 begins bar 0, so that four beats are a bar everywhere; upbeats before it are negative.
+
     Attributes:
         times: Seconds from the first frame, ascending; at least two.
         per_bar: Beats in a bar.
-        first_bar: Number of a beat that begins a bar; the first beat is 0.
+        first_bar: Index in ``times`` of beat 0, which may lie outside.
     """
 
     times: tuple[float, ...]
@@ -138,6 +140,11 @@ class BeatGrid:
             if not (math.isfinite(after) and before < after):
                 raise SettingsError(
                     f"a beat at {after:g} s follows one at {before:g} s: give them in order"
+                )
+            if after - before < 60 / _MOST_BPM - 1e-9:
+                raise SettingsError(
+                    f"the beats at {before:g} s and {after:g} s are less than {60 / _MOST_BPM:g} s "
+                    "apart: take one out"
                 )
 
     @classmethod
@@ -155,8 +162,20 @@ class BeatGrid:
             raise SettingsError(f"there cannot be {bpm:g} beats a minute: give 1 to {_MOST_BPM}")
         return cls((offset, offset + 60 / bpm))
 
+    def since(self, begins: float) -> Self:
+        """Return the grid of an excerpt that begins later; its first whole bar is bar 0.
+
+        Args:
+            begins: Seconds after which it begins; 0 for the same grid.
+        """
+        if not begins:
+            return self
+        bar = math.ceil(round(float(self.bars_at(np.array(begins))), _DECIMALS))
+        times = tuple(time - begins for time in self.times)
+        return replace(self, times=times, first_bar=self.first_bar + bar * self.per_bar)
+
     def beats_at(self, seconds: Values) -> Values:
-        """Return the number of beats since the first one at points in time, with fractions."""
+        """Return the number of beats since beat 0 at points in time, with fractions."""
         return _line(seconds, self._seconds, self._numbers)
 
     def seconds_at(self, beats: Values) -> Values:
@@ -165,7 +184,7 @@ class BeatGrid:
 
     def bars_at(self, seconds: Values) -> Values:
         """Return the number of bars at points in time, with fractions."""
-        return (self.beats_at(seconds) - self.first_bar) / self.per_bar
+        return self.beats_at(seconds) / self.per_bar
 
     @property
     def distance(self) -> float:
@@ -178,7 +197,7 @@ class BeatGrid:
 
     @cached_property
     def _numbers(self) -> Values:
-        return np.arange(len(self.times), dtype=np.float64)
+        return np.arange(len(self.times), dtype=np.float64) - self.first_bar
 
 
 def _line(x: Values, xs: Values, ys: Values) -> Values:
@@ -200,12 +219,14 @@ class Timeline:
         frames: Number of frames; None where it is unknown.
         shots: Number of the first frame of each shot, the first one 0; None where unknown.
         beats: The beats of its music, if any.
+        begins: Seconds that its music has played before the first frame.
     """
 
     fps: Fraction
     frames: int | None = None
     shots: tuple[int, ...] | None = None
     beats: BeatGrid | None = None
+    begins: float = 0.0
 
     @property
     def last_frame(self) -> int:
@@ -265,7 +286,7 @@ class Timeline:
         if unit == "percent":
             return amounts / 100 * self._length()
         if unit == "bars":
-            amounts = amounts * self._grid().per_bar + self._grid().first_bar
+            amounts = amounts * self._grid().per_bar
         seconds = amounts if unit == "seconds" else self._grid().seconds_at(amounts)
         return np.round(seconds * float(self.fps), _DECIMALS)
 

@@ -165,14 +165,17 @@ def _key(place: int, item: str, names: Collection[str]) -> Key:
     try:
         position = Position.parse(key) if colon else Position(0, "frames")
     except SettingsError as error:
-        raise at_column(place, str(error)) from None
+        hint = ". Is a comma missing?" if ")" in key else ""
+        raise at_column(place, f"{error}{hint}") from None
     try:
         body, sign, word = tail.partition("@")
         value = parse(body, offset=place + len(head + colon), names=names)
         way = _WAYS.get(word.strip()) if sign else "step" if value.constant is None else "linear"
         if way is None:
             where = place + len(head + colon + body)
-            raise at_column(where, f"{shown('@' + word)} is no way: give @smooth, @step or @linear")
+            raise at_column(
+                where, f"{shown('@' + word)} is no way to move: give @smooth, @step or @linear"
+            )
     except SettingsError as error:
         raise SettingsError(f"key {key}, {error}" if key else str(error)) from None
     return Key(key, position, value, way)

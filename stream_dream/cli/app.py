@@ -82,8 +82,9 @@ def main() -> NoReturn:
     if os.environ.get(_COMPLETING):
         app(prog_name="stream-dream")  # prints the completions and exits
     command = typer.main.get_command(app)
+    signals = None
     try:
-        Signals()
+        signals = Signals()
         # Not app(): it turns Ctrl-C and a closed pipe into exit codes of its own.
         with command.make_context("stream-dream", with_optional_values(sys.argv[1:])) as context:
             command.invoke(context)
@@ -102,6 +103,8 @@ def main() -> NoReturn:
     except StreamDreamError as error:
         _report(error, str(error), error.exit_code)
     except Exception as error:
+        if signals is not None and signals.came:
+            stop_at_once()  # a library that Ctrl-C stopped while it was imported fails like this
         hint = "" if debugging() else " (--debug shows where)"
         _report(error, f"{type(error).__name__}: {error}{hint}", 1)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stream_dream.cli.options import (
-    PRESET_OPTION,
+    LOOKS_OPTION,
     Debug,
     Overwrite,
     Quiet,
@@ -35,7 +35,7 @@ def loop(
             "OUTPUT", ".gif, .webp, .apng, .mp4, .webm, .mov, .mkv or a pattern like %05d.png."
         ),
     ],
-    preset: Annotated[str | None, PRESET_OPTION] = None,
+    preset: Annotated[str | None, LOOKS_OPTION] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Annotated[

@@ -35,7 +35,7 @@ from stream_dream.settings.values import parse_path
 _OPTIONAL_VALUES = {
     "--web": (LOOPBACK_WEB, r"(?!-)"),
     "--listen": ("playing", r"(?!-)"),
-    "--react": ("default", r".*->|(default)?$"),
+    "--react": ("default", r".*[-=]>|(default)?$"),
 }
 _LEAST_WIDTH = 60  # of a table, in characters: less breaks words into letters
 _RANDOM_SEEDS = 1_000_000  # short enough to write down

@@ -98,7 +98,7 @@ def plan(
         typer.echo(_all_is_well(over, found))
     else:
         _print(found)
-    for warning in filter(None, (found.plan.shortfall, found.clipped, *found.late)):
+    for warning in filter(None, (found.plan.shortfall, found.program.clipped, *found.late)):
         complain(f"warning: {warning}")
 
 
@@ -115,7 +115,7 @@ def _print(found: Preview) -> None:
 def _all_is_well(over: OverTime, found: Preview) -> str:
     automation = over.automation
     parts = [
-        counted(len(automation.tracks), "track"),
+        f"{counted(len(found.program.changing), 'setting')} over time",
         counted(len(over.names), "look"),
         *([counted(len(automation.curves), "curve")] if automation.curves else []),
         counted(found.plan.shots, "shot"),

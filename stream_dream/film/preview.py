@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stream_dream.automation.assemble import Parsed
+from stream_dream.automation.program import Program
 from stream_dream.film.contact_sheet import ContactSheet, clock
 from stream_dream.film.curves.sheet import CurveSheet
 from stream_dream.film.events import FilmEvents
@@ -38,20 +39,20 @@ class Preview:
 
     Attributes:
         plan: The plan.
+        program: Settings of each frame.
         fps: Frame rate of the film.
         rate: Frames per second that one worker dreams here; None if not measured.
         seconds: Estimated time of the render with one worker; None if not measured.
         rhythm: The beats; None if they were neither given nor looked for.
-        clipped: One line on values beyond their range; None without any.
         late: A line for each key that comes after the end.
     """
 
     plan: Plan
+    program: Program
     fps: Fraction
     rate: float | None
     seconds: float | None
     rhythm: Rhythm | None = None
-    clipped: str | None = None
     late: tuple[str, ...] = ()
 
     def shots(self) -> Iterator[tuple[int, str, float, int, int]]:
@@ -65,10 +66,9 @@ class Preview:
     def in_words(self) -> Iterator[str]:
         """Yield the totals, the beats and the estimate, as far as known, as lines of text."""
         plan = self.plan
-        yield (
-            f"{plan.frames} frames ({clock(plan.frames / self.fps)}), shots: {plan.shots}, "
-            f"chunks: {len(plan.chunks)}"
-        )
+        frames = "1 frame" if plan.frames == 1 else f"{plan.frames} frames"
+        length = clock(plan.frames / self.fps)
+        yield f"{frames} ({length}), shots: {plan.shots}, chunks: {len(plan.chunks)}"
         if self.rhythm is not None:
             yield from self.rhythm.in_words()
         if self.rate is not None and self.seconds is not None:
@@ -83,7 +83,7 @@ class Preview:
             "measured_fps": self.rate,
             "estimated_seconds": self.seconds,
             **(self.rhythm or Rhythm(confidence=None)).to_json(),
-            "clipped": self.clipped,
+            "clipped": self.program.clipped,
             **asdict(self.plan),
         }
 
@@ -149,7 +149,7 @@ def preview(
         rate = _measured(opened, plan, request, made) if settings.estimate else None
     seconds = None if rate is None else estimated_seconds(plan, dream.warm_up, rate)
     late = tuple(Parsed.of(request.automation).late_keys(made.timeline))
-    return Preview(plan, info.fps, rate, seconds, made.rhythm, program.clipped, late)
+    return Preview(plan, program, info.fps, rate, seconds, made.rhythm, late)
 
 
 def check_sheets(sheets: Sequence[Path | None], inputs: Sequence[Path], *, overwrite: bool) -> None:

@@ -12,6 +12,7 @@ from stream_dream.automation.program import Program
 from stream_dream.automation.sound.analysis import SoundAnalysis, analyse
 from stream_dream.automation.sound.tempo import check_librosa
 from stream_dream.automation.timeline import Timeline
+from stream_dream.errors import SettingsError
 from stream_dream.film.plan.plan import Plan
 from stream_dream.film.request import RenderRequest
 from stream_dream.film.rhythm import Rhythm, rhythm_of
@@ -72,11 +73,14 @@ def read_files(request: RenderRequest, source: VideoSource) -> dict[str, Curve]:
             found without the extra ``music``.
     """
     automation, track = request.automation, soundtrack_of(request, source)
-    beats = beats_of(automation, None)
-    if needs_sound(request):
+    parsed = Parsed.of(automation)
+    if parsed.needs_sound(automation):
+        if not parsed.curves and probe(track.path).audio is None:
+            raise SettingsError(f"{track.path} has no sound with beats: give --bpm or --soundtrack")
         probe_sound(track.path)
-        if beats is None and "beats" in Parsed.of(automation).needs:
+        if parsed.beats_wanted(automation):
             check_librosa()
+    beats_of(automation)  # only checks them
     return {name: read_curve(path) for name, path in automation.curves.items()}
 
 
@@ -116,7 +120,8 @@ def programmed(
         source.info.fps,
         frames=None if plan is None else plan.frames,
         shots=None if plan is None else plan.begins,
-        beats=beats_of(automation, None if sound is None else sound.beats),
+        beats=beats_of(automation, None if sound is None else sound.beats, source.start),
+        begins=source.start,
     )
     program = assemble(
         request.dream,

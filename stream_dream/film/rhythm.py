@@ -60,10 +60,12 @@ class Rhythm:
             yield "no clear beat: give --bpm or --beats"
 
     def to_json(self) -> dict[str, Any]:
-        """Return tempo, confidence and the seconds of the beats as JSON data."""
+        """Return tempo, confidence, and the seconds of beats and of bars as JSON data."""
         figures = {"tempo": self.tempo, "confidence": self.confidence}
         rounded = {name: value and round(value, 3) for name, value in figures.items()}
-        return {**rounded, "beats": [round(beat, 3) for beat in self.beats]}
+        beats = [round(beat, 3) for beat in self.beats]
+        bars = [beat for beat, begins in zip(beats, self.bars, strict=True) if begins]
+        return {**rounded, "beats": beats, "bars": bars}
 
 
 def rhythm_of(
@@ -97,5 +99,5 @@ def _beats_in(grid: BeatGrid, seconds: float) -> tuple[tuple[float, ...], tuple[
     """Return the beats from the first frame to the end, and which of them begin bars."""
     first, end = grid.beats_at(np.array([0.0, seconds])).tolist()
     numbers = np.arange(math.ceil(first - _AT_ONCE), math.ceil(end - _AT_ONCE))
-    bars = (numbers - grid.first_bar) % grid.per_bar == 0
+    bars = numbers % grid.per_bar == 0
     return tuple(grid.seconds_at(numbers.astype(np.float64)).tolist()), tuple(bars.tolist())

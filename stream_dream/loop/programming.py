@@ -52,7 +52,8 @@ def program_of(
         cycle.fps,
         frames=cycle.frames,
         shots=tuple(sorted({0, *cycle.cuts})),
-        beats=beats_of(automation, None if found is None else found.beats),
+        beats=beats_of(automation, None if found is None else found.beats, cycle.begins),
+        begins=cycle.begins,
     )
     program = assemble(
         keyframes[0],

@@ -99,7 +99,8 @@ class LiveSettings(Model):
 
     preset: str = _show(
         "dogs",
-        "Look to begin with: a name, a .toml file or surprise.",
+        "Look to begin with: a name, a .toml file or surprise. Or several that follow each other, "
+        "or looks over time: '0:dogs, 16b:eyes'.",
         looks=True,
     )
     source: str = _input(

@@ -16,6 +16,9 @@ from stream_dream.errors import SettingsError
 from stream_dream.settings.fields import fact, names_file, typed_name
 from stream_dream.settings.values import OFF
 
+# Characters of a file: a million lines of a curve have a third of them.
+_MOST = 64 * 2**20
+
 
 def read_toml(path: Path, what: str, *, sections: Collection[str] = ()) -> dict[str, Any]:
     """Read a file of settings, skipping a byte order mark; messages call its kind ``what``.
@@ -56,7 +59,11 @@ def read_text(path: Path, what: str) -> str:
         SettingsError: It cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(_MOST + 1)
+        if len(text) <= _MOST:
+            return text
+        reason = f"it has more than {_MOST // 2**20} million characters: is it another file?"
     except OSError as error:
         reason = error.strerror or str(error)
     except UnicodeDecodeError:

@@ -264,7 +264,7 @@ def _program(
     """
     if Parsed.of(automation).needs_sound(automation):
         raise SettingsError("pictures have no sound to react to: leave out what follows it")
-    timeline = Timeline(_FPS, count, beats=beats_of(automation, None))
+    timeline = Timeline(_FPS, count, beats=beats_of(automation))
     program = assemble(dream, automation, timeline, {}, strength=still.strength)
     program.check(count)
     return program

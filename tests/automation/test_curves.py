@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,15 @@ def test_files_of_beats_are_read(tmp_path: Path) -> None:
     path.write_text("0.5\n")
     with pytest.raises(SettingsError, match="give at least two"):
         read_beats(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_pipes_and_devices_are_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    for path in (tmp_path / "pipe.csv", Path("/dev/zero")):
+        for read in (read_curve, read_beats):
+            with pytest.raises(SettingsError, match="is a pipe or a device"):
+                read(path)
 
 
 @pytest.mark.parametrize("text", ["0;1\n1,5;0,5\n", "0\t1\n1,5\t0,5\n", "0,1\n1.5,0.5\n"])

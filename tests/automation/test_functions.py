@@ -115,6 +115,15 @@ def test_a_cooldown_may_be_left_out_or_counted_in_beats() -> None:
     assert (sample("kick(0.5, 1b)", frames, kick=HITS)[13]) < 1
 
 
+def test_a_cooldown_of_a_beat_lets_a_beat_through_that_comes_early() -> None:
+    at = np.array([0.5, 0.99, 1.4])  # the last one is an offbeat
+    hits = TimeCurve(
+        np.stack([at - 0.01, at, at + 0.1], axis=1).ravel(), np.tile(np.float32([0, 1, 0]), 3)
+    )
+    values = sample("kick(0.5, 1b)", np.arange(40), kick=hits)
+    assert np.flatnonzero(values == 1).tolist() == [13, 25]
+
+
 def test_a_curve_that_never_rises_is_0() -> None:
     assert (
         sample("kick(0.5)", np.arange(9), kick=TimeCurve(np.zeros(1), np.zeros(1, "f4"))) == 0

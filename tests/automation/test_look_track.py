@@ -128,6 +128,9 @@ def test_ways_to_write_the_same(text: str) -> None:
         ("0:, 3:x", "column 3: the name of a look is missing"),
         ("0:a, 3:~2s", "column 8: the name of a look is missing"),
         ("0:dogs~2x", "column 7: after ~, '2x' is not a length of time"),
+        ("0:a, 3beats:b", "column 6: '3beats' is not a point in time"),
+        ("0:a, 4:b~1s, 5 bras: c~1s", "column 14: '5 bras' is not a point in time"),
+        ("four:a", "column 1: 'four' is not a point in time"),
         ("0:a," * 1001, "these are 1001 looks"),
     ],
 )

@@ -98,13 +98,13 @@ def test_a_length_in_seconds(text: str, seconds: float) -> None:
     assert TIMELINE.seconds_of(Length.parse(text)) == pytest.approx(seconds)
 
 
-def test_beats_are_counted_from_the_first_and_go_on_at_both_ends() -> None:
+def test_beats_are_counted_from_the_first_bar_and_go_on_at_both_ends() -> None:
     grid = BeatGrid((1.0, 1.5, 2.5), first_bar=1)
     seconds = np.array([0.0, 1.0, 1.25, 2.0, 2.5, 4.5])
-    beats = np.array([-2, 0, 0.5, 1.5, 2, 4])
+    beats = np.array([-3, -1, -0.5, 0.5, 1, 3])
     assert grid.beats_at(seconds) == pytest.approx(beats)
     assert grid.seconds_at(beats) == pytest.approx(seconds)
-    assert grid.bars_at(seconds) == pytest.approx((beats - 1) / 4)
+    assert grid.bars_at(seconds) == pytest.approx(beats / 4)
     assert grid.distance == pytest.approx(0.75)
 
 
@@ -118,6 +118,20 @@ def test_two_beats_are_as_good_as_all_of_a_regular_grid() -> None:
 def test_an_impossible_pace_is_refused(bpm: float) -> None:
     with pytest.raises(SettingsError, match="beats a minute: give 1 to 1000"):
         BeatGrid.regular(bpm)
+
+
+def test_beats_have_room_between_them() -> None:
+    with pytest.raises(SettingsError, match=r"the beats at 1 s and 1\.01 s are less than 0\.06 s"):
+        BeatGrid((1.0, 1.01, 1.5))
+
+
+def test_an_excerpt_counts_from_its_first_bar() -> None:
+    grid = BeatGrid.regular(120, 0.25)  # bars at 0.25, 2.25, 4.25 s
+    assert grid.since(0) is grid
+    for begins, bar in ((0.25, 0.0), (0.3, 1.95), (2.2, 0.05), (2.25, 0.0), (100, 0.25)):
+        excerpt = grid.since(begins)
+        assert excerpt.seconds_at(np.array([0.0, 1.0])) == pytest.approx([bar, bar + 0.5])
+        assert excerpt.bars_at(np.array(bar)) == pytest.approx(0)
 
 
 @pytest.mark.parametrize("times", [(), (1.0,), (1.0, 1.0), (2.0, 1.0), (1.0, float("nan"))])

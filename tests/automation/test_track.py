@@ -117,6 +117,7 @@ def test_curves_of_files_are_known_by_name() -> None:
         ("0:", "key 0, column 3: a value is missing at the end"),
         (":(3)", "column 1: '' is not a point in time"),
         ("0:(0), eight:(1)", "column 8: 'eight' is not a point in time"),
+        ("0:(0) 8s:(1)", "column 1: '0:(0) 8s' is not a point in time"),
         ("0:(0, 8s:(1)", "column 3: this ( is never closed"),
         ("0:(0)), 8s:(1)", "column 6: this ) closes nothing"),
         ("0:(0)@slow", "key 0, column 6: '@slow' is no way"),

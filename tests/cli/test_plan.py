@@ -134,7 +134,13 @@ def test_given_beats_come_before_those_of_the_sound(
     code, out, _ = run("plan", str(clip), *react, "--beats", str(beats))
     assert "tempo 240.0 BPM (from beats.txt), 7 beats" in out
     code, out, _ = run("plan", str(clip), "--no-estimate", "--bpm", "60", "--json")
-    assert (json.loads(out)["beats"], json.loads(out)["confidence"]) == ([0, 1], None)
+    found = json.loads(out)
+    code, out, _ = run(
+        "plan", str(clip), "--no-estimate", "--bpm", "60", "--json", "--start", "0.4"
+    )
+    assert json.loads(out)["bars"] == []  # beats are those of the sound, which began before
+    assert json.loads(out)["beats"] == [0.6]
+    assert (found["beats"], found["bars"], found["confidence"]) == ([0, 1], [0], None)
 
 
 @pytest.mark.slow
@@ -142,14 +148,17 @@ def test_a_check_says_that_all_is_well(run: Run, clip: Path, drums: Path, tmp_pa
     (tmp_path / "swell.csv").write_text("0,0\n1,1\n")
     score = tmp_path / "score.toml"
     score.write_text('preset = "0:dogs, shot 2:eyes"\n[curves]\nswell = "swell.csv"\n')
-    tracks = ("--strength", "0:(bass), 3b:(5)", "--class", "tabby cat=swell")
+    tracks = ("--strength", "0:(bass), 1s:(5)", "--class", "tabby cat=swell")
     sound = ("--soundtrack", str(drums))
     code, out, err = run("plan", str(clip), "--check", "--score", str(score), *tracks, *sound)
-    assert (code, out) == (0, "all is well: 2 tracks, 2 looks, 1 curve, 3 shots, 43 frames\n")
+    assert (code, out) == (
+        0,
+        "all is well: 2 settings over time, 2 looks, 1 curve, 3 shots, 43 frames\n",
+    )
     assert err == "stream-dream: warning: values beyond the range of strength were clipped to it\n"
     assert run("plan", str(clip), "--check") == (
         0,
-        "all is well: 0 tracks, 1 look, 3 shots, 43 frames\n",
+        "all is well: 0 settings over time, 1 look, 3 shots, 43 frames\n",
         "",
     )
 
@@ -179,7 +188,7 @@ def test_keys_after_the_end_are_named(run: Run, clip: Path) -> None:
         (["--network", "no"], "there is no network 'no'"),
         (["--strength", "1/(t-40)"], "at frame 40"),
         (["--strength", "0:(foo(1))"], "--strength: key 0, column 4: there is no 'foo'"),
-        (["--strength", "0:(0), 4b:(1)"], "has no sound: give --soundtrack"),
+        (["--strength", "0:(0), 4b:(1)"], "has no sound with beats: give --bpm or --soundtrack"),
         (["--strength", "bass"], "has no sound: give --soundtrack"),
         (["--soundtrack", "nothing.mp3"], "nothing.mp3 does not exist"),
         (["--beats", "nothing.txt"], "nothing.txt cannot be read"),

@@ -41,6 +41,18 @@ def signalled(body: str) -> tuple[int, str]:
 
 @pytest.mark.slow
 @pytest.mark.stops
+def test_a_library_that_fails_because_of_ctrl_c_is_no_error() -> None:
+    body = (
+        "try:\n"
+        "    interrupt()\n"
+        "except KeyboardInterrupt:\n"
+        "    raise KeyError('registered twice') from None"
+    )
+    assert signalled(body) == (130, "stream-dream: stopped\n")
+
+
+@pytest.mark.slow
+@pytest.mark.stops
 def test_a_second_ctrl_c_is_not_taken_for_the_first() -> None:
     body = (
         "try:\n"

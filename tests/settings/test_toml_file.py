@@ -12,6 +12,7 @@ from stream_dream.errors import SettingsError
 from stream_dream.live.show_file import read_config, write_config
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.presets import Preset, load_preset, look_text
+from stream_dream.settings.toml_file import read_text
 from stream_dream.settings.validation import validated
 
 MARK = "\ufeff"
@@ -128,3 +129,9 @@ def test_the_preset_of_a_config_is_a_text(tmp_path: Path) -> None:
     path.write_text("preset = true")
     with pytest.raises(SettingsError, match=r"show.toml: preset cannot be true: give text in"):
         read_config(path)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs an endless file")
+def test_an_endless_file_is_refused() -> None:
+    with pytest.raises(SettingsError, match="it has more than 64 million characters"):
+        read_text(Path("/dev/zero"), "score")

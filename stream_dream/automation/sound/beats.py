@@ -38,7 +38,7 @@ class Beats:
         times: Seconds, ascending, at least two; none where nothing repeats.
         tempo: BPM, the median; None without beats.
         confidence: From 0 where nothing repeats, as in noise and speech, to 1 for a metronome.
-        first_bar: Number of the first beat that begins a bar of four.
+        first_bar: Index of the first beat that begins a bar of four.
     """
 
     times: tuple[float, ...] = ()

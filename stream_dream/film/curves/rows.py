@@ -61,7 +61,7 @@ _SOUND: dict[str, Colour] = {
 _MEANINGS = {
     "level": "loudness",
     "onset": "notes and drums begin",
-    "kick": "a bass drum",
+    "kick": "bass drums, low notes",
     "centroid": "brightness",
     **{band: f"{low:g} to {high:g} Hz" for band, (low, high) in EDGES.items()},
 }
