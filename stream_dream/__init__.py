@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from stream_dream.loop.make_loop import make_loop
     from stream_dream.media.read.video import VideoSource
     from stream_dream.media.write.video import VideoSink
+    from stream_dream.settings.automation import Automation
     from stream_dream.settings.dream import DreamSettings, for_stills
     from stream_dream.settings.film import FilmSettings
     from stream_dream.settings.output import LoopSettings, OutputSettings, StillSettings
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Ascent",
+    "Automation",
     "DreamSettings",
     "FilmSettings",
     "Frame",
@@ -59,6 +61,7 @@ __all__ = [
 
 _MODULES = {
     "Ascent": "dream.ascent",
+    "Automation": "settings.automation",
     "DreamSettings": "settings.dream",
     "FilmSettings": "settings.film",
     "Frame": "frame",
