@@ -103,23 +103,23 @@ def cost(folder: Path) -> Iterator[Row]:
     plain, moved = Automation(), Automation(tracks=TRACKS, react=REACTION, soundtrack=song)
     ways = {"plain": plain, "moved": moved, "plain again": plain}
     output = OutputSettings(end=COST_FRAMES / FPS)
-    dreamers, programs, pictures = {}, {}, []
+    dreamers = {}
     for way, automation in ways.items():
         request = RenderRequest(
             clip("bikes"), folder / "out.mp4", dream, output, automation=automation
         )
         with excerpt_of(request.source, output) as opened:
             program = programmed(request, opened, make_plan(opened, 1, cuts=dream.cuts)).program
-            pictures = list(opened)
         dreams = make_ascents(program).dreams
-        programs[way], dreamers[way] = program, TemporalDreamer(dreams, dream, moments=program.at)
+        dreamers[way] = TemporalDreamer(dreams, dream, moments=program.at)
+    with excerpt_of(clip("bikes"), output) as opened:
+        pictures = list(opened)
     took: dict[str, list[float]] = {way: [] for way in ways}
     order = list(ways)
     for picture in pictures:
         order.append(order.pop(0))
         for way in order:
             begun = time.perf_counter()
-            programs[way].at(picture.index)
             dreamers[way].ascend(dreamers[way].prepare(picture))
             took[way].append(time.perf_counter() - begun)
     for way, found in took.items():

@@ -95,7 +95,7 @@ class Parsed:
             late = [
                 key.text
                 for key in getattr(track, "keys", ())
-                if key.text and key.frame(timeline) > timeline.last_frame
+                if key.text and key.frame(timeline) > timeline.last_frame + 1
             ]
             if len(late) == 1:
                 yield f"{plainly(name)}: key {late[0]} comes after the end of the film"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+import stat
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -121,7 +123,10 @@ def _rows(path: Path, what: str, form: str) -> list[tuple[float, ...]]:
     Raises:
         SettingsError: It cannot be read, has no such line, or a line is not understood.
     """
-    if path.is_fifo() or path.is_char_device():
+    kind = 0
+    with suppress(OSError, ValueError):  # ``read_text`` says what is wrong with the name
+        kind = stat.S_IFMT(path.stat().st_mode)
+    if kind in (stat.S_IFIFO, stat.S_IFCHR):
         problem = "is a pipe or a device, which cannot be read twice: save it to a file first"
         raise SettingsError(f"{path} {problem}")
     rows: list[tuple[float, ...]] = []

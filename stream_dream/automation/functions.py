@@ -21,8 +21,8 @@ SETTLED = ("threshold", "seed")
 COOLDOWN = Length(0.2, "seconds")
 """What a cooldown is if it is not given."""
 
-# A cooldown of a beat must not miss the next one, which comes a little early or late.
-_SHARE_OF_BEATS = 0.9
+# Beats by which one in beats or bars is shorter: it must not miss a beat that comes a little early.
+_EARLY = 0.1
 # What is left of a rise's 1 after this many seconds.
 _RELEASE = 0.25
 _LEFT = 0.05
@@ -174,8 +174,10 @@ def smoothstep(way: Any) -> Any:
 
 def released(now: Now, curve: Curve, threshold: float, cooldown: Length) -> Values:
     """Return 1 on the first frame at or after each rise of a curve, falling to 0 after it."""
-    share = _SHARE_OF_BEATS if cooldown.unit in ("beats", "bars") else 1
-    rises = curve.rises(threshold, now.timeline.seconds_of(cooldown) * share)
+    seconds = now.timeline.seconds_of(cooldown)
+    if cooldown.unit in ("beats", "bars"):
+        seconds -= _EARLY * min(seconds, now.timeline.seconds_of(Length(1, "beats")))
+    rises = curve.rises(threshold, seconds)
     if not len(rises):
         return np.zeros_like(now.frames)
     begin = np.ceil(np.round(rises * float(now.timeline.fps), _DECIMALS - 3))

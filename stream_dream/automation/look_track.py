@@ -264,12 +264,13 @@ def _key(position: str, place: int, item: str) -> _LookKey:
     except SettingsError as error:
         raise at_column(place + item.index("~"), f"after ~, {error}") from None
     look = name[: faded.start()].strip() if faded else name
-    if ":" in look and not look.endswith(".toml"):
-        key = look.rpartition(":")[0].rpartition(",")[2].strip()
-        try:
-            Position.parse(key)
-        except SettingsError as error:
-            raise at_column(place + item.index(key), str(error)) from None
+    for part in look.split(","):
+        key, colon, _ = part.partition(":")
+        if colon and not re.search(r"[/\\]", part):  # else it is a path
+            try:
+                Position.parse(key.strip())
+            except SettingsError as error:
+                raise at_column(place + item.index(key.strip()), str(error)) from None
     if not look:
         raise at_column(place, "the name of a look is missing: write 0:dogs, 12s:eyes~2s")
     where = Position.parse(position) if position else Position(0, "frames")

@@ -42,6 +42,10 @@ POSITION = rf"(?:{_CLOCK}|{_SHOT}|{_LENGTH}|{_END})"
 
 _NEEDS = {"percent": "length", "end": "length", "shot": "shots", "beats": "beats", "bars": "beats"}
 _MOST_BPM = 1000
+
+AT_ONCE = 0.03
+"""Seconds by which a beat may come before the first frame: that is moved to the nearest one."""
+
 # Sums of floats miss whole numbers by a hair: a key at frame 7 is not at 7.000000000000001.
 _DECIMALS = 6
 
@@ -166,11 +170,9 @@ class BeatGrid:
         """Return the grid of an excerpt that begins later; its first whole bar is bar 0.
 
         Args:
-            begins: Seconds after which it begins; 0 for the same grid.
+            begins: Seconds after which it begins.
         """
-        if not begins:
-            return self
-        bar = math.ceil(round(float(self.bars_at(np.array(begins))), _DECIMALS))
+        bar = max(0, math.ceil(float(self.bars_at(np.array(begins - AT_ONCE)))))
         times = tuple(time - begins for time in self.times)
         return replace(self, times=times, first_bar=self.first_bar + bar * self.per_bar)
 

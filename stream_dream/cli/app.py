@@ -82,9 +82,8 @@ def main() -> NoReturn:
     if os.environ.get(_COMPLETING):
         app(prog_name="stream-dream")  # prints the completions and exits
     command = typer.main.get_command(app)
-    signals = None
     try:
-        signals = Signals()
+        Signals()
         # Not app(): it turns Ctrl-C and a closed pipe into exit codes of its own.
         with command.make_context("stream-dream", with_optional_values(sys.argv[1:])) as context:
             command.invoke(context)
@@ -103,10 +102,17 @@ def main() -> NoReturn:
     except StreamDreamError as error:
         _report(error, str(error), error.exit_code)
     except Exception as error:
-        if signals is not None and signals.came:
-            stop_at_once()  # a library that Ctrl-C stopped while it was imported fails like this
+        if _follows_ctrl_c(error) and not debugging():
+            stop_at_once()  # a library that was stopped while it was imported
         hint = "" if debugging() else " (--debug shows where)"
         _report(error, f"{type(error).__name__}: {error}{hint}", 1)
+
+
+def _follows_ctrl_c(error: BaseException | None) -> bool:
+    """Return whether an error came while Ctrl-C was handled."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _report(error: Exception, message: str, exit_code: int) -> NoReturn:

@@ -148,7 +148,7 @@ def _sound_settings(given: AutomationOptions, scored: Mapping[str, object]) -> d
     if settings.keys() >= {"bpm", "beats"}:
         raise SettingsError("--bpm and --beats both say where beats are: give one of the two")
     if "offset" in settings and "bpm" not in settings:
-        raise SettingsError("--offset is the time of the first beat of --bpm: give that, too")
+        raise SettingsError("--offset is the time of a beat of --bpm: give that, too")
     return settings
 
 

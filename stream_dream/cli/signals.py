@@ -55,11 +55,6 @@ class Signals:
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._answer)
 
-    @property
-    def came(self) -> bool:
-        """True once there was one."""
-        return self._answered > 0
-
     def _answer(self, number: int, frame: FrameType | None) -> NoReturn:
         # A render catches the first and keeps finished work; it does not catch the second.
         self._answered += 1

@@ -84,6 +84,7 @@ class Preview:
             "estimated_seconds": self.seconds,
             **(self.rhythm or Rhythm(confidence=None)).to_json(),
             "clipped": self.program.clipped,
+            "late": list(self.late),
             **asdict(self.plan),
         }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stream_dream.automation.assemble import Parsed, assemble, beats_of
-from stream_dream.automation.curves import Curve, read_curve
+from stream_dream.automation.curves import SOUND_CURVES, Curve, read_curve
 from stream_dream.automation.program import Program
 from stream_dream.automation.sound.analysis import SoundAnalysis, analyse
 from stream_dream.automation.sound.tempo import check_librosa
@@ -64,7 +64,9 @@ def soundtrack_of(request: RenderRequest, source: VideoSource) -> Soundtrack:
 
 
 def read_files(request: RenderRequest, source: VideoSource) -> dict[str, Curve]:
-    """Return the curves of files by name; check all else that a program needs of files.
+    """Return the curves of files by name, on the clock of what is rendered.
+
+    Also checks all else that a program needs of files.
 
     Call it before a film is planned, which takes a while.
 
@@ -75,13 +77,14 @@ def read_files(request: RenderRequest, source: VideoSource) -> dict[str, Curve]:
     automation, track = request.automation, soundtrack_of(request, source)
     parsed = Parsed.of(automation)
     if parsed.needs_sound(automation):
-        if not parsed.curves and probe(track.path).audio is None:
+        if not parsed.curves & {*SOUND_CURVES} and probe(track.path).audio is None:
             raise SettingsError(f"{track.path} has no sound with beats: give --bpm or --soundtrack")
         probe_sound(track.path)
         if parsed.beats_wanted(automation):
             check_librosa()
     beats_of(automation)  # only checks them
-    return {name: read_curve(path) for name, path in automation.curves.items()}
+    begins = source.start
+    return {name: read_curve(path).since(begins) for name, path in automation.curves.items()}
 
 
 def programmed(

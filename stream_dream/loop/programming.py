@@ -45,7 +45,7 @@ def program_of(
         from stream_dream.automation.sound.analysis import analyse
 
         if automation.soundtrack is None and cycle.camera is not None:
-            raise SettingsError("a picture has no sound to react to: give --soundtrack")
+            raise SettingsError("a picture has no sound: give --soundtrack, or --bpm for beats")
         heard = Soundtrack(automation.soundtrack or source, cycle.begins)
         found = analyse(heard, find_beats=parsed.beats_wanted(automation))
     timeline = Timeline(

@@ -187,6 +187,7 @@ def cut(
     surgeon.assign()
     part = keras.Model(anything, outputs, name=model.name)
     part.trainable = False
+    _replace_silu(part)
     return part
 
 
@@ -211,8 +212,6 @@ class _Surgeon:
             new, values = _position_wise(layer, self._tail[layer.name])
         if values is not None:
             self._values.append((new, values))
-        if getattr(new, "activation", None) is keras.activations.silu:
-            new.activation = _silu
         return new
 
     def call(self, layer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -226,8 +225,19 @@ class _Surgeon:
             layer.set_weights(values)
 
 
+def _replace_silu(model: keras.Model) -> None:
+    """Replace TensorFlow's SiLU (swish), whose custom gradient keeps every graph for ever.
+
+    Layers are shared with the whole network, which computes the same as before.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            _replace_silu(layer)
+        elif getattr(layer, "activation", None) is keras.activations.silu:
+            layer.activation = _silu
+
+
 def _silu(maps: Any) -> Any:
-    """Return what TensorFlow's own returns, whose custom gradient keeps every graph for ever."""
     return maps * keras.ops.sigmoid(maps)
 
 

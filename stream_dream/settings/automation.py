@@ -32,7 +32,11 @@ class SoundSettings(Model):
         None, "Beats per minute, in place of those found in the sound.", ge=20, le=400
     )
     offset: Seconds = _time(
-        None, "Time of the first beat of --bpm.", metavar="SECONDS|MM:SS", ge=-3600, le=36000
+        None,
+        "Time of a beat of --bpm that begins a bar.",
+        metavar="SECONDS|MM:SS",
+        ge=-3600,
+        le=36000,
     )
     beats: FileName | None = _time(
         None,

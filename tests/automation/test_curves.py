@@ -76,6 +76,12 @@ def test_a_curve_that_is_not_there_is_named(tmp_path: Path) -> None:
         read_curve(tmp_path / "none.csv")
 
 
+@pytest.mark.parametrize("name", ["long" * 80 + ".csv", "no\0name.csv"])
+def test_a_name_that_no_file_can_have_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match=r"^curve .* cannot be read: "):
+        read_curve(Path(name))
+
+
 def test_files_of_beats_are_read(tmp_path: Path) -> None:
     path = tmp_path / "beats.txt"
     path.write_text("0.5\t1\n1.0\t2\n1.6\t3\n")

@@ -122,6 +122,13 @@ def test_a_cooldown_of_a_beat_lets_a_beat_through_that_comes_early() -> None:
     )
     values = sample("kick(0.5, 1b)", np.arange(40), kick=hits)
     assert np.flatnonzero(values == 1).tolist() == [13, 25]
+    beats = np.arange(16) / 2
+    hits = TimeCurve(
+        np.stack([beats, beats + 0.01, beats + 0.1], axis=1).ravel(),
+        np.tile(np.float32([0, 1, 0]), 16),
+    )
+    values = sample("kick(0.5, 3bar)", np.arange(200), kick=hits)
+    assert len(np.flatnonzero(values == 1)) == 2  # beats 0 and 12
 
 
 def test_a_curve_that_never_rises_is_0() -> None:

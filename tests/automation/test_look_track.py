@@ -112,6 +112,11 @@ def test_a_name_alone_is_a_track(name: str) -> None:
     assert LookTrack.parse(f"0:{name}, 0:02:{name}~1s, max_f:x").looks == (name, "x")
 
 
+@pytest.mark.parametrize("text", [r"C:\looks\a.toml, dogs", "/looks/a:b/x.toml, dogs"])
+def test_paths_in_a_list_may_have_colons(text: str) -> None:
+    assert LookTrack.parse(text).looks == (text,)
+
+
 @pytest.mark.parametrize(
     "text", ["a, 50:b", "0:a, 50:b", " 0 : a , 2s : b ", "50:b, 0:a", "0:a,50:b,"]
 )
@@ -130,6 +135,7 @@ def test_ways_to_write_the_same(text: str) -> None:
         ("0:dogs~2x", "column 7: after ~, '2x' is not a length of time"),
         ("0:a, 3beats:b", "column 6: '3beats' is not a point in time"),
         ("0:a, 4:b~1s, 5 bras: c~1s", "column 14: '5 bras' is not a point in time"),
+        ("0:a, 5 bras:b.toml", "column 6: '5 bras' is not a point in time"),
         ("four:a", "column 1: 'four' is not a point in time"),
         ("0:a," * 1001, "these are 1001 looks"),
     ],

@@ -127,11 +127,19 @@ def test_beats_have_room_between_them() -> None:
 
 def test_an_excerpt_counts_from_its_first_bar() -> None:
     grid = BeatGrid.regular(120, 0.25)  # bars at 0.25, 2.25, 4.25 s
-    assert grid.since(0) is grid
-    for begins, bar in ((0.25, 0.0), (0.3, 1.95), (2.2, 0.05), (2.25, 0.0), (100, 0.25)):
+    assert grid.since(0).seconds_at(np.array([0.0, 4.0])) == pytest.approx([0.25, 2.25])
+    # A start is moved to the nearest frame: a bar that it has just passed counts.
+    for begins, bar in ((0.1, 0.15), (0.26, -0.01), (0.3, 1.95), (2.2, 0.05), (100, 0.25)):
         excerpt = grid.since(begins)
         assert excerpt.seconds_at(np.array([0.0, 1.0])) == pytest.approx([bar, bar + 0.5])
         assert excerpt.bars_at(np.array(bar)) == pytest.approx(0)
+
+
+def test_bars_before_the_first_frame_do_not_count() -> None:
+    grid = BeatGrid.regular(120, -0.5).since(0)
+    assert grid.seconds_at(np.array([0.0])) == pytest.approx([1.5])
+    late = BeatGrid.regular(120, 10)
+    assert late.since(1).seconds_at(np.array([0.0])) == pytest.approx([9])
 
 
 @pytest.mark.parametrize("times", [(), (1.0,), (1.0, 1.0), (2.0, 1.0), (1.0, float("nan"))])

@@ -239,7 +239,7 @@ def test_errors_of_a_score_name_it(score: Path, text: str, message: str | None) 
         (("--strength", "__import__('os')"), "--strength: "),
         (("--layer", "block10=0:(0), 1x:(1)"), "--layer block10: "),
         (("--layer", "blo:ck=sin(t)"), "--layer: "),
-        (("--offset", "1"), "--offset is the time of the first beat of --bpm"),
+        (("--offset", "1"), "--offset is the time of a beat of --bpm"),
     ],
 )
 def test_mistakes_are_one_line(

@@ -164,12 +164,12 @@ def test_a_check_says_that_all_is_well(run: Run, clip: Path, drums: Path, tmp_pa
 
 
 def test_keys_after_the_end_are_named(run: Run, clip: Path) -> None:
-    tracks = ("--strength", "0:(0), 42:(1), 43:(0)", "--preset", "0:dogs, 30s:eyes")
+    tracks = ("--strength", "0:(0), 43:(1), 44:(0)", "--preset", "0:dogs, 30s:eyes")
     code, _, err = run("plan", str(clip), "--check", *tracks)
     assert code == 0
     assert err.splitlines() == [
         f"stream-dream: warning: {line} comes after the end of the film"
-        for line in ("strength: key 43", "preset: key 30s")
+        for line in ("strength: key 44", "preset: key 30s")
     ]
 
 

@@ -53,6 +53,21 @@ def test_a_library_that_fails_because_of_ctrl_c_is_no_error() -> None:
 
 @pytest.mark.slow
 @pytest.mark.stops
+def test_an_error_after_ctrl_c_is_told() -> None:
+    body = (
+        "try:\n"
+        "    interrupt()\n"
+        "except KeyboardInterrupt:\n"
+        "    pass\n"
+        "raise KeyError('something else')"
+    )
+    code, err = signalled(body)
+    assert code == 1
+    assert "KeyError: 'something else'" in err
+
+
+@pytest.mark.slow
+@pytest.mark.stops
 def test_a_second_ctrl_c_is_not_taken_for_the_first() -> None:
     body = (
         "try:\n"

@@ -565,7 +565,12 @@ def test_what_nobody_uses_any_more_is_given_back(
     values = {"schedule": schedule, "octaves": 2, "jitter": 4, "warm_up": 1}
     if own:
         image = keras.Input((None, None, 3))
-        maps = keras.layers.Conv2D(4, 3, padding="same", activation="swish", name="conv")(image)
+        inner = keras.Sequential(
+            [keras.layers.Conv2D(4, 3, padding="same", activation="swish", name="inner")]
+        )
+        maps = keras.layers.Conv2D(4, 3, padding="same", activation="swish", name="conv")(
+            inner(image)
+        )
         keras.Model(image, maps).save(tmp_path / "own.keras")
         values |= {"network": str(tmp_path / "own.keras"), "layer": ["conv"]}
     dream = validated(DreamSettings, values)

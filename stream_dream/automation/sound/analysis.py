@@ -18,13 +18,10 @@ from stream_dream.automation.sound.cache_file import FileSound
 from stream_dream.automation.sound.features import HOP, RATE
 from stream_dream.automation.sound.measure import BLOCK, PEAK, measure
 from stream_dream.automation.sound.tempo import PER_SECOND, load_librosa
-from stream_dream.automation.timeline import BeatGrid
+from stream_dream.automation.timeline import AT_ONCE, BeatGrid
 from stream_dream.media.read.ffmpeg_report import Probe
 from stream_dream.media.read.sound import probe_sound, sound_blocks
 from stream_dream.media.write.sound import Soundtrack
-
-_AT_ONCE = 0.02
-"""Seconds by which a beat may precede the first picture and still be its beat."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,10 +124,10 @@ def _cut(
 
 
 def _grid(beats: Beats, origin: float) -> BeatGrid | None:
-    """Return beats whose beat 0 is the first one from ``origin`` on, or the last but one."""
+    """Return the beats from ``origin`` on, at least the last two; beat 0 begins a bar."""
     if len(beats.times) < 2:
         return None
     times = np.array(beats.times) - origin
-    first = min(int(np.searchsorted(times, -_AT_ONCE)), len(times) - 2)
+    first = min(int(np.searchsorted(times, -AT_ONCE)), len(times) - 2)
     bar = (beats.first_bar - first) % PER_BAR
     return BeatGrid(tuple(times[first:].tolist()), PER_BAR, bar)
