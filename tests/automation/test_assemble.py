@@ -154,3 +154,11 @@ def test_nothing_that_changes_makes_a_still_program() -> None:
     assert made.sampler is None
     assert made.at(5).strength == 0.5
     assert program(tracks={"strength": "1"}).sampler is not None
+
+
+def test_files_of_curves_are_on_the_clock_of_the_sound(tmp_path: Path) -> None:
+    fader = tmp_path / "fader.csv"
+    fader.write_text("0,0\n10,1\n")
+    excerpt = Timeline(Fraction(25), 100, begins=4)
+    made = program(tracks={"strength": "fader"}, curves={"fader": str(fader)}, timeline=excerpt)
+    assert [made.at(frame).strength for frame in (0, 25)] == pytest.approx([0.4, 0.5])

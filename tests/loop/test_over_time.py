@@ -293,3 +293,19 @@ def test_a_rate_that_is_no_whole_number_has_seconds_of_its_own(picture: Path) ->
     automation = validated(Automation, {"tracks": {"strength": "sec"}})
     program = program_of(picture, cycle, [validated(DreamSettings, {})], settings, automation)
     assert program.at(15).strength == pytest.approx(15 * 1001 / 30000)
+
+
+def test_beats_and_curves_are_those_of_the_sound_before_the_loop_too(tmp_path: Path) -> None:
+    fader = tmp_path / "fader.csv"
+    fader.write_text("0,0\n10,1\n")
+    black = np.zeros((48, 64, 3), np.uint8)
+    cycle = Cycle(100, Fraction(25), (64, 48), lambda index, size: black, None, begins=4.1)
+    tracks = {"strength": "fader", "persistence": "beat"}
+    automation = validated(
+        Automation, {"tracks": tracks, "curves": {"fader": str(fader)}, "bpm": 60}
+    )
+    source, looks = tmp_path / "clip.mp4", [DreamSettings()]
+    program = program_of(source, cycle, looks, LoopSettings(), automation)
+    assert program.at(0).strength == pytest.approx(0.41)
+    # The next beat is 0.9 s in, between frames 22 and 23.
+    assert program.at(22).dream.persistence < program.at(23).dream.persistence
