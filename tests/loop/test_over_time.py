@@ -266,7 +266,7 @@ def test_beats_are_looked_for_only_if_they_are_needed(
 
 
 def test_a_picture_has_no_sound_to_react_to(tiny: Make, picture: Path, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"a picture has no sound to react to: give --sound"):
+    with pytest.raises(SettingsError, match=r"a picture has no sound: give --soundtrack"):
         looped(picture, tmp_path / "x.gif", tiny(), automation={"react": "bass->strength+1"})
     assert not list(tmp_path.iterdir())
 
