@@ -43,6 +43,9 @@ POSITION = rf"(?:{_CLOCK}|{_SHOT}|{_LENGTH}|{_END})"
 _NEEDS = {"percent": "length", "end": "length", "shot": "shots", "beats": "beats", "bars": "beats"}
 _MOST_BPM = 1000
 
+BEATS_PER_BAR = 4
+"""Beats in a bar."""
+
 AT_ONCE = 0.03
 """Seconds by which a beat may come before the first frame: that is moved to the nearest one."""
 
@@ -133,7 +136,7 @@ class BeatGrid:
     """
 
     times: tuple[float, ...]
-    per_bar: int = 4
+    per_bar: int = BEATS_PER_BAR
     first_bar: int = 0
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stream_dream.cli.options import dreamed
-from stream_dream.live.control.controls import OF_A_LOOK, parameters_of
+from stream_dream.live.control.show_state import OF_A_LOOK, parameters_of
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import fields_with

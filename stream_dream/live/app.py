@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stream_dream.automation.look_track import LookTrack
+from stream_dream.automation.timeline import BEATS_PER_BAR
 from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.sources import feed_opener
-from stream_dream.live.control.controls import Controls, parameters_of
+from stream_dream.live.control.controls import Controls
 from stream_dream.live.control.osc import OscControl
+from stream_dream.live.control.show_state import parameters_of
 from stream_dream.live.engine.compiled_looks import CompiledLooks
-from stream_dream.live.engine.live_beat import BEATS_PER_BAR
+from stream_dream.live.engine.live_beat import LiveBeat
 from stream_dream.live.engine.live_program import LiveProgram
 from stream_dream.live.engine.look_follower import LookCycle, LookFollower
 from stream_dream.live.engine.show import Show
@@ -79,9 +81,13 @@ def open_app(
         views: list[View] = [saver, *_opened(settings, controls, stack)]
         automation = automation or Automation()
         sound = stack.enter_context(_listening(settings, automation))
+        if other := next((name for name in looks if name != first), None):
+            controls.use(other, "b", by_hand=False)  # the look that a first fade goes to
+        beat = LiveBeat(automation, sound, controls.tempo)
+        controls.bpm, controls.beats = lambda: beat.bpm, beat.count
         program = None
         if sound is not None or automation.react or automation.tracks or automation.look_track:
-            program = LiveProgram(automation, looks, controls, sound)
+            program = LiveProgram(automation, looks, controls, sound, beat=beat)
             controls.automate, controls.reacts = program.parameters, program.reacts
         compiled = CompiledLooks(looks, first, program.varying if program else ())
         compiled.on_failure = controls.drop

@@ -47,6 +47,8 @@ class LiveStatus:
         uptime: Seconds since dreaming began.
         message: Last message for the operator; "" if there is none.
         sound: What is heard; None if nothing listens.
+        bpm: Pace of the show's beat, in beats per minute.
+        beat: Number of beats so far.
     """
 
     fps: float = 0.0
@@ -67,3 +69,5 @@ class LiveStatus:
     uptime: float = 0.0
     message: str = ""
     sound: HeardSound | None = None
+    bpm: float = 120.0
+    beat: float = 0.0

@@ -17,6 +17,8 @@ from stream_dream.settings.output import STRENGTH
 from stream_dream.settings.values import FileName, Model, Names, Side, Size, of_text
 
 Turn = Literal["0", "90", "180", "270"]
+Quantize = Literal["off", "beat", "bar", "4bars"]
+FadeUnit = Literal["seconds", "beats"]
 
 # Octaves are compiled for every dream size of the governor, about a second each.
 MOST_OCTAVES = 4
@@ -67,7 +69,7 @@ _time = under(Heading.TIME)
 
 
 class ShowParameters(Model):
-    """Parameters of a show beside those of the dream."""
+    """Parameters of a show beside those of its decks."""
 
     strength: float = STRENGTH
     target_fps: float = _show(25.0, "Frames per second to hold.", ge=1, le=120)
@@ -76,10 +78,24 @@ class ShowParameters(Model):
     reactivity: float = _time(
         1.0, "How strongly settings follow the sound that is heard.", ge=0, le=2
     )
+    quantize: Quantize = _time("off", "What changes of looks and LFOs wait for.")
+    fade: float = _show(
+        4.0, "Length of an automatic cross-fade and of a fade to black.", ge=0, le=64
+    )
+    fade_unit: FadeUnit = _show("seconds", "What that length counts.")
 
 
-class LiveParameters(ShowParameters):
-    """Parameters that may change while the show runs; some glide to their new value."""
+class StageParameters(ShowParameters):
+    """Parameters of a show, with those that only its operator moves."""
+
+    fader: float = _show(0.0, "Cross-fader: deck A at 0, deck B at 1.", ge=0, le=1)
+    light: float = _show(1.0, "Brightness of all that is shown.", ge=0, le=1)
+    blackout: bool = _show(False, "Show black.")
+    bypass: bool = _show(False, "Show the source instead of the dream.")
+
+
+class DeckParameters(Model):
+    """Parameters of a look on a deck."""
 
     step_size: float = _same("step_size")
     persistence: float = _same("persistence")
@@ -92,6 +108,10 @@ class LiveParameters(ShowParameters):
         ge=1,
         le=MOST_OCTAVES,
     )
+
+
+class LiveParameters(DeckParameters, StageParameters):
+    """Parameters that may change while the show runs; some glide to their new value."""
 
 
 class LiveSettings(Model):

@@ -18,7 +18,8 @@ from stream_dream.cli.live_looks import looks_in_a_show, reached_settings, show_
 from stream_dream.cli.options import with_optional_values
 from stream_dream.cli.over_time import automation_of, in_a_show
 from stream_dream.errors import SettingsError, SinkError
-from stream_dream.live.control.controls import Controls, parameters_of
+from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.show_state import parameters_of
 from stream_dream.live.engine.live_dream import for_live
 from stream_dream.live.engine.live_program import LiveProgram
 from stream_dream.live.show_file import read_config, write_config

@@ -1,4 +1,4 @@
-"""Parameters, look and actions: set from any thread by keys, page, OSC and timers."""
+"""What operators do: set from any thread by keys, page, OSC, MIDI and timers."""
 
 from __future__ import annotations
 
@@ -6,38 +6,68 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal, get_args
 
+from stream_dream.automation.timeline import BEATS_PER_BAR
 from stream_dream.errors import SettingsError
+from stream_dream.live.control.gliding import Gliding
+from stream_dream.live.control.history import History
+from stream_dream.live.control.oscillator import oscillated
+from stream_dream.live.control.show_state import OF_A_LOOK, DeckName, ShowState
+from stream_dream.live.control.tempo import Tempo
 from stream_dream.settings.dream import DreamSettings
-from stream_dream.settings.live import LiveParameters, parameter_range
-from stream_dream.settings.validation import validated
+from stream_dream.settings.live import LiveParameters
+from stream_dream.settings.scenes import Lfo, Scene
 
-Action = Literal["freeze", "reset", "snapshot", "record"]
+Action = Literal[
+    "freeze",
+    "reset",
+    "snapshot",
+    "record",
+    "cut",
+    "auto_fade",
+    "fade_to_black",
+    "flash",
+    "tap",
+    "begin_bar",
+    "undo",
+    "redo",
+]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
-# Parameters that a look sets; the others belong to the operator.
-OF_A_LOOK = ("step_size", "persistence", "jitter", "octaves")
+LONGEST_NAME, MOST_SCENES = 60, 200
 
-_AT_ONCE = ("glide", "target_fps")
-# 98 % of a change is done after the glide's seconds; this relative distance counts as reached.
-_HASTE, _CLOSE = 4.0, 1e-3
+# Faders follow the hand; times are no picture.
+_AT_ONCE = ("glide", "target_fps", "fade", "fader", "light")
+_BEATS = {"beat": 1, "bar": BEATS_PER_BAR, "4bars": 4 * BEATS_PER_BAR}
+# A flash halves in this many seconds.
+_FLASH_SECONDS = 0.12
+# Three flashes a second is the most that WCAG 2.3.1 calls safe for people with epilepsy.
+_FLASH_PAUSE = 0.34
+_USUAL_BPM = 120.0
 
 
 class Controls:
-    """Gliding parameters, the selected look, and actions.
+    """Two decks with a cross-fader, gliding parameters, LFOs, scenes, and actions.
 
-    All methods may be called from any thread. An invalid request is refused and changes nothing.
+    Each deck has a look and that look's parameters. The one in front is meant where no deck is
+    named: ``step_size`` is that of the deck in front, ``b/step_size`` that of deck B. All methods
+    may be called from any thread. An invalid request is refused and changes nothing.
 
     Attributes:
-        look: Name of the look that was selected last.
-        target: Parameters that were asked for last, reached or not.
+        state: What was asked for last, reached or not.
         frozen: True while the picture is to be held.
         resets: Number of resets of the dream so far.
         touched: Names of parameters that operators have moved since the last reset: a score moves
             them no more.
+        scenes: Stored scenes by name; replaced, never modified.
+        tempo: The beat that operators give.
+        bpm: Returns the pace of the show's beat, in beats per minute; set by the show.
+        beats: Returns the number of beats so far, which never falls; set by the show.
         reacts: True if a show follows sound: there is something for ``reactivity`` to do.
         automate: Returns the parameters as a score and sound move them; set by a show that has any.
+        on_store: Called when scenes have changed.
         revision: Number of changes so far, for views to notice new ones.
     """
 
@@ -47,72 +77,140 @@ class Controls:
         looks: Mapping[str, DreamSettings],
         look: str,
         *,
+        scenes: Mapping[str, Scene] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start with a look and parameters, without a glide.
+        """Start with a look on both decks and parameters, without a glide.
 
         Args:
             parameters: Initial values.
             looks: Looks that can be selected.
             look: Initial look; must be in ``looks``.
+            scenes: Stored scenes by name.
             clock: Returns the time in seconds.
         """
         self._lock = threading.RLock()
         self._clock = clock
         self._looks = dict(looks)
-        self.look = look
-        self._now = self.target = parameters
-        self._at = clock()
+        self.state = ShowState.of(parameters, look)
+        self._gliding = Gliding(self.state.flat(), clock(), _AT_ONCE)
+        # Parameters of each deck, made of these values.
+        self._made: tuple[object, dict[DeckName, LiveParameters]] = None, {}
+        self._history: History[ShowState] = History()
+        # What waits for the beat, by what it changes: the beat, its name, and how to do it.
+        self._waiting: dict[str, tuple[float, str, Callable[[], None]]] = {}
+        self.scenes: Mapping[str, Scene] = dict(scenes or {})
+        self.tempo = Tempo(clock=clock)
+        self.bpm: Callable[[], float] = lambda: self.tempo.tempo or _USUAL_BPM
+        self.beats: Callable[[], float] = lambda: self._clock() * self.bpm() / 60
         self.frozen = False
         self.resets = 0
+        self._flashed = -math.inf
         self._pressed: list[Action] = []
         self.touched: frozenset[str] = frozenset()
         self.reacts = False
         self.automate: Callable[[LiveParameters], LiveParameters] | None = None
+        self.on_store: Callable[[], None] = lambda: None
         self.revision = 0
+        self._acts: Mapping[str, Callable[[], None]] = {
+            "freeze": self._freeze,
+            "reset": self._reset,
+            "cut": lambda: self._on_beat("fader", "cut", partial(self._cross, 0.0)),
+            "auto_fade": lambda: self._on_beat("fader", "fade", self._cross),
+            "fade_to_black": self._fade_to_black,
+            "flash": self._flash,
+            "tap": self.tempo.tap,
+            "begin_bar": self.tempo.begin_bar,
+            "undo": lambda: self._restore(self._history.undo(self.state), "undo"),
+            "redo": lambda: self._restore(self._history.redo(self.state), "redo"),
+        }
 
     @property
     def looks(self) -> tuple[str, ...]:
         """Names of the looks that can be selected."""
         return tuple(self._looks)
 
+    @property
+    def look(self) -> str:
+        """Name of the look that was selected last for the deck in front."""
+        state = self.state
+        return state.decks[state.front].look
+
+    @property
+    def target(self) -> LiveParameters:
+        """Parameters that were asked for last, reached or not; those of the deck in front."""
+        state = self.state
+        return state.parameters(state.front)
+
+    @property
+    def waiting(self) -> dict[str, str]:
+        """Names of what waits for the beat, by what it changes: ``{"a": "eyes"}``."""
+        with self._lock:
+            return {what: name for what, (_, name, _) in self._waiting.items()}
+
+    @property
+    def can_undo(self) -> bool:
+        """True if there is a change to undo."""
+        return self._history.can_undo
+
+    @property
+    def can_redo(self) -> bool:
+        """True if there is a change that was undone."""
+        return self._history.can_redo
+
+    @property
+    def is_fading(self) -> bool:
+        """True while a fade or a flash is under way."""
+        return bool(self._gliding.ramping) or self.flash() > 0
+
     def change(self, values: Mapping[str, Any], *, origin: str = "") -> None:
         """Change parameters: all of these or, if one is invalid, none.
 
         Args:
-            values: New values by name, such as ``{"strength": 0.5}``.
+            values: New values by name, such as ``{"strength": 0.5, "b/step_size": 0.01}``.
             origin: Where they come from, put before the error message.
 
         Raises:
             SettingsError: A name is unknown, or a value of the wrong type or out of range.
         """
         with self._lock:
-            self._glide_to(values, origin)
-            self.touched |= values.keys()
+            state = self.state.changed(values, origin)
+            self._go_to(state, tuple(sorted(values)))
+            self.touched |= {name.rpartition("/")[2] for name in values}
 
-    def use(self, look: str) -> None:
-        """Change to a look, and glide to its parameters. Raises ``SettingsError`` if unknown."""
+    def use(self, look: str, deck: str | None = None, *, by_hand: bool = True) -> None:
+        """Change to a look, on the next beat if looks wait for it, and glide to its parameters.
+
+        Args:
+            look: Name of the look.
+            deck: The deck that it goes to; None for the one in front.
+            by_hand: False for a timer's change, which undo passes over.
+
+        Raises:
+            SettingsError: There is no such look or deck.
+        """
         with self._lock:
             if look not in self._looks:
                 known = ", ".join(self._looks)
                 raise SettingsError(f"there is no look {str(look)[:40]!r} at hand: choose {known}")
-            of_look = parameters_of(self._looks[look])
-            self._glide_to({name: getattr(of_look, name) for name in OF_A_LOOK}, "")
-            self.look = look
+            name = self.state.deck(deck)
+            self._on_beat(name, look, partial(self._load, look, name, by_hand))
 
     def press(self, action: str) -> None:
-        """Perform an action; ``freeze`` and ``record`` are toggles. Raises ``SettingsError``."""
+        """Perform an action; ``freeze``, ``record`` and ``fade_to_black`` are toggles.
+
+        Raises:
+            SettingsError: There is no such action, or it cannot be done now.
+        """
         with self._lock:
-            if action not in ACTIONS:
+            found = next((known for known in ACTIONS if known == action), None)
+            if found is None:
                 known = ", ".join(ACTIONS)
                 raise SettingsError(f"there is no action {str(action)[:40]!r}: choose {known}")
-            if action == "freeze":
-                self.frozen = not self.frozen
-            elif action == "reset":
-                self.resets += 1
-                self.touched = frozenset()
+            if found in self._acts:
+                self._acts[found]()
             elif len(self._pressed) < 16:  # bounded: they are cleared every frame
-                self._pressed.append(action)
+                self._pressed.append(found)
             self.revision += 1
 
     def pressed(self) -> list[Action]:
@@ -121,51 +219,200 @@ class Controls:
             pressed, self._pressed = self._pressed, []
             return pressed
 
+    def flash(self) -> float:
+        """Return how bright a flash is now, 0..1."""
+        brightness = math.pow(0.5, (self._clock() - self._flashed) / _FLASH_SECONDS)
+        return brightness if brightness > 0.01 else 0.0
+
     def drop(self, look: str) -> None:
         """Remove a look that cannot be dreamed."""
         with self._lock:
             if look in self._looks and len(self._looks) > 1:
                 del self._looks[look]
-                if self.look == look:
-                    self.use(next(iter(self._looks)))
+                for name, deck in self.state.decks.items():
+                    if deck.look == look:
+                        self._load(next(iter(self._looks)), name, by_hand=False)
                 self.revision += 1
 
-    def parameters(self) -> LiveParameters:
-        """Return the parameters as they are now, on their glide to the target, and automated."""
+    def modulate(self, name: str, lfo: Lfo | None) -> None:
+        """Move a parameter by an LFO, from the next beat on if changes wait for it.
+
+        Args:
+            name: The parameter, such as ``strength`` or ``a/step_size``.
+            lfo: The LFO; None to let the parameter rest.
+
+        Raises:
+            SettingsError: There is no such parameter, or no LFO moves it.
+        """
+        with self._lock:
+            name = self.state.modulated_name(name)
+            what = f"lfo {name}"
+            self._on_beat(what, "LFO", lambda: self._go_to(self.state.modulated(name, lfo), what))
+
+    def store(self, name: str) -> None:
+        """Store the present state as a scene, in place of one of that name.
+
+        Raises:
+            SettingsError: The name is empty or too long, or there are too many scenes.
+        """
+        with self._lock:
+            name = name.strip()
+            if not (0 < len(name) <= LONGEST_NAME and name.isprintable() and "/" not in name):
+                problem = f"give 1 to {LONGEST_NAME} characters, without /"
+                raise SettingsError(f"a scene cannot be called {name[:40]!r}: {problem}")
+            if name not in self.scenes and len(self.scenes) >= MOST_SCENES:
+                raise SettingsError(f"there are {MOST_SCENES} scenes already: remove one")
+            self.scenes = {**self.scenes, name: self.state.scene()}
+            self.revision += 1
+        self.on_store()
+
+    def forget(self, name: str) -> None:
+        """Remove a scene. Raises ``SettingsError`` if there is none of that name."""
+        with self._lock:
+            self._scene(name)
+            self.scenes = {key: scene for key, scene in self.scenes.items() if key != name}
+            self.revision += 1
+        self.on_store()
+
+    def recall(self, name: str) -> None:
+        """Glide to a scene, from the next beat on if changes wait for it.
+
+        Raises:
+            SettingsError: There is no such scene, or a look of it is not at hand.
+        """
+        with self._lock:
+            scene = self._scene(name)
+            for deck in (scene.a, scene.b):
+                if deck.look not in self._looks:
+                    problem = f"needs the look {deck.look}: add it to --presets"
+                    raise SettingsError(f"scene {name!r} {problem}")
+            self._on_beat("scene", name, partial(self._recall, scene))
+
+    def parameters(self, deck: DeckName | None = None) -> LiveParameters:
+        """Return the parameters as they are now: gliding, automated, moved by LFOs.
+
+        Args:
+            deck: The deck; None for the parameters of the picture, between both decks.
+        """
         with self._lock:
             self._advance()
-            now = self._now
-        return now if self.automate is None else self.automate(now)
+            if deck is not None:
+                return self._moved(deck)
+            a = self._moved("a")
+            if a.fader <= 0:
+                return a
+            b = self._moved("b")
+            if a.fader >= 1:
+                return b
+            between = {
+                name: now + a.fader * (getattr(b, name) - now)
+                for name in OF_A_LOOK
+                if isinstance(now := getattr(a, name), float)
+            }
+            return (a if a.fader <= 0.5 else b).model_copy(update=between)
 
-    def _glide_to(self, values: Mapping[str, Any], origin: str) -> None:
-        asked = validated(LiveParameters, {**self.target.model_dump(), **values}, origin=origin)
+    # The lock is held below.
+
+    def _freeze(self) -> None:
+        self.frozen = not self.frozen
+
+    def _reset(self) -> None:
+        self.resets += 1
+        self.touched = frozenset()
+
+    def _flash(self) -> None:
+        if self._clock() - self._flashed < _FLASH_PAUSE:
+            raise SettingsError("more than three flashes a second are a danger: wait a moment")
+        self._flashed = self._clock()
+
+    def _fade_to_black(self) -> None:
+        self._run_to("light", 0.0 if self.state.stage.light > 0 else 1.0, self._fade_seconds())
+
+    def _cross(self, seconds: float | None = None) -> None:
+        """Go to the other deck; None takes the time of an automatic fade."""
+        target = 0.0 if self.state.front == "b" else 1.0
+        self._run_to("fader", target, self._fade_seconds() if seconds is None else seconds)
+
+    def _fade_seconds(self) -> float:
+        stage = self.state.stage
+        return stage.fade * (60 / self.bpm() if stage.fade_unit == "beats" else 1.0)
+
+    def _load(self, look: str, deck: DeckName, by_hand: bool) -> None:
+        state = self.state.loaded(look, deck, self._looks[look])
+        self._go_to(state, object() if by_hand else None)
+
+    def _recall(self, scene: Scene) -> None:
+        fader = self.state.stage.fader
+        state = self.state.recalled(scene)
+        stage = state.stage.model_copy(update={"fader": fader})
+        recall = object()
+        self._go_to(ShowState(stage, state.decks, state.lfos), recall)
+        self._run_to("fader", scene.fader, stage.glide, recall)
+
+    def _scene(self, name: str) -> Scene:
+        if name not in self.scenes:
+            known = "choose " + ", ".join(self.scenes) if self.scenes else "none is stored yet"
+            raise SettingsError(f"there is no scene {str(name)[:LONGEST_NAME]!r}: {known}")
+        return self.scenes[name]
+
+    def _restore(self, state: ShowState | None, what: str) -> None:
+        if state is None:
+            raise SettingsError(f"there is nothing to {what}")
+        self._waiting.clear()
+        self._go_to(state, None)
+
+    def _go_to(self, state: ShowState, change: object) -> None:
+        """Change the state; equal ``change`` is undone together, None not at all."""
         self._advance()
-        self.target = asked
+        if change is not None:
+            self._history.record(self.state, change, self._clock())
+        self.state = state
+        self._gliding.aim(state.flat())
+        self.revision += 1
+
+    def _run_to(self, name: str, target: float, seconds: float, change: object = None) -> None:
+        """Let a parameter of the stage go straight to a value."""
+        now = self._gliding.values[name]
+        self._go_to(self.state.changed({name: target}), change or object())
+        if now != target:
+            self._gliding.ramp(name, target, seconds)
+
+    def _on_beat(self, what: str, name: str, act: Callable[[], None]) -> None:
+        """Do something now or, if changes wait, on a beat; the last of each kind counts."""
+        beats = _BEATS.get(self.state.stage.quantize)
+        if beats is None:
+            act()
+            return
+        due = (math.floor(self.beats() / beats) + 1) * beats
+        self._waiting[what] = float(due), name, act
         self.revision += 1
 
     def _advance(self) -> None:
-        """Move every parameter towards its target.
+        """Bring all values up to date, and do what has waited for the beat."""
+        self._gliding.advance(self._clock(), self.state.stage.glide)
+        if self._waiting:
+            beats = self.beats()
+            due = [what for what, (beat, _, _) in self._waiting.items() if beat <= beats]
+            for act in [self._waiting.pop(what)[2] for what in due]:
+                act()
 
-        ``value += (target - value) * (1 - exp(-4 t / glide))``: the result does not depend on how
-        often it is called, and a stream of new targets, from a fader, is followed at once.
-        """
-        now, target = self._clock(), self.target
-        passed, self._at = now - self._at, now
-        if self._now == target:
-            return
-        share = 1.0 if target.glide == 0 else -math.expm1(-_HASTE * passed / target.glide)
-        values = {}
-        for name, wanted in target:
-            value = getattr(self._now, name)
-            # Octaves and switches have no values in between.
-            follows = isinstance(wanted, float) and name not in _AT_ONCE
-            close = not follows or abs(wanted - value) < _CLOSE * max(abs(wanted), 1e-3)
-            values[name] = wanted if close else value + share * (wanted - value)
-        self._now = LiveParameters.model_construct(**values)
-
-
-def parameters_of(dream: DreamSettings) -> LiveParameters:
-    """Return the parameters that a look sets, cut to a show's range; others at default."""
-    return LiveParameters(
-        **{name: min(getattr(dream, name), parameter_range(name)[1]) for name in OF_A_LOOK}
-    )
+    def _moved(self, deck: DeckName) -> LiveParameters:
+        """Return the parameters of a deck as they are now."""
+        values = self._gliding.values
+        if self._made[0] is not values:
+            self._made = values, {}
+        made = self._made[1]
+        if deck not in made:
+            named: dict[str, Any] = {
+                name: values[f"{deck}/{name}" if name in OF_A_LOOK else name]
+                for name in LiveParameters.model_fields
+            }
+            made[deck] = LiveParameters.model_construct(**named)
+        moved = made[deck] if self.automate is None else self.automate(made[deck])
+        swung: dict[str, float] = {}
+        for name, lfo in self.state.lfos.items():
+            of, _, key = name.rpartition("/")
+            if of in ("", deck):
+                passed = self.beats() if lfo.unit == "beats" else self._clock()
+                swung[key] = oscillated(key, getattr(moved, key), lfo, passed / lfo.every)
+        return moved.model_copy(update=swung) if swung else moved

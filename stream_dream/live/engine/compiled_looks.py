@@ -61,8 +61,8 @@ class CompiledLooks:
         self._varying = varying
         self._ascents: dict[str, Ascent] = {first: _ascent(self._settings[first], varying)}
         self._shapes: list[Shape] = []
-        self._octaves = self._settings[first].octaves
-        self.first = self._wanted = first
+        self.first = first
+        self._wanted: tuple[tuple[str, int], ...] = ((first, self._settings[first].octaves),)
         self._in_use: Shape | None = None
         self.ready_now: tuple[str, ...] = ()
         self.on_failure: Callable[[str], None] = lambda look: None
@@ -87,12 +87,13 @@ class CompiledLooks:
             self._shapes, self._in_use = list(shapes), None
             self._lock.notify()
 
-    def want(self, look: str, shape: Shape, octaves: int) -> None:
-        """Set the look, shape and octaves in use, which are traced first."""
-        if (look, shape, octaves) == (self._wanted, self._in_use, self._octaves):
+    def want(self, looks: Sequence[tuple[str, int]], shape: Shape) -> None:
+        """Set the looks in use, with their numbers of octaves, and the shape: traced first."""
+        wanted = tuple(looks)
+        if (wanted, shape) == (self._wanted, self._in_use):
             return
         with self._lock:
-            self._wanted, self._in_use, self._octaves = look, shape, octaves
+            self._wanted, self._in_use = wanted, shape
             self._lock.notify()
 
     def ready(self, look: str, shape: Shape, octaves: int) -> Ascent | None:
@@ -102,7 +103,7 @@ class CompiledLooks:
 
     def is_ready(self, look: str, shape: Shape) -> bool:
         """Return True if a look is traced for a shape and its present number of octaves."""
-        return self.ready(look, shape, self._octaves_of(look)) is not None
+        return all(self.ready(look, shape, octaves) for octaves in self._octaves_of(look))
 
     def close(self) -> None:
         """Stop the thread, without waiting for its present trace (about a second); see ``join``."""
@@ -120,8 +121,9 @@ class CompiledLooks:
     def _is_ready(self, look: str) -> bool:
         return all(self.is_ready(look, shape) for shape in list(self._shapes))
 
-    def _octaves_of(self, look: str) -> int:
-        return self._octaves if look == self._wanted else self._settings[look].octaves
+    def _octaves_of(self, look: str) -> list[int]:
+        wanted = [octaves for name, octaves in self._wanted if name == look]
+        return wanted or [self.settings[look].octaves]
 
     def _work(self) -> None:
         step_back()
@@ -149,13 +151,13 @@ class CompiledLooks:
 
     def _next(self) -> _Wanted | None:
         """Return the next trace to make; None if there is none."""
-        others = [name for name in list(self._settings) if name != self._wanted]
+        names = [*(name for name, _ in self._wanted), *list(self._settings)]
         in_use = [shape for shape in self._shapes if shape == self._in_use]
-        for look in (self._wanted, *others):
+        for look in dict.fromkeys(names):
             for shape in (*in_use, *self._shapes):
-                octaves = self._octaves_of(look)
-                if look in self._settings and self.ready(look, shape, octaves) is None:
-                    return _Wanted(look, shape, octaves)
+                for octaves in self._octaves_of(look):
+                    if look in self._settings and self.ready(look, shape, octaves) is None:
+                        return _Wanted(look, shape, octaves)
         return None
 
 

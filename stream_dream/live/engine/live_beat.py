@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+
 from stream_dream.automation.curves import read_beats
-from stream_dream.automation.timeline import BeatGrid
+from stream_dream.automation.timeline import BEATS_PER_BAR, BeatGrid
+from stream_dream.live.control.tempo import Tempo
 from stream_dream.live.engine.hearing import Sound
 from stream_dream.settings.automation import Automation
 
 # Without sound or --bpm there is still a beat to count by.
 _USUAL_BPM = 120.0
-BEATS_PER_BAR = 4
-"""Beats in a bar."""
 # In beats. A beat as far off as this is followed evenly, within about a beat; one that is further
 # off is another beat.
 _FOLLOWED = 0.5
@@ -25,12 +30,28 @@ class LiveBeat:
     is left out.
     """
 
-    def __init__(self, automation: Automation, sound: Sound | None) -> None:
+    def __init__(
+        self,
+        automation: Automation,
+        sound: Sound | None = None,
+        tempo: Tempo | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Create a beat at the tempo of the settings.
+
+        Args:
+            automation: Holds a tempo or a file of beats, if they are given.
+            sound: What is heard; None if nothing listens.
+            tempo: The beat that operators give, which comes before all others.
+            clock: Returns the time in seconds.
 
         Raises:
             SettingsError: The file of beats cannot be read.
         """
+        self._tempo, self._clock = tempo, clock
+        self._zero, self._latest = clock(), 0.0
+        self._lock = threading.Lock()
         self._given = None if automation.beats is None else read_beats(automation.beats)
         self._paced = self._given is not None or automation.bpm is not None
         self._grid = BeatGrid.regular(automation.bpm or _USUAL_BPM, automation.offset or 0.0)
@@ -41,19 +62,43 @@ class LiveBeat:
     @property
     def is_there(self) -> bool:
         """True while there is a beat: in the sound or, with sound or without, in the settings."""
+        if self._tempo is not None and self._tempo.tempo:
+            return True
         heard = self._sound is None or self._sound.state == "ok"
         return heard and (self._paced or self._shift is not None)
+
+    @property
+    def bpm(self) -> float:
+        """Beats per minute now; on average, if they come from a file."""
+        return 60 / self.grid_at(0.0).distance
+
+    def begin(self) -> None:
+        """Let the time begin now."""
+        with self._lock:
+            self._zero, self._latest = self._clock(), 0.0
+
+    def count(self) -> float:
+        """Return the number of beats so far, from any thread."""
+        seconds = self._clock() - self._zero
+        return float(self.grid_at(seconds).beats_at(np.array([seconds]))[0])
 
     def grid_at(self, seconds: float) -> BeatGrid:
         """Return the beats as they are known now, the same object while nothing changes.
 
         Args:
-            seconds: The time now, from the first frame; never less than before.
+            seconds: The time now, from the first frame.
         """
-        if self._given is not None:
+        with self._lock:
+            self._latest = max(self._latest, seconds)
+            return self._grid_at(self._latest)
+
+    def _grid_at(self, seconds: float) -> BeatGrid:
+        by_hand = self._tempo is not None and bool(self._tempo.tempo)
+        if self._given is not None and not by_hand:
             return self._given
-        beats = None if self._sound is None else self._sound.beats()
-        tempo = None if self._sound is None else self._sound.tempo
+        source = self._tempo if by_hand else self._sound
+        beats = None if source is None else source.beats()
+        tempo = None if source is None else source.tempo
         if beats is None or not tempo:
             self._shift = None
             return self._grid

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,9 +14,11 @@ from stream_dream.automation.look_track import follows
 from stream_dream.automation.moment import Fade
 from stream_dream.frame import ImageF, Shape
 from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.show_state import DECKS, DeckName
 from stream_dream.live.engine.compiled_looks import CompiledLooks
 from stream_dream.settings.dream import DreamSettings
-from stream_dream.settings.live import MOST_OCTAVES, LiveParameters
+from stream_dream.settings.live import MOST_OCTAVES
+from stream_dream.tone import Headroom, room_between
 
 if TYPE_CHECKING:
     from stream_dream.dream.ascent import Ascent
@@ -25,6 +28,7 @@ _MOST_STEPS = 2
 _CATCH_UP = 8 / 3
 # Ascents of a show over which a dream decays as much as over one frame of a film.
 _ASCENTS_OF_A_FRAME = 3
+_SQUARE_ROOT_OF_TWO = math.sqrt(2)
 
 
 def for_live(dream: DreamSettings) -> DreamSettings:
@@ -63,11 +67,40 @@ def lasting(persistence: float) -> float:
     return float(persistence ** (1 / _ASCENTS_OF_A_FRAME))
 
 
-class LiveDream:
-    """Ascends on each frame with the current look and parameters.
+class CrossFade(NamedTuple):
+    """Two decks, each of which may fade between two looks; ``share`` is that of deck B, 0..1."""
 
-    During a cross-fade, ascents of both looks alternate in proportion to their shares; the carried
-    residual mixes them.
+    a: Fade
+    b: Fade
+    share: float
+
+    def growth(self) -> DreamSettings:
+        """Return the settings of ``temporal``, interpolated."""
+        if self.share in (0, 1):
+            return (self.b if self.share else self.a).growth()
+        return Fade(self.a.growth(), self.b.growth(), self.share).growth()
+
+    def room(self, source: ImageF) -> Headroom | None:
+        """Return how far a picture, float32 (height, width, 3) in [0, 1], may be changed."""
+        if self.share in (0, 1):
+            return (self.b if self.share else self.a).room(source)
+        return room_between(self.a.room(source), self.b.room(source), self.share, source)
+
+
+@dataclass(slots=True)
+class _Deck:
+    """The look that a deck dreams, and the one that it is fading to since a time."""
+
+    in_use: str
+    fading: str | None = None
+    begun: float = 0.0
+
+
+class LiveDream:
+    """Ascends on each frame with the looks of both decks and their parameters.
+
+    Between two decks, and during a fade from look to look, their ascents alternate in proportion to
+    their shares; the carried residual mixes them. A deck that the cross-fader hides costs nothing.
     """
 
     def __init__(
@@ -82,16 +115,14 @@ class LiveDream:
 
         Args:
             looks: Looks that can be dreamed.
-            controls: Parameters and look that the operators ask for.
+            controls: Parameters and looks that the operators ask for.
             changed: Returns the settings of a look as a score and sound change them now; None if
                 nothing does.
             clock: Returns the time in seconds.
         """
         self._looks, self._controls, self._clock = looks, controls, clock
         self._changed = changed or (lambda dream: dream)
-        self._in_use = looks.first
-        self._fading: str | None = None
-        self._begun = 0.0
+        self._decks = {name: _Deck(looks.first) for name in DECKS}
 
     def __call__(
         self,
@@ -103,55 +134,92 @@ class LiveDream:
         settings: DreamSettings,
     ) -> tuple[ImageF, float]:
         """Ascend on one frame; see ``temporal.dreamer.DreamFunction``."""
-        parameters, shape = self._controls.parameters(), source.shape[:2]
-        self._looks.want(self._controls.look, shape, parameters.octaves)
-        chosen = self._choose(shape, parameters, index)
-        if chosen is None:
+        fader, shape = self._controls.parameters().fader, source.shape[:2]
+        decks = self._controls.state.decks
+        # That in front first: it is traced first.
+        shown = sorted(_shown(fader), key=self._controls.state.front.__ne__)
+        self._looks.want([(decks[name].look, decks[name].octaves) for name in shown], shape)
+        chosen = {name: self._choose(name, shape, index) for name in shown}
+        deck: DeckName = "b" if _in_turn(fader, index) else "a"
+        if chosen[deck] is None:
+            deck = next((name for name in shown if chosen[name] is not None), deck)
+        ready = chosen[deck]
+        if ready is None:
             return carried, 0.0  # nothing is ready at this shape: the dream fades until it is
-        look, ascent, octaves = chosen
+        look, ascent, octaves = ready
+        parameters = self._controls.parameters(deck)
         values = {"step_size": parameters.step_size, "jitter": parameters.jitter}
         now = self._changed(self._looks.settings[look])
         settings = now.model_copy(update={**values, "octaves": octaves})
         residual, loss = ascent(source, carried, index=index, rng=rng, settings=settings)
         return residual, loss
 
-    def fade(self) -> Fade:
-        """Return the progress of the present cross-fade; thread-safe."""
-        before = self._changed(self._looks.settings[self._in_use])
-        fading, glide = self._fading, self._controls.target.glide
-        if fading is None or glide == 0:
-            return Fade(before, before, 1.0)
-        share = min(1.0, (self._clock() - self._begun) / glide)
-        return Fade(before, self._changed(self._looks.settings[fading]), share)
+    def fade(self) -> CrossFade:
+        """Return the progress of the present fades; thread-safe."""
+        fader = self._controls.parameters().fader
+        return CrossFade(self._fade_of("a"), self._fade_of("b"), fader)
 
     def can_dream(self, shape: Shape) -> bool:
-        """Return True if the current look is traced for a shape."""
-        octaves = self._controls.target.octaves
-        now = self._best(self._controls.look, shape, octaves)
-        return now is not None or self._best(self._in_use, shape, octaves) is not None
+        """Return True if a look of each deck that is shown is traced for a shape."""
+        decks = self._controls.state.decks
+        return all(
+            self._best(decks[name].look, shape, decks[name].octaves)
+            or self._best(self._decks[name].in_use, shape, decks[name].octaves)
+            for name in _shown(self._controls.parameters().fader)
+        )
 
-    def _choose(
-        self, shape: Shape, parameters: LiveParameters, index: int
-    ) -> tuple[str, Ascent, int] | None:
-        """Return look, ascent and octaves for this frame; None if no look is ready."""
-        name = self._controls.look
-        now = self._best(name, shape, parameters.octaves)
-        before = self._best(self._in_use, shape, parameters.octaves)
-        if now is None or name == self._in_use:
-            self._fading = None
+    def _fade_of(self, name: DeckName) -> Fade:
+        deck, glide = self._decks[name], self._controls.state.stage.glide
+        before = self._changed(self._looks.settings[deck.in_use])
+        fading = deck.fading
+        if fading is None or glide == 0:
+            return Fade(before, before, 1.0)
+        share = min(1.0, (self._clock() - deck.begun) / glide)
+        return Fade(before, self._changed(self._looks.settings[fading]), share)
+
+    def _choose(self, name: DeckName, shape: Shape, index: int) -> _Ready | None:
+        """Return what a deck dreams in this frame; None if no look is ready."""
+        deck, parameters = self._decks[name], self._controls.parameters(name)
+        look = self._controls.state.decks[name].look
+        now = self._best(look, shape, parameters.octaves)
+        before = self._best(deck.in_use, shape, parameters.octaves)
+        if now is None or look == deck.in_use:
+            deck.fading = None
             return now or before
-        if self._fading != name:  # it became ready or was selected only now
-            self._begun, self._fading = self._clock(), name
-        passed = self._clock() - self._begun
+        if deck.fading != look:  # it became ready or was selected only now
+            deck.begun, deck.fading = self._clock(), look
+        passed = self._clock() - deck.begun
         if before is None or passed >= parameters.glide:
-            self._in_use, self._fading = name, None
+            deck.in_use, deck.fading = look, None
             return now
         return now if follows(passed / parameters.glide, index) else before
 
-    def _best(self, look: str, shape: Shape, octaves: int) -> tuple[str, Ascent, int] | None:
+    def _best(self, look: str, shape: Shape, octaves: int) -> _Ready | None:
         """Return a look and its ascent with as many octaves as are ready, at most those wanted."""
         for count in range(octaves, 0, -1):
             ascent = self._looks.ready(look, shape, count)
             if ascent is not None:
-                return look, ascent, count
+                return _Ready(look, ascent, count)
         return None
+
+
+class _Ready(NamedTuple):
+    """A look that can be dreamed with a number of octaves."""
+
+    look: str
+    ascent: Ascent
+    octaves: int
+
+
+def _shown(fader: float) -> list[DeckName]:
+    """Return the decks that a cross-fader does not hide."""
+    return [name for name, share in zip(DECKS, (1 - fader, fader), strict=True) if share > 0]
+
+
+def _in_turn(share: float, index: int) -> bool:
+    """Return whether an ascent is deck B's: of all ascents its share, as evenly as can be.
+
+    Its multiples are of another irrational number than those of ``follows``, so that the choice of
+    the deck and of the look on it are independent.
+    """
+    return index * _SQUARE_ROOT_OF_TWO % 1 < share

@@ -57,6 +57,7 @@ class LiveProgram:
         controls: Controls,
         sound: Sound | None,
         *,
+        beat: LiveBeat | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Parse what changes.
@@ -66,6 +67,7 @@ class LiveProgram:
             looks: The looks of the show, by name.
             controls: Parameters as the operators want them.
             sound: What is heard; None if nothing listens.
+            beat: The beat of the show; by default one of the score and the sound.
             clock: Returns the time in seconds.
 
         Raises:
@@ -94,7 +96,7 @@ class LiveProgram:
         self._told: set[str] = set()
         self._kept: dict[tuple[str, int], float] = {}
         self._lock = threading.RLock()
-        self._beat = LiveBeat(automation, sound)
+        self._beat = beat or LiveBeat(automation, sound, clock=clock)
         # Frames of a score count at the rate that the show begins with.
         fps = Fraction(controls.target.target_fps).limit_denominator(1001)
         self._scope = Scope(Timeline(fps, beats=self._beat.grid_at(0.0)), self._curves)
@@ -106,8 +108,9 @@ class LiveProgram:
         self._led = dict.fromkeys(self._tracks, 1.0)
         self._reactivity = controls.target.reactivity
         # What was moved last, and when.
-        target = controls.target
-        self._moved: tuple[Scope | None, LiveParameters, LiveParameters] = None, target, target
+        # For each deck; by identity.
+        self._moved: tuple[Scope | None, dict[int, tuple[LiveParameters, LiveParameters]]]
+        self._moved = None, {}
         self._dreams: dict[int, tuple[Scope, DreamSettings]] = {}
 
     @property
@@ -124,6 +127,7 @@ class LiveProgram:
         """Start the clock, at the show's first frame. Nothing changes before."""
         with self._lock:
             self._begun = self._at = self._clock()
+            self._beat.begin()
             self._update(0.0)
 
     def now(self) -> tuple[float, Timeline]:
@@ -156,9 +160,10 @@ class LiveProgram:
             if self._begun is None:
                 return base
             self._refresh()
-            scope, known, moved = self._moved
-            if scope is self._scope and known is base:
-                return moved
+            if self._moved[0] is not self._scope:
+                self._moved = self._scope, {}
+            if (known := self._moved[1].get(id(base))) is not None:
+                return known[1]
             self._reactivity = base.reactivity
             values = {
                 name: self._value(name, float(getattr(base, name)), 0)
@@ -166,7 +171,7 @@ class LiveProgram:
             }
             whole = {name: round(value) for name, value in values.items() if name in WHOLE}
             moved = base.model_copy(update=values | whole)
-            self._moved = self._scope, base, moved
+            self._moved[1][id(base)] = base, moved
             return moved
 
     def dream(self, dream: DreamSettings) -> DreamSettings:

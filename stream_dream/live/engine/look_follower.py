@@ -53,7 +53,7 @@ class LookFollower:
         changed, self._place = place != self._place, place
         if changed and self._names[place] != status.preset:
             with suppress(SettingsError):  # the look cannot be dreamed: skip it
-                self._controls.use(self._names[place])
+                self._controls.use(self._names[place], by_hand=False)
 
 
 class LookCycle:
@@ -131,7 +131,7 @@ class LookCycle:
             place = (self._place + step) % len(self._names)
             if self._names[place] in usable:
                 with suppress(SettingsError):  # it has failed just now
-                    self._controls.use(self._names[place])
+                    self._controls.use(self._names[place], by_hand=False)
                     self._place = place
                     self._begin(self._names[place], beat)
                 return

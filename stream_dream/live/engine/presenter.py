@@ -8,6 +8,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+import cv2
+import numpy as np
+
 from stream_dream.frame import Image8
 from stream_dream.live.capture.motion import MotionStage
 from stream_dream.live.capture.reconnect import Camera
@@ -65,17 +68,20 @@ class Presenter:
         """Compose and show a dream; None shows the last one again."""
         if dreamed is not None:
             self._dreamed += 1
-            self.last = dreamed.compose(strength=self._controls.parameters().strength)
+            parameters = self._controls.parameters()
+            strength = 0.0 if parameters.bypass else parameters.strength
+            self.last = dreamed.compose(strength=strength)
         if self.last is None:
             return
         for action in self._controls.pressed():
             self._saver.press(action, self.last)
         self.status = self._status(dreamed)
+        shown = self._lit(self.last)
         for view in self.views:
             if view.problem is not None:
                 self._give_up(view)
             else:
-                view.show(self.last, self.status)
+                view.show(shown, self.status)
         for listener in self._listeners:
             try:
                 listener(self.status)
@@ -83,6 +89,14 @@ class Presenter:
                 if listener not in self._failed:  # nor fill the disk
                     self._failed.append(listener)
                     log.exception("a listener of the show failed")
+
+    def _lit(self, image: Image8) -> Image8:
+        """Return an image as the master fader, blackout and flash light it."""
+        parameters, flash = self._controls.parameters(), self._controls.flash()
+        light = 0.0 if parameters.blackout else parameters.light
+        if light == 1 and not flash:
+            return image
+        return np.asarray(cv2.convertScaleAbs(image, alpha=light, beta=255 * flash), np.uint8)
 
     def _give_up(self, view: View) -> None:
         self._message = view.problem or ""
@@ -122,6 +136,8 @@ class Presenter:
             uptime=now - self._begun,
             message=self._newest_message(),
             sound=None if self._program is None else self._program.heard(),
+            bpm=self._controls.bpm(),
+            beat=self._controls.beats(),
         )
 
     def _newest_message(self) -> str:

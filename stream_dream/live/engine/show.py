@@ -35,6 +35,7 @@ log = logging.getLogger("stream_dream.live")
 
 # Longest wait for a slow camera, before the dream goes on with the last frame.
 _PATIENCE_SECONDS = 0.12
+# A frozen show repeats its picture this often; the master fader moves at the usual rate.
 _FROZEN_SECONDS = 0.2
 # Enough ascents a second: a dream grows within seconds. At higher frame rates the governor accepts
 # frames without an ascent before it chooses a smaller size (an ascent starts with a frame: where
@@ -213,7 +214,8 @@ class Show:
             period = 1 / parameters.target_fps
             if self._controls.frozen and staged is not None and not camera.ended.is_set():
                 present(None)
-                before = time.monotonic() + _FROZEN_SECONDS
+                fading = self._controls.is_fading
+                before = time.monotonic() + (period if fading else _FROZEN_SECONDS)
                 pacer.pause(before)
                 continue
             self._dreamer.wait()

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from stream_dream.errors import SettingsError
-from stream_dream.live.control.controls import ACTIONS, Controls, parameters_of
+from stream_dream.live.control.controls import ACTIONS, Controls
+from stream_dream.live.control.show_state import parameters_of
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters
 from stream_dream.settings.validation import validated

@@ -58,7 +58,7 @@ def test_a_look_is_ready_once_it_is_traced_at_all_sizes(looks: CompiledLooks) ->
     wait_for(lambda: looks.ready_now == ("one", "other"))
     held: Any = looks._ascents["one"]
     held.allowed = threading.Semaphore(1)
-    looks.want("one", SHAPES[0], 3)
+    looks.want([("one", 3)], SHAPES[0])
     wait_for(lambda: looks.ready("one", SHAPES[0], 3))
     wait_for(lambda: looks.ready_now == ("other",))
     held.allowed.release()
@@ -69,7 +69,7 @@ def test_nothing_is_polled_while_nothing_is_to_be_traced(looks: CompiledLooks) -
     condition: Any = looks._lock
     looks.begin(SHAPES)
     wait_for(lambda: looks.ready_now == ("one", "other") and condition.timeouts)
-    looks.want("other", SHAPES[0], 2)  # nothing new to trace
-    looks.want("one", SHAPES[0], 3)
+    looks.want([("other", 2)], SHAPES[0])  # nothing new to trace
+    looks.want([("one", 3)], SHAPES[0])
     wait_for(lambda: all(looks.ready("one", shape, 3) for shape in SHAPES))
     assert set(condition.timeouts) == {None}

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from stream_dream.frame import ImageF
-from stream_dream.live.control.controls import Controls, parameters_of
+from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.show_state import parameters_of
 from stream_dream.live.engine.live_dream import LiveDream, for_live, lasting, step_factor
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.presets import load_preset
@@ -38,7 +39,7 @@ class _Looks:
         self.octaves, self.log = octaves, []
         self.settings, self.first = LOOKS, "eyes"
 
-    def want(self, look: str, shape: tuple[int, int], octaves: int) -> None: ...
+    def want(self, looks: list[tuple[str, int]], shape: tuple[int, int]) -> None: ...
 
     def ready(self, look: str, shape: tuple[int, int], octaves: int) -> _Ascent | None:
         enough = octaves <= self.octaves.get(look, 0)

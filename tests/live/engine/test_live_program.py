@@ -13,7 +13,8 @@ from live_sound import NAMES, Clock, FakeSound
 
 from stream_dream.automation.reaction import SHOW_REACTION
 from stream_dream.errors import SettingsError
-from stream_dream.live.control.controls import Controls, parameters_of
+from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.show_state import parameters_of
 from stream_dream.live.engine.live_program import LiveProgram
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
@@ -98,7 +99,7 @@ def test_time_begins_with_the_first_frame() -> None:
     stage = _Stage(sound=False, begun=False, tracks={"strength": "0:(0), 2s:(2)"})
     base = stage.controls.target
     stage.clock.now += 60  # the first look is being prepared
-    assert stage.controls.parameters() is base
+    assert stage.controls.parameters() == base
     assert stage.program.dream(LOOKS["calm"]) is LOOKS["calm"]
     stage.program.begin()
     assert stage.controls.parameters().strength == 0

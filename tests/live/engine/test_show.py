@@ -17,7 +17,8 @@ from stream_dream.errors import SourceError, StreamDreamError
 from stream_dream.frame import Image8
 from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.sources import Ended, Feed, feed_opener
-from stream_dream.live.control.controls import Controls, parameters_of
+from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.show_state import parameters_of
 from stream_dream.live.engine.compiled_looks import CompiledLooks
 from stream_dream.live.engine.live_dream import for_live
 from stream_dream.live.engine.live_program import LiveProgram
@@ -208,7 +209,7 @@ def test_the_first_look_is_waited_for_even_if_another_one_is_selected_meanwhile(
     show = Show(*parts)
     assert show._make_ready()
     assert asked == ["one"]
-    assert show._dream_function.fade().before is looks["one"]
+    assert show._dream_function.fade().a.before is looks["one"]
 
 
 @pytest.mark.slow

@@ -1,0 +1,151 @@
+"""The state of a show that operators change: decks, parameters, LFOs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self, get_args
+
+from stream_dream.errors import SettingsError
+from stream_dream.live.control.gliding import Value
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.live import (
+    DeckParameters,
+    LiveParameters,
+    StageParameters,
+    parameter_range,
+)
+from stream_dream.settings.scenes import Deck, Lfo, Scene
+from stream_dream.settings.validation import own, validated
+
+DeckName = Literal["a", "b"]
+DECKS: tuple[DeckName, ...] = get_args(DeckName)
+
+OF_A_LOOK: tuple[str, ...] = tuple(DeckParameters.model_fields)
+"""Parameters that a look sets, for each deck; the others belong to the operator."""
+
+_OF_A_SCENE = ("strength", "mirror", "reactivity", "fader")
+# Times are no part of the picture.
+_NO_LFO = {"target_fps", "glide", "fade"}
+
+
+@dataclass(frozen=True, slots=True)
+class ShowState:
+    """What operators have asked for last.
+
+    Attributes:
+        stage: Parameters of the whole show.
+        decks: Look and parameters of each deck.
+        lfos: LFOs by the name of their parameter, ``strength`` or ``a/step_size``.
+    """
+
+    stage: StageParameters
+    decks: Mapping[DeckName, Deck]
+    lfos: Mapping[str, Lfo]
+
+    @classmethod
+    def of(cls, parameters: LiveParameters, look: str) -> Self:
+        """Return a state with the same look and parameters on both decks."""
+        stage = StageParameters(**own(StageParameters, dict(parameters)))
+        deck = Deck(look=look, **own(DeckParameters, dict(parameters)))
+        return cls(stage, dict.fromkeys(DECKS, deck), {})
+
+    @property
+    def front(self) -> DeckName:
+        """The deck in front: the one nearer to the cross-fader."""
+        return "b" if self.stage.fader > 0.5 else "a"
+
+    def deck(self, name: str | None) -> DeckName:
+        """Return the deck of a name, that in front for None. Raises ``SettingsError``."""
+        if name is None:
+            return self.front
+        for deck in DECKS:
+            if name == deck:
+                return deck
+        raise SettingsError(f"there is no deck {name[:40]!r}: choose a or b")
+
+    def parameters(self, deck: DeckName) -> LiveParameters:
+        """Return all parameters, with those of a deck."""
+        values = {**dict(self.stage), **self.decks[deck].model_dump(exclude={"look"})}
+        return LiveParameters.model_construct(**values)
+
+    def flat(self) -> dict[str, Value]:
+        """Return all parameters by name; those of a deck as ``a/step_size``."""
+        values: dict[str, Value] = dict(self.stage)
+        for name, deck in self.decks.items():
+            values |= {f"{name}/{key}": value for key, value in deck if key != "look"}
+        return values
+
+    def changed(self, values: Mapping[str, Any], origin: str = "") -> ShowState:
+        """Return the state with other parameters.
+
+        Args:
+            values: New values by name; those of a deck without its name are of the one in front.
+            origin: Where they come from, put before the error message.
+
+        Raises:
+            SettingsError: A name is unknown, or a value of the wrong type or out of range.
+        """
+        asked: dict[DeckName, dict[str, Any]] = {name: {} for name in DECKS}
+        shared: dict[str, Any] = dict(self.stage)
+        for name, value in values.items():
+            deck, _, key = str(name).rpartition("/")
+            if key not in LiveParameters.model_fields:
+                validated(LiveParameters, {key: value}, origin=origin)  # names a similar one
+            if key in OF_A_LOOK:
+                asked[self.deck(deck or None)][key] = value
+            elif deck:
+                raise SettingsError(f"{key} is of the whole show: leave out {deck[:40]}/")
+            else:
+                shared[key] = value
+        decks = {
+            name: validated(Deck, {**dict(deck), **asked[name]}, origin=origin)
+            for name, deck in self.decks.items()
+        }
+        stage = validated(StageParameters, shared, origin=origin)
+        return replace(self, stage=stage, decks=decks)
+
+    def loaded(self, look: str, deck: DeckName, dream: DreamSettings) -> ShowState:
+        """Return the state with a look on a deck, and that look's parameters."""
+        of_look = parameters_of(dream)
+        values = {name: getattr(of_look, name) for name in OF_A_LOOK}
+        return replace(self, decks={**self.decks, deck: Deck(look=look, **values)})
+
+    def modulated(self, name: str, lfo: Lfo | None) -> ShowState:
+        """Return the state with another LFO for a parameter; None for no LFO."""
+        others = {key: other for key, other in self.lfos.items() if key != name}
+        return replace(self, lfos=others if lfo is None else {**others, name: lfo})
+
+    def modulated_name(self, name: str) -> str:
+        """Return the full name of a parameter that an LFO can move. Raises ``SettingsError``."""
+        deck, _, key = name.rpartition("/")
+        if key not in MODULATED:
+            known = ", ".join(MODULATED)
+            raise SettingsError(f"no LFO moves {name[:40]!r}: choose one of {known}")
+        return f"{self.deck(deck or None)}/{key}" if key in OF_A_LOOK else key
+
+    def scene(self) -> Scene:
+        """Return the state as a scene."""
+        shared = {name: getattr(self.stage, name) for name in _OF_A_SCENE}
+        return Scene(**shared, a=self.decks["a"], b=self.decks["b"], lfos=dict(self.lfos))
+
+    def recalled(self, scene: Scene) -> ShowState:
+        """Return the state with what a scene holds."""
+        shared = {name: getattr(scene, name) for name in _OF_A_SCENE}
+        stage = self.stage.model_copy(update=shared)
+        return ShowState(stage, {"a": scene.a, "b": scene.b}, dict(scene.lfos))
+
+
+MODULATED: tuple[str, ...] = tuple(
+    name
+    for name, field in LiveParameters.model_fields.items()
+    if field.annotation in (int, float) and name not in _NO_LFO
+)
+"""Parameters that LFOs can move."""
+
+
+def parameters_of(dream: DreamSettings) -> LiveParameters:
+    """Return the parameters that a look sets, cut to a show's range; others at default."""
+    return LiveParameters(
+        **{name: min(getattr(dream, name), parameter_range(name)[1]) for name in OF_A_LOOK}
+    )

@@ -1,0 +1,113 @@
+"""The tempo that operators give: taps, a MIDI clock, or a number."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from stream_dream.automation.timeline import BEATS_PER_BAR
+
+LEAST_BPM, MOST_BPM = 20.0, 400.0
+"""Range of a tempo, in beats per minute."""
+
+# A longer pause begins another series of taps.
+_PAUSE_SECONDS = 60 / LEAST_BPM
+_MOST_TAPS = 8
+_TICKS_PER_BEAT = 24
+# A clock without a tick for this long has stopped; the beat goes on at its pace.
+_SILENT_SECONDS = 0.5
+# Ticks come at uneven times through USB and drivers (about a millisecond): the pace is the mean
+# over two beats.
+_MOST_TICKS = 2 * _TICKS_PER_BEAT
+
+
+class Tempo:
+    """A beat given by hand or by another machine; none before the first.
+
+    Beats go on at the last pace. All methods may be called from any thread.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start without a beat; ``clock`` returns the time in seconds."""
+        self._clock = clock
+        self._lock = threading.Lock()
+        # A straight line: the number of beats at a time, and beats per minute.
+        self._at = self._count = 0.0
+        self._bpm: float | None = None
+        self._taps: deque[float] = deque(maxlen=_MOST_TAPS)
+        self._ticks: deque[float] = deque(maxlen=_MOST_TICKS + 1)
+        self._next: float | None = None  # number of beats at the next tick, once it is known
+
+    @property
+    def tempo(self) -> float | None:
+        """Beats per minute; None while there is no beat."""
+        return self._bpm
+
+    @property
+    def follows_clock(self) -> bool:
+        """True while a MIDI clock runs."""
+        ticks = self._ticks
+        return bool(ticks) and self._clock() - ticks[-1] < _SILENT_SECONDS
+
+    def beats(self) -> float | None:
+        """Return the number of beats so far; None while there is no beat."""
+        with self._lock:
+            return None if self._bpm is None else self._count_at(self._clock())
+
+    def set_bpm(self, bpm: float) -> None:
+        """Set the pace, in beats per minute, cut to its range."""
+        with self._lock:
+            self._pass_through(self._clock(), min(max(bpm, LEAST_BPM), MOST_BPM))
+
+    def tap(self) -> None:
+        """Count a beat now; from the second tap on, the pace is their mean distance."""
+        with self._lock:
+            now = self._clock()
+            if self._taps and now - self._taps[-1] > _PAUSE_SECONDS:
+                self._taps.clear()
+            self._taps.append(now)
+            if len(self._taps) > 1:
+                distance = (now - self._taps[0]) / (len(self._taps) - 1)
+                bpm = min(max(60 / max(distance, 1e-3), LEAST_BPM), MOST_BPM)
+                self._pass_through(now, bpm, count=round(self._count_at(now)))
+
+    def begin_bar(self) -> None:
+        """Begin a bar now."""
+        with self._lock:
+            now = self._clock()
+            bars = math.ceil(self._count_at(now) / BEATS_PER_BAR - 0.5)
+            if self._bpm is not None:
+                self._pass_through(now, self._bpm, count=BEATS_PER_BAR * bars)
+
+    def tick(self) -> None:
+        """Count a tick of a MIDI clock, of which a beat has 24."""
+        with self._lock:
+            now = self._clock()
+            if self._ticks and now - self._ticks[-1] > _SILENT_SECONDS:
+                self._ticks.clear()
+                self._next = None
+            self._ticks.append(now)
+            if self._next is None:
+                self._next = math.ceil(self._count_at(now) * _TICKS_PER_BEAT) / _TICKS_PER_BEAT
+            count, self._next = self._next, self._next + 1 / _TICKS_PER_BEAT
+            if len(self._ticks) < 3:
+                return
+            distance = (self._ticks[-1] - self._ticks[0]) / (len(self._ticks) - 1)
+            bpm = min(max(60 / max(_TICKS_PER_BEAT * distance, 1e-3), LEAST_BPM), MOST_BPM)
+            self._pass_through(now, bpm, count=count)
+
+    def start(self) -> None:
+        """Begin a bar with the next tick: another machine starts its song."""
+        with self._lock:
+            bars = math.ceil(self._count_at(self._clock()) / BEATS_PER_BAR)
+            self._next = float(BEATS_PER_BAR * bars)
+
+    def _count_at(self, now: float) -> float:
+        return self._count + (now - self._at) * (self._bpm or 0.0) / 60
+
+    def _pass_through(self, now: float, bpm: float, count: float | None = None) -> None:
+        self._count = self._count_at(now) if count is None else count
+        self._at, self._bpm = now, bpm

@@ -1,0 +1,58 @@
+"""Scenes: the state of a show under a name, and the LFOs that move it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from stream_dream.settings.live import DeckParameters
+from stream_dream.settings.values import Model
+
+Shape = Literal["sine", "triangle", "rise", "fall", "square", "random"]
+
+
+class Lfo(Model):
+    """A low-frequency oscillator around the value of a slider.
+
+    Attributes:
+        shape: Its form; ``rise`` and ``fall`` are sawtooths, ``random`` holds a new value for each
+            cycle.
+        every: Length of a cycle.
+        unit: What ``every`` counts.
+        depth: Share of the slider's length that it sweeps, 0..1.
+    """
+
+    shape: Shape = "sine"
+    every: float = Field(4.0, gt=0, le=3600)
+    unit: Literal["beats", "seconds"] = "beats"
+    depth: float = Field(0.5, ge=0, le=1)
+
+
+class Deck(DeckParameters):
+    """A look on a deck, with its parameters."""
+
+    look: str
+
+
+class Scene(Model):
+    """The state of a show that a recall brings back.
+
+    Frame rate, brightness, blackout and bypass are not part of it: like the grand master of a
+    lighting desk they stay where the operator has put them.
+
+    Attributes:
+        strength: As in ``ShowParameters``, like ``mirror`` and ``reactivity``.
+        fader: Cross-fader, 0 (deck A) to 1 (deck B).
+        a: Deck A.
+        b: Deck B.
+        lfos: LFOs by the address of their slider.
+    """
+
+    strength: float = Field(1.0, ge=0, le=2)
+    mirror: bool = False
+    reactivity: float = Field(1.0, ge=0, le=2)
+    fader: float = Field(0.0, ge=0, le=1)
+    a: Deck
+    b: Deck
+    lfos: dict[str, Lfo] = Field(default_factory=dict, max_length=64)
