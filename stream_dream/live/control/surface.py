@@ -90,6 +90,7 @@ class Surface:
         """
         self.controls = controls
         self._is_recording = is_recording
+        self._found: tuple[object, dict[str, Control]] = None, {}
 
     def all(self) -> Iterator[Control]:
         """Yield everything that can be controlled now: looks and scenes come and go."""
@@ -118,7 +119,10 @@ class Surface:
 
     def find(self, address: str) -> Control:
         """Return what is at an address. Raises ``SettingsError`` if nothing is."""
-        known = {control.address: control for control in self.all()}
+        present = self.controls.looks, tuple(self.controls.scenes), self.controls.reacts
+        if self._found[0] != present:
+            self._found = present, {control.address: control for control in self.all()}
+        known = self._found[1]
         if address in known:
             return known[address]
         nearest = difflib.get_close_matches(address[:80], known, n=1)
