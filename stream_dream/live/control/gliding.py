@@ -79,5 +79,5 @@ class Gliding:
             return target
         if name in self._at_once or not (isinstance(target, float) and isinstance(value, float)):
             return target
-        close = abs(target - value) < _CLOSE * max(abs(target), 1e-3)
-        return target if close else value + share * (target - value)
+        moved = value + share * (target - value)
+        return target if abs(target - moved) < _CLOSE * max(abs(target), 1e-3) else moved

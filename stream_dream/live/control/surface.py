@@ -311,29 +311,36 @@ def _number(control: Control, value: Any) -> float | bool:
     """Return a number within the range of a control, or the state of a switch."""
     if control.kind == "switch":
         return _is_on(control, value)
-    try:
-        number = math.nan if isinstance(value, str) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
+    number = _as_float(value)
     if math.isnan(number):
         raise SettingsError(f"/{control.address} cannot be {_shown(value)}: give a number")
     number = min(max(number, control.low), control.high)
     return round(number) if control.whole else number
 
 
+def _as_float(value: Any) -> float:
+    """Return a number as a float; not a number (NaN) for all else."""
+    if not isinstance(value, int | float):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:  # of a whole number
+        return math.inf if value > 0 else -math.inf
+
+
 def _is_on(control: Control, value: Any) -> bool:
-    if isinstance(value, bool | int | float) and not math.isnan(value):
-        return bool(value)
+    number = _as_float(value)
+    if not math.isnan(number):
+        return bool(number)
     raise SettingsError(f"/{control.address} cannot be {_shown(value)}: give 1 or 0")
 
 
 def _choice(control: Control, value: Any) -> str:
     if isinstance(value, str) and value in control.choices:
         return value
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        place = round(value)
-        if 1 <= place <= len(control.choices):
-            return control.choices[place - 1]
+    place = _as_float(value)
+    if 0.5 < place < len(control.choices) + 0.5:
+        return control.choices[round(place) - 1]
     known = ", ".join(control.choices) or "there is none yet"
     raise SettingsError(f"/{control.address} cannot be {_shown(value)}: choose {known}")
 

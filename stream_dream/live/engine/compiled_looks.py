@@ -76,6 +76,10 @@ class CompiledLooks:
         """Number of TensorFlow traces of all ascents."""
         return sum(ascent.traces for ascent in list(self._ascents.values()))
 
+    def shape_near(self, size: int) -> Shape:
+        """Return the traced (height, width) whose longer side is nearest to a size."""
+        return min(self._shapes, key=lambda shape: abs(max(shape) - size))
+
     def begin(self, shapes: Sequence[Shape]) -> None:
         """Start the thread: trace the first look at the first shape, then all looks at all."""
         self._shapes = list(shapes)

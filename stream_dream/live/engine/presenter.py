@@ -33,6 +33,7 @@ class Presenter:
     Attributes:
         status: Status after the last frame.
         last: Image shown last, uint8 RGB; None before the first frame.
+        source: The same before it was dreamed.
         views: Views that have not failed.
     """
 
@@ -53,6 +54,7 @@ class Presenter:
         self.views = tuple(views)
         self.status = LiveStatus(target_fps=controls.target.target_fps)
         self.last: Image8 | None = None
+        self.source: Image8 | None = None
         self._listeners = tuple(listeners)
         self._failed: list[Callable[[LiveStatus], None]] = []
         self._controls, self._looks, self._saver = controls, looks, saver
@@ -68,6 +70,7 @@ class Presenter:
         """Compose and show a dream; None shows the last one again."""
         if dreamed is not None:
             self._dreamed += 1
+            self.source = dreamed.frame.image
             parameters = self._controls.parameters()
             strength = 0.0 if parameters.bypass else parameters.strength
             self.last = dreamed.compose(strength=strength)

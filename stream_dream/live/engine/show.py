@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from stream_dream.errors import SettingsError, SourceError
-from stream_dream.frame import Shape
+from stream_dream.frame import Image8, Shape
 from stream_dream.image import fit_size
 from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.motion import MotionStage, Staged
@@ -97,6 +97,11 @@ class Show:
     def status(self) -> LiveStatus:
         """Status after the last frame."""
         return LiveStatus() if self._presenter is None else self._presenter.status
+
+    @property
+    def picture(self) -> Image8 | None:
+        """The present picture before it is dreamed, uint8 RGB; None before the first."""
+        return None if self._presenter is None else self._presenter.source
 
     def run(self) -> None:
         """Run until ``ended`` is set or the source is over.

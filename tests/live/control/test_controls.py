@@ -15,6 +15,7 @@ from stream_dream.live.control.controls import ACTIONS, Controls
 from stream_dream.live.control.show_state import parameters_of
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters
+from stream_dream.settings.scenes import Lfo
 from stream_dream.settings.validation import validated
 
 
@@ -156,6 +157,7 @@ def test_actions(controls: Controls) -> None:
     for action in ACTIONS:
         controls.press(action)
     assert controls.frozen
+    assert controls.flash() == 1
     assert controls.resets == 1
     assert controls.pressed() == ["snapshot", "record"]
     assert controls.pressed() == []
@@ -200,3 +202,241 @@ def test_hundreds_of_random_changes_leave_it_valid(controls: Controls, clock: _C
             accepted += 1
         LiveParameters.model_validate(controls.parameters().model_dump())
     assert accepted > 20
+
+
+def test_decks_have_looks_and_parameters_of_their_own(controls: Controls) -> None:
+    controls.change({"glide": 0})
+    controls.use("wild", "b")
+    assert (controls.look, controls.state.decks["b"].look) == ("calm", "wild")
+    controls.change({"b/step_size": 0.1, "step_size": 0.02})
+    assert controls.parameters().step_size == 0.02
+    assert controls.parameters("b").step_size == 0.1
+    controls.change({"fader": 0.25})
+    assert controls.parameters().step_size == pytest.approx(0.04)
+    assert controls.parameters().octaves == 4  # whole numbers are those of the deck in front
+    controls.change({"fader": 0.75})
+    assert controls.look == "wild"
+    assert controls.parameters().octaves == 3
+    controls.change({"step_size": 0.05})  # of the deck in front
+    assert controls.state.decks["b"].step_size == 0.05
+    assert controls.state.decks["a"].step_size == 0.02
+    controls.change({"fader": 1.0})
+    assert controls.parameters().step_size == 0.05
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"c/step_size": 0.1}, "no deck 'c'"),
+        ({"a/strength": 0.1}, "strength is of the whole show"),
+        ({"a/step_sise": 0.1}, "did you mean step_size"),
+        ({"a/look": "wild"}, "no setting 'look'"),
+        ({"b/octaves": 99}, "octaves cannot be 99"),
+    ],
+)
+def test_wrong_parameters_of_decks_are_refused(
+    controls: Controls, values: dict[str, Any], told: str
+) -> None:
+    before = controls.state
+    with pytest.raises(SettingsError, match=told):
+        controls.change(values)
+    assert controls.state is before
+
+
+def test_the_cross_fader_cuts_and_fades(controls: Controls, clock: _Clock) -> None:
+    controls.change({"fade": 2.0})
+    controls.press("cut")
+    assert controls.parameters().fader == 1
+    controls.press("auto_fade")
+    seen = []
+    for _ in range(5):
+        seen.append(controls.parameters().fader)
+        clock.now += 0.5
+    assert seen == pytest.approx([1, 0.75, 0.5, 0.25, 0])
+    controls.change({"fade_unit": "beats"})
+    controls.tempo.set_bpm(60)
+    controls.press("auto_fade")
+    clock.now += 1
+    assert controls.parameters().fader == pytest.approx(0.5)
+    assert controls.is_fading
+    controls.press("auto_fade")  # back, from where it is
+    clock.now += 1
+    assert controls.parameters().fader == pytest.approx(0.25)
+
+
+def test_fade_to_black_and_back(controls: Controls, clock: _Clock) -> None:
+    controls.change({"fade": 1.0})
+    controls.press("fade_to_black")
+    clock.now += 0.5
+    assert controls.parameters().light == pytest.approx(0.5)
+    clock.now += 0.6
+    assert controls.parameters().light == 0
+    controls.press("fade_to_black")
+    clock.now += 1.1
+    assert controls.parameters().light == 1
+
+
+def test_a_flash_fades_and_no_more_than_three_come_a_second(
+    controls: Controls, clock: _Clock
+) -> None:
+    controls.press("flash")
+    assert controls.flash() == 1
+    clock.now += 0.2
+    assert 0.2 < controls.flash() < 0.5
+    with pytest.raises(SettingsError, match="three flashes"):
+        controls.press("flash")
+    clock.now += 0.8
+    assert controls.flash() == 0
+    controls.press("flash")
+    assert controls.flash() == 1
+
+
+def test_changes_wait_for_the_bar(controls: Controls) -> None:
+    beat = 5.5
+    controls.beats = lambda: beat
+    controls.change({"quantize": "bar", "glide": 0, "fade": 0})
+    controls.use("wild")
+    controls.use("wild", "b")
+    controls.press("cut")
+    controls.modulate("strength", Lfo())
+    assert controls.waiting == {"a": "wild", "b": "wild", "fader": "cut", "lfo strength": "LFO"}
+    beat = 7.9
+    assert controls.parameters().fader == 0
+    assert controls.look == "calm"
+    beat = 8.0
+    assert controls.parameters().fader == 1
+    assert controls.look == "wild"
+    assert "strength" in controls.state.lfos
+    assert controls.waiting == {}
+
+
+@pytest.mark.parametrize(("quantize", "due"), [("beat", 6), ("bar", 8), ("4bars", 16)])
+def test_the_last_wish_counts_at_its_beat(controls: Controls, quantize: str, due: int) -> None:
+    beat = 5.0
+    controls.beats = lambda: beat
+    controls.change({"quantize": quantize})
+    controls.use("wild")
+    controls.use("calm")
+    controls.use("wild")
+    beat = due - 0.01
+    controls.parameters()
+    assert controls.look == "calm"
+    beat = due
+    controls.parameters()
+    assert controls.look == "wild"
+
+
+def test_scenes_bring_everything_back_but_the_masters(controls: Controls, clock: _Clock) -> None:
+    controls.use("wild", "b")
+    controls.change({"strength": 0.5, "fader": 0.3, "b/jitter": 5, "light": 0.4})
+    controls.modulate("b/step_size", Lfo(shape="square"))
+    controls.store("  intro ")
+    stored = controls.state
+    controls.use("calm", "b")
+    controls.change({"strength": 2.0, "fader": 1.0, "light": 0.9, "blackout": True})
+    controls.modulate("b/step_size", None)
+    clock.now += 5
+    controls.recall("intro")
+    assert controls.parameters().fader > 0.5
+    clock.now += 5
+    now = controls.parameters("b")
+    assert (now.strength, now.fader, now.jitter) == (0.5, 0.3, 5)
+    assert (now.light, now.blackout) == (0.9, True)
+    assert controls.state.decks == stored.decks
+    assert controls.state.lfos == stored.lfos
+    controls.forget("intro")
+    with pytest.raises(SettingsError, match="no scene 'intro': none is stored yet"):
+        controls.recall("intro")
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a/b", "x" * 61, "two\nlines"])
+def test_scenes_need_a_name(controls: Controls, name: str) -> None:
+    with pytest.raises(SettingsError, match="a scene cannot be called"):
+        controls.store(name)
+    assert controls.scenes == {}
+
+
+def test_scenes_are_told_when_they_change_and_are_bounded(controls: Controls) -> None:
+    told: list[int] = []
+    controls.on_store = lambda: told.append(len(controls.scenes))
+    for number in range(200):
+        controls.store(str(number))
+    controls.store("7")
+    with pytest.raises(SettingsError, match="200 scenes already"):
+        controls.store("one more")
+    controls.forget("7")
+    assert told == [*range(1, 201), 200, 199]
+
+
+def test_a_scene_with_a_look_that_is_gone_is_refused(controls: Controls) -> None:
+    controls.use("wild")
+    controls.store("it")
+    controls.use("calm")
+    controls.drop("wild")
+    with pytest.raises(SettingsError, match="scene 'it' needs the look wild: add it to --presets"):
+        controls.recall("it")
+
+
+def test_every_change_can_be_undone(controls: Controls, clock: _Clock) -> None:
+    states = [controls.state]
+    controls.store("start")
+    acts: list[Callable[[], None]] = [
+        lambda: controls.change({"strength": 0.5}),
+        lambda: controls.use("wild"),
+        lambda: controls.use("calm", "b"),
+        lambda: controls.press("cut"),
+        lambda: controls.modulate("strength", Lfo()),
+        lambda: controls.change({"blackout": True}),
+        lambda: controls.press("fade_to_black"),
+        lambda: controls.recall("start"),
+    ]
+    for act in acts:
+        act()
+        states.append(controls.state)
+    for state in states[-2::-1]:
+        controls.press("undo")
+        assert controls.state == state
+    with pytest.raises(SettingsError, match="nothing to undo"):
+        controls.press("undo")
+    for state in states[1:]:
+        controls.press("redo")
+        assert controls.state == state
+    with pytest.raises(SettingsError, match="nothing to redo"):
+        controls.press("redo")
+    clock.now += 5
+    assert controls.parameters() == controls.target
+
+
+def test_timers_leave_nothing_to_undo(controls: Controls) -> None:
+    controls.use("wild", by_hand=False)
+    assert not controls.can_undo
+
+
+def test_lfos_move_parameters_around_their_value(controls: Controls, clock: _Clock) -> None:
+    controls.modulate("strength", Lfo(every=2, unit="seconds", depth=0.5))
+    seen = set()
+    for _ in range(40):
+        clock.now += 0.05
+        seen.add(round(controls.parameters().strength, 3))
+    assert min(seen) == pytest.approx(0.5, abs=0.05)
+    assert max(seen) == pytest.approx(1.5, abs=0.05)
+    assert controls.target.strength == 1
+    beat = 0.0
+    controls.beats = lambda: beat
+    controls.modulate("strength", Lfo(every=4, unit="beats", shape="square", depth=1))
+    assert controls.parameters().strength == 0
+    beat = 2.0
+    assert controls.parameters().strength == 2
+    controls.modulate("strength", None)
+    assert controls.parameters().strength == 1
+    with pytest.raises(SettingsError, match="no LFO moves 'target_fps'"):
+        controls.modulate("target_fps", Lfo())
+
+
+def test_an_lfo_belongs_to_one_deck(controls: Controls) -> None:
+    controls.change({"fader": 0.6})
+    controls.modulate("step_size", Lfo(shape="square", unit="beats", depth=1))
+    controls.beats = lambda: 3.0
+    assert set(controls.state.lfos) == {"b/step_size"}
+    assert controls.parameters("a").step_size == controls.target.step_size
+    assert controls.parameters("b").step_size > controls.target.step_size

@@ -24,11 +24,13 @@ LOOKS = {
 class _Ascent:
     """Records which look dreamed."""
 
-    def __init__(self, name: str, log: list[str]) -> None:
-        self.name, self.log = name, log
+    def __init__(self, name: str, given: list[tuple[str, DreamSettings]]) -> None:
+        self.name, self.given = name, given
 
-    def __call__(self, source: ImageF, carried: ImageF, **_: Any) -> tuple[ImageF, float]:
-        self.log.append(self.name)
+    def __call__(
+        self, source: ImageF, carried: ImageF, *, settings: DreamSettings, **_: Any
+    ) -> tuple[ImageF, float]:
+        self.given.append((self.name, settings))
         return carried, 1.0
 
 
@@ -36,14 +38,19 @@ class _Looks:
     """Looks that are ready up to a number of octaves."""
 
     def __init__(self, **octaves: int) -> None:
-        self.octaves, self.log = octaves, []
+        self.octaves: dict[str, int] = octaves
+        self.given: list[tuple[str, DreamSettings]] = []
         self.settings, self.first = LOOKS, "eyes"
+
+    @property
+    def log(self) -> list[str]:
+        return [name for name, _ in self.given]
 
     def want(self, looks: list[tuple[str, int]], shape: tuple[int, int]) -> None: ...
 
     def ready(self, look: str, shape: tuple[int, int], octaves: int) -> _Ascent | None:
         enough = octaves <= self.octaves.get(look, 0)
-        return _Ascent(look, self.log) if enough else None
+        return _Ascent(look, self.given) if enough else None
 
 
 class _Clock:
@@ -130,6 +137,56 @@ def test_the_carried_dream_is_kept_while_no_look_is_ready() -> None:
     assert residual is image
     assert loss == 0
     assert not dream.can_dream(SHAPE)
+
+
+@pytest.mark.parametrize("fader", [0.0, 0.3, 0.5, 1.0])
+def test_ascents_alternate_between_the_decks(fader: float) -> None:
+    clock, looks = _Clock(), _Looks(eyes=2, wild=4)
+    controls = controls_of(clock)
+    dream = LiveDream(looks, controls, clock=clock)  # type: ignore[arg-type]
+    controls.change({"glide": 0, "fader": fader})
+    controls.use("wild", "b")
+    frames(dream, clock, 400)
+    assert looks.log[-300:].count("wild") == pytest.approx(300 * fader, abs=3)
+
+
+def test_a_deck_dreams_with_its_own_parameters() -> None:
+    clock, looks = _Clock(), _Looks(eyes=2, wild=4)
+    controls = controls_of(clock)
+    dream = LiveDream(looks, controls, clock=clock)  # type: ignore[arg-type]
+    controls.change({"glide": 0, "fader": 0.5})
+    controls.use("wild", "b")
+    controls.change({"a/step_size": 0.1, "b/step_size": 0.2, "a/octaves": 1, "b/octaves": 3})
+    frames(dream, clock, 50)
+    seen = {(name, settings.step_size, settings.octaves) for name, settings in looks.given[5:]}
+    assert seen == {("eyes", 0.1, 1), ("wild", 0.2, 3)}
+
+
+def test_growth_and_room_lie_between_the_decks() -> None:
+    clock, looks = _Clock(), _Looks(eyes=2, wild=4)
+    controls = controls_of(clock)
+    dream = LiveDream(looks, controls, clock=clock)  # type: ignore[arg-type]
+    source = np.full((*SHAPE, 3), 0.5, np.float32)
+    controls.change({"glide": 0, "fader": 0.5})
+    controls.use("wild", "b")
+    frames(dream, clock, 5)
+    room = dream.fade().room(source)
+    assert room is not None
+    assert dream.fade().growth().evenness == 0.75
+    assert float(room.up.max()) == pytest.approx((0.45 + 0.2) / 2, abs=0.02)
+
+
+def test_the_other_deck_dreams_while_one_is_not_ready() -> None:
+    clock, looks = _Clock(), _Looks(eyes=2)
+    controls = controls_of(clock)
+    dream = LiveDream(looks, controls, clock=clock)  # type: ignore[arg-type]
+    controls.use("wild", "b")
+    controls.change({"fader": 0.9})
+    frames(dream, clock, 20)
+    assert looks.log == ["eyes"] * 20
+    looks.octaves["wild"] = 4
+    frames(dream, clock, 100)
+    assert looks.log[-40:].count("wild") > 30
 
 
 def test_a_look_that_failed_is_removed() -> None:

@@ -1,0 +1,166 @@
+"""Thumbnails: what each look makes of the present picture."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+from stream_dream.frame import Frame, Image8
+from stream_dream.image import resize, to_float
+from stream_dream.live.engine.compiled_looks import CompiledLooks
+from stream_dream.live.engine.live_dream import lasting
+from stream_dream.runtime.scheduling import step_back
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.temporal.async_dreamer import AsyncDreamer
+from stream_dream.temporal.carry import Carry
+from stream_dream.temporal.dreamer import DreamFunction, Prepared
+from stream_dream.temporal.flow import still
+from stream_dream.tone import room_of
+
+log = logging.getLogger("stream_dream.live")
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+# A dream that is seen as that of its look; more rounds only deepen it.
+_ROUNDS = 32
+# Longer side of the dream, in pixels: in smaller ones creatures have no room.
+_SIZE = 384
+# The show comes first: after each ascent this many times its duration is left to it.
+_REST = 9.0
+# Thumbnails older than this are made anew, while somebody wants them.
+_OLD_SECONDS = 120.0
+_WANTED_SECONDS = 20.0
+_LOOK_SECONDS = 1.0
+
+
+class Thumbnail(NamedTuple):
+    """A thumbnail.
+
+    Attributes:
+        revision: Counts the thumbnails of its look, from 1.
+        image: uint8 RGB, (height, width, 3).
+        made: When it was made, in seconds of the monotonic clock.
+    """
+
+    revision: int
+    image: Image8
+    made: float
+
+
+class Thumbnails:
+    """Dreams the present picture with every look, in a thread, while somebody wants thumbnails.
+
+    It takes a tenth of the time of the cores that ascents run on. Looks that are not traced yet
+    get theirs later.
+
+    Attributes:
+        made: The thumbnails by look; replaced, never modified.
+    """
+
+    def __init__(self, looks: CompiledLooks, picture: Callable[[], Image8 | None]) -> None:
+        """Start the thread.
+
+        Args:
+            looks: The looks of the show.
+            picture: Returns the present picture before it is dreamed, uint8 RGB; None before the
+                first.
+        """
+        self.made: Mapping[str, Thumbnail] = {}
+        self._looks, self._picture = looks, picture
+        self._wanted_until = 0.0
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="thumbnails", daemon=True)
+        self._thread.start()
+
+    def want(self) -> None:
+        """Keep thumbnails up to date for a while."""
+        self._wanted_until = time.monotonic() + _WANTED_SECONDS
+
+    def close(self) -> None:
+        """End the thread, after its present ascent."""
+        self._closed.set()
+        self._thread.join(2.0)
+
+    def _work(self) -> None:
+        step_back()
+        while not self._closed.wait(_LOOK_SECONDS):
+            if time.monotonic() > self._wanted_until:
+                continue
+            look = self._next()
+            picture = self._picture()
+            if look is None or picture is None:
+                continue
+            try:
+                self._make(look, picture)
+            except Exception:  # the show goes on without thumbnails
+                log.exception("there are no thumbnails")
+                return
+
+    def _next(self) -> str | None:
+        """Return the look whose thumbnail is missing or oldest; None if all are fresh."""
+        ready = self._looks.ready_now
+        missing = next((look for look in ready if look not in self.made), None)
+        if missing is not None or not ready:
+            return missing
+        oldest = min(ready, key=lambda look: self.made[look].made)
+        return oldest if time.monotonic() - self.made[oldest].made > _OLD_SECONDS else None
+
+    def _make(self, look: str, picture: Image8) -> None:
+        settings, shape = self._looks.settings[look], self._looks.shape_near(_SIZE)
+        ascent = self._looks.ready(look, shape, settings.octaves)
+        if ascent is None:
+            return
+
+        def dream(*given: Any, **named: Any) -> Any:
+            begun = time.monotonic()
+            dreamed = ascent(*given, **named)
+            self._closed.wait(_REST * (time.monotonic() - begun))
+            return dreamed
+
+        image = thumbnail(dream, settings, resize(picture, shape[::-1]), self._closed.is_set)
+        if image is not None:
+            before = self.made.get(look)
+            revision = 1 if before is None else before.revision + 1
+            self.made = {**self.made, look: Thumbnail(revision, image, time.monotonic())}
+
+
+def thumbnail(
+    dream: DreamFunction,
+    settings: DreamSettings,
+    image: Image8,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Image8 | None:
+    """Return a small picture as a show dreams it after some seconds; None if it is stopped.
+
+    Args:
+        dream: Ascends on a frame.
+        settings: Settings of the look, adapted to a show.
+        image: The picture, uint8 RGB (height, width, 3), at the size of the ascent.
+        stopped: Returns True to give up.
+    """
+    dreamer = AsyncDreamer(dream, settings, executor=_InTurn())
+    source = to_float(image)
+    room = room_of(source, settings.limit, grey=settings.keep_colours)
+    carry = Carry(still(image.shape[:2]), persistence=1.0)
+    frame = Frame(image, 0, 0.0)
+    dreamed = None
+    for _ in range(_ROUNDS):
+        if stopped():
+            return None
+        prepared = Prepared(frame, image, source, room, carry, 1.0, 0.0)
+        dreamed = dreamer(prepared, lasting(settings.persistence))
+    return None if dreamed is None else dreamed.compose()
+
+
+class _InTurn(Executor):
+    """Executes what it is given at once, in the calling thread."""
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        future: Future[_T] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future

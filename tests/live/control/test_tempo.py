@@ -1,0 +1,99 @@
+"""Tempo by hand and by MIDI clock: pace, phase, bars."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from stream_dream.live.control.tempo import Tempo
+
+
+class _Clock:
+    now = 50.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> _Clock:
+    return _Clock()
+
+
+@pytest.fixture
+def tempo(clock: _Clock) -> Tempo:
+    return Tempo(clock=clock)
+
+
+def test_there_is_no_beat_before_the_second_tap(tempo: Tempo, clock: _Clock) -> None:
+    assert (tempo.tempo, tempo.beats()) == (None, None)
+    tempo.tap()
+    assert tempo.tempo is None
+    clock.now += 0.5
+    tempo.tap()
+    assert tempo.tempo == pytest.approx(120)
+
+
+@pytest.mark.parametrize("bpm", [25, 90, 128, 174, 380])
+def test_taps_set_pace_and_phase(tempo: Tempo, clock: _Clock, bpm: float) -> None:
+    rng = random.Random(1)
+    start = clock.now
+    for tap in range(12):
+        clock.now = start + tap * 60 / bpm + rng.uniform(-0.01, 0.01)
+        tempo.tap()
+    assert tempo.tempo == pytest.approx(bpm, rel=0.05)
+    clock.now = start + 11 * 60 / bpm
+    beats = tempo.beats()
+    assert beats is not None
+    assert abs(beats - round(beats)) < 0.1
+
+
+def test_a_pause_begins_another_series(tempo: Tempo, clock: _Clock) -> None:
+    for wait in (0.5, 0.5, 10.0, 0.25, 0.25):
+        tempo.tap()
+        clock.now += wait
+    assert tempo.tempo == pytest.approx(240)
+
+
+def test_a_number_keeps_the_phase(tempo: Tempo, clock: _Clock) -> None:
+    tempo.set_bpm(120)
+    clock.now += 1.25
+    before = tempo.beats()
+    tempo.set_bpm(60)
+    assert tempo.beats() == before == pytest.approx(2.5)
+    clock.now += 1
+    assert tempo.beats() == pytest.approx(3.5)
+    tempo.set_bpm(1e9)
+    assert tempo.tempo == 400
+
+
+def test_a_bar_begins_when_asked_for(tempo: Tempo, clock: _Clock) -> None:
+    tempo.set_bpm(120)
+    clock.now += 1.4  # 2.8 beats
+    tempo.begin_bar()
+    assert tempo.beats() == 4
+
+
+def test_a_midi_clock_is_followed_with_its_jitter(tempo: Tempo, clock: _Clock) -> None:
+    rng, start = random.Random(2), clock.now
+    tempo.start()
+    for tick in range(24 * 8):
+        clock.now = start + tick * 60 / (24 * 133) + rng.uniform(0, 0.002)
+        tempo.tick()
+    assert tempo.tempo == pytest.approx(133, rel=0.01)
+    assert tempo.beats() == pytest.approx(8 - 1 / 24, abs=1e-6)
+    assert tempo.follows_clock
+    clock.now += 1
+    assert not tempo.follows_clock  # and the beat goes on
+    assert tempo.beats() == pytest.approx(8 - 1 / 24 + 133 / 60, rel=0.01)
+
+
+def test_the_start_of_a_song_begins_a_bar(tempo: Tempo, clock: _Clock) -> None:
+    tempo.set_bpm(120)
+    clock.now += 2.6  # 5.2 beats
+    tempo.start()
+    for _ in range(25):
+        clock.now += 0.5 / 24
+        tempo.tick()
+    assert tempo.beats() == pytest.approx(9)  # the first tick was beat 8

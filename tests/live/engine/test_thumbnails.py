@@ -1,0 +1,100 @@
+"""Thumbnails: what each look makes of the present picture, without disturbing the show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from waiting import wait_for
+
+from stream_dream.frame import Image8, ImageF
+from stream_dream.live.engine import thumbnails as module
+from stream_dream.live.engine.thumbnails import Thumbnails, thumbnail
+from stream_dream.settings.dream import DreamSettings
+
+SETTINGS = DreamSettings(octaves=1)
+GREY: Image8 = np.full((30, 40, 3), 90, np.uint8)
+
+
+def checkered(source: ImageF, carried: ImageF, **_: Any) -> tuple[ImageF, float]:
+    """Add a checkerboard to the left half."""
+    change = np.zeros_like(carried)
+    left = change[:, : carried.shape[1] // 2]
+    left[::2, ::2] = left[1::2, 1::2] = 0.02
+    left[1::2, ::2] = left[::2, 1::2] = -0.02
+    return carried + change, 1.0
+
+
+class _Looks:
+    """Looks of which some are traced."""
+
+    def __init__(self, *ready: str) -> None:
+        self.ready_now = ready
+        self.settings = {name: SETTINGS for name in ("one", "other")}
+
+    def shape_near(self, size: int) -> tuple[int, int]:
+        return 18, 24
+
+    def ready(self, look: str, shape: tuple[int, int], octaves: int) -> Any:
+        return checkered
+
+
+@pytest.fixture
+def looks() -> _Looks:
+    return _Looks("one")
+
+
+@pytest.fixture
+def thumbnails(looks: _Looks, monkeypatch: pytest.MonkeyPatch) -> Iterator[Thumbnails]:
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.001)
+    made = Thumbnails(looks, lambda: GREY)  # type: ignore[arg-type]
+    yield made
+    made.close()
+
+
+def test_a_thumbnail_is_the_dream_of_a_picture() -> None:
+    image = thumbnail(checkered, SETTINGS, GREY)
+    assert image is not None
+    assert image.shape == GREY.shape
+    assert image[:, :15].std() > image[:, 25:].std() + 10
+    assert thumbnail(checkered, SETTINGS, GREY, stopped=lambda: True) is None
+
+
+def test_looks_get_theirs_when_they_are_ready(thumbnails: Thumbnails, looks: _Looks) -> None:
+    thumbnails.want()
+    wait_for(lambda: set(thumbnails.made) == {"one"})
+    assert thumbnails.made["one"].image.shape == (18, 24, 3)
+    looks.ready_now = ("one", "other")
+    wait_for(lambda: set(thumbnails.made) == {"one", "other"})
+    assert {made.revision for made in thumbnails.made.values()} == {1}
+
+
+def test_old_ones_are_made_anew(thumbnails: Thumbnails, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_OLD_SECONDS", 0.0)
+    thumbnails.want()
+    wait_for(lambda: thumbnails.made and thumbnails.made["one"].revision > 2)
+
+
+def test_nothing_is_dreamed_while_nobody_wants_it(
+    thumbnails: Thumbnails, looks: _Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(thumbnails, "_next", lambda: asked.append("asked"))
+    thumbnails._thread.join(0.1)
+    assert not asked
+    thumbnails.want()
+    wait_for(lambda: asked)
+
+
+def test_a_failure_ends_the_thumbnails_alone(
+    thumbnails: Thumbnails, looks: _Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(looks, "ready", fail)
+    thumbnails.want()
+    wait_for(lambda: not thumbnails._thread.is_alive())
+    assert thumbnails.made == {}
