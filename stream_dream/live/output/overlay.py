@@ -111,6 +111,8 @@ def _heard(sound: HeardSound | None) -> tuple[Row, ...]:
 def _parameters(parameters: LiveParameters) -> tuple[Row, ...]:
     rows = []
     for name, value in parameters:
+        if isinstance(value, str) or name == "fade":
+            continue  # how a change is made is no figure of the picture
         shown = ("no", "yes")[value] if isinstance(value, bool) else f"{value:.3g}"
         rows.append(Row(name.replace("_", " "), shown, _PARAMETER_KEYS.get(name, "")))
     return tuple(rows)

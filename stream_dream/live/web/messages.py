@@ -11,6 +11,7 @@ from typing import Any
 from stream_dream.errors import SettingsError, first_line
 from stream_dream.live.control.controls import ACTIONS, Controls
 from stream_dream.live.status import LiveStatus
+from stream_dream.settings.fields import choices
 from stream_dream.settings.live import LiveParameters, parameter_range
 
 _LONGEST_LINE = 300
@@ -41,7 +42,8 @@ def refusal(error: Exception) -> dict[str, str]:
 
 def form(controls: Controls) -> dict[str, Any]:
     """Describe the controls of a page: sliders, switches, looks and buttons."""
-    idle = set() if controls.reacts else {"reactivity"}
+    idle = {name for name, field in LiveParameters.model_fields.items() if choices(field)}
+    idle |= set() if controls.reacts else {"reactivity"}
     parameters = [_described(name) for name in LiveParameters.model_fields if name not in idle]
     return {"parameters": parameters, "looks": controls.looks, "actions": ACTIONS}
 
