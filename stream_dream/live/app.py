@@ -14,6 +14,7 @@ from stream_dream.live.capture.sources import feed_opener
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.control.osc import OscControl
 from stream_dream.live.control.show_state import parameters_of
+from stream_dream.live.control.surface import Surface
 from stream_dream.live.engine.compiled_looks import CompiledLooks
 from stream_dream.live.engine.live_beat import LiveBeat
 from stream_dream.live.engine.live_program import LiveProgram
@@ -78,7 +79,8 @@ def open_app(
             fps=parameters.target_fps,
         )
         stack.enter_context(closing(saver))
-        views: list[View] = [saver, *_opened(settings, controls, stack)]
+        surface = Surface(controls, is_recording=lambda: saver.recording is not None)
+        views: list[View] = [saver, *_opened(settings, surface, stack)]
         automation = automation or Automation()
         sound = stack.enter_context(_listening(settings, automation))
         if other := next((name for name in looks if name != first), None):
@@ -110,8 +112,9 @@ def open_app(
         yield LiveApp(show, compiled, controls, window, web)
 
 
-def _opened(settings: LiveSettings, controls: Controls, stack: ExitStack) -> list[View]:
+def _opened(settings: LiveSettings, surface: Surface, stack: ExitStack) -> list[View]:
     """Open the selected views and controls; the stack closes them."""
+    controls = surface.controls
     views: list[View] = []
     if settings.web is not None:
         folder = settings.recordings
@@ -123,7 +126,14 @@ def _opened(settings: LiveSettings, controls: Controls, stack: ExitStack) -> lis
         window = Window(controls, fullscreen=settings.fullscreen, screen=settings.screen)
         views.append(stack.enter_context(closing(window)))
     if settings.osc is not None:
-        stack.enter_context(closing(OscControl(settings.osc_host, settings.osc, controls)))
+        osc = OscControl(
+            settings.osc_host,
+            settings.osc,
+            surface,
+            allow=settings.osc_allow,
+            reply=settings.osc_reply,
+        )
+        stack.enter_context(closing(osc))
     return views
 
 

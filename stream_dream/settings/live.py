@@ -48,6 +48,13 @@ def _parse_address(value: object) -> object:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
+def _parse_reply(value: str) -> object:
+    host, _, port = value.rpartition(":")
+    if not host or not re.fullmatch(r"[0-9]{1,9}", port) or not 1 <= int(port) <= 65535:
+        raise ValueError("give HOST:PORT, such as 192.168.1.20:9001")
+    return host.strip("[]"), int(port)
+
+
 def _same(name: str, model: type[BaseModel] = DreamSettings) -> Any:
     return copy.copy(model.model_fields[name])
 
@@ -61,6 +68,7 @@ Crop = Annotated[tuple[Side, Side, tuple[int, int] | None] | None, of_text(_pars
 Address = Annotated[
     tuple[str, Annotated[int, Field(ge=0, le=65535)]] | None, BeforeValidator(_parse_address)
 ]
+ReplyAddress = Annotated[tuple[str, int] | None, of_text(_parse_reply)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 _how, _input, _show = under(Heading.HOW), under(Heading.INPUT), under(Heading.SHOW)
@@ -196,6 +204,14 @@ class LiveSettings(Model):
     )
     osc: Port | None = _control(None, "UDP port that listens to OSC messages.")
     osc_host: str = _control("127.0.0.1", "Address that OSC messages come to.")
+    osc_allow: Names = _control(
+        (),
+        "Addresses or networks that OSC messages are taken from; all if none is given.",
+        metavar="ADDRESS,...",
+    )
+    osc_reply: ReplyAddress = _control(
+        None, "Where every change is sent to as an OSC message.", metavar="HOST:PORT"
+    )
     virtual_camera: bool = _output(False, "Show as a camera that other programs take.")
     record: FileName | None = _output(
         None, "Film to record from the start on, .mkv.", metavar="FILE"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import socket
 import struct
@@ -10,17 +9,19 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
-from waiting import wait_for
+from waiting import SECONDS, wait_for
 
 from stream_dream.errors import SettingsError
 from stream_dream.live.control.controls import Controls
-from stream_dream.live.control.osc import OscControl, Refusals
+from stream_dream.live.control.osc import OscControl
+from stream_dream.live.control.surface import Surface
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters
 
@@ -40,7 +41,7 @@ class _Desk:
     def __init__(self) -> None:
         looks = {"dogs": DreamSettings(), "late-night": DreamSettings(octaves=3)}
         self.controls = Controls(START, looks, "dogs")
-        self.server = OscControl("127.0.0.1", 0, self.controls)
+        self.server = OscControl("127.0.0.1", 0, Surface(self.controls))
         self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._sender.connect(("127.0.0.1", self.server.port))
 
@@ -72,67 +73,90 @@ def desk() -> Iterator[_Desk]:
     assert "osc" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_every_parameter_has_an_address(desk: _Desk) -> None:
-    values = {
-        "strength": 0.5,
-        "step_size": 0.02,
-        "persistence": 0.9,
-        "jitter": 7,
-        "octaves": 3,
-        "target_fps": 30.0,
-        "glide": 2.5,
-        "mirror": True,
-        "reactivity": 1.5,
-    }
-    assert set(values) == set(LiveParameters.model_fields)
-    for name, value in values.items():
-        desk.send(packet(f"/stream_dream/{name}", value))
-        wait_for(lambda name=name, value=value: _is(desk.controls, name, value))
-
-
-def _is(controls: Controls, name: str, value: float) -> bool:
-    return bool(getattr(controls.target, name) == pytest.approx(value, rel=1e-6))
-
-
-def test_numbers_are_taken_as_senders_have_them(desk: _Desk) -> None:
-    desk.send(packet("/stream-dream/step-size", 0.2))  # a float32 above 0.2
-    desk.send(packet("/stream_dream/persistence", 0.995))
-    desk.send(packet("/stream_dream/jitter", 8.0))
-    desk.send(packet("/stream_dream/strength", 1))
-    desk.send(packet("/stream_dream/mirror", 1.0))
+def _played(desk: _Desk, address: str, *values: object, types: str = "") -> Controls:
+    desk.send(packet(address, *values, types=types))
     desk.flush()
-    target = desk.controls.target
-    assert (target.step_size, target.persistence, target.jitter) == (0.2, 0.995, 8)
-    assert (target.strength, target.mirror) == (1.0, True)
-    assert isinstance(target.jitter, int)
+    return desk.controls
 
 
-def test_looks_change_by_name(desk: _Desk) -> None:
-    desk.send(packet("/stream_dream/preset", "late-night"))
-    desk.flush()
-    assert desk.controls.look == "late-night"
-    desk.send(packet("/preset", "dogs"))
-    desk.flush()
-    assert desk.controls.look == "dogs"
+def test_all_of_the_surface_has_an_address(desk: _Desk) -> None:
+    for prefix, strength in (("/", 0.5), ("/stream_dream/", 0.7), ("/stream-dream/", 0.9)):
+        assert _played(desk, f"{prefix}strength", strength).target.strength == pytest.approx(
+            strength, rel=1e-6
+        )
+    assert _played(desk, "/b/step-size", 0.02).state.decks["b"].step_size == pytest.approx(0.02)
+    assert _played(desk, "/fader", 1.0).target.fader == 1
+    assert _played(desk, "/fade_unit", "beats").target.fade_unit == "beats"
+    assert _played(desk, "/bpm", 97).bpm() == 97
+    assert _played(desk, "/lfo/strength/depth", 0.3).state.lfos["strength"].depth > 0.29
+    assert "intro" in _played(desk, "/store", "intro").scenes
+    desk.send(packet("/strength", 2.0))
+    assert _played(desk, "/scene/intro").target.strength == pytest.approx(0.9)
 
 
-def test_actions_and_their_buttons(desk: _Desk) -> None:
-    desk.send(packet("/freeze"))
+def test_numbers_are_cut_and_rounded(desk: _Desk) -> None:
+    assert _played(desk, "/stream_dream/step-size", 0.2).target.step_size == 0.2  # a float32 above
+    assert _played(desk, "/strength", 99).target.strength == 2
+    assert _played(desk, "/octaves", 2.5).target.octaves == 2
+    assert _played(desk, "/octaves", -3.0).target.octaves == 1
+    assert _played(desk, "/mirror", 0.4).target.mirror
+    assert not _played(desk, "/mirror", 0).target.mirror
+    assert _played(desk, "/strength", True).target.strength == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "values"),
+    [
+        ("/preset", ["late-night"]),
+        ("/preset", [2]),
+        ("/preset", [2.0]),
+        ("/preset/late-night", []),
+        ("/preset/late-night", [1]),
+        ("/preset/late-night", [0.7]),
+        ("/preset/late%2dnight", [True]),
+        ("/stream_dream/a/preset/late-night", [64]),
+    ],
+)
+def test_looks_by_name_number_and_button(desk: _Desk, address: str, values: list[object]) -> None:
+    assert _played(desk, address, *values).look == "late-night"
+
+
+def test_a_released_button_does_nothing(desk: _Desk) -> None:
+    for value in (0, 0.0, False):
+        assert _played(desk, "/preset/late-night", value).look == "dogs"
+        assert _played(desk, "/reset", value).resets == 0
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        packet("/reset"),
+        packet("/reset", 1),
+        packet("/reset", 127),
+        packet("/reset", 0.2),
+        packet("/reset", True),
+        packet("/reset", None, types="N"),
+        b"/reset\0\0,I\0\0",
+    ],
+)
+def test_any_value_and_a_bang_press_a_button(desk: _Desk, data: bytes) -> None:
+    desk.send(data)
     desk.flush()
-    assert desk.controls.frozen
-    for value in (1.0, 1, True):  # already held
-        desk.send(packet("/stream_dream/freeze", value))
-    desk.flush()
-    assert desk.controls.frozen
-    desk.send(packet("/freeze", 0.0))
-    desk.send(packet("/reset"))
-    for action in ("snapshot", "record"):
-        desk.send(packet(f"/stream_dream/{action}", 1.0))
-        desk.send(packet(f"/{action}", 0.0))  # the button is released
-    desk.flush()
-    assert not desk.controls.frozen
     assert desk.controls.resets == 1
-    assert desk.controls.pressed() == ["snapshot", "record"]
+
+
+def test_freeze_follows_the_state_of_a_switch(desk: _Desk) -> None:
+    assert _played(desk, "/freeze").frozen
+    for value in (1.0, 1, True):  # already held
+        assert _played(desk, "/stream_dream/freeze", value).frozen
+    assert not _played(desk, "/freeze", 0.0).frozen
+
+
+def test_shares_of_the_range(desk: _Desk) -> None:
+    assert _played(desk, "/normal/strength", 0.75).target.strength == 1.5
+    assert _played(desk, "/stream_dream/normal/persistence", 1.0).target.persistence == 0.995
+    assert _played(desk, "/normal/preset", 0.9).look == "late-night"
+    assert _played(desk, "/normal/b/octaves", 0.0).state.decks["b"].octaves == 1
 
 
 def bundle(*contents: OscBundle | OscMessage, time: float = IMMEDIATELY) -> OscBundle:
@@ -165,7 +189,7 @@ def test_a_bundle_is_played_in_its_order_and_at_once(desk: _Desk) -> None:
 def test_a_wrong_message_in_a_bundle_leaves_the_rest(
     desk: _Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    strengths = [message("/stream_dream/strength", value) for value in (9.0, 0.5)]
+    strengths = [message("/stream_dream/strength", value) for value in ("much", 0.5)]
     desk.send(bytes(bundle(*strengths).dgram))
     desk.flush()
     assert desk.controls.target.strength == 0.5
@@ -176,22 +200,20 @@ FREEZE = bytes(bundle(message("/freeze")).dgram)
 
 
 BAD = {
-    "no address": (packet("/stream_dream/strenght", 1.0), "did you mean /stream_dream/strength"),
+    "no address": (packet("/stream_dream/strenght", 1.0), "did you mean /strength"),
     "a pattern": (packet("/stream_dream/*", 1.0), "there is nothing at"),
-    "too great": (packet("/stream_dream/strength", 2.01), "give at most 2"),
-    "not finite": (packet("/stream_dream/strength", float("nan")), "finite"),
-    "a fraction": (packet("/stream_dream/octaves", 2.5), "octaves"),
+    "not finite": (packet("/stream_dream/strength", float("nan")), "give a number"),
     "a text": (packet("/stream_dream/strength", "1"), "give a number"),
-    "a switch": (packet("/stream_dream/strength", True), "give a number"),
-    "no switch": (packet("/stream_dream/mirror", 0.5), "mirror"),
-    "no value": (packet("/stream_dream/strength"), "came with 0 values: give 1"),
+    "no switch": (packet("/stream_dream/mirror", "on"), "give 1 or 0"),
+    "no value": (packet("/stream_dream/strength"), "give a number"),
     "two values": (packet("/stream_dream/strength", 1.0, 1.0), "came with 2 values: give 1"),
     "a blob": (packet("/stream_dream/strength", b"1234", types="b"), "OSC type 'b'"),
     "a list": (packet("/stream_dream/strength", [1.0]), "OSC type"),
     "no look": (packet("/preset", "night"), "choose dogs, late-night"),
-    "a look by number": (packet("/preset", 1), "give the name of a look"),
-    "half a press": (packet("/reset", 0.5), "give 1, 0 or nothing"),
-    "two presses": (packet("/freeze", 1, 1), "give 1, 0 or nothing"),
+    "no number of a look": (packet("/preset", 3), "choose dogs, late-night"),
+    "two presses": (packet("/freeze", 1, 1), "came with 2 values: give 1"),
+    "no share": (packet("/normal/strength", 1.5), "give 0 to 1"),
+    "no port": (packet("/subscribe", "me"), "give a port or nothing"),
     "a bundle cut off": (FREEZE[:-4], "a bundle is broken"),
     "a bundle with more behind it": (FREEZE + b"\1\2\3", "a bundle is broken"),
     "a bundle that steps back": (FREEZE + struct.pack(">i", -4), "a bundle is broken"),
@@ -263,35 +285,19 @@ def test_hostile_packets_leave_a_valid_state_and_a_server_that_answers(
     assert not [record for record in caplog.records if record.exc_info]
 
 
-def test_a_flood_of_errors_is_counted_and_not_logged(caplog: pytest.LogCaptureFixture) -> None:
-    now = 0.0
-    refusals = Refusals(logging.getLogger("stream_dream.live"), clock=lambda: now)
-    for number in range(1000):
-        refusals.say(f"line {number}")
-    assert len(caplog.records) == 10
-    now = 1.0
-    refusals.sum_up()
-    refusals.sum_up()
-    assert [record.getMessage() for record in caplog.records[10:]] == [
-        "osc: 990 more messages were refused"
-    ]
-    refusals.say("again")
-    assert caplog.records[-1].getMessage() == "again"
-
-
 def test_a_port_in_use_is_one_line(desk: _Desk) -> None:
     port = desk.server.port
     with pytest.raises(SettingsError, match=f"--osc .*:{port}: another program listens there"):
-        OscControl("127.0.0.1", port, desk.controls)
+        OscControl("127.0.0.1", port, Surface(desk.controls))
 
 
 def test_an_address_of_another_machine_is_one_line(desk: _Desk) -> None:
     with pytest.raises(SettingsError, match=r"--osc .*no such address"):
-        OscControl("192.0.2.1", 0, desk.controls)
+        OscControl("192.0.2.1", 0, Surface(desk.controls))
 
 
 def test_without_a_host_only_this_machine_is_heard(desk: _Desk) -> None:
-    server = OscControl("", 0, desk.controls)
+    server = OscControl("", 0, Surface(desk.controls))
     try:
         assert server._socket.getsockname()[0] in ("127.0.0.1", "::1")
     finally:
@@ -301,4 +307,78 @@ def test_without_a_host_only_this_machine_is_heard(desk: _Desk) -> None:
 def test_a_missing_library_names_its_extra(desk: _Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pythonosc.osc_message", None)
     with pytest.raises(SettingsError, match=r"stream-dream\[live\]"):
-        OscControl("127.0.0.1", 0, desk.controls)
+        OscControl("127.0.0.1", 0, Surface(desk.controls))
+
+
+def test_others_are_locked_out(caplog: pytest.LogCaptureFixture) -> None:
+    controls = Controls(START, {"dogs": DreamSettings()}, "dogs")
+    for allow, heard in ((["10.0.0.0/8"], False), (["10.0.0.0/8", "127.0.0.1"], True)):
+        server = OscControl("127.0.0.1", 0, Surface(controls), allow=allow)
+        with closing(server), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(packet("/strength", 0.5), ("127.0.0.1", server.port))
+            if heard:
+                wait_for(lambda: controls.target.strength == 0.5)
+            else:
+                wait_for(lambda: "--osc-allow does not name it" in caplog.text)
+                assert controls.target == START
+    with pytest.raises(SettingsError, match="--osc-allow cannot be 'me'"):
+        OscControl("127.0.0.1", 0, Surface(controls), allow=["me"])
+
+
+def test_an_open_port_is_warned_of(desk: _Desk, caplog: pytest.LogCaptureFixture) -> None:
+    OscControl("0.0.0.0", 0, Surface(desk.controls), allow=["10.0.0.1"]).close()
+    assert not caplog.records
+    OscControl("0.0.0.0", 0, Surface(desk.controls)).close()
+    assert "lock it by --osc-allow" in caplog.text
+
+
+class _Listener:
+    """Receives feedback."""
+
+    def __init__(self) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.settimeout(SECONDS)
+        self.address = self.socket.getsockname()
+
+    def hear(self, address: str) -> object:
+        """Wait for a message to an address; return its value."""
+        while True:
+            found = OscMessage(self.socket.recv(65535))
+            if found.address == address:
+                return found.params[0]
+
+
+@pytest.fixture
+def listener() -> Iterator[_Listener]:
+    listener = _Listener()
+    with closing(listener.socket):
+        yield listener
+
+
+def test_every_change_is_told(desk: _Desk, listener: _Listener) -> None:
+    listener.socket.sendto(packet("/subscribe"), ("127.0.0.1", desk.server.port))
+    assert listener.hear("/strength") == 1.0  # all is told at first
+    desk.controls.change({"strength": 0.25})
+    assert listener.hear("/strength") == 0.25
+    desk.controls.use("late-night")
+    assert listener.hear("/preset") == "late-night"
+    desk.controls.press("freeze")
+    assert listener.hear("/freeze") == 1
+    desk.controls.change({"blackout": True})
+    assert listener.hear("/blackout") == 1
+    first, second = listener.hear("/beat"), listener.hear("/beat")
+    assert isinstance(first, int)
+    assert second == first + 1
+    listener.socket.sendto(packet("/sync"), ("127.0.0.1", desk.server.port))
+    assert listener.hear("/strength") == 0.25
+
+
+def test_changes_are_told_to_a_fixed_address(desk: _Desk, listener: _Listener) -> None:
+    server = OscControl("127.0.0.1", 0, Surface(desk.controls), reply=listener.address)
+    with closing(server):
+        assert listener.hear("/strength") == 1.0
+        desk.controls.change({"strength": 0.25})
+        assert listener.hear("/strength") == 0.25
+    with pytest.raises(SettingsError, match="--osc-reply: there is no host"):
+        OscControl("127.0.0.1", 0, Surface(desk.controls), reply=("no.such.host.invalid", 9))

@@ -1,0 +1,124 @@
+"""Feedback: what is sent to whom, and what is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pythonosc.osc_message import OscMessage
+
+from stream_dream.errors import SettingsError
+from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.osc_feedback import OscFeedback
+from stream_dream.live.control.osc_query import namespace
+from stream_dream.live.control.surface import Surface
+from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.live import LiveParameters
+
+DESK = ("192.0.2.7", 9000)
+
+
+class _Network:
+    """Replaces a socket, and the clock."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.sent: list[tuple[tuple[str, int], str, Any]] = []
+
+    def sendto(self, data: bytes, whom: tuple[str, int]) -> None:
+        message = OscMessage(data)
+        self.sent.append((whom, message.address, message.params[0]))
+
+    def taken(self) -> dict[str, Any]:
+        taken, self.sent = {address: value for _, address, value in self.sent}, []
+        return taken
+
+
+class _Stage:
+    def __init__(self) -> None:
+        self.network = _Network()
+        looks = {name: DreamSettings() for name in ("dogs", "eyes")}
+        self.controls = Controls(LiveParameters(), looks, "dogs", clock=lambda: 0.0)
+        surface = Surface(self.controls)
+        network: Any = self.network
+        self.feedback = OscFeedback(surface, network, clock=lambda: self.network.now)
+
+    def tell(self, seconds: float = 0.1) -> dict[str, Any]:
+        for _ in range(max(1, round(seconds / 0.02))):
+            self.network.now += 0.021
+            self.feedback.tell()
+        return self.network.taken()
+
+
+@pytest.fixture
+def stage() -> _Stage:
+    stage = _Stage()
+    assert stage.feedback.obey("subscribe", None, DESK)
+    return stage
+
+
+def test_all_is_sent_once_and_then_what_changes(stage: _Stage) -> None:
+    everything = stage.tell(1.0)
+    assert {"strength", "b/octaves", "preset", "freeze", "beat", "lfo/strength/depth"} <= {
+        address.removeprefix("/") for address in everything
+    }
+    assert "/cut" not in everything  # it has no value
+    assert stage.tell() == {}
+    stage.controls.change({"fader": 0.25})
+    assert stage.tell() == {"/fader": 0.25, "/undo": 1}
+
+
+def test_no_more_messages_than_a_network_takes(stage: _Stage) -> None:
+    stage.network.now += 1
+    stage.feedback.tell()
+    assert len(stage.network.sent) == 50
+
+
+def test_a_hand_on_a_fader_is_left_alone(stage: _Stage) -> None:
+    stage.tell(1.0)
+    for value in (0.5, 0.6, 0.7):
+        stage.controls.change({"strength": value})
+        stage.feedback.heard("strength", DESK)
+        assert "/strength" not in stage.tell()
+    assert stage.tell(1.0) == {"/strength": pytest.approx(0.7)}  # where it is in the end
+
+
+def test_subscriptions_end_and_are_renewed(stage: _Stage) -> None:
+    stage.tell(1.0)
+    stage.network.now += 50
+    stage.feedback.obey("subscribe", None, DESK)
+    stage.network.now += 50
+    stage.controls.change({"strength": 0.5})
+    assert "/strength" in stage.tell()
+    stage.network.now += 61
+    stage.controls.change({"strength": 0.6})
+    assert stage.tell() == {}
+
+
+def test_subscribers_are_bounded_and_can_leave(stage: _Stage) -> None:
+    for number in range(15):
+        stage.feedback.obey("subscribe", 9001 + number, DESK)
+    with pytest.raises(SettingsError, match="16 are subscribed"):
+        stage.feedback.obey("subscribe", 1, DESK)
+    for number in range(15):
+        stage.feedback.obey("unsubscribe", 9001 + number, DESK)
+    stage.feedback.obey("unsubscribe", None, DESK)
+    assert stage.tell() == {}
+    assert not stage.feedback.obey("strength", 1.0, DESK)
+
+
+def test_the_surface_is_an_osc_query_namespace(stage: _Stage) -> None:
+    contents = namespace(Surface(stage.controls))["CONTENTS"]
+    assert contents["strength"] == {
+        "FULL_PATH": "/strength",
+        "ACCESS": 3,
+        "DESCRIPTION": contents["strength"]["DESCRIPTION"],
+        "TYPE": "f",
+        "RANGE": [{"MIN": 0.0, "MAX": 2.0}],
+        "VALUE": [1.0],
+    }
+    assert contents["b"]["CONTENTS"]["octaves"]["TYPE"] == "i"
+    assert contents["preset"]["RANGE"] == [{"VALS": ["dogs", "eyes"]}]
+    assert contents["preset"]["CONTENTS"]["eyes"]["FULL_PATH"] == "/preset/eyes"
+    assert contents["cut"]["ACCESS"] == 2
+    assert contents["freeze"]["TYPE"] == "F"
