@@ -72,11 +72,13 @@ def open_app(
     # A file waits at its first frame until the first look is ready.
     connect = feed_opener(settings, begun=lambda: show.status.dreamed > 0)
     with ExitStack() as stack:
+        keep = settings.keep_gigabytes
         saver = Saver(
             settings.recordings,
             settings.record,
             minutes=settings.record_minutes,
             fps=parameters.target_fps,
+            keep_bytes=None if keep is None else round(keep * 1e9),
         )
         stack.enter_context(closing(saver))
         surface = Surface(controls, is_recording=lambda: saver.recording is not None)

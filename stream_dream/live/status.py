@@ -44,6 +44,7 @@ class LiveStatus:
         loss: Objective of the last dream (no unit).
         frozen: True while the picture is held.
         recording: Name of the file being recorded; None if there is none.
+        unrecorded: Frames that the recording left out because the encoder was busy.
         uptime: Seconds since dreaming began.
         message: Last message for the operator; "" if there is none.
         sound: What is heard; None if nothing listens.
@@ -66,6 +67,7 @@ class LiveStatus:
     loss: float | None = None
     frozen: bool = False
     recording: str | None = None
+    unrecorded: int = 0
     uptime: float = 0.0
     message: str = ""
     sound: HeardSound | None = None

@@ -217,6 +217,12 @@ class LiveSettings(Model):
         None, "Film to record from the start on, .mkv.", metavar="FILE"
     )
     record_minutes: float = _output(30.0, "Minutes after which a new file begins.", gt=0, le=1440)
+    keep_gigabytes: float | None = _output(
+        None,
+        "Gigabytes that recorded films may take: the oldest are removed. By default all stay.",
+        gt=0,
+        le=1_000_000,
+    )
     recordings: FileName = _output(
         Path("recordings"),
         "Folder of snapshots, and of films recorded by key or button.",

@@ -136,6 +136,7 @@ class Presenter:
             loss=loss,
             frozen=self._controls.frozen,
             recording=self._saver.recording,
+            unrecorded=self._saver.left_out,
             uptime=now - self._begun,
             message=self._newest_message(),
             sound=None if self._program is None else self._program.heard(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from stream_dream.errors import SinkError, first_line
 from stream_dream.frame import Image8
+from stream_dream.live.output.disk import LEAST_FREE_BYTES, check_room, prune
 from stream_dream.live.output.recording_file import Film
 from stream_dream.live.status import LiveStatus
 from stream_dream.media.write.output_paths import check_output
@@ -29,6 +29,8 @@ _LOWEST_FPS = 5
 _LOOK_SECONDS = 1.0
 _NAMING_SECONDS = 0.25
 _COMPLETE_SECONDS = 30.0
+# An encoder that takes nothing for this long hangs: it is killed, and the recording fails.
+_HUNG_SECONDS = 10.0
 _CLOSE_SECONDS = 1.5
 
 
@@ -75,8 +77,10 @@ class Recorder:
         *,
         minutes: float,
         fps: float,
+        dated: bool = False,
+        keep_bytes: int | None = None,
         clock: Callable[[], float] = time.monotonic,
-        least_free_bytes: int = 1_000_000_000,
+        least_free_bytes: int = LEAST_FREE_BYTES,
     ) -> None:
         """Start to record with the first frame shown.
 
@@ -84,6 +88,9 @@ class Recorder:
             path: Name of the first file, .mkv, in a folder that exists.
             minutes: Length of a file.
             fps: Frames per second of the films; rounded to a whole number, 10 to 60.
+            dated: True to add the date to the first file's name, too.
+            keep_bytes: Bytes that dated films of this name may take: the oldest are removed. None
+                to remove none.
             clock: Returns the time in seconds.
             least_free_bytes: The recording ends when the disk has less left.
 
@@ -95,6 +102,7 @@ class Recorder:
             problem = f"cannot have {fps} fps and {minutes} minutes: both must be above 0"
             raise SinkError(f"{path} {problem}", exit_code=2)
         self._path, self._clock, self._least_free_bytes = path.absolute(), clock, least_free_bytes
+        self._keep_bytes = keep_bytes
         self._seconds = minutes * 60
         low, high = _FPS_RANGE
         self._asked_fps = self._fps = Fraction(min(max(round(fps), low), high))
@@ -104,10 +112,11 @@ class Recorder:
         self._image: Image8 | None = None
         self._open: tuple[Film, ...] = ()
         self.files: tuple[Path, ...] = ()
-        self._begun = False
+        self._begun = dated
         self.left_out = 0
         self.problem: str | None = None
         self._closing: float | None = None
+        self._fed = clock()
         self._threads = [
             threading.Thread(target=self._write, name="recorder", daemon=True),
             threading.Thread(target=self._look_after, name="recorder-disk", daemon=True),
@@ -120,6 +129,12 @@ class Recorder:
         """The file being written; it has this name after about a second."""
         film = self._film
         return None if film is None else film.path
+
+    @property
+    def missing(self) -> float:
+        """Seconds of film that are missing because the encoder takes nothing; 0 below two."""
+        missing = self._clock() - self._fed if self._film is not None else 0.0
+        return missing if missing > _MOST_BEHIND else 0.0
 
     @property
     def waiting(self) -> int:
@@ -153,7 +168,7 @@ class Recorder:
         try:
             while self.problem is None:
                 # Read before waiting: frames that arrive later have later times.
-                now = self._clock()
+                now = self._fed = self._clock()
                 try:
                     image, now = self._frames.get(timeout=float(1 / self._fps))
                 except queue.Empty:
@@ -213,6 +228,8 @@ class Recorder:
             except queue.Empty:
                 film = self._film
                 self._check_disk()
+                if film is not None and self.missing > _HUNG_SECONDS:
+                    film.give_up()
                 if film is not None:
                     self._attend(film, film.secure)
                 pause = _LOOK_SECONDS if film is not None and film.named else _NAMING_SECONDS
@@ -232,14 +249,13 @@ class Recorder:
             self.files += (film.path,)
 
     def _check_disk(self) -> None:
-        folder = self._path.parent
         try:
-            free = shutil.disk_usage(folder).free
-        except OSError as error:
+            if self._keep_bytes is not None:
+                open_films = [film.path for film in self._open]
+                prune(self._path, self._keep_bytes, open_films, self._least_free_bytes)
+            check_room(self._path.parent, self._least_free_bytes)
+        except (SinkError, OSError) as error:
             self._fail(error)
-            return
-        if free < self._least_free_bytes:
-            self._fail(SinkError(f"the disk has only {free / 1e9:.1f} GB left, free some of it"))
 
     def _fail(self, error: Exception, film: Film | None = None) -> None:
         """Set ``problem``; the first reason counts."""

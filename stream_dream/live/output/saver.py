@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -13,19 +12,30 @@ from pathlib import Path
 from stream_dream.errors import SinkError, StreamDreamError
 from stream_dream.frame import Image8
 from stream_dream.live.control.controls import Action
+from stream_dream.live.output.disk import check_room
 from stream_dream.live.output.recorder import Recorder
 from stream_dream.live.status import LiveStatus
 from stream_dream.media.read.picture import Picture
 from stream_dream.media.write.output_paths import dated_name, make_folder
 from stream_dream.media.write.picture import write_picture
+from stream_dream.runtime.background import BackgroundWorker
+from stream_dream.runtime.limited_log import LimitedLog
 
 log = logging.getLogger("stream_dream.live")
 
 _CLOSE_SECONDS = 3.0
+# Snapshots that wait for the disk; a picture of 1280x720 takes 0.1 s.
+_MOST_WAITING = 4
+# Pauses before a failed recording is tried again; one that lasted a while begins with the first.
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+_LASTING_SECONDS = 60.0
 
 
 class Saver:
     """A view that performs the actions ``snapshot`` and ``record``.
+
+    A recording that fails is tried again, into another file, until it is ended. What cannot be done
+    in time is left out, with a word about it: no button can slow down the show.
 
     Attributes:
         message: Last message for the operator; "" if there is none.
@@ -34,7 +44,14 @@ class Saver:
     problem: str | None = None  # a recording that fails ends; the saver goes on
 
     def __init__(
-        self, folder: Path, film: Path | None = None, *, minutes: float, fps: float
+        self,
+        folder: Path,
+        film: Path | None = None,
+        *,
+        minutes: float,
+        fps: float,
+        keep_bytes: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Save into a folder, which is created when needed.
 
@@ -43,15 +60,26 @@ class Saver:
             film: Name of the recording that starts with the first frame; None for none.
             minutes: Length of a recording's files.
             fps: Frame rate of recordings.
+            keep_bytes: Bytes that films of the same name may take; None for any number.
+            clock: Returns the time in seconds.
 
         Raises:
             SinkError: The film cannot be recorded.
         """
         self.message = ""
-        self._folder = folder
-        self._record = partial(Recorder, minutes=minutes, fps=fps)
+        self._folder, self._clock = folder, clock
+        self._record = partial(Recorder, minutes=minutes, fps=fps, keep_bytes=keep_bytes)
+        # A recording by key or button, whose files are all dated, unless one was asked for.
+        self._film, self._dated = film or folder / "show.mkv", film is None
         self._recorder = None if film is None else self._record(film)
-        self._closing: list[threading.Thread] = []
+        self._begun = clock()
+        # When a failed recording is tried again; None while none is to be.
+        self._again: float | None = None
+        self._pause = _FIRST_PAUSE
+        self._left_out = 0
+        self._limited = LimitedLog(log, "snapshots")
+        self._snapshots = BackgroundWorker("snapshots", _MOST_WAITING)
+        self._completing = BackgroundWorker("completing", 1)
 
     @property
     def recording(self) -> str | None:
@@ -60,69 +88,95 @@ class Saver:
         path = None if recorder is None else recorder.current
         return None if path is None else path.name
 
+    @property
+    def left_out(self) -> int:
+        """Number of frames that the present recording had to leave out."""
+        recorder = self._recorder
+        return 0 if recorder is None else recorder.left_out
+
     def press(self, action: Action, image: Image8) -> None:
         """Perform an action; slow work runs in another thread."""
         if action == "snapshot":
-            self._in_thread(lambda: self._save(image))
+            if not self._snapshots.submit(partial(self._save, image)):
+                self._left_out += 1
+                self.message = f"{self._left_out} snapshots were left out: the disk is busy"
+                self._limited.warn(self.message)
         elif action == "record":
-            if self._recorder is None:
+            if self._again is not None:
+                self._again = None
+                self._tell("the recording is given up", logging.INFO)
+            elif self._recorder is None:
+                self._film, self._dated = self._folder / "show.mkv", True
                 self._start()
-            else:
-                self._stop()
+            elif not self._stop():
+                self._tell("the last film is still being completed: wait a moment", logging.INFO)
 
     def show(self, image: Image8, status: LiveStatus) -> None:
-        """Record a frame, if a recording is in progress; end one that has failed."""
+        """Record a frame, if a recording is in progress; begin a failed one again."""
         recorder = self._recorder
         if recorder is None:
+            if self._again is not None and self._clock() >= self._again:
+                self._start()
             return
         if recorder.problem is None:
             recorder.show(image, status)
+            if recorder.missing:
+                self.message = f"recording stalls: {recorder.missing:.0f} s are missing"
             return
-        self.message = recorder.problem
-        log.warning("%s", self.message)
-        self._stop()
+        if self._stop():
+            lasted = self._clock() - self._begun
+            self._retry(recorder.problem, first=lasted > _LASTING_SECONDS)
 
     def close(self) -> None:
         """Complete snapshots and recordings in progress, within three seconds."""
+        deadline = self._clock() + _CLOSE_SECONDS
+        self._again = None
         self._stop()
-        deadline = time.monotonic() + _CLOSE_SECONDS
-        for thread in self._closing:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        for worker in (self._completing, self._snapshots):
+            worker.close(max(0.0, deadline - self._clock()))
 
     def _start(self) -> None:
+        self._again, self._begun = None, self._clock()
         try:
-            make_folder(self._folder)
-            self._recorder = self._record(dated_name(self._folder / "show.mkv", datetime.now()))
+            make_folder(self._film.parent)
+            check_room(self._film.parent)
+            self._recorder = self._record(self._film, dated=self._dated)
         except StreamDreamError as error:
-            self._tell(f"nothing is recorded: {error}")
+            self._retry(f"nothing is recorded: {error}", first=False)
 
-    def _stop(self) -> None:
-        recorder, self._recorder = self._recorder, None
-        if recorder is not None:
-            self._in_thread(recorder.close)
+    def _retry(self, problem: str, *, first: bool) -> None:
+        """Try a recording again after a pause, the longer the more often it fails."""
+        self._pause = _FIRST_PAUSE if first else self._pause
+        self._again = self._clock() + self._pause
+        self._tell(f"{problem}; trying again in {self._pause:.0f} s", logging.WARNING)
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+    def _stop(self) -> bool:
+        """Complete the recording in the background; return False if others take up all room."""
+        recorder = self._recorder
+        if recorder is not None and not self._completing.submit(recorder.close):
+            return False
+        self._recorder = None
+        return True
 
     def _save(self, image: Image8) -> None:
         try:
             path = save_snapshot(image, self._folder)
-            self._tell(f"saved {path.name}")
+            self._tell(f"saved {path.name}", logging.INFO)
         except SinkError as error:
-            self._tell(f"no snapshot: {error}")
+            self.message = f"no snapshot: {error}"
+            self._limited.warn(self.message)
 
-    def _tell(self, message: str) -> None:
+    def _tell(self, message: str, level: int) -> None:
         self.message = message
-        log.info("%s", message)
-
-    def _in_thread(self, work: Callable[[], None]) -> None:
-        self._closing = [thread for thread in self._closing if thread.is_alive()]
-        thread = threading.Thread(target=work, name="saver", daemon=True)
-        self._closing.append(thread)
-        thread.start()
+        log.log(level, "%s", message)
 
 
 def save_snapshot(image: Image8, folder: Path) -> Path:
     """Write an image, uint8 RGB (height, width, 3), as ``snapshot_DATE.png``.
 
-    It takes 0.1 s at 1280x720. Raises ``SinkError``.
+    It takes 0.1 s at 1280x720. Raises ``SinkError``, also where the disk is nearly full.
     """
     make_folder(folder)
+    check_room(folder)
     return write_picture(Picture(image), dated_name(folder / "snapshot.png", datetime.now()))

@@ -25,6 +25,8 @@ def metrics(status: LiveStatus, clients: Mapping[str, int]) -> str:
         ("dream_size_pixels", "Longer side that gradients are computed at.", status.dream_size),
         ("frozen", "1 while the picture is held.", status.frozen),
         ("recording", "1 while a film is recorded.", status.recording is not None),
+        ("frames_unrecorded", "Frames that the present film lacks.", status.unrecorded),
+        ("bpm", "Pace of the beat.", status.bpm),
         ("uptime_seconds", "Time since dreaming began.", status.uptime),
     )
     lines = []

@@ -12,72 +12,176 @@ import numpy as np
 import pytest
 import shows
 from PIL import Image
-from waiting import wait_for
+from waiting import SECONDS, wait_for
 
 from stream_dream.errors import SinkError
+from stream_dream.live.control.controls import Action
 from stream_dream.live.output import saver as module
 from stream_dream.live.output.saver import Saver, save_snapshot
 
 
 class _Recorder:
-    """A recording that fails when a test says so."""
+    """A recording that fails or stalls when a test says so."""
 
     current = Path("show.mkv")
+    left_out = 3
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path, **options: Any) -> None:
+        self.path, self.dated = path, options.get("dated", False)
         self.problem: str | None = None
-        self.closed = threading.Event()
+        self.missing = 0.0
+        self.seen = 0
+        self.closed, self.may_close = threading.Event(), threading.Event()
+        self.may_close.set()
 
-    def show(self, *frame: Any) -> None: ...
+    def show(self, *frame: Any) -> None:
+        self.seen += 1
 
     def close(self) -> None:
+        self.may_close.wait(SECONDS)
         self.closed.set()
 
 
 @pytest.fixture
-def recorder(monkeypatch: pytest.MonkeyPatch) -> _Recorder:
-    recorder = _Recorder()
-    monkeypatch.setattr(module, "Recorder", lambda path, **numbers: recorder)
-    return recorder
+def recorders(monkeypatch: pytest.MonkeyPatch) -> list[_Recorder]:
+    """All recordings begun, in order."""
+    begun: list[_Recorder] = []
+
+    def begin(path: Path, **options: Any) -> _Recorder:
+        begun.append(_Recorder(path, **options))
+        return begun[-1]
+
+    monkeypatch.setattr(module, "Recorder", begin)
+    return begun
 
 
 @pytest.fixture
-def saver(recorder: _Recorder, tmp_path: Path) -> Iterator[Saver]:
-    saver = Saver(tmp_path / "new", tmp_path / "show.mkv", minutes=1, fps=25)
+def clock() -> shows.Clock:
+    return shows.Clock()
+
+
+@pytest.fixture
+def saver(recorders: list[_Recorder], clock: shows.Clock, tmp_path: Path) -> Iterator[Saver]:
+    film = tmp_path / "show.mkv"
+    saver = Saver(tmp_path / "new", film, minutes=1, fps=25, clock=clock.monotonic)
     yield saver
     saver.close()
 
 
-def test_a_recording_that_fails_ends_with_the_next_frame(saver: Saver, recorder: _Recorder) -> None:
+def show(saver: Saver) -> None:
+    saver.show(shows.plain(1), shows.STATUS)
+
+
+def press(saver: Saver, action: Action) -> None:
+    saver.press(action, shows.plain(1))
+
+
+def test_a_recording_that_fails_ends_with_the_next_frame(
+    saver: Saver, recorders: list[_Recorder]
+) -> None:
     assert saver.recording == "show.mkv"
-    recorder.problem = "the disk is full"
+    recorders[0].problem = "the disk is full"
     assert saver.recording == "show.mkv"
     assert saver.message == ""  # whoever reads the status changes nothing
-    assert not recorder.closed.is_set()
-    saver.show(shows.plain(1), shows.STATUS)
+    assert not recorders[0].closed.is_set()
+    show(saver)
     assert saver.recording is None
-    assert saver.message == "the disk is full"
+    assert saver.message == "the disk is full; trying again in 1 s"
     assert saver.problem is None
-    wait_for(recorder.closed.is_set)
+    wait_for(recorders[0].closed.is_set)
 
 
-def test_all_that_is_in_progress_shares_the_time_to_complete_it(
-    saver: Saver, monkeypatch: pytest.MonkeyPatch
+def test_a_failed_recording_is_tried_again_ever_more_rarely(
+    saver: Saver, recorders: list[_Recorder], clock: shows.Clock
 ) -> None:
-    clock, waits = shows.Clock(), []
+    pauses = []
+    for _ in range(8):
+        recorders[-1].problem = "ffmpeg was ended by SIGKILL"
+        show(saver)
+        begun, count = clock.now, len(recorders)
+        wait_for(recorders[-1].closed.is_set)
+        while len(recorders) == count:
+            clock.now += 0.5
+            show(saver)
+        pauses.append(clock.now - begun)
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
+    clock.now += 100
+    show(saver)
+    recorders[-1].problem = "again"
+    show(saver)
+    assert saver.message == "again; trying again in 1 s"  # it had lasted a while
+    assert {recorder.path.name for recorder in recorders} == {"show.mkv"}
 
-    class _Hanging:
-        def is_alive(self) -> bool:
-            return True
 
-        def join(self, seconds: float) -> None:
-            waits.append(seconds)
-            clock.now += seconds
+def test_pressing_record_gives_up_a_recording_that_is_tried_again(
+    saver: Saver, recorders: list[_Recorder], clock: shows.Clock
+) -> None:
+    recorders[0].problem = "the disk is full"
+    show(saver)
+    press(saver, "record")
+    assert saver.message == "the recording is given up"
+    clock.now += 100
+    show(saver)
+    assert len(recorders) == 1
+    press(saver, "record")
+    assert (recorders[1].path.parent.name, recorders[1].dated) == ("new", True)
 
-    monkeypatch.setattr(module, "time", clock)
-    monkeypatch.setattr(saver, "_closing", [_Hanging(), _Hanging(), _Hanging()])
-    saver.close()
-    assert sum(waits) == module._CLOSE_SECONDS
+
+def test_a_stall_is_told(saver: Saver, recorders: list[_Recorder]) -> None:
+    show(saver)
+    assert saver.message == ""
+    recorders[0].missing = 3.2
+    show(saver)
+    assert saver.message == "recording stalls: 3 s are missing"
+    assert saver.left_out == 3
+
+
+def test_a_button_that_is_hammered_begins_no_more_than_can_be_completed(
+    saver: Saver, recorders: list[_Recorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = threading.active_count()
+    gate = threading.Event()
+    monkeypatch.setattr(_Recorder, "close", lambda recorder: gate.wait(SECONDS))
+    for _ in range(100):
+        press(saver, "record")
+    assert len(recorders) <= 3  # one is completed, one waits for that, one is recorded
+    assert "wait a moment" in saver.message
+    assert threading.active_count() == threads
+    gate.set()
+
+
+def test_snapshots_that_come_too_fast_are_counted(
+    saver: Saver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate, saved = threading.Event(), []
+
+    def save(image: Any, folder: Path) -> Path:
+        gate.wait(SECONDS)
+        saved.append(image)
+        return folder / "snapshot.png"
+
+    monkeypatch.setattr(module, "save_snapshot", save)
+    threads = threading.active_count()
+    for _ in range(100):
+        press(saver, "snapshot")
+    assert threading.active_count() == threads
+    assert saver.message in (
+        "95 snapshots were left out: the disk is busy",
+        "96 snapshots were left out: the disk is busy",
+    )
+    assert len(caplog.records) < 12
+    gate.set()
+    wait_for(lambda: 4 <= len(saved) <= 5)
+
+
+def test_snapshots_leave_room_on_the_disk(
+    saver: Saver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("stream_dream.live.output.disk.free_bytes", lambda folder: 4e8)
+    press(saver, "snapshot")
+    wait_for(lambda: saver.message)
+    assert saver.message == "no snapshot: the disk has only 0.4 GB left: free some of it"
+    assert list((tmp_path / "new").iterdir()) == []
 
 
 def test_snapshots_are_exact_and_sort(tmp_path: Path) -> None:

@@ -1,0 +1,72 @@
+"""Old films that go, and everything else that stays."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from stream_dream.errors import SinkError
+from stream_dream.live.output import disk as module
+from stream_dream.live.output.disk import check_room, prune
+
+DATES = ("20260101-000000", "20260102-000000", "20260103-000000", "20260104-000000")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for date in DATES:
+        (tmp_path / f"show_{date}.mkv").write_bytes(bytes(1000))
+    return tmp_path
+
+
+def left(folder: Path) -> list[str]:
+    names = [path.stem.removeprefix("show_") for path in folder.glob("show_2*.mkv")]
+    return sorted(names)
+
+
+def test_the_oldest_go_until_the_rest_fits(folder: Path) -> None:
+    removed = prune(folder / "show.mkv", 2500, keep=(), least_free=0)
+    assert [path.stem.removeprefix("show_") for path in removed] == list(DATES[:2])
+    assert left(folder) == list(DATES[2:])
+    assert prune(folder / "show.mkv", 2500, keep=(), least_free=0) == []
+
+
+def test_films_being_written_stay(folder: Path) -> None:
+    keep = [folder / f"show_{date}.mkv" for date in (DATES[0], DATES[3])]
+    prune(folder / "show.mkv", 0, keep=keep, least_free=0)
+    assert left(folder) == [DATES[0], DATES[3]]
+
+
+def test_films_go_for_room_on_the_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "free_bytes", lambda folder: 500 + 1000 * (4 - len(left(folder))))
+    prune(folder / "show.mkv", 10**9, keep=(), least_free=2000)
+    assert left(folder) == list(DATES[2:])
+
+
+def test_nothing_else_is_removed(folder: Path) -> None:
+    others = [
+        "show.mkv",
+        "show_20260101-000000.mkv.part",
+        "show_20260101-000000_1.mkv",
+        "show_2026.mkv",
+        "myshow_20260101-000000.mkv",
+        "show_20260101-000000.mp4",
+        "snapshot_20260101-000000.png",
+    ]
+    for name in others:
+        (folder / name).touch()
+    (folder / "show_20250101-000000.mkv").mkdir()
+    os.symlink(folder / "show.mkv", folder / "show_20250102-000000.mkv")
+    prune(folder / "show.mkv", 0, keep=(), least_free=0)
+    stay = [*others, "show_20250101-000000.mkv", "show_20250102-000000.mkv"]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(stay)
+
+
+def test_a_disk_that_is_nearly_full_is_told(folder: Path) -> None:
+    check_room(folder, least=1)
+    with pytest.raises(SinkError, match=r"the disk has only .* GB left: free some of it"):
+        check_room(folder, least=10**18)
+    with pytest.raises(SinkError, match="cannot be read"):
+        check_room(folder / "gone")
