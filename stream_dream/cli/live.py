@@ -131,8 +131,9 @@ def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, qu
     with open_app(shown, parameters, looks, look_name(shown.preset), automation) as app:
         if app.web is not None and not quiet:
             _invite(app.web.link, app.web.token)
-        if not (settings.window or settings.web or settings.virtual_camera or settings.record):
-            log.warning("the show has no output: add --window, --web, --virtual-camera or --record")
+        views = (settings.window, settings.web, settings.virtual_camera, settings.record)
+        if not (any(views) or settings.out):
+            log.warning("the show has no output: add --window, --web, --record or --out")
         try:
             _play(app, settings.duration, as_json=as_json)
         finally:

@@ -21,6 +21,8 @@ from stream_dream.live.engine.live_program import LiveProgram
 from stream_dream.live.engine.look_follower import LookCycle, LookFollower
 from stream_dream.live.engine.show import Show
 from stream_dream.live.output.saver import Saver
+from stream_dream.live.output.stream_output import StreamOutput
+from stream_dream.live.output.stream_target import StreamTarget
 from stream_dream.live.output.view import View
 from stream_dream.live.output.virtual_camera import VirtualCamera
 from stream_dream.live.output.window import Window
@@ -122,6 +124,8 @@ def _opened(settings: LiveSettings, surface: Surface, stack: ExitStack) -> list[
         folder = settings.recordings
         page = WebView(settings.web, controls, token=settings.token, recordings=folder)
         views.append(stack.enter_context(closing(page)))
+    for target in [StreamTarget.parse(text) for text in settings.out]:
+        views.append(stack.enter_context(closing(StreamOutput(target))))
     if settings.virtual_camera:
         views.append(stack.enter_context(closing(VirtualCamera())))
     if settings.window:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 CameraState = Literal["connecting", "ok", "lost"]
@@ -45,6 +45,7 @@ class LiveStatus:
         frozen: True while the picture is held.
         recording: Name of the file being recorded; None if there is none.
         unrecorded: Frames that the recording left out because the encoder was busy.
+        outputs: State of each stream that is sent, by its receiver.
         uptime: Seconds since dreaming began.
         message: Last message for the operator; "" if there is none.
         sound: What is heard; None if nothing listens.
@@ -68,6 +69,7 @@ class LiveStatus:
     frozen: bool = False
     recording: str | None = None
     unrecorded: int = 0
+    outputs: dict[str, str] = field(default_factory=dict)
     uptime: float = 0.0
     message: str = ""
     sound: HeardSound | None = None

@@ -212,6 +212,12 @@ class LiveSettings(Model):
     osc_reply: ReplyAddress = _control(
         None, "Where every change is sent to as an OSC message.", metavar="HOST:PORT"
     )
+    out: Names = _output(
+        (),
+        "Where else to send the picture; may be given several times: rtsp://, srt://, rtmp:// or "
+        "udp:// and an address, v4l2:DEVICE, hls:FOLDER.",
+        metavar="TARGET,...",
+    )
     virtual_camera: bool = _output(False, "Show as a camera that other programs take.")
     record: FileName | None = _output(
         None, "Film to record from the start on, .mkv.", metavar="FILE"

@@ -139,6 +139,31 @@ def recording_arguments(size: tuple[int, int], fps: Fraction, crf: int) -> list[
     ]
 
 
+def streaming_arguments(size: tuple[int, int], fps: Fraction) -> list[str]:
+    """Return ffmpeg's arguments to encode raw RGB from standard input for a stream, at once.
+
+    The fastest presets of x264 take little from the dream beside it; a key frame a second lets a
+    receiver join soon.
+
+    Args:
+        size: (width, height) of the images, both even.
+        fps: Frames per second.
+    """
+    return [
+        *_raw_source(size, fps),
+        *("-vf", _colours(Fraction(1))),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"),
+        *("-crf", "23", "-maxrate", "8M", "-bufsize", "4M"),
+        *("-g", str(max(1, round(fps)))),
+        *("-flush_packets", "1"),
+    ]
+
+
+def raw_arguments(size: tuple[int, int], fps: Fraction) -> list[str]:
+    """Return ffmpeg's arguments to pass raw RGB from standard input on as raw 4:2:0."""
+    return [*_raw_source(size, fps), "-vf", _colours(Fraction(1)), "-c:v", "rawvideo"]
+
+
 def _raw_source(size: tuple[int, int], fps: Fraction) -> list[str]:
     source = ["-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", f"{size[0]}x{size[1]}"]
     return [*source, "-framerate", str(fps), "-i", "pipe:0"]
@@ -153,12 +178,17 @@ def shrinking_arguments(target_format: Format, size: tuple[int, int], crf: int) 
 def _picture_arguments(target_format: Format, pixel_aspect: Fraction, crf: int) -> list[str]:
     if not target_format.film:
         return [*target_format.codec]
-    filters = (
+    filters = _colours(pixel_aspect)
+    return ["-vf", filters, *target_format.codec, *_quality(target_format, crf)]
+
+
+def _colours(pixel_aspect: Fraction) -> str:
+    """Return the filters that convert RGB to BT.709 with 4:2:0, and tag it."""
+    return (
         "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int,"
         "format=yuv420p,setparams=color_primaries=bt709:color_trc=bt709,"
         f"setsar=sar={pixel_aspect.numerator}/{pixel_aspect.denominator}:max=65535"
     )
-    return ["-vf", filters, *target_format.codec, *_quality(target_format, crf)]
 
 
 def _quality(target_format: Format, crf: int) -> list[str]:

@@ -1,0 +1,135 @@
+"""Streams to real receivers, which come, go, and do not read."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import shows
+from waiting import SECONDS, wait_for
+
+from stream_dream.live.output import stream_output as module
+from stream_dream.live.output.stream_output import StreamOutput
+from stream_dream.live.output.stream_target import StreamTarget
+from stream_dream.media.ffmpeg import ffmpeg_program
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LONGEST_PAUSE", 1.0)
+
+
+@contextmanager
+def streaming(
+    text: str, shape: Callable[[], tuple[int, int]] = lambda: (270, 481)
+) -> Iterator[Any]:
+    """Send 25 frames a second, whose brightness rises, to a target."""
+    output, ended = StreamOutput(StreamTarget.parse(text)), threading.Event()
+
+    def play() -> None:
+        number = 0
+        while not ended.wait(0.04):
+            number += 1
+            output.show(np.full((*shape(), 3), 5 * number % 256, np.uint8), shows.STATUS)
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    try:
+        yield output
+    finally:
+        output.close()
+        ended.set()
+        thread.join()
+        assert not output._thread.is_alive()
+
+
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def frames_received(url: str, *options: str) -> int:
+    """Receive a second by ffmpeg; return the number of different frames."""
+    command = [
+        ffmpeg_program(),
+        "-v",
+        "error",
+        *options,
+        "-i",
+        url,
+        "-t",
+        "1",
+        "-f",
+        "framemd5",
+        "-",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    return len({line.split()[-1] for line in done.stdout.splitlines() if line[:1].isdigit()})
+
+
+RECEIVERS = {
+    "udp": ("udp://127.0.0.1:{port}", "udp://127.0.0.1:{port}?timeout=20000000", []),
+    "srt": ("srt://127.0.0.1:{port}", "srt://127.0.0.1:{port}?mode=listener", []),
+    "rtmp": (
+        "rtmp://127.0.0.1:{port}/live/key",
+        "rtmp://127.0.0.1:{port}/live/key",
+        ["-listen", "1"],
+    ),
+    "rtsp": (
+        "rtsp://127.0.0.1:{port}/dream",
+        "rtsp://127.0.0.1:{port}/dream",
+        ["-rtsp_flags", "listen", "-listen_timeout", "20"],
+    ),
+}
+
+
+@pytest.mark.parametrize("protocol", RECEIVERS)
+def test_a_receiver_gets_the_picture_and_again_when_it_comes_back(protocol: str) -> None:
+    to, at, options = RECEIVERS[protocol]
+    port = free_port(socket.SOCK_DGRAM if protocol in ("udp", "srt") else socket.SOCK_STREAM)
+    with streaming(to.format(port=port)) as output:
+        for _ in range(2):
+            assert frames_received(at.format(port=port), *options) > 2
+        assert output.name == f"{protocol}://127.0.0.1:{port}"
+
+
+def test_a_folder_gets_a_playlist_that_plays(tmp_path: Path) -> None:
+    with streaming(f"hls:{tmp_path}") as output:
+        wait_for(lambda: len(list(tmp_path.glob("*.ts"))) >= 2 and output.state == "sending")
+        assert frames_received(str(tmp_path / "index.m3u8")) > 2
+
+
+def test_a_receiver_that_never_reads_is_given_up_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "_STALLED_SECONDS", 1.0)
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        port = server.getsockname()[1]
+        with streaming(f"rtmp://127.0.0.1:{port}/app/secret") as output:
+            first, _ = server.accept()
+            second, _ = server.accept()  # it has tried again
+            wait_for(lambda: output.state == "waiting")
+            first.close()
+            second.close()
+    assert "secret" not in caplog.text
+    assert output.problem is None
+
+
+def test_another_size_of_picture_begins_another_stream() -> None:
+    port, shape = free_port(socket.SOCK_DGRAM), (64, 96)
+    with streaming(f"udp://127.0.0.1:{port}", lambda: shape) as output:
+        wait_for(lambda: output.state == "sending")
+        before = output._ffmpeg
+        shape = (90, 160)
+        wait_for(lambda: output._ffmpeg not in (before, None))
+        assert frames_received(f"udp://127.0.0.1:{port}?timeout=20000000") > 2
