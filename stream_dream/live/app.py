@@ -20,6 +20,7 @@ from stream_dream.live.engine.live_beat import LiveBeat
 from stream_dream.live.engine.live_program import LiveProgram
 from stream_dream.live.engine.look_follower import LookCycle, LookFollower
 from stream_dream.live.engine.show import Show
+from stream_dream.live.output.ndi import NdiOutput
 from stream_dream.live.output.saver import Saver
 from stream_dream.live.output.stream_output import StreamOutput
 from stream_dream.live.output.stream_target import StreamTarget
@@ -124,8 +125,11 @@ def _opened(settings: LiveSettings, surface: Surface, stack: ExitStack) -> list[
         folder = settings.recordings
         page = WebView(settings.web, controls, token=settings.token, recordings=folder)
         views.append(stack.enter_context(closing(page)))
-    for target in [StreamTarget.parse(text) for text in settings.out]:
-        views.append(stack.enter_context(closing(StreamOutput(target))))
+    for text in settings.out:
+        scheme, _, name = text.partition(":")
+        to_ndi = scheme.lower() == "ndi"
+        output = NdiOutput(name) if to_ndi else StreamOutput(StreamTarget.parse(text))
+        views.append(stack.enter_context(closing(output)))
     if settings.virtual_camera:
         views.append(stack.enter_context(closing(VirtualCamera())))
     if settings.window:

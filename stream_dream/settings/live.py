@@ -215,7 +215,7 @@ class LiveSettings(Model):
     out: Names = _output(
         (),
         "Where else to send the picture; may be given several times: rtsp://, srt://, rtmp:// or "
-        "udp:// and an address, v4l2:DEVICE, hls:FOLDER.",
+        "udp:// and an address, v4l2:DEVICE, hls:FOLDER, ndi:NAME.",
         metavar="TARGET,...",
     )
     virtual_camera: bool = _output(False, "Show as a camera that other programs take.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from stream_dream.frame import Image8
 from stream_dream.live.status import LiveStatus
@@ -25,3 +25,16 @@ class View(Protocol):
 
     def close(self) -> None:
         """Stop, within a second or two; calling it again does nothing."""
+
+
+@runtime_checkable
+class Receiver(View, Protocol):
+    """A view that sends frames to somebody, who may come and go.
+
+    Attributes:
+        name: Whom it sends to, without secrets.
+        state: ``connecting``, ``sending`` or ``waiting``.
+    """
+
+    name: str
+    state: str

@@ -69,7 +69,7 @@ def view(module: types.ModuleType) -> Iterator[VirtualCamera]:
     yield view
     view.close()
     view.close()
-    assert "virtual camera" not in {thread.name for thread in threading.enumerate()}
+    assert "to camera" not in {thread.name for thread in threading.enumerate()}
 
 
 def image(level: int, size: tuple[int, int] = (64, 48)) -> Image8:
@@ -120,7 +120,7 @@ def test_the_newest_frame_wins_while_the_camera_is_busy(view: VirtualCamera) -> 
 def test_the_last_frame_is_repeated_while_none_comes(
     view: VirtualCamera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream_dream.live.output.virtual_camera._REPEAT_SECONDS", 0.01)
+    monkeypatch.setattr("stream_dream.live.output.frame_sender._REPEAT_SECONDS", 0.01)
     camera = begin(view, image(7))
     with camera.told:
         assert camera.told.wait_for(lambda: len(camera.sent) >= 3, SECONDS)
