@@ -11,8 +11,11 @@ import hashlib
 import hmac
 import io
 import ipaddress
+import logging
+import secrets
 import time
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 import segno
@@ -20,6 +23,11 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stream_dream.live.web.places import Places, network_of
+from stream_dream.runtime.limited_log import LimitedLog
+
+log = logging.getLogger("stream_dream.live")
 
 MOST_BYTES = 65536
 """Largest body or message that is accepted."""
@@ -62,7 +70,7 @@ def qr_text(link: str) -> str:
 
 
 class Guesses:
-    """Counts the different wrong tokens of each address.
+    """Counts the different wrong tokens of each address or, of IPv6, each network.
 
     The same wrong token again, as from a forgotten browser tab, is no guess.
     """
@@ -78,6 +86,7 @@ class Guesses:
 
     def add(self, address: str, token: bytes) -> None:
         """Record a wrong token."""
+        address = network_of(address)
         begun, wrong = self._of.pop(address, (self._clock(), set()))
         if self._clock() - begun > self.SECONDS:
             begun, wrong = self._clock(), set()
@@ -89,20 +98,37 @@ class Guesses:
 
     def too_many(self, address: str) -> bool:
         """Return whether an address is blocked for now."""
-        begun, wrong = self._of.get(address, (0.0, set()))
+        begun, wrong = self._of.get(network_of(address), (0.0, set()))
         return len(wrong) >= self.MOST and self._clock() - begun <= self.SECONDS
 
 
 class Gate:
     """ASGI middleware that refuses unauthorised requests and adds headers to all responses."""
 
-    def __init__(self, application: ASGIApp, address: tuple[str, int], token: str | None):
-        """Guard an application bound to (host, port), on loopback only if there is no token."""
+    def __init__(
+        self,
+        application: ASGIApp,
+        address: tuple[str, int],
+        token: str | None,
+        places: Places | None = None,
+    ) -> None:
+        """Guard an application.
+
+        Args:
+            application: The application.
+            address: Host and port that it is bound to; loopback only if there is no token.
+            token: The token; None for an open page.
+            places: The places of the server; authorised connections keep theirs.
+        """
         host, port = address
         self._application = application
         self._token = None if token is None else token.encode()
-        # Hashed: a token may hold what a cookie cannot. Cookies ignore ports, so the name has it.
-        self._ticket = hashlib.sha256(self._token or b"").hexdigest()
+        self._places = places or Places()
+        self._log = LimitedLog(log, "web page: wrong tokens")
+        # A limit on guesses must not lock out an operator, whose address an attacker may share. So
+        # what the cookie holds cannot be guessed even where the token can. Cookies ignore ports, so
+        # the name has it.
+        self._ticket = hmac.digest(_secret(), self._token or b"", "sha256").hex()
         self._cookie = f"stream_dream_{port}"
         # Other names may be an attacker's that resolve to this machine (DNS rebinding). With a
         # token any name will do, as the cookie is bound to it.
@@ -124,6 +150,8 @@ class Gate:
         answer = self._refusal(connection)
         if answer is None and self._token is not None:
             answer = await self._check_token(connection, self._token)
+        if answer is None and connection.client is not None:
+            self._places.trust((connection.client.host, connection.client.port))
         await (answer or self._application)(scope, receive, send_with_headers)
 
     def _refusal(self, connection: HTTPConnection) -> Response | None:
@@ -143,6 +171,10 @@ class Gate:
 
     async def _check_token(self, connection: HTTPConnection, token: bytes) -> Response | None:
         """Return the response to a request without the token, or with it in the URL, else None."""
+        cookie = connection.cookies.get(self._cookie)
+        kept = [] if cookie is None else [cookie.encode()]
+        if _any_is(kept, self._ticket.encode()) and "token" not in connection.query_params:
+            return None
         address = connection.client.host if connection.client else ""
         if self._guesses.too_many(address):
             return _line(429, "too many wrong tokens: wait a minute")
@@ -151,8 +183,6 @@ class Gate:
         authorization = connection.headers.get("authorization", "").encode("latin-1")
         scheme, _, bearer = authorization.partition(b" ")
         borne = [bearer.strip()] if scheme.lower() == b"bearer" and bearer.strip() else []
-        cookie = connection.cookies.get(self._cookie)
-        kept = [] if cookie is None else [cookie.encode()]
         wants_page = "text/html" in connection.headers.get("accept", "")
         if _any_is(asked, token):
             # Programs get the response itself; a browser must neither show nor keep the token.
@@ -165,6 +195,7 @@ class Gate:
         for guess in wrong:
             self._guesses.add(address, guess)
         if wrong:
+            self._log.warn(f"web page: {address} came with a wrong token")
             await asyncio.sleep(_WRONG_TOKEN_SECONDS)
         what = "this token is wrong" if wrong else "a token is needed"
         line = f"{what}: open the link that the show printed when it began"
@@ -184,6 +215,14 @@ class Gate:
             self._cookie, self._ticket, _COOKIE_SECONDS, httponly=True, samesite="strict"
         )
         return answer
+
+
+def _secret() -> bytes:
+    """Return what cookies are made with; the same after a restart, where systems have a name."""
+    try:
+        return Path("/etc/machine-id").read_bytes().strip() or secrets.token_bytes(32)
+    except OSError:
+        return secrets.token_bytes(32)
 
 
 def _parts(url: str) -> SplitResult:

@@ -1,49 +1,95 @@
-"""uvicorn with a limit of connections, and without idle ones."""
+"""uvicorn with places that silent and slow strangers cannot take."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import Any
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stream_dream.live.web.auth import MOST_BYTES
+from stream_dream.live.web.places import Places
+from stream_dream.runtime.limited_log import LimitedLog
 from stream_dream.runtime.quiet import debugging
 
-MOST_CONNECTIONS = 128
-"""A process may open few files, and the show needs some itself."""
+log = logging.getLogger("stream_dream.live")
 
-_FIRST_REQUEST_SECONDS = 10.0
+# From the first byte of a request to its last, and from the connection to the first byte.
+_REQUEST_SECONDS = 10.0
 
 
 class Connection(H11Protocol):
-    """A connection that is aborted if there are too many, or if it sends no request.
+    """A connection that is aborted if its request does not come.
 
     uvicorn's ``limit_concurrency`` refuses surplus requests but leaves idle connections open; its
-    ``timeout_keep_alive`` runs only from the first response on.
+    ``timeout_keep_alive`` runs only from the first response on, and until the next byte.
     """
+
+    def __init__(self, *given: Any, places: Places, refusals: LimitedLog, **named: Any) -> None:
+        """Create a connection that takes one of the places."""
+        super().__init__(*given, **named)
+        self._places, self._refusals = places, refusals
+        self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept a connection, if there is room."""
         super().connection_made(transport)
-        if len(self.connections) > MOST_CONNECTIONS:
-            transport.abort()
-        self.loop.call_later(_FIRST_REQUEST_SECONDS, self._cut_if_silent)
+        self._places.enter(self.client or ("", 0), transport)
+        self._watch()
 
-    def _cut_if_silent(self) -> None:
-        if self.scope is None:
-            self.transport.abort()
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the connection."""
+        self._stop_watching()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take a part of a request."""
+        super().data_received(data)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, of which a part may have come already."""
+        super().on_response_complete()
+        self._watch()
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """Hand the connection over to a WebSocket, which has pings of its own."""
+        self._stop_watching()
+        super().handle_websocket_upgrade(event)
+        self._deadline = None
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP."""
+        host = self.client[0] if self.client else "?"
+        self._refusals.warn(f"web page: {host}: {msg.rstrip('.')}")
+        super().send_400_response(msg)
+
+    def _watch(self) -> None:
+        """Abort the connection unless the request that has begun is complete in time."""
+        begun = self.conn.their_state is h11.SEND_BODY or bool(self.conn.trailing_data[0])
+        if self.transport.is_closing() or not (begun or self.scope is None):
+            self._stop_watching()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(_REQUEST_SECONDS, self.transport.abort)
+
+    def _stop_watching(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
 
-def make_server(application: ASGIApp) -> uvicorn.Server:
-    """Return a server for bound sockets; it logs warnings only."""
+def make_server(application: ASGIApp, places: Places) -> uvicorn.Server:
+    """Return a server for bound sockets; it logs warnings only, and few of them."""
+    refusals = LimitedLog(log, "web page: requests")
     config = uvicorn.Config(
         application,
         loop="asyncio",
-        http=Connection,
+        http=partial(Connection, places=places, refusals=refusals),  # type: ignore[arg-type]
         # The successor of uvicorn's deprecated "websockets".
         ws="websockets-sansio",
         ws_max_size=MOST_BYTES,
@@ -55,14 +101,26 @@ def make_server(application: ASGIApp) -> uvicorn.Server:
         proxy_headers=False,
         server_header=False,
     )
-    logging.getLogger("uvicorn.error").addFilter(_without_traceback)
+    logger = logging.getLogger("uvicorn.error")
+    for old in [old for old in logger.filters if isinstance(old, _Limited)]:
+        logger.removeFilter(old)  # of a page before
+    logger.addFilter(_Limited(refusals))
     return uvicorn.Server(config)
 
 
-def _without_traceback(record: logging.LogRecord) -> bool:
-    """Reduce a record to one line, unless debugging."""
-    if record.exc_info and not debugging():
-        error: Any = record.exc_info[1]
-        record.msg = f"web page: {str(record.msg).strip()} ({type(error).__name__}: {error})"
-        record.args, record.exc_info = None, None
-    return True
+class _Limited(logging.Filter):
+    """Passes uvicorn's warnings on as single lines, and few of them."""
+
+    def __init__(self, lines: LimitedLog) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return False: what is worth a line has got one."""
+        text = record.getMessage().strip()
+        if record.exc_info and record.exc_info[1] is not None:
+            error = record.exc_info[1]
+            text = f"{text} ({type(error).__name__}: {error})"
+        if not text.startswith("Invalid HTTP request"):  # told with its address
+            self._lines.warn(f"web page: {text}", trace=debugging())
+        return False

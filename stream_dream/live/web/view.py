@@ -59,6 +59,7 @@ class WebView:
         """
         try:
             from stream_dream.live.web.auth import Gate, is_loopback
+            from stream_dream.live.web.places import Places
             from stream_dream.live.web.routes import Routes
             from stream_dream.live.web.server import make_server
         except ImportError as error:
@@ -79,8 +80,9 @@ class WebView:
         self._closed = False
         self._pictures = Pictures()
         self._site = Routes(controls, self._pictures, recordings)
-        gate = Gate(self._site.application, (host, port), token)
-        self._server = make_server(gate)
+        places = Places()
+        gate = Gate(self._site.application, (host, port), token, places)
+        self._server = make_server(gate, places)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)

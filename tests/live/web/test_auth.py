@@ -192,3 +192,24 @@ def test_a_qr_code_of_a_link() -> None:
     lines = qr_text("http://192.168.1.20:8000/?token=abcdefgh").splitlines()
     assert len(lines) > 10
     assert qr_text("http://a/") != qr_text("http://b/")
+
+
+def test_wrong_tokens_do_not_lock_out_the_cookie(
+    outside: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = ask(outside, "GET", "http://show/", params={"token": TOKEN})
+    remembered = {"cookie": answer.headers["set-cookie"].partition(";")[0]}
+    for number in range(12):
+        ask(outside, "GET", f"http://show/?token={number}")
+    assert ask(outside, "GET", "http://show/?token=11").status_code == 429
+    assert ask(outside, "GET", "http://show/", headers=remembered).text == "inside"
+    lines = [record.getMessage() for record in caplog.records]
+    assert set(lines) == {"web page: 127.0.0.1 came with a wrong token"}
+
+
+def test_a_cookie_cannot_be_made_from_the_token_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    for secret in (b"this machine", b"this machine", b"another one"):
+        monkeypatch.setattr(auth, "_secret", lambda secret=secret: secret)
+        made.append(Gate(behind, ("0.0.0.0", 8000), TOKEN)._ticket)
+    assert made[0] == made[1] != made[2]  # it outlives a restart

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from waiting import SECONDS, wait_for
 from web_clients import address, hang, talk, told
 
 from stream_dream.live.control.controls import Controls
-from stream_dream.live.web import routes, server
+from stream_dream.live.web import places, routes, server
 from stream_dream.live.web import view as view_module
 from stream_dream.live.web.view import WebView
 
@@ -65,34 +66,76 @@ def test_clients_that_never_read_are_cut_off(
     assert view.problem is None
 
 
+HEAD = b"GET /settings HTTP/1.1\r\nHost: localhost\r\n\r\n"
+PUT = b"PUT /settings HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n"
+
+
 @pytest.mark.slow
 @pytest.mark.stops
-@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: loc"])
-def test_idle_connections_are_cut_off(
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nHost: loc",
+        HEAD + b"GET / HTT",
+        PUT,
+        PUT + b'{"strength":',
+        b"PUT /settings HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{",
+    ],
+)
+def test_requests_that_do_not_come_are_cut_off(
     view: WebView, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
     with talk(view) as talking:
-        monkeypatch.setattr(server, "_FIRST_REQUEST_SECONDS", 0.2)
+        monkeypatch.setattr(server, "_REQUEST_SECONDS", 0.3)
         silent = socket.create_connection(address(view), SECONDS)
         silent.sendall(sent)
         with silent, suppress(ConnectionResetError):
-            assert silent.recv(1) == b""
+            while silent.recv(9999):
+                pass
         told(talking, "parameters")  # other clients stay connected
 
 
+@pytest.mark.slow
 @pytest.mark.stops
-def test_too_many_connections_are_cut_off_and_room_comes_back(
+def test_a_request_byte_by_byte_has_no_more_time(
+    view: WebView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_REQUEST_SECONDS", 0.5)
+    with socket.create_connection(address(view), SECONDS) as slow, suppress(OSError):
+        for byte in PUT * 1000:
+            slow.sendall(bytes([byte]))
+            time.sleep(0.02)
+    wait_for(lambda: not view._server.server_state.connections)
+
+
+@pytest.mark.stops
+def test_an_operator_gets_in_whoever_is_silent(
     view: WebView, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "MOST_CONNECTIONS", 3)
-    with ExitStack() as stack:
-        for _ in range(3):
+    with ExitStack() as stack, talk(view) as talking:
+        for _ in range(3 * places.MOST_OF_STRANGERS):
             stack.enter_context(socket.create_connection(address(view)))
-        wait_for(lambda: len(view._server.server_state.connections) == 3)
-        with pytest.raises(httpx.TransportError):
-            client.get("/settings")
-    wait_for(lambda: not view._server.server_state.connections)
+        assert client.get("/settings").status_code == 200
+        told(talking, "parameters")
+        connections = view._server.server_state.connections
+        wait_for(lambda: len(connections) <= places.MOST_OF_STRANGERS + 2)
     assert client.get("/settings").status_code == 200
+
+
+def test_malformed_requests_are_one_limited_line_each(
+    view: WebView, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(100):
+        with socket.create_connection(address(view), SECONDS) as stranger, suppress(OSError):
+            stranger.sendall(b"GET / HTTP/9\r\n\r\n")
+            while stranger.recv(9999):
+                pass
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines[0] == "web page: 127.0.0.1: Invalid HTTP request received"
+    per_second = [line for line in lines if "Invalid" in line]
+    assert len(per_second) < 100
+    assert {record.name for record in caplog.records} == {"stream_dream.live"}
 
 
 def test_garbage_is_answered_and_forgotten(
