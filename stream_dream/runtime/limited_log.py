@@ -36,6 +36,11 @@ class LimitedLog:
         self._lines = 0
         self._left_out = 0
 
+    @property
+    def has_room(self) -> bool:
+        """True if the next line is logged, not just counted."""
+        return self._lines < _LINES_A_SECOND or self._clock() - self._begun >= 1
+
     def warn(self, line: str, *, trace: bool = False) -> None:
         """Log a line, or count it above the limit; ``trace`` adds the exception being handled."""
         self.sum_up()

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 from urllib.parse import unquote
 
 from stream_dream.errors import SettingsError
-from stream_dream.live.control.osc_feedback import OscFeedback
+from stream_dream.live.control.osc_feedback import TOLD_ONLY, OscFeedback
 from stream_dream.live.control.surface import Surface
 from stream_dream.live.listening import bound
 from stream_dream.runtime.limited_log import LimitedLog
@@ -31,6 +31,8 @@ _PREFIX, _NORMAL = "stream_dream/", "normal/"
 _TYPES = frozenset("ihfdsTFN")
 _BUNDLE, _BUNDLE_HEAD = b"#bundle\0", 16
 _POLL_SECONDS = 0.02
+# In one packet: more than there are addresses on most surfaces.
+_MOST_MESSAGES = 1000
 
 
 class OscControl:
@@ -101,6 +103,7 @@ class OscControl:
         """Stop listening; calling it again does nothing."""
         self._closed.set()
         self._thread.join(2.0)
+        self._feedback.close()
         self._socket.close()
 
     def _serve(self) -> None:
@@ -115,12 +118,15 @@ class OscControl:
             self._take(data, (str(sender[0]), int(sender[1])))
 
     def _take(self, data: bytes, sender: Sender) -> None:
-        origin = f"osc from {sender[0]}"
+        origin = f"osc from {_plain(sender[0])}"
         if self._allowed and not any(_plain(sender[0]) in network for network in self._allowed):
             self._refusals.warn(f"{origin}: refused, as --osc-allow does not name it")
             return
         with self._refusing(data, origin):
-            for message in _messages(data):
+            messages = _messages(data)
+            if len(messages) > _MOST_MESSAGES:
+                raise SettingsError(f"a bundle of {len(messages)} messages: send {_MOST_MESSAGES}")
+            for message in messages:
                 with self._refusing(message, origin):
                     self._play(*_read(message), sender, origin)
 
@@ -138,7 +144,9 @@ class OscControl:
     def _play(self, address: str, values: list[Any], sender: Sender, origin: str) -> None:
         """Execute a message. Raises ``SettingsError`` if it cannot be done."""
         asked = address.removeprefix("/").replace("stream-dream/", _PREFIX, 1)
-        asked = asked.removeprefix(_PREFIX)
+        asked = asked.removeprefix(_PREFIX).rstrip("/")
+        if asked in TOLD_ONLY:
+            return  # feedback of another show
         if len(values) > 1:
             raise SettingsError(f"{_shown(address)} came with {len(values)} values: give 1")
         value = values[0] if values else None
@@ -146,22 +154,21 @@ class OscControl:
             return
         by_share = asked.startswith(_NORMAL)
         asked = self._known(asked.removeprefix(_NORMAL))
-        if not by_share:
+        if not by_share or value is None:
             self._surface.set(asked, value, origin=origin)
-        elif isinstance(value, bool | int | float) and 0 <= value <= 1:
+        elif isinstance(value, bool | int | float) and value == value:
             self._surface.set_share(asked, float(value), origin=origin)
         else:
             raise SettingsError(f"{_shown(address)} cannot be {_shown(value)}: give 0 to 1")
-        self._feedback.heard(asked, sender)
+        self._feedback.heard(asked, value, sender)
 
     def _known(self, address: str) -> str:
-        """Return the address on the surface that is meant; itself if there is none."""
+        """Return the address on the surface that is meant. Raises ``SettingsError`` if none is."""
+        known = self._surface.known()
         for text in (address, unquote(address), address.replace("-", "_")):
-            try:
-                return self._surface.find(text).address
-            except SettingsError:
-                continue
-        return address
+            if text in known:
+                return text
+        return self._surface.find(address, hint=self._refusals.has_room).address
 
 
 def _network(text: str) -> Any:

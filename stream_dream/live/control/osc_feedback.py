@@ -11,9 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from stream_dream.errors import SettingsError
-from stream_dream.live.control.surface import Surface
+from stream_dream.live.control.surface import Control, Surface
 
 Value: TypeAlias = float | int | str
+Receiver: TypeAlias = tuple[str, int]
+
+TOLD_ONLY = ("beat", "recording")
+"""Addresses that are told and cannot be set."""
 
 # A subscription ends by itself, unless it is renewed: desks are switched off without a word.
 _SUBSCRIBED_SECONDS = 60.0
@@ -21,9 +25,13 @@ _MOST_SUBSCRIBERS = 16
 # A motor fader must not be moved while a hand moves it.
 _ECHO_SECONDS = 0.5
 _TELL_SECONDS = 0.02
+_MOST_MESSAGES = 50
 # Without a change by operators: the tempo that is heard, and whether a film is recorded.
 _FRESH_SECONDS = 0.25
-_MOST_MESSAGES = 50
+# What a show that mirrors this one must not press: each press changes the state.
+_NOT_TOLD = ("undo", "redo", "record", "fade_to_black")
+# Values travel as 32-bit floats.
+_ROUNDING = 1e-6
 
 
 @dataclass(slots=True)
@@ -31,58 +39,69 @@ class _Subscriber:
     """Whom changes are sent to.
 
     Attributes:
+        socket: What sends them.
         until: When the subscription ends, in seconds.
         sent: The values that it knows, by address.
         heard: When it set what, in seconds.
     """
 
+    socket: socket.socket
     until: float
     sent: dict[str, Value] = field(default_factory=dict)
     heard: dict[str, float] = field(default_factory=dict)
 
 
 class OscFeedback:
-    """Sends changes of what operators control as ``/ADDRESS value``.
+    """Sends changes of what operators control as ``/ADDRESS value``, looks before parameters.
 
     ``/subscribe`` sends them for a minute to where it came from, ``/subscribe PORT`` to that port
     of the same machine; ``/unsubscribe`` ends that, ``/sync`` sends everything once more. What a
     machine has set itself is not sent back to it. Numbers are those that were asked for: automation
-    and LFOs send nothing. ``/beat`` counts.
+    and LFOs send nothing. ``/beat`` counts, ``/recording`` is 1 while a film is recorded.
     """
 
     def __init__(
         self,
         surface: Surface,
-        sender: socket.socket,
-        reply: tuple[str, int] | None = None,
+        listener: socket.socket,
+        reply: Receiver | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Send by a socket.
+        """Send to subscribers by the socket that hears them.
 
         Args:
             surface: What is controlled.
-            sender: A UDP socket.
+            listener: A UDP socket.
             reply: Host and port of one that is always subscribed.
             clock: Returns the time in seconds.
 
         Raises:
             SettingsError: There is no such host.
         """
-        self._surface, self._socket, self._clock = surface, sender, clock
-        self._subscribers: dict[tuple[str, int], _Subscriber] = {}
+        self._surface, self._listener, self._clock = surface, listener, clock
+        self._subscribers: dict[Receiver, _Subscriber] = {}
         self._due = self._stale = 0.0
         self._revision = -1
         self._known: dict[str, Value] = {}
+        self._reply: socket.socket | None = None
         if reply is not None:
             try:
-                found = socket.getaddrinfo(*reply, family=sender.family, type=socket.SOCK_DGRAM)
+                family, kind, _, _, address = socket.getaddrinfo(*reply, type=socket.SOCK_DGRAM)[0]
             except (OSError, UnicodeError):
                 raise SettingsError(f"--osc-reply: there is no host {reply[0]!r}") from None
-            host, port = found[0][4][:2]
-            self._subscribers[str(host), int(port)] = _Subscriber(math.inf)
+            # One of its own: the listener may be bound to this machine alone.
+            self._reply = socket.socket(family, kind)
+            self._reply.setblocking(False)
+            whom = str(address[0]), int(address[1])
+            self._subscribers[whom] = _Subscriber(self._reply, math.inf)
 
-    def obey(self, address: str, value: Any, sender: tuple[str, int]) -> bool:
+    def close(self) -> None:
+        """Stop sending."""
+        if self._reply is not None:
+            self._reply.close()
+
+    def obey(self, address: str, value: Any, sender: Receiver) -> bool:
         """Execute a message about subscriptions; return False if it is of another kind.
 
         Raises:
@@ -90,8 +109,8 @@ class OscFeedback:
         """
         if address not in ("subscribe", "unsubscribe", "sync"):
             return False
-        port = sender[1] if value is None else value
-        if not isinstance(port, int | float) or not 1 <= port <= 65535:
+        port = sender[1] if value is None or value == 1 else value  # 1: it comes from a button
+        if not isinstance(port, int | float) or not 1 < port <= 65535:
             raise SettingsError(f"/{address} cannot be {str(value)[:20]!r}: give a port or nothing")
         whom = sender[0], int(port)
         known = self._subscribers.get(whom)
@@ -99,19 +118,27 @@ class OscFeedback:
             if known is None and len(self._subscribers) >= _MOST_SUBSCRIBERS:
                 raise SettingsError(f"{_MOST_SUBSCRIBERS} are subscribed already")
             until = self._clock() + _SUBSCRIBED_SECONDS
-            self._subscribers[whom] = known or _Subscriber(until)
+            self._subscribers[whom] = known or _Subscriber(self._listener, until)
             self._subscribers[whom].until = max(until, self._subscribers[whom].until)
-        elif address == "sync" and known is not None:
-            known.sent.clear()
         elif address == "unsubscribe" and known is not None and known.until < math.inf:
             del self._subscribers[whom]
+        if address != "unsubscribe":
+            for (host, _), subscriber in self._subscribers.items():
+                if host == sender[0]:
+                    subscriber.sent.clear()
         return True
 
-    def heard(self, address: str, sender: tuple[str, int]) -> None:
-        """Remember that a machine has set something."""
+    def heard(self, address: str, value: Any, sender: Receiver) -> None:
+        """Remember that a machine has set something, and to what."""
+        control = self._surface.known().get(address)
+        if control is None:
+            return
+        now = self._sendable(control)
         for (host, _), subscriber in self._subscribers.items():
             if host == sender[0]:
                 subscriber.heard[address] = self._clock()
+                if now is not None and _same(now, value):
+                    subscriber.sent[address] = now
 
     def tell(self) -> None:
         """Send what has changed, if it is time."""
@@ -119,32 +146,37 @@ class OscFeedback:
         if not self._subscribers or now < self._due:
             return
         self._due = now + _TELL_SECONDS
-        values = self._values(now)
+        values, left = self._values(now), _MOST_MESSAGES
         for whom, subscriber in list(self._subscribers.items()):
             if subscriber.until < now:
                 del self._subscribers[whom]
-            else:
-                self._update(whom, subscriber, values, now)
+                continue
+            left = self._update(whom, subscriber, values, now, left)
+            if not left:  # the others come first the next time
+                self._subscribers[whom] = self._subscribers.pop(whom)
+                return
 
     def _update(
         self,
-        whom: tuple[str, int],
+        whom: Receiver,
         subscriber: _Subscriber,
         values: Mapping[str, Value],
         now: float,
-    ) -> None:
-        left = _MOST_MESSAGES
+        left: int,
+    ) -> int:
+        """Send what a subscriber does not know; return how many messages are left."""
         for address, value in values.items():
+            if not left:
+                break
             if subscriber.sent.get(address) == value:
                 continue
             if now - subscriber.heard.get(address, -math.inf) < _ECHO_SECONDS:
                 continue  # once the hand has let go, it gets what has become of the value
-            if not left:
-                return
             left -= 1
-            with suppress(OSError):  # nobody is there, or the network is full: next time
-                self._socket.sendto(_message(address, value), whom)
-                subscriber.sent[address] = value
+            subscriber.sent[address] = value
+            with suppress(OSError):  # nobody is there, or the network is full
+                subscriber.socket.sendto(_message(address, value), whom)
+        return left
 
     def _values(self, now: float) -> dict[str, Value]:
         """Return all values now, by address."""
@@ -156,13 +188,31 @@ class OscFeedback:
 
     def _looked_up(self) -> dict[str, Value]:
         values: dict[str, Value] = {}
-        for control in self._surface.all():
-            value = self._surface.value(control.address)
-            if control.address == "bpm":
-                value = round(value, 2)
+        # A look sets parameters: it comes before them.
+        for control in sorted(self._surface.known().values(), key=_after_looks):
+            value = self._sendable(control)
             if value is not None:
-                values[control.address] = int(value) if isinstance(value, bool) else value
+                values[control.address] = value
+        values["recording"] = int(self._surface.value("record"))
         return values
+
+    def _sendable(self, control: Control) -> Value | None:
+        if control.address in _NOT_TOLD:
+            return None
+        value: Value | None = self._surface.value_of(control)
+        if control.address == "bpm" and isinstance(value, float):
+            return round(value, 2)
+        return int(value) if isinstance(value, bool) else value
+
+
+def _after_looks(control: Control) -> bool:
+    return "preset" not in control.address.split("/")
+
+
+def _same(value: Value, given: Any) -> bool:
+    if isinstance(value, str) or not isinstance(given, int | float):
+        return bool(value == given)
+    return math.isclose(value, given, rel_tol=_ROUNDING)
 
 
 def _message(address: str, value: Value) -> bytes:

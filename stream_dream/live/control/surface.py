@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from stream_dream.live.control.scale import curve, share_of, value_at
 from stream_dream.live.control.show_state import DECKS, MODULATED, OF_A_LOOK
 from stream_dream.live.control.tempo import LEAST_BPM, MOST_BPM
 from stream_dream.settings.fields import choices
-from stream_dream.settings.live import LiveParameters, parameter_range
+from stream_dream.settings.live import LiveParameters, StageParameters, parameter_range
 from stream_dream.settings.scenes import Lfo
 
 Kind = Literal["number", "switch", "choice", "button", "text"]
@@ -114,20 +114,32 @@ class Surface:
         yield Control("forget", "text", "Remove a scene.")
         yield Control("bpm", "number", "Beats per minute.", LEAST_BPM, MOST_BPM)
         for name in MODULATED:
-            for place in [f"{deck}/" for deck in DECKS] if name in OF_A_LOOK else [""]:
+            for place in ("", *(f"{deck}/" for deck in DECKS if name in OF_A_LOOK)):
                 yield from (_lfo_part(f"lfo/{place}{name}/{part}") for part in LFO_PARTS)
 
-    def find(self, address: str) -> Control:
-        """Return what is at an address. Raises ``SettingsError`` if nothing is."""
+    def known(self) -> Mapping[str, Control]:
+        """Return everything that can be controlled now, by its address."""
         present = self.controls.looks, tuple(self.controls.scenes), self.controls.reacts
         if self._found[0] != present:
             self._found = present, {control.address: control for control in self.all()}
-        known = self._found[1]
+        return self._found[1]
+
+    def find(self, address: str, *, hint: bool = True) -> Control:
+        """Return what is at an address.
+
+        Args:
+            address: The address.
+            hint: True to name a similar address in the error, which takes some milliseconds.
+
+        Raises:
+            SettingsError: Nothing is there.
+        """
+        known = self.known()
         if address in known:
             return known[address]
-        nearest = difflib.get_close_matches(address[:80], known, n=1)
-        hint = f": did you mean /{nearest[0]}?" if nearest else ""
-        raise SettingsError(f"there is nothing at /{address[:60]}{hint}")
+        nearest = difflib.get_close_matches(address[:80], known, n=1) if hint else ()
+        similar = f": did you mean /{nearest[0]}?" if nearest else ""
+        raise SettingsError(f"there is nothing at /{address[:60]}{similar}")
 
     def set(self, address: str, value: Any, *, origin: str = "") -> None:
         """Set something to a value.
@@ -185,7 +197,7 @@ class Surface:
         Raises:
             SettingsError: There is nothing at the address.
         """
-        return self._value(self.find(address))
+        return self.value_of(self.find(address))
 
     def share(self, address: str) -> float:
         """Return where something is within its range, 0..1: the position of a motor fader.
@@ -193,7 +205,7 @@ class Surface:
         A lit lamp is 1. Raises ``SettingsError`` if there is nothing at the address.
         """
         control = self.find(address)
-        value = self._value(control)
+        value = self.value_of(control)
         name = address.rpartition("/")[2]
         if control.kind == "number" and name in LiveParameters.model_fields:
             return share_of(name, float(value))
@@ -203,16 +215,19 @@ class Surface:
             return (control.choices.index(value) + 0.5) / len(control.choices)
         return float(value is True)
 
-    def _value(self, control: Control) -> Any:
+    def value_of(self, control: Control) -> Any:
+        """Return what a control was set to last; None for what has no value."""
         place, _, name = control.address.rpartition("/")
         controls, state = self.controls, self.controls.state
         if control.address == "bpm":
             return controls.bpm()
         if place.startswith("lfo/"):
-            lfo = state.lfos.get(place.removeprefix("lfo/"))
+            lfo = state.lfos.get(state.modulated_name(place.removeprefix("lfo/")))
             return getattr(lfo or Lfo(depth=0.0), name)
-        if name in LiveParameters.model_fields and control.kind != "button":
-            return getattr(state.parameters(state.deck(place or None)), name)
+        if name in OF_A_LOOK:
+            return getattr(state.decks[state.deck(place or None)], name)
+        if name in StageParameters.model_fields and control.kind != "button":
+            return getattr(state.stage, name)
         if name == "preset":
             return state.decks[state.deck(place or None)].look
         deck, _, kind = place.rpartition("/")
@@ -256,7 +271,7 @@ class Surface:
         if control.address == "bpm":
             self.controls.tempo.set_bpm(float(value))
         elif place.startswith("lfo/"):
-            of = place.removeprefix("lfo/")
+            of = self.controls.state.modulated_name(place.removeprefix("lfo/"))
             lfo = self.controls.state.lfos.get(of, Lfo()).model_copy(update={name: value})
             self.controls.modulate(of, lfo if lfo.depth > 0 else None)
         else:

@@ -156,7 +156,22 @@ def test_shares_of_the_range(desk: _Desk) -> None:
     assert _played(desk, "/normal/strength", 0.75).target.strength == 1.5
     assert _played(desk, "/stream_dream/normal/persistence", 1.0).target.persistence == 0.995
     assert _played(desk, "/normal/preset", 0.9).look == "late-night"
-    assert _played(desk, "/normal/b/octaves", 0.0).state.decks["b"].octaves == 1
+    assert _played(desk, "/normal/b/octaves", -0.1).state.decks["b"].octaves == 1
+    assert _played(desk, "/normal/strength", 1.5).target.strength == 2
+    assert _played(desk, "/normal/reset").resets == 1
+
+
+def test_hints_are_made_for_lines_that_are_logged_alone(
+    desk: _Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []  # each takes milliseconds
+    monkeypatch.setattr(
+        "difflib.get_close_matches", lambda word, *_, **named: made.append(word) or []
+    )
+    wrong = [message(f"/strenght{number}", 1.0) for number in range(900)]
+    desk.send(bytes(bundle(*wrong).dgram))
+    desk.flush()
+    assert 10 <= len(made) < 300
 
 
 def bundle(*contents: OscBundle | OscMessage, time: float = IMMEDIATELY) -> OscBundle:
@@ -212,7 +227,8 @@ BAD = {
     "no look": (packet("/preset", "night"), "choose dogs, late-night"),
     "no number of a look": (packet("/preset", 3), "choose dogs, late-night"),
     "two presses": (packet("/freeze", 1, 1), "came with 2 values: give 1"),
-    "no share": (packet("/normal/strength", 1.5), "give 0 to 1"),
+    "no share": (packet("/normal/strength", "half"), "give 0 to 1"),
+    "too many at once": (FREEZE[:16] + FREEZE[16:] * 1001, "a bundle of 1001 messages"),
     "no port": (packet("/subscribe", "me"), "give a port or nothing"),
     "a bundle cut off": (FREEZE[:-4], "a bundle is broken"),
     "a bundle with more behind it": (FREEZE + b"\1\2\3", "a bundle is broken"),

@@ -65,22 +65,53 @@ def test_all_is_sent_once_and_then_what_changes(stage: _Stage) -> None:
     assert "/cut" not in everything  # it has no value
     assert stage.tell() == {}
     stage.controls.change({"fader": 0.25})
-    assert stage.tell() == {"/fader": 0.25, "/undo": 1}
+    assert stage.tell() == {"/fader": 0.25}
 
 
 def test_no_more_messages_than_a_network_takes(stage: _Stage) -> None:
     stage.network.now += 1
     stage.feedback.tell()
     assert len(stage.network.sent) == 50
+    stage.feedback.obey("subscribe", 9001, DESK)
+    stage.network.sent.clear()
+    for _ in range(4):
+        stage.network.now += 0.021
+        stage.feedback.tell()
+    assert {whom[1] for whom, _, _ in stage.network.sent} == {9000, 9001}
+    assert len(stage.network.sent) == 200
 
 
 def test_a_hand_on_a_fader_is_left_alone(stage: _Stage) -> None:
     stage.tell(1.0)
     for value in (0.5, 0.6, 0.7):
         stage.controls.change({"strength": value})
-        stage.feedback.heard("strength", DESK)
+        stage.feedback.heard("strength", 9.0, DESK)
         assert "/strength" not in stage.tell()
     assert stage.tell(1.0) == {"/strength": pytest.approx(0.7)}  # where it is in the end
+
+
+def test_what_a_machine_has_set_is_not_sent_back_to_it(stage: _Stage) -> None:
+    stage.tell(1.0)
+    stage.controls.change({"strength": 0.1})
+    stage.feedback.heard("strength", 0.10000000149011612, DESK)
+    assert stage.tell(2.0) == {}
+
+
+def test_looks_are_sent_before_the_parameters_that_they_set(stage: _Stage) -> None:
+    stage.tell(1.0)
+    stage.controls.use("eyes")
+    stage.controls.change({"step_size": 0.05})
+    sent = list(stage.tell(1.0))
+    assert sent.index("/a/preset") < sent.index("/a/step_size")
+    assert sent.index("/preset/eyes") < sent.index("/step_size")
+
+
+def test_no_button_is_pressed_on_a_show_that_mirrors_this_one(stage: _Stage) -> None:
+    stage.tell(1.0)
+    stage.controls.change({"strength": 0.3})
+    stage.controls.press("fade_to_black")
+    stage.controls.press("undo")
+    assert not {"/undo", "/redo", "/record", "/fade_to_black"} & stage.tell(1.0).keys()
 
 
 def test_subscriptions_end_and_are_renewed(stage: _Stage) -> None:
@@ -99,7 +130,8 @@ def test_subscribers_are_bounded_and_can_leave(stage: _Stage) -> None:
     for number in range(15):
         stage.feedback.obey("subscribe", 9001 + number, DESK)
     with pytest.raises(SettingsError, match="16 are subscribed"):
-        stage.feedback.obey("subscribe", 1, DESK)
+        stage.feedback.obey("subscribe", 99, DESK)
+    stage.feedback.obey("subscribe", True, DESK)  # a button: it renews
     for number in range(15):
         stage.feedback.obey("unsubscribe", 9001 + number, DESK)
     stage.feedback.obey("unsubscribe", None, DESK)
