@@ -82,10 +82,13 @@ def main() -> NoReturn:
     if os.environ.get(_COMPLETING):
         app(prog_name="stream-dream")  # prints the completions and exits
     command = typer.main.get_command(app)
+    signals: Signals | None = None
+    invoked = None
     try:
-        Signals()
+        signals = Signals()
         # Not app(): it turns Ctrl-C and a closed pipe into exit codes of its own.
         with command.make_context("stream-dream", with_optional_values(sys.argv[1:])) as context:
+            invoked = context
             command.invoke(context)
             only_prints = context.invoked_subcommand in _ONLY_PRINT
         sys.exit(1 if only_prints and failure() else 0)
@@ -95,7 +98,7 @@ def main() -> NoReturn:
         complain(f"error: {' '.join(error.format_message().split())} (see --help)")
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort, StopNow):
-        stop_at_once()
+        stop_at_once(_stopped_code(signals, invoked and invoked.invoked_subcommand))
     except Interrupted as stopped:
         complain(str(stopped))
         sys.exit(stopped.exit_code)
@@ -103,9 +106,15 @@ def main() -> NoReturn:
         _report(error, str(error), error.exit_code)
     except Exception as error:
         if _follows_ctrl_c(error) and not debugging():
-            stop_at_once()  # a library that was stopped while it was imported
+            # A library was stopped while it was imported.
+            stop_at_once(_stopped_code(signals, invoked and invoked.invoked_subcommand))
         hint = "" if debugging() else " (--debug shows where)"
         _report(error, f"{type(error).__name__}: {error}{hint}", 1)
+
+
+def _stopped_code(signals: Signals | None, command: str | None) -> int:
+    """Return the exit code after a signal: a show that its service manager stops has not failed."""
+    return 0 if command == "live" and signals is not None and signals.terminated else 130
 
 
 def _follows_ctrl_c(error: BaseException | None) -> bool:

@@ -14,13 +14,13 @@ from typing import NoReturn
 _GRACE_SECONDS = 1.0
 
 
-def stop_at_once() -> NoReturn:
+def stop_at_once(code: int = 130) -> NoReturn:
     """End the process without waiting for its threads."""
     if sys.stderr.isatty():
         sys.stderr.write("\x1b[?25h")  # show the cursor, which a progress bar hides
     sys.stderr.write("stream-dream: stopped\n")
     sys.stderr.flush()
-    os._exit(130)
+    os._exit(code)
 
 
 def leave(code: int) -> NoReturn:
@@ -39,10 +39,14 @@ class Signals:
 
     Python runs handlers between two calls of its main thread only, and a call of TensorFlow may
     take seconds: two signals during it would count as one. A thread counts them as they arrive.
+
+    Attributes:
+        terminated: True once SIGTERM has come, from a service manager say.
     """
 
     def __init__(self) -> None:
         """Install the handlers."""
+        self.terminated = False
         self._answered = 0
         self._twice = False
         reader, writer = os.pipe()
@@ -58,6 +62,7 @@ class Signals:
     def _answer(self, number: int, frame: FrameType | None) -> NoReturn:
         # A render catches the first and keeps finished work; it does not catch the second.
         self._answered += 1
+        self.terminated |= number == signal.SIGTERM
         raise StopNow if self._twice or self._answered > 1 else KeyboardInterrupt
 
     def _count(self, reader: int) -> None:

@@ -49,7 +49,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def write_config(path: Path, values: Mapping[str, Any], *, overwrite: bool = False) -> Path:
-    """Write settings by field name, each with its description.
+    """Write settings by field name, each with its description; none but the user may read a token.
 
     Args:
         path: The file.
@@ -63,7 +63,9 @@ def write_config(path: Path, values: Mapping[str, Any], *, overwrite: bool = Fal
         SettingsError: A value cannot be written in TOML.
         SinkError: The file cannot be written.
     """
-    return write_bytes(path, _config_text(path.name, values).encode(), overwrite=overwrite)
+    text = _config_text(path.name, values)
+    private = values.get("token") is not None
+    return write_bytes(path, text.encode(), overwrite=overwrite, private=private)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import stat
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -342,3 +345,42 @@ def test_a_broken_config_is_refused(tmp_path: Path, text: str, message: str) -> 
 def test_a_config_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match="cannot be written"):
         write_config(tmp_path / "no" / "show.toml", {"source": "test"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("command", "sent", "code"),
+    [("live", "SIGTERM", 0), ("live", "SIGINT", 130), ("plan", "SIGTERM", 130)],
+)
+def test_a_show_that_is_stopped_while_it_begins_has_not_failed(
+    command: str, sent: str, code: int
+) -> None:
+    program = (
+        "import os, signal, sys, time, stream_dream.cli.app as app\n"
+        "def stop(*_, **__):\n"
+        f"    os.kill(os.getpid(), signal.{sent})\n"
+        "    time.sleep(60)\n"
+        f"import stream_dream.cli.{command} as module\n"
+        "sys.modules['stream_dream.cli.live']._run = stop\n"
+        "sys.modules['stream_dream.cli.plan'].part = stop\n"
+        f"sys.argv = ['stream-dream', {command!r}, *sys.argv[1:]]\n"
+        "app.main()\n"
+    )
+    arguments = ["clip.mp4"] if command == "plan" else []
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (code, "stream-dream: stopped\n")
+
+
+def test_a_config_with_a_token_is_private(tmp_path: Path) -> None:
+    path = tmp_path / "show.toml"
+    write_config(path, {"strength": 1.0})
+    path.chmod(0o644)
+    write_config(path, {"strength": 1.0}, overwrite=True)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    write_config(path, {"token": "a secret one"}, overwrite=True)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    other = tmp_path / "other.toml"
+    write_config(other, {"token": "a secret one"})
+    assert stat.S_IMODE(other.stat().st_mode) == 0o600

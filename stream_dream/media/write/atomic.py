@@ -40,8 +40,16 @@ def reserve_folder(path: Path) -> Path:
     return Path(tempfile.mkdtemp(prefix="frames-", suffix=".part", dir=path.parent.absolute()))
 
 
-def write_bytes(path: Path, data: bytes | memoryview, *, overwrite: bool) -> Path:
+def write_bytes(
+    path: Path, data: bytes | memoryview, *, overwrite: bool, private: bool = False
+) -> Path:
     """Write a file atomically.
+
+    Args:
+        path: Its name.
+        data: Its contents.
+        overwrite: True if an existing file may be replaced.
+        private: True to keep it from other users.
 
     Returns:
         The final name: a free one if the file appeared meanwhile and must not be overwritten.
@@ -51,6 +59,10 @@ def write_bytes(path: Path, data: bytes | memoryview, *, overwrite: bool) -> Pat
     """
     part = reserve(path)
     try:
+        if private:
+            part.chmod(0o600)
+            if overwrite and followed(path).exists():
+                followed(path).chmod(0o600)  # which the new file takes over
         part.write_bytes(data)
         return place(part, path, overwrite=overwrite)
     except BaseException as error:  # not after success: another writer may have reserved the name
