@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -83,7 +83,7 @@ def main() -> NoReturn:
         app(prog_name="stream-dream")  # prints the completions and exits
     command = typer.main.get_command(app)
     signals: Signals | None = None
-    invoked = None
+    invoked: Any = None
     try:
         signals = Signals()
         # Not app(): it turns Ctrl-C and a closed pipe into exit codes of its own.
@@ -98,7 +98,7 @@ def main() -> NoReturn:
         complain(f"error: {' '.join(error.format_message().split())} (see --help)")
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort, StopNow):
-        stop_at_once(_stopped_code(signals, invoked and invoked.invoked_subcommand))
+        stop_at_once(_stopped_code(signals, getattr(invoked, "invoked_subcommand", None)))
     except Interrupted as stopped:
         complain(str(stopped))
         sys.exit(stopped.exit_code)
@@ -107,7 +107,7 @@ def main() -> NoReturn:
     except Exception as error:
         if _follows_ctrl_c(error) and not debugging():
             # A library was stopped while it was imported.
-            stop_at_once(_stopped_code(signals, invoked and invoked.invoked_subcommand))
+            stop_at_once(_stopped_code(signals, getattr(invoked, "invoked_subcommand", None)))
         hint = "" if debugging() else " (--debug shows where)"
         _report(error, f"{type(error).__name__}: {error}{hint}", 1)
 
