@@ -27,8 +27,8 @@ from stream_dream.tone import Headroom
 
 # Size for flow, independent of the dream size, which the governor may change at any time.
 _FLOW_SIZE = 320
-# Longest wait for a camera frame: the substitute of a lost camera drifts at this rate.
-_DRIFT_SECONDS = 1 / 25
+# Longest wait for a camera frame before the next look at whether the camera still sends.
+_CAMERA_SECONDS = 1 / 25
 # Estimation starts ``_HEADROOM`` times its mean duration before the dream wants the frame: a late
 # one makes the dream wait. ``_MEMORY`` is the weight of the last frame in the mean.
 _HEADROOM, _MEMORY = 1.5, 0.1
@@ -59,7 +59,7 @@ class Staged:
 
 
 class MotionStage:
-    """Prepares frames of the camera, or of its substitute while it is lost, in a thread.
+    """Prepares frames of the camera, or of its substitute while it sends none, in a thread.
 
     Attributes:
         slot: The newest frame that was not dreamed yet.
@@ -136,15 +136,19 @@ class MotionStage:
                     number = captured.index
                     image = self._fallback.fresh(captured.image, now)
                     self._stage(image, captured.time, number, from_camera=True)
-                elif self._camera.state != "ok" and not self._camera.ended.is_set():
+                elif self._drifts():
                     self._stage(self._fallback.missing(now), now, number, from_camera=False)
         except BaseException as error:
             self.error = error
 
+    def _drifts(self) -> bool:
+        return self._camera.is_missing and not self._camera.ended.is_set()
+
     def _newest(self, after: int) -> Frame | None:
         """Return the camera's newest frame, if any, when it is time to estimate its motion."""
         self.slot.wait_until_empty(_LONGEST_WAIT)
-        captured = self._camera.wait(after, _DRIFT_SECONDS)
+        # A substitute is made whenever the dream wants one, at the rate of the show.
+        captured = self._camera.wait(after, 0 if self._drifts() else _CAMERA_SECONDS)
         early = self._wanted - _HEADROOM * (self._duration or 0.0) - time.monotonic()
         if early <= 0:
             return captured

@@ -32,8 +32,10 @@ _READ_MILLISECONDS = 30_000
 # frames to the size of the first.
 _UNCONNECTED = ("udp", "rtp")
 _READ_UNCONNECTED_MILLISECONDS = 1500
-# Buffers add latency; by default FFmpeg analyses five seconds before it gives the first frame.
-_FFMPEG_OPTIONS = "fflags;nobuffer|flags;low_delay|analyzeduration;500000|rtsp_transport;tcp"
+# By default FFmpeg analyses five seconds, and twenty frames for their rate, before it gives the
+# first one: 20 s of a camera of 1 fps. (``fflags;nobuffer`` would drop what it has analysed: the
+# only key frame for many seconds, and nothing is gained, as the newest frame wins.)
+_FFMPEG_OPTIONS = "flags;low_delay|analyzeduration;500000|fpsprobesize;0|rtsp_transport;tcp"
 _opening = threading.Lock()
 _TEST_SIZE = (640, 360)
 _TEST_FPS = 30.0

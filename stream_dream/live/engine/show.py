@@ -33,7 +33,7 @@ from stream_dream.temporal.dreamer import Dreamed
 
 log = logging.getLogger("stream_dream.live")
 
-# Longest wait for a slow camera, before the dream goes on with the last frame.
+# Longest wait for the first frame and for the last one of a file, whose motion is being estimated.
 _PATIENCE_SECONDS = 0.12
 # A frozen show repeats its picture this often; the master fader moves at the usual rate.
 _FROZEN_SECONDS = 0.2
@@ -219,8 +219,12 @@ class Show:
                 pacer.pause(before)
                 continue
             self._dreamer.wait()
-            fresh = stage.slot.take(_PATIENCE_SECONDS + pacer.share)
-            if fresh is None and camera.ended.is_set():
+            ended = camera.ended.is_set()
+            patient = ended or staged is None
+            fresh = stage.slot.take(
+                _PATIENCE_SECONDS if patient else max(0.0, pacer.latest - time.monotonic())
+            )
+            if fresh is None and ended:
                 return
             if (latest := fresh or staged) is None:
                 continue
@@ -236,7 +240,12 @@ class Show:
             now = time.monotonic()
             work = now - begun
             share = (self._dreamer.seconds + work) / FRAMES_PER_ASCENT
-            pacer.shown(now, period, prepared.frame.index, work=work, share=share)
+            pacer.shown(
+                *(now, period, prepared.frame.index),
+                work=work,
+                share=share,
+                source=None if camera.is_missing else camera.period,
+            )
             self._govern(work, now - before)
             before = now
 
