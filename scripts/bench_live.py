@@ -33,8 +33,9 @@ from rich.table import Table
 
 from stream_dream.frame import Image8
 from stream_dream.image import fit_size, resize
+from stream_dream.live.capture.feed import Feed
 from stream_dream.live.capture.framing import Framing
-from stream_dream.live.capture.sources import Feed, FileFeed, TestFeed
+from stream_dream.live.capture.sources import FileFeed, TestFeed
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.control.show_state import parameters_of
 from stream_dream.live.engine.compiled_looks import CompiledLooks

@@ -12,10 +12,11 @@ import numpy as np
 from scenedetect import ContentDetector, FrameTimecode
 from scenedetect.detector import FlashFilter
 
-from stream_dream.frame import Frame, Image8, ImageF
+from stream_dream.frame import Frame, Image8, ImageF, Mask8
 from stream_dream.image import fit_size, resize, to_float
 from stream_dream.live.capture.fallback_picture import FallbackPicture
 from stream_dream.live.capture.framing import Framing
+from stream_dream.live.capture.live_mask import LiveMask
 from stream_dream.live.capture.reconnect import Camera
 from stream_dream.live.control.controls import Controls
 from stream_dream.runtime.latest_value import LatestValue
@@ -50,12 +51,14 @@ class Staged:
         motion: Motion since the last dreamed frame, at flow size; None after a cut.
         from_camera: True for a frame from the camera, False for a substitute.
         frames_skipped: Number of frames skipped since the last dreamed frame.
+        mask: Where the dream shows, uint8 (height, width) of the frame; None for everywhere.
     """
 
     prepared: Prepared
     motion: Motion | None
     from_camera: bool
     frames_skipped: int
+    mask: Mask8 | None
 
 
 class MotionStage:
@@ -77,6 +80,7 @@ class MotionStage:
         *,
         room: Callable[[ImageF], Headroom | None],
         cuts: bool,
+        mask: LiveMask | None = None,
     ) -> None:
         """Start the thread.
 
@@ -88,13 +92,14 @@ class MotionStage:
             on_shape: Called with the (height, width) of the picture when it changes.
             room: Returns how far a picture, float32 (height, width, 3) in [0, 1], may be changed.
             cuts: True to start afresh at each cut.
+            mask: Where the dream shows; None for everywhere.
         """
         self.slot: LatestValue[Staged] = LatestValue()
         self.error: BaseException | None = None
         self._camera, self._framing, self._controls = camera, framing, controls
         self._dream_size, self._on_shape, self._room = dream_size, on_shape, room
         self.dropped = 0
-        self._cuts = cuts
+        self._cuts, self._mask = cuts, mask
         self._detector = _detector()
         self._pictures = 0
         self._fallback = FallbackPicture()
@@ -162,12 +167,14 @@ class MotionStage:
         if shown.shape != self._shape:
             self._on_shape((shown.shape[0], shown.shape[1]))
             self._detector = _detector()  # it compares frames of one size
-        small = resize(shown, fit_size((shown.shape[1], shown.shape[0]), _FLOW_SIZE))
+        size = shown.shape[1], shown.shape[0]
+        small = resize(shown, fit_size(size, _FLOW_SIZE))
         cut = self._is_cut(small) or shown.shape != self._shape or mirror != self._mirrored
         self._shape, self._mirrored = shown.shape, mirror
         if cut:
             self._estimate.reset()
         motion = self._estimate(small)
+        mask = None if self._mask is None else self._mask(size, small, motion, captured)
         # From here on the dream cannot take the previous frame: it is either dreamed or skipped.
         skipped, count = self.slot.take(), 0
         if skipped is not None:
@@ -175,7 +182,7 @@ class MotionStage:
             cut, count = cut or skipped.prepared.frame.cut, skipped.frames_skipped + 1
             motion = _past(skipped, motion)
         prepared = self._prepared(Frame(shown, number, captured, cut), motion, begun)
-        self.slot.put(Staged(prepared, motion, from_camera, count))
+        self.slot.put(Staged(prepared, motion, from_camera, count, mask))
         passed = time.perf_counter() - begun
         before = passed if self._duration is None else self._duration
         self._duration = before + _MEMORY * (passed - before)

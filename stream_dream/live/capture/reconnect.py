@@ -13,7 +13,7 @@ import numpy as np
 
 from stream_dream.errors import StreamDreamError, first_line
 from stream_dream.frame import Frame, Image8
-from stream_dream.live.capture.sources import Ended, Feed
+from stream_dream.live.capture.feed import Ended, Feed
 from stream_dream.live.status import CameraState
 
 log = logging.getLogger("stream_dream.live")
@@ -46,8 +46,14 @@ class Camera:
         period: Mean time between its frames, in seconds; None before the second one.
     """
 
-    def __init__(self, connect: Callable[[], Feed]) -> None:
-        """Start to connect; ``connect`` raises ``StreamDreamError`` if it cannot at the moment."""
+    def __init__(self, connect: Callable[[], Feed], *, name: str = "camera") -> None:
+        """Start to connect.
+
+        Args:
+            connect: Opens the source; raises ``StreamDreamError`` if it cannot at the moment.
+            name: What the log calls it.
+        """
+        self._name = name
         self.ended = threading.Event()
         self._connect = connect
         self._changed = threading.Condition()
@@ -65,7 +71,7 @@ class Camera:
 
     @property
     def state(self) -> CameraState:
-        """``connecting`` before the first frame, ``lost`` without one for a while; ``dark``; ``ok``."""
+        """``connecting`` before the first frame, ``lost`` without one, ``dark`` or ``ok``."""
         newest, now = self._newest, time.monotonic()
         if newest is None:
             return "connecting"
@@ -168,7 +174,7 @@ class Camera:
                 if worked:
                     pause = _FIRST_PAUSE
                 if connection.problem not in (None, told):
-                    log.warning("camera: %s; trying again", connection.problem)
+                    log.warning("%s: %s; trying again", self._name, connection.problem)
                 told = None if worked else connection.problem
             if self.ended.is_set() or self._closed.wait(pause):
                 return
@@ -186,7 +192,7 @@ class Camera:
             now = time.monotonic()
             if self._current is connection and connection.newest_at >= began:
                 if not worked:
-                    log.info("camera: connected")
+                    log.info("%s: connected", self._name)
                     for other in self._connections:
                         other.given_up = other is not connection
                 worked = True
