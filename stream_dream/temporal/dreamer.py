@@ -87,11 +87,13 @@ class Dreamed(NamedTuple):
         frame: The source frame.
         residual: Dream minus source at dream size, float32 in [-1, 1].
         report: Timings, loss and cut of the frame.
+        mask: Where to show the dream, uint8 (height, width) of the frame, if that goes with it.
     """
 
     frame: Frame
     residual: ImageF
     report: FrameReport
+    mask: Mask8 | None = None
 
     def compose(
         self,

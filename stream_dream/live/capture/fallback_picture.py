@@ -1,4 +1,4 @@
-"""Substitute for a lost camera: its last frame, drifting."""
+"""Substitute for a camera that sends nothing: its last frame, drifting."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ _FIRST_SIZE = (640, 360)
 _SECONDS = 47.0
 _GROWS_IN = 12.0
 _ZOOM, _REACH, _TILT = 0.06, 0.02, 1.5
-_FADE_SECONDS = 1.5
+# Back in as long as the camera was away, so that a hiccup leaves no ghost, and in this at the most.
+_LONGEST_FADE = 1.5
 
 
 class FallbackPicture:
@@ -25,6 +26,7 @@ class FallbackPicture:
         noise = np.random.default_rng(0).random((6, 10, 3), dtype=np.float32)
         cloud = cv2.resize(noise, _FIRST_SIZE, interpolation=cv2.INTER_CUBIC)
         self._still = np.clip(60 + 110 * cloud, 0, 255).astype(np.uint8)
+        self._shown = self._still
         self._lost_at: float | None = None
         self._found_at: float | None = None
 
@@ -33,26 +35,26 @@ class FallbackPicture:
 
         After a loss it fades over from the drifting image.
         """
-        if self._lost_at is not None and self._found_at is None:
+        self._shown = image
+        if self._lost_at is None:
+            return image
+        if self._found_at is None:
             self._found_at = now
-        if self._lost_at is None or self._found_at is None:
-            self._still = image
-            return image
-        share = (now - self._found_at) / _FADE_SECONDS
-        if share >= 1:
+        fade = min(self._found_at - self._lost_at, _LONGEST_FADE)
+        if now - self._found_at >= fade:
             self._lost_at = self._found_at = None
-            self._still = image
             return image
-        size = image.shape[1], image.shape[0]
+        share, size = (now - self._found_at) / fade, (image.shape[1], image.shape[0])
         before = cv2.resize(self._drifted(now), size, interpolation=cv2.INTER_AREA)
-        faded = cv2.addWeighted(image, share, before, 1 - share, 0)
-        return np.asarray(faded, np.uint8)
+        self._shown = np.asarray(cv2.addWeighted(image, share, before, 1 - share, 0), np.uint8)
+        return self._shown
 
     def missing(self, now: float) -> Image8:
         """Return the image to dream while there is no camera frame, uint8 RGB."""
-        if self._lost_at is None:
-            self._lost_at = now
-        self._found_at = None
+        if self._lost_at is None or self._found_at is not None:
+            # From what is shown now, in the middle of a fade as well: nothing jumps.
+            self._still = self._shown
+            self._lost_at, self._found_at = now, None
         return self._drifted(now)
 
     def _drifted(self, now: float) -> Image8:

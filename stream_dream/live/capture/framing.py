@@ -51,7 +51,7 @@ class Framing:
             self._provisional = provisional
             height, width = image.shape[:2]
             self.size = _at_least(fit_size((width, height), _LONGEST_SIDE))
-        image = resize(image if self._settings.size else _filling(image, self.size), self.size)
+        image = resize(image if self._settings.size else filling(image, self.size), self.size)
         return np.asarray(cv2.flip(image, 1), np.uint8) if mirror else image
 
     def _cropped(self, image: Image8) -> Image8:
@@ -70,8 +70,8 @@ def _at_least(size: tuple[int, int]) -> tuple[int, int]:
     return max(size[0], _SMALLEST_SIDE), max(size[1], _SMALLEST_SIDE)
 
 
-def _filling(image: Image8, size: tuple[int, int]) -> Image8:
-    """Crop both sides equally to the aspect ratio of a size."""
+def filling(image: Image8, size: tuple[int, int]) -> Image8:
+    """Crop an image equally on both sides to the aspect ratio of a (width, height)."""
     height, width = image.shape[:2]
     scale = min(width / size[0], height / size[1])
     kept = min(width, max(1, round(size[0] * scale))), min(height, max(1, round(size[1] * scale)))

@@ -12,10 +12,11 @@ import numpy as np
 from scenedetect import ContentDetector, FrameTimecode
 from scenedetect.detector import FlashFilter
 
-from stream_dream.frame import Frame, Image8, ImageF
+from stream_dream.frame import Frame, Image8, ImageF, Mask8
 from stream_dream.image import fit_size, resize, to_float
 from stream_dream.live.capture.fallback_picture import FallbackPicture
 from stream_dream.live.capture.framing import Framing
+from stream_dream.live.capture.live_mask import LiveMask
 from stream_dream.live.capture.reconnect import Camera
 from stream_dream.live.control.controls import Controls
 from stream_dream.runtime.latest_value import LatestValue
@@ -27,8 +28,8 @@ from stream_dream.tone import Headroom
 
 # Size for flow, independent of the dream size, which the governor may change at any time.
 _FLOW_SIZE = 320
-# Longest wait for a camera frame: the substitute of a lost camera drifts at this rate.
-_DRIFT_SECONDS = 1 / 25
+# Longest wait for a camera frame before the next look at whether the camera still sends.
+_CAMERA_SECONDS = 1 / 25
 # Estimation starts ``_HEADROOM`` times its mean duration before the dream wants the frame: a late
 # one makes the dream wait. ``_MEMORY`` is the weight of the last frame in the mean.
 _HEADROOM, _MEMORY = 1.5, 0.1
@@ -50,16 +51,18 @@ class Staged:
         motion: Motion since the last dreamed frame, at flow size; None after a cut.
         from_camera: True for a frame from the camera, False for a substitute.
         frames_skipped: Number of frames skipped since the last dreamed frame.
+        mask: Where the dream shows, uint8 (height, width) of the frame; None for everywhere.
     """
 
     prepared: Prepared
     motion: Motion | None
     from_camera: bool
     frames_skipped: int
+    mask: Mask8 | None
 
 
 class MotionStage:
-    """Prepares frames of the camera, or of its substitute while it is lost, in a thread.
+    """Prepares frames of the camera, or of its substitute while it sends none, in a thread.
 
     Attributes:
         slot: The newest frame that was not dreamed yet.
@@ -77,6 +80,7 @@ class MotionStage:
         *,
         room: Callable[[ImageF], Headroom | None],
         cuts: bool,
+        mask: LiveMask | None = None,
     ) -> None:
         """Start the thread.
 
@@ -88,13 +92,14 @@ class MotionStage:
             on_shape: Called with the (height, width) of the picture when it changes.
             room: Returns how far a picture, float32 (height, width, 3) in [0, 1], may be changed.
             cuts: True to start afresh at each cut.
+            mask: Where the dream shows; None for everywhere.
         """
         self.slot: LatestValue[Staged] = LatestValue()
         self.error: BaseException | None = None
         self._camera, self._framing, self._controls = camera, framing, controls
         self._dream_size, self._on_shape, self._room = dream_size, on_shape, room
         self.dropped = 0
-        self._cuts = cuts
+        self._cuts, self._mask = cuts, mask
         self._detector = _detector()
         self._pictures = 0
         self._fallback = FallbackPicture()
@@ -136,15 +141,19 @@ class MotionStage:
                     number = captured.index
                     image = self._fallback.fresh(captured.image, now)
                     self._stage(image, captured.time, number, from_camera=True)
-                elif self._camera.state != "ok" and not self._camera.ended.is_set():
+                elif self._drifts():
                     self._stage(self._fallback.missing(now), now, number, from_camera=False)
         except BaseException as error:
             self.error = error
 
+    def _drifts(self) -> bool:
+        return self._camera.is_missing and not self._camera.ended.is_set()
+
     def _newest(self, after: int) -> Frame | None:
         """Return the camera's newest frame, if any, when it is time to estimate its motion."""
         self.slot.wait_until_empty(_LONGEST_WAIT)
-        captured = self._camera.wait(after, _DRIFT_SECONDS)
+        # A substitute is made whenever the dream wants one, at the rate of the show.
+        captured = self._camera.wait(after, 0 if self._drifts() else _CAMERA_SECONDS)
         early = self._wanted - _HEADROOM * (self._duration or 0.0) - time.monotonic()
         if early <= 0:
             return captured
@@ -158,12 +167,14 @@ class MotionStage:
         if shown.shape != self._shape:
             self._on_shape((shown.shape[0], shown.shape[1]))
             self._detector = _detector()  # it compares frames of one size
-        small = resize(shown, fit_size((shown.shape[1], shown.shape[0]), _FLOW_SIZE))
+        size = shown.shape[1], shown.shape[0]
+        small = resize(shown, fit_size(size, _FLOW_SIZE))
         cut = self._is_cut(small) or shown.shape != self._shape or mirror != self._mirrored
         self._shape, self._mirrored = shown.shape, mirror
         if cut:
             self._estimate.reset()
         motion = self._estimate(small)
+        mask = None if self._mask is None else self._mask(size, small, motion, captured)
         # From here on the dream cannot take the previous frame: it is either dreamed or skipped.
         skipped, count = self.slot.take(), 0
         if skipped is not None:
@@ -171,7 +182,7 @@ class MotionStage:
             cut, count = cut or skipped.prepared.frame.cut, skipped.frames_skipped + 1
             motion = _past(skipped, motion)
         prepared = self._prepared(Frame(shown, number, captured, cut), motion, begun)
-        self.slot.put(Staged(prepared, motion, from_camera, count))
+        self.slot.put(Staged(prepared, motion, from_camera, count, mask))
         passed = time.perf_counter() - begun
         before = passed if self._duration is None else self._duration
         self._duration = before + _MEMORY * (passed - before)

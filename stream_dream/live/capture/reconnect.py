@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+
+import numpy as np
 
 from stream_dream.errors import StreamDreamError, first_line
 from stream_dream.frame import Frame, Image8
-from stream_dream.live.capture.sources import Ended, Feed
+from stream_dream.live.capture.feed import Ended, Feed
 from stream_dream.live.status import CameraState
 
 log = logging.getLogger("stream_dream.live")
 
-# A camera without a frame for this long counts as lost.
+# A camera counts as missing after so many of its periods without a frame, and as lost after this
+# long if that is longer.
+_MISSING_PERIODS, _LEAST_MISSING = 3, 0.1
 LOST_AFTER = 2.0
+# Its period is a mean over so long, and over so many frames at least.
+_MEASURED_SECONDS, _MEASURED_FRAMES = 2.0, 4
+# Pictures without anything brighter, but for one pixel in a hundred, are dark; a lens cap is not
+# quite black.
+_DARK, _LIT_PERCENTILE = 24, 99
+_DARK_AFTER = 10.0
 # A stalled connection stays open while another one is tried, up to this many in all, as those that
 # hang in a driver cannot be closed.
 _MOST_CONNECTIONS = 4
@@ -31,16 +43,27 @@ class Camera:
     Attributes:
         captured: Number of frames so far.
         ended: Set at the end of a file that is not repeated.
+        period: Mean time between its frames, in seconds; None before the second one.
     """
 
-    def __init__(self, connect: Callable[[], Feed]) -> None:
-        """Start to connect; ``connect`` raises ``StreamDreamError`` if it cannot at the moment."""
+    def __init__(self, connect: Callable[[], Feed], *, name: str = "camera") -> None:
+        """Start to connect.
+
+        Args:
+            connect: Opens the source; raises ``StreamDreamError`` if it cannot at the moment.
+            name: What the log calls it.
+        """
+        self._name = name
         self.ended = threading.Event()
         self._connect = connect
         self._changed = threading.Condition()
         self._newest: Frame | None = None
         self.captured = 0
+        self.period: float | None = None
+        self._intervals: deque[float] = deque()
+        self._lit_at = 0.0
         self._current: _Connection | None = None
+        self._guest: _Connection | None = None
         self._connections: list[_Connection] = []
         self._closed = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="camera", daemon=True)
@@ -48,11 +71,26 @@ class Camera:
 
     @property
     def state(self) -> CameraState:
-        """``connecting`` before the first frame, ``lost`` after two seconds without one."""
-        newest = self._newest
+        """``connecting`` before the first frame, ``lost`` without one, ``dark`` or ``ok``."""
+        newest, now = self._newest, time.monotonic()
         if newest is None:
             return "connecting"
-        return "ok" if time.monotonic() - newest.time < LOST_AFTER else "lost"
+        if now - newest.time >= self._lost_after:
+            return "lost"
+        return "ok" if now - self._lit_at < _DARK_AFTER else "dark"
+
+    @property
+    def is_missing(self) -> bool:
+        """True when three frames in a row have not come, as before the first one."""
+        newest, period = self._newest, self.period
+        if newest is None:
+            return True
+        allowed = LOST_AFTER if period is None else max(_MISSING_PERIODS * period, _LEAST_MISSING)
+        return time.monotonic() - newest.time >= allowed
+
+    @property
+    def _lost_after(self) -> float:
+        return max(LOST_AFTER, _MISSING_PERIODS * (self.period or 0.0))
 
     def wait(self, after: int, seconds: float) -> Frame | None:
         """Return the newest frame after number ``after``; None if none arrives in time.
@@ -69,27 +107,56 @@ class Camera:
         with self._changed:
             self._changed.notify_all()
         self._watcher.join(2)
-        for connection in self._connections:
+        connections = [*self._connections, *filter(None, [self._guest])]
+        for connection in connections:
             connection.given_up = True
         deadline = time.monotonic() + 0.5
-        for connection in self._connections:
+        for connection in connections:
             connection.join(max(0.0, deadline - time.monotonic()))
+
+    def take_over(self, feed: Feed) -> None:
+        """Take the frames of another feed, in place of the source's, until that feed ends.
+
+        The source stays connected, and is back as soon as the feed has ended.
+        """
+        if self._guest is not None:
+            self._guest.given_up = True
+        self._guest = _Connection(self, lambda: feed)
+        self._guest.start()
 
     def take(self, connection: _Connection, image: Image8) -> bool:
         """Accept a frame from a connection; return False if that connection is no longer needed."""
-        now = time.monotonic()
+        now, guest = time.monotonic(), self._guest
         with self._changed:
-            current, newest = self._current, self._newest
-            if connection is not current:
-                fresh = newest is not None and now - newest.time < LOST_AFTER
-                working = current is not None and current.is_alive() and fresh
+            current = self._current
+            if connection is not guest and connection is not current:
+                working = current is not None and current.is_alive() and self._sends(current)
                 if connection.given_up or working:
                     return False
                 self._current = connection
-            self.captured += 1
-            self._newest = Frame(image, self.captured, now)
-            self._changed.notify_all()
+            connection.newest_at = now
+            if connection is guest or guest is None or not guest.is_alive():
+                self._show(image, now)
         return not (connection.given_up or self._closed.is_set())
+
+    def _show(self, image: Image8, now: float) -> None:
+        """Make a picture the newest frame, and measure the time since the last one."""
+        if self._newest is not None:
+            self._measure(now - self._newest.time)
+        if self._newest is None or not _is_dark(image) or self.state == "lost":
+            self._lit_at = now
+        self.captured += 1
+        self._newest = Frame(image, self.captured, now)
+        self._changed.notify_all()
+
+    def _measure(self, interval: float) -> None:
+        intervals = self._intervals
+        intervals.append(interval)
+        while len(intervals) > _MEASURED_FRAMES and sum(intervals) > _MEASURED_SECONDS:
+            intervals.popleft()
+        # One pause says nothing about the others.
+        regular = sum(intervals) - (max(intervals) if len(intervals) > 1 else 0.0)
+        self.period = regular / max(1, len(intervals) - 1)
 
     def _watch(self) -> None:
         """Connect, and reconnect whenever no frames arrive."""
@@ -97,7 +164,7 @@ class Camera:
         while not self._closed.is_set():
             self._connections = [c for c in self._connections if c.is_alive()]
             current = self._current
-            if current is not None and current.is_alive() and self.state == "ok":
+            if current is not None and current.is_alive() and self._sends(current):
                 self._watch_over(current)  # it stalled and has recovered
             elif len(self._connections) < _MOST_CONNECTIONS:
                 connection = _Connection(self, self._connect)
@@ -107,11 +174,14 @@ class Camera:
                 if worked:
                     pause = _FIRST_PAUSE
                 if connection.problem not in (None, told):
-                    log.warning("camera: %s; trying again", connection.problem)
+                    log.warning("%s: %s; trying again", self._name, connection.problem)
                 told = None if worked else connection.problem
             if self.ended.is_set() or self._closed.wait(pause):
                 return
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _sends(self, connection: _Connection) -> bool:
+        return time.monotonic() - connection.newest_at < self._lost_after
 
     def _watch_over(self, connection: _Connection) -> bool:
         """Wait until a connection ends or stalls; return True if it gave frames."""
@@ -119,24 +189,31 @@ class Camera:
         began = time.monotonic()
         while connection.is_alive() and not self._closed.is_set():
             connection.join(0.1)
-            newest, now = self._newest, time.monotonic()
-            if self._current is connection and newest is not None and newest.time >= began:
+            now = time.monotonic()
+            if self._current is connection and connection.newest_at >= began:
                 if not worked:
-                    log.info("camera: connected")
+                    log.info("%s: connected", self._name)
                     for other in self._connections:
                         other.given_up = other is not connection
                 worked = True
-            last = newest.time if worked and newest is not None else began
-            if now - last > _STUCK_AFTER + (0 if worked else LOST_AFTER):
+            last = connection.newest_at if worked else began
+            stuck_after = max(_STUCK_AFTER, self._lost_after)
+            if now - last > stuck_after + (0 if worked else LOST_AFTER):
                 connection.problem = "no picture comes"
                 return worked
         return worked
+
+
+def _is_dark(image: Image8) -> bool:
+    few = image[:: max(1, image.shape[0] // 32), :: max(1, image.shape[1] // 32)]
+    return bool(np.percentile(few, _LIT_PERCENTILE) < _DARK)
 
 
 class _Connection(threading.Thread):
     """Reads one connection until it ends.
 
     Attributes:
+        newest_at: When its last frame came, in seconds; minus infinity before the first.
         given_up: Set when its frames are no longer wanted.
         problem: Why it ended; None while it runs.
     """
@@ -144,6 +221,7 @@ class _Connection(threading.Thread):
     def __init__(self, camera: Camera, connect: Callable[[], Feed]) -> None:
         super().__init__(name="capture", daemon=True)
         self.given_up = False
+        self.newest_at = -math.inf
         self.problem: str | None = None
         self._camera = camera
         self._connect = connect

@@ -1,4 +1,4 @@
-"""Sources of frames: cameras, network streams, files, and a test picture."""
+"""Sources of frames: cameras, network streams, files, a test picture, and the choice of one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import os
 import re
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -19,6 +18,11 @@ import numpy as np
 from stream_dream.errors import SourceError
 from stream_dream.frame import Image8
 from stream_dream.image import resize
+from stream_dream.live.capture.feed import Ended, Feed
+from stream_dream.live.capture.pace import Pace
+from stream_dream.live.capture.playlist import PlaylistFeed
+from stream_dream.live.capture.pushed_feed import nobody_sends
+from stream_dream.live.capture.screen import ScreenFeed
 from stream_dream.media.read.opencv_decoder import CAPTURE_OPTIONS, quiet_decoder
 from stream_dream.media.read.video import VideoSource
 from stream_dream.settings.live import LiveSettings
@@ -32,25 +36,13 @@ _READ_MILLISECONDS = 30_000
 # frames to the size of the first.
 _UNCONNECTED = ("udp", "rtp")
 _READ_UNCONNECTED_MILLISECONDS = 1500
-# Buffers add latency; by default FFmpeg analyses five seconds before it gives the first frame.
-_FFMPEG_OPTIONS = "fflags;nobuffer|flags;low_delay|analyzeduration;500000|rtsp_transport;tcp"
+# By default FFmpeg analyses five seconds, and twenty frames for their rate, before it gives the
+# first one: 20 s of a camera of 1 fps. (``fflags;nobuffer`` would drop what it has analysed: the
+# only key frame for many seconds, and nothing is gained, as the newest frame wins.)
+_FFMPEG_OPTIONS = "flags;low_delay|analyzeduration;500000|fpsprobesize;0|rtsp_transport;tcp"
 _opening = threading.Lock()
 _TEST_SIZE = (640, 360)
 _TEST_FPS = 30.0
-
-
-class Feed(Protocol):
-    """One connection to a source of frames."""
-
-    def read(self) -> Image8 | None:
-        """Wait for the next frame, uint8 RGB; None if the connection has ended."""
-
-    def close(self) -> None:
-        """Release it, from the thread that reads."""
-
-
-class Ended(Exception):
-    """The end of a file that is not repeated."""
 
 
 class CaptureFeed:
@@ -96,7 +88,7 @@ class FileFeed:
         # Pixels that are not square are resized to square ones.
         width, height = info.display_size
         self._size = (max(1, round(width)), max(1, round(height)))
-        self._next = time.monotonic()
+        self._pace = Pace()
 
     def read(self) -> Image8 | None:
         """Wait until the next frame is due. Raises ``Ended``."""
@@ -105,7 +97,7 @@ class FileFeed:
         if image is None:
             raise Ended
         self._newest = image
-        self._next = _wait_until(self._next) + self._interval
+        self._pace.wait(self._interval)
         return resize(image, self._size)
 
     def close(self) -> None:
@@ -130,12 +122,13 @@ class TestFeed:
         width, height = _TEST_SIZE
         y, x = np.mgrid[:height, :width].astype(np.float32)
         self._x, self._y = x / width, y / height
-        self._begun = self._next = time.monotonic()
+        self._pace = Pace()
+        self._begun = self._pace.due
 
     def read(self) -> Image8:
         """Wait until the next frame is due, and draw it."""
-        self._next = _wait_until(self._next) + 1 / _TEST_FPS
-        return self._drawn(self._next - self._begun)
+        self._pace.wait(1 / _TEST_FPS)
+        return self._drawn(self._pace.due - self._begun)
 
     def close(self) -> None:
         """Do nothing."""
@@ -171,12 +164,17 @@ def feed_opener(
         begun: Returns True once the show has started; until then a file's first frame is held.
 
     Raises:
-        SourceError: It can never be opened: a file that does not exist or is no video.
+        SourceError: It can never be opened: a file that does not exist or is no video, no screen.
     """
     quiet_decoder()
     source = settings.source
     if source == "test":
         return TestFeed
+    if source == "phone":
+        return nobody_sends
+    if re.match(r"screen(:|$)", source):
+        ScreenFeed(source).close()
+        return lambda: ScreenFeed(source)
     if (match := re.match(r"(\w+)://", source)) and match[1].lower() in _PROTOCOLS:
         return lambda: _open_stream(source)
     if source.isdecimal():
@@ -187,6 +185,10 @@ def feed_opener(
         raise SourceError(f"--source cannot be {source!r}: {error}") from None
     if source.startswith("/dev/"):
         return lambda: _open_camera(settings)
+    if path.is_dir():
+        playlist = partial(PlaylistFeed, path, shuffle=settings.shuffle, fade=settings.source_fade)
+        playlist().close()
+        return lambda: playlist(begun=begun)
     FileFeed(path, loop=False).close()  # a wrong name is reported at once
     return lambda: FileFeed(path, loop=settings.loop, begun=begun)
 
@@ -253,12 +255,3 @@ def _low_delay() -> Iterator[None]:
             os.environ.pop(CAPTURE_OPTIONS, None)
         if alone:
             _opening.release()
-
-
-def _wait_until(due: float) -> float:
-    """Sleep until ``due`` and return it, or the time now if it is long past."""
-    now = time.monotonic()
-    if due > now:
-        time.sleep(due - now)
-        return due
-    return due if now - due < 0.2 else now

@@ -12,10 +12,12 @@ import numpy as np
 from stream_dream.errors import SettingsError, SourceError
 from stream_dream.frame import Image8, Shape
 from stream_dream.image import fit_size
+from stream_dream.live.capture.feed import Feed
 from stream_dream.live.capture.framing import Framing
+from stream_dream.live.capture.live_mask import LiveMask
 from stream_dream.live.capture.motion import MotionStage, Staged
+from stream_dream.live.capture.pushed_feed import PushedFeed
 from stream_dream.live.capture.reconnect import Camera
-from stream_dream.live.capture.sources import Feed
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.engine.compiled_looks import CompiledLooks
 from stream_dream.live.engine.frame_pacer import FramePacer
@@ -33,7 +35,7 @@ from stream_dream.temporal.dreamer import Dreamed
 
 log = logging.getLogger("stream_dream.live")
 
-# Longest wait for a slow camera, before the dream goes on with the last frame.
+# Longest wait for the first frame and for the last one of a file, whose motion is being estimated.
 _PATIENCE_SECONDS = 0.12
 # A frozen show repeats its picture this often; the master fader moves at the usual rate.
 _FROZEN_SECONDS = 0.2
@@ -52,6 +54,7 @@ class Show:
         ended: Set it to end the show; set when it is over.
         views: Views to show frames on; set before ``run``.
         listeners: Called with the status after every frame; must return at once.
+        pushed: While pictures are pushed to it, they take the place of the camera's.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Show:
         *,
         program: LiveProgram | None = None,
         sizes: Sequence[int] | None = None,
+        mask: LiveMask | None = None,
     ) -> None:
         """Prepare a show; ``run`` starts it.
 
@@ -78,15 +82,18 @@ class Show:
             program: Changes settings by a score and by sound; None if nothing does.
             sizes: Dream sizes to choose from (longer side in pixels), large to small; by default a
                 ladder down from the dream size.
+            mask: Where the dream shows; None for everywhere.
         """
         self.ended = threading.Event()
         self.views: Sequence[View] = ()
         self.listeners: list[Callable[[LiveStatus], None]] = []
+        self.pushed = PushedFeed()
         self._connect, self._framing, self._saver = connect, framing, saver
         self._looks, self._controls, self._settings = looks, controls, dream
         self._sizes = tuple(sizes or ladder(dream.dream_size))
         self._governor = Governor(self._sizes)
         self._shape = _FIRST_SHAPE
+        self._mask = mask
         self._program = program
         changed = None if program is None else program.dream
         self._dream_function = LiveDream(looks, controls, changed=changed)
@@ -110,6 +117,7 @@ class Show:
             StreamDreamError: The show has failed.
         """
         camera = Camera(self._connect)
+        self.pushed.begin = camera.take_over
         stage: MotionStage | None = None
         try:
             with single_threads():
@@ -126,10 +134,12 @@ class Show:
                     self._reshape,
                     room=lambda source: self._dream_function.fade().room(source),
                     cuts=self._settings.cuts,
+                    mask=self._mask,
                 )
                 self._present(camera, stage)
         finally:
             self.ended.set()
+            self.pushed.begin = None
             if stage is not None:
                 stage.close()
             camera.close()
@@ -224,8 +234,12 @@ class Show:
                 pacer.pause(before)
                 continue
             self._dreamer.wait()
-            fresh = stage.slot.take(_PATIENCE_SECONDS + pacer.share)
-            if fresh is None and camera.ended.is_set():
+            ended = camera.ended.is_set()
+            patient = ended or staged is None
+            fresh = stage.slot.take(
+                _PATIENCE_SECONDS if patient else max(0.0, pacer.latest - time.monotonic())
+            )
+            if fresh is None and ended:
                 return
             if (latest := fresh or staged) is None:
                 continue
@@ -237,11 +251,17 @@ class Show:
             prepared = latest.prepared if fresh is not None else stage.again(latest)
             staged = latest
             self._dreamer.use(self._dream_function.fade().growth())
-            present(self._dreamer(prepared, lasting(parameters.persistence)))
+            dreamed = self._dreamer(prepared, lasting(parameters.persistence))
+            present(dreamed._replace(mask=latest.mask))
             now = time.monotonic()
             work = now - begun
             share = (self._dreamer.seconds + work) / FRAMES_PER_ASCENT
-            pacer.shown(now, period, prepared.frame.index, work=work, share=share)
+            pacer.shown(
+                *(now, period, prepared.frame.index),
+                work=work,
+                share=share,
+                source=None if camera.is_missing else camera.period,
+            )
             self._govern(work, now - before)
             before = now
 

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 import clips
 import imageio_ffmpeg
 import pytest
-from waiting import wait_for
+from waiting import SECONDS, wait_for
 
+from stream_dream.live.capture.feed import Feed
 from stream_dream.live.capture.reconnect import Camera
-from stream_dream.live.capture.sources import Feed, feed_opener
+from stream_dream.live.capture.sources import feed_opener
 from stream_dream.settings.live import LiveSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.stops]
@@ -71,6 +72,25 @@ def server(request: pytest.FixtureRequest) -> Iterator[_Server]:
         yield made
     finally:
         made.kill()
+
+
+@pytest.mark.parametrize("container", ["mpjpeg", "mpegts"])
+def test_a_camera_of_one_picture_a_second_is_there_at_once(container: str) -> None:
+    address = f"http://127.0.0.1:{free_port(socket.SOCK_STREAM)}/cam"
+    codec = ["libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "12"]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "quiet", "-re"]
+    command += ["-f", "lavfi", "-i", "nullsrc=size=320x240:rate=1,geq=lum='20+15*N':cb=128:cr=128"]
+    command += ["-c:v", *(codec if container == "mpegts" else ["mjpeg"]), "-flush_packets", "1"]
+    with subprocess.Popen([*command, "-f", container, "-listen", "1", address]) as process:
+        camera = Camera(feed_opener(LiveSettings(source=address)))
+        try:
+            first = camera.wait(0, SECONDS)
+            assert first is not None
+            # One of the first, not the next key frame eleven pictures later: they become brighter.
+            assert first.image.mean() < 20 + 15 * 4
+        finally:
+            camera.close()
+            process.kill()
 
 
 def size_of(camera: Camera) -> tuple[int, int] | None:

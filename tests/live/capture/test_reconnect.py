@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from waiting import SECONDS, wait_for
 from stream_dream.errors import SourceError
 from stream_dream.frame import Image8
 from stream_dream.live.capture import reconnect as module
+from stream_dream.live.capture.feed import Ended, Feed
 from stream_dream.live.capture.reconnect import Camera
-from stream_dream.live.capture.sources import Ended, Feed
 
 pytestmark = pytest.mark.stops
 
@@ -198,6 +199,132 @@ def test_a_connection_that_goes_on_by_itself_is_kept(
         assert camera.state == "ok"
     finally:
         pause.set()
+        camera.close()
+
+
+class _Timed:
+    """Gives a picture whenever a test says so."""
+
+    def __init__(self) -> None:
+        self.given: queue.Queue[Image8 | None] = queue.Queue()
+
+    def read(self) -> Image8 | None:
+        return self.given.get()
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def timed(clock: shows.Clock) -> Iterator[tuple[Camera, Callable[..., None]]]:
+    """Return a camera, and a function that lets time pass and gives it a picture of a level."""
+    feed = _Timed()
+    camera = Camera(lambda: feed)
+
+    def give(seconds: float, level: int = 200) -> None:
+        clock.now += seconds
+        before = camera.captured
+        feed.given.put(np.full((64, 64, 3), level, np.uint8))
+        wait_for(lambda: camera.captured > before)
+
+    yield camera, give
+    feed.given.put(None)
+    camera.close()
+
+
+@pytest.mark.parametrize(
+    ("period", "missing", "lost"), [(0.04, 0.12, 2), (0.02, 0.1, 2), (1, 3, 3)]
+)
+def test_a_camera_is_missing_after_three_of_its_periods(
+    timed: tuple[Camera, Callable[..., None]],
+    clock: shows.Clock,
+    period: float,
+    missing: float,
+    lost: float,
+) -> None:
+    camera, give = timed
+    assert camera.is_missing
+    for _ in range(10):
+        give(period)
+        assert not camera.is_missing
+    assert camera.period == pytest.approx(period)
+    clock.now += 0.99 * missing
+    assert not camera.is_missing
+    assert camera.state == "ok"
+    clock.now += 0.02 * missing
+    assert camera.is_missing
+    clock.now += max(0.0, 0.98 * lost - 1.01 * missing)
+    assert camera.state == ("ok" if lost > missing else "lost")
+    clock.now += 0.03 * lost
+    assert camera.state == "lost"
+    give(10)  # the pause is no period of it
+    assert camera.period == pytest.approx(period)
+
+
+def test_a_camera_that_becomes_slower_is_measured_anew(
+    timed: tuple[Camera, Callable[..., None]],
+) -> None:
+    camera, give = timed
+    for _ in range(100):
+        give(0.04)
+    for _ in range(6):
+        give(1)
+    assert camera.period == pytest.approx(1)
+
+
+def test_black_pictures_are_dark_after_ten_seconds(
+    timed: tuple[Camera, Callable[..., None]], clock: shows.Clock
+) -> None:
+    camera, give = timed
+    give(0.5)
+    for _ in range(19):
+        give(0.5, level=10)
+        assert camera.state == "ok"
+    give(0.5, level=10)
+    assert camera.state == "dark"
+    give(0.5)
+    assert camera.state == "ok"
+    give(30, level=10)  # while it is lost it is not dark
+    assert camera.state == "ok"
+
+
+def test_another_feed_takes_over_until_it_ends(clock: shows.Clock) -> None:
+    feed, guest = _Timed(), _Timed()
+    tries: list[int] = []
+
+    def connect() -> Feed:
+        tries.append(1)
+        return feed
+
+    def level() -> int:
+        newest = camera.wait(0, 0)
+        return 0 if newest is None else int(newest.image[0, 0, 0])
+
+    def give(to: _Timed, level: int) -> None:
+        to.given.put(np.full((4, 4, 3), level, np.uint8))
+        wait_for(to.given.empty)
+
+    camera = Camera(connect)
+    try:
+        give(feed, 1)
+        wait_for(lambda: level() == 1)
+        camera.take_over(guest)
+        give(guest, 2)
+        wait_for(lambda: level() == 2)
+        for _ in range(20):  # for longer than a source without a picture is waited for
+            clock.now += 1
+            give(feed, 3)
+        give(guest, 4)
+        wait_for(lambda: level() == 4)
+        assert camera.captured == 3
+        assert len(tries) == 1
+        guest.given.put(None)
+        wait_for(lambda: camera._guest is not None and not camera._guest.is_alive())
+        give(feed, 5)
+        wait_for(lambda: level() == 5)
+        assert len(tries) == 1
+    finally:
+        for each in (feed, guest):
+            each.given.put(None)
         camera.close()
 
 

@@ -15,8 +15,9 @@ from waiting import SECONDS, wait_for
 
 from stream_dream.errors import SourceError, StreamDreamError
 from stream_dream.frame import Image8
+from stream_dream.live.capture.feed import Ended, Feed
 from stream_dream.live.capture.framing import Framing
-from stream_dream.live.capture.sources import Ended, Feed, feed_opener
+from stream_dream.live.capture.sources import feed_opener
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.control.show_state import parameters_of
 from stream_dream.live.engine.compiled_looks import CompiledLooks

@@ -12,8 +12,9 @@ import synthetic
 
 from stream_dream.errors import SourceError
 from stream_dream.live.capture.fallback_picture import FallbackPicture
+from stream_dream.live.capture.feed import Ended
 from stream_dream.live.capture.framing import Framing
-from stream_dream.live.capture.sources import Ended, TestFeed, feed_opener
+from stream_dream.live.capture.sources import TestFeed, feed_opener
 from stream_dream.media.read.video import VideoSource
 from stream_dream.settings.live import LiveSettings
 from stream_dream.settings.validation import validated
