@@ -145,7 +145,9 @@ def _act(action: Action, controls: Controls, recording: bool) -> str:
 def _switch(name: str, controls: Controls) -> str:
     on = not getattr(controls.target, name)
     controls.change({name: on})
-    return {"blackout": ("light again", "blackout"), "bypass": ("the dream", "the source")}[name][on]
+    return {"blackout": ("light again", "blackout"), "bypass": ("the dream", "the source")}[name][
+        on
+    ]
 
 
 def _use(number: int, controls: Controls) -> str:

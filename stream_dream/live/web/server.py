@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 from typing import Any
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stream_dream.live.web.auth import MOST_BYTES
+from stream_dream.live.web.camera_socket import MOST_JPEG_BYTES
 from stream_dream.runtime.quiet import debugging
 
 MOST_CONNECTIONS = 128
@@ -32,6 +35,13 @@ class Connection(H11Protocol):
         if len(self.connections) > MOST_CONNECTIONS:
             transport.abort()
         self.loop.call_later(_FIRST_REQUEST_SECONDS, self._cut_if_silent)
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """Accept larger messages from a camera than from a page."""
+        if self.scope["path"] == "/camera":
+            self.config = copy.copy(self.config)
+            self.config.ws_max_size = MOST_JPEG_BYTES
+        super().handle_websocket_upgrade(event)
 
     def _cut_if_silent(self) -> None:
         if self.scope is None:
