@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any, Protocol
 
 from stream_dream.errors import SettingsError, first_line
@@ -160,7 +161,7 @@ class Operator:
 def midi_messages(data: bytes) -> list[bytes]:
     """Split MIDI bytes at each status byte; bytes before the first are dropped."""
     starts = [place for place, byte in enumerate(data) if byte & 0x80]
-    return [data[start:end] for start, end in zip(starts, [*starts[1:], len(data)], strict=True)]
+    return [data[start:end] for start, end in pairwise([*starts, len(data)])]
 
 
 def change(surface: Surface, values: object) -> None:
