@@ -25,7 +25,20 @@ _NAMES = {
     ord("_"): "-",
 }
 
-KEYS: dict[str, Action] = {"space": "freeze", "r": "reset", "s": "snapshot", "v": "record"}
+KEYS: dict[str, Action] = {
+    "space": "freeze",
+    "r": "reset",
+    "s": "snapshot",
+    "v": "record",
+    "x": "cut",
+    "c": "auto_fade",
+    "n": "fade_to_black",
+    "i": "flash",
+    "t": "tap",
+    "z": "undo",
+    "y": "redo",
+}
+SWITCHES = {"b": "blackout", "o": "bypass"}
 
 # Multiplication never leaves a step size of 0.
 _LEAST_STEP_SIZE = 0.001
@@ -41,7 +54,32 @@ STEPS: dict[str, tuple[str, Callable[[float], float]]] = {
     "[": ("persistence", lambda value: value - 0.005),
     ".": ("reactivity", lambda value: value + 0.1),
     ",": ("reactivity", lambda value: value - 0.1),
+    "'": ("fader", lambda value: value + 0.1),
+    ";": ("fader", lambda value: value - 0.1),
 }
+
+HELP = {
+    "1 - 9": "change to a look",
+    "space": "hold the picture, or go on",
+    "b": "blackout",
+    "n": "fade to black, or back",
+    "o": "source instead of the dream",
+    "i": "flash",
+    "x": "cut to the other deck",
+    "c": "fade to the other deck",
+    "; '": "cross-fader",
+    "t": "tap the beat",
+    "r": "begin the dream afresh",
+    "s": "snapshot",
+    "v": "record, or end the film",
+    "z y": "undo, redo",
+    "↑ ↓": "strength",
+    "← →": "step size",
+    "+ -": "octaves",
+    "[ ]": "persistence",
+    ", .": "reactivity",
+}
+"""What the keys do, in a few words."""
 
 
 class Answer(NamedTuple):
@@ -72,6 +110,8 @@ def play(key: str, controls: Controls, *, recording: bool = False) -> Answer | N
     try:
         if key in KEYS:
             return Answer(_act(KEYS[key], controls, recording))
+        if key in SWITCHES:
+            return Answer(_switch(SWITCHES[key], controls))
         if key in STEPS:
             return _step(key, controls)
         if key.isdecimal() and key != "0":
@@ -83,11 +123,31 @@ def play(key: str, controls: Controls, *, recording: bool = False) -> Answer | N
 
 def _act(action: Action, controls: Controls, recording: bool) -> str:
     controls.press(action)
-    if action == "freeze":
-        return "held" if controls.frozen else "goes on"
-    if action == "record":
-        return "recording ends" if recording else "recording begins"
-    return {"reset": "the dream begins afresh", "snapshot": "snapshot taken"}[action]
+    state = controls.state
+    if action in ("cut", "auto_fade"):
+        if "fader" in controls.waiting:
+            return "waits for the beat"
+        return f"{'deck' if action == 'cut' else 'fades to deck'} {state.front.upper()}"
+    texts = {
+        "freeze": "held" if controls.frozen else "goes on",
+        "record": "recording ends" if recording else "recording begins",
+        "reset": "the dream begins afresh",
+        "snapshot": "snapshot taken",
+        "fade_to_black": "comes back" if state.stage.light > 0 else "fades to black",
+        "flash": "flash",
+        "tap": f"{controls.bpm():.0f} beats a minute",
+        "undo": "undone",
+        "redo": "done again",
+    }
+    return texts[action]
+
+
+def _switch(name: str, controls: Controls) -> str:
+    on = not getattr(controls.target, name)
+    controls.change({name: on})
+    return {"blackout": ("light again", "blackout"), "bypass": ("the dream", "the source")}[name][
+        on
+    ]
 
 
 def _use(number: int, controls: Controls) -> str:

@@ -71,6 +71,11 @@ _KEYS = (
     Row("begin afresh", key="r"),
     Row("snapshot", key="s"),
     Row("record", key="v"),
+    Row("cut or fade to the other deck", key="x  c"),
+    Row("blackout, fade to black", key="b  n"),
+    Row("source, flash", key="o  i"),
+    Row("tap the beat", key="t"),
+    Row("undo, redo", key="z  y"),
     Row("end", key="q  esc"),
 )
 _PARAMETER_KEYS = {
@@ -79,6 +84,7 @@ _PARAMETER_KEYS = {
     "octaves": "+ -",
     "persistence": "[ ]",
     "reactivity": ", .",
+    "fader": "; '",
 }
 
 

@@ -69,6 +69,13 @@ def qr_text(link: str) -> str:
     return text.getvalue()
 
 
+def qr_picture(link: str) -> bytes:
+    """Return a QR code of the link as SVG."""
+    picture = io.BytesIO()
+    segno.make(link, micro=False).save(picture, "svg", scale=6, border=3, light="white")
+    return picture.getvalue()
+
+
 class Guesses:
     """Counts the different wrong tokens of each address or, of IPv6, each network.
 

@@ -1,21 +1,50 @@
-"""JSON messages between web page and show."""
+"""JSON messages from the web page to the show."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any, Protocol
 
 from stream_dream.errors import SettingsError, first_line
-from stream_dream.live.control.controls import ACTIONS, Controls
-from stream_dream.live.status import LiveStatus
-from stream_dream.settings.fields import choices
-from stream_dream.settings.live import LiveParameters, parameter_range
+from stream_dream.live.control.keys import play
+from stream_dream.live.control.surface import Control, Surface
+from stream_dream.settings.live import LiveParameters
+from stream_dream.settings.scenes import Lfo
+from stream_dream.settings.validation import validated
 
 _LONGEST_LINE = 300
-_LEAST_STEPS = 150  # of a slider
+# Of MIDI in one message of the page; several controllers that move at once.
+_MOST_MIDI_BYTES = 600
+_OTHER_KEYS = {"preset": {"deck"}}
+
+
+class MidiMap(Protocol):
+    """What MIDI messages move, and how a page teaches it.
+
+    Attributes:
+        learning: Address of the control that waits for a knob; None if none does.
+        bindings: Addresses by source, such as ``cc 1 7``.
+        message: What was learned last, or why not; "" if nothing was.
+    """
+
+    learning: str | None
+    bindings: Mapping[str, str]
+    message: str
+
+    def learn(self, address: str | None) -> None:
+        """Bind a control to the next knob or key that moves; None ends the wait."""
+
+    def unbind(self, address: str) -> None:
+        """Forget what moves a control."""
+
+    def receive(self, message: bytes) -> None:
+        """Do what a MIDI message asks for."""
+
+    def lamps(self) -> Mapping[str, bytes]:
+        """Return the MIDI message that shows each control's state, by source."""
 
 
 def dumps(value: object) -> str:
@@ -40,92 +69,162 @@ def refusal(error: Exception) -> dict[str, str]:
     return {"error": line if len(line) <= _LONGEST_LINE else line[: _LONGEST_LINE - 3] + "..."}
 
 
-def form(controls: Controls) -> dict[str, Any]:
-    """Describe the controls of a page: sliders, switches, looks and buttons."""
-    idle = {name for name, field in LiveParameters.model_fields.items() if choices(field)}
-    idle |= set() if controls.reacts else {"reactivity"}
-    parameters = [_described(name) for name in LiveParameters.model_fields if name not in idle]
-    return {"parameters": parameters, "looks": controls.looks, "actions": ACTIONS}
+class Operator:
+    """Executes the messages of a page.
 
-
-def state(controls: Controls, status: LiveStatus) -> dict[str, Any]:
-    """Return the state that a page shows; parameters are the targets, reached or not."""
-    return {
-        "parameters": controls.target.model_dump(),
-        "look": controls.look,
-        "looks": controls.looks,
-        "frozen": controls.frozen,
-        "status": asdict(status),
-    }
-
-
-def obey(controls: Controls, message: object) -> None:
-    """Execute one of ``{"set": {NAME: VALUE, ...}}``, ``{"preset": NAME}``, ``{"press": NAME}``.
-
-    Raises ``SettingsError`` if it is invalid or cannot be executed; nothing was changed then.
+    ===============================  =========================================================
+    ``{"set": {ADDRESS: VALUE}}``    sets what is at the addresses; see ``change``
+    ``{"press": ADDRESS}``           presses a button
+    ``{"preset": NAME}``             changes the look of the deck in front, or of ``"deck": "b"``
+    ``{"key": NAME}``                does what the key does in the window
+    ``{"midi": [BYTE, ...]}``        plays one or several MIDI messages; none of them: a greeting
+    ``{"learn": ADDRESS or null}``   binds a control to the next knob that moves
+    ``{"unbind": ADDRESS}``          forgets what moves a control
+    ===============================  =========================================================
     """
-    if not isinstance(message, dict) or len(message) != 1:
-        raise SettingsError('a message is an object with one of "set", "preset" and "press"')
-    [(kind, value)] = message.items()
-    if kind == "set":
-        change(controls, value)
-    elif kind not in ("preset", "press"):
-        raise SettingsError(f'there is no {kind[:40]!r}: send "set", "preset" or "press"')
-    elif not isinstance(value, str):
-        raise SettingsError(f'"{kind}" needs a name in quotes')
-    elif kind == "preset":
-        controls.use(value)
-    else:
-        controls.press(value)
+
+    def __init__(
+        self, surface: Surface, midi: MidiMap | None, is_recording: Callable[[], bool]
+    ) -> None:
+        """Control a show; ``midi`` is None where there is no MIDI."""
+        self._surface = surface
+        self._midi = midi
+        self._is_recording = is_recording
+        self._kinds: Mapping[str, Callable[[Any], dict[str, Any] | None]] = {
+            "set": lambda message: change(surface, message["set"]),
+            "press": self._press,
+            "preset": self._preset,
+            "key": self._key,
+            "midi": self._play_midi,
+            "learn": self._learn,
+            "unbind": self._unbind,
+        }
+
+    def obey(self, message: object) -> dict[str, Any] | None:
+        """Execute a message; return the answer to it, if it has one.
+
+        Raises ``SettingsError`` if it is invalid or cannot be executed.
+        """
+        known = ", ".join(f'"{kind}"' for kind in self._kinds)
+        if not isinstance(message, dict) or not message:
+            raise SettingsError(f"a message is an object with one of {known}")
+        kind = next((kind for kind in self._kinds if kind in message), None)
+        if kind is None:
+            raise SettingsError(f"there is no {next(iter(message))[:40]!r}: send one of {known}")
+        if surplus := message.keys() - {kind} - _OTHER_KEYS.get(kind, set()):
+            raise SettingsError(
+                f'"{kind}" is a message of its own: leave out {min(surplus)[:40]!r}'
+            )
+        return self._kinds[kind](message)
+
+    def _press(self, message: dict[str, Any]) -> None:
+        address = _name(message, "press")
+        if self._surface.find(address).kind != "button":
+            raise SettingsError(f'/{address} is no button: send {{"set": ...}}')
+        self._surface.set(address, None)
+
+    def _preset(self, message: dict[str, Any]) -> None:
+        deck = _name(message, "deck") if message.get("deck") is not None else None
+        self._surface.controls.use(_name(message, "preset"), deck)
+
+    def _key(self, message: dict[str, Any]) -> dict[str, Any] | None:
+        key = _name(message, "key")
+        answer = play(key, self._surface.controls, recording=self._is_recording())
+        return answer and {"notice": answer.text, "refused": answer.refused}
+
+    def _play_midi(self, message: dict[str, Any]) -> None:
+        given = message["midi"]
+        if (
+            not isinstance(given, list)
+            or len(given) > _MOST_MIDI_BYTES
+            or not all(type(byte) is int and 0 <= byte <= 255 for byte in given)
+        ):
+            raise SettingsError('"midi" is a list of bytes, such as [176, 7, 64]')
+        for one in midi_messages(bytes(given)):
+            self._found_midi().receive(one)
+
+    def _learn(self, message: dict[str, Any]) -> None:
+        address = None if message["learn"] is None else _name(message, "learn")
+        if address is not None:
+            self._surface.find(address)
+        self._found_midi().learn(address)
+
+    def _unbind(self, message: dict[str, Any]) -> None:
+        self._found_midi().unbind(_name(message, "unbind"))
+
+    def _found_midi(self) -> MidiMap:
+        if self._midi is None:
+            raise SettingsError("this show has no MIDI")
+        return self._midi
 
 
-def change(controls: Controls, values: object) -> None:
-    """Change parameters by name, all or none of them.
+def midi_messages(data: bytes) -> list[bytes]:
+    """Split MIDI bytes at each status byte; bytes before the first are dropped."""
+    starts = [place for place, byte in enumerate(data) if byte & 0x80]
+    return [data[start:end] for start, end in pairwise([*starts, len(data)])]
 
-    Raises ``SettingsError`` if they are no object of names and values, or one is invalid.
+
+def change(surface: Surface, values: object) -> None:
+    """Set what is at addresses to values: of parameters all or none.
+
+    JSON's types count: 1 is no switch, "2" no number. Parameters out of their range are refused.
+    Parts of an LFO that come together are set together.
+
+    Raises:
+        SettingsError: ``values`` is no object of addresses and values, or one is invalid.
     """
     if not isinstance(values, dict):
-        raise SettingsError('parameters are an object such as {"strength": 0.5}')
-    for name, value in values.items():
-        field = LiveParameters.model_fields.get(name)
-        if field is None:
-            continue  # refused below, with a suggestion
-        # Settings of files and command lines are lenient: 1 is true, "2" is 2. JSON is not.
-        switch = field.annotation is bool
-        if isinstance(value, bool) != switch or not isinstance(value, int | float):
-            wanted = "true or false" if switch else "a number"
-            raise SettingsError(f"{name} cannot be {json.dumps(value)[:40]}: give {wanted}")
-        if not switch and not -1e9 < value < 1e9:
-            raise SettingsError(f"{name} cannot be that large: give a number in its range")
-    controls.change(values, origin="show")
+        raise SettingsError('values are an object such as {"strength": 0.5}')
+    parameters: dict[str, Any] = {}
+    lfos: dict[str, dict[str, Any]] = {}
+    others: dict[str, Any] = {}
+    for address, value in values.items():
+        place, _, name = address.rpartition("/")
+        if name in LiveParameters.model_fields:
+            _check_parameter(address, value)
+            parameters[address] = value
+            continue
+        control = surface.find(address)
+        _check(control, value)
+        if place.startswith("lfo/"):
+            lfos.setdefault(place.removeprefix("lfo/"), {})[name] = value
+        else:
+            others[address] = value
+    if parameters:
+        surface.controls.change(parameters, origin="show")
+    for name, parts in lfos.items():
+        now = surface.controls.state.lfos.get(name, Lfo())
+        lfo = validated(Lfo, {**dict(now), **parts}, origin=f"LFO of {name}")
+        surface.controls.modulate(name, lfo if lfo.depth > 0 else None)
+    for address, value in others.items():
+        surface.set(address, value)
 
 
-def _described(name: str) -> dict[str, Any]:
-    field = LiveParameters.model_fields[name]
-    described: dict[str, Any] = {
-        "name": name,
-        "label": name.replace("_", " ").capitalize().replace(" fps", " FPS"),
-        "help": field.description,
-        "default": field.default,
-    }
-    if field.annotation is bool:
-        return {**described, "kind": "switch"}
-    low, high = parameter_range(name)
-    step = _step(name, low, high)
-    return {**described, "kind": "slider", "low": low, "high": high, "step": step}
+def _check_parameter(address: str, value: object) -> None:
+    annotation = LiveParameters.model_fields[address.rpartition("/")[2]].annotation
+    kinds: Mapping[Any, Any] = {bool: "switch", int: "number", float: "number"}
+    _check(Control(address, kinds.get(annotation, "choice"), ""), value)
 
 
-def _step(name: str, low: float, high: float) -> float:
-    """Return the step of a slider: fine, and such that it can return to the default."""
-    field = LiveParameters.model_fields[name]
-    if field.annotation is int:
-        return 1
-    power = 10.0 ** math.floor(math.log10((high - low) / _LEAST_STEPS))
-    for part in (1.0, 0.5, 0.2):
-        steps = (field.default - low) / (part * power)
-        if abs(steps - round(steps)) < 1e-6:
-            return float(f"{part * power:.1g}")
-    return float(f"{power / 10:.1g}")
+def _check(control: Control, value: object) -> None:
+    """Refuse a value that has not the type of a control."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    fits, wanted = {
+        "number": (number, "a number"),
+        "switch": (isinstance(value, bool), "true or false"),
+        "button": (False, 'a message {"press": ...}'),
+    }.get(control.kind, (isinstance(value, str), "a text in quotes"))
+    if not fits:
+        raise SettingsError(f"{control.address} cannot be {json.dumps(value)[:40]}: give {wanted}")
+    if isinstance(value, int | float) and not -1e9 < value < 1e9:
+        raise SettingsError(f"{control.address} cannot be that large: give a number in its range")
+
+
+def _name(message: dict[str, Any], kind: str) -> str:
+    value = message[kind]
+    if not isinstance(value, str):
+        raise SettingsError(f'"{kind}" needs a name in quotes')
+    return value
 
 
 def _no_number(name: str) -> float:

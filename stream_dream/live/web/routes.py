@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import stat
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from email.utils import formatdate
 from pathlib import Path
 
@@ -20,9 +20,11 @@ from starlette.websockets import WebSocket
 
 from stream_dream.errors import SettingsError
 from stream_dream.live.control.controls import Controls
-from stream_dream.live.web.auth import MOST_BYTES, TOO_LARGE
+from stream_dream.live.control.surface import Surface
+from stream_dream.live.web.auth import MOST_BYTES, TOO_LARGE, qr_picture
+from stream_dream.live.web.camera_socket import CameraSocket
 from stream_dream.live.web.frames import Pictures
-from stream_dream.live.web.messages import change, dumps, loads, refusal
+from stream_dream.live.web.messages import MidiMap, change, dumps, loads, refusal
 from stream_dream.live.web.metrics import metrics
 from stream_dream.live.web.websocket import WebSocketSession
 
@@ -37,6 +39,37 @@ _POLICY = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'"
 )
+PAGE_FILES = {
+    "": "page.html",
+    "view": "view.html",
+    "camera": "camera.html",
+    **{
+        name: name
+        for name in (
+            "page.css",
+            "page.js",
+            "connection.js",
+            "controls.js",
+            "decks.js",
+            "dom.js",
+            "files.js",
+            "keys.js",
+            "lfo.js",
+            "meters.js",
+            "midi.js",
+            "notices.js",
+            "picture.js",
+            "scenes.js",
+            "tempo.js",
+            "view.css",
+            "view.js",
+            "camera.js",
+        )
+    },
+}
+"""Files of the pages, by their path."""
+
+_MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 _MOTION_JPEG = "multipart/x-mixed-replace; boundary=frame"
 # The last frame is repeated while no new one comes, so that a broken connection is noticed.
 _REPEAT_SECONDS = 5.0
@@ -80,19 +113,45 @@ class Routes:
         closing: Set, in the event loop, to end streams and WebSockets.
     """
 
-    def __init__(self, controls: Controls, pictures: Pictures, recordings: Path) -> None:
-        """Create the routes; the folder of recordings need not exist yet."""
+    def __init__(
+        self,
+        controls: Controls,
+        pictures: Pictures,
+        recordings: Path,
+        *,
+        midi: MidiMap | None = None,
+        push: Callable[[bytes], None] | None = None,
+        descriptions: Mapping[str, str] | None = None,
+        camera_link: str | None = None,
+    ) -> None:
+        """Create the routes.
+
+        Args:
+            controls: Controls of the show.
+            pictures: Its frames.
+            recordings: Folder of films and snapshots, which need not exist yet.
+            midi: What MIDI moves; None where there is none.
+            push: Takes the JPEGs of a phone that is the camera; None if the show takes none.
+            descriptions: One line on looks, by name.
+            camera_link: Where a phone opens the page that is a camera.
+        """
         self._controls = controls
+        self._surface = Surface(
+            controls, is_recording=lambda: pictures.newest.status.recording is not None
+        )
         self._pictures = pictures
         self._recordings = recordings
+        self._midi = midi
+        self._camera = CameraSocket(push)
+        self._descriptions = descriptions
+        self._camera_link = camera_link if push is not None else None
         self.streams = 0
         self.sockets = 0
         self.closing = asyncio.Event()
         self.application = Starlette(
             routes=[
-                Route("/", _file("page.html", "text/html")),
-                Route("/page.css", _file("page.css", "text/css")),
-                Route("/page.js", _file("page.js", "text/javascript")),
+                *(Route(f"/{path}", _file(name)) for path, name in PAGE_FILES.items()),
+                Route("/camera.svg", self._camera_code),
                 Route("/stream.mjpeg", self._stream),
                 Route("/snapshot.png", self._snapshot),
                 Route("/settings", self._settings, methods=["GET", "PUT"]),
@@ -101,6 +160,7 @@ class Routes:
                 Route("/healthz", self._health),
                 Route("/metrics", self._metrics),
                 WebSocketRoute("/control", self._control),
+                WebSocketRoute("/camera", self._camera.serve),
             ]
         )
 
@@ -142,10 +202,10 @@ class Routes:
                 if len(body) > MOST_BYTES:
                     return Json({"error": TOO_LARGE}, 413, {"connection": "close"})
             try:
-                change(self._controls, loads(bytes(body)))
+                change(self._surface, loads(bytes(body)))
             except SettingsError as error:
                 return Json(refusal(error), 400)
-        return Json(self._controls.target.model_dump())
+        return Json({**self._controls.target.model_dump(), **self._controls.state.flat()})
 
     async def _list_recordings(self, request: Request) -> Response:
         found = await run_in_threadpool(recordings_in, self._recordings)
@@ -185,9 +245,23 @@ class Routes:
         self.sockets += 1
         try:
             await socket.accept()
-            await WebSocketSession(socket, self._controls, self._pictures).run(self.closing)
+            session = WebSocketSession(
+                socket,
+                self._surface,
+                self._pictures,
+                midi=self._midi,
+                descriptions=self._descriptions,
+                camera_link=self._camera_link,
+            )
+            await session.run(self.closing)
         finally:
             self.sockets -= 1
+
+    async def _camera_code(self, request: Request) -> Response:
+        """Return the QR code of the page that makes a phone the camera."""
+        if self._camera_link is None:
+            return PlainTextResponse("this show takes no phone as its camera\n", 404)
+        return Response(qr_picture(self._camera_link), media_type="image/svg+xml")
 
 
 def recordings_in(folder: Path) -> dict[str, tuple[int, float]]:
@@ -214,10 +288,11 @@ def recordings_in(folder: Path) -> dict[str, tuple[int, float]]:
     return dict(sorted(found.items(), key=lambda item: item[1][1], reverse=True))
 
 
-def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
+def _file(name: str) -> Callable[[Request], Awaitable[Response]]:
     """Return a handler that serves a file of the page, which a browser caches by its ETag."""
     # Read once: a version installed during a show does not fit it.
     content = Path(__file__).with_name(name).read_bytes()
+    media_type = _MEDIA_TYPES[Path(name).suffix]
     tag = f'"{hashlib.sha256(content).hexdigest()}"'
     headers = {"cache-control": "no-cache", "content-security-policy": _POLICY, "etag": tag}
 

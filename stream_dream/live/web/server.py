@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stream_dream.live.web.auth import MOST_BYTES
+from stream_dream.live.web.camera_socket import MOST_JPEG_BYTES
 from stream_dream.live.web.places import Places
 from stream_dream.runtime.limited_log import LimitedLog
 from stream_dream.runtime.quiet import debugging
@@ -58,10 +60,15 @@ class Connection(H11Protocol):
         self._watch()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        """Hand the connection over to a WebSocket, which has pings of its own."""
+        """Hand the connection over to a WebSocket, which has pings of its own.
+
+        A camera may send larger messages than a page.
+        """
         self._stop_watching()
+        if self.scope["path"] == "/camera":
+            self.config = copy.copy(self.config)
+            self.config.ws_max_size = MOST_JPEG_BYTES
         super().handle_websocket_upgrade(event)
-        self._deadline = None
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP."""

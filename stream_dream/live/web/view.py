@@ -7,6 +7,7 @@ import ipaddress
 import secrets
 import socket
 import threading
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from stream_dream.live.control.controls import Controls
 from stream_dream.live.listening import bound
 from stream_dream.live.status import LiveStatus
 from stream_dream.live.web.frames import Pictures
+from stream_dream.live.web.messages import MidiMap
 
 STALLED_SECONDS = 10.0
 """Time after which a client that reads nothing is disconnected."""
@@ -45,6 +47,9 @@ class WebView:
         *,
         token: str | None = None,
         recordings: Path,
+        midi: MidiMap | None = None,
+        push: Callable[[bytes], None] | None = None,
+        descriptions: Mapping[str, str] | None = None,
     ) -> None:
         """Bind to an address and start to serve.
 
@@ -53,6 +58,9 @@ class WebView:
             controls: Controls that the page changes.
             token: Token of the page; generated if it is needed and not given.
             recordings: Folder of films and snapshots to download; it need not exist yet.
+            midi: What MIDI moves; None where there is none.
+            push: Takes the JPEGs of a phone that is the camera; None if the show takes none.
+            descriptions: One line on looks, by name; those of the package are known.
 
         Raises:
             SettingsError: The extra ``live`` is missing, or the address cannot be used.
@@ -79,7 +87,16 @@ class WebView:
         self.problem: str | None = None
         self._closed = False
         self._pictures = Pictures()
-        self._site = Routes(controls, self._pictures, recordings)
+        page, _, query = self.link.partition("?")
+        self._site = Routes(
+            controls,
+            self._pictures,
+            recordings,
+            midi=midi,
+            push=push,
+            descriptions=descriptions,
+            camera_link=f"{page}camera" + (f"?{query}" if query else ""),
+        )
         places = Places()
         gate = Gate(self._site.application, (host, port), token, places)
         self._server = make_server(gate, places)

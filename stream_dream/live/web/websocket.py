@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from stream_dream.errors import SettingsError
-from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.surface import Surface
 from stream_dream.live.web.frames import Pictures
-from stream_dream.live.web.messages import dumps, form, loads, obey, refusal, state
+from stream_dream.live.web.messages import MidiMap, Operator, dumps, loads, refusal
+from stream_dream.live.web.page_state import form, state
 
-MOST_MESSAGES = 100
-"""Messages a second that are accepted from a page."""
+MOST_MESSAGES = 150
+"""Messages a second that are accepted from a page: sliders in motion, and a MIDI clock."""
 
 _TELL_SECONDS = 0.25
 # Interval of polling, as other views do not report their changes.
@@ -45,17 +47,46 @@ class Allowance:
 class WebSocketSession:
     """Executes a page's messages and sends it the show's state.
 
-    The page gets ``{"form": ...}`` once, then the state four times a second and right after every
-    change, and ``{"error": LINE}`` for each refused message.
+    The page gets ``{"form": ...}``, again when looks or scenes change, then the state four times a
+    second and right after every change; ``{"error": LINE}`` for each refused message,
+    ``{"notice": LINE}`` for each key, and ``{"lamps": {SOURCE: BYTES}}`` once it has sent MIDI.
     """
 
-    def __init__(self, socket: WebSocket, controls: Controls, pictures: Pictures) -> None:
-        """Use an accepted socket."""
+    def __init__(
+        self,
+        socket: WebSocket,
+        surface: Surface,
+        pictures: Pictures,
+        *,
+        midi: MidiMap | None = None,
+        descriptions: Mapping[str, str] | None = None,
+        camera_link: str | None = None,
+    ) -> None:
+        """Use an accepted socket.
+
+        Args:
+            socket: The socket.
+            surface: What the page controls.
+            pictures: The frames of the show.
+            midi: What MIDI moves; None where there is none.
+            descriptions: One line on looks, by name.
+            camera_link: Where a phone is a camera of the show; None if it takes none.
+        """
         self._socket = socket
-        self._controls = controls
+        self._surface = surface
         self._pictures = pictures
-        # Bounded, for pages that send invalid messages and never read the errors.
-        self._errors: deque[str] = deque(maxlen=2 * MOST_MESSAGES)
+        self._midi = midi
+        self._descriptions = descriptions
+        self._camera_link = camera_link
+        self._operator = Operator(
+            surface, midi, lambda: pictures.newest.status.recording is not None
+        )
+        self._plays_midi = False
+        self._seen = 0  # the newest frame whose time the page knows
+        self._form: object = None
+        self._lamps: Mapping[str, bytes] = {}
+        # Bounded, for pages that send invalid messages and never read the answers.
+        self._answers: deque[str] = deque(maxlen=2 * MOST_MESSAGES)
         self._news = asyncio.Event()
 
     async def run(self, closing: asyncio.Event) -> None:
@@ -77,42 +108,72 @@ class WebSocketSession:
                 self._obey(message.get("text"))
             elif not slowed:
                 slowed = True  # one error for all that are left out
-                self._refuse(SettingsError(f"more than {MOST_MESSAGES} messages a second: slow"))
+                self._answer(
+                    refusal(SettingsError(f"more than {MOST_MESSAGES} messages a second: slow"))
+                )
 
     def _obey(self, text: str | None) -> None:
         try:
             if text is None:
                 raise SettingsError("binary messages mean nothing here: send JSON as text")
-            obey(self._controls, loads(text))
+            message = loads(text)
+            answer = self._operator.obey(message)
+            self._plays_midi |= isinstance(message, dict) and "midi" in message
         except SettingsError as error:
-            self._refuse(error)
+            answer = refusal(error)
+        if answer is not None:
+            self._answer(answer)
         self._news.set()
 
-    def _refuse(self, error: SettingsError) -> None:
-        self._errors.append(dumps(refusal(error)))
+    def _answer(self, answer: Mapping[str, object]) -> None:
+        self._answers.append(dumps(answer))
         self._news.set()
 
     async def _tell(self, closing: asyncio.Event) -> None:
-        """Send form, states and errors; only this task writes to the socket."""
+        """Send forms, states and answers; only this task writes to the socket."""
         with suppress(WebSocketDisconnect, RuntimeError):  # the listener ends, too
-            await self._socket.send_text(dumps({"form": form(self._controls)}))
-            seen, told, due = 0, -1, 0.0
+            told, due = -1, 0.0
             while not closing.is_set():
-                while self._errors:
-                    await self._socket.send_text(self._errors.popleft())
-                revision = self._controls.revision
+                while self._answers:
+                    await self._socket.send_text(self._answers.popleft())
+                revision = self._surface.controls.revision
                 if revision != told or time.monotonic() >= due:
-                    seen = await self._send_state(seen)
+                    await self._send_form()
+                    await self._send_state()
                     told, due = revision, time.monotonic() + _TELL_SECONDS
+                await self._send_lamps()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_LOOK_SECONDS):
                         await self._news.wait()
                 self._news.clear()
             await self._socket.close(_GOING_AWAY)
 
-    async def _send_state(self, seen: int) -> int:
+    async def _send_form(self) -> None:
+        """Send the form if the page has none, or looks or scenes have come or gone."""
+        controls = self._surface.controls
+        present = controls.looks, tuple(controls.scenes), controls.reacts
+        if present != self._form:
+            self._form = present
+            described = form(self._surface, self._descriptions)
+            described["camera"] = self._camera_link
+            await self._socket.send_text(dumps({"form": described}))
+
+    async def _send_state(self) -> None:
         newest = self._pictures.newest
-        frames = self._pictures.frame_times(seen)
-        told = {**state(self._controls, newest.status), "frames": frames}
+        told = state(self._surface, newest.status, self._midi)
+        told["age"] = time.monotonic() - newest.time if newest.number else None
+        told["frames"] = self._pictures.frame_times(self._seen)
+        self._seen = newest.number
         await self._socket.send_text(dumps(told))
-        return newest.number
+
+    async def _send_lamps(self) -> None:
+        """Send the lamps that have changed, to a page with MIDI."""
+        if self._midi is None or not self._plays_midi:
+            return
+        lamps = dict(self._midi.lamps())
+        changed = {
+            source: list(lamp) for source, lamp in lamps.items() if self._lamps.get(source) != lamp
+        }
+        if changed:
+            await self._socket.send_text(dumps({"lamps": changed}))
+        self._lamps = lamps

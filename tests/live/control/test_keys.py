@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stream_dream.live.control.controls import Controls
-from stream_dream.live.control.keys import Answer, name_of, play
+from stream_dream.live.control.keys import HELP, KEYS, STEPS, SWITCHES, Answer, name_of, play
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters
 
@@ -51,6 +51,7 @@ def test_codes_of_every_system(name: str, codes: list[int]) -> None:
         ("[", "persistence", 0.975),
         (".", "reactivity", 1.1),
         (",", "reactivity", 0.9),
+        ("'", "fader", 0.1),
     ],
 )
 def test_a_step_changes_one_parameter(
@@ -62,7 +63,7 @@ def test_a_step_changes_one_parameter(
     assert answer == Answer(f"{name.replace('_', ' ')} {value:g}")
 
 
-@pytest.mark.parametrize("key", ["up", "down", "left", "right", *"+-[],."])
+@pytest.mark.parametrize("key", ["up", "down", "left", "right", *"+-[],.;'"])
 def test_steps_end_at_the_bounds(controls: Controls, key: str) -> None:
     answers = [play(key, controls) for _ in range(300)]
     last = answers[-1]
@@ -109,7 +110,42 @@ def test_actions(controls: Controls) -> None:
     assert play("v", controls, recording=True) == Answer("recording ends")
 
 
-@pytest.mark.parametrize("key", ["", "0", "x", "esc", "½", "²"])
+def test_keys_of_the_mixer(controls: Controls) -> None:
+    controls.change({"fade": 0})
+    assert play("x", controls) == Answer("deck B")
+    assert play("c", controls) == Answer("fades to deck A")
+    controls.change({"quantize": "bar"})
+    assert play("x", controls) == Answer("waits for the beat")
+    assert play("b", controls) == Answer("blackout")
+    assert controls.target.blackout
+    assert play("b", controls) == Answer("light again")
+    assert play("o", controls) == Answer("the source")
+    assert controls.target.bypass
+    assert play("n", controls) == Answer("fades to black")
+    assert play("n", controls) == Answer("comes back")
+    assert play("i", controls) == Answer("flash")
+    refused = play("i", controls)
+    assert refused is not None
+    assert refused.refused
+    assert play("t", controls) == Answer(f"{controls.bpm():.0f} beats a minute")
+
+
+def test_keys_undo_and_redo(controls: Controls) -> None:
+    controls.change({"strength": 0.5})
+    assert play("z", controls) == Answer("undone")
+    assert controls.target.strength == 1
+    assert play("y", controls) == Answer("done again")
+    assert controls.target.strength == 0.5
+    assert play("y", controls) == Answer("there is nothing to redo", refused=True)
+
+
+def test_every_key_is_explained(controls: Controls) -> None:
+    arrows = dict(zip("↑↓←→", ("up", "down", "left", "right"), strict=True))
+    explained = {arrows.get(key, key) for keys in HELP for key in keys.split()}
+    assert explained - {"1", "9"} - {"-"} == {*KEYS, *SWITCHES, *STEPS} - {"-"}
+
+
+@pytest.mark.parametrize("key", ["", "0", "k", "esc", "½", "²"])
 def test_other_keys_do_nothing(controls: Controls, key: str) -> None:
     assert play(key, controls) is None
     assert controls.revision == 0

@@ -59,7 +59,7 @@ def test_the_panel_lists_every_figure_parameter_look_and_key() -> None:
     assert [found[look].marked for look in LOOKS] == [False, True, False]
     assert found["spirals"].value == "getting ready"
     keys = " ".join(row.key for row in found.values()).split()
-    assert {*"fhsrvq123+-[]↑↓←→", "space", "esc"} <= set(keys)
+    assert {*"fhsrvqxcbnoitzy123+-[]↑↓←→;'", "space", "esc"} <= set(keys)
 
 
 def test_the_panel_tells_what_is_heard() -> None:

@@ -26,37 +26,56 @@ from stream_dream.live.web.frames import Pictures
 from stream_dream.live.web.view import WebView
 from stream_dream.settings.live import LiveParameters
 
+PATHS = tuple(f"/{path}" for path in routes.PAGE_FILES)
+KINDS = {".css": "text/css", ".js": "text/javascript"}
 
-def test_the_page_is_whole(client: httpx.Client) -> None:
-    page = client.get("/")
+
+@pytest.mark.parametrize("path", ["/", "/view", "/camera"])
+def test_the_pages_are_whole(client: httpx.Client, path: str) -> None:
+    page = client.get(path)
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    for name, kind in (("page.css", "text/css"), ("page.js", "text/javascript")):
-        assert f'"{name}"' in page.text
+    wanted = re.findall(r'(?:href|src)="([a-z]+\.(?:css|js))"', page.text)
+    assert len(wanted) == 2
+    while wanted:
+        name = wanted.pop()
         part = client.get(f"/{name}")
-        assert part.headers["content-type"] == f"{kind}; charset=utf-8"
-        assert "http://" not in part.text
-    assert "http://" not in page.text.replace("http://www.w3.org", "")
+        assert part.status_code == 200, name
+        assert part.headers["content-type"] == f"{KINDS[Path(name).suffix]}; charset=utf-8"
+        wanted += re.findall(r'^import .*"\./(\w+\.js)";$', part.text, re.MULTILINE)
+        for text in (part.text, page.text):
+            assert not re.search(r"https?://(?!www\.w3\.org)", text)
 
 
-def test_the_page_runs_nothing_but_its_own_files(client: httpx.Client) -> None:
-    page = client.get("/")
-    policy = page.headers["content-security-policy"].split("; ")
-    assert "default-src 'none'" in policy
-    assert "script-src 'self'" in policy
-    assert "style-src 'self'" in policy
-    assert "unsafe" not in page.headers["content-security-policy"]
-    assert not re.search(r"<style|\bstyle=|\bon\w+=|<script(?! src=\"page.js\")", page.text)
+def test_every_file_of_the_pages_is_used() -> None:
+    folder = Path(routes.__file__).parent
+    found = {file.name for file in folder.iterdir() if file.suffix in (".html", ".css", ".js")}
+    assert found == set(routes.PAGE_FILES.values())
 
 
-def test_files_of_the_page_are_sent_again_only_if_they_changed(client: httpx.Client) -> None:
-    for path in ("/", "/page.css", "/page.js"):
-        answer = client.get(path)
-        assert answer.headers["cache-control"] == "no-cache"  # revalidated each time
-        tag = answer.headers["etag"]
-        same = client.get(path, headers={"if-none-match": tag})
-        assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
-        other = client.get(path, headers={"if-none-match": '"of an older version"'})
-        assert (other.status_code, other.content) == (200, answer.content)
+def test_the_pages_run_nothing_but_their_own_files(client: httpx.Client) -> None:
+    for path in PATHS:
+        page = client.get(path)
+        policy = page.headers["content-security-policy"].split("; ")
+        assert "default-src 'none'" in policy
+        assert "script-src 'self'" in policy
+        assert "style-src 'self'" in policy
+        assert "unsafe" not in page.headers["content-security-policy"]
+        if page.headers["content-type"].startswith("text/html"):
+            inline = r"<style|\bstyle=|\bon\w+=|<script(?! type=\"module\" src=\"\w+\.js\")"
+            assert not re.search(inline, page.text)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_files_of_the_page_are_sent_again_only_if_they_changed(
+    client: httpx.Client, path: str
+) -> None:
+    answer = client.get(path)
+    assert answer.headers["cache-control"] == "no-cache"  # revalidated each time
+    tag = answer.headers["etag"]
+    same = client.get(path, headers={"if-none-match": tag})
+    assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
+    other = client.get(path, headers={"if-none-match": '"of an older version"'})
+    assert (other.status_code, other.content) == (200, answer.content)
 
 
 def test_the_stream_shows_the_newest_frame_in_its_colours(
@@ -155,6 +174,11 @@ def test_settings_are_read_and_changed(client: httpx.Client, controls: Controls)
     assert answer.status_code == 200
     assert answer.json()["mirror"] is True
     assert controls.target.strength == 0.5
+    answer = client.put("/settings", json={"b/jitter": 9, "quantize": "bar", "bpm": 90})
+    assert answer.json()["b/jitter"] == 9
+    assert answer.json()["quantize"] == "bar"
+    assert controls.bpm() == 90
+    assert controls.target.jitter != 9  # of the deck in front
 
 
 def test_refused_settings_change_nothing(client: httpx.Client, controls: Controls) -> None:
@@ -206,16 +230,22 @@ def test_a_token_outside_this_machine(controls: Controls, tmp_path: Path) -> Non
         assert "0.0.0.0" not in view.link
         _, port = address(view)
         here = f"127.0.0.1:{port}"
-        for path in ("", "page.css", "page.js", "settings", "stream.mjpeg", "recordings"):
-            assert httpx.get(f"http://{here}/{path}").status_code == 401
+        for path in (*PATHS, "/camera.svg", "/settings", "/stream.mjpeg", "/recordings"):
+            assert httpx.get(f"http://{here}{path}").status_code == 401
         with pytest.raises(Exception, match="401"):
             connect(f"ws://{here}/control")
         with httpx.Client(follow_redirects=True) as client:
             page = client.get(f"http://{here}/", params={"token": view.token})
             assert page.url.query == b""
             assert client.get(f"http://{here}/settings").status_code == 200
+            view_page = client.get(
+                f"http://{here}/view", params={"token": view.token}, headers={"accept": "text/html"}
+            )
+            assert view_page.url.path == "/view"
+            assert view_page.url.query == b""
+            assert client.get(f"http://{here}/camera.svg").status_code == 404  # no camera
         with connect(f"ws://{here}/control?token={view.token}") as talking:
-            told(talking, "form")
+            assert told(talking, "form")["form"]["camera"] is None
     finally:
         view.close()
 

@@ -16,17 +16,19 @@ from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.surface import LFO_PARTS, Surface
 from stream_dream.live.web import websocket
-from stream_dream.live.web.messages import form
+from stream_dream.live.web.page_state import form
 from stream_dream.live.web.view import WebView
-from stream_dream.settings.live import LiveParameters, parameter_range
+from stream_dream.settings.live import LiveParameters
 
 
 @pytest.mark.slow
 def test_changes_reach_every_page(view: WebView, controls: Controls) -> None:
     with shows.playing(view, controls), talk(view) as one, talk(view) as two:
         made = told(one, "form")["form"]
-        assert made["looks"] == list(controls.looks)
+        assert [look["name"] for look in made["looks"]] == list(controls.looks)
+        assert made["looks"][0]["description"].startswith("Dogs")
         one.send(json.dumps({"set": {"strength": 0.25}}))
         told(two, "parameters", lambda values: values["strength"] == 0.25)
         two.send(json.dumps({"preset": "wild"}))
@@ -40,27 +42,62 @@ def test_changes_reach_every_page(view: WebView, controls: Controls) -> None:
         told(one, "parameters", lambda values: values["strength"] == 2)
         told(one, "frames")
         controls.drop("wild")
+        told(two, "form", lambda made: [look["name"] for look in made["looks"]] == ["dogs", "eyes"])
         told(two, "looks", lambda looks: looks == ["dogs", "eyes"])
     assert controls.look == "dogs"
 
 
+def test_a_page_is_told_of_decks_scenes_tempo_and_what_is_under_way(
+    view: WebView, controls: Controls
+) -> None:
+    with talk(view) as talking:
+        first = told(talking, "values")
+        assert first["decks"] == {"a": "dogs", "b": "dogs"}
+        assert (first["front"], first["waiting"], first["lfos"]) == ("a", {}, {})
+        assert first["age"] is None  # there was no frame yet
+        assert first["now"] == {}
+        assert first["midi"] is None
+        assert not first["undo"]
+        talking.send('{"preset": "eyes", "deck": "b"}')
+        told(talking, "decks", lambda decks: decks == {"a": "dogs", "b": "eyes"})
+        talking.send('{"press": "cut"}')
+        told(talking, "front", lambda front: front == "b")
+        talking.send('{"set": {"store": "intro"}}')
+        told(talking, "form")
+        told(talking, "scenes", lambda scenes: scenes == ["intro"])
+        talking.send('{"set": {"a/jitter": 5, "bpm": 100}}')
+        state = told(talking, "bpm", lambda bpm: bpm == 100)
+        assert state["values"]["a/jitter"] == 5
+        assert state["undo"]
+        talking.send('{"set": {"lfo/b/jitter/every": 2, "lfo/b/jitter/shape": "square"}}')
+        state = told(talking, "now", lambda now: "b/jitter" in now)
+        assert state["lfos"]["b/jitter"] == {
+            "shape": "square",
+            "every": 2,
+            "unit": "beats",
+            "depth": 0.5,
+        }
+        controls.change({"quantize": "4bars"})
+        talking.send('{"press": "scene/intro"}')
+        told(talking, "waiting", lambda waiting: waiting == {"scene": "intro"})
+        view.show(shows.plain(1), shows.STATUS)
+        assert 0 <= told(talking, "age", lambda age: age is not None)["age"] < 60
+
+
 def test_every_parameter_has_a_control() -> None:
     controls = shows.make_controls()
-    assert "reactivity" not in {entry["name"] for entry in form(controls)["parameters"]}
+    surface = Surface(controls)
+    assert "reactivity" not in {entry["address"] for entry in form(surface)["stage"]}
     controls.reacts = True
-    inputs = {entry["name"]: entry for entry in form(controls)["parameters"]}
-    assert list(inputs) == list(LiveParameters.model_fields)
-    assert inputs["mirror"]["kind"] == "switch"
-    assert parameter_range("persistence") == (0, 0.995)
-    assert inputs["persistence"]["step"] <= 0.001
-    assert inputs["octaves"]["step"] == 1
-    for name, entry in inputs.items():
+    made = form(surface, {"wild": "One line"})
+    names = [entry["address"] for entry in made["stage"]]
+    names += [entry["address"].removeprefix("b/") for entry in made["deck"]["b"]]
+    assert sorted(names) == sorted(LiveParameters.model_fields)
+    for entry in (*made["stage"], *made["deck"]["a"]):
         assert entry["help"]
-        if entry["kind"] == "slider":
-            for end in (entry["low"], entry["high"]):
-                LiveParameters.model_validate({name: end})
-            steps = (entry["default"] - entry["low"]) / entry["step"]
-            assert steps == pytest.approx(round(steps))
+    assert made["looks"][2] == {"name": "wild", "description": "One line"}
+    assert {"strength", "a/jitter", "b/jitter"} <= set(made["modulated"])
+    assert [part["address"].rpartition("/")[2] for part in made["lfo"]] == list(LFO_PARTS)
 
 
 HOSTILE = (
@@ -102,6 +139,30 @@ HOSTILE = (
     '{"preset": "\\ud800\\n"}',
     '{"press": "explode"}',
     '{"press": 1}',
+    '{"press": "strength"}',
+    '{"preset": "dogs", "deck": "c"}',
+    '{"preset": "dogs", "deck": 1}',
+    '{"set": {"cut": true}}',
+    '{"set": {"bpm": "fast"}}',
+    '{"set": {"quantize": 1}}',
+    '{"set": {"quantize": "never"}}',
+    '{"set": {"store": 5}}',
+    '{"set": {"store": "a/b"}}',
+    '{"set": {"forget": "nothing"}}',
+    '{"set": {"scene": "nothing"}}',
+    '{"set": {"lfo/strength/every": 0}}',
+    '{"set": {"lfo/strength/shape": "round"}}',
+    '{"set": {"lfo/fade/depth": 1}}',
+    '{"set": {"c/jitter": 1}}',
+    '{"set": {"a/strength": 1}}',
+    '{"key": 5}',
+    '{"midi": [176, 7, 64]}',
+    '{"midi": [256]}',
+    '{"midi": [true]}',
+    '{"midi": "a"}',
+    '{"learn": "nothing"}',
+    '{"learn": null}',
+    '{"unbind": "strength"}',
     '{"jump": 1}',
     '{"\\n": 1}',
     b"\x00\xff",

@@ -1,0 +1,106 @@
+// The WebSocket to the show: it is opened again for ever, and what was moved meanwhile is sent again.
+
+const SEND_EVERY = 40;  // milliseconds: 25 messages a second while a slider moves
+const SILENT = 2000;    // milliseconds without a message, or a frame, after which a show is veiled
+const REPEATED = 3000;  // moves of the last milliseconds before a silence may not have arrived
+
+const handlers = [];
+const waiting = new Map();  // values to send, by address
+const moved = new Map();    // values that were sent lately, with their time
+let socket = null;
+let delay = 500;
+let timer = 0;
+let heard = performance.now();
+let opened = false;
+let age = null;             // of the newest frame, in seconds
+let reason = "";            // why the show lets nobody in
+let shown;
+
+/** Call `handler` with each message that has the key. */
+export function on(key, handler) {
+  handlers.push([key, handler]);
+}
+
+/** Send a message; return whether there is a connection. */
+export function send(message) {
+  const open = socket?.readyState === WebSocket.OPEN;
+  if (open) socket.send(JSON.stringify(message));
+  return open;
+}
+
+/** Set what is at an address, at most 25 times a second. */
+export function change(address, value) {
+  waiting.set(address, value);
+  moved.set(address, {value, time: performance.now()});
+  if (!timer) flush();
+}
+
+function flush() {
+  timer = 0;
+  if (!waiting.size) return;
+  send({set: Object.fromEntries(waiting)});
+  waiting.clear();
+  timer = setTimeout(flush, SEND_EVERY);
+}
+
+/** Begin; messages go to the handlers, and `{alive, trouble}` whenever that changes. */
+export function connect() {
+  open();
+  setInterval(check, 250);
+}
+
+function open() {
+  const address = new URL("control", location.href);
+  address.protocol = address.protocol.replace("http", "ws");
+  address.search = "";
+  socket = new WebSocket(address);
+  socket.onopen = () => {
+    delay = 500;
+    reason = "";
+    const again = [...moved].filter(([, move]) => opened && move.time > heard - REPEATED);
+    if (again.length) send({set: Object.fromEntries(again.map(([name, move]) => [name, move.value]))});
+    moved.clear();
+    opened = true;
+    tell({opened: true});
+  };
+  socket.onmessage = (event) => {
+    heard = performance.now();
+    const message = JSON.parse(event.data);
+    if ("age" in message) age = message.age;
+    tell(message);
+    check();
+  };
+  socket.onclose = () => {
+    setTimeout(open, delay);
+    delay = Math.min(delay * 1.6, 5000);
+    ask();
+  };
+}
+
+function tell(message) {
+  for (const [key, handler] of handlers) if (key in message) handler(message);
+}
+
+function check() {
+  const now = performance.now(), silent = now - heard > SILENT;
+  for (const [name, {time}] of moved) if (!silent && now - time > REPEATED) moved.delete(name);
+  let trouble = "";
+  if (reason) trouble = reason;
+  else if (silent && !opened) trouble = "Waiting for the show";
+  else if (silent) trouble = "The show does not answer: trying again";
+  else if (opened && age === null) trouble = "Waiting for the first picture";
+  else if (age > SILENT / 1000) trouble = "The show hangs: its picture stands still";
+  const alive = opened && !silent && !reason && !(age > SILENT / 1000);
+  if (shown?.trouble === trouble && shown.alive === alive) return;
+  shown = {alive, trouble};
+  tell(shown);
+}
+
+async function ask() {
+  // A WebSocket does not say why it was refused.
+  try {
+    const answer = await fetch("healthz");
+    if (answer.status === 401) reason = "Open the link with the token again: the show printed it";
+    if (answer.status === 429) reason = "Too many wrong tokens: wait a minute";
+  } catch { /* unreachable: open() tries again anyway */ }
+}

@@ -1,0 +1,32 @@
+// Recordings and snapshots to fetch.
+
+import {$, element} from "./dom.js";
+
+/** Fetch the list of files and show it. */
+export async function list() {
+  let files;
+  try {
+    const answer = await fetch("recordings");
+    if (!answer.ok) return;
+    files = await answer.json();
+  } catch { return; }
+  $("no-files").hidden = files.length > 0;
+  $("files").hidden = files.length === 0;
+  const key = JSON.stringify(files);
+  if ($("files").dataset.key === key) return;  // keeps the focus
+  $("files").dataset.key = key;
+  $("files").replaceChildren(...files.slice(0, 200).map(({name, bytes, modified}) => {
+    const link = element("a", {href: `recordings/${encodeURIComponent(name)}`, download: name},
+      element("span", {}, name), element("span", {}, amount(bytes)));
+    link.title = new Date(modified).toLocaleString();
+    return element("li", {}, link);
+  }));
+}
+
+function amount(bytes) {
+  if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+}
+
+setInterval(() => { if (!document.hidden) list(); }, 10000);
+document.addEventListener("visibilitychange", () => { if (!document.hidden) list(); });

@@ -1,0 +1,128 @@
+// MIDI: that of this device, played through the page, and what its knobs move.
+
+import {on, send} from "./connection.js";
+import {$, element, press, setText} from "./dom.js";
+
+const TOGETHER = 15;  // milliseconds for which moves of knobs are collected
+const CLOCK = 0xf8, CONTROL_CHANGE = 0xb0, SENSING = 0xfe, SYSTEM_EXCLUSIVE = 0xf0;
+
+let access = null;
+let learning = false;
+let state = null;
+let waiting = [];
+let timer = 0;
+let bindings = "";
+
+function say(text) {
+  setText($("midi-text"), text);
+}
+
+async function open() {
+  try {
+    access = await navigator.requestMIDIAccess();
+  } catch {
+    say("The browser may not use MIDI: allow it for this page.");
+    return;
+  }
+  access.onstatechange = ports;
+  ports();
+  send({midi: []});  // the answer is the lamps
+}
+
+function ports() {
+  const inputs = [...access.inputs.values()];
+  for (const input of inputs) input.onmidimessage = (event) => take([...event.data]);
+  press($("midi-open"), true);
+  say(inputs.length ? `Plays: ${inputs.map((input) => input.name).join(", ")}` : "No MIDI device is plugged in here.");
+}
+
+function take(bytes) {
+  const [status, number] = bytes;
+  if (status === SENSING || status === SYSTEM_EXCLUSIVE) return;
+  const last = waiting.at(-1);
+  // Of a knob's moves the last one counts.
+  if ((status & 0xf0) === CONTROL_CHANGE && last?.[0] === status && last[1] === number) waiting.pop();
+  waiting.push(bytes);
+  if (status === CLOCK) flush();
+  else timer ||= setTimeout(flush, TOGETHER);
+}
+
+function flush() {
+  clearTimeout(timer);
+  timer = 0;
+  const bytes = waiting.flat();
+  waiting = [];
+  for (let start = 0; start < bytes.length; start += 300) send({midi: bytes.slice(start, start + 300)});
+}
+
+function light({lamps}) {
+  if (!access) return;
+  for (const output of access.outputs.values()) {
+    for (const lamp of Object.values(lamps)) {
+      try { output.send(lamp); } catch { /* a lamp that this device has not */ }
+    }
+  }
+}
+
+/* ---- Learn: touch a control, move a knob ---- */
+
+function learn(on) {
+  learning = on;
+  press($("learn"), on);
+  document.body.classList.toggle("learning", on);
+  if (!on) send({learn: null});
+  show();
+}
+
+function touched(event) {
+  if (!learning) return;
+  if (event.key === "Escape") {
+    learn(false);
+    $("learn").focus();
+    return;
+  }
+  const target = event.target instanceof Element && event.target.closest("[data-address]");
+  if (!target || event.type === "keydown" && event.key !== "Enter" && event.key !== " ") return;
+  event.preventDefault();
+  event.stopPropagation();
+  if (event.type !== "click") send({learn: target.dataset.address});
+}
+
+// Before the control itself: what is touched is learned, not used.
+for (const type of ["pointerdown", "click", "keydown"]) document.addEventListener(type, touched, {capture: true});
+
+function show() {
+  if (!state) return;
+  const of = Object.fromEntries(Object.entries(state.bindings).map(([source, address]) => [address, source]));
+  for (const node of document.querySelectorAll("[data-address]")) {
+    const address = node.dataset.address, mark = address === state.learning ? "move a knob" : of[address];
+    if (learning && mark) node.dataset.midi = mark;
+    else delete node.dataset.midi;
+    node.classList.toggle("waits-for-midi", learning && address === state.learning);
+  }
+  const text = state.learning ? `Move a knob for ${state.learning}.` : state.message;
+  setText($("learn-text"), text || (learning ? "Touch a control." : "Press Learn, touch a control here, then move a knob."));
+  const key = JSON.stringify(state.bindings);
+  if (key === bindings) return;
+  bindings = key;
+  $("bindings").replaceChildren(...Object.entries(state.bindings).map(([source, address]) => {
+    const remove = element("button", {type: "button"}, "Remove");
+    remove.setAttribute("aria-label", `Remove ${source} from ${address}`);
+    remove.onclick = () => send({unbind: address});
+    return element("li", {}, element("span", {}, source), element("span", {}, address), remove);
+  }));
+}
+
+on("midi", (told) => {
+  state = told.midi;
+  $("midi").hidden = !state;
+  show();
+});
+on("lamps", light);
+on("opened", () => { if (access) send({midi: []}); });
+
+$("learn").onclick = () => learn(!learning);
+$("midi-open").hidden = !navigator.requestMIDIAccess;
+if (navigator.requestMIDIAccess) $("midi-open").onclick = open;
+else if (isSecureContext) say("This browser has no MIDI: take Chrome, Edge or Firefox, or start the show with --midi.");
+else say("A browser plays MIDI on https alone: start the show with --https, or with --midi.");
