@@ -11,6 +11,7 @@ from stream_dream.automation.look_track import LookTrack
 from stream_dream.automation.timeline import BEATS_PER_BAR
 from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.live_mask import LiveMask
+from stream_dream.live.capture.pushed_feed import PushedFeed
 from stream_dream.live.capture.sources import feed_opener
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.control.osc import OscControl
@@ -21,6 +22,7 @@ from stream_dream.live.engine.live_beat import LiveBeat
 from stream_dream.live.engine.live_program import LiveProgram
 from stream_dream.live.engine.look_follower import LookCycle, LookFollower
 from stream_dream.live.engine.show import Show
+from stream_dream.live.engine.thumbnails import Thumbnails
 from stream_dream.live.output.ndi import NdiOutput
 from stream_dream.live.output.saver import Saver
 from stream_dream.live.output.stream_output import StreamOutput
@@ -86,7 +88,8 @@ def open_app(
         )
         stack.enter_context(closing(saver))
         surface = Surface(controls, is_recording=lambda: saver.recording is not None)
-        views: list[View] = [saver, *_opened(settings, surface, stack)]
+        pushed = PushedFeed()
+        views: list[View] = [saver, *_opened(settings, surface, pushed, stack)]
         automation = automation or Automation()
         sound = stack.enter_context(_listening(settings, automation))
         if other := next((name for name in looks if name != first), None):
@@ -99,7 +102,7 @@ def open_app(
             controls.automate, controls.reacts = program.parameters, program.reacts
         compiled = CompiledLooks(looks, first, program.varying if program else ())
         compiled.on_failure = controls.drop
-        mask = LiveMask(settings.mask, settings.mask_softness, lambda: settings.only)
+        mask = LiveMask(settings.mask, settings.mask_softness, lambda: controls.state.stage.only)
         stack.enter_context(closing(mask))
         show = Show(
             connect,
@@ -110,6 +113,7 @@ def open_app(
             saver,
             program=program,
             mask=mask,
+            pushed=pushed,
         )
         show.views = views
         manager = ServiceManager()
@@ -118,16 +122,27 @@ def open_app(
         _follow_looks(show, settings, automation, program, controls)
         window = next((view for view in views if isinstance(view, Window)), None)
         web = next((view for view in views if isinstance(view, WebView)), None)
+        if web is not None:
+            thumbnails = Thumbnails(compiled, lambda: show.picture)
+            stack.enter_context(closing(thumbnails))
+            web.offer(thumbnails)
         yield LiveApp(show, compiled, controls, window, web)
 
 
-def _opened(settings: LiveSettings, surface: Surface, stack: ExitStack) -> list[View]:
+def _opened(
+    settings: LiveSettings, surface: Surface, pushed: PushedFeed, stack: ExitStack
+) -> list[View]:
     """Open the selected views and controls; the stack closes them."""
     controls = surface.controls
     views: list[View] = []
     if settings.web is not None:
-        folder = settings.recordings
-        page = WebView(settings.web, controls, token=settings.token, recordings=folder)
+        page = WebView(
+            settings.web,
+            controls,
+            token=settings.token,
+            recordings=settings.recordings,
+            push=pushed.push,
+        )
         views.append(stack.enter_context(closing(page)))
     for text in settings.out:
         scheme, _, name = text.partition(":")

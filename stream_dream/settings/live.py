@@ -19,7 +19,7 @@ from stream_dream.settings.values import FileName, Model, Names, Side, Size, of_
 Turn = Literal["0", "90", "180", "270"]
 Quantize = Literal["off", "beat", "bar", "4bars"]
 FadeUnit = Literal["seconds", "beats"]
-Only = Literal["moving", "still", "bright", "dark"]
+Only = Literal["all", "moving", "still", "bright", "dark"]
 
 # Octaves are compiled for every dream size of the governor, about a second each.
 MOST_OCTAVES = 4
@@ -86,6 +86,9 @@ class ShowParameters(Model):
     mirror: bool = _input(False, "Show left as right, as a mirror does.")
     reactivity: float = _time(
         1.0, "How strongly settings follow the sound that is heard.", ge=0, le=2
+    )
+    only: Only = _mask(
+        "all", "Let the dream show only where the picture moves, stands still, is bright or dark."
     )
     quantize: Quantize = _time("off", "What changes of looks and LFOs wait for.")
     fade: float = _show(
@@ -243,9 +246,6 @@ class LiveSettings(Model):
     )
     mask: FileName | None = _same("mask", OutputSettings)
     mask_softness: float = _same("mask_softness", OutputSettings)
-    only: Only | None = _mask(
-        None, "Let the dream show only where the picture moves, stands still, is bright or is dark."
-    )
     duration: float | None = _show(None, "Seconds after which the show ends by itself.", gt=0)
 
 

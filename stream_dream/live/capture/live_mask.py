@@ -37,13 +37,13 @@ _ALL = 0.995
 class LiveMask:
     """Makes the mask of each frame, in order; both masks are multiplied."""
 
-    def __init__(self, path: Path | None, softness: float, only: Callable[[], Only | None]) -> None:
+    def __init__(self, path: Path | None, softness: float, only: Callable[[], Only]) -> None:
         """Open the mask's file, if there is one.
 
         Args:
             path: A picture, or a clip that is repeated; its brightness is the mask.
             softness: Width of its soft edges, in pixels of the frame; see ``mask_levels``.
-            only: Returns what is to be dreamed, for each frame; None for everything.
+            only: Returns what is to be dreamed, for each frame; ``all`` for everything.
 
         Raises:
             SourceError: The file cannot be read; the message names ``--mask``.
@@ -114,17 +114,17 @@ class LiveMask:
         seconds = _LONGEST if self._time is None else time - self._time
         seconds, self._time = min(max(seconds, _SHORTEST), _LONGEST), time
         share, only = self._share, self._only()
-        if only is None and share is None:
+        if only == "all" and share is None:
             return None
         if share is None or share.shape != small.shape[:2]:
             share = np.ones(small.shape[:2], np.float32)
         elif motion is not None:
             share = warp(share, motion.flow)
-        wanted = np.ones_like(share) if only is None else _wanted(only, small, motion, seconds)
+        wanted = np.ones_like(share) if only == "all" else _wanted(only, small, motion, seconds)
         change = wanted - share
         rise, fall = (1 - math.exp(-_MOSTLY * seconds / span) for span in (_RISE, _FALL))
         share = share + change * np.where(change > 0, np.float32(rise), np.float32(fall))
-        done = only is None and float(share.min()) > _ALL
+        done = only == "all" and float(share.min()) > _ALL
         self._share = None if done else share
         return self._share
 

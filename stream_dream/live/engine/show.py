@@ -54,7 +54,6 @@ class Show:
         ended: Set it to end the show; set when it is over.
         views: Views to show frames on; set before ``run``.
         listeners: Called with the status after every frame; must return at once.
-        pushed: While pictures are pushed to it, they take the place of the camera's.
     """
 
     def __init__(
@@ -69,6 +68,7 @@ class Show:
         program: LiveProgram | None = None,
         sizes: Sequence[int] | None = None,
         mask: LiveMask | None = None,
+        pushed: PushedFeed | None = None,
     ) -> None:
         """Prepare a show; ``run`` starts it.
 
@@ -83,11 +83,12 @@ class Show:
             sizes: Dream sizes to choose from (longer side in pixels), large to small; by default a
                 ladder down from the dream size.
             mask: Where the dream shows; None for everywhere.
+            pushed: While pictures are pushed to it, they take the place of the camera's.
         """
         self.ended = threading.Event()
         self.views: Sequence[View] = ()
         self.listeners: list[Callable[[LiveStatus], None]] = []
-        self.pushed = PushedFeed()
+        self._pushed = pushed or PushedFeed()
         self._connect, self._framing, self._saver = connect, framing, saver
         self._looks, self._controls, self._settings = looks, controls, dream
         self._sizes = tuple(sizes or ladder(dream.dream_size))
@@ -117,7 +118,7 @@ class Show:
             StreamDreamError: The show has failed.
         """
         camera = Camera(self._connect)
-        self.pushed.begin = camera.take_over
+        self._pushed.begin = camera.take_over
         stage: MotionStage | None = None
         try:
             with single_threads():
@@ -139,7 +140,7 @@ class Show:
                 self._present(camera, stage)
         finally:
             self.ended.set()
-            self.pushed.begin = None
+            self._pushed.begin = None
             if stage is not None:
                 stage.close()
             camera.close()

@@ -6,8 +6,9 @@ import asyncio
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -38,6 +39,29 @@ class ShownFrame(NamedTuple):
 _NOTHING = ShownFrame(0, np.zeros((1, 1, 3), np.uint8), LiveStatus(), 0.0)
 
 
+class Thumbnail(Protocol):
+    """What a look makes of the present picture."""
+
+    @property
+    def revision(self) -> int:
+        """Counts the thumbnails of a look."""
+
+    @property
+    def image(self) -> Image8:
+        """uint8 RGB, (height, width, 3)."""
+
+
+class Thumbnails(Protocol):
+    """Makes thumbnails of all looks while somebody wants them."""
+
+    @property
+    def made(self) -> Mapping[str, Thumbnail]:
+        """The thumbnails by look."""
+
+    def want(self) -> None:
+        """Keep them up to date for a while."""
+
+
 class Pictures:
     """Passes frames from the show's thread to the web page's event loop.
 
@@ -45,11 +69,13 @@ class Pictures:
 
     Attributes:
         newest: The newest frame; its number is 0 while there is none.
+        thumbnails: Makes thumbnails of the looks; None while there are none.
     """
 
     def __init__(self) -> None:
         """Start without a frame."""
         self.newest = _NOTHING
+        self.thumbnails: Thumbnails | None = None
         self._jpeg = 0, b""
         self._lock = threading.Lock()
         self._times: deque[tuple[int, float, float]] = deque()
@@ -122,6 +148,18 @@ class Pictures:
     async def png(self) -> bytes:
         """Return the newest frame as PNG."""
         return await self._encode(".png", self.newest.image)
+
+    async def thumbnail(self, look: str) -> bytes | None:
+        """Return the thumbnail of a look as JPEG; None if there is none yet."""
+        made = {} if self.thumbnails is None else self.thumbnails.made
+        return await self._encode(".jpg", made[look].image) if look in made else None
+
+    def thumbnail_revisions(self) -> dict[str, int]:
+        """Return the revision of each look's thumbnail, for a page that shows them."""
+        if self.thumbnails is None:
+            return {}
+        self.thumbnails.want()
+        return {look: thumbnail.revision for look, thumbnail in self.thumbnails.made.items()}
 
     def close(self) -> None:
         """Stop the encoder, after the frame that it is working on."""

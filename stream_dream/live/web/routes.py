@@ -20,6 +20,7 @@ from starlette.websockets import WebSocket
 
 from stream_dream.errors import SettingsError
 from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.osc_query import namespace
 from stream_dream.live.control.surface import Surface
 from stream_dream.live.web.auth import MOST_BYTES, TOO_LARGE, qr_picture
 from stream_dream.live.web.camera_socket import CameraSocket
@@ -152,6 +153,8 @@ class Routes:
             routes=[
                 *(Route(f"/{path}", _file(name)) for path, name in PAGE_FILES.items()),
                 Route("/camera.svg", self._camera_code),
+                Route("/osc.json", self._osc_query),
+                Route("/thumbnails/{look}.jpg", self._thumbnail),
                 Route("/stream.mjpeg", self._stream),
                 Route("/snapshot.png", self._snapshot),
                 Route("/settings", self._settings, methods=["GET", "PUT"]),
@@ -193,6 +196,15 @@ class Routes:
         if not self._pictures.newest.number:
             return PlainTextResponse("there is no picture yet: try again in a moment\n", 503)
         return Response(await self._pictures.png(), media_type="image/png")
+
+    async def _thumbnail(self, request: Request) -> Response:
+        image = await self._pictures.thumbnail(request.path_params["look"])
+        if image is None:
+            return PlainTextResponse("there is no thumbnail of that look yet\n", 404)
+        return Response(image, media_type="image/jpeg")
+
+    async def _osc_query(self, request: Request) -> Response:
+        return Json(namespace(self._surface))
 
     async def _settings(self, request: Request) -> Response:
         if request.method == "PUT":

@@ -78,6 +78,8 @@ class Connection(H11Protocol):
 
     def _watch(self) -> None:
         """Abort the connection unless the request that has begun is complete in time."""
+        if self not in self.connections:
+            return  # it is a WebSocket's now, or lost
         begun = self.conn.their_state is h11.SEND_BODY or bool(self.conn.trailing_data[0])
         if self.transport.is_closing() or not (begun or self.scope is None):
             self._stop_watching()

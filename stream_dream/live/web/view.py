@@ -17,7 +17,7 @@ from stream_dream.frame import Image8
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.listening import bound
 from stream_dream.live.status import LiveStatus
-from stream_dream.live.web.frames import Pictures
+from stream_dream.live.web.frames import Pictures, Thumbnails
 from stream_dream.live.web.messages import MidiMap
 
 STALLED_SECONDS = 10.0
@@ -105,6 +105,10 @@ class WebView:
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._thread.start()
         self._started.wait(_START_SECONDS)
+
+    def offer(self, thumbnails: Thumbnails) -> None:
+        """Show thumbnails on the page from now on."""
+        self._pictures.thumbnails = thumbnails
 
     def show(self, image: Image8, status: LiveStatus) -> None:
         """Accept a frame, uint8 RGB (height, width, 3), never modified afterwards."""

@@ -161,6 +161,7 @@ class WebSocketSession:
     async def _send_state(self) -> None:
         newest = self._pictures.newest
         told = state(self._surface, newest.status, self._midi)
+        told["status"]["thumbnails"] = self._pictures.thumbnail_revisions()
         told["age"] = time.monotonic() - newest.time if newest.number else None
         told["frames"] = self._pictures.frame_times(self._seen)
         self._seen = newest.number

@@ -30,7 +30,7 @@ def left_moving(pixels: float) -> Motion:
 
 
 def played(
-    only: Callable[[], Only | None],
+    only: Callable[[], Only],
     seconds: float,
     motion: Motion | None,
     *,
@@ -51,7 +51,7 @@ def sides(mask: Mask8 | None) -> tuple[int, int]:
 
 
 def test_everything_is_dreamed_without_a_mask() -> None:
-    assert played(lambda: None, 1, left_moving(3)) == [None] * 25
+    assert played(lambda: "all", 1, left_moving(3)) == [None] * 25
 
 
 def test_only_what_moves_is_dreamed() -> None:
@@ -119,9 +119,9 @@ def test_it_is_carried_along_with_what_moves() -> None:
 
 
 def test_the_choice_may_change_underway_without_a_jump() -> None:
-    now: list[Only | None] = [None]
+    now: list[Only] = ["all"]
     mask, time, levels = LiveMask(None, 0, lambda: now[0]), 0.0, []
-    for choice in (None, "moving", None):
+    for choice in ("all", "moving", "all"):
         now[0] = choice
         for _ in range(75):
             time += 1 / FPS
@@ -137,7 +137,7 @@ def test_a_picture_is_a_mask_of_the_size_of_the_show(tmp_path: Path) -> None:
     drawn = np.zeros((50, 100, 3), np.uint8)
     drawn[:, :50] = 255
     cv2.imwrite(str(tmp_path / "mask.png"), drawn)
-    mask = LiveMask(tmp_path / "mask.png", 0, lambda: None)
+    mask = LiveMask(tmp_path / "mask.png", 0, lambda: "all")
     shown = mask(SIZE, GREY, None, 1.0)
     assert sides(shown) == (255, 0)
     other = mask((64, 32), GREY, None, 1.0)
@@ -156,7 +156,7 @@ def test_a_clip_is_a_mask_that_goes_on(tmp_path: Path) -> None:
     for number in range(20):
         writer.write(np.full((48, 64, 3), 255 * (number >= 10), np.uint8))
     writer.release()
-    mask = LiveMask(path, 0, lambda: None)
+    mask = LiveMask(path, 0, lambda: "all")
     try:
         for level in (0, 255, 0, 255):  # it is repeated
 
@@ -171,7 +171,7 @@ def test_a_clip_is_a_mask_that_goes_on(tmp_path: Path) -> None:
 
 def test_a_mask_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"--mask: .*does not exist"):
-        LiveMask(tmp_path / "no.mp4", 0, lambda: None)
+        LiveMask(tmp_path / "no.mp4", 0, lambda: "all")
     (tmp_path / "bad.png").write_text("no picture")
     with pytest.raises(SourceError, match="--mask: "):
-        LiveMask(tmp_path / "bad.png", 0, lambda: None)
+        LiveMask(tmp_path / "bad.png", 0, lambda: "all")

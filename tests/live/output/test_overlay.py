@@ -53,7 +53,7 @@ def test_the_panel_lists_every_figure_parameter_look_and_key() -> None:
     assert values["runs for"] == "1:02:33"
     assert found["camera"] == Row("camera", "lost", marked=True)
     assert "the camera is gone" in found
-    for name in LiveParameters.model_fields.keys() - {"quantize", "fade", "fade_unit"}:
+    for name in LiveParameters.model_fields.keys() - {"quantize", "fade", "fade_unit", "only"}:
         assert values[name.replace("_", " ")]
     assert [found[look].key for look in LOOKS] == ["1", "2", "3"]
     assert [found[look].marked for look in LOOKS] == [False, True, False]

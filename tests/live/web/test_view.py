@@ -6,15 +6,18 @@ import asyncio
 import re
 import socket
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import httpx
 import numpy as np
 import pytest
 import shows
-from web_clients import address, told
+from web_clients import address, talk, told
 from websockets.sync.client import connect
 
 from stream_dream.errors import SettingsError
@@ -276,3 +279,31 @@ def test_a_missing_extra_is_named(
     monkeypatch.delitem(sys.modules, "stream_dream.live.web.server")
     with pytest.raises(SettingsError, match=r"pip install 'stream-dream\[live\]'"):
         WebView(("127.0.0.1", 0), controls, token=None, recordings=tmp_path)
+
+
+def test_thumbnails_are_served_once_they_are_made(view: WebView, client: httpx.Client) -> None:
+    class _Thumbnails:
+        made: Mapping[str, Any] = {}
+        wanted = 0
+
+        def want(self) -> None:
+            self.wanted += 1
+
+    thumbnails = _Thumbnails()
+    view.offer(thumbnails)
+    assert client.get("/thumbnails/dogs.jpg").status_code == 404
+    thumbnails.made = {"dogs": SimpleNamespace(revision=3, image=shows.plain(1))}
+    answer = client.get("/thumbnails/dogs.jpg?3")
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert cv2.imdecode(np.frombuffer(answer.content, np.uint8), 1).shape == (48, 64, 3)
+    view.show(shows.plain(1), shows.STATUS)
+    with talk(view) as talking:
+        state = told(talking, "status", lambda status: status["thumbnails"])
+        assert state["status"]["thumbnails"] == {"dogs": 3}
+    assert thumbnails.wanted
+
+
+def test_the_surface_is_described_for_osc_query(client: httpx.Client) -> None:
+    found = client.get("/osc.json").json()
+    assert found["CONTENTS"]["strength"]["RANGE"] == [{"MIN": 0, "MAX": 2}]
+    assert found["CONTENTS"]["preset"]["VALUE"] == ["dogs"]
