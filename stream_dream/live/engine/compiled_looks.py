@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("stream_dream.live")
 
 _PATIENCE = 0.2
+# Sizes that the governor may choose within the first seconds: that in use, and its neighbours.
+_SOON = 3
 
 
 class _Wanted(NamedTuple):
@@ -31,14 +33,14 @@ class _Wanted(NamedTuple):
 
 
 class CompiledLooks:
-    """Builds and traces the looks in a thread, those in use first.
+    """Builds and traces the looks in a thread: those in use first, then all at the size in use.
 
     Tracing takes about a second for every size and octave.
 
     Attributes:
         settings: Settings of all looks, including failed ones.
         first: The look that is traced first.
-        ready_now: Looks that can be dreamed at every size, in their order.
+        ready_now: Looks that can be dreamed at the size in use, in their order.
         error: Why a look cannot be dreamed; None if all can.
         on_failure: Called with the name of a look that cannot be dreamed.
     """
@@ -123,7 +125,12 @@ class CompiledLooks:
         return not self._thread.is_alive()
 
     def _is_ready(self, look: str) -> bool:
-        return all(self.is_ready(look, shape) for shape in list(self._shapes))
+        return all(self.is_ready(look, shape) for shape in self._nearest(1))
+
+    def _nearest(self, count: int) -> list[Shape]:
+        """Return some shapes, the one in use first, then those near the one to begin with."""
+        in_use = [shape for shape in self._shapes if shape == self._in_use]
+        return list(dict.fromkeys([*in_use, *self._shapes]))[:count]
 
     def _octaves_of(self, look: str) -> list[int]:
         wanted = [octaves for name, octaves in self._wanted if name == look]
@@ -154,14 +161,19 @@ class CompiledLooks:
         self._ascents[wanted.look].prepare(wanted.shape, wanted.octaves)
 
     def _next(self) -> _Wanted | None:
-        """Return the next trace to make; None if there is none."""
-        names = [*(name for name, _ in self._wanted), *list(self._settings)]
-        in_use = [shape for shape in self._shapes if shape == self._in_use]
-        for look in dict.fromkeys(names):
-            for shape in (*in_use, *self._shapes):
-                for octaves in self._octaves_of(look):
-                    if look in self._settings and self.ready(look, shape, octaves) is None:
-                        return _Wanted(look, shape, octaves)
+        """Return the next trace to make; None if there is none.
+
+        The looks in use come first, at sizes that the governor may choose soon; then all looks at
+        the size in use, so that they can be changed to; then the rest.
+        """
+        in_use = [name for name, _ in self._wanted]
+        every = list(dict.fromkeys([*in_use, *list(self._settings)]))
+        for looks, count in ((in_use, _SOON), (every, 1), (every, len(self._shapes))):
+            for look in looks:
+                for shape in self._nearest(count):
+                    for octaves in self._octaves_of(look):
+                        if look in self._settings and self.ready(look, shape, octaves) is None:
+                            return _Wanted(look, shape, octaves)
         return None
 
 

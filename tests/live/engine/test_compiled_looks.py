@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from waiting import wait_for
@@ -14,11 +14,14 @@ from stream_dream.live.engine import compiled_looks as module
 from stream_dream.live.engine.compiled_looks import CompiledLooks
 from stream_dream.settings.dream import DreamSettings
 
+MANY = [(2 * side, 3 * side) for side in (8, 7, 9, 6, 10)]
 SHAPES = [(48, 64), (24, 32)]
 
 
 class _Ascent:
     """Records what was traced; a test limits how much may be."""
+
+    order: ClassVar[list[tuple[Any, Shape]]] = []
 
     def __init__(self, settings: DreamSettings, varying: Collection[str]) -> None:
         self.prepared: set[tuple[Shape, int]] = set()
@@ -30,6 +33,7 @@ class _Ascent:
     def prepare(self, shape: Shape, octaves: int) -> None:
         self.allowed.acquire()
         self.prepared.add((shape, octaves))
+        self.order.append((self, shape))
 
 
 class _Condition(threading.Condition):
@@ -47,21 +51,34 @@ class _Condition(threading.Condition):
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Iterator[CompiledLooks]:
     monkeypatch.setattr(module, "_ascent", _Ascent)
+    _Ascent.order.clear()
     looks = CompiledLooks({name: DreamSettings(octaves=2) for name in ("one", "other")}, "one")
     looks._lock = _Condition()
     yield looks
     looks.close()
 
 
-def test_a_look_is_ready_once_it_is_traced_at_all_sizes(looks: CompiledLooks) -> None:
-    looks.begin(SHAPES)
+def test_looks_can_be_changed_to_before_all_sizes_are_traced(looks: CompiledLooks) -> None:
+    looks.begin(MANY)
+    wait_for(lambda: looks.ready_now == ("one", "other"))
+    wait_for(lambda: len(_Ascent.order) == 2 * len(MANY))
+    made = {ascent: look for look, ascent in looks._ascents.items()}
+    order = [(made[ascent], shape) for ascent, shape in _Ascent.order]
+    assert order[:3] == [("one", shape) for shape in MANY[:3]]
+    assert order[3] == ("other", MANY[0])
+    assert order[4:6] == [("one", shape) for shape in MANY[3:]]
+
+
+def test_a_look_is_ready_while_it_is_traced_at_the_size_in_use(looks: CompiledLooks) -> None:
+    looks.begin(MANY)
     wait_for(lambda: looks.ready_now == ("one", "other"))
     held: Any = looks._ascents["one"]
-    held.allowed = threading.Semaphore(1)
-    looks.want([("one", 3)], SHAPES[0])
-    wait_for(lambda: looks.ready("one", SHAPES[0], 3))
+    held.allowed = threading.Semaphore(0)
+    looks.want([("one", 3)], MANY[4])
     wait_for(lambda: looks.ready_now == ("other",))
     held.allowed.release()
+    wait_for(lambda: looks.ready("one", MANY[4], 3))  # before the other sizes
+    held.allowed.release(10)
     wait_for(lambda: looks.ready_now == ("one", "other"))
 
 
