@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.live_mask import LiveMask
 from stream_dream.live.capture.sources import feed_opener
 from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.midi_map import MidiMap
+from stream_dream.live.control.midi_ports import MidiPorts
 from stream_dream.live.control.osc import OscControl
 from stream_dream.live.control.show_state import parameters_of
 from stream_dream.live.control.surface import Surface
@@ -32,11 +35,14 @@ from stream_dream.live.systemd import ServiceManager
 from stream_dream.live.web.view import WebView
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
-from stream_dream.settings.live import LiveParameters, LiveSettings, ShowParameters
+from stream_dream.settings.live import EVERY_PORT, LiveParameters, LiveSettings, ShowParameters
 from stream_dream.settings.presets import look_name
+from stream_dream.settings.scenes import Scene
 
 if TYPE_CHECKING:
     from stream_dream.live.sound.card_listener import Listener
+
+log = logging.getLogger("stream_dream.live")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ class LiveApp:
     show: Show
     looks: CompiledLooks
     controls: Controls
+    midi: MidiMap
     window: Window | None
     web: WebView | None
 
@@ -57,6 +64,9 @@ def open_app(
     looks: Mapping[str, DreamSettings],
     first: str,
     automation: Automation | None = None,
+    *,
+    scenes: Mapping[str, Scene] | None = None,
+    bindings: Mapping[str, str] | None = None,
 ) -> Iterator[LiveApp]:
     """Open everything that a show needs, and close it at the end of the block.
 
@@ -66,13 +76,16 @@ def open_app(
         looks: Settings of all available looks, by name.
         first: Name of the first look.
         automation: What changes over time; None for nothing.
+        scenes: Stored scenes by name.
+        bindings: Addresses of the control surface by their MIDI control.
 
     Raises:
         StreamDreamError: A source or view cannot be opened, or its extra is not installed.
     """
     dream = looks[first]
     of_look = parameters_of(dream).model_dump()
-    controls = Controls(LiveParameters(**{**of_look, **parameters.model_dump()}), looks, first)
+    begun = LiveParameters(**{**of_look, **parameters.model_dump()})
+    controls = Controls(begun, looks, first, scenes=scenes)
     # A file waits at its first frame until the first look is ready.
     connect = feed_opener(settings, begun=lambda: show.status.dreamed > 0)
     with ExitStack() as stack:
@@ -86,7 +99,8 @@ def open_app(
         )
         stack.enter_context(closing(saver))
         surface = Surface(controls, is_recording=lambda: saver.recording is not None)
-        views: list[View] = [saver, *_opened(settings, surface, stack)]
+        midi = MidiMap(surface, bindings)
+        views: list[View] = [saver, *_opened(settings, surface, midi, stack)]
         automation = automation or Automation()
         sound = stack.enter_context(_listening(settings, automation))
         if other := next((name for name in looks if name != first), None):
@@ -118,10 +132,14 @@ def open_app(
         _follow_looks(show, settings, automation, program, controls)
         window = next((view for view in views if isinstance(view, Window)), None)
         web = next((view for view in views if isinstance(view, WebView)), None)
-        yield LiveApp(show, compiled, controls, window, web)
+        for line in midi.lost():
+            log.warning("%s", line)
+        yield LiveApp(show, compiled, controls, midi, window, web)
 
 
-def _opened(settings: LiveSettings, surface: Surface, stack: ExitStack) -> list[View]:
+def _opened(
+    settings: LiveSettings, surface: Surface, midi: MidiMap, stack: ExitStack
+) -> list[View]:
     """Open the selected views and controls; the stack closes them."""
     controls = surface.controls
     views: list[View] = []
@@ -148,6 +166,9 @@ def _opened(settings: LiveSettings, surface: Surface, stack: ExitStack) -> list[
             reply=settings.osc_reply,
         )
         stack.enter_context(closing(osc))
+    if settings.midi is not None:
+        wanted = "" if settings.midi == EVERY_PORT else settings.midi
+        stack.enter_context(closing(MidiPorts(midi, wanted)))
     return views
 
 
