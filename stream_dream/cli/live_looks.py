@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream_dream.cli.options import dreamed
 from stream_dream.live.control.show_state import OF_A_LOOK, parameters_of
+from stream_dream.live.show_file import ShowFile
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import fields_with
@@ -74,6 +75,18 @@ def looks_in_a_show(
 
     changing = Parsed.of(automation).changing
     return {name: with_layers(for_live(dream), changing) for name, dream in dreams.items()}
+
+
+def reached_show(
+    given: Mapping[str, Any],
+    settings: LiveSettings,
+    automation: Automation,
+    dreams: Mapping[str, DreamSettings],
+    app: LiveApp,
+) -> ShowFile:
+    """Return what a file is to hold of a show; see ``reached_settings``."""
+    values = reached_settings(given, settings, automation, dreams, app)
+    return ShowFile(values, app.controls.scenes, app.midi.bindings)
 
 
 def reached_settings(

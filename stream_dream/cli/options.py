@@ -25,7 +25,7 @@ from stream_dream.errors import SettingsError
 from stream_dream.runtime.quiet import DEBUG_VARIABLE
 from stream_dream.settings.dream import DreamSettings, for_stills, merged
 from stream_dream.settings.fields import Heading, choices, fact, is_list, kinds, limits, typed_name
-from stream_dream.settings.live import LOOPBACK_WEB
+from stream_dream.settings.live import EVERY_PORT, LOOPBACK_WEB
 from stream_dream.settings.presets import Preset, load_preset, look_text, preset_names
 from stream_dream.settings.presets.surprise import NETWORK, SURPRISE, surprise
 from stream_dream.settings.validation import own, validated
@@ -35,6 +35,7 @@ from stream_dream.settings.values import parse_path
 _OPTIONAL_VALUES = {
     "--web": (LOOPBACK_WEB, r"(?!-)"),
     "--listen": ("playing", r"(?!-)"),
+    "--midi": (EVERY_PORT, r"(?!-)"),
     "--react": ("default", r".*[-=]>|(default)?$"),
 }
 _LEAST_WIDTH = 60  # of a table, in characters: less breaks words into letters

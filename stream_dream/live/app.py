@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from stream_dream.live.capture.live_mask import LiveMask
 from stream_dream.live.capture.pushed_feed import PushedFeed
 from stream_dream.live.capture.sources import feed_opener
 from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.midi_map import MidiMap
+from stream_dream.live.control.midi_ports import MidiPorts
 from stream_dream.live.control.osc import OscControl
 from stream_dream.live.control.show_state import parameters_of
 from stream_dream.live.control.surface import Surface
@@ -34,11 +37,14 @@ from stream_dream.live.systemd import ServiceManager
 from stream_dream.live.web.view import WebView
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
-from stream_dream.settings.live import LiveParameters, LiveSettings, ShowParameters
+from stream_dream.settings.live import EVERY_PORT, LiveParameters, LiveSettings, ShowParameters
 from stream_dream.settings.presets import look_name
+from stream_dream.settings.scenes import Scene
 
 if TYPE_CHECKING:
     from stream_dream.live.sound.card_listener import Listener
+
+log = logging.getLogger("stream_dream.live")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ class LiveApp:
     show: Show
     looks: CompiledLooks
     controls: Controls
+    midi: MidiMap
     window: Window | None
     web: WebView | None
 
@@ -59,6 +66,9 @@ def open_app(
     looks: Mapping[str, DreamSettings],
     first: str,
     automation: Automation | None = None,
+    *,
+    scenes: Mapping[str, Scene] | None = None,
+    bindings: Mapping[str, str] | None = None,
 ) -> Iterator[LiveApp]:
     """Open everything that a show needs, and close it at the end of the block.
 
@@ -68,13 +78,16 @@ def open_app(
         looks: Settings of all available looks, by name.
         first: Name of the first look.
         automation: What changes over time; None for nothing.
+        scenes: Stored scenes by name.
+        bindings: Addresses of the control surface by their MIDI control.
 
     Raises:
         StreamDreamError: A source or view cannot be opened, or its extra is not installed.
     """
     dream = looks[first]
     of_look = parameters_of(dream).model_dump()
-    controls = Controls(LiveParameters(**{**of_look, **parameters.model_dump()}), looks, first)
+    begun = LiveParameters(**{**of_look, **parameters.model_dump()})
+    controls = Controls(begun, looks, first, scenes=scenes)
     # A file waits at its first frame until the first look is ready.
     connect = feed_opener(settings, begun=lambda: show.status.dreamed > 0)
     with ExitStack() as stack:
@@ -88,8 +101,8 @@ def open_app(
         )
         stack.enter_context(closing(saver))
         surface = Surface(controls, is_recording=lambda: saver.recording is not None)
-        pushed = PushedFeed()
-        views: list[View] = [saver, *_opened(settings, surface, pushed, stack)]
+        midi, pushed = MidiMap(surface, bindings), PushedFeed()
+        views: list[View] = [saver, *_opened(settings, surface, midi, pushed, stack)]
         automation = automation or Automation()
         sound = stack.enter_context(_listening(settings, automation))
         if other := next((name for name in looks if name != first), None):
@@ -126,11 +139,17 @@ def open_app(
             thumbnails = Thumbnails(compiled, lambda: show.picture)
             stack.enter_context(closing(thumbnails))
             web.offer(thumbnails)
-        yield LiveApp(show, compiled, controls, window, web)
+        for line in midi.lost():
+            log.warning("%s", line)
+        yield LiveApp(show, compiled, controls, midi, window, web)
 
 
 def _opened(
-    settings: LiveSettings, surface: Surface, pushed: PushedFeed, stack: ExitStack
+    settings: LiveSettings,
+    surface: Surface,
+    midi: MidiMap,
+    pushed: PushedFeed,
+    stack: ExitStack,
 ) -> list[View]:
     """Open the selected views and controls; the stack closes them."""
     controls = surface.controls
@@ -141,6 +160,7 @@ def _opened(
             controls,
             token=settings.token,
             recordings=settings.recordings,
+            midi=midi,
             push=pushed.push,
         )
         views.append(stack.enter_context(closing(page)))
@@ -163,6 +183,9 @@ def _opened(
             reply=settings.osc_reply,
         )
         stack.enter_context(closing(osc))
+    if settings.midi is not None:
+        wanted = "" if settings.midi == EVERY_PORT else settings.midi
+        stack.enter_context(closing(MidiPorts(midi, wanted)))
     return views
 
 

@@ -24,6 +24,7 @@ Only = Literal["all", "moving", "still", "bright", "dark"]
 # Octaves are compiled for every dream size of the governor, about a second each.
 MOST_OCTAVES = 4
 LOOPBACK_WEB = "127.0.0.1:8000"
+EVERY_PORT = "all"
 
 _CROP = re.compile(r"(\d{1,9})x(\d{1,9})(?:\+(\d{1,9})\+(\d{1,9}))?")
 
@@ -49,6 +50,12 @@ def _parse_address(value: object) -> object:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
+def _parse_ports(value: object) -> object:
+    if isinstance(value, bool):
+        return EVERY_PORT if value else None
+    return value
+
+
 def _parse_reply(value: str) -> object:
     host, _, port = value.rpartition(":")
     if not host or not re.fullmatch(r"[0-9]{1,9}", port) or not 1 <= int(port) <= 65535:
@@ -69,6 +76,7 @@ Crop = Annotated[tuple[Side, Side, tuple[int, int] | None] | None, of_text(_pars
 Address = Annotated[
     tuple[str, Annotated[int, Field(ge=0, le=65535)]] | None, BeforeValidator(_parse_address)
 ]
+Ports = Annotated[str | None, BeforeValidator(_parse_ports)]
 ReplyAddress = Annotated[tuple[str, int] | None, of_text(_parse_reply)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -227,6 +235,13 @@ class LiveSettings(Model):
         "Where else to send the picture; may be given several times: rtsp://, srt://, rtmp:// or "
         "udp:// and an address, v4l2:DEVICE, hls:FOLDER, ndi:NAME.",
         metavar="TARGET,...",
+    )
+    midi: Ports = _control(
+        None,
+        "MIDI controllers to play with: part of a port's name, all, or list.",
+        metavar="all|NAME|list",
+        min_length=1,
+        switch=True,
     )
     virtual_camera: bool = _output(False, "Show as a camera that other programs take.")
     record: FileName | None = _output(

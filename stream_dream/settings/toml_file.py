@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+import tomli_w
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -99,6 +100,22 @@ def toml_lines(
             mark = "# " if value is None or name in unset else ""
             lines.append(f"{mark}{typed_name(model, name)} ={text}  # {field.description}")
     return lines
+
+
+def toml_tables(tables: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return tables by name as TOML, each after an empty line; empty ones are left out.
+
+    Raises:
+        SettingsError: UTF-8 cannot encode a text in them.
+    """
+    text = tomli_w.dumps({name: table for name, table in tables.items() if table})
+    try:
+        # As in ``toml_value``.
+        text = text.encode(errors="surrogateescape").decode()
+    except UnicodeError:
+        problem = "a file of settings is UTF-8: give a look another name"
+        raise SettingsError(problem) from None
+    return f"\n{text}" if text else ""
 
 
 def toml_value(value: object) -> str:

@@ -25,7 +25,7 @@ from stream_dream.live.control.controls import Controls
 from stream_dream.live.control.show_state import parameters_of
 from stream_dream.live.engine.live_dream import for_live
 from stream_dream.live.engine.live_program import LiveProgram
-from stream_dream.live.show_file import read_config, write_config
+from stream_dream.live.show_file import ShowFile, read_config, write_config
 from stream_dream.networks.registry import find
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
@@ -147,8 +147,8 @@ def test_a_config_comes_back_as_it_was_written(tmp_path: Path) -> None:
         "layer": ["block10", "block5=0.5"],
         "classes": ["281=0.1"],
     }
-    write_config(path, values)
-    assert read_config(path) == values
+    write_config(path, ShowFile(values))
+    assert read_config(path).settings == values
     assert "# Frames per second to hold." in path.read_text()
 
 
@@ -164,11 +164,11 @@ def test_a_config_keeps_what_changes_over_time(tmp_path: Path) -> None:
         "reactivity": 0.5,
         "layer": ["block10=0:(1), 4s:(0)", "block5"],
     }
-    write_config(path, values)
-    assert read_config(path) == values
+    write_config(path, ShowFile(values))
+    assert read_config(path).settings == values
     path.write_text('score = "score.toml"\nlayer = "block10=0.5+0.5*beat"\nbpm = 120\n')
     (tmp_path / "score.toml").write_text('preset = "0:eyes, 2s:wild"\nstrength = "beat"\n')
-    read = read_config(path)
+    read = read_config(path).settings
     assert read["score"] == str(tmp_path / "score.toml")
     _, automation, _ = automation_of(read)
     assert automation.tracks == {"strength": "beat", "layer.block10": "0.5+0.5*beat"}
@@ -187,12 +187,12 @@ def test_files_of_looks_over_time_are_found_from_the_configs_folder(
         ("dogs, my.toml", f"dogs,{mine}"),
     ):
         path.write_text(f'preset = "{text}"\n')
-        read = read_config(path)
+        read = read_config(path).settings
         assert read == {"preset": found}
         monkeypatch.chdir(tmp_path)
         for values in (read, {"preset": text}):
-            write_config(path, values, overwrite=True)
-            assert read_config(path) == {"preset": found}
+            write_config(path, ShowFile(values), overwrite=True)
+            assert read_config(path).settings == {"preset": found}
         monkeypatch.chdir("/")
 
 
@@ -320,7 +320,7 @@ def test_a_config_may_give_a_class_by_its_number(tmp_path: Path) -> None:
     path = tmp_path / "show.toml"
     for text in ("class = 281", "class = [281]"):
         path.write_text(f"{text}\n")
-        rest, automation, _ = automation_of(read_config(path))
+        rest, automation, _ = automation_of(read_config(path).settings)
         assert (rest["classes"], automation.tracks) == ([281], {})
 
 
@@ -344,7 +344,7 @@ def test_a_broken_config_is_refused(tmp_path: Path, text: str, message: str) -> 
 
 def test_a_config_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match="cannot be written"):
-        write_config(tmp_path / "no" / "show.toml", {"source": "test"})
+        write_config(tmp_path / "no" / "show.toml", ShowFile({"source": "test"}))
 
 
 @pytest.mark.slow
@@ -375,12 +375,12 @@ def test_a_show_that_is_stopped_while_it_begins_has_not_failed(
 
 def test_a_config_with_a_token_is_private(tmp_path: Path) -> None:
     path = tmp_path / "show.toml"
-    write_config(path, {"strength": 1.0})
+    write_config(path, ShowFile({"strength": 1.0}))
     path.chmod(0o644)
-    write_config(path, {"strength": 1.0}, overwrite=True)
+    write_config(path, ShowFile({"strength": 1.0}), overwrite=True)
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
-    write_config(path, {"token": "a secret one"}, overwrite=True)
+    write_config(path, ShowFile({"token": "a secret one"}), overwrite=True)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     other = tmp_path / "other.toml"
-    write_config(other, {"token": "a secret one"})
+    write_config(other, ShowFile({"token": "a secret one"}))
     assert stat.S_IMODE(other.stat().st_mode) == 0o600

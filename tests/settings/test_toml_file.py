@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stream_dream.errors import SettingsError
-from stream_dream.live.show_file import read_config, write_config
+from stream_dream.live.show_file import ShowFile, read_config, write_config
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.presets import Preset, load_preset, look_text
 from stream_dream.settings.toml_file import read_text
@@ -23,7 +23,7 @@ def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
     path.write_bytes(f'{MARK}extends = "dogs"\r\nsteps = 2\r\n'.encode())
     assert load_preset(path).dream.steps == 2
     path.write_bytes(f'{MARK}source = "test"\r\npresets = ["dogs"]\r\n'.encode())
-    assert read_config(path) == {"source": "test", "presets": ["dogs"]}
+    assert read_config(path).settings == {"source": "test", "presets": ["dogs"]}
 
 
 @pytest.mark.parametrize("read", [load_preset, read_config])
@@ -71,13 +71,13 @@ def test_any_name_of_a_file_can_be_written(tmp_path: Path, name: str) -> None:
         Path.cwd() / name,
         name,
     )
-    write_config(path, {"guide": name}, overwrite=True)
-    assert read_config(path) == {"guide": str(Path.cwd() / name)}
+    write_config(path, ShowFile({"guide": name}), overwrite=True)
+    assert read_config(path).settings == {"guide": str(Path.cwd() / name)}
 
 
 def test_a_name_that_is_not_utf_8_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"is UTF-8 and cannot hold .*dcff"):
-        write_config(tmp_path / "show.toml", {"guide": "a\udcff.jpg"})
+        write_config(tmp_path / "show.toml", ShowFile({"guide": "a\udcff.jpg"}))
 
 
 def test_file_names_in_a_config_are_relative_to_it(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_file_names_in_a_config_are_relative_to_it(tmp_path: Path) -> None:
         'source = "clip.mp4"\npreset = "a.toml"\npresets = "dogs, looks/b.toml"\n'
         'cycle = ["c.toml", "eyes"]\nguide = "g.png"\nrecord = "show.mkv"\nnetwork = "n.keras"\n'
     )
-    assert read_config(path) == {
+    assert read_config(path).settings == {
         "source": str(tmp_path / "clip.mp4"),
         "preset": str(tmp_path / "a.toml"),
         "presets": f"dogs,{tmp_path / 'looks/b.toml'}",
@@ -101,15 +101,17 @@ def test_file_names_in_a_config_are_relative_to_it(tmp_path: Path) -> None:
 def test_sources_that_are_no_files_stay_as_they_are(tmp_path: Path, source: str) -> None:
     path = tmp_path / "show.toml"
     path.write_text(f'source = "{source}"\n')
-    assert read_config(path) == {"source": source}
+    assert read_config(path).settings == {"source": source}
 
 
 def test_a_config_that_is_written_elsewhere_finds_the_files_of_the_command_line(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "show.toml"
-    write_config(path, {"source": "clip.mp4", "guide": "g.png", "presets": ["dogs,a.toml"]})
-    assert read_config(path) == {
+    write_config(
+        path, ShowFile({"source": "clip.mp4", "guide": "g.png", "presets": ["dogs,a.toml"]})
+    )
+    assert read_config(path).settings == {
         "source": os.path.abspath("clip.mp4"),
         "guide": os.path.abspath("g.png"),
         "presets": [f"dogs,{os.path.abspath('a.toml')}"],

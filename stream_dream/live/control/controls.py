@@ -256,10 +256,7 @@ class Controls:
             SettingsError: The name is empty or too long, or there are too many scenes.
         """
         with self._lock:
-            name = name.strip()
-            if not (0 < len(name) <= LONGEST_NAME and name.isprintable() and "/" not in name):
-                problem = f"give 1 to {LONGEST_NAME} characters, without /"
-                raise SettingsError(f"a scene cannot be called {name[:40]!r}: {problem}")
+            name = scene_name(name)
             if name not in self.scenes and len(self.scenes) >= MOST_SCENES:
                 raise SettingsError(f"there are {MOST_SCENES} scenes already: remove one")
             self.scenes = {**self.scenes, name: self.state.scene()}
@@ -416,3 +413,12 @@ class Controls:
                 passed = self.beats() if lfo.unit == "beats" else self._clock()
                 swung[key] = oscillated(key, getattr(moved, key), lfo, passed / lfo.every)
         return moved.model_copy(update=swung) if swung else moved
+
+
+def scene_name(text: str) -> str:
+    """Return the name of a scene, without blanks around it. Raises ``SettingsError``."""
+    name = text.strip()
+    if not (0 < len(name) <= LONGEST_NAME and name.isprintable() and "/" not in name):
+        problem = f"give 1 to {LONGEST_NAME} characters, without /"
+        raise SettingsError(f"a scene cannot be called {name[:40]!r}: {problem}")
+    return name

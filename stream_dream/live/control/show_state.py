@@ -143,6 +143,13 @@ MODULATED: tuple[str, ...] = tuple(
 )
 """Parameters that LFOs can move."""
 
+LFO_NAMES: tuple[str, ...] = tuple(
+    f"{place}{name}"
+    for name in MODULATED
+    for place in ([f"{deck}/" for deck in DECKS] if name in OF_A_LOOK else [""])
+)
+"""The same with the deck that they are of: ``strength``, ``a/step_size``."""
+
 
 def parameters_of(dream: DreamSettings) -> LiveParameters:
     """Return the parameters that a look sets, cut to a show's range; others at default."""

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from stream_dream.film.job.job_folder import JobFolder
-from stream_dream.live.show_file import write_config
+from stream_dream.live.show_file import ShowFile, write_config
 from stream_dream.media.read.picture import Picture
 from stream_dream.media.write.atomic import reserve
 from stream_dream.media.write.output_paths import dated_name, free_name, interrupted_name
@@ -39,7 +39,7 @@ def write_a_picture(path: Path) -> None:
 
 
 def write_a_config(path: Path) -> None:
-    write_config(path, {"source": "test"}, overwrite=True)
+    write_config(path, ShowFile({"source": "test"}), overwrite=True)
 
 
 WRITERS = pytest.mark.parametrize(
