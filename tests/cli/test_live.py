@@ -74,6 +74,7 @@ def test_a_headless_show_runs_for_the_given_time(run: Run, tmp_path: Path) -> No
         (("--crop", "1x"), "give WIDTHxHEIGHT+X+Y"),
         (("--web", "here"), "give HOST:PORT"),
         (("--rotate", "45"), "--rotate cannot be '45'"),
+        (("--source", "test", "--https"), "--https serves nothing without the page: add --web"),
         (("--token", "short"), "--token cannot be 'short'"),
         (("--config", "no.toml"), "no.toml cannot be read"),
         (("--source", "test", "--react", "bass->strength*2"), "sound need --listen"),

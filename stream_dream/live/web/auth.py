@@ -42,6 +42,7 @@ _HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(self), fullscreen=(self), midi=(self)",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -118,6 +119,8 @@ class Gate:
         address: tuple[str, int],
         token: str | None,
         places: Places | None = None,
+        *,
+        secure: bool = False,
     ) -> None:
         """Guard an application.
 
@@ -126,6 +129,7 @@ class Gate:
             address: Host and port that it is bound to; loopback only if there is no token.
             token: The token; None for an open page.
             places: The places of the server; authorised connections keep theirs.
+            secure: True if it is served by HTTPS.
         """
         host, port = address
         self._application = application
@@ -136,7 +140,9 @@ class Gate:
         # what the cookie holds cannot be guessed even where the token can. Cookies ignore ports, so
         # the name has it.
         self._ticket = hmac.digest(_secret(), self._token or b"", "sha256").hex()
-        self._cookie = f"stream_dream_{port}"
+        # A cookie of HTTPS has a name of its own: over HTTP it could not be replaced.
+        self._cookie = f"__Host-stream_dream_{port}" if secure else f"stream_dream_{port}"
+        self._secure = secure
         # Other names may be an attacker's that resolve to this machine (DNS rebinding). With a
         # token any name will do, as the cookie is bound to it.
         own = {"localhost", "127.0.0.1", "::1", host.lower()}
@@ -219,7 +225,12 @@ class Gate:
         path = "/" + quote(connection.scope["path"].lstrip("/\\"))
         answer = RedirectResponse(path + (f"?{rest}" if rest else ""), 303)
         answer.set_cookie(
-            self._cookie, self._ticket, _COOKIE_SECONDS, httponly=True, samesite="strict"
+            self._cookie,
+            self._ticket,
+            _COOKIE_SECONDS,
+            secure=self._secure,
+            httponly=True,
+            samesite="strict",
         )
         return answer
 
