@@ -34,6 +34,9 @@ MOST_BYTES = 65536
 
 TOO_LARGE = f"the body is too large: send at most {MOST_BYTES} bytes"
 
+LOG_SECONDS = 60.0
+"""Time in which ten lines about strangers are logged: an installation runs for months."""
+
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _COOKIE_SECONDS = 30 * 86400
 _WRONG_TOKEN_SECONDS = 0.3
@@ -135,7 +138,7 @@ class Gate:
         self._application = application
         self._token = None if token is None else token.encode()
         self._places = places or Places()
-        self._log = LimitedLog(log, "web page: wrong tokens")
+        self._log = LimitedLog(log, "web page: wrong tokens", seconds=LOG_SECONDS)
         # A limit on guesses must not lock out an operator, whose address an attacker may share. So
         # what the cookie holds cannot be guessed even where the token can. Cookies ignore ports, so
         # the name has it.
@@ -159,6 +162,7 @@ class Gate:
                     headers.setdefault(name, value)
             await send(message)
 
+        self._log.sum_up()
         connection = HTTPConnection(scope)
         answer = self._refusal(connection)
         if answer is None and self._token is not None:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.utils import get_remote_addr
 
-from stream_dream.live.web.auth import MOST_BYTES
+from stream_dream.live.web.auth import LOG_SECONDS, MOST_BYTES
 from stream_dream.live.web.camera_socket import MOST_JPEG_BYTES
 from stream_dream.live.web.places import Places
 from stream_dream.runtime.limited_log import LimitedLog
@@ -26,6 +26,16 @@ log = logging.getLogger("stream_dream.live")
 # From the first byte of a request to its last, and from the connection to the first byte; for a
 # TLS handshake, too.
 _REQUEST_SECONDS = 10.0
+# A page that does not answer a ping in this time is gone. Browsers answer for idle pages, too.
+_PING_SECONDS = 10.0
+# Connections that are accepted at a time, before any of them has a place.
+_BACKLOG = 64
+# What uvicorn logs about malformed requests, which are logged with their address, and about every
+# refused WebSocket, which is no fault of the application.
+_UNWORTHY = (
+    "Invalid HTTP request received.",
+    "ASGI callable returned without completing handshake.",
+)
 
 
 class Connection(H11Protocol):
@@ -145,7 +155,11 @@ def make_server(
         places: The places for its connections.
         context: Certificate and key for HTTPS; None for HTTP.
     """
-    refusals = LimitedLog(log, "web page: requests")
+    refusals = LimitedLog(log, "web page: requests", seconds=LOG_SECONDS)
+
+    async def sum_up() -> None:
+        refusals.sum_up()
+
     config = uvicorn.Config(
         application,
         loop="asyncio",
@@ -156,12 +170,17 @@ def make_server(
         ws="websockets-sansio",
         ws_max_size=MOST_BYTES,
         ws_per_message_deflate=False,
+        ws_ping_interval=_PING_SECONDS,
+        ws_ping_timeout=_PING_SECONDS,
         lifespan="off",
         log_config=None,
         log_level="warning",
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        backlog=_BACKLOG,
+        callback_notify=sum_up,
+        timeout_notify=1,
     )
     logger = logging.getLogger("uvicorn.error")
     for old in [old for old in logger.filters if isinstance(old, _Limited)]:
@@ -183,6 +202,6 @@ class _Limited(logging.Filter):
         if record.exc_info and record.exc_info[1] is not None:
             error = record.exc_info[1]
             text = f"{text} ({type(error).__name__}: {error})"
-        if not text.startswith("Invalid HTTP request"):  # told with its address
+        if text not in _UNWORTHY:
             self._lines.warn(f"web page: {text}", trace=debugging())
         return False
