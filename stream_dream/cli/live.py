@@ -98,9 +98,9 @@ def live(
         typer.echo("\n".join(listing(installed_cards())) or "there is no sound card")
         return
     given = {name: value for name, value in options.items() if value is not None}
+    _set_up_log(quiet=quiet)
     if config is not None:
         given = read_config(config) | given
-    _set_up_log(quiet=quiet)
     kept = None
     if write_config is not None:
         kept = KeptConfig(write_config, [] if config is None else [config], overwrite)

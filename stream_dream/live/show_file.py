@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +23,15 @@ from stream_dream.settings.validation import part, validated
 
 log = logging.getLogger("stream_dream.live")
 
+_OTHERS = stat.S_IRGRP | stat.S_IROTH
+
 MODELS: tuple[type[BaseModel], ...] = (DreamSettings, ShowParameters, LiveSettings)
 
 
 def read_config(path: Path) -> dict[str, Any]:
     """Return the settings of a file by field name; relative paths start at its folder.
+
+    A warning is logged if it holds the token of the page and other users can read it.
 
     Raises:
         SettingsError: It cannot be read, or holds an unknown or invalid setting.
@@ -34,6 +39,8 @@ def read_config(path: Path) -> dict[str, Any]:
     from stream_dream.automation.tell_apart import tell_apart
 
     table = read_toml(path, "config")
+    if "token" in table and os.name == "posix" and path.stat().st_mode & _OTHERS:
+        log.warning("%s holds the token of the page and others can read it: chmod 600 it", path)
     fields = {typed_name(model, name): name for model in MODELS for name in model.model_fields}
     unknown = {key: value for key, value in table.items() if key not in fields}
     validated(LiveSettings, unknown, origin=str(path))  # suggests the name that was meant
