@@ -1,6 +1,8 @@
 """Runs the command line: ``python -m stream_dream``."""
 
+import os
 import signal
+import sys
 
 from stream_dream.runtime.standard_streams import secure_streams
 
@@ -8,6 +10,9 @@ from stream_dream.runtime.standard_streams import secure_streams
 # that could be lost.
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+# Nor has a show failed that its service manager stops then.
+if sys.argv[1:2] == ["live"] and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 secure_streams()
 
 from stream_dream.cli.app import main  # noqa: E402

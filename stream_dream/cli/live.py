@@ -104,9 +104,9 @@ def live(
         typer.echo("\n".join(listed_ports()) or "there is no MIDI input")
         return
     given = {name: value for name, value in options.items() if value is not None}
+    _set_up_log(quiet=quiet)
     show = ShowFile() if config is None else read_config(config)
     show = replace(show, settings={**show.settings, **given})
-    _set_up_log(quiet=quiet)
     kept = None
     if write_config is not None:
         kept = KeptConfig(write_config, [] if config is None else [config], overwrite)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from stream_dream.automation.look_track import LookTrack
 from stream_dream.automation.timeline import BEATS_PER_BAR
+from stream_dream.errors import SettingsError
 from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.live_mask import LiveMask
 from stream_dream.live.capture.pushed_feed import PushedFeed
@@ -154,6 +155,8 @@ def _opened(
     """Open the selected views and controls; the stack closes them."""
     controls = surface.controls
     views: list[View] = []
+    if settings.https and settings.web is None:
+        raise SettingsError("--https serves nothing without the page: add --web")
     if settings.web is not None:
         page = WebView(
             settings.web,
@@ -162,6 +165,7 @@ def _opened(
             recordings=settings.recordings,
             midi=midi,
             push=pushed.push,
+            https=settings.https,
         )
         views.append(stack.enter_context(closing(page)))
     for text in settings.out:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ from stream_dream.settings.toml_file import located, read_toml, toml_lines, toml
 from stream_dream.settings.validation import part, validated
 
 log = logging.getLogger("stream_dream.live")
+
+_OTHERS = stat.S_IRGRP | stat.S_IROTH
 
 MODELS: tuple[type[BaseModel], ...] = (DreamSettings, ShowParameters, LiveSettings)
 
@@ -53,10 +56,14 @@ class ShowFile:
 def read_config(path: Path) -> ShowFile:
     """Return what a file holds; relative paths start at its folder.
 
+    A warning is logged if it holds the token of the page and other users can read it.
+
     Raises:
         SettingsError: It cannot be read, or holds an unknown or invalid setting, scene or binding.
     """
     table = read_toml(path, "config", sections=(_SCENES, _MIDI))
+    if "token" in table and os.name == "posix" and path.stat().st_mode & _OTHERS:
+        log.warning("%s holds the token of the page and others can read it: chmod 600 it", path)
     scenes = _table(table.pop(_SCENES, {}), f"{path}: {_SCENES}")
     bindings = _table(table.pop(_MIDI, {}), f"{path}: {_MIDI}")
     if len(scenes) > MOST_SCENES:

@@ -220,6 +220,9 @@ class LiveSettings(Model):
         min_length=8,
         metavar="TEXT",
     )
+    https: bool = _control(
+        False, "Serve the web page by HTTPS: browsers give the camera to no other from elsewhere."
+    )
     osc: Port | None = _control(None, "UDP port that listens to OSC messages.")
     osc_host: str = _control("127.0.0.1", "Address that OSC messages come to.")
     osc_allow: Names = _control(

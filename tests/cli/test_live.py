@@ -74,6 +74,7 @@ def test_a_headless_show_runs_for_the_given_time(run: Run, tmp_path: Path) -> No
         (("--crop", "1x"), "give WIDTHxHEIGHT+X+Y"),
         (("--web", "here"), "give HOST:PORT"),
         (("--rotate", "45"), "--rotate cannot be '45'"),
+        (("--source", "test", "--https"), "--https serves nothing without the page: add --web"),
         (("--token", "short"), "--token cannot be 'short'"),
         (("--config", "no.toml"), "no.toml cannot be read"),
         (("--source", "test", "--react", "bass->strength*2"), "sound need --listen"),
@@ -384,3 +385,24 @@ def test_a_config_with_a_token_is_private(tmp_path: Path) -> None:
     other = tmp_path / "other.toml"
     write_config(other, ShowFile({"token": "a secret one"}))
     assert stat.S_IMODE(other.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "warned"),
+    [
+        ('token = "a secret one"', 0o644, True),
+        ('token = "a secret one"', 0o640, True),
+        ('token = "a secret one"', 0o600, False),
+        ("strength = 1.0", 0o644, False),
+    ],
+)
+def test_a_token_that_others_can_read_is_told(
+    run: Run, tmp_path: Path, text: str, mode: int, warned: bool
+) -> None:
+    path = tmp_path / "show.toml"
+    path.write_text(f'source = "no such file"\n{text}\n')
+    path.chmod(mode)
+    _, _, err = run("live", "--config", str(path))
+    assert ("holds the token of the page and others can read it" in err) == warned
+    assert len(err.splitlines()) == 1 + warned
+    assert "secret" not in err

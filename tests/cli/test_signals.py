@@ -109,17 +109,25 @@ def test_a_closed_terminal_interrupts_in_good_order() -> None:
 
 
 @pytest.mark.stops
-def test_an_early_ctrl_c_shows_no_traceback() -> None:
-    code = (
-        "import os, runpy, signal, sys\n"
+@pytest.mark.parametrize(
+    ("command", "sent", "code"),
+    [
+        ("live", signal.SIGINT, -signal.SIGINT),
+        ("live", signal.SIGTERM, 0),
+        ("plan", signal.SIGTERM, -signal.SIGTERM),
+    ],
+)
+def test_an_early_signal_shows_no_traceback(command: str, sent: signal.Signals, code: int) -> None:
+    program = (
+        "import os, runpy, sys\n"
         "class Interrupting:\n"
         "    def find_spec(name, *_):\n"
         "        if name == 'stream_dream.cli.app':\n"
-        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        f"            os.kill(os.getpid(), {sent:d})\n"
         "sys.meta_path.insert(0, Interrupting)\n"
         "runpy.run_module('stream_dream', run_name='__main__')\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS
+        [sys.executable, "-c", program, command], capture_output=True, text=True, timeout=SECONDS
     )
-    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+    assert (done.returncode, done.stderr) == (code, "")

@@ -34,6 +34,9 @@ MOST_BYTES = 65536
 
 TOO_LARGE = f"the body is too large: send at most {MOST_BYTES} bytes"
 
+LOG_SECONDS = 60.0
+"""Time in which ten lines about strangers are logged: an installation runs for months."""
+
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _COOKIE_SECONDS = 30 * 86400
 _WRONG_TOKEN_SECONDS = 0.3
@@ -42,6 +45,7 @@ _HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(self), fullscreen=(self), midi=(self)",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -118,6 +122,8 @@ class Gate:
         address: tuple[str, int],
         token: str | None,
         places: Places | None = None,
+        *,
+        secure: bool = False,
     ) -> None:
         """Guard an application.
 
@@ -126,17 +132,20 @@ class Gate:
             address: Host and port that it is bound to; loopback only if there is no token.
             token: The token; None for an open page.
             places: The places of the server; authorised connections keep theirs.
+            secure: True if it is served by HTTPS.
         """
         host, port = address
         self._application = application
         self._token = None if token is None else token.encode()
         self._places = places or Places()
-        self._log = LimitedLog(log, "web page: wrong tokens")
+        self._log = LimitedLog(log, "web page: wrong tokens", seconds=LOG_SECONDS)
         # A limit on guesses must not lock out an operator, whose address an attacker may share. So
         # what the cookie holds cannot be guessed even where the token can. Cookies ignore ports, so
         # the name has it.
         self._ticket = hmac.digest(_secret(), self._token or b"", "sha256").hex()
-        self._cookie = f"stream_dream_{port}"
+        # A cookie of HTTPS has a name of its own: over HTTP it could not be replaced.
+        self._cookie = f"__Host-stream_dream_{port}" if secure else f"stream_dream_{port}"
+        self._secure = secure
         # Other names may be an attacker's that resolve to this machine (DNS rebinding). With a
         # token any name will do, as the cookie is bound to it.
         own = {"localhost", "127.0.0.1", "::1", host.lower()}
@@ -153,6 +162,7 @@ class Gate:
                     headers.setdefault(name, value)
             await send(message)
 
+        self._log.sum_up()
         connection = HTTPConnection(scope)
         answer = self._refusal(connection)
         if answer is None and self._token is not None:
@@ -219,7 +229,12 @@ class Gate:
         path = "/" + quote(connection.scope["path"].lstrip("/\\"))
         answer = RedirectResponse(path + (f"?{rest}" if rest else ""), 303)
         answer.set_cookie(
-            self._cookie, self._ticket, _COOKIE_SECONDS, httponly=True, samesite="strict"
+            self._cookie,
+            self._ticket,
+            _COOKIE_SECONDS,
+            secure=self._secure,
+            httponly=True,
+            samesite="strict",
         )
         return answer
 

@@ -72,6 +72,11 @@ class Places:
         if (connection := self._strangers.pop(client, None)) is not None:
             self._operators[client] = connection
 
+    def clear(self) -> None:
+        """Close all connections at once."""
+        for connection in [*self._strangers.values(), *self._operators.values()]:
+            connection.abort()
+
 
 def _open(connections: dict[tuple[str, int], Transport]) -> dict[tuple[str, int], Transport]:
     return {client: one for client, one in connections.items() if not one.is_closing()}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
@@ -209,12 +209,14 @@ class Routes:
     async def _settings(self, request: Request) -> Response:
         if request.method == "PUT":
             body = bytearray()
-            async for piece in request.stream():
-                body += piece
-                if len(body) > MOST_BYTES:
-                    return Json({"error": TOO_LARGE}, 413, {"connection": "close"})
             try:
+                async for piece in request.stream():
+                    body += piece
+                    if len(body) > MOST_BYTES:
+                        return Json({"error": TOO_LARGE}, 413, {"connection": "close"})
                 change(self._surface, loads(bytes(body)))
+            except ClientDisconnect:  # it has left, or was cut off
+                return Response(status_code=400)
             except SettingsError as error:
                 return Json(refusal(error), 400)
         return Json({**self._controls.target.model_dump(), **self._controls.state.flat()})

@@ -19,6 +19,7 @@ from stream_dream.live.listening import bound
 from stream_dream.live.status import LiveStatus
 from stream_dream.live.web.frames import Pictures, Thumbnails
 from stream_dream.live.web.messages import MidiMap
+from stream_dream.networks.download import cache_folder
 
 STALLED_SECONDS = 10.0
 """Time after which a client that reads nothing is disconnected."""
@@ -50,6 +51,7 @@ class WebView:
         midi: MidiMap | None = None,
         push: Callable[[bytes], None] | None = None,
         descriptions: Mapping[str, str] | None = None,
+        https: bool = False,
     ) -> None:
         """Bind to an address and start to serve.
 
@@ -61,12 +63,15 @@ class WebView:
             midi: What MIDI moves; None where there is none.
             push: Takes the JPEGs of a phone that is the camera; None if the show takes none.
             descriptions: One line on looks, by name; those of the package are known.
+            https: True to serve by HTTPS, with a certificate that the show makes itself.
 
         Raises:
-            SettingsError: The extra ``live`` is missing, or the address cannot be used.
+            SettingsError: The extra ``live`` is missing, the address cannot be used, or the
+                certificate cannot be kept.
         """
         try:
             from stream_dream.live.web.auth import Gate, is_loopback
+            from stream_dream.live.web.certificate import https_context
             from stream_dream.live.web.places import Places
             from stream_dream.live.web.routes import Routes
             from stream_dream.live.web.server import make_server
@@ -75,13 +80,16 @@ class WebView:
                 "--web needs the extra live: pip install 'stream-dream[live]'"
             ) from error
         host = address[0]
+        reached = _reachable(host)
+        context = https_context(cache_folder(), _names_of(reached)) if https else None
         self._socket = bound("--web", *address, socket.SOCK_STREAM)
         _set_options(self._socket)
         port: int = self._socket.getsockname()[1]
         if token is None and not is_loopback(host):
             token = secrets.token_urlsafe(16)
         self.token = token
-        self.link = f"http://{_reachable(host)}:{port}/"
+        shown = f"[{reached}]" if ":" in reached else reached
+        self.link = f"{'https' if https else 'http'}://{shown}:{port}/"
         if token is not None:
             self.link += f"?token={quote(token, safe='')}"
         self.problem: str | None = None
@@ -97,9 +105,9 @@ class WebView:
             descriptions=descriptions,
             camera_link=f"{page}camera" + (f"?{query}" if query else ""),
         )
-        places = Places()
-        gate = Gate(self._site.application, (host, port), token, places)
-        self._server = make_server(gate, places)
+        self._places = Places()
+        gate = Gate(self._site.application, (host, port), token, self._places, secure=https)
+        self._server = make_server(gate, self._places, context)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
@@ -129,12 +137,8 @@ class WebView:
 
     def _end(self) -> None:
         self._site.close()
-        asyncio.get_running_loop().call_later(_GRACE_SECONDS, self._cut_off)
-
-    def _cut_off(self) -> None:
         # uvicorn would wait for clients that read nothing.
-        for connection in list(self._server.server_state.connections):
-            connection.transport.abort()
+        asyncio.get_running_loop().call_later(_GRACE_SECONDS, self._places.clear)
 
     def _run(self) -> None:
         try:
@@ -176,4 +180,15 @@ def _reachable(host: str) -> str:
         with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((far, 9))  # sends nothing, but chooses the address to send from
             given = ipaddress.ip_address(probe.getsockname()[0])
-    return f"[{given}]" if given.version == 6 else str(given)
+    return str(given)
+
+
+def _names_of(reached: str) -> set[str]:
+    """Return what this machine may be called in a link: names and addresses."""
+    name = socket.gethostname()
+    names = {reached.partition("%")[0], "localhost", "127.0.0.1", "::1", name, f"{name}.local"}
+    with suppress(OSError):
+        found = socket.getaddrinfo(name, None)
+        names.update(str(address[0]).partition("%")[0] for *_, address in found)
+    # A certificate holds no others.
+    return {name.lower() for name in names if name.isascii() and name.strip(".")}

@@ -93,6 +93,7 @@ def test_headers_of_every_answer(at_home: Gate) -> None:
         headers = ask(at_home, "GET", f"http://{host}/").headers
         assert headers["x-content-type-options"] == "nosniff"
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert "camera=(self)" in headers["permissions-policy"]
     assert ask(at_home, "GET", "http://localhost/").headers.get_list("referrer-policy") == [
         "origin"  # the header of the page itself is kept
     ]

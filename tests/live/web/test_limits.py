@@ -138,6 +138,41 @@ def test_malformed_requests_are_one_limited_line_each(
     assert {record.name for record in caplog.records} == {"stream_dream.live"}
 
 
+HANDSHAKE = (
+    b"GET /control HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+)
+
+
+@pytest.mark.stops
+@pytest.mark.parametrize("sent", [PUT + b"{", HANDSHAKE + b"Origin: http://evil.com\r\n\r\n"])
+def test_half_bodies_and_refused_sockets_are_no_faults(
+    view: WebView, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, sent: bytes
+) -> None:
+    monkeypatch.setattr(server, "_REQUEST_SECONDS", 0.2)
+    with socket.create_connection(address(view), SECONDS) as stranger, suppress(OSError):
+        stranger.sendall(sent)
+        while stranger.recv(9999):
+            pass
+    wait_for(lambda: not view._server.server_state.tasks)
+    assert caplog.messages == []
+
+
+@pytest.mark.slow
+@pytest.mark.stops
+def test_a_page_that_is_gone_loses_its_socket_and_an_idle_one_stays(
+    controls: Controls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_PING_SECONDS", 2.0)
+    view = WebView(("127.0.0.1", 0), controls, token=None, recordings=tmp_path)
+    with talk(view) as idle, socket.create_connection(address(view), SECONDS) as gone:
+        gone.sendall(HANDSHAKE + b"\r\n")
+        wait_for(lambda: view._site.sockets == 2)
+        wait_for(lambda: view._site.sockets == 1)  # it never answers a ping
+        told(idle, "parameters")
+    view.close()
+
+
 def test_garbage_is_answered_and_forgotten(
     view: WebView, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
