@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import synthetic
@@ -17,6 +18,7 @@ from stream_dream.errors import SourceError, StreamDreamError
 from stream_dream.frame import Image8
 from stream_dream.live.capture.feed import Ended, Feed
 from stream_dream.live.capture.framing import Framing
+from stream_dream.live.capture.live_mask import LiveMask
 from stream_dream.live.capture.sources import feed_opener
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.control.show_state import parameters_of
@@ -59,6 +61,7 @@ class _Playing:
         folder: Path,
         connect: Callable[[], Feed],
         listener: Callable[[LiveStatus], None] = lambda status: None,
+        mask: LiveMask | None = None,
         **tracks: str,
     ) -> None:
         made = {
@@ -74,7 +77,7 @@ class _Playing:
         self.recorded = _RecordingView()
         framing = Framing(LiveSettings())
         parts = (connect, framing, self.looks, self.controls, made["one"], self.saver)
-        self.show = Show(*parts, program=program)
+        self.show = Show(*parts, program=program, mask=mask)
         self.show.views = (self.saver, self.recorded)
         self.show.listeners.append(listener)
         self.error: StreamDreamError | None = None
@@ -307,6 +310,80 @@ def test_a_camera_that_comes_late_is_shown_at_its_own_size(
         made.until(lambda: made.show.status.camera == "ok")
     finally:
         there.set()
+        made.end()
+
+
+@pytest.mark.slow
+def test_a_show_goes_on_when_its_camera_stops(
+    tiny: Callable[..., DreamSettings], tmp_path: Path
+) -> None:
+    stopped = threading.Event()
+
+    class _Stops:
+        def read(self) -> Image8 | None:
+            if made.show.status.dreamed > 5:
+                stopped.wait()
+                return None
+            time.sleep(0.02)
+            return synthetic.photo((200, 120))
+
+        def close(self) -> None: ...
+
+    made = _Playing(tiny, tmp_path, _Stops)
+    try:
+        made.until(lambda: made.show.status.dreamed > 5)
+        captured = made.show.status.captured
+        made.until(lambda: made.show.status.dreamed > captured + 60)
+        made.until(lambda: made.show.status.camera == "lost")
+        made.until(lambda: made.show.status.latency_ms < 1000)  # it drifts: these are new pictures
+    finally:
+        stopped.set()
+        made.end()
+
+
+@pytest.mark.slow
+def test_the_source_stays_where_the_mask_is_black(
+    tiny: Callable[..., DreamSettings], tmp_path: Path
+) -> None:
+    photo = synthetic.photo((200, 120))
+
+    class _Still:
+        def read(self) -> Image8:
+            time.sleep(0.02)
+            return photo
+
+        def close(self) -> None: ...
+
+    half = np.zeros((120, 200, 3), np.uint8)
+    half[:, 100:] = 255
+    cv2.imwrite(str(tmp_path / "mask.png"), half)
+    mask = LiveMask(tmp_path / "mask.png", 0, lambda: None)
+    made = _Playing(tiny, tmp_path / "kept", _Still, mask=mask)
+    try:
+        made.until(lambda: made.show.status.dreamed > 40)
+        change = np.abs(made.recorded.images[-1].astype(int) - photo)
+        assert change[:, :99].max() == 0
+        assert change[:, 101:].mean() > 1
+    finally:
+        made.end()
+
+
+@pytest.mark.slow
+def test_pictures_of_a_page_take_the_place_of_the_camera(
+    tiny: Callable[..., DreamSettings], tmp_path: Path
+) -> None:
+    made = _Playing(tiny, tmp_path, feed_opener(LiveSettings(source="phone")))
+    ok, coded = cv2.imencode(".jpg", synthetic.photo((200, 120)))
+    assert ok
+
+    def sent() -> bool:
+        made.show.pushed.push(coded.tobytes())
+        status = made.show.status
+        return status.camera == "ok" and made.recorded.images[-1].shape == (120, 200, 3)
+
+    try:
+        made.until(sent)
+    finally:
         made.end()
 
 
