@@ -1,0 +1,247 @@
+"""Decks, keys, scenes, tempo and MIDI of the page in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import shows
+from browsers import DESKTOP, PHONE, browsing, needs_a_browser, set_share, value_becomes
+from waiting import wait_for
+
+from stream_dream.live.control.controls import Controls
+from stream_dream.live.web.view import WebView
+
+pytestmark = needs_a_browser
+
+# A browser's MIDI with one knob and one lamp.
+MIDI = """navigator.requestMIDIAccess = async () => {
+  window.knob = {name: 'Knobs'};
+  window.lamps = [];
+  const lamp = {send: (bytes) => window.lamps.push([...bytes])};
+  return {inputs: new Map([['1', window.knob]]), outputs: new Map([['1', lamp]])};
+};"""
+
+
+class FakeMidi:
+    """Binds what it learns to the source of the next message."""
+
+    def __init__(self) -> None:
+        """Start without bindings."""
+        self.learning: str | None = None
+        self.bindings: dict[str, str] = {}
+        self.message = ""
+        self.received: list[bytes] = []
+
+    def learn(self, address: str | None) -> None:
+        """Wait for a knob."""
+        self.learning = address
+
+    def unbind(self, address: str) -> None:
+        """Forget a binding."""
+        self.bindings = {source: at for source, at in self.bindings.items() if at != address}
+
+    def receive(self, message: bytes) -> None:
+        """Bind what is learned."""
+        self.received.append(message)
+        if self.learning is not None:
+            source = f"cc {message[0] % 16 + 1} {message[1]}"
+            self.bindings = {**self.bindings, source: self.learning}
+            self.learning = None
+
+    def lamps(self) -> dict[str, bytes]:
+        """Return a lit lamp for every binding."""
+        return dict.fromkeys(self.bindings, b"\xb0\x07\x7f")
+
+
+@pytest.fixture
+def midi() -> FakeMidi:
+    return FakeMidi()
+
+
+@pytest.fixture
+def view(controls: Controls, tmp_path: Path, midi: FakeMidi) -> Iterator[WebView]:
+    view = WebView(("127.0.0.1", 0), controls, recordings=tmp_path, midi=midi)
+    with shows.playing(view, controls):
+        yield view
+    view.close()
+    assert view.problem is None
+
+
+@pytest.fixture
+def page(view: WebView) -> Iterator[Any]:
+    """Return the page with both decks."""
+    with browsing() as browse:
+        page = browse(view.link, DESKTOP, MIDI)
+        page.wait_for_selector("#veil", state="hidden")
+        page.get_by_role("button", name="Two decks").click()
+        yield page
+
+
+def test_one_deck_is_shown_until_two_are_wanted(page: Any, controls: Controls) -> None:
+    deck_b = page.get_by_role("region", name="Deck B")
+    deck_b.get_by_role("button", name="eyes").click()
+    page.get_by_role("region", name="Deck A").get_by_role("slider", name="Jitter").press("Home")
+    wait_for(lambda: controls.state.decks["a"].jitter == 0)
+    assert controls.state.decks["b"].look == "eyes"
+    page.reload()
+    deck_b.get_by_role("button", name="eyes", pressed=True).wait_for()
+    page.get_by_role("button", name="Two decks").click()
+    page.get_by_role("region", name="Mixer").wait_for(state="hidden")
+    assert page.get_by_role("slider", name="Jitter").count() == 1
+    assert page.get_by_role("button", name="dogs").count() == 1
+    controls.change({"fader": 1})  # from elsewhere: the other deck comes to the front
+    page.get_by_role("button", name="eyes", pressed=True).wait_for()
+
+
+def test_the_mixer(page: Any, controls: Controls) -> None:
+    mixer = page.get_by_role("region", name="Mixer")
+    mixer.get_by_role("button", name="Cut").click()
+    wait_for(lambda: controls.state.front == "b")
+    value_becomes(page, "fader", "1")
+    page.get_by_text("in front").nth(1).wait_for()
+    set_share(mixer.get_by_role("slider", name="Cross-fader"), 0.25)
+    wait_for(lambda: controls.target.fader == 0.25)
+    length = mixer.get_by_label("Fade over")
+    length.fill("0.5")
+    length.press("Enter")
+    wait_for(lambda: controls.target.fade == 0.5)
+    mixer.get_by_label("Unit").select_option("beats")
+    wait_for(lambda: controls.target.fade_unit == "beats")
+    for name, address in (("Blackout", "blackout"), ("Source", "bypass")):
+        mixer.get_by_role("button", name=name).click()
+        mixer.get_by_role("button", name=name, pressed=True).wait_for()
+        assert getattr(controls.target, address)
+        page.locator("#badges").get_by_text(name).wait_for()
+    mixer.get_by_role("button", name="Fade to black").click()
+    mixer.get_by_role("button", name="Fade to black", pressed=True).wait_for()
+    page.get_by_label("Changes wait for").select_option("4bars")
+    wait_for(lambda: controls.target.quantize == "4bars")
+    mixer.get_by_role("button", name="Cut").click()
+    page.wait_for_selector("[data-press=cut].waits")
+
+
+def test_keys_of_the_window_work_on_the_page(page: Any, controls: Controls) -> None:
+    page.keyboard.press("x")
+    wait_for(lambda: controls.state.front == "b")
+    page.get_by_role("status").get_by_text("deck B").wait_for()
+    page.keyboard.press("2")
+    wait_for(lambda: controls.state.decks["b"].look == "eyes")
+    page.keyboard.press("Shift+Digit3")
+    wait_for(lambda: controls.state.decks["a"].look == "wild")
+    page.keyboard.press("Space")  # though the last click has left the focus on a button
+    wait_for(lambda: controls.frozen)
+    page.keyboard.press("ArrowUp")
+    wait_for(lambda: controls.target.strength == 1.05)
+    page.keyboard.press("b")
+    wait_for(lambda: controls.target.blackout)
+    # Fields and sliders keep the keys that they need.
+    page.get_by_label("Name").press_sequentially("box 1")
+    assert page.get_by_label("Name").input_value() == "box 1"
+    page.get_by_role("slider", name="Light").press("ArrowDown")
+    wait_for(lambda: controls.target.light < 1)
+    assert controls.target.blackout
+    assert controls.target.strength == 1.05
+    page.keyboard.press("?")
+    dialog = page.get_by_role("dialog", name="Keys")
+    dialog.get_by_text("cut to the other deck").wait_for()
+    dialog.get_by_role("switch", name="Keys work on this page").uncheck()
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+    page.keyboard.press("b")
+    page.keyboard.press("h")
+    page.get_by_role("button", name="Keys").click()
+    dialog.wait_for()
+    assert controls.target.blackout
+
+
+def test_scenes_are_stored_recalled_and_removed(page: Any, controls: Controls) -> None:
+    page.get_by_label("Name").fill("intro")
+    page.keyboard.press("Enter")
+    wait_for(lambda: "intro" in controls.scenes)
+    controls.change({"strength": 0.2})
+    page.get_by_role("button", name="intro").click()
+    wait_for(lambda: controls.target.strength == 1)
+    page.get_by_role("button", name="Undo").click()
+    wait_for(lambda: controls.target.strength == 0.2)
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_role("button", name="Remove the scene intro").click()
+    page.get_by_text("None yet: store").wait_for()
+    assert not controls.scenes
+
+
+def test_the_tempo_is_typed_and_shown(page: Any, controls: Controls) -> None:
+    tempo = page.get_by_label("BPM")
+    tempo.fill("90")
+    tempo.press("Enter")
+    wait_for(lambda: controls.bpm() == 90)
+    page.wait_for_selector("#beats .lit")
+    page.emulate_media(reduced_motion="reduce")
+    page.wait_for_selector("#beats .lit", state="detached")
+    page.get_by_role("button", name="Tap").click()
+    page.get_by_role("button", name="Bar").click()
+
+
+def test_an_lfo_moves_a_mark_beside_the_slider(page: Any, controls: Controls) -> None:
+    strength = page.locator("[data-address=strength]").first
+    assert strength.locator(".ghost").is_hidden()
+    page.get_by_role("button", name="LFO of Strength").click()
+    form = page.get_by_role("group", name="LFO of Strength")
+    form.get_by_label("Shape").select_option("square")
+    form.get_by_label("Every").fill("2")
+    form.get_by_label("Unit of the rate").select_option("seconds")
+    assert controls.state.lfos == {}  # not before it is switched on
+    form.get_by_role("switch", name="LFO on").check()
+    wait_for(lambda: "strength" in controls.state.lfos)
+    lfo = controls.state.lfos["strength"]
+    assert (lfo.shape, lfo.every, lfo.unit) == ("square", 2, "seconds")
+    strength.locator(".ghost").wait_for()
+    value_becomes(page, "strength", "1")
+    form.get_by_role("switch", name="LFO on").uncheck()
+    wait_for(lambda: controls.state.lfos == {})
+    strength.locator(".ghost").wait_for(state="hidden")
+
+
+def test_midi_of_the_browser_is_learned_by_touching_a_control(
+    page: Any, midi: FakeMidi, controls: Controls
+) -> None:
+    page.locator("summary", has_text="MIDI").click()
+    page.get_by_role("button", name="Use this device's MIDI").click()
+    page.get_by_text("Plays: Knobs").wait_for()
+    page.get_by_role("button", name="Learn").click()
+    page.get_by_role("button", name="Blackout").click()
+    page.get_by_text("Move a knob for blackout.").wait_for()
+    assert not controls.target.blackout  # it was learned, not pressed
+    page.evaluate("window.knob.onmidimessage({data: new Uint8Array([176, 7, 1])})")
+    page.wait_for_selector("[data-address=blackout][data-midi='cc 1 7']")
+    page.wait_for_function("() => window.lamps.some((lamp) => lamp.join() === '176,7,127')")
+    # Of many moves of a knob within a moment the last one counts.
+    page.evaluate("""for (let value = 0; value < 100; value++)
+        window.knob.onmidimessage({data: new Uint8Array([176, 9, value])})""")
+    wait_for(lambda: midi.received[-1] == bytes([176, 9, 99]))
+    assert len(midi.received) < 50
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Learn", pressed=False).wait_for()
+    page.get_by_role("button", name="Remove cc 1 7 from blackout").click()
+    wait_for(lambda: midi.bindings == {})
+
+
+def test_a_browser_without_midi_says_so(view: WebView) -> None:
+    with browsing() as browse:
+        page = browse(view.link, PHONE, "navigator.requestMIDIAccess = undefined;")
+        page.wait_for_selector("#veil", state="hidden")
+        page.locator("summary", has_text="MIDI").click()
+        page.get_by_text("start the show with --midi").wait_for()
+
+
+def test_a_show_without_midi_has_no_such_section(
+    controls: Controls, tmp_path: Path, view: WebView
+) -> None:
+    other = WebView(("127.0.0.1", 0), controls, recordings=tmp_path)
+    with shows.playing(other, controls), browsing() as browse:
+        page = browse(other.link)
+        page.wait_for_selector("#veil", state="hidden")
+        assert page.locator("summary", has_text="MIDI").is_hidden()
+    other.close()
