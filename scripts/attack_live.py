@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Attack a running live show: kill it while it records, stall it, send it nonsense.
+"""Attack a running live show: kill it while it records, stall it, send it nonsense, crowd it out.
 
 Prints one JSON object a line. Needs the ``test`` extra; on Linux only.
 
-    python scripts/attack_live.py           # everything, about six minutes
-    python scripts/attack_live.py kills     # one of: kills clients messages
+    python scripts/attack_live.py           # everything, about eight minutes
+    python scripts/attack_live.py kills     # one of: kills clients messages strangers
 """
 
 from __future__ import annotations
@@ -23,12 +23,16 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
+from functools import partial
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import imageio_ffmpeg
 from pythonosc.osc_message_builder import OscMessageBuilder
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 Row = dict[str, Any]
@@ -36,6 +40,8 @@ Row = dict[str, Any]
 KILLS = 20
 CLIENTS = 10
 MESSAGES = 400
+STRANGERS = 300
+TOKEN = "of the operator"
 FPS = 25.0
 
 
@@ -48,13 +54,15 @@ class Command:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "stream_dream", "live", *base, *options],
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             text=True,
             cwd=folder,
         )
         self.statuses: list[Row] = []
+        self.log: list[str] = []
         self.begun: float | None = None
         threading.Thread(target=self._read, daemon=True).start()
+        threading.Thread(target=self._read_log, daemon=True).start()
         self.wait_for(lambda: self.begun is not None)
 
     def wait_for(self, condition: Any) -> None:
@@ -70,6 +78,10 @@ class Command:
         time.sleep(seconds)
         last = self.statuses[-1]
         return float((last["dreamed"] - first["dreamed"]) / (last["uptime"] - first["uptime"]))
+
+    def files(self) -> int:
+        """Return the number of open files and sockets."""
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def kill(self) -> float:
         """Kill it and its ffmpeg, and return how many seconds were shown."""
@@ -96,6 +108,11 @@ class Command:
             if self.begun is None:
                 self.begun = time.monotonic() - status["uptime"]
             self.statuses.append(status)
+
+    def _read_log(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.log.append(line)
 
 
 def film_seconds(path: Path) -> float | None:
@@ -204,9 +221,113 @@ def _by_osc(port: int, rng: random.Random) -> None:
             time.sleep(0.003)
 
 
+def strangers() -> Iterator[Row]:
+    """Crowd an operator out by connections and requests from the operator's own address."""
+    port = free_port(socket.SOCK_STREAM)
+    show = Command("--web", f"0.0.0.0:{port}", "--token", TOKEN)
+    attacks = {
+        "wrong_tokens": _wrong_tokens,
+        "silent_sockets": _silent,
+        "half_heads": partial(_begun, b"GET / HTTP/1.1\r\nHost: a"),
+        "half_bodies": partial(
+            _begun, b"PUT /settings HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n{"
+        ),
+        "byte_by_byte": _byte_by_byte,
+        "malformed_requests": partial(_begun, b"GET / HTTP/9\r\n\r\n"),
+        "refused_sockets": _refused_sockets,
+    }
+    with closing(show):
+        show.wait_for(lambda: show.statuses[-1]["ready"])
+        cookie = _cookie(port)
+        yield {"figure": "nothing", **_visits(port, cookie), "fps": show.rate(6)}
+        for name, attack in attacks.items():
+            lines, files = len(show.log), show.files()
+            with ExitStack() as stack:
+                attack(port, stack)
+                row = _visits(port, cookie)
+                row |= {"files_more": show.files() - files, "fps": show.rate(6)}
+                begun = time.monotonic()
+                while show.files() > files + 2 and time.monotonic() < begun + 30:
+                    time.sleep(0.1)
+                row["left_after"] = time.monotonic() - begun + 6
+            yield {"figure": name, **row, "lines": len(show.log) - lines}
+
+
+def _cookie(port: int) -> str:
+    """Open the page with the token and return what the browser keeps."""
+    client = HTTPConnection("127.0.0.1", port)
+    client.request("GET", "/?" + urlencode({"token": TOKEN}), headers={"Accept": "text/html"})
+    answer = client.getresponse()
+    return (answer.getheader("Set-Cookie") or "").partition(";")[0]
+
+
+def _visits(port: int, cookie: str) -> Row:
+    """Return how many of ten visits of the operator succeed, and how long the slowest takes."""
+    answered, longest = 0, 0.0
+    for _ in range(10):
+        begun = time.monotonic()
+        with suppress(OSError, HTTPException), closing(_client(port)) as client:
+            client.request("GET", "/settings", headers={"Cookie": cookie})
+            answered += client.getresponse().status == 200
+        longest = max(longest, time.monotonic() - begun)
+    return {"visits": answered, "slowest_ms": 1000 * longest}
+
+
+def _client(port: int) -> HTTPConnection:
+    return HTTPConnection("127.0.0.1", port, timeout=5)
+
+
+def _wrong_tokens(port: int, stack: ExitStack) -> None:
+    for number in range(40):
+        with closing(_client(port)) as client:
+            client.request("GET", f"/settings?token={number}")
+            client.getresponse()
+
+
+def _silent(port: int, stack: ExitStack) -> None:
+    for _ in range(STRANGERS):
+        with suppress(OSError):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), 5))
+
+
+def _begun(sent: bytes, port: int, stack: ExitStack) -> None:
+    for _ in range(STRANGERS):
+        with suppress(OSError):
+            client = socket.create_connection(("127.0.0.1", port), 5)
+            stack.enter_context(client)
+            client.sendall(sent)
+
+
+def _byte_by_byte(port: int, stack: ExitStack) -> None:
+    """Leave connections behind that go on sending a byte each second."""
+    clients: list[socket.socket] = []
+    for _ in range(20):
+        clients.append(stack.enter_context(socket.create_connection(("127.0.0.1", port), 5)))
+
+    def send() -> None:
+        for byte in b"GET / HTTP/1.1\r\nHost: " + b"a" * 30:
+            for client in clients:
+                with suppress(OSError):
+                    client.sendall(bytes([byte]))
+            time.sleep(1)
+
+    threading.Thread(target=send, daemon=True).start()
+
+
+def _refused_sockets(port: int, stack: ExitStack) -> None:
+    for _ in range(STRANGERS):
+        with suppress(InvalidStatus), connect(f"ws://127.0.0.1:{port}/control"):
+            pass
+
+
 def main() -> None:
     """Run the selected attacks."""
-    attacks = {"kills": kills, "clients": clients, "messages": messages}
+    attacks = {
+        "kills": kills,
+        "clients": clients,
+        "messages": messages,
+        "strangers": strangers,
+    }
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
