@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from stream_dream.automation.text import shown
 from stream_dream.errors import SettingsError
+from stream_dream.settings.automation import BEATS_PER_BAR
 
 Values: TypeAlias = NDArray[np.float64]
 Unit = Literal["frames", "seconds", "percent", "beats", "bars"]
@@ -42,9 +43,6 @@ POSITION = rf"(?:{_CLOCK}|{_SHOT}|{_LENGTH}|{_END})"
 
 _NEEDS = {"percent": "length", "end": "length", "shot": "shots", "beats": "beats", "bars": "beats"}
 _MOST_BPM = 1000
-
-BEATS_PER_BAR = 4
-"""Beats in a bar."""
 
 AT_ONCE = 0.03
 """Seconds by which a beat may come before the first frame: that is moved to the nearest one."""

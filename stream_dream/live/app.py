@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stream_dream.automation.look_track import LookTrack
-from stream_dream.automation.timeline import BEATS_PER_BAR
 from stream_dream.errors import SettingsError
 from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.live_mask import LiveMask
@@ -36,7 +35,7 @@ from stream_dream.live.output.virtual_camera import VirtualCamera
 from stream_dream.live.output.window import Window
 from stream_dream.live.systemd import ServiceManager
 from stream_dream.live.web.view import WebView
-from stream_dream.settings.automation import Automation
+from stream_dream.settings.automation import BEATS_PER_BAR, Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import EVERY_PORT, LiveParameters, LiveSettings, ShowParameters
 from stream_dream.settings.presets import look_name

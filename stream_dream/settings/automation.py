@@ -13,6 +13,9 @@ from stream_dream.settings.values import FileName, Model, Seconds
 
 _time = under(Heading.TIME)
 
+BEATS_PER_BAR = 4
+"""Beats in a bar."""
+
 
 class SoundSettings(Model):
     """Sound that settings follow, and its beats."""

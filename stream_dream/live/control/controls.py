@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Literal, get_args
 
-from stream_dream.automation.timeline import BEATS_PER_BAR
 from stream_dream.errors import SettingsError
 from stream_dream.live.control.gliding import Gliding
 from stream_dream.live.control.history import History
 from stream_dream.live.control.oscillator import oscillated
 from stream_dream.live.control.show_state import OF_A_LOOK, DeckName, ShowState
 from stream_dream.live.control.tempo import Tempo
+from stream_dream.settings.automation import BEATS_PER_BAR
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters
 from stream_dream.settings.scenes import Lfo, Scene

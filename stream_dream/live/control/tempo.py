@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from stream_dream.automation.timeline import BEATS_PER_BAR
+from stream_dream.settings.automation import BEATS_PER_BAR
 
 LEAST_BPM, MOST_BPM = 20.0, 400.0
 """Range of a tempo, in beats per minute."""

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import numpy as np
 
 from stream_dream.automation.curves import read_beats
-from stream_dream.automation.timeline import BEATS_PER_BAR, BeatGrid
+from stream_dream.automation.timeline import BeatGrid
 from stream_dream.live.control.tempo import Tempo
 from stream_dream.live.engine.hearing import Sound
-from stream_dream.settings.automation import Automation
+from stream_dream.settings.automation import BEATS_PER_BAR, Automation
 
 # Without sound or --bpm there is still a beat to count by.
 _USUAL_BPM = 120.0
