@@ -103,7 +103,7 @@ function count() {
   const passed = performance.now() - since;
   if (passed < 1000) return;
   const rate = (sent - counted) / passed * 1000;
-  if (since) setText($("sent"), `${rate.toFixed(0)} pictures a second, ${canvas.width} × ${canvas.height}`);
+  if (since) setText($("sent"), `${rate.toFixed(0)} pictures a second, ${canvas.width} by ${canvas.height}`);
   since = performance.now();
   counted = sent;
 }
