@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import stat
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from email.utils import formatdate
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from stream_dream.live.web.camera_socket import CameraSocket
 from stream_dream.live.web.frames import Pictures
 from stream_dream.live.web.messages import MidiMap, change, dumps, loads, refusal
 from stream_dream.live.web.metrics import metrics
+from stream_dream.live.web.page_files import PAGE_FILES, page_file
 from stream_dream.live.web.websocket import WebSocketSession
 
 MOST_STREAMS = 16
@@ -34,43 +34,6 @@ MOST_SOCKETS = 32
 ALIVE_SECONDS = 5.0
 """Age of the newest frame from which on the show counts as stalled."""
 
-# This origin alone, and no text that becomes a script; the icon is a data URL.
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'"
-)
-PAGE_FILES = {
-    "": "page.html",
-    "view": "view.html",
-    "camera": "camera.html",
-    **{
-        name: name
-        for name in (
-            "page.css",
-            "page.js",
-            "connection.js",
-            "controls.js",
-            "decks.js",
-            "dom.js",
-            "files.js",
-            "keys.js",
-            "lfo.js",
-            "meters.js",
-            "midi.js",
-            "notices.js",
-            "picture.js",
-            "scenes.js",
-            "tempo.js",
-            "view.css",
-            "view.js",
-            "camera.js",
-        )
-    },
-}
-"""Files of the pages, by their path."""
-
-_MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 _MOTION_JPEG = "multipart/x-mixed-replace; boundary=frame"
 # The last frame is repeated while no new one comes, so that a broken connection is noticed.
 _REPEAT_SECONDS = 5.0
@@ -151,7 +114,7 @@ class Routes:
         self.closing = asyncio.Event()
         self.application = Starlette(
             routes=[
-                *(Route(f"/{path}", _file(name)) for path, name in PAGE_FILES.items()),
+                *(Route(f"/{path}", page_file(name)) for path, name in PAGE_FILES.items()),
                 Route("/camera.svg", self._camera_code),
                 Route("/osc.json", self._osc_query),
                 Route("/thumbnails/{look}.jpg", self._thumbnail),
@@ -300,19 +263,3 @@ def recordings_in(folder: Path) -> dict[str, tuple[int, float]]:
         if stat.S_ISREG(about.st_mode):
             found[name] = about.st_size, about.st_mtime
     return dict(sorted(found.items(), key=lambda item: item[1][1], reverse=True))
-
-
-def _file(name: str) -> Callable[[Request], Awaitable[Response]]:
-    """Return a handler that serves a file of the page, which a browser caches by its ETag."""
-    # Read once: a version installed during a show does not fit it.
-    content = Path(__file__).with_name(name).read_bytes()
-    media_type = _MEDIA_TYPES[Path(name).suffix]
-    tag = f'"{hashlib.sha256(content).hexdigest()}"'
-    headers = {"cache-control": "no-cache", "content-security-policy": _POLICY, "etag": tag}
-
-    async def answer(request: Request) -> Response:
-        if request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers=headers)
-        return Response(content, media_type=media_type, headers=headers)
-
-    return answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -75,22 +76,20 @@ def assert_accessible(page: Any) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("two", [False, True], ids=["one", "two"])
 @pytest.mark.parametrize("colours", COLOURS)
-@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
-def test_the_page(
-    view: WebView, controls: Controls, two: bool, colours: str, size: tuple[int, int]
-) -> None:
+def test_the_page(view: WebView, controls: Controls, colours: str) -> None:
+    controls.change({"quantize": "bar"})
+    controls.press("freeze")
     with browsing() as browse:
-        page = browse(view.link, size, **COLOURS[colours], bypass_csp=True)
-        open_everything(page, two=two)
-        controls.change({"quantize": "bar"})
-        controls.press("freeze")
-        page.keyboard.press("9")  # refused, with a notice
-        page.wait_for_selector("#notice:not(.empty)")
-        assert_accessible(page)
-        page.get_by_role("button", name="Keys").click()
-        assert_accessible(page)
+        for size, two in product((PHONE, DESKTOP), (False, True)):
+            page = browse(view.link, size, **COLOURS[colours], bypass_csp=True)
+            open_everything(page, two=two)
+            page.keyboard.press("9")  # refused, with a notice
+            page.wait_for_selector("#notice:not(.empty)")
+            assert_accessible(page)
+            page.get_by_role("button", name="Keys").click()
+            assert_accessible(page)
+            page.context.close()
 
 
 @pytest.mark.parametrize("colours", COLOURS)
@@ -104,15 +103,17 @@ def test_the_other_pages(view: WebView, colours: str, path: str) -> None:
         assert_accessible(page)
 
 
-@pytest.mark.parametrize("two", [False, True], ids=["one", "two"])
-@pytest.mark.parametrize("size", [(320, 568), PHONE, TABLET, DESKTOP, (844, 390)])
 @pytest.mark.parametrize("letter", [16, 32], ids=["usual", "large"])
-def test_nothing_is_cut_off(view: WebView, size: tuple[int, int], letter: int, two: bool) -> None:
+def test_nothing_is_cut_off(view: WebView, letter: int) -> None:
+    sizes = ((320, 568), PHONE, TABLET, DESKTOP, (844, 390))
     with browsing(f"--blink-settings=defaultFontSize={letter}") as browse:
-        page = browse(view.link, size)
-        assert page.evaluate("getComputedStyle(document.documentElement).fontSize") == f"{letter}px"
-        open_everything(page, two=two)
-        assert page.evaluate(CUT_OFF) == []
+        for size, two in product(sizes, (False, True)):
+            page = browse(view.link, size)
+            found = page.evaluate("getComputedStyle(document.documentElement).fontSize")
+            assert found == f"{letter}px"
+            open_everything(page, two=two)
+            assert page.evaluate(CUT_OFF) == [], (size, two)
+            page.context.close()
 
 
 @pytest.mark.parametrize("size", [PHONE, TABLET, DESKTOP])

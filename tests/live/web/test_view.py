@@ -24,12 +24,13 @@ from stream_dream.errors import SettingsError
 from stream_dream.frame import Image8
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.web import frames as module
-from stream_dream.live.web import routes
+from stream_dream.live.web import page_files, routes
 from stream_dream.live.web.frames import Pictures
+from stream_dream.live.web.page_files import PAGE_FILES
 from stream_dream.live.web.view import WebView
 from stream_dream.settings.live import LiveParameters
 
-PATHS = tuple(f"/{path}" for path in routes.PAGE_FILES)
+PATHS = tuple(f"/{path}" for path in PAGE_FILES)
 KINDS = {".css": "text/css", ".js": "text/javascript"}
 
 
@@ -50,9 +51,9 @@ def test_the_pages_are_whole(client: httpx.Client, path: str) -> None:
 
 
 def test_every_file_of_the_pages_is_used() -> None:
-    folder = Path(routes.__file__).parent
+    folder = Path(page_files.__file__).parent
     found = {file.name for file in folder.iterdir() if file.suffix in (".html", ".css", ".js")}
-    assert found == set(routes.PAGE_FILES.values())
+    assert found == set(PAGE_FILES.values())
 
 
 def test_the_pages_run_nothing_but_their_own_files(client: httpx.Client) -> None:
