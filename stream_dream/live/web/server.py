@@ -116,7 +116,9 @@ class Connection(H11Protocol):
                 transport, self, context, server_side=True, ssl_handshake_timeout=_REQUEST_SECONDS
             )
         except ssl.SSLError as error:
-            self._refuse(f"no HTTPS ({(error.reason or 'unknown').replace('_', ' ').lower()})")
+            reason = (error.reason or "unknown").replace("_", " ").lower()
+            if "alert" not in reason:  # a browser sends one while it asks its user for trust
+                self._refuse(f"no HTTPS ({reason})")
         except OSError:
             pass  # it has left, or its time is over
         else:

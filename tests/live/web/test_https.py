@@ -61,6 +61,15 @@ def test_http_is_refused_in_one_line(
     assert httpx.get(view.link, verify=trust).status_code == 303
 
 
+def test_a_browser_that_does_not_trust_the_show_yet_is_no_fault(
+    view: WebView, trust: ssl.SSLContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
+        httpx.get(view.link, timeout=SECONDS)
+    assert httpx.get(view.link, verify=trust, timeout=SECONDS).status_code == 303
+    assert caplog.messages == []
+
+
 @pytest.mark.slow
 @pytest.mark.stops
 def test_a_handshake_that_does_not_come_is_cut_off(
