@@ -14,8 +14,6 @@ from typing import Any
 from pydantic import BaseModel
 
 from stream_dream.errors import SettingsError, StreamDreamError
-from stream_dream.live.control.controls import MOST_SCENES, scene_name
-from stream_dream.live.control.midi_map import check_source
 from stream_dream.live.control.show_state import DECKS, LFO_NAMES
 from stream_dream.media.write.atomic import write_bytes
 from stream_dream.media.write.output_paths import check_output
@@ -23,7 +21,7 @@ from stream_dream.runtime.limited_log import LimitedLog
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import typed_name
 from stream_dream.settings.live import LiveSettings, ShowParameters
-from stream_dream.settings.scenes import Deck, Lfo, Scene
+from stream_dream.settings.scenes import MOST_SCENES, Deck, Lfo, Scene, scene_name
 from stream_dream.settings.toml_file import located, read_toml, toml_lines, toml_tables
 from stream_dream.settings.validation import part, validated
 
@@ -64,8 +62,8 @@ def read_config(path: Path) -> ShowFile:
     table = read_toml(path, "config", sections=(_SCENES, _MIDI))
     if "token" in table and os.name == "posix" and path.stat().st_mode & _OTHERS:
         log.warning("%s holds the token of the page and others can read it: chmod 600 it", path)
-    scenes = _table(table.pop(_SCENES, {}), f"{path}: {_SCENES}")
-    bindings = _table(table.pop(_MIDI, {}), f"{path}: {_MIDI}")
+    scenes = _table(table.pop(_SCENES, {}), str(path), _SCENES)
+    bindings = _table(table.pop(_MIDI, {}), str(path), _MIDI)
     if len(scenes) > MOST_SCENES:
         raise SettingsError(f"{path}: there are {len(scenes)} scenes: at most {MOST_SCENES}")
     return ShowFile(
@@ -92,9 +90,9 @@ def _settings(path: Path, table: Mapping[str, Any]) -> dict[str, Any]:
         raise SettingsError(f"{path}: preset: {error}") from None
 
 
-def _table(value: object, origin: str) -> dict[str, Any]:
+def _table(value: object, origin: str, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise SettingsError(f"{origin} is a section: write [{origin.rpartition(' ')[2]}]")
+        raise SettingsError(f"{origin}: {what} cannot be {value!r:.40}: give a section")
     return value
 
 
@@ -104,17 +102,17 @@ def _scene(name: str, value: object, origin: str) -> tuple[str, Scene]:
         name = scene_name(name)
     except SettingsError as error:
         raise SettingsError(f"{origin}: {error}") from None
+    values = dict(_table(value, origin, f"scene {name!r}"))
     origin = f"{origin}: scene {name!r}"
-    values = dict(_table(value, f"{origin}:"))
-    lfos = _table(values.get("lfos", {}), f"{origin}: lfos")
+    lfos = _table(values.get("lfos", {}), origin, "lfos")
     if unknown := [key for key in lfos if key not in LFO_NAMES]:
         known = ", ".join(LFO_NAMES)
         raise SettingsError(f"{origin}: no LFO moves {unknown[0][:40]!r}: choose one of {known}")
     for deck in DECKS:
-        table = _table(values.get(deck, {}), f"{origin}: {deck}")
+        table = _table(values.get(deck, {}), origin, deck)
         values[deck] = validated(Deck, table, origin=f"{origin}: {deck}")
     values["lfos"] = {
-        key: validated(Lfo, _table(lfo, f"{origin}: {key}"), origin=f"{origin}: LFO of {key}")
+        key: validated(Lfo, _table(lfo, origin, f"LFO of {key}"), origin=f"{origin}: LFO of {key}")
         for key, lfo in lfos.items()
     }
     return name, validated(Scene, values, origin=origin)
@@ -122,6 +120,8 @@ def _scene(name: str, value: object, origin: str) -> tuple[str, Scene]:
 
 def _source(source: str, address: object, origin: str) -> str:
     """Return the MIDI control of a binding. Raises ``SettingsError``."""
+    from stream_dream.live.control.midi_map import check_source
+
     if not isinstance(address, str):
         problem = f"{source!r} cannot be {address!r:.40}: give an address such as 'strength'"
         raise SettingsError(f"{origin}: {_MIDI}: {problem}")

@@ -6,8 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from stream_dream.errors import SettingsError
 from stream_dream.settings.live import DeckParameters
 from stream_dream.settings.values import Model
+
+LONGEST_NAME, MOST_SCENES = 60, 200
 
 Shape = Literal["sine", "triangle", "rise", "fall", "square", "random"]
 
@@ -56,3 +59,12 @@ class Scene(Model):
     a: Deck
     b: Deck
     lfos: dict[str, Lfo] = Field(default_factory=dict, max_length=64)
+
+
+def scene_name(text: str) -> str:
+    """Return the name of a scene, without blanks around it. Raises ``SettingsError``."""
+    name = text.strip()
+    if not (0 < len(name) <= LONGEST_NAME and name.isprintable() and "/" not in name):
+        problem = f"give 1 to {LONGEST_NAME} characters, without /"
+        raise SettingsError(f"a scene cannot be called {name[:40]!r}: {problem}")
+    return name

@@ -52,7 +52,7 @@ def validated(model: type[_M], values: Mapping[str, Any], *, origin: str = "") -
             nearest = difflib.get_close_matches(name, known, n=1)
             hint = f": did you mean {nearest[0]}?" if nearest else ""
             message = f"there is no setting {name!r}{hint}"
-        elif first["type"] == "missing":
+        elif first["type"] == "missing" and len(first["loc"]) == 1:
             message = f"{shown} is missing"
         else:
             message = f"{shown} cannot be {what_is_wrong(first, values.get(name), known[name])}"

@@ -330,7 +330,7 @@ def test_a_config_may_give_a_class_by_its_number(tmp_path: Path) -> None:
     [
         ("layer = 3", "layer cannot be 3: give text in quotes"),
         ("sourc = 'test'", "there is no setting 'sourc': did you mean source"),
-        ("[web]\nport = 1", r"no sections: write settings above \[web\]"),
+        ("[web]\nport = 1", r"no sections but \[scenes\], \[midi_map\]: write .* above \[web\]"),
         ("source = ", "cannot be read"),
         ("strength = 9", r"show.toml: strength cannot be 9: give at most 2.0$"),
         ("octaves = 'many'", r"show.toml: octaves cannot be 'many': give a whole number$"),

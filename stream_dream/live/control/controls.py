@@ -18,7 +18,7 @@ from stream_dream.live.control.tempo import Tempo
 from stream_dream.settings.automation import BEATS_PER_BAR
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters
-from stream_dream.settings.scenes import Lfo, Scene
+from stream_dream.settings.scenes import LONGEST_NAME, MOST_SCENES, Lfo, Scene, scene_name
 
 Action = Literal[
     "freeze",
@@ -35,8 +35,6 @@ Action = Literal[
     "redo",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
-
-LONGEST_NAME, MOST_SCENES = 60, 200
 
 # Faders follow the hand; times are no picture.
 _AT_ONCE = ("glide", "target_fps", "fade", "fader", "light")
@@ -413,12 +411,3 @@ class Controls:
                 passed = self.beats() if lfo.unit == "beats" else self._clock()
                 swung[key] = oscillated(key, getattr(moved, key), lfo, passed / lfo.every)
         return moved.model_copy(update=swung) if swung else moved
-
-
-def scene_name(text: str) -> str:
-    """Return the name of a scene, without blanks around it. Raises ``SettingsError``."""
-    name = text.strip()
-    if not (0 < len(name) <= LONGEST_NAME and name.isprintable() and "/" not in name):
-        problem = f"give 1 to {LONGEST_NAME} characters, without /"
-        raise SettingsError(f"a scene cannot be called {name[:40]!r}: {problem}")
-    return name
