@@ -65,7 +65,10 @@ def test_a_scene_is_short_by_hand(tmp_path: Path) -> None:
         (SCENE + "a.jitter = 1\n", "cannot be read: it is not valid TOML"),
         (SCENE.replace('a = {look = "dogs"}', ""), "scene 'intro': a: look is missing"),
         (SCENE.replace('{look = "dogs"}', "3"), "scene 'intro': a cannot be 3: give a section"),
-        (SCENE.replace('"dogs"', "3"), "scene 'intro': a: look cannot be 3: give text in quotes"),
+        (
+            SCENE.replace('"dogs"', "[]"),
+            r"scene 'intro': a: look cannot be \[\]: give text in quotes",
+        ),
         (SCENE.replace("scenes.intro", "scenes.'a/b'"), "a scene cannot be called 'a/b'"),
         (SCENE + "lfos.nope = {}\n", "scene 'intro': no LFO moves 'nope': choose one of strength"),
         (

@@ -86,7 +86,7 @@ def test_a_controller_plays_and_shows(
     ports = opened()
     assert ports.open_ports == (KNOBS,)
     wait_for(lambda: f"{KNOBS} b00740" in machine.shown())
-    assert f"{KNOBS} 902400" in machine.shown()
+    wait_for(lambda: f"{KNOBS} 902400" in machine.shown())
     for message in ("b00740", "b0077f", "902440"):
         machine.play(KNOBS, message)
     wait_for(lambda: strength(midi) == 2)
