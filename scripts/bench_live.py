@@ -14,13 +14,14 @@ import argparse
 import json
 import multiprocessing
 import os
+import socket
 import statistics
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from itertools import cycle, pairwise
 from pathlib import Path
@@ -43,6 +44,9 @@ from stream_dream.live.engine.governor import ladder
 from stream_dream.live.engine.live_dream import for_live
 from stream_dream.live.engine.show import Show
 from stream_dream.live.output.saver import Saver
+from stream_dream.live.output.stream_output import StreamOutput
+from stream_dream.live.output.stream_target import StreamTarget
+from stream_dream.live.output.view import View
 from stream_dream.live.status import LiveStatus
 from stream_dream.media.read.video import VideoSource
 from stream_dream.settings.dream import DreamSettings
@@ -116,6 +120,7 @@ def playing(
     *,
     presets: Sequence[str] = ("dogs",),
     recorded: bool = True,
+    outputs: Sequence[View] = (),
 ) -> Iterator[Playing]:
     """Run a show during the block, with all looks ready from its start."""
     looks = {
@@ -131,7 +136,7 @@ def playing(
         saver = Saver(Path(folder), film, minutes=30, fps=target_fps)
         framing = Framing(LiveSettings())
         show = Show(connect, framing, made, controls, looks[first], saver, sizes=sizes)
-        show.views = [meter, saver]
+        show.views = [meter, saver, *outputs]
         thread = threading.Thread(target=show.run)
         thread.start()
         try:
@@ -277,6 +282,43 @@ def governor() -> Iterator[Row]:
                 load.join()
 
 
+def outputs() -> Iterator[Row]:
+    """Measure the rate without outputs, with four of them, and with 30 snapshots a second.
+
+    One of the four accepts and never reads, two find nobody.
+    """
+    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as mute:
+        targets = [
+            "udp://127.0.0.1:9",
+            "srt://127.0.0.1:9",
+            f"hls:{folder}",
+            f"rtmp://127.0.0.1:{mute.getsockname()[1]}/app/key",
+        ]
+        for name in ("none", "four", "snapshots"):
+            with ExitStack() as stack:
+                opened = [
+                    stack.enter_context(closing(StreamOutput(StreamTarget.parse(target))))
+                    for target in (targets if name == "four" else ())
+                ]
+                show = stack.enter_context(
+                    playing(TestFeed, ladder(480), TARGET_FPS, recorded=False, outputs=opened)
+                )
+                time.sleep(6)
+                begun = time.monotonic()
+                while (passed := time.monotonic() - begun) < MEASURED_SECONDS:
+                    time.sleep(1 / 30)
+                    if name == "snapshots":
+                        show.controls.press("snapshot")
+                seen = show.meter.since(begun)
+            yield {
+                "figure": "outputs",
+                "with": name,
+                "fps": len(seen) / passed,
+                "ratio": len(seen) / passed / TARGET_FPS,
+                "size": seen[-1][1].dream_size,
+            }
+
+
 def soak(minutes: float) -> Iterator[Row]:
     """Watch memory, threads, open files and traces of a show with changing looks."""
     presets = ("dogs", "eyes", "spirals")
@@ -317,6 +359,7 @@ def _resources() -> dict[str, float]:
 def main() -> None:
     """Run the selected measurements."""
     figures = {"rate": rate, "latency": latency, "lost": lost, "governor": governor}
+    figures["outputs"] = outputs
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

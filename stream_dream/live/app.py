@@ -167,11 +167,15 @@ def _opened(
             https=settings.https,
         )
         views.append(stack.enter_context(closing(page)))
+    named: set[str] = set()
     for text in settings.out:
         scheme, _, name = text.partition(":")
         to_ndi = scheme.lower() == "ndi"
         output = NdiOutput(name) if to_ndi else StreamOutput(StreamTarget.parse(text))
         views.append(stack.enter_context(closing(output)))
+        if output.name in named:  # the streams of one host differ by their keys, which are secret
+            output.name += f" ({len(views)})"
+        named.add(output.name)
     if settings.virtual_camera:
         views.append(stack.enter_context(closing(VirtualCamera())))
     if settings.window:

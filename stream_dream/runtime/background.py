@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
 
 from stream_dream.runtime.scheduling import step_back
 
+log = logging.getLogger("stream_dream")
+
 
 class BackgroundWorker:
-    """Runs tasks in order, in one thread of low priority; a task must not raise.
+    """Runs tasks in order, in one thread of low priority; one that raises is logged.
 
     The queue is bounded: whoever asks for more than can be done is told so.
     """
@@ -41,4 +44,7 @@ class BackgroundWorker:
     def _work(self) -> None:
         step_back()
         while (task := self._tasks.get()) is not None:
-            task()
+            try:
+                task()
+            except Exception:  # the next ones must still run
+                log.exception("%s: a task failed", threading.current_thread().name)

@@ -14,7 +14,7 @@ from stream_dream.settings.automation import AutomationOptions
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import FILE_OR_NAME, Heading, limits, under
 from stream_dream.settings.output import STRENGTH, OutputSettings
-from stream_dream.settings.values import FileName, Model, Names, Side, Size, of_text
+from stream_dream.settings.values import FileName, Model, Names, Side, Size, Targets, of_text
 
 Turn = Literal["0", "90", "180", "270"]
 Quantize = Literal["off", "beat", "bar", "4bars"]
@@ -233,7 +233,7 @@ class LiveSettings(Model):
     osc_reply: ReplyAddress = _control(
         None, "Where every change is sent to as an OSC message.", metavar="HOST:PORT"
     )
-    out: Names = _output(
+    out: Targets = _output(
         (),
         "Where else to send the picture; may be given several times: rtsp://, srt://, rtmp:// or "
         "udp:// and an address, v4l2:DEVICE, hls:FOLDER, ndi:NAME.",

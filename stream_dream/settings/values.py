@@ -199,6 +199,21 @@ def _parse_list(value: object) -> object:
 Names = Annotated[tuple[str, ...], BeforeValidator(_parse_list)]
 
 
+def _parse_targets(value: object) -> object:
+    """Parse ``srt://HOST:PORT?streamid=a,b,hls:FOLDER``, or several such texts."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple):
+        return value
+    return tuple(
+        target.strip()
+        for text in texts
+        for target in re.split(r",(?=\s*[A-Za-z0-9]+:)", str(text))  # before a scheme only
+    )
+
+
+Targets = Annotated[tuple[str, ...], BeforeValidator(_parse_targets)]
+
+
 def _parse_fraction(value: str) -> Fraction:
     try:
         return Fraction(value).limit_denominator(1001)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 from stream_dream.errors import SinkError
@@ -42,6 +43,8 @@ def dated_films(film: Path) -> list[Path]:
 def prune(film: Path, most_bytes: int, keep: Collection[Path], least_free: int) -> list[Path]:
     """Remove the oldest films of a recording, until the others take no more than some bytes.
 
+    Films that cannot be removed are passed over: for their sake no recording ends.
+
     Args:
         film: Name of the recording; see ``dated_films``.
         most_bytes: Bytes that its films may take.
@@ -53,17 +56,21 @@ def prune(film: Path, most_bytes: int, keep: Collection[Path], least_free: int) 
 
     Raises:
         SinkError: The disk cannot be read.
-        OSError: A film cannot be removed.
+        OSError: The folder cannot be read.
     """
-    films = dated_films(film)
-    total = sum(path.stat().st_size for path in films)
+    sizes = {}
+    for path in dated_films(film):
+        with suppress(OSError):  # somebody else may remove films, too
+            sizes[path] = path.stat().st_size
+    total = sum(sizes.values())
     removed = []
-    for path in films:
+    for path, size in sizes.items():
         if total <= most_bytes and free_bytes(film.parent) >= least_free:
             break
         if path in keep:
             continue
-        total -= path.stat().st_size
-        path.unlink()
-        removed.append(path)
+        with suppress(OSError):
+            path.unlink()
+            total -= size
+            removed.append(path)
     return removed

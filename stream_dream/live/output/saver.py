@@ -77,6 +77,7 @@ class Saver:
         self._again: float | None = None
         self._pause = _FIRST_PAUSE
         self._left_out = 0
+        self._missing = 0.0
         self._limited = LimitedLog(log, "snapshots")
         self._snapshots = BackgroundWorker("snapshots", _MOST_WAITING)
         self._completing = BackgroundWorker("completing", 1)
@@ -109,7 +110,7 @@ class Saver:
                 self._film, self._dated = self._folder / "show.mkv", True
                 self._start()
             elif not self._stop():
-                self._tell("the last film is still being completed: wait a moment", logging.INFO)
+                self.message = "the last film is still being completed: wait a moment"
 
     def show(self, image: Image8, status: LiveStatus) -> None:
         """Record a frame, if a recording is in progress; begin a failed one again."""
@@ -120,8 +121,7 @@ class Saver:
             return
         if recorder.problem is None:
             recorder.show(image, status)
-            if recorder.missing:
-                self.message = f"recording stalls: {recorder.missing:.0f} s are missing"
+            self._tell_stall(recorder.missing)
             return
         if self._stop():
             lasted = self._clock() - self._begun
@@ -131,12 +131,14 @@ class Saver:
         """Complete snapshots and recordings in progress, within three seconds."""
         deadline = self._clock() + _CLOSE_SECONDS
         self._again = None
-        self._stop()
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            recorder.close()
         for worker in (self._completing, self._snapshots):
             worker.close(max(0.0, deadline - self._clock()))
 
     def _start(self) -> None:
-        self._again, self._begun = None, self._clock()
+        self._again, self._begun, self._missing = None, self._clock(), 0.0
         try:
             make_folder(self._film.parent)
             check_room(self._film.parent)
@@ -158,6 +160,16 @@ class Saver:
             return False
         self._recorder = None
         return True
+
+    def _tell_stall(self, missing: float) -> None:
+        """Tell that seconds of the recording are missing, and when it goes on."""
+        if missing and not self._missing:
+            self._tell(f"recording stalls: {missing:.0f} s are missing", logging.WARNING)
+        elif missing:
+            self.message = f"recording stalls: {missing:.0f} s are missing"
+        elif self._missing:
+            self._tell(f"recording goes on: {self._missing:.0f} s are missing", logging.WARNING)
+        self._missing = missing
 
     def _save(self, image: Image8) -> None:
         try:

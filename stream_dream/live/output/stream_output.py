@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import suppress
 from fractions import Fraction
 
 import numpy as np
@@ -28,6 +29,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 10.0
 _WORKS_AFTER = 2.0
 # Further behind, the stream skips instead of catching up.
 _MOST_BEHIND = 0.5
+_FINISH_SECONDS = 0.3
+# A caller that finds nobody gives up after three seconds (libsrt).
+_LISTENING_PAUSE = 0.1
 
 
 class StreamOutput:
@@ -87,7 +91,7 @@ class StreamOutput:
             if time.monotonic() - begun > _STALLED_SECONDS + _WORKS_AFTER:
                 pause = _FIRST_PAUSE
             self._tell("waiting", problem)
-            self._closed.wait(pause)
+            self._closed.wait(_LISTENING_PAUSE if self._target.listens else pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _stream(self, image: Image8, target_fps: float) -> str | None:
@@ -120,6 +124,8 @@ class StreamOutput:
             assert newest is not None
             image = newest[0]
             if image.shape != shape:
+                with suppress(SinkError):
+                    ffmpeg.finish(_FINISH_SECONDS)  # else HLS forgets a segment in the folder
                 return None
             if image is not shown:
                 data, shown = np.ascontiguousarray(pad_even(image)).data.cast("B"), image
@@ -128,11 +134,13 @@ class StreamOutput:
             due = due + period if now - due < _MOST_BEHIND else now
             if now - begun > _WORKS_AFTER:
                 self._tell("sending", "")
-        ffmpeg.finish(0.3)
+        ffmpeg.finish(_FINISH_SECONDS)
         return "closed"
 
     def _reason(self, error: SinkError) -> str:
         """Return why a stream ended, without the address, which may hold a password or a key."""
+        if time.monotonic() - self._fed > _STALLED_SECONDS:
+            return "nobody calls" if self._target.listens else "the receiver takes nothing"
         text = first_line(error).replace(self._target.url, self.name)
         return text.rpartition(": ")[2]
 

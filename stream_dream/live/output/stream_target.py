@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from stream_dream.errors import SettingsError
 from stream_dream.settings.values import parse_path
@@ -42,12 +43,14 @@ class StreamTarget:
         url: What ffmpeg writes to.
         muxer: ffmpeg's arguments for it.
         raw: True if it takes pictures as they are, not encoded.
+        listens: True if it is the receivers that call.
     """
 
     shown: str
     url: str
     muxer: Sequence[str]
     raw: bool = False
+    listens: bool = False
 
     @classmethod
     def parse(cls, text: str) -> StreamTarget:
@@ -63,19 +66,21 @@ class StreamTarget:
         if scheme == "hls":
             return cls._of_folder(rest)
         if scheme not in _MUXERS:
-            raise SettingsError(f"--out cannot be {text[:80]!r}: give {_FORMS}")
+            known = f"{scheme[:20]}:..." if rest else text[:80]  # the rest may hold a password
+            raise SettingsError(f"--out cannot be {known!r}: give {_FORMS}")
         try:
             parts = urlsplit(text)
             host, port = parts.hostname, parts.port
         except ValueError:
-            host = port = None
+            raise SettingsError(f"--out {scheme}:... is incomplete: give {_FORMS}") from None
         shown = f"{scheme}://{host or ''}{'' if port is None else f':{port}'}"
-        if not host or (scheme in _NEED_PORT and port is None):
+        listens = scheme == "srt" and "listener" in parse_qs(parts.query).get("mode", ())
+        if not (host or listens) or (scheme in _NEED_PORT and port is None):
             form = f"{scheme}://HOST:PORT" if scheme in _NEED_PORT else f"{scheme}://HOST/PATH"
             raise SettingsError(f"--out {shown} is incomplete: give {form}")
         if scheme == "udp" and "pkt_size" not in parts.query:
             text += ("&" if parts.query else "?") + _PACKET
-        return cls(shown, text, _MUXERS[scheme])
+        return cls(shown, text, _MUXERS[scheme], listens=listens)
 
     @classmethod
     def _of_device(cls, name: str) -> StreamTarget:
@@ -93,10 +98,22 @@ class StreamTarget:
     def _of_folder(cls, name: str) -> StreamTarget:
         try:
             folder = parse_path(name)
+            if re.search(r"%\d*d", str(folder.absolute())):  # for ffmpeg, a segment's number
+                raise ValueError("has %d in its name: give another folder")
             folder.mkdir(parents=True, exist_ok=True)
         except ValueError as error:
             raise SettingsError(f"--out hls:{name[:80]}: it {error}") from None
         except OSError as error:
             raise SettingsError(f"--out hls:{name}: {error.strerror}: give a folder") from None
         playlist = (folder / "index.m3u8").absolute()
+        if _is_film(playlist):  # ffmpeg would continue it, and delete its oldest segments
+            raise SettingsError(f"--out hls:{name}: it holds a film: give another folder")
         return cls(f"hls:{name}", str(playlist), _HLS)
+
+
+def _is_film(playlist: Path) -> bool:
+    """Return whether a playlist has an end; those of streams, also of an earlier one, have none."""
+    try:
+        return b"#EXT-X-ENDLIST" in playlist.read_bytes()
+    except OSError:
+        return False

@@ -12,6 +12,10 @@ def metrics(status: LiveStatus, clients: Mapping[str, int]) -> str:
     """Return the text exposition (version 0.0.4); ``clients`` counts them by connection."""
     states = {f'{{state="{state}"}}': state == status.camera for state in get_args(CameraState)}
     kinds = {f'{{kind="{kind}"}}': count for kind, count in clients.items()}
+    sending = {
+        f'{{output="{_escaped(name)}"}}': state == "sending"
+        for name, state in status.outputs.items()
+    }
     latency = "Time from the camera handing over a frame to its being shown."
     rows: tuple[tuple[str, str, float | Mapping[str, int]], ...] = (
         ("fps", "Frames shown per second.", status.fps),
@@ -26,6 +30,7 @@ def metrics(status: LiveStatus, clients: Mapping[str, int]) -> str:
         ("frozen", "1 while the picture is held.", status.frozen),
         ("recording", "1 while a film is recorded.", status.recording is not None),
         ("frames_unrecorded", "Frames that the present film lacks.", status.unrecorded),
+        ("output_sending", "1 while a receiver takes the picture.", sending),
         ("bpm", "Pace of the beat.", status.bpm),
         ("uptime_seconds", "Time since dreaming began.", status.uptime),
     )
@@ -36,3 +41,8 @@ def metrics(status: LiveStatus, clients: Mapping[str, int]) -> str:
         values = value if isinstance(value, Mapping) else {"": value}
         lines += [f"{name}{label} {number:.10g}" for label, number in values.items()]
     return "\n".join(lines) + "\n"
+
+
+def _escaped(label: str) -> str:
+    """Return the value of a label, as the text format quotes it."""
+    return label.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

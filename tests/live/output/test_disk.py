@@ -70,3 +70,27 @@ def test_a_disk_that_is_nearly_full_is_told(folder: Path) -> None:
         check_room(folder, least=10**18)
     with pytest.raises(SinkError, match="cannot be read"):
         check_room(folder / "gone")
+
+
+def test_a_film_that_cannot_be_removed_is_passed_over(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if DATES[0] in path.name:
+            raise PermissionError(13, "Permission denied")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert len(prune(folder / "show.mkv", 1500, keep=(), least_free=0)) == 3
+    assert left(folder) == [DATES[0]]
+
+
+def test_a_film_that_somebody_else_removes_meanwhile_is_no_fault(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    films = module.dated_films(folder / "show.mkv")
+    films[0].unlink()
+    monkeypatch.setattr(module, "dated_films", lambda film: films)
+    assert prune(folder / "show.mkv", 2000, keep=(), least_free=0) == [films[1]]

@@ -198,3 +198,43 @@ def test_a_snapshot_that_fails_says_why_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match="cannot be made: ") as caught:
         save_snapshot(clips.counting_image(0), tmp_path / "file")
     assert "\n" not in str(caught.value)
+
+
+def test_a_button_that_is_hammered_does_not_flood_the_log(
+    saver: Saver,
+    recorders: list[_Recorder],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    gate = threading.Event()
+    monkeypatch.setattr(_Recorder, "close", lambda recorder: gate.wait(SECONDS))
+    caplog.set_level("INFO", logger="stream_dream.live")
+    for _ in range(100):
+        press(saver, "record")
+    assert len(caplog.records) < 12
+    gate.set()
+
+
+def test_closing_completes_the_recording_while_others_are_completed(
+    recorders: list[_Recorder], tmp_path: Path
+) -> None:
+    saver = Saver(tmp_path, tmp_path / "show.mkv", minutes=1, fps=25)
+    recorders[0].may_close.clear()
+    while len(recorders) < 3:  # one is completed, one waits for that, one is recorded
+        press(saver, "record")
+    recorders[0].may_close.set()
+    saver.close()
+    assert all(recorder.closed.is_set() for recorder in recorders)
+
+
+def test_the_end_of_a_stall_is_told(
+    saver: Saver, recorders: list[_Recorder], caplog: pytest.LogCaptureFixture
+) -> None:
+    recorders[0].missing = 3.2
+    show(saver)
+    recorders[0].missing = 4.2
+    show(saver)
+    assert [record.message for record in caplog.records] == ["recording stalls: 3 s are missing"]
+    recorders[0].missing = 0.0
+    show(saver)
+    assert saver.message == "recording goes on: 4 s are missing"

@@ -133,3 +133,24 @@ def test_another_size_of_picture_begins_another_stream() -> None:
         shape = (90, 160)
         wait_for(lambda: output._ffmpeg not in (before, None))
         assert frames_received(f"udp://127.0.0.1:{port}?timeout=20000000") > 2
+
+
+def test_another_size_leaves_no_segment_behind(tmp_path: Path) -> None:
+    shape = (64, 96)
+    with streaming(f"hls:{tmp_path}", lambda: shape) as output:
+        for changed in ((90, 160), (64, 96)):
+            wait_for(lambda: len(list(tmp_path.glob("*.ts"))) > 0 and output.state == "sending")
+            before, shape = output._ffmpeg, changed
+            wait_for(lambda: output._ffmpeg not in (before, None))  # noqa: B023
+            listed = (tmp_path / "index.m3u8").read_text()
+            assert [path.name for path in tmp_path.glob("*.ts") if path.name not in listed] == []
+
+
+def test_a_stream_that_waits_for_callers_hardly_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_STALLED_SECONDS", 0.5)
+    monkeypatch.setattr(module, "_FIRST_PAUSE", 1000.0)
+    port = free_port(socket.SOCK_DGRAM)
+    with streaming(f"srt://127.0.0.1:{port}?mode=listener") as output:
+        wait_for(lambda: output.state == "waiting")
+        before = output._ffmpeg
+        wait_for(lambda: output._ffmpeg not in (before, None))
