@@ -144,7 +144,8 @@ class WebView:
         try:
             asyncio.run(self._serve())
         except (Exception, SystemExit) as error:  # uvicorn exits where it cannot start
-            self.problem = f"the web page ended: {first_line(error)}"
+            if not self._closed:  # connections that end underway may raise
+                self.problem = f"the web page ended: {first_line(error)}"
         finally:
             self._started.set()
 
