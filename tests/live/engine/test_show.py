@@ -19,6 +19,7 @@ from stream_dream.frame import Image8
 from stream_dream.live.capture.feed import Ended, Feed
 from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.live_mask import LiveMask
+from stream_dream.live.capture.pushed_feed import PushedFeed
 from stream_dream.live.capture.sources import feed_opener
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.control.show_state import parameters_of
@@ -77,7 +78,8 @@ class _Playing:
         self.recorded = _RecordingView()
         framing = Framing(LiveSettings())
         parts = (connect, framing, self.looks, self.controls, made["one"], self.saver)
-        self.show = Show(*parts, program=program, mask=mask)
+        self.pushed = PushedFeed()
+        self.show = Show(*parts, program=program, mask=mask, pushed=self.pushed)
         self.show.views = (self.saver, self.recorded)
         self.show.listeners.append(listener)
         self.error: StreamDreamError | None = None
@@ -377,7 +379,7 @@ def test_pictures_of_a_page_take_the_place_of_the_camera(
     assert ok
 
     def sent() -> bool:
-        made.show.pushed.push(coded.tobytes())
+        made.pushed.push(coded.tobytes())
         status = made.show.status
         return status.camera == "ok" and made.recorded.images[-1].shape == (120, 200, 3)
 
