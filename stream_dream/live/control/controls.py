@@ -97,6 +97,7 @@ class Controls:
         self._history: History[ShowState] = History()
         # What waits for the beat, by what it changes: the beat, its name, and how to do it.
         self._waiting: dict[str, tuple[float, str, Callable[[], None]]] = {}
+        self._asked_lfos: dict[str, Lfo | None] = {}  # those among it
         self.scenes: Mapping[str, Scene] = dict(scenes or {})
         self.tempo = Tempo(clock=clock)
         self.bpm: Callable[[], float] = lambda: self.tempo.tempo or _USUAL_BPM
@@ -145,6 +146,15 @@ class Controls:
         """Names of what waits for the beat, by what it changes: ``{"a": "eyes"}``."""
         with self._lock:
             return {what: name for what, (_, name, _) in self._waiting.items()}
+
+    def lfo(self, name: str) -> Lfo | None:
+        """Return the LFO of a parameter that was asked for last, waiting or not; None without one.
+
+        Raises ``SettingsError`` if no LFO moves the parameter.
+        """
+        name = self.state.modulated_name(name)
+        with self._lock:
+            return self._asked_lfos.get(name, self.state.lfos.get(name))
 
     @property
     def can_undo(self) -> bool:
@@ -244,8 +254,8 @@ class Controls:
         """
         with self._lock:
             name = self.state.modulated_name(name)
-            what = f"lfo {name}"
-            self._on_beat(what, "LFO", lambda: self._go_to(self.state.modulated(name, lfo), what))
+            self._asked_lfos[name] = lfo
+            self._on_beat(f"lfo {name}", "LFO", partial(self._modulate, name, lfo))
 
     def store(self, name: str) -> None:
         """Store the present state as a scene, in place of one of that name.
@@ -336,6 +346,10 @@ class Controls:
         state = self.state.loaded(look, deck, self._looks[look])
         self._go_to(state, object() if by_hand else None)
 
+    def _modulate(self, name: str, lfo: Lfo | None) -> None:
+        del self._asked_lfos[name]
+        self._go_to(self.state.modulated(name, lfo), f"lfo {name}")
+
     def _recall(self, scene: Scene) -> None:
         fader = self.state.stage.fader
         state = self.state.recalled(scene)
@@ -354,6 +368,7 @@ class Controls:
         if state is None:
             raise SettingsError(f"there is nothing to {what}")
         self._waiting.clear()
+        self._asked_lfos.clear()
         self._go_to(state, None)
 
     def _go_to(self, state: ShowState, change: object) -> None:

@@ -222,7 +222,7 @@ class Surface:
         if control.address == "bpm":
             return controls.bpm()
         if place.startswith("lfo/"):
-            lfo = state.lfos.get(state.modulated_name(place.removeprefix("lfo/")))
+            lfo = controls.lfo(place.removeprefix("lfo/"))
             return getattr(lfo or Lfo(depth=0.0), name)
         if name in OF_A_LOOK:
             return getattr(state.decks[state.deck(place or None)], name)
@@ -271,8 +271,8 @@ class Surface:
         if control.address == "bpm":
             self.controls.tempo.set_bpm(float(value))
         elif place.startswith("lfo/"):
-            of = self.controls.state.modulated_name(place.removeprefix("lfo/"))
-            lfo = self.controls.state.lfos.get(of, Lfo()).model_copy(update={name: value})
+            of = place.removeprefix("lfo/")
+            lfo = (self.controls.lfo(of) or Lfo()).model_copy(update={name: value})
             self.controls.modulate(of, lfo if lfo.depth > 0 else None)
         else:
             self.controls.change({control.address: value}, origin=origin)

@@ -78,9 +78,17 @@ class CompiledLooks:
         """Number of TensorFlow traces of all ascents."""
         return sum(ascent.traces for ascent in list(self._ascents.values()))
 
-    def shape_near(self, size: int) -> Shape:
-        """Return the traced (height, width) whose longer side is nearest to a size."""
-        return min(self._shapes, key=lambda shape: abs(max(shape) - size))
+    def ready_near(self, look: str, size: int) -> tuple[Shape, Ascent] | None:
+        """Return the ascent of a look with the shape whose longer side is nearest to a size.
+
+        Only shapes count that the look is traced at, with its own number of octaves; None if there
+        is none yet.
+        """
+        octaves = self.settings[look].octaves
+        for shape in sorted(self._shapes, key=lambda shape: abs(max(shape) - size)):
+            if (ascent := self.ready(look, shape, octaves)) is not None:
+                return shape, ascent
+        return None
 
     def begin(self, shapes: Sequence[Shape]) -> None:
         """Start the thread: trace the first look at the first shape, then all looks at all."""

@@ -111,10 +111,10 @@ class Thumbnails:
         return oldest if time.monotonic() - self.made[oldest].made > _OLD_SECONDS else None
 
     def _make(self, look: str, picture: Image8) -> None:
-        settings, shape = self._looks.settings[look], self._looks.shape_near(_SIZE)
-        ascent = self._looks.ready(look, shape, settings.octaves)
-        if ascent is None:
+        settings, found = self._looks.settings[look], self._looks.ready_near(look, _SIZE)
+        if found is None:
             return
+        shape, ascent = found
 
         def dream(*given: Any, **named: Any) -> Any:
             begun = time.monotonic()

@@ -126,6 +126,21 @@ def test_shares_and_values_agree_for_every_control(surface: Surface) -> None:
     assert checked > 100
 
 
+def test_parts_of_an_lfo_that_waits_add_up(surface: Surface) -> None:
+    beat = 1.0
+    surface.controls.beats = lambda: beat
+    surface.set("quantize", "bar")
+    surface.set("lfo/strength/depth", 0.2)
+    surface.set("lfo/strength/every", 8)
+    surface.set("lfo/strength/shape", "square")
+    assert surface.controls.state.lfos == {}
+    assert surface.value("lfo/strength/every") == 8
+    beat = 4.0
+    surface.controls.parameters()
+    lfo = surface.controls.state.lfos["strength"]
+    assert (lfo.depth, lfo.every, lfo.shape) == (0.2, 8, "square")
+
+
 def test_lamps_show_what_is_on(surface: Surface) -> None:
     surface = Surface(surface.controls, is_recording=lambda: True)
     surface.set("freeze", 1)

@@ -82,6 +82,19 @@ def test_a_look_is_ready_while_it_is_traced_at_the_size_in_use(looks: CompiledLo
     wait_for(lambda: looks.ready_now == ("one", "other"))
 
 
+def test_the_ascent_nearest_to_a_size_is_one_that_is_traced(looks: CompiledLooks) -> None:
+    assert looks.ready_near("one", 30) is None
+    looks.begin(MANY)
+    wait_for(lambda: looks.ready_now == ("one", "other"))
+    assert looks.ready_near("one", 29) == (MANY[4], looks._ascents["one"])
+    _Ascent.order[:] = []
+    held: Any = looks._ascents["other"]
+    held.prepared.discard((MANY[4], 2))
+    near = looks.ready_near("other", 30)
+    assert near is not None
+    assert near[0] == MANY[2]
+
+
 def test_nothing_is_polled_while_nothing_is_to_be_traced(looks: CompiledLooks) -> None:
     condition: Any = looks._lock
     looks.begin(SHAPES)

@@ -34,11 +34,8 @@ class _Looks:
         self.ready_now = ready
         self.settings = {name: SETTINGS for name in ("one", "other")}
 
-    def shape_near(self, size: int) -> tuple[int, int]:
-        return 18, 24
-
-    def ready(self, look: str, shape: tuple[int, int], octaves: int) -> Any:
-        return checkered
+    def ready_near(self, look: str, size: int) -> Any:
+        return (18, 24), checkered
 
 
 @pytest.fixture
@@ -94,7 +91,7 @@ def test_a_failure_ends_the_thumbnails_alone(
     def fail(*_: object) -> None:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr(looks, "ready", fail)
+    monkeypatch.setattr(looks, "ready_near", fail)
     thumbnails.want()
     wait_for(lambda: not thumbnails._thread.is_alive())
     assert thumbnails.made == {}
