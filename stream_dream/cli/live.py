@@ -36,7 +36,7 @@ from stream_dream.runtime.quiet import debugging
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading, named_files
 from stream_dream.settings.live import LiveSettings, ShowParameters
-from stream_dream.settings.presets import look_name, preset_files
+from stream_dream.settings.presets import load_preset, look_name, preset_files
 from stream_dream.settings.presets.surprise import SURPRISE
 from stream_dream.settings.validation import part
 
@@ -125,7 +125,8 @@ def _run(begun: ShowFile, kept: KeptConfig | None, *, as_json: bool, quiet: bool
     dreams = show_dreams(names, settings, rest, as_json=as_json, quiet=quiet)
     if SURPRISE in dreams:
         given = {**given, "seed": dreams[SURPRISE].seed}  # for --write-config
-    read = [*preset_files(*names), *files, *named_files(automation).values()]
+    own = preset_files(*names)
+    read = [*own, *files, *named_files(automation).values()]
     _check_outputs(given, settings, dreams, kept, read)
     shown = settings.model_copy(update={"cycle": tuple(map(look_name, settings.cycle))})
 
@@ -144,6 +145,7 @@ def _run(begun: ShowFile, kept: KeptConfig | None, *, as_json: bool, quiet: bool
         automation,
         scenes=begun.scenes,
         bindings=begun.bindings,
+        descriptions={path.stem: load_preset(path).description for path in own},
     )
     with opened as app, _keeping(kept, app, reached):
         if app.web is not None and not quiet:

@@ -69,6 +69,7 @@ def open_app(
     *,
     scenes: Mapping[str, Scene] | None = None,
     bindings: Mapping[str, str] | None = None,
+    descriptions: Mapping[str, str] | None = None,
 ) -> Iterator[LiveApp]:
     """Open everything that a show needs, and close it at the end of the block.
 
@@ -80,6 +81,7 @@ def open_app(
         automation: What changes over time; None for nothing.
         scenes: Stored scenes by name.
         bindings: Addresses of the control surface by their MIDI control.
+        descriptions: One line on looks, by name; those of the package are known.
 
     Raises:
         StreamDreamError: A source or view cannot be opened, or its extra is not installed.
@@ -102,7 +104,7 @@ def open_app(
         stack.enter_context(closing(saver))
         surface = Surface(controls, is_recording=lambda: saver.recording is not None)
         midi, pushed = MidiMap(surface, bindings), PushedFeed()
-        views: list[View] = [saver, *_opened(settings, surface, midi, pushed, stack)]
+        views: list[View] = [saver, *_opened(settings, surface, midi, pushed, descriptions, stack)]
         automation = automation or Automation()
         sound = stack.enter_context(_listening(settings, automation))
         if other := next((name for name in looks if name != first), None):
@@ -149,6 +151,7 @@ def _opened(
     surface: Surface,
     midi: MidiMap,
     pushed: PushedFeed,
+    descriptions: Mapping[str, str] | None,
     stack: ExitStack,
 ) -> list[View]:
     """Open the selected views and controls; the stack closes them."""
@@ -164,6 +167,7 @@ def _opened(
             recordings=settings.recordings,
             midi=midi,
             push=pushed.push,
+            descriptions=descriptions,
             https=settings.https,
         )
         views.append(stack.enter_context(closing(page)))
