@@ -8,6 +8,7 @@ import pytest
 
 from stream_dream.errors import SettingsError
 from stream_dream.live.output.stream_target import StreamTarget
+from stream_dream.settings.live import LiveSettings
 
 
 @pytest.mark.parametrize(
@@ -82,3 +83,13 @@ def test_the_film_of_somebody_is_not_taken_for_a_stream(tmp_path: Path) -> None:
 def test_who_waits_for_callers_is_known() -> None:
     assert StreamTarget.parse("srt://0.0.0.0:9000?latency=200&mode=listener").listens
     assert not StreamTarget.parse("srt://host:9000").listens
+
+
+def test_targets_may_hold_commas() -> None:
+    given = "srt://h:1?streamid=#!::r=a,m=publish, hls:x,ndi:me"
+    assert LiveSettings(out=given).out == (
+        "srt://h:1?streamid=#!::r=a,m=publish",
+        "hls:x",
+        "ndi:me",
+    )
+    assert LiveSettings(out=["rtsp://a/b", "udp://c:1,d"]).out == ("rtsp://a/b", "udp://c:1,d")

@@ -151,7 +151,7 @@ def test_health_follows_the_frames(
 
 
 def test_metrics_are_prometheus_text(view: WebView, client: httpx.Client) -> None:
-    view.show(shows.plain(1), shows.STATUS)
+    view.show(shows.plain(1), replace(shows.STATUS, outputs={'hls:a"b': "sending"}))
     answer = client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     lines = answer.text.splitlines()
@@ -162,6 +162,7 @@ def test_metrics_are_prometheus_text(view: WebView, client: httpx.Client) -> Non
         'stream_dream_camera_state{state="ok"} 1',
         'stream_dream_camera_state{state="lost"} 0',
         'stream_dream_clients{kind="stream"} 0',
+        r'stream_dream_output_sending{output="hls:a\"b"} 1',
         "stream_dream_dream_size_pixels 480",
         "stream_dream_uptime_seconds 4",
     ):
