@@ -52,6 +52,7 @@ from stream_dream.media.read.video import VideoSource
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveSettings
 from stream_dream.settings.presets import load_preset
+from stream_dream.settings.scenes import Lfo
 
 Row = dict[str, Any]
 
@@ -287,55 +288,117 @@ def outputs() -> Iterator[Row]:
 
     One of the four accepts and never reads, two find nobody.
     """
-    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as mute:
+    for name in ("none", "four", "snapshots"):
+        with ExitStack() as stack:
+            opened = stack.enter_context(four_outputs()) if name == "four" else []
+            show = stack.enter_context(
+                playing(TestFeed, ladder(480), TARGET_FPS, recorded=False, outputs=opened)
+            )
+            time.sleep(6)
+            begun = time.monotonic()
+            while (passed := time.monotonic() - begun) < MEASURED_SECONDS:
+                time.sleep(1 / 30)
+                if name == "snapshots":
+                    show.controls.press("snapshot")
+            seen = show.meter.since(begun)
+        yield {
+            "figure": "outputs",
+            "with": name,
+            "fps": len(seen) / passed,
+            "ratio": len(seen) / passed / TARGET_FPS,
+            "size": seen[-1][1].dream_size,
+        }
+
+
+@contextmanager
+def four_outputs() -> Iterator[list[StreamOutput]]:
+    """Open four outputs: one receiver never reads, two are not there."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        socket.create_server(("127.0.0.1", 0)) as mute,
+        ExitStack() as stack,
+    ):
         targets = [
             "udp://127.0.0.1:9",
             "srt://127.0.0.1:9",
             f"hls:{folder}",
             f"rtmp://127.0.0.1:{mute.getsockname()[1]}/app/key",
         ]
-        for name in ("none", "four", "snapshots"):
-            with ExitStack() as stack:
-                opened = [
-                    stack.enter_context(closing(StreamOutput(StreamTarget.parse(target))))
-                    for target in (targets if name == "four" else ())
-                ]
-                show = stack.enter_context(
-                    playing(TestFeed, ladder(480), TARGET_FPS, recorded=False, outputs=opened)
-                )
-                time.sleep(6)
-                begun = time.monotonic()
-                while (passed := time.monotonic() - begun) < MEASURED_SECONDS:
-                    time.sleep(1 / 30)
-                    if name == "snapshots":
-                        show.controls.press("snapshot")
-                seen = show.meter.since(begun)
-            yield {
-                "figure": "outputs",
-                "with": name,
-                "fps": len(seen) / passed,
-                "ratio": len(seen) / passed / TARGET_FPS,
-                "size": seen[-1][1].dream_size,
-            }
+        yield [
+            stack.enter_context(closing(StreamOutput(StreamTarget.parse(target))))
+            for target in targets
+        ]
+
+
+@contextmanager
+def played(show: Playing, looks: Sequence[str]) -> Iterator[None]:
+    """Play a show as on a stage: both decks, three LFOs, changes on the bar, a MIDI clock."""
+    controls, ended = show.controls, threading.Event()
+    controls.use(looks[1], "b")
+    controls.change({"fader": 0.5, "quantize": "bar"})
+    for name, every in (("strength", 4), ("fader", 16), ("a/step_size", 8)):
+        controls.modulate(name, Lfo(every=every, depth=0.4))
+
+    def tick() -> None:
+        controls.tempo.start()
+        while not ended.wait(60 / 128 / 24):
+            controls.tempo.tick()
+
+    clock = threading.Thread(target=tick)
+    clock.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        clock.join()
+
+
+def stage() -> Iterator[Row]:
+    """Measure the rate of a plain show, and of one with decks, LFOs, MIDI clock and outputs."""
+    looks = ("dogs", "eyes")
+    for name in ("plain", "stage"):
+        with ExitStack() as stack:
+            opened = stack.enter_context(four_outputs()) if name == "stage" else []
+            show = stack.enter_context(
+                playing(paced, ladder(480), TARGET_FPS, presets=looks, outputs=opened)
+            )
+            if name == "stage":
+                stack.enter_context(played(show, looks))
+            time.sleep(12)
+            begun = time.monotonic()
+            time.sleep(MEASURED_SECONDS)
+            seen = show.meter.since(begun)
+        yield {
+            "figure": "stage",
+            "with": name,
+            "fps": len(seen) / MEASURED_SECONDS,
+            "ratio": len(seen) / MEASURED_SECONDS / TARGET_FPS,
+            "size": seen[-1][1].dream_size,
+            "longest_ms": max(status.frame_ms for _, status in seen),
+        }
 
 
 def soak(minutes: float) -> Iterator[Row]:
-    """Watch memory, threads, open files and traces of a show with changing looks."""
+    """Watch memory, threads, files and traces of a show with all that a stage has."""
     presets = ("dogs", "eyes", "spirals")
-    with playing(TestFeed, ladder(320), TARGET_FPS, presets=presets) as show:
+    with (
+        four_outputs() as opened,
+        playing(TestFeed, ladder(320), TARGET_FPS, presets=presets, outputs=opened) as show,
+        played(show, presets),
+    ):
         begun, change, first = time.monotonic(), 0, None
         while (passed := time.monotonic() - begun) < minutes * 60:
             time.sleep(10)
             show.meter.seen.clear()
             change += 1
-            show.controls.use(presets[change % len(presets)])
+            show.controls.use(presets[change % len(presets)], "ab"[change % 2])
             row = {
                 "figure": "soak",
                 "minute": passed / 60,
                 **_resources(),
                 "traces": show.looks.traces,
             }
-            if first is None and passed >= 120:
+            if first is None and passed >= 600:
                 first = row
             if change % 6 == 0:
                 yield row
@@ -359,7 +422,7 @@ def _resources() -> dict[str, float]:
 def main() -> None:
     """Run the selected measurements."""
     figures = {"rate": rate, "latency": latency, "lost": lost, "governor": governor}
-    figures["outputs"] = outputs
+    figures |= {"outputs": outputs, "stage": stage}
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -27,6 +27,8 @@ from stream_dream.settings.validation import part, validated
 
 log = logging.getLogger("stream_dream.live")
 
+# Settings that hold a secret: a token, stream keys.
+_SECRET = ("token", "out")
 _OTHERS = stat.S_IRGRP | stat.S_IROTH
 
 MODELS: tuple[type[BaseModel], ...] = (DreamSettings, ShowParameters, LiveSettings)
@@ -132,7 +134,7 @@ def _source(source: str, address: object, origin: str) -> str:
 
 
 def write_config(path: Path, show: ShowFile, *, overwrite: bool = False) -> Path:
-    """Write a show, each setting with its description; none but the user may read a token.
+    """Write a show, each setting with its description; none but the user may read secrets.
 
     Args:
         path: The file.
@@ -147,7 +149,7 @@ def write_config(path: Path, show: ShowFile, *, overwrite: bool = False) -> Path
         SinkError: The file cannot be written.
     """
     text = _config_text(path.name, show)
-    private = show.settings.get("token") is not None
+    private = any(show.settings.get(name) for name in _SECRET)
     return write_bytes(path, text.encode(), overwrite=overwrite, private=private)
 
 

@@ -383,7 +383,7 @@ def test_a_config_with_a_token_is_private(tmp_path: Path) -> None:
     write_config(path, ShowFile({"token": "a secret one"}), overwrite=True)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     other = tmp_path / "other.toml"
-    write_config(other, ShowFile({"token": "a secret one"}))
+    write_config(other, ShowFile({"out": ["rtmp://live.example/app/key"]}))
     assert stat.S_IMODE(other.stat().st_mode) == 0o600
 
 
