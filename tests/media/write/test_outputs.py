@@ -154,8 +154,8 @@ def test_names_that_no_file_can_have_are_refused_in_one_line(
     before = sorted(os.listdir(film.parent))
     plays_folders = arguments[:3] == ("live", "--source", "NAME")
     for name in ("", ".", "/", "..", "folder", "folder/", "a\0b.mp4", "y" * 300):
-        if plays_folders and name in (".", ".."):
-            continue  # there are clips, which a show plays
+        if plays_folders and name in (".", "..", "/"):
+            continue  # whatever clips there are, a show plays them
         code, _, said = run(*(word.replace("NAME", name) for word in arguments))
         assert code == 2, (name, said)
         assert len(said.splitlines()) == 1, said
