@@ -115,7 +115,7 @@ class Camera:
             connection.join(max(0.0, deadline - time.monotonic()))
 
     def take_over(self, feed: Feed) -> None:
-        """Take the frames of another feed, in place of the source's, until that feed ends.
+        """Use the frames of another feed, in place of the source's, until that feed ends.
 
         The source stays connected, and is back as soon as the feed has ended.
         """

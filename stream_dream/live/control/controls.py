@@ -381,7 +381,7 @@ class Controls:
         self.revision += 1
 
     def _run_to(self, name: str, target: float, seconds: float, change: object = None) -> None:
-        """Let a parameter of the stage go straight to a value."""
+        """Move a parameter of the stage straight to a value."""
         now = self._gliding.values[name]
         self._go_to(self.state.changed({name: target}), change or object())
         if now != target:

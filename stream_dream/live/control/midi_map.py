@@ -165,7 +165,7 @@ class MidiMap:
         return False
 
     def _turn(self, source: str, value: int, act: Callable[[str, Control, int], None]) -> bool:
-        """Let a control act; return True if it was learned instead."""
+        """Apply a moved control; return True if it was learned instead."""
         is_release = source.startswith("note") and not value
         with self._lock:
             learned = self.learning is not None and not is_release

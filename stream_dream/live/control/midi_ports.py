@@ -15,6 +15,7 @@ from typing import Any
 
 from stream_dream.errors import SettingsError, SourceError
 from stream_dream.live.control.midi_map import Lamps, MidiMap
+from stream_dream.runtime.child_process import end_process
 from stream_dream.runtime.quiet import debugging
 
 log = logging.getLogger("stream_dream.live")
@@ -75,7 +76,7 @@ class MidiPorts:
             thread.join(_CLOSE_SECONDS)
 
     def _begin(self) -> None:
-        """Take what the program says until it has begun. Raises ``SourceError``."""
+        """Read the messages of the program until it has started. Raises ``SourceError``."""
         inputs: list[str] = []
         with self._program.in_time():
             for message in self._program.messages():
@@ -116,7 +117,7 @@ class MidiPorts:
                 self._program.close()
 
     def _take(self, message: dict[str, Any]) -> None:
-        """Take what the program says. Raises ``SourceError`` if it has a problem."""
+        """Handle a message of the program. Raises ``SourceError`` if it has a problem."""
         if "midi" in message:
             self._midi.receive(bytes.fromhex(message["midi"]))
         elif "opening" in message:
@@ -227,9 +228,4 @@ class _Program:
 
     def close(self) -> None:
         """End the program and close its pipes; calling it again does nothing."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with suppress(OSError, ValueError):  # not written; closed by another thread
-                    pipe.close()
+        end_process(self._process)

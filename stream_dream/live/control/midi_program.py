@@ -85,7 +85,7 @@ class Ports:
             self._say(inputs=self._inputs, open=list(self._open), refused=sorted(self._refused))
 
     def read(self) -> None:
-        """Tell of all messages that have come."""
+        """Report all messages received."""
         for name, (source, _) in self._open.items():
             for _ in range(_MOST_AT_ONCE):
                 message = source.get_message()
@@ -154,7 +154,7 @@ def main() -> None:
 
 
 def _take_requests(requests: queue.SimpleQueue[tuple[str, bytes]]) -> None:
-    """Take what is to be sent; end the process when standard input does."""
+    """Read what is to be sent; end the process when standard input does."""
     for line in sys.stdin:
         request = json.loads(line)
         requests.put((request["port"], bytes.fromhex(request["midi"])))

@@ -75,7 +75,7 @@ class Tempo:
                 self._pass_through(now, bpm, count=round(self._count_at(now)))
 
     def begin_bar(self) -> None:
-        """Begin a bar now."""
+        """Start a bar now."""
         with self._lock:
             now = self._clock()
             bars = math.ceil(self._count_at(now) / BEATS_PER_BAR - 0.5)
@@ -100,7 +100,7 @@ class Tempo:
             self._pass_through(now, bpm, count=count)
 
     def start(self) -> None:
-        """Begin a bar with the next tick: another machine starts its song."""
+        """Start a bar with the next tick: another machine starts its song."""
         with self._lock:
             bars = math.ceil(self._count_at(self._clock()) / BEATS_PER_BAR)
             self._next = float(BEATS_PER_BAR * bars)

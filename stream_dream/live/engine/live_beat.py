@@ -73,7 +73,7 @@ class LiveBeat:
         return 60 / self.grid_at(0.0).distance
 
     def begin(self) -> None:
-        """Let the time begin now."""
+        """Start counting time now."""
         with self._lock:
             self._zero, self._latest = self._clock(), 0.0
 

@@ -22,7 +22,7 @@ class Device(Protocol):
     """Something that takes frames."""
 
     def send(self, image: Image8) -> None:
-        """Take a frame, uint8 RGB (height, width, 3); may wait."""
+        """Send a frame, uint8 RGB (height, width, 3); may wait."""
 
 
 class FrameSender(ABC):

@@ -162,7 +162,7 @@ class Saver:
         return True
 
     def _tell_stall(self, missing: float) -> None:
-        """Tell that seconds of the recording are missing, and when it goes on."""
+        """Report that seconds of the recording are missing, and when it goes on."""
         if missing and not self._missing:
             self._tell(f"recording stalls: {missing:.0f} s are missing", logging.WARNING)
         elif missing:

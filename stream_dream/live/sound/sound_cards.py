@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from stream_dream.automation.sound.features import HOP, RATE
 from stream_dream.errors import SettingsError, SourceError
 from stream_dream.live.sound.card_choice import MICROPHONE, PLAYING, CardInfo, choose
+from stream_dream.runtime.child_process import end_process
 from stream_dream.runtime.quiet import debugging
 
 BLOCK = HOP  # 10 ms, the shortest that Windows gives
@@ -167,12 +168,7 @@ class _CardProgram:
 
     def close(self) -> None:
         """End the program and close its pipes."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with suppress(OSError, ValueError):  # not written; closed by another thread
-                    pipe.close()
+        end_process(self._process)
 
     def _message(self) -> dict[str, Any]:
         """Wait for a line of JSON."""

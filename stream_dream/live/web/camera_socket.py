@@ -45,7 +45,7 @@ class CameraSocket:
         self._busy = False
 
     async def serve(self, socket: WebSocket) -> None:
-        """Take the pictures of a device until it leaves."""
+        """Receive the pictures of a device until it leaves."""
         await socket.accept()
         if self._push is None or self._busy:
             await _close(socket, BUSY if self._push else NO_CAMERA)

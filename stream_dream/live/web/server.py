@@ -77,7 +77,7 @@ class Connection(H11Protocol):
             super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of a request."""
+        """Parse a part of a request."""
         if self.flow is None:  # it came together with the end of the handshake
             self._early += data
             return
@@ -110,7 +110,7 @@ class Connection(H11Protocol):
         self._watch()
 
     async def _secure(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
-        """Begin when the TLS handshake is done; refuse what is no TLS."""
+        """Start HTTP after the TLS handshake; refuse what is no TLS."""
         try:
             secure = await self.loop.start_tls(
                 transport, self, context, server_side=True, ssl_handshake_timeout=_REQUEST_SECONDS
