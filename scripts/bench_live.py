@@ -141,7 +141,7 @@ def playing(
         thread = threading.Thread(target=show.run)
         thread.start()
         try:
-            while set(show.status.ready) != set(presets):
+            while not (show.status.frame_ms and made.complete):
                 if not thread.is_alive():
                     sys.exit("the show has ended before it began")
                 time.sleep(0.1)

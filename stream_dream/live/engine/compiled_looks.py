@@ -78,6 +78,12 @@ class CompiledLooks:
         """Number of TensorFlow traces of all ascents."""
         return sum(ascent.traces for ascent in list(self._ascents.values()))
 
+    @property
+    def complete(self) -> bool:
+        """True when there is nothing left to trace: the show has the whole machine."""
+        with self._lock:
+            return self._next() is None
+
     def ready_near(self, look: str, size: int) -> tuple[Shape, Ascent] | None:
         """Return the ascent of a look with the shape whose longer side is nearest to a size.
 

@@ -78,8 +78,10 @@ def test_a_look_is_ready_while_it_is_traced_at_the_size_in_use(looks: CompiledLo
     wait_for(lambda: looks.ready_now == ("other",))
     held.allowed.release()
     wait_for(lambda: looks.ready("one", MANY[4], 3))  # before the other sizes
+    assert not looks.complete
     held.allowed.release(10)
-    wait_for(lambda: looks.ready_now == ("one", "other"))
+    wait_for(lambda: looks.complete)
+    assert looks.ready_now == ("one", "other")
 
 
 def test_the_ascent_nearest_to_a_size_is_one_that_is_traced(looks: CompiledLooks) -> None:
