@@ -93,15 +93,7 @@ def open_app(
     # A file waits at its first frame until the first look is ready.
     connect = feed_opener(settings, begun=lambda: show.status.dreamed > 0)
     with ExitStack() as stack:
-        keep = settings.keep_gigabytes
-        saver = Saver(
-            settings.recordings,
-            settings.record,
-            minutes=settings.record_minutes,
-            fps=parameters.target_fps,
-            keep_bytes=None if keep is None else round(keep * 1e9),
-        )
-        stack.enter_context(closing(saver))
+        saver = stack.enter_context(closing(_saver(settings, parameters.target_fps)))
         surface = Surface(controls, is_recording=lambda: saver.recording is not None)
         midi, pushed = MidiMap(surface, bindings), PushedFeed()
         views: list[View] = [saver, *_opened(settings, surface, midi, pushed, descriptions, stack)]
@@ -111,10 +103,7 @@ def open_app(
             controls.use(other, "b", by_hand=False)  # the look that a first fade goes to
         beat = LiveBeat(automation, sound, controls.tempo)
         controls.bpm, controls.beats = lambda: beat.bpm, beat.count
-        program = None
-        if sound is not None or automation.react or automation.tracks or automation.look_track:
-            program = LiveProgram(automation, looks, controls, sound, beat=beat)
-            controls.automate, controls.reacts = program.parameters, program.reacts
+        program = _program(automation, looks, controls, sound, beat)
         compiled = CompiledLooks(looks, first, program.varying if program else ())
         compiled.on_failure = controls.drop
         mask = LiveMask(settings.mask, settings.mask_softness, lambda: controls.state.stage.only)
@@ -146,6 +135,32 @@ def open_app(
         yield LiveApp(show, compiled, controls, midi, window, web)
 
 
+def _saver(settings: LiveSettings, fps: float) -> Saver:
+    keep = settings.keep_gigabytes
+    return Saver(
+        settings.recordings,
+        settings.record,
+        minutes=settings.record_minutes,
+        fps=fps,
+        keep_bytes=None if keep is None else round(keep * 1e9),
+    )
+
+
+def _program(
+    automation: Automation,
+    looks: Mapping[str, DreamSettings],
+    controls: Controls,
+    sound: Listener | None,
+    beat: LiveBeat,
+) -> LiveProgram | None:
+    """Let the automation and the sound move parameters; None if there is nothing to move them."""
+    if sound is None and not (automation.react or automation.tracks or automation.look_track):
+        return None
+    program = LiveProgram(automation, looks, controls, sound, beat=beat)
+    controls.automate, controls.reacts = program.parameters, program.reacts
+    return program
+
+
 def _opened(
     settings: LiveSettings,
     surface: Surface,
@@ -155,14 +170,13 @@ def _opened(
     stack: ExitStack,
 ) -> list[View]:
     """Open the selected views and controls; the stack closes them."""
-    controls = surface.controls
     views: list[View] = []
     if settings.https and settings.web is None:
         raise SettingsError("--https serves nothing without the page: add --web")
     if settings.web is not None:
         page = WebView(
             settings.web,
-            controls,
+            surface,
             token=settings.token,
             recordings=settings.recordings,
             midi=midi,
@@ -183,7 +197,7 @@ def _opened(
     if settings.virtual_camera:
         views.append(stack.enter_context(closing(VirtualCamera())))
     if settings.window:
-        window = Window(controls, fullscreen=settings.fullscreen, screen=settings.screen)
+        window = Window(surface.controls, fullscreen=settings.fullscreen, screen=settings.screen)
         views.append(stack.enter_context(closing(window)))
     if settings.osc is not None:
         osc = OscControl(

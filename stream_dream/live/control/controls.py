@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Literal, get_args
 
 from stream_dream.errors import SettingsError
+from stream_dream.live.control.beat_queue import BeatQueue
 from stream_dream.live.control.gliding import Gliding
 from stream_dream.live.control.history import History
 from stream_dream.live.control.oscillator import oscillated
@@ -95,9 +96,7 @@ class Controls:
         # Parameters of each deck, made of these values.
         self._made: tuple[object, dict[DeckName, LiveParameters]] = None, {}
         self._history: History[ShowState] = History()
-        # What waits for the beat, by what it changes: the beat, its name, and how to do it.
-        self._waiting: dict[str, tuple[float, str, Callable[[], None]]] = {}
-        self._asked_lfos: dict[str, Lfo | None] = {}  # those among it
+        self._waiting: BeatQueue[str | Lfo | None] = BeatQueue()
         self.scenes: Mapping[str, Scene] = dict(scenes or {})
         self.tempo = Tempo(clock=clock)
         self.bpm: Callable[[], float] = lambda: self.tempo.tempo or _USUAL_BPM
@@ -145,7 +144,8 @@ class Controls:
     def waiting(self) -> dict[str, str]:
         """Names of what waits for the beat, by what it changes: ``{"a": "eyes"}``."""
         with self._lock:
-            return {what: name for what, (_, name, _) in self._waiting.items()}
+            asked = self._waiting.asked.items()
+        return {what: name if isinstance(name, str) else "LFO" for what, name in asked}
 
     def lfo(self, name: str) -> Lfo | None:
         """Return the LFO of a parameter that was asked for last, waiting or not; None without one.
@@ -154,7 +154,8 @@ class Controls:
         """
         name = self.state.modulated_name(name)
         with self._lock:
-            return self._asked_lfos.get(name, self.state.lfos.get(name))
+            asked = self._waiting.asked.get(_lfo(name), self.state.lfos.get(name))
+        return asked if isinstance(asked, Lfo) else None
 
     @property
     def can_undo(self) -> bool:
@@ -254,8 +255,7 @@ class Controls:
         """
         with self._lock:
             name = self.state.modulated_name(name)
-            self._asked_lfos[name] = lfo
-            self._on_beat(f"lfo {name}", "LFO", partial(self._modulate, name, lfo))
+            self._on_beat(_lfo(name), lfo, partial(self._modulate, name, lfo))
 
     def store(self, name: str) -> None:
         """Store the present state as a scene, in place of one of that name.
@@ -347,8 +347,7 @@ class Controls:
         self._go_to(state, object() if by_hand else None)
 
     def _modulate(self, name: str, lfo: Lfo | None) -> None:
-        del self._asked_lfos[name]
-        self._go_to(self.state.modulated(name, lfo), f"lfo {name}")
+        self._go_to(self.state.modulated(name, lfo), _lfo(name))
 
     def _recall(self, scene: Scene) -> None:
         fader = self.state.stage.fader
@@ -368,7 +367,6 @@ class Controls:
         if state is None:
             raise SettingsError(f"there is nothing to {what}")
         self._waiting.clear()
-        self._asked_lfos.clear()
         self._go_to(state, None)
 
     def _go_to(self, state: ShowState, change: object) -> None:
@@ -387,24 +385,21 @@ class Controls:
         if now != target:
             self._gliding.ramp(name, target, seconds)
 
-    def _on_beat(self, what: str, name: str, act: Callable[[], None]) -> None:
-        """Do something now or, if changes wait, on a beat; the last of each kind counts."""
+    def _on_beat(self, what: str, asked: str | Lfo | None, act: Callable[[], None]) -> None:
+        """Make a change now or, if changes wait, on the next beat, bar or four bars."""
         beats = _BEATS.get(self.state.stage.quantize)
         if beats is None:
             act()
             return
         due = (math.floor(self.beats() / beats) + 1) * beats
-        self._waiting[what] = float(due), name, act
+        self._waiting.put(what, asked, act, due)
         self.revision += 1
 
     def _advance(self) -> None:
         """Bring all values up to date, and do what has waited for the beat."""
         self._gliding.advance(self._clock(), self.state.stage.glide)
-        if self._waiting:
-            beats = self.beats()
-            due = [what for what, (beat, _, _) in self._waiting.items() if beat <= beats]
-            for act in [self._waiting.pop(what)[2] for what in due]:
-                act()
+        for act in self._waiting.take(self.beats()):
+            act()
 
     def _moved(self, deck: DeckName) -> LiveParameters:
         """Return the parameters of a deck as they are now."""
@@ -426,3 +421,8 @@ class Controls:
                 passed = self.beats() if lfo.unit == "beats" else self._clock()
                 swung[key] = oscillated(key, getattr(moved, key), lfo, passed / lfo.every)
         return moved.model_copy(update=swung) if swung else moved
+
+
+def _lfo(name: str) -> str:
+    """Return what an LFO's change is of, for the beat and for undo."""
+    return f"lfo {name}"

@@ -76,9 +76,8 @@ class Saver:
         # When a failed recording is tried again; None while none is to be.
         self._again: float | None = None
         self._pause = _FIRST_PAUSE
-        self._left_out = 0
         self._missing = 0.0
-        self._limited = LimitedLog(log, "snapshots")
+        self._limited = LimitedLog(log, "snapshots", seconds=10)
         self._snapshots = BackgroundWorker("snapshots", _MOST_WAITING)
         self._completing = BackgroundWorker("completing", 1)
 
@@ -99,8 +98,7 @@ class Saver:
         """Perform an action; slow work runs in another thread."""
         if action == "snapshot":
             if not self._snapshots.submit(partial(self._save, image)):
-                self._left_out += 1
-                self.message = f"{self._left_out} snapshots were left out: the disk is busy"
+                self.message = "a snapshot is left out: others are still being written"
                 self._limited.warn(self.message)
         elif action == "record":
             if self._again is not None:

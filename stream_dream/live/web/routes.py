@@ -18,7 +18,6 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from stream_dream.errors import SettingsError
-from stream_dream.live.control.controls import Controls
 from stream_dream.live.control.osc_query import namespace
 from stream_dream.live.control.surface import Surface
 from stream_dream.live.web.auth import MOST_BYTES, TOO_LARGE, qr_picture
@@ -79,7 +78,7 @@ class Routes:
 
     def __init__(
         self,
-        controls: Controls,
+        surface: Surface,
         pictures: Pictures,
         recordings: Path,
         *,
@@ -91,7 +90,7 @@ class Routes:
         """Create the routes.
 
         Args:
-            controls: Controls of the show.
+            surface: What can be controlled.
             pictures: Its frames.
             recordings: Folder of films and snapshots, which need not exist yet.
             midi: What MIDI moves; None where there is none.
@@ -99,10 +98,7 @@ class Routes:
             descriptions: One line on looks, by name.
             camera_link: Where a phone opens the page that is a camera.
         """
-        self._controls = controls
-        self._surface = Surface(
-            controls, is_recording=lambda: pictures.newest.status.recording is not None
-        )
+        self._surface = surface
         self._pictures = pictures
         self._recordings = recordings
         self._midi = midi
@@ -182,7 +178,8 @@ class Routes:
                 return Response(status_code=400)
             except SettingsError as error:
                 return Json(refusal(error), 400)
-        return Json({**self._controls.target.model_dump(), **self._controls.state.flat()})
+        controls = self._surface.controls
+        return Json({**controls.target.model_dump(), **controls.state.flat()})
 
     async def _list_recordings(self, request: Request) -> Response:
         found = await run_in_threadpool(recordings_in, self._recordings)

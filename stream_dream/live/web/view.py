@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from stream_dream.errors import SettingsError, first_line
 from stream_dream.frame import Image8
-from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.surface import Surface
 from stream_dream.live.listening import bound
 from stream_dream.live.status import LiveStatus
 from stream_dream.live.web.frames import Pictures, Thumbnails
@@ -44,7 +44,7 @@ class WebView:
     def __init__(
         self,
         address: tuple[str, int],
-        controls: Controls,
+        surface: Surface,
         *,
         token: str | None = None,
         recordings: Path,
@@ -57,7 +57,7 @@ class WebView:
 
         Args:
             address: Host and port; port 0 takes any that is free.
-            controls: Controls that the page changes.
+            surface: What the page controls.
             token: Token of the page; generated if it is needed and not given.
             recordings: Folder of films and snapshots to download; it need not exist yet.
             midi: What MIDI moves; None where there is none.
@@ -89,21 +89,20 @@ class WebView:
             token = secrets.token_urlsafe(16)
         self.token = token
         shown = f"[{reached}]" if ":" in reached else reached
-        self.link = f"{'https' if https else 'http'}://{shown}:{port}/"
-        if token is not None:
-            self.link += f"?token={quote(token, safe='')}"
+        page = f"{'https' if https else 'http'}://{shown}:{port}/"
+        query = "" if token is None else f"?token={quote(token, safe='')}"
+        self.link = page + query
         self.problem: str | None = None
         self._closed = False
         self._pictures = Pictures()
-        page, _, query = self.link.partition("?")
         self._site = Routes(
-            controls,
+            surface,
             self._pictures,
             recordings,
             midi=midi,
             push=push,
             descriptions=descriptions,
-            camera_link=f"{page}camera" + (f"?{query}" if query else ""),
+            camera_link=f"{page}camera{query}",
         )
         self._places = Places()
         gate = Gate(self._site.application, (host, port), token, self._places, secure=https)

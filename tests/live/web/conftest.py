@@ -11,6 +11,7 @@ import shows
 from waiting import SECONDS
 
 from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.surface import Surface
 from stream_dream.live.web.view import WebView
 
 
@@ -21,7 +22,9 @@ def controls() -> Controls:
 
 @pytest.fixture
 def view(controls: Controls, tmp_path: Path) -> Iterator[WebView]:
-    view = WebView(("127.0.0.1", 0), controls, token=None, recordings=tmp_path / "recordings")
+    view = WebView(
+        ("127.0.0.1", 0), Surface(controls), token=None, recordings=tmp_path / "recordings"
+    )
     yield view
     view.close()
     assert view.problem is None

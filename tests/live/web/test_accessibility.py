@@ -12,6 +12,7 @@ import shows
 from browsers import DESKTOP, PHONE, TABLET, browsing, needs_a_browser
 
 from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.surface import Surface
 from stream_dream.live.web.view import WebView
 from stream_dream.settings.scenes import Lfo
 
@@ -50,7 +51,7 @@ HIDDEN_FOCUS = """() => {
 @pytest.fixture
 def view(controls: Controls, tmp_path: Path) -> Iterator[WebView]:
     (tmp_path / "a film of yesterday evening with a long name.mkv").write_bytes(b"film")
-    view = WebView(("127.0.0.1", 0), controls, recordings=tmp_path, push=lambda jpeg: None)
+    view = WebView(("127.0.0.1", 0), Surface(controls), recordings=tmp_path, push=lambda jpeg: None)
     controls.modulate("strength", Lfo())
     controls.store("intro")
     with shows.playing(view, controls):

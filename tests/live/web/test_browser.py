@@ -13,6 +13,7 @@ from live_sound import FakeSound
 from waiting import wait_for
 
 from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.surface import Surface
 from stream_dream.live.engine.hearing import heard
 from stream_dream.live.web.view import WebView
 
@@ -33,7 +34,9 @@ def sound() -> FakeSound:
 
 @pytest.fixture
 def view(controls: Controls, recordings: Path, sound: FakeSound) -> Iterator[WebView]:
-    view = WebView(("127.0.0.1", 0), controls, token="a long secret", recordings=recordings)
+    view = WebView(
+        ("127.0.0.1", 0), Surface(controls), token="a long secret", recordings=recordings
+    )
     with shows.playing(view, controls, lambda: heard(sound) if controls.reacts else None):
         yield view
     view.close()

@@ -16,6 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from stream_dream.errors import SourceError
 from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.surface import Surface
 from stream_dream.live.web import camera_socket
 from stream_dream.live.web.frames import encode
 from stream_dream.live.web.view import WebView
@@ -30,7 +31,7 @@ def pushed() -> list[bytes]:
 
 @pytest.fixture
 def view(controls: Controls, tmp_path: Path, pushed: list[bytes]) -> Iterator[WebView]:
-    view = WebView(("127.0.0.1", 0), controls, recordings=tmp_path, push=pushed.append)
+    view = WebView(("127.0.0.1", 0), Surface(controls), recordings=tmp_path, push=pushed.append)
     yield view
     view.close()
     assert view.problem is None
@@ -91,7 +92,7 @@ def test_a_second_phone_is_told_and_may_follow_the_first(view: WebView) -> None:
 
 
 def test_a_show_without_a_phone_says_so(controls: Controls, tmp_path: Path) -> None:
-    view = WebView(("127.0.0.1", 0), controls, recordings=tmp_path)
+    view = WebView(("127.0.0.1", 0), Surface(controls), recordings=tmp_path)
     with dial(view) as phone:
         assert "no phone" in str(answer(phone)["error"])
         with pytest.raises(ConnectionClosed, match="4000"):

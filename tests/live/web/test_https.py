@@ -15,6 +15,7 @@ from web_clients import address, told
 from websockets.sync.client import connect
 
 from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.surface import Surface
 from stream_dream.live.web import places, server
 from stream_dream.live.web.view import WebView
 
@@ -23,7 +24,7 @@ from stream_dream.live.web.view import WebView
 def view(controls: Controls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebView]:
     monkeypatch.setenv("STREAM_DREAM_CACHE", str(tmp_path))
     view = WebView(
-        ("127.0.0.1", 0), controls, token="a secret one", recordings=tmp_path, https=True
+        ("127.0.0.1", 0), Surface(controls), token="a secret one", recordings=tmp_path, https=True
     )
     yield view
     view.close()

@@ -16,6 +16,7 @@ from waiting import SECONDS, wait_for
 from web_clients import address, hang, talk, told
 
 from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.surface import Surface
 from stream_dream.live.web import places, routes, server
 from stream_dream.live.web import view as view_module
 from stream_dream.live.web.view import WebView
@@ -43,7 +44,7 @@ def test_clients_that_never_read_are_cut_off(
     controls: Controls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(view_module, "STALLED_SECONDS", 0.3)
-    view = WebView(("127.0.0.1", 0), controls, token=None, recordings=tmp_path)
+    view = WebView(("127.0.0.1", 0), Surface(controls), token=None, recordings=tmp_path)
     noise = np.random.default_rng(1).integers(0, 256, (480, 640, 3), np.uint8)
     ended = threading.Event()
 
@@ -164,7 +165,7 @@ def test_a_page_that_is_gone_loses_its_socket_and_an_idle_one_stays(
     controls: Controls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "_PING_SECONDS", 2.0)
-    view = WebView(("127.0.0.1", 0), controls, token=None, recordings=tmp_path)
+    view = WebView(("127.0.0.1", 0), Surface(controls), token=None, recordings=tmp_path)
     with talk(view) as idle, socket.create_connection(address(view), SECONDS) as gone:
         gone.sendall(HANDSHAKE + b"\r\n")
         wait_for(lambda: view._site.sockets == 2)
@@ -196,7 +197,7 @@ def names_of_threads() -> list[str]:
 
 @pytest.mark.stops
 def test_closing_ends_streams_pages_and_threads(controls: Controls, tmp_path: Path) -> None:
-    view = WebView(("127.0.0.1", 0), controls, token=None, recordings=tmp_path)
+    view = WebView(("127.0.0.1", 0), Surface(controls), token=None, recordings=tmp_path)
     view.show(shows.plain(1), shows.STATUS)
     with hang(view), talk(view) as talking:
         told(talking, "parameters")

@@ -12,6 +12,7 @@ from waiting import wait_for
 from web_clients import address
 
 from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.surface import Surface
 from stream_dream.live.web.view import WebView
 
 pytestmark = needs_a_browser
@@ -45,7 +46,7 @@ def test_a_show_that_hangs_is_veiled_and_its_controls_rest(
 def test_what_was_moved_before_a_show_was_lost_is_sent_to_the_next(
     controls: Controls, tmp_path: Path
 ) -> None:
-    first = WebView(("127.0.0.1", 0), controls, recordings=tmp_path)
+    first = WebView(("127.0.0.1", 0), Surface(controls), recordings=tmp_path)
     host_and_port = address(first)
     with browsing() as browse:
         with shows.playing(first, controls):
@@ -59,7 +60,7 @@ def test_what_was_moved_before_a_show_was_lost_is_sent_to_the_next(
         veil_says(page, "The show does not answer")
         assert page.locator("#controls").get_attribute("inert") is not None
         later = shows.make_controls()
-        second = WebView(host_and_port, later, recordings=tmp_path)
+        second = WebView(host_and_port, Surface(later), recordings=tmp_path)
         with shows.playing(second, later):
             wait_for(lambda: later.target.strength == 1.8)
             page.wait_for_selector("#veil", state="hidden")
@@ -70,7 +71,7 @@ def test_what_was_moved_before_a_show_was_lost_is_sent_to_the_next(
 
 @pytest.mark.parametrize("path", ["", "view"])
 def test_the_picture_comes_back_by_itself(controls: Controls, tmp_path: Path, path: str) -> None:
-    first = WebView(("127.0.0.1", 0), controls, recordings=tmp_path)
+    first = WebView(("127.0.0.1", 0), Surface(controls), recordings=tmp_path)
     host_and_port = address(first)
     with browsing() as browse:
         with shows.playing(first, controls):
@@ -78,14 +79,14 @@ def test_the_picture_comes_back_by_itself(controls: Controls, tmp_path: Path, pa
             red_becomes(page, 120, 135)
             first.close()
         controls.change({"strength": 1.8})
-        second = WebView(host_and_port, controls, recordings=tmp_path)
+        second = WebView(host_and_port, Surface(controls), recordings=tmp_path)
         with shows.playing(second, controls):
             red_becomes(page, 220, 240)
         second.close()
 
 
 def test_the_bare_picture_has_nothing_but_the_picture(controls: Controls, tmp_path: Path) -> None:
-    view = WebView(("127.0.0.1", 0), controls, token="a long secret", recordings=tmp_path)
+    view = WebView(("127.0.0.1", 0), Surface(controls), token="a long secret", recordings=tmp_path)
     with shows.playing(view, controls), browsing() as browse:
         page = browse(view.link.replace("?", "view?"))
         red_becomes(page, 120, 135)
@@ -103,7 +104,11 @@ def test_the_bare_picture_has_nothing_but_the_picture(controls: Controls, tmp_pa
 def test_a_phone_is_the_camera(controls: Controls, tmp_path: Path) -> None:
     pushed: list[bytes] = []
     view = WebView(
-        ("127.0.0.1", 0), controls, token="a long secret", recordings=tmp_path, push=pushed.append
+        ("127.0.0.1", 0),
+        Surface(controls),
+        token="a long secret",
+        recordings=tmp_path,
+        push=pushed.append,
     )
     link = view.link.replace("?", "camera?")
     with browsing() as browse:

@@ -116,7 +116,7 @@ LFO = {"shape": "square", "every": 3, "unit": "seconds", "depth": 0.25}
 def test_lamps_go_to_pages_with_midi_alone(
     controls: Controls, midi: FakeMidi, tmp_path: Path
 ) -> None:
-    view = WebView(("127.0.0.1", 0), controls, recordings=tmp_path, midi=midi)
+    view = WebView(("127.0.0.1", 0), Surface(controls), recordings=tmp_path, midi=midi)
     try:
         with talk(view) as playing, talk(view) as other:
             playing.send('{"midi": []}')

@@ -12,6 +12,7 @@ from browsers import DESKTOP, PHONE, browsing, needs_a_browser, set_share, value
 from waiting import wait_for
 
 from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.surface import Surface
 from stream_dream.live.web.view import WebView
 
 pytestmark = needs_a_browser
@@ -63,7 +64,7 @@ def midi() -> FakeMidi:
 
 @pytest.fixture
 def view(controls: Controls, tmp_path: Path, midi: FakeMidi) -> Iterator[WebView]:
-    view = WebView(("127.0.0.1", 0), controls, recordings=tmp_path, midi=midi)
+    view = WebView(("127.0.0.1", 0), Surface(controls), recordings=tmp_path, midi=midi)
     with shows.playing(view, controls):
         yield view
     view.close()
@@ -239,7 +240,7 @@ def test_a_browser_without_midi_says_so(view: WebView) -> None:
 def test_a_show_without_midi_has_no_such_section(
     controls: Controls, tmp_path: Path, view: WebView
 ) -> None:
-    other = WebView(("127.0.0.1", 0), controls, recordings=tmp_path)
+    other = WebView(("127.0.0.1", 0), Surface(controls), recordings=tmp_path)
     with shows.playing(other, controls), browsing() as browse:
         page = browse(other.link)
         page.wait_for_selector("#veil", state="hidden")

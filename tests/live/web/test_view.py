@@ -23,6 +23,7 @@ from websockets.sync.client import connect
 from stream_dream.errors import SettingsError
 from stream_dream.frame import Image8
 from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.surface import Surface
 from stream_dream.live.web import frames as module
 from stream_dream.live.web import page_files, routes
 from stream_dream.live.web.frames import Pictures
@@ -228,7 +229,7 @@ def test_recordings_are_listed_and_served(client: httpx.Client, tmp_path: Path) 
 
 
 def test_a_token_outside_this_machine(controls: Controls, tmp_path: Path) -> None:
-    view = WebView(("0.0.0.0", 0), controls, token=None, recordings=tmp_path)
+    view = WebView(("0.0.0.0", 0), Surface(controls), token=None, recordings=tmp_path)
     try:
         assert view.token is not None
         assert f"?token={view.token}" in view.link
@@ -270,7 +271,7 @@ def test_an_address_that_cannot_be_served_ends_in_one_line(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SettingsError, match=rf"--web .* {host}:{port}: .*{reason}") as refused:
-            WebView((host, port), controls, token=None, recordings=tmp_path)
+            WebView((host, port), Surface(controls), token=None, recordings=tmp_path)
     assert len(str(refused.value).splitlines()) == 1
 
 
@@ -280,7 +281,7 @@ def test_a_missing_extra_is_named(
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     monkeypatch.delitem(sys.modules, "stream_dream.live.web.server")
     with pytest.raises(SettingsError, match=r"pip install 'stream-dream\[live\]'"):
-        WebView(("127.0.0.1", 0), controls, token=None, recordings=tmp_path)
+        WebView(("127.0.0.1", 0), Surface(controls), token=None, recordings=tmp_path)
 
 
 def test_thumbnails_are_served_once_they_are_made(view: WebView, client: httpx.Client) -> None:
