@@ -1,0 +1,52 @@
+"""Changes that wait for the beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+
+class _Waiting(NamedTuple, Generic[T]):
+    """A change, the number of the beat that it waits for, and what was asked for."""
+
+    beat: float
+    asked: T
+    act: Callable[[], None]
+
+
+class BeatQueue(Generic[T]):
+    """Changes that wait for the beat, by what they change: the last of each counts.
+
+    It has no clock: callers pass the number of beats.
+    """
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._waiting: dict[str, _Waiting[T]] = {}
+
+    @property
+    def asked(self) -> dict[str, T]:
+        """What was asked for and has not happened yet, by what it changes."""
+        return {what: waiting.asked for what, waiting in self._waiting.items()}
+
+    def put(self, what: str, asked: T, act: Callable[[], None], beat: float) -> None:
+        """Put a change off until a beat, in place of one that waits to change the same.
+
+        Args:
+            what: What it changes.
+            asked: What was asked for.
+            act: Makes the change.
+            beat: The number of the beat.
+        """
+        self._waiting[what] = _Waiting(beat, asked, act)
+
+    def take(self, beats: float) -> list[Callable[[], None]]:
+        """Remove and return the changes that are due at a number of beats, in their order."""
+        due = [what for what, waiting in self._waiting.items() if waiting.beat <= beats]
+        return [self._waiting.pop(what).act for what in due]
+
+    def clear(self) -> None:
+        """Forget all changes."""
+        self._waiting.clear()
