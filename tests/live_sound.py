@@ -1,20 +1,10 @@
-"""Sound that a show hears, without a card, and a clock that tests advance."""
+"""Sound that a show hears, without a card."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 NAMES = ("level", "bass", "mid", "high", "onset", "kick", "centroid", "beat", "bar")
-
-
-class Clock:
-    """Returns the time that a test sets."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        """Return the time in seconds."""
-        return self.now
 
 
 @dataclass

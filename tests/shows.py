@@ -47,15 +47,15 @@ def plain(strength: float, *, shape: tuple[int, int] = (48, 64)) -> Image8:
 
 
 class Clock:
-    """Replaces the module ``time``; tests advance ``now``."""
+    """A clock, and in place of the module ``time``; tests advance ``now``."""
 
     now = 100.0
 
-    def monotonic(self) -> float:
+    def __call__(self) -> float:
         """Return the time in seconds."""
         return self.now
 
-    perf_counter = monotonic
+    monotonic = perf_counter = __call__
 
 
 @contextmanager

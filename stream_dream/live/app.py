@@ -89,7 +89,8 @@ def open_app(
     dream = looks[first]
     of_look = parameters_of(dream).model_dump()
     begun = LiveParameters(**{**of_look, **parameters.model_dump()})
-    controls = Controls(begun, looks, first, scenes=scenes)
+    other = next((name for name in looks if name != first), None)
+    controls = Controls(begun, looks, first, other=other, scenes=scenes)
     # A file waits at its first frame until the first look is ready.
     connect = feed_opener(settings, begun=lambda: show.status.dreamed > 0)
     with ExitStack() as stack:
@@ -99,8 +100,6 @@ def open_app(
         views: list[View] = [saver, *_opened(settings, surface, midi, pushed, descriptions, stack)]
         automation = automation or Automation()
         sound = stack.enter_context(_listening(settings, automation))
-        if other := next((name for name in looks if name != first), None):
-            controls.use(other, "b", by_hand=False)  # the look that a first fade goes to
         beat = LiveBeat(automation, sound, controls.tempo)
         controls.bpm, controls.beats = lambda: beat.bpm, beat.count
         program = _program(automation, looks, controls, sound, beat)

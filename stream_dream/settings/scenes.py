@@ -7,10 +7,12 @@ from typing import Literal
 from pydantic import Field
 
 from stream_dream.errors import SettingsError
-from stream_dream.settings.live import DeckParameters
+from stream_dream.settings.live import DeckParameters, Only
 from stream_dream.settings.values import Model
 
 LONGEST_NAME, MOST_SCENES = 60, 200
+SHORTEST_CYCLE = 0.05
+"""Least length of an LFO's cycle, in beats or seconds."""
 
 Shape = Literal["sine", "triangle", "rise", "fall", "square", "random"]
 
@@ -27,7 +29,7 @@ class Lfo(Model):
     """
 
     shape: Shape = "sine"
-    every: float = Field(4.0, gt=0, le=3600)
+    every: float = Field(4.0, ge=SHORTEST_CYCLE, le=3600)
     unit: Literal["beats", "seconds"] = "beats"
     depth: float = Field(0.5, ge=0, le=1)
 
@@ -41,11 +43,12 @@ class Deck(DeckParameters):
 class Scene(Model):
     """The state of a show that a recall brings back.
 
-    Frame rate, brightness, blackout and bypass are not part of it: like the grand master of a
-    lighting desk they stay where the operator has put them.
+    Brightness, blackout and bypass are not part of it: like the grand master of a lighting desk
+    they stay where the operator has put them. So do frame rate, glide, fade and quantize, which are
+    no part of the picture.
 
     Attributes:
-        strength: As in ``ShowParameters``, like ``mirror`` and ``reactivity``.
+        strength: As in ``ShowParameters``, like ``mirror``, ``reactivity`` and ``only``.
         fader: Cross-fader, 0 (deck A) to 1 (deck B).
         a: Deck A.
         b: Deck B.
@@ -55,6 +58,7 @@ class Scene(Model):
     strength: float = Field(1.0, ge=0, le=2)
     mirror: bool = False
     reactivity: float = Field(1.0, ge=0, le=2)
+    only: Only = "all"
     fader: float = Field(0.0, ge=0, le=1)
     a: Deck
     b: Deck

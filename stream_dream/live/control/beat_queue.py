@@ -40,7 +40,12 @@ class BeatQueue(Generic[T]):
             act: Makes the change.
             beat: The number of the beat.
         """
+        self.remove(what)  # the last one is made last
         self._waiting[what] = _Waiting(beat, asked, act)
+
+    def remove(self, what: str) -> None:
+        """Forget what waits to change something, if anything does."""
+        self._waiting.pop(what, None)
 
     def take(self, beats: float) -> list[Callable[[], None]]:
         """Remove and return the changes that are due at a number of beats, in their order."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal, get_args
 
@@ -32,6 +33,7 @@ Action = Literal[
     "flash",
     "tap",
     "begin_bar",
+    "release_tempo",
     "undo",
     "redo",
 ]
@@ -76,6 +78,7 @@ class Controls:
         looks: Mapping[str, DreamSettings],
         look: str,
         *,
+        other: str | None = None,
         scenes: Mapping[str, Scene] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -85,6 +88,7 @@ class Controls:
             parameters: Initial values.
             looks: Looks that can be selected.
             look: Initial look; must be in ``looks``.
+            other: The look of deck B, that a first fade goes to; None for the same.
             scenes: Stored scenes by name.
             clock: Returns the time in seconds.
         """
@@ -92,6 +96,8 @@ class Controls:
         self._clock = clock
         self._looks = dict(looks)
         self.state = ShowState.of(parameters, look)
+        if other is not None:
+            self.state = self.state.loaded(other, "b", self._looks[other])
         self._gliding = Gliding(self.state.flat(), clock(), _AT_ONCE)
         # Parameters of each deck, made of these values.
         self._made: tuple[object, dict[DeckName, LiveParameters]] = None, {}
@@ -104,6 +110,7 @@ class Controls:
         self.frozen = False
         self.resets = 0
         self._flashed = -math.inf
+        self._lit = 1.0  # the light before it was faded to black
         self._pressed: list[Action] = []
         self.touched: frozenset[str] = frozenset()
         self.reacts = False
@@ -119,6 +126,7 @@ class Controls:
             "flash": self._flash,
             "tap": self.tempo.tap,
             "begin_bar": self.tempo.begin_bar,
+            "release_tempo": self.tempo.release,
             "undo": lambda: self._restore(self._history.undo(self.state), "undo"),
             "redo": lambda: self._restore(self._history.redo(self.state), "redo"),
         }
@@ -182,8 +190,10 @@ class Controls:
         Raises:
             SettingsError: A name is unknown, or a value of the wrong type or out of range.
         """
-        with self._lock:
+        with self._up_to_date():
             state = self.state.changed(values, origin)
+            if "fader" in values:  # a hand on it comes before a cut that waits
+                self._waiting.remove("fader")
             self._go_to(state, tuple(sorted(values)))
             self.touched |= {name.rpartition("/")[2] for name in values}
 
@@ -198,7 +208,7 @@ class Controls:
         Raises:
             SettingsError: There is no such look or deck.
         """
-        with self._lock:
+        with self._up_to_date():
             if look not in self._looks:
                 known = ", ".join(self._looks)
                 raise SettingsError(f"there is no look {str(look)[:40]!r} at hand: choose {known}")
@@ -211,7 +221,7 @@ class Controls:
         Raises:
             SettingsError: There is no such action, or it cannot be done now.
         """
-        with self._lock:
+        with self._up_to_date():
             found = next((known for known in ACTIONS if known == action), None)
             if found is None:
                 known = ", ".join(ACTIONS)
@@ -235,13 +245,11 @@ class Controls:
 
     def drop(self, look: str) -> None:
         """Remove a look that cannot be dreamed."""
-        with self._lock:
+        with self._up_to_date():
             if look in self._looks and len(self._looks) > 1:
                 del self._looks[look]
-                for name, deck in self.state.decks.items():
-                    if deck.look == look:
-                        self._load(next(iter(self._looks)), name, by_hand=False)
-                self.revision += 1
+                self._history.amend(self._at_hand)
+                self._go_to(self._at_hand(self.state), None)
 
     def modulate(self, name: str, lfo: Lfo | None) -> None:
         """Move a parameter by an LFO, from the next beat on if changes wait for it.
@@ -253,7 +261,7 @@ class Controls:
         Raises:
             SettingsError: There is no such parameter, or no LFO moves it.
         """
-        with self._lock:
+        with self._up_to_date():
             name = self.state.modulated_name(name)
             self._on_beat(_lfo(name), lfo, partial(self._modulate, name, lfo))
 
@@ -263,7 +271,7 @@ class Controls:
         Raises:
             SettingsError: The name is empty or too long, or there are too many scenes.
         """
-        with self._lock:
+        with self._up_to_date():
             name = scene_name(name)
             if name not in self.scenes and len(self.scenes) >= MOST_SCENES:
                 raise SettingsError(f"there are {MOST_SCENES} scenes already: remove one")
@@ -285,7 +293,7 @@ class Controls:
         Raises:
             SettingsError: There is no such scene, or a look of it is not at hand.
         """
-        with self._lock:
+        with self._up_to_date():
             scene = self._scene(name)
             for deck in (scene.a, scene.b):
                 if deck.look not in self._looks:
@@ -299,8 +307,7 @@ class Controls:
         Args:
             deck: The deck; None for the parameters of the picture, between both decks.
         """
-        with self._lock:
-            self._advance()
+        with self._up_to_date():
             if deck is not None:
                 return self._moved(deck)
             a = self._moved("a")
@@ -315,6 +322,18 @@ class Controls:
                 if isinstance(now := getattr(a, name), float)
             }
             return (a if a.fader <= 0.5 else b).model_copy(update=between)
+
+    @contextmanager
+    def _up_to_date(self) -> Iterator[None]:
+        """Hold the lock, with all values as they are now and all done that has waited till now."""
+        with self._lock:
+            now = self._clock()
+            self._gliding.advance(now, self.state.stage.glide)
+            if due := self._waiting.take(self.beats()):
+                for act in due:
+                    act()
+                self._gliding.advance(now, self.state.stage.glide)  # what jumps has arrived
+            yield
 
     # The lock is held below.
 
@@ -331,7 +350,10 @@ class Controls:
         self._flashed = self._clock()
 
     def _fade_to_black(self) -> None:
-        self._run_to("light", 0.0 if self.state.stage.light > 0 else 1.0, self._fade_seconds())
+        light = self.state.stage.light
+        if light > 0:
+            self._lit = light
+        self._run_to("light", 0.0 if light > 0 else self._lit, self._fade_seconds())
 
     def _cross(self, seconds: float | None = None) -> None:
         """Go to the other deck; None takes the time of an automatic fade."""
@@ -343,19 +365,38 @@ class Controls:
         return stage.fade * (60 / self.bpm() if stage.fade_unit == "beats" else 1.0)
 
     def _load(self, look: str, deck: DeckName, by_hand: bool) -> None:
-        state = self.state.loaded(look, deck, self._looks[look])
-        self._go_to(state, object() if by_hand else None)
+        if look not in self._looks:  # it has failed while it waited
+            return
+        dream = self._looks[look]
+        if not by_hand:
+            self._history.amend(lambda state: state.loaded(look, deck, dream))
+        self._go_to(self.state.loaded(look, deck, dream), object() if by_hand else None)
+
+    def _at_hand(self, state: ShowState) -> ShowState:
+        """Return a state with a look that is at hand on both decks."""
+        look = next(iter(self._looks))
+        for name, deck in state.decks.items():
+            if deck.look not in self._looks:
+                state = state.loaded(look, name, self._looks[look])
+        return state
 
     def _modulate(self, name: str, lfo: Lfo | None) -> None:
         self._go_to(self.state.modulated(name, lfo), _lfo(name))
 
     def _recall(self, scene: Scene) -> None:
         fader = self.state.stage.fader
-        state = self.state.recalled(scene)
+        state = self._at_hand(self.state.recalled(scene))
         stage = state.stage.model_copy(update={"fader": fader})
         recall = object()
+        self._touch(state)
         self._go_to(ShowState(stage, state.decks, state.lfos), recall)
         self._run_to("fader", scene.fader, stage.glide, recall)
+
+    def _touch(self, state: ShowState) -> None:
+        """Let no score move what an operator changes by going to a state."""
+        before = self.state.flat()
+        changed = [name for name, value in state.flat().items() if value != before[name]]
+        self.touched |= {name.rpartition("/")[2] for name in changed}
 
     def _scene(self, name: str) -> Scene:
         if name not in self.scenes:
@@ -367,11 +408,11 @@ class Controls:
         if state is None:
             raise SettingsError(f"there is nothing to {what}")
         self._waiting.clear()
+        self._touch(state)
         self._go_to(state, None)
 
     def _go_to(self, state: ShowState, change: object) -> None:
         """Change the state; equal ``change`` is undone together, None not at all."""
-        self._advance()
         if change is not None:
             self._history.record(self.state, change, self._clock())
         self.state = state
@@ -387,6 +428,7 @@ class Controls:
 
     def _on_beat(self, what: str, asked: str | Lfo | None, act: Callable[[], None]) -> None:
         """Make a change now or, if changes wait, on the next beat, bar or four bars."""
+        self._waiting.remove(what)  # the last wish counts
         beats = _BEATS.get(self.state.stage.quantize)
         if beats is None:
             act()
@@ -394,12 +436,6 @@ class Controls:
         due = (math.floor(self.beats() / beats) + 1) * beats
         self._waiting.put(what, asked, act, due)
         self.revision += 1
-
-    def _advance(self) -> None:
-        """Bring all values up to date, and do what has waited for the beat."""
-        self._gliding.advance(self._clock(), self.state.stage.glide)
-        for act in self._waiting.take(self.beats()):
-            act()
 
     def _moved(self, deck: DeckName) -> LiveParameters:
         """Return the parameters of a deck as they are now."""
@@ -417,7 +453,7 @@ class Controls:
         swung: dict[str, float] = {}
         for name, lfo in self.state.lfos.items():
             of, _, key = name.rpartition("/")
-            if of in ("", deck):
+            if lfo.depth and of in ("", deck):
                 passed = self.beats() if lfo.unit == "beats" else self._clock()
                 swung[key] = oscillated(key, getattr(moved, key), lfo, passed / lfo.every)
         return moved.model_copy(update=swung) if swung else moved

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -39,6 +40,11 @@ class History(Generic[T]):
             return
         self._past.append(state)
         del self._past[:-_MOST]
+
+    def amend(self, change: Callable[[T], T]) -> None:
+        """Make a change in all states, so that undo and redo pass over it."""
+        self._past = [change(state) for state in self._past]
+        self._future = [change(state) for state in self._future]
 
     def undo(self, present: T) -> T | None:
         """Return the state before the last change; None if there is none."""

@@ -16,7 +16,7 @@ from stream_dream.live.control.surface import Control, Surface
 Value: TypeAlias = float | int | str
 Receiver: TypeAlias = tuple[str, int]
 
-TOLD_ONLY = ("beat", "recording")
+TOLD_ONLY = ("beat", "tempo", "recording")
 """Addresses that are told and cannot be set."""
 
 # A subscription ends by itself, unless it is renewed: desks are switched off without a word.
@@ -28,8 +28,9 @@ _TELL_SECONDS = 0.02
 _MOST_MESSAGES = 50
 # Without a change by operators: the tempo that is heard, and whether a film is recorded.
 _FRESH_SECONDS = 0.25
-# What a show that mirrors this one must not press: each press changes the state.
-_NOT_TOLD = ("undo", "redo", "record", "fade_to_black")
+# What a show or desk that mirrors this one must not send back: each press changes the state, and
+# a tempo that was set is followed no more.
+_NOT_TOLD = ("undo", "redo", "record", "fade_to_black", "bpm")
 # Values travel as 32-bit floats.
 _ROUNDING = 1e-6
 
@@ -57,7 +58,8 @@ class OscFeedback:
     ``/subscribe`` sends them for a minute to where it came from, ``/subscribe PORT`` to that port
     of the same machine; ``/unsubscribe`` ends that, ``/sync`` sends everything once more. What a
     machine has set itself is not sent back to it. Numbers are those that were asked for: automation
-    and LFOs send nothing. ``/beat`` counts, ``/recording`` is 1 while a film is recorded.
+    and LFOs send nothing. ``/beat`` counts, ``/tempo`` is the pace of the beat, ``/recording`` is 1
+    while a film is recorded.
     """
 
     def __init__(
@@ -193,6 +195,7 @@ class OscFeedback:
             value = self._sendable(control)
             if value is not None:
                 values[control.address] = value
+        values["tempo"] = round(self._surface.controls.bpm(), 2)
         values["recording"] = int(self._surface.value("record"))
         return values
 
@@ -200,8 +203,6 @@ class OscFeedback:
         if control.address in _NOT_TOLD:
             return None
         value: Value | None = self._surface.value_of(control)
-        if control.address == "bpm" and isinstance(value, float):
-            return round(value, 2)
         return int(value) if isinstance(value, bool) else value
 
 

@@ -24,7 +24,7 @@ DECKS: tuple[DeckName, ...] = get_args(DeckName)
 OF_A_LOOK: tuple[str, ...] = tuple(DeckParameters.model_fields)
 """Parameters that a look sets, for each deck; the others belong to the operator."""
 
-_OF_A_SCENE = ("strength", "mirror", "reactivity", "fader")
+_OF_A_SCENE = ("strength", "mirror", "reactivity", "only", "fader")
 # Times are no part of the picture.
 _NO_LFO = {"target_fps", "glide", "fade"}
 

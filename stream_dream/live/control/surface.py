@@ -19,7 +19,8 @@ from stream_dream.live.control.show_state import DECKS, MODULATED, OF_A_LOOK
 from stream_dream.live.control.tempo import LEAST_BPM, MOST_BPM
 from stream_dream.settings.fields import choices
 from stream_dream.settings.live import LiveParameters, StageParameters, parameter_range
-from stream_dream.settings.scenes import Lfo
+from stream_dream.settings.scenes import SHORTEST_CYCLE, Lfo
+from stream_dream.settings.validation import validated
 
 Kind = Literal["number", "switch", "choice", "button", "text"]
 LFO_PARTS = ("depth", "every", "unit", "shape")
@@ -36,6 +37,7 @@ _HELP = {
     "flash": "Flash white.",
     "tap": "Tap the beat.",
     "begin_bar": "Begin a bar now.",
+    "release_tempo": "Follow the sound again, or --bpm.",
     "undo": "Undo the last change.",
     "redo": "Do again what was undone.",
 }
@@ -175,7 +177,7 @@ class Surface:
             SettingsError: There is nothing at the address, or it is a text.
         """
         control = self.find(address)
-        share = min(max(share, 0.0), 1.0)
+        share = _cut(share)
         if control.kind == "number":
             name = address.rpartition("/")[2]
             scaled = name in LiveParameters.model_fields
@@ -209,38 +211,55 @@ class Surface:
         name = address.rpartition("/")[2]
         if control.kind == "number" and name in LiveParameters.model_fields:
             return share_of(name, float(value))
-        if control.kind == "number" and value is not None:
-            return (float(value) - control.low) / (control.high - control.low)
+        if control.kind == "number":
+            return _cut((float(value) - control.low) / (control.high - control.low))
         if control.kind == "choice" and value in control.choices:
             return (control.choices.index(value) + 0.5) / len(control.choices)
         return float(value is True)
 
     def value_of(self, control: Control) -> Any:
         """Return what a control was set to last; None for what has no value."""
+        if control.kind == "button":
+            return self._lit(control.address)
         place, _, name = control.address.rpartition("/")
-        controls, state = self.controls, self.controls.state
+        state = self.controls.state
         if control.address == "bpm":
-            return controls.bpm()
+            return self.controls.bpm()
         if place.startswith("lfo/"):
-            lfo = controls.lfo(place.removeprefix("lfo/"))
-            return getattr(lfo or Lfo(depth=0.0), name)
-        if name in OF_A_LOOK:
-            return getattr(state.decks[state.deck(place or None)], name)
-        if name in StageParameters.model_fields and control.kind != "button":
+            return getattr(self._lfo(place), name)
+        if name in StageParameters.model_fields:
             return getattr(state.stage, name)
-        if name == "preset":
-            return state.decks[state.deck(place or None)].look
+        if name == "preset" or name in OF_A_LOOK:
+            deck = state.decks[state.deck(place or None)]
+            return deck.look if name == "preset" else getattr(deck, name)
+        return None
+
+    def _lit(self, address: str) -> bool | None:
+        """Return whether the lamp of a button is lit; None for a button without one."""
+        place, _, name = address.rpartition("/")
         deck, _, kind = place.rpartition("/")
+        state = self.controls.state
         if kind == "preset":
             return state.decks[state.deck(deck or None)].look == name
-        lit = {
-            "freeze": controls.frozen,
+        return {
+            "freeze": self.controls.frozen,
             "record": self._is_recording(),
             "fade_to_black": state.stage.light == 0,
-            "undo": controls.can_undo,
-            "redo": controls.can_redo,
-        }
-        return lit.get(control.address)
+            "undo": self.controls.can_undo,
+            "redo": self.controls.can_redo,
+        }.get(address)
+
+    def lfo_with(self, place: str, parts: Mapping[str, Any]) -> Lfo:
+        """Return the LFO at ``lfo/strength`` with other parts.
+
+        Raises:
+            SettingsError: Nothing is there, or a part is invalid.
+        """
+        parts = {**dict(self._lfo(place)), **parts}
+        return validated(Lfo, parts, origin=f"LFO of {place.removeprefix('lfo/')}")
+
+    def _lfo(self, place: str) -> Lfo:
+        return self.controls.lfo(place.removeprefix("lfo/")) or Lfo(depth=0.0)
 
     def _press(self, control: Control, value: Any) -> None:
         place, _, name = control.address.rpartition("/")
@@ -271,9 +290,8 @@ class Surface:
         if control.address == "bpm":
             self.controls.tempo.set_bpm(float(value))
         elif place.startswith("lfo/"):
-            of = place.removeprefix("lfo/")
-            lfo = (self.controls.lfo(of) or Lfo()).model_copy(update={name: value})
-            self.controls.modulate(of, lfo if lfo.depth > 0 else None)
+            lfo = self.lfo_with(place, {name: value})
+            self.controls.modulate(place.removeprefix("lfo/"), lfo)
         else:
             self.controls.change({control.address: value}, origin=origin)
 
@@ -292,7 +310,7 @@ def described(control: Control) -> dict[str, Any]:
         exponent, upper = curve(name) if scaled else (1.0, False)
         facts |= {"low": control.low, "high": control.high, "whole": control.whole}
         facts |= {"exponent": exponent, "fine_above": upper}
-    if name in LiveParameters.model_fields:
+    if name in LiveParameters.model_fields and control.kind != "button":
         facts["default"] = LiveParameters.model_fields[name].default
     if control.kind == "choice":
         facts["choices"] = control.choices
@@ -317,9 +335,8 @@ def _lfo_part(address: str) -> Control:
     text = f"{name.capitalize()} of the LFO."
     if words := choices(field):
         return Control(address, "choice", text, choices=tuple(words))
-    return Control(
-        address, "number", text, 0.05 if name == "every" else 0.0, 64.0 if name == "every" else 1.0
-    )
+    low, high = (SHORTEST_CYCLE, 64.0) if name == "every" else (0.0, 1.0)
+    return Control(address, "number", text, low, high)
 
 
 def _number(control: Control, value: Any) -> float | bool:
@@ -331,6 +348,10 @@ def _number(control: Control, value: Any) -> float | bool:
         raise SettingsError(f"/{control.address} cannot be {_shown(value)}: give a number")
     number = min(max(number, control.low), control.high)
     return round(number) if control.whole else number
+
+
+def _cut(share: float) -> float:
+    return min(max(share, 0.0), 1.0)
 
 
 def _as_float(value: Any) -> float:

@@ -62,6 +62,14 @@ class Tempo:
         with self._lock:
             self._pass_through(self._clock(), min(max(bpm, LEAST_BPM), MOST_BPM))
 
+    def release(self) -> None:
+        """Give no beat any more: the show follows the sound again, or its settings."""
+        with self._lock:
+            self._count, self._at = self._count_at(self._clock()), self._clock()
+            self._bpm = self._next = None
+            self._taps.clear()
+            self._ticks.clear()
+
     def tap(self) -> None:
         """Count a beat now; from the second tap on, the pace is their mean distance."""
         with self._lock:

@@ -94,8 +94,13 @@ class LiveBeat:
 
     def _grid_at(self, seconds: float) -> BeatGrid:
         by_hand = self._tempo is not None and bool(self._tempo.tempo)
-        if self._given is not None and not by_hand:
-            return self._given
+        if self._given is not None:
+            if not by_hand:
+                return self._given
+            # A beat by hand ends the file's, whose count goes on.
+            count = float(self._given.beats_at(np.array([seconds]))[0])
+            self._given = None
+            self._pass_through(seconds, count, 60 / self._grid.distance)
         source = self._tempo if by_hand else self._sound
         beats = None if source is None else source.beats()
         tempo = None if source is None else source.tempo

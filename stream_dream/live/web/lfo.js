@@ -28,8 +28,8 @@ export function lfoButton(root, {address, label}) {
   let fields = null;
   const show = () => {
     const lfo = lfos[address];
-    button.classList.toggle("on", Boolean(lfo));
-    button.title = lfo ? `LFO: ${lfo.shape}, every ${shown(lfo.every)} ${lfo.unit}` : "LFO";
+    button.classList.toggle("on", lfo?.depth > 0);
+    button.title = lfo?.depth > 0 ? `LFO: ${lfo.shape}, every ${shown(lfo.every)} ${lfo.unit}` : "LFO";
     fields?.show(lfo);
   };
   button.onclick = () => {
@@ -80,12 +80,12 @@ function build(form, address) {
   return {
     show(lfo) {
       if (performance.now() < until || document.activeElement === every) return;
-      running.checked = Boolean(lfo);
+      running.checked = lfo?.depth > 0;
       if (!lfo) return;
       shape.value = lfo.shape;
       unit.value = lfo.unit;
       every.value = shown(lfo.every);
-      depth.value = lfo.depth;
+      if (lfo.depth > 0) depth.value = lfo.depth;
       paint();
     },
   };

@@ -12,8 +12,6 @@ from stream_dream.errors import SettingsError, first_line
 from stream_dream.live.control.keys import play
 from stream_dream.live.control.surface import Control, Surface
 from stream_dream.settings.live import LiveParameters
-from stream_dream.settings.scenes import Lfo
-from stream_dream.settings.validation import validated
 
 _LONGEST_LINE = 300
 # Of MIDI in one message of the page; several controllers that move at once.
@@ -187,15 +185,14 @@ def change(surface: Surface, values: object) -> None:
         control = surface.find(address)
         _check(control, value)
         if place.startswith("lfo/"):
-            lfos.setdefault(place.removeprefix("lfo/"), {})[name] = value
+            lfos.setdefault(place, {})[name] = value
         else:
             others[address] = value
+    asked = {place: surface.lfo_with(place, parts) for place, parts in lfos.items()}
     if parameters:
         surface.controls.change(parameters, origin="show")
-    for name, parts in lfos.items():
-        now = surface.controls.state.lfos.get(name, Lfo())
-        lfo = validated(Lfo, {**dict(now), **parts}, origin=f"LFO of {name}")
-        surface.controls.modulate(name, lfo if lfo.depth > 0 else None)
+    for place, lfo in asked.items():
+        surface.controls.modulate(place.removeprefix("lfo/"), lfo)
     for address, value in others.items():
         surface.set(address, value)
 

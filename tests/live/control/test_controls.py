@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import shows
 
 from stream_dream.errors import SettingsError
 from stream_dream.live.control.controls import ACTIONS, Controls
@@ -19,21 +20,13 @@ from stream_dream.settings.scenes import Lfo
 from stream_dream.settings.validation import validated
 
 
-class _Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> shows.Clock:
+    return shows.Clock()
 
 
 @pytest.fixture
-def clock() -> _Clock:
-    return _Clock()
-
-
-@pytest.fixture
-def controls(clock: _Clock) -> Controls:
+def controls(clock: shows.Clock) -> Controls:
     looks = {
         "calm": DreamSettings(),
         "wild": validated(DreamSettings, {"step_size": 0.05, "octaves": 3}),
@@ -41,7 +34,7 @@ def controls(clock: _Clock) -> Controls:
     return Controls(LiveParameters(), looks, "calm", clock=clock)
 
 
-def test_a_change_glides(controls: Controls, clock: _Clock) -> None:
+def test_a_change_glides(controls: Controls, clock: shows.Clock) -> None:
     controls.change({"strength": 0.0, "glide": 2})
     seen = []
     for _ in range(5):
@@ -55,7 +48,9 @@ def test_a_change_glides(controls: Controls, clock: _Clock) -> None:
     assert controls.target.strength == 0
 
 
-def test_a_change_on_the_way_starts_from_where_it_is(controls: Controls, clock: _Clock) -> None:
+def test_a_change_on_the_way_starts_from_where_it_is(
+    controls: Controls, clock: shows.Clock
+) -> None:
     controls.change({"strength": 0.0})
     clock.now += 0.5
     before = controls.parameters().strength
@@ -64,7 +59,7 @@ def test_a_change_on_the_way_starts_from_where_it_is(controls: Controls, clock: 
     assert controls.parameters().strength == before
 
 
-def test_a_stream_of_changes_is_followed(controls: Controls, clock: _Clock) -> None:
+def test_a_stream_of_changes_is_followed(controls: Controls, clock: shows.Clock) -> None:
     controls.change({"step_size": 0.1})
     for step in range(100):  # another fader moves all the time
         controls.change({"strength": 1 + 0.9 * (step % 2)})
@@ -83,7 +78,7 @@ def test_switches_and_counts_change_at_once(controls: Controls) -> None:
     assert controls.parameters().octaves == 3
 
 
-def test_a_look_brings_its_parameters_and_fades_in(controls: Controls, clock: _Clock) -> None:
+def test_a_look_brings_its_parameters_and_fades_in(controls: Controls, clock: shows.Clock) -> None:
     controls.change({"strength": 0.3})
     controls.use("wild")
     assert controls.look == "wild"
@@ -144,7 +139,7 @@ def test_what_operators_move_is_theirs_until_the_reset(controls: Controls) -> No
     assert controls.touched == frozenset()
 
 
-def test_parameters_are_moved_on_their_way(controls: Controls, clock: _Clock) -> None:
+def test_parameters_are_moved_on_their_way(controls: Controls, clock: shows.Clock) -> None:
     controls.automate = lambda now: now.model_copy(update={"strength": now.strength / 2})
     controls.change({"strength": 2.0})
     assert controls.parameters().strength == 0.5
@@ -190,7 +185,7 @@ def test_parameters_of_a_look_stay_within_those_of_a_show() -> None:
     assert parameters_of(wide).jitter == 64
 
 
-def test_hundreds_of_random_changes_leave_it_valid(controls: Controls, clock: _Clock) -> None:
+def test_hundreds_of_random_changes_leave_it_valid(controls: Controls, clock: shows.Clock) -> None:
     rng = random.Random(0)
     junk = [None, "", "1e309", -1, 1e300, math.nan, b"\xff", {}, [], True, "x" * 10_000, 0.5, 1]
     names = [*LiveParameters.model_fields, "", "__class__", "layer"]
@@ -243,7 +238,7 @@ def test_wrong_parameters_of_decks_are_refused(
     assert controls.state is before
 
 
-def test_the_cross_fader_cuts_and_fades(controls: Controls, clock: _Clock) -> None:
+def test_the_cross_fader_cuts_and_fades(controls: Controls, clock: shows.Clock) -> None:
     controls.change({"fade": 2.0})
     controls.press("cut")
     assert controls.parameters().fader == 1
@@ -264,7 +259,20 @@ def test_the_cross_fader_cuts_and_fades(controls: Controls, clock: _Clock) -> No
     assert controls.parameters().fader == pytest.approx(0.25)
 
 
-def test_fade_to_black_and_back(controls: Controls, clock: _Clock) -> None:
+def test_another_look_is_on_the_other_deck_from_the_start() -> None:
+    looks = {"calm": DreamSettings(), "wild": validated(DreamSettings, {"octaves": 3})}
+    parameters = LiveParameters(quantize="bar")
+    controls = Controls(parameters, looks, "calm", other="wild")
+    assert {name: deck.look for name, deck in controls.state.decks.items()} == {
+        "a": "calm",
+        "b": "wild",
+    }
+    assert controls.state.decks["b"].octaves == 3
+    assert controls.waiting == {}
+    assert not controls.can_undo
+
+
+def test_fade_to_black_and_back(controls: Controls, clock: shows.Clock) -> None:
     controls.change({"fade": 1.0})
     controls.press("fade_to_black")
     clock.now += 0.5
@@ -276,8 +284,16 @@ def test_fade_to_black_and_back(controls: Controls, clock: _Clock) -> None:
     assert controls.parameters().light == 1
 
 
+def test_the_light_comes_back_as_it_was(controls: Controls, clock: shows.Clock) -> None:
+    controls.change({"light": 0.3, "fade": 0})
+    controls.press("fade_to_black")
+    assert controls.target.light == 0
+    controls.press("fade_to_black")
+    assert controls.target.light == 0.3
+
+
 def test_a_flash_fades_and_no_more_than_three_come_a_second(
-    controls: Controls, clock: _Clock
+    controls: Controls, clock: shows.Clock
 ) -> None:
     controls.press("flash")
     assert controls.flash() == 1
@@ -326,27 +342,104 @@ def test_the_last_wish_counts_at_its_beat(controls: Controls, quantize: str, due
     assert controls.look == "wild"
 
 
-def test_scenes_bring_everything_back_but_the_masters(controls: Controls, clock: _Clock) -> None:
+@pytest.mark.parametrize("quantize", ["bar", "off"])
+def test_the_last_wish_counts_whatever_is_waited_for(controls: Controls, quantize: str) -> None:
+    beat = 1.0
+    controls.beats = lambda: beat
+    controls.change({"quantize": "bar", "glide": 0})
+    controls.use("wild")
+    controls.modulate("strength", Lfo(every=2))
+    controls.press("cut")
+    controls.change({"quantize": quantize})
+    controls.use("calm")
+    controls.modulate("strength", Lfo(every=3))
+    controls.change({"fader": 0.25})
+    beat = 4.0
+    assert controls.parameters().fader == 0.25
+    assert controls.look == "calm"
+    assert controls.state.lfos["strength"].every == 3
+    assert controls.waiting == {}
+
+
+def test_what_waits_is_done_in_the_order_of_the_last_wishes(controls: Controls) -> None:
+    beat = 1.0
+    controls.beats = lambda: beat
+    controls.store("calm")
+    controls.change({"quantize": "bar"})
+    controls.use("wild")
+    controls.recall("calm")
+    controls.use("wild")
+    beat = 4.0
+    controls.parameters()
+    assert controls.look == "wild"
+
+
+def test_a_change_on_the_beat_takes_nothing_back(controls: Controls) -> None:
+    beat = 1.0
+    controls.beats = lambda: beat
+    controls.change({"quantize": "bar"})
+    controls.use("wild")
+    beat = 4.0
+    controls.change({"strength": 0.5})
+    assert (controls.look, controls.target.strength) == ("wild", 0.5)
+    assert controls.target.octaves == 3
+
+
+def test_a_look_that_fails_while_it_waits_is_left_out(controls: Controls) -> None:
+    beat = 1.0
+    controls.beats = lambda: beat
+    controls.use("wild")
+    controls.store("wild")
+    controls.use("calm")
+    controls.change({"quantize": "bar"})
     controls.use("wild", "b")
-    controls.change({"strength": 0.5, "fader": 0.3, "b/jitter": 5, "light": 0.4})
+    controls.recall("wild")
+    controls.drop("wild")
+    beat = 4.0
+    controls.parameters()
+    assert {deck.look for deck in controls.state.decks.values()} == {"calm"}
+    controls.change({"quantize": "off"})
+    for action in ("undo", "undo", "undo", "redo"):
+        controls.press(action)
+        assert {deck.look for deck in controls.state.decks.values()} == {"calm"}
+
+
+def test_scenes_bring_everything_back_but_the_masters(
+    controls: Controls, clock: shows.Clock
+) -> None:
+    controls.use("wild", "b")
+    controls.change({"strength": 0.5, "fader": 0.3, "b/jitter": 5, "light": 0.4, "only": "dark"})
     controls.modulate("b/step_size", Lfo(shape="square"))
     controls.store("  intro ")
     stored = controls.state
     controls.use("calm", "b")
-    controls.change({"strength": 2.0, "fader": 1.0, "light": 0.9, "blackout": True})
+    controls.change({"strength": 2.0, "fader": 1.0, "light": 0.9, "blackout": True, "only": "all"})
     controls.modulate("b/step_size", None)
     clock.now += 5
     controls.recall("intro")
     assert controls.parameters().fader > 0.5
     clock.now += 5
     now = controls.parameters("b")
-    assert (now.strength, now.fader, now.jitter) == (0.5, 0.3, 5)
+    assert (now.strength, now.fader, now.jitter, now.only) == (0.5, 0.3, 5, "dark")
     assert (now.light, now.blackout) == (0.9, True)
     assert controls.state.decks == stored.decks
     assert controls.state.lfos == stored.lfos
     controls.forget("intro")
     with pytest.raises(SettingsError, match="no scene 'intro': none is stored yet"):
         controls.recall("intro")
+
+
+def test_what_a_recall_or_an_undo_changes_is_by_hand(controls: Controls) -> None:
+    controls.change({"strength": 0.5})
+    controls.store("it")
+    controls.change({"strength": 1.0})
+    controls.press("reset")
+    assert controls.touched == frozenset()
+    controls.recall("it")
+    assert controls.touched == {"strength"}
+    controls.press("reset")
+    controls.press("undo")
+    assert controls.touched == {"strength"}
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a/b", "x" * 61, "two\nlines"])
@@ -377,7 +470,7 @@ def test_a_scene_with_a_look_that_is_gone_is_refused(controls: Controls) -> None
         controls.recall("it")
 
 
-def test_every_change_can_be_undone(controls: Controls, clock: _Clock) -> None:
+def test_every_change_can_be_undone(controls: Controls, clock: shows.Clock) -> None:
     states = [controls.state]
     controls.store("start")
     acts: list[Callable[[], None]] = [
@@ -407,12 +500,20 @@ def test_every_change_can_be_undone(controls: Controls, clock: _Clock) -> None:
     assert controls.parameters() == controls.target
 
 
-def test_timers_leave_nothing_to_undo(controls: Controls) -> None:
+def test_undo_passes_over_what_timers_do(controls: Controls) -> None:
     controls.use("wild", by_hand=False)
     assert not controls.can_undo
+    controls.change({"strength": 0.5})
+    controls.use("calm", by_hand=False)
+    assert controls.state.decks["a"].octaves != 3
+    controls.press("undo")
+    assert (controls.look, controls.target.strength) == ("calm", 1.0)
+    assert controls.target.octaves == controls.state.decks["a"].octaves != 3
+    controls.press("redo")
+    assert (controls.look, controls.target.strength) == ("calm", 0.5)
 
 
-def test_lfos_move_parameters_around_their_value(controls: Controls, clock: _Clock) -> None:
+def test_lfos_move_parameters_around_their_value(controls: Controls, clock: shows.Clock) -> None:
     controls.modulate("strength", Lfo(every=2, unit="seconds", depth=0.5))
     seen = set()
     for _ in range(40):

@@ -9,11 +9,12 @@ from pythonosc.osc_message import OscMessage
 
 from stream_dream.errors import SettingsError
 from stream_dream.live.control.controls import Controls
-from stream_dream.live.control.osc_feedback import OscFeedback
+from stream_dream.live.control.osc_feedback import TOLD_ONLY, OscFeedback
 from stream_dream.live.control.osc_query import namespace
 from stream_dream.live.control.surface import Surface
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters
+from stream_dream.settings.scenes import Lfo
 
 DESK = ("192.0.2.7", 9000)
 
@@ -39,7 +40,7 @@ class _Stage:
         self.network = _Network()
         looks = {name: DreamSettings() for name in ("dogs", "eyes")}
         self.controls = Controls(LiveParameters(), looks, "dogs", clock=lambda: 0.0)
-        surface = Surface(self.controls)
+        self.surface = surface = Surface(self.controls)
         network: Any = self.network
         self.feedback = OscFeedback(surface, network, clock=lambda: self.network.now)
 
@@ -112,6 +113,35 @@ def test_no_button_is_pressed_on_a_show_that_mirrors_this_one(stage: _Stage) -> 
     stage.controls.press("fade_to_black")
     stage.controls.press("undo")
     assert not {"/undo", "/redo", "/record", "/fade_to_black"} & stage.tell(1.0).keys()
+
+
+def test_two_shows_that_tell_each_other_all_agree_and_come_to_rest() -> None:
+    one, other = _Stage(), _Stage()
+    for stage in (one, other):
+        stage.feedback.obey("subscribe", None, DESK)
+    one.controls.store("intro")
+    other.controls.store("intro")
+    one.controls.tempo.set_bpm(90)
+    one.controls.modulate("a/step_size", Lfo(shape="square", every=2, depth=0.2))
+    one.controls.change({"strength": 0.3, "b/jitter": 7, "only": "dark", "mirror": True})
+    one.controls.use("eyes", "b")
+    for _ in range(20):
+        for told, hearing in ((one, other), (other, one)):
+            for address, value in told.tell(1.0).items():
+                asked = address.removeprefix("/")
+                if asked not in TOLD_ONLY:
+                    hearing.surface.set(asked, value)
+                    hearing.feedback.heard(asked, value, DESK)
+    assert other.controls.tempo.tempo is None
+    assert other.controls.state.stage.strength == pytest.approx(0.3)
+    assert one.controls.state.flat() == pytest.approx(other.controls.state.flat())
+    moving = [
+        {name: lfo for name, lfo in s.controls.state.lfos.items() if lfo.depth}
+        for s in (one, other)
+    ]
+    assert moving[0].keys() == moving[1].keys() == {"a/step_size"}
+    for stage in (one, other):
+        assert stage.tell(2.0).keys() <= {"/beat"}
 
 
 def test_subscriptions_end_and_are_renewed(stage: _Stage) -> None:

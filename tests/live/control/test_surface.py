@@ -59,7 +59,9 @@ CASES: list[tuple[str, Any, Callable[[Controls], object], object]] = [
     ("forget", "intro", lambda c: list(c.scenes), []),
     ("lfo/strength/depth", 0.25, lambda c: c.state.lfos["strength"].depth, 0.25),
     ("lfo/b/step_size/shape", "square", lambda c: c.state.lfos["b/step_size"].shape, "square"),
-    ("lfo/strength/depth", 0, lambda c: c.state.lfos, {}),
+    ("lfo/strength/depth", 0, lambda c: c.state.lfos["strength"].depth, 0),
+    ("lfo/strength/every", 3, lambda c: c.state.lfos["strength"].depth, 0),
+    ("lfo/strength/every", 0, lambda c: c.state.lfos["strength"].every, 0.05),
 ]
 
 
@@ -141,6 +143,34 @@ def test_parts_of_an_lfo_that_waits_add_up(surface: Surface) -> None:
     assert (lfo.depth, lfo.every, lfo.shape) == (0.2, 8, "square")
 
 
+def test_an_lfo_at_rest_remembers_its_shape(surface: Surface) -> None:
+    for part, value in (("shape", "square"), ("depth", 0.4), ("every", 3), ("depth", 0)):
+        surface.set(f"lfo/strength/{part}", value)
+    surface.controls.parameters()
+    assert surface.controls.parameters().strength == 1
+    surface.set("lfo/strength/depth", 0.2)
+    lfo = surface.controls.state.lfos["strength"]
+    assert (lfo.shape, lfo.every, lfo.depth) == ("square", 3, 0.2)
+
+
+def test_names_of_scenes_and_looks_are_no_addresses() -> None:
+    names = ("octaves", "preset", "strength", "scene", "freeze", "bpm", "a", "fader")
+    looks = {name: DreamSettings() for name in names}
+    surface = Surface(Controls(LiveParameters(), looks, "octaves"))
+    for name in names:
+        surface.controls.store(name)
+    for control in surface.all():
+        assert described(control)["address"] == control.address
+        value, share = surface.value_of(control), surface.share(control.address)
+        assert 0 <= share <= 1
+        if control.address.startswith("scene/"):
+            assert value is None
+        elif control.address.split("/")[-2:-1] == ["preset"]:
+            assert value is control.address.endswith("/octaves")
+    surface.set("b/preset/preset", 1)
+    assert surface.value("b/preset") == "preset"
+
+
 def test_lamps_show_what_is_on(surface: Surface) -> None:
     surface = Surface(surface.controls, is_recording=lambda: True)
     surface.set("freeze", 1)
@@ -148,6 +178,8 @@ def test_lamps_show_what_is_on(surface: Surface) -> None:
     assert on == {"freeze", "record", "preset/dogs", "a/preset/dogs", "b/preset/dogs"}
     surface.set("strength", 0.2)
     assert surface.share("undo") == 1
+    surface.controls.bpm = lambda: 1e6
+    assert surface.share("bpm") == 1
 
 
 def test_all_is_described(surface: Surface) -> None:

@@ -5,28 +5,22 @@ from __future__ import annotations
 import random
 
 import pytest
+import shows
 
 from stream_dream.live.control.tempo import Tempo
 
 
-class _Clock:
-    now = 50.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> shows.Clock:
+    return shows.Clock()
 
 
 @pytest.fixture
-def clock() -> _Clock:
-    return _Clock()
-
-
-@pytest.fixture
-def tempo(clock: _Clock) -> Tempo:
+def tempo(clock: shows.Clock) -> Tempo:
     return Tempo(clock=clock)
 
 
-def test_there_is_no_beat_before_the_second_tap(tempo: Tempo, clock: _Clock) -> None:
+def test_there_is_no_beat_before_the_second_tap(tempo: Tempo, clock: shows.Clock) -> None:
     assert (tempo.tempo, tempo.beats()) == (None, None)
     tempo.tap()
     assert tempo.tempo is None
@@ -36,7 +30,7 @@ def test_there_is_no_beat_before_the_second_tap(tempo: Tempo, clock: _Clock) -> 
 
 
 @pytest.mark.parametrize("bpm", [25, 90, 128, 174, 380])
-def test_taps_set_pace_and_phase(tempo: Tempo, clock: _Clock, bpm: float) -> None:
+def test_taps_set_pace_and_phase(tempo: Tempo, clock: shows.Clock, bpm: float) -> None:
     rng = random.Random(1)
     start = clock.now
     for tap in range(12):
@@ -49,14 +43,30 @@ def test_taps_set_pace_and_phase(tempo: Tempo, clock: _Clock, bpm: float) -> Non
     assert abs(beats - round(beats)) < 0.1
 
 
-def test_a_pause_begins_another_series(tempo: Tempo, clock: _Clock) -> None:
+def test_a_pause_begins_another_series(tempo: Tempo, clock: shows.Clock) -> None:
     for wait in (0.5, 0.5, 10.0, 0.25, 0.25):
         tempo.tap()
         clock.now += wait
     assert tempo.tempo == pytest.approx(240)
 
 
-def test_a_number_keeps_the_phase(tempo: Tempo, clock: _Clock) -> None:
+def test_a_released_tempo_is_none(tempo: Tempo, clock: shows.Clock) -> None:
+    tempo.set_bpm(90)
+    for _ in range(30):
+        clock.now += 0.02
+        tempo.tick()
+    tempo.tap()
+    tempo.release()
+    assert (tempo.tempo, tempo.beats(), tempo.follows_clock) == (None, None, False)
+    clock.now += 0.5
+    tempo.tap()  # the first of another series
+    assert tempo.tempo is None
+    clock.now += 0.5
+    tempo.tap()
+    assert tempo.tempo == pytest.approx(120)
+
+
+def test_a_number_keeps_the_phase(tempo: Tempo, clock: shows.Clock) -> None:
     tempo.set_bpm(120)
     clock.now += 1.25
     before = tempo.beats()
@@ -68,14 +78,14 @@ def test_a_number_keeps_the_phase(tempo: Tempo, clock: _Clock) -> None:
     assert tempo.tempo == 400
 
 
-def test_a_bar_begins_when_asked_for(tempo: Tempo, clock: _Clock) -> None:
+def test_a_bar_begins_when_asked_for(tempo: Tempo, clock: shows.Clock) -> None:
     tempo.set_bpm(120)
     clock.now += 1.4  # 2.8 beats
     tempo.begin_bar()
     assert tempo.beats() == 4
 
 
-def test_a_midi_clock_is_followed_with_its_jitter(tempo: Tempo, clock: _Clock) -> None:
+def test_a_midi_clock_is_followed_with_its_jitter(tempo: Tempo, clock: shows.Clock) -> None:
     rng, start = random.Random(2), clock.now
     tempo.start()
     for tick in range(24 * 8):
@@ -89,7 +99,7 @@ def test_a_midi_clock_is_followed_with_its_jitter(tempo: Tempo, clock: _Clock) -
     assert tempo.beats() == pytest.approx(8 - 1 / 24 + 133 / 60, rel=0.01)
 
 
-def test_the_start_of_a_song_begins_a_bar(tempo: Tempo, clock: _Clock) -> None:
+def test_the_start_of_a_song_begins_a_bar(tempo: Tempo, clock: shows.Clock) -> None:
     tempo.set_bpm(120)
     clock.now += 2.6  # 5.2 beats
     tempo.start()

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shows
 from live_sound import FakeSound
 
 from stream_dream.automation.timeline import BeatGrid
 from stream_dream.errors import SettingsError
+from stream_dream.live.control.tempo import Tempo
 from stream_dream.live.engine.live_beat import LiveBeat
 from stream_dream.settings.automation import Automation
 
@@ -120,3 +122,23 @@ def test_a_steady_beat_moves_nothing() -> None:
         if not grids or grid is not grids[-1]:
             grids.append(grid)
     assert len(grids) <= 3
+
+
+def test_a_tempo_by_hand_goes_on_where_the_beats_of_a_file_are(tmp_path: Path) -> None:
+    file = tmp_path / "beats.txt"
+    file.write_text("\n".join(str(0.25 * number) for number in range(400)))
+    clock = shows.Clock()
+    tempo = Tempo(clock=clock)
+    beat = LiveBeat(Automation(beats=file), None, tempo, clock=clock)
+    clock.now += 60
+    assert beat.count() == pytest.approx(240)
+    tempo.set_bpm(120)
+    seen = [beat.count()]
+    for _ in range(100):
+        clock.now += STEP
+        seen.append(beat.count())
+    tempo.release()
+    seen.append(beat.count())
+    assert seen == sorted(seen)
+    assert 240 <= seen[0] < 244
+    assert seen[-1] - seen[0] == pytest.approx(4, abs=1)

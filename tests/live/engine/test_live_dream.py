@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import shows
 
 from stream_dream.frame import ImageF
 from stream_dream.live.control.controls import Controls
@@ -53,14 +54,7 @@ class _Looks:
         return _Ascent(look, self.given) if enough else None
 
 
-class _Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def frames(dream: LiveDream, clock: _Clock, count: int) -> None:
+def frames(dream: LiveDream, clock: shows.Clock, count: int) -> None:
     image = np.zeros((*SHAPE, 3), np.float32)
     for index in range(count):
         ascend(dream, image, index)
@@ -72,12 +66,12 @@ def ascend(dream: LiveDream, image: ImageF, index: int = 0) -> tuple[ImageF, flo
     return dream(image, image, index=index, rng=rng, settings=LOOKS["eyes"])
 
 
-def controls_of(clock: _Clock) -> Controls:
+def controls_of(clock: shows.Clock) -> Controls:
     return Controls(parameters_of(LOOKS["eyes"]), LOOKS, "eyes", clock=clock)
 
 
 def test_looks_fade_over_whatever_their_octaves() -> None:
-    clock, looks = _Clock(), _Looks(eyes=2, wild=4)
+    clock, looks = shows.Clock(), _Looks(eyes=2, wild=4)
     controls = controls_of(clock)
     dream = LiveDream(looks, controls, clock=clock)  # type: ignore[arg-type]
     frames(dream, clock, 5)
@@ -91,7 +85,7 @@ def test_looks_fade_over_whatever_their_octaves() -> None:
 
 
 def test_growth_and_room_glide_with_a_look() -> None:
-    clock, looks = _Clock(), _Looks(eyes=2)
+    clock, looks = shows.Clock(), _Looks(eyes=2)
     controls = controls_of(clock)
     dream = LiveDream(looks, controls, clock=clock)  # type: ignore[arg-type]
     source = np.full((*SHAPE, 3), 0.5, np.float32)
@@ -118,7 +112,7 @@ def test_growth_and_room_glide_with_a_look() -> None:
 
 
 def test_a_look_that_gets_ready_late_fades_in_then() -> None:
-    clock, looks = _Clock(), _Looks(eyes=2)
+    clock, looks = shows.Clock(), _Looks(eyes=2)
     controls = controls_of(clock)
     dream = LiveDream(looks, controls, clock=clock)  # type: ignore[arg-type]
     controls.use("wild")
@@ -130,7 +124,7 @@ def test_a_look_that_gets_ready_late_fades_in_then() -> None:
 
 
 def test_the_carried_dream_is_kept_while_no_look_is_ready() -> None:
-    clock = _Clock()
+    clock = shows.Clock()
     dream = LiveDream(_Looks(), controls_of(clock), clock=clock)  # type: ignore[arg-type]
     image = np.full((*SHAPE, 3), 0.5, np.float32)
     residual, loss = ascend(dream, image)
@@ -141,7 +135,7 @@ def test_the_carried_dream_is_kept_while_no_look_is_ready() -> None:
 
 @pytest.mark.parametrize("fader", [0.0, 0.3, 0.5, 1.0])
 def test_ascents_alternate_between_the_decks(fader: float) -> None:
-    clock, looks = _Clock(), _Looks(eyes=2, wild=4)
+    clock, looks = shows.Clock(), _Looks(eyes=2, wild=4)
     controls = controls_of(clock)
     dream = LiveDream(looks, controls, clock=clock)  # type: ignore[arg-type]
     controls.change({"glide": 0, "fader": fader})
@@ -151,7 +145,7 @@ def test_ascents_alternate_between_the_decks(fader: float) -> None:
 
 
 def test_a_deck_dreams_with_its_own_parameters() -> None:
-    clock, looks = _Clock(), _Looks(eyes=2, wild=4)
+    clock, looks = shows.Clock(), _Looks(eyes=2, wild=4)
     controls = controls_of(clock)
     dream = LiveDream(looks, controls, clock=clock)  # type: ignore[arg-type]
     controls.change({"glide": 0, "fader": 0.5})
@@ -163,7 +157,7 @@ def test_a_deck_dreams_with_its_own_parameters() -> None:
 
 
 def test_growth_and_room_lie_between_the_decks() -> None:
-    clock, looks = _Clock(), _Looks(eyes=2, wild=4)
+    clock, looks = shows.Clock(), _Looks(eyes=2, wild=4)
     controls = controls_of(clock)
     dream = LiveDream(looks, controls, clock=clock)  # type: ignore[arg-type]
     source = np.full((*SHAPE, 3), 0.5, np.float32)
@@ -177,7 +171,7 @@ def test_growth_and_room_lie_between_the_decks() -> None:
 
 
 def test_the_other_deck_dreams_while_one_is_not_ready() -> None:
-    clock, looks = _Clock(), _Looks(eyes=2)
+    clock, looks = shows.Clock(), _Looks(eyes=2)
     controls = controls_of(clock)
     dream = LiveDream(looks, controls, clock=clock)  # type: ignore[arg-type]
     controls.use("wild", "b")
@@ -190,7 +184,7 @@ def test_the_other_deck_dreams_while_one_is_not_ready() -> None:
 
 
 def test_a_look_that_failed_is_removed() -> None:
-    controls = controls_of(_Clock())
+    controls = controls_of(shows.Clock())
     controls.use("wild")
     controls.drop("wild")
     assert controls.looks == ("eyes",)

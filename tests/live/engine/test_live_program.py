@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from live_sound import NAMES, Clock, FakeSound
+import shows
+from live_sound import NAMES, FakeSound
 
 from stream_dream.automation.reaction import SHOW_REACTION
 from stream_dream.errors import SettingsError
@@ -34,7 +35,7 @@ class _Stage:
     """A program with its controls, sound and clock; ``sound=False`` for a show without."""
 
     def __init__(self, *, sound: bool = True, begun: bool = True, **automation: Any) -> None:
-        self.clock = Clock()
+        self.clock = shows.Clock()
         self.sound = FakeSound() if sound else None
         self.controls = Controls(parameters_of(LOOKS["calm"]), LOOKS, "calm", clock=self.clock)
         made = Automation(**automation)

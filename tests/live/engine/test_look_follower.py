@@ -9,7 +9,6 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import shows
-from live_sound import Clock
 
 from stream_dream.automation.look_track import LookTrack
 from stream_dream.automation.timeline import BeatGrid, Timeline
@@ -22,7 +21,7 @@ class _Show:
     """Calls a follower as a show of 10 frames a second does."""
 
     def __init__(self, names: Sequence[str] = LOOKS, each: float | None = None) -> None:
-        self.clock, self.controls = Clock(), shows.make_controls()
+        self.clock, self.controls = shows.Clock(), shows.make_controls()
         self.beat: float | None = None
         self.bpm = 120.0
         self.ready = LOOKS

@@ -17,6 +17,7 @@ from pathlib import Path
 import clips
 import numpy as np
 import pytest
+import shows
 from waiting import wait_for
 
 from stream_dream.errors import SinkError
@@ -29,16 +30,6 @@ from stream_dream.media.write.output_paths import dated_name
 
 STATUS = LiveStatus()
 FPS = 25
-
-
-class Clock:
-    """A clock that tests set."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        """Return the time in seconds."""
-        return self.now
 
 
 def children(pid: int) -> list[int]:
@@ -70,13 +61,13 @@ def _nothing_stays_behind(tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> shows.Clock:
+    return shows.Clock()
 
 
 def record(
     path: Path,
-    clock: Clock,
+    clock: shows.Clock,
     times: list[float],
     *,
     end: float,
@@ -104,7 +95,9 @@ def frames_of(path: Path) -> list[Image8]:
 
 
 @pytest.mark.slow
-def test_a_recording_plays_at_real_speed_whenever_frames_came(tmp_path: Path, clock: Clock) -> None:
+def test_a_recording_plays_at_real_speed_whenever_frames_came(
+    tmp_path: Path, clock: shows.Clock
+) -> None:
     rng = random.Random(5)
     times = [0.0, *sorted(rng.uniform(0, 3) for _ in range(60)), 4.4]
     recorder = record(tmp_path / "show.mkv", clock, times, end=4.8)
@@ -128,13 +121,13 @@ def test_a_frozen_show_is_written_while_it_lasts(tmp_path: Path) -> None:
     assert len(frames_of(recorder.files[0])) > 1
 
 
-def test_one_frame_makes_a_recording(tmp_path: Path, clock: Clock) -> None:
+def test_one_frame_makes_a_recording(tmp_path: Path, clock: shows.Clock) -> None:
     recorder = record(tmp_path / "show.mkv", clock, [0.0], end=0.0)
     assert len(frames_of(recorder.files[0])) == 1
 
 
 @pytest.mark.slow
-def test_a_new_file_begins_after_the_given_minutes(tmp_path: Path, clock: Clock) -> None:
+def test_a_new_file_begins_after_the_given_minutes(tmp_path: Path, clock: shows.Clock) -> None:
     times = [index / 23 for index in range(81)]
     recorder = record(tmp_path / "show.mkv", clock, times, end=3.52, minutes=1 / 60)
     assert len(recorder.files) == 4
@@ -143,7 +136,7 @@ def test_a_new_file_begins_after_the_given_minutes(tmp_path: Path, clock: Clock)
     assert sum(len(frames_of(file)) for file in recorder.files) == pytest.approx(3.52 * FPS, abs=2)
 
 
-def test_a_new_size_begins_a_new_file(tmp_path: Path, clock: Clock) -> None:
+def test_a_new_size_begins_a_new_file(tmp_path: Path, clock: shows.Clock) -> None:
     times = [index / FPS for index in range(30)]
     recorder = record(
         tmp_path / "show.mkv",
@@ -159,7 +152,7 @@ def test_a_new_size_begins_a_new_file(tmp_path: Path, clock: Clock) -> None:
     assert np.abs(second[0][-1, -1].astype(int) - second[0][-2, -2]).max() <= 2
 
 
-def test_nothing_is_ever_overwritten_and_names_sort(tmp_path: Path, clock: Clock) -> None:
+def test_nothing_is_ever_overwritten_and_names_sort(tmp_path: Path, clock: shows.Clock) -> None:
     path = tmp_path / "show.mkv"
     path.write_text("of an earlier night")
     made = [path]
@@ -184,7 +177,7 @@ def test_the_first_name_is_not_used_again(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir())[1:] == list(recorder.files[1:])
 
 
-def test_an_encoder_that_falls_back_gets_half_the_work(tmp_path: Path, clock: Clock) -> None:
+def test_an_encoder_that_falls_back_gets_half_the_work(tmp_path: Path, clock: shows.Clock) -> None:
     recorder = record(tmp_path / "show.mkv", clock, [0.0, 0.04, 9.0, 9.08], end=9.16)
     assert len(recorder.files) == 2
     with VideoSource(recorder.files[1]) as source:
@@ -192,7 +185,7 @@ def test_an_encoder_that_falls_back_gets_half_the_work(tmp_path: Path, clock: Cl
         assert sum(1 for _ in source) in (1, 2)  # 2 if it started before the clock advanced
 
 
-def test_without_a_frame_no_file_is_written(tmp_path: Path, clock: Clock) -> None:
+def test_without_a_frame_no_file_is_written(tmp_path: Path, clock: shows.Clock) -> None:
     recorder = record(tmp_path / "show.mkv", clock, [], end=5.0)
     recorder.close()
     recorder.show(clips.counting_image(1), STATUS)

@@ -107,6 +107,29 @@ def test_parts_of_an_lfo_that_wait_for_the_bar_stay_together(
     operator.obey({"set": {"lfo/strength/depth": 0}})
     beats = 8.0
     controls.parameters()
+    assert controls.state.lfos["strength"].model_dump() == {**LFO, "depth": 0}
+
+
+def test_messages_of_parts_of_an_lfo_add_up(operator: Operator, controls: Controls) -> None:
+    beats = 0.0
+    controls.beats = lambda: beats
+    controls.change({"quantize": "bar"})
+    for key, at in LFO.items():
+        operator.obey({"set": {f"lfo/step_size/{key}": at}})
+    beats = 4.0
+    controls.parameters()
+    assert controls.state.lfos["a/step_size"].model_dump() == LFO
+    operator.obey({"set": {"lfo/step_size/every": 5}})
+    beats = 8.0
+    controls.parameters()
+    assert controls.state.lfos["a/step_size"].model_dump() == {**LFO, "every": 5}
+
+
+def test_a_refused_lfo_changes_nothing_else(operator: Operator, controls: Controls) -> None:
+    for every in (1e-320, 0.01, 1e8):
+        with pytest.raises(SettingsError, match="LFO of light"):
+            operator.obey({"set": {"strength": 0.5, "lfo/light/every": every}})
+    assert controls.target.strength == 1
     assert controls.state.lfos == {}
 
 

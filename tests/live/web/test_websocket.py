@@ -69,7 +69,8 @@ def test_a_page_is_told_of_decks_scenes_tempo_and_what_is_under_way(
         state = told(talking, "bpm", lambda bpm: bpm == 100)
         assert state["values"]["a/jitter"] == 5
         assert state["undo"]
-        talking.send('{"set": {"lfo/b/jitter/every": 2, "lfo/b/jitter/shape": "square"}}')
+        talking.send('{"set": {"lfo/b/jitter/every": 2, "lfo/b/jitter/depth": 0.5}}')
+        talking.send('{"set": {"lfo/b/jitter/shape": "square"}}')
         state = told(talking, "now", lambda now: "b/jitter" in now)
         assert state["lfos"]["b/jitter"] == {
             "shape": "square",
