@@ -46,7 +46,6 @@ from stream_dream.live.engine.show import Show
 from stream_dream.live.output.saver import Saver
 from stream_dream.live.output.stream_output import StreamOutput
 from stream_dream.live.output.stream_target import StreamTarget
-from stream_dream.live.output.view import View
 from stream_dream.live.status import LiveStatus
 from stream_dream.media.read.video import VideoSource
 from stream_dream.settings.dream import DreamSettings
@@ -121,9 +120,9 @@ def playing(
     *,
     presets: Sequence[str] = ("dogs",),
     recorded: bool = True,
-    outputs: Sequence[View] = (),
+    outputs: bool = False,
 ) -> Iterator[Playing]:
-    """Run a show during the block, with all looks ready from its start."""
+    """Run a show during the block, with all looks ready and, if wanted, four outputs."""
     looks = {
         name: for_live(load_preset(name).dream.model_copy(update={"dream_size": sizes[0]}))
         for name in presets
@@ -137,7 +136,7 @@ def playing(
         saver = Saver(Path(folder), film, minutes=30, fps=target_fps)
         framing = Framing(LiveSettings())
         show = Show(connect, framing, made, controls, looks[first], saver, sizes=sizes)
-        show.views = [meter, saver, *outputs]
+        show.views = [meter, saver]
         thread = threading.Thread(target=show.run)
         thread.start()
         try:
@@ -145,7 +144,11 @@ def playing(
                 if not thread.is_alive():
                     sys.exit("the show has ended before it began")
                 time.sleep(0.1)
-            yield Playing(controls, made, meter, looks[first])
+            with ExitStack() as stack:
+                if outputs:
+                    show.views = [meter, saver, *stack.enter_context(four_outputs())]
+                yield Playing(controls, made, meter, looks[first])
+                show.views = [meter, saver]
         finally:
             show.ended.set()
             thread.join()
@@ -289,11 +292,9 @@ def outputs() -> Iterator[Row]:
     One of the four accepts and never reads, two find nobody.
     """
     for name in ("none", "four", "snapshots"):
-        with ExitStack() as stack:
-            opened = stack.enter_context(four_outputs()) if name == "four" else []
-            show = stack.enter_context(
-                playing(TestFeed, ladder(480), TARGET_FPS, recorded=False, outputs=opened)
-            )
+        with playing(
+            TestFeed, ladder(480), TARGET_FPS, recorded=False, outputs=name == "four"
+        ) as show:
             time.sleep(6)
             begun = time.monotonic()
             while (passed := time.monotonic() - begun) < MEASURED_SECONDS:
@@ -358,9 +359,8 @@ def stage() -> Iterator[Row]:
     looks = ("dogs", "eyes")
     for name in ("plain", "stage"):
         with ExitStack() as stack:
-            opened = stack.enter_context(four_outputs()) if name == "stage" else []
             show = stack.enter_context(
-                playing(paced, ladder(480), TARGET_FPS, presets=looks, outputs=opened)
+                playing(paced, ladder(480), TARGET_FPS, presets=looks, outputs=name == "stage")
             )
             if name == "stage":
                 stack.enter_context(played(show, looks))
@@ -382,8 +382,7 @@ def soak(minutes: float) -> Iterator[Row]:
     """Watch memory, threads, files and traces of a show with all that a stage has."""
     presets = ("dogs", "eyes", "spirals")
     with (
-        four_outputs() as opened,
-        playing(TestFeed, ladder(320), TARGET_FPS, presets=presets, outputs=opened) as show,
+        playing(TestFeed, ladder(320), TARGET_FPS, presets=presets, outputs=True) as show,
         played(show, presets),
     ):
         begun, change, first = time.monotonic(), 0, None

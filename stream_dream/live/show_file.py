@@ -56,14 +56,15 @@ class ShowFile:
 def read_config(path: Path) -> ShowFile:
     """Return what a file holds; relative paths start at its folder.
 
-    A warning is logged if it holds the token of the page and other users can read it.
+    A warning is logged if it holds a secret and other users can read it.
 
     Raises:
         SettingsError: It cannot be read, or holds an unknown or invalid setting, scene or binding.
     """
     table = read_toml(path, "config", sections=(_SCENES, _MIDI))
-    if "token" in table and os.name == "posix" and path.stat().st_mode & _OTHERS:
-        log.warning("%s holds the token of the page and others can read it: chmod 600 it", path)
+    secret = [name for name in _SECRET if name in table]
+    if secret and os.name == "posix" and path.stat().st_mode & _OTHERS:
+        log.warning("%s holds %s, and others can read it: chmod 600 it", path, " and ".join(secret))
     scenes = _table(table.pop(_SCENES, {}), str(path), _SCENES)
     bindings = _table(table.pop(_MIDI, {}), str(path), _MIDI)
     if len(scenes) > MOST_SCENES:

@@ -393,16 +393,17 @@ def test_a_config_with_a_token_is_private(tmp_path: Path) -> None:
         ('token = "a secret one"', 0o644, True),
         ('token = "a secret one"', 0o640, True),
         ('token = "a secret one"', 0o600, False),
+        ('out = ["rtmp://live.example/app/key of a secret"]', 0o644, True),
         ("strength = 1.0", 0o644, False),
     ],
 )
-def test_a_token_that_others_can_read_is_told(
+def test_a_secret_that_others_can_read_is_told(
     run: Run, tmp_path: Path, text: str, mode: int, warned: bool
 ) -> None:
     path = tmp_path / "show.toml"
     path.write_text(f'source = "no such file"\n{text}\n')
     path.chmod(mode)
     _, _, err = run("live", "--config", str(path))
-    assert ("holds the token of the page and others can read it" in err) == warned
+    assert (f"holds {text.split()[0]}, and others can read it" in err) == warned
     assert len(err.splitlines()) == 1 + warned
     assert "secret" not in err

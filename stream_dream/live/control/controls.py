@@ -14,8 +14,8 @@ from stream_dream.errors import SettingsError
 from stream_dream.live.control.beat_queue import BeatQueue
 from stream_dream.live.control.gliding import Gliding
 from stream_dream.live.control.history import History
-from stream_dream.live.control.oscillator import oscillated
-from stream_dream.live.control.show_state import OF_A_LOOK, DeckName, ShowState
+from stream_dream.live.control.oscillator import swung
+from stream_dream.live.control.show_state import OF_A_LOOK, DeckName, ShowState, between
 from stream_dream.live.control.tempo import Tempo
 from stream_dream.settings.automation import BEATS_PER_BAR
 from stream_dream.settings.dream import DreamSettings
@@ -310,18 +310,7 @@ class Controls:
         with self._up_to_date():
             if deck is not None:
                 return self._moved(deck)
-            a = self._moved("a")
-            if a.fader <= 0:
-                return a
-            b = self._moved("b")
-            if a.fader >= 1:
-                return b
-            between = {
-                name: now + a.fader * (getattr(b, name) - now)
-                for name in OF_A_LOOK
-                if isinstance(now := getattr(a, name), float)
-            }
-            return (a if a.fader <= 0.5 else b).model_copy(update=between)
+            return between(self._moved("a"), self._moved("b"))
 
     @contextmanager
     def _up_to_date(self) -> Iterator[None]:
@@ -450,13 +439,13 @@ class Controls:
             }
             made[deck] = LiveParameters.model_construct(**named)
         moved = made[deck] if self.automate is None else self.automate(made[deck])
-        swung: dict[str, float] = {}
-        for name, lfo in self.state.lfos.items():
-            of, _, key = name.rpartition("/")
-            if lfo.depth and of in ("", deck):
-                passed = self.beats() if lfo.unit == "beats" else self._clock()
-                swung[key] = oscillated(key, getattr(moved, key), lfo, passed / lfo.every)
-        return moved.model_copy(update=swung) if swung else moved
+        lfos = {
+            key: lfo
+            for name, lfo in self.state.lfos.items()
+            for of, _, key in [name.rpartition("/")]
+            if lfo.depth and of in ("", deck)
+        }
+        return swung(moved, lfos, self.beats(), self._clock()) if lfos else moved
 
 
 def _lfo(name: str) -> str:

@@ -4,9 +4,30 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Mapping
 
 from stream_dream.live.control.scale import share_of, value_at
+from stream_dream.settings.live import LiveParameters
 from stream_dream.settings.scenes import Lfo
+
+
+def swung(
+    parameters: LiveParameters, lfos: Mapping[str, Lfo], beats: float, seconds: float
+) -> LiveParameters:
+    """Return parameters as LFOs move them.
+
+    Args:
+        parameters: The parameters where all LFOs are at rest.
+        lfos: LFOs by the name of their parameter.
+        beats: Number of beats so far.
+        seconds: Number of seconds so far.
+    """
+    passed = {"beats": beats, "seconds": seconds}
+    moved = {
+        name: oscillated(name, getattr(parameters, name), lfo, passed[lfo.unit] / lfo.every)
+        for name, lfo in lfos.items()
+    }
+    return parameters.model_copy(update=moved)
 
 
 def oscillated(name: str, value: float, lfo: Lfo, cycles: float) -> float:

@@ -156,3 +156,20 @@ def parameters_of(dream: DreamSettings) -> LiveParameters:
     return LiveParameters(
         **{name: min(getattr(dream, name), parameter_range(name)[1]) for name in OF_A_LOOK}
     )
+
+
+def between(a: LiveParameters, b: LiveParameters) -> LiveParameters:
+    """Return the parameters of the picture, between those of both decks by the cross-fader.
+
+    Counts and words are those of the deck in front.
+    """
+    if a.fader <= 0:
+        return a
+    if a.fader >= 1:
+        return b
+    mixed = {
+        name: now + a.fader * (getattr(b, name) - now)
+        for name in OF_A_LOOK
+        if isinstance(now := getattr(a, name), float)
+    }
+    return (a if a.fader <= 0.5 else b).model_copy(update=mixed)
