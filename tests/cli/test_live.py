@@ -397,7 +397,7 @@ def test_a_config_with_a_token_is_private(tmp_path: Path) -> None:
         ("strength = 1.0", 0o644, False),
     ],
 )
-def test_a_secret_that_others_can_read_is_told(
+def test_what_others_should_not_read_is_told(
     run: Run, tmp_path: Path, text: str, mode: int, warned: bool
 ) -> None:
     path = tmp_path / "show.toml"
