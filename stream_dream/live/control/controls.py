@@ -16,7 +16,7 @@ from stream_dream.live.control.gliding import Gliding
 from stream_dream.live.control.history import History
 from stream_dream.live.control.oscillator import swung
 from stream_dream.live.control.show_state import OF_A_LOOK, DeckName, ShowState, between
-from stream_dream.live.control.tempo import Tempo
+from stream_dream.live.control.tempo import USUAL_BPM, Tempo
 from stream_dream.settings.automation import BEATS_PER_BAR
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters
@@ -46,7 +46,6 @@ _BEATS = {"beat": 1, "bar": BEATS_PER_BAR, "4bars": 4 * BEATS_PER_BAR}
 _FLASH_SECONDS = 0.12
 # Three flashes a second is the most that WCAG 2.3.1 calls safe for people with epilepsy.
 _FLASH_PAUSE = 0.34
-_USUAL_BPM = 120.0
 
 
 class Controls:
@@ -105,7 +104,7 @@ class Controls:
         self._waiting: BeatQueue[str | Lfo | None] = BeatQueue()
         self.scenes: Mapping[str, Scene] = dict(scenes or {})
         self.tempo = Tempo(clock=clock)
-        self.bpm: Callable[[], float] = lambda: self.tempo.tempo or _USUAL_BPM
+        self.bpm: Callable[[], float] = lambda: self.tempo.tempo or USUAL_BPM
         self.beats: Callable[[], float] = lambda: self._clock() * self.bpm() / 60
         self.frozen = False
         self.resets = 0

@@ -12,6 +12,8 @@ from stream_dream.settings.automation import BEATS_PER_BAR
 
 LEAST_BPM, MOST_BPM = 20.0, 400.0
 """Range of a tempo, in beats per minute."""
+USUAL_BPM = 120.0
+"""Pace to count by where nothing gives a beat."""
 
 # A longer pause begins another series of taps.
 _PAUSE_SECONDS = 60 / LEAST_BPM

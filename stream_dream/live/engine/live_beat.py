@@ -10,12 +10,10 @@ import numpy as np
 
 from stream_dream.automation.curves import read_beats
 from stream_dream.automation.timeline import BeatGrid
-from stream_dream.live.control.tempo import Tempo
+from stream_dream.live.control.tempo import USUAL_BPM, Tempo
 from stream_dream.live.engine.hearing import Sound
 from stream_dream.settings.automation import BEATS_PER_BAR, Automation
 
-# Without sound or --bpm there is still a beat to count by.
-_USUAL_BPM = 120.0
 # In beats. A beat as far off as this is followed evenly, within about a beat; one that is further
 # off is another beat.
 _FOLLOWED = 0.5
@@ -54,7 +52,7 @@ class LiveBeat:
         self._lock = threading.Lock()
         self._given = None if automation.beats is None else read_beats(automation.beats)
         self._paced = self._given is not None or automation.bpm is not None
-        self._grid = BeatGrid.regular(automation.bpm or _USUAL_BPM, automation.offset or 0.0)
+        self._grid = BeatGrid.regular(automation.bpm or USUAL_BPM, automation.offset or 0.0)
         self._sound = sound
         # Added to the numbers of the sound's beats; None while there are none.
         self._shift: float | None = None
