@@ -302,13 +302,7 @@ def outputs() -> Iterator[Row]:
                 if name == "snapshots":
                     show.controls.press("snapshot")
             seen = show.meter.since(begun)
-        yield {
-            "figure": "outputs",
-            "with": name,
-            "fps": len(seen) / passed,
-            "ratio": len(seen) / passed / TARGET_FPS,
-            "size": seen[-1][1].dream_size,
-        }
+        yield {"figure": "outputs", "with": name, **_held(seen, passed)}
 
 
 @contextmanager
@@ -368,14 +362,16 @@ def stage() -> Iterator[Row]:
             begun = time.monotonic()
             time.sleep(MEASURED_SECONDS)
             seen = show.meter.since(begun)
-        yield {
-            "figure": "stage",
-            "with": name,
-            "fps": len(seen) / MEASURED_SECONDS,
-            "ratio": len(seen) / MEASURED_SECONDS / TARGET_FPS,
-            "size": seen[-1][1].dream_size,
-            "longest_ms": max(status.frame_ms for _, status in seen),
-        }
+        yield {"figure": "stage", "with": name, **_held(seen, MEASURED_SECONDS)}
+
+
+def _held(seen: list[tuple[float, LiveStatus]], seconds: float) -> Row:
+    return {
+        "fps": len(seen) / seconds,
+        "ratio": len(seen) / seconds / TARGET_FPS,
+        "size": seen[-1][1].dream_size,
+        "longest_ms": max(status.frame_ms for _, status in seen),
+    }
 
 
 def soak(minutes: float) -> Iterator[Row]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
-from waiting import SECONDS
+from displays import display
 
 from stream_dream.errors import SourceError
 from stream_dream.live.capture.screen import ScreenFeed
@@ -21,23 +18,10 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="X11")
 
 
 @pytest.fixture
-def display(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Start a screen of 320x200."""
-    if not shutil.which("Xvfb"):
-        pytest.skip("needs Xvfb")
-    reader, writer = os.pipe()
-    options = ["-screen", "0", "320x200x24", "-nolisten", "tcp", "-noreset"]
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writer), *options],
-        pass_fds=[writer],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writer)
-    with os.fdopen(reader) as number:
-        monkeypatch.setenv("DISPLAY", f":{number.readline().strip()}")
-    yield
-    server.terminate()
-    server.wait(SECONDS)
+def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with display("320x200") as name:
+        monkeypatch.setenv("DISPLAY", name)
+        yield
 
 
 @linux_only
@@ -51,7 +35,7 @@ def display(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("screen:320x200+0+0", (200, 320, 3)),
     ],
 )
-@pytest.mark.usefixtures("display")
+@pytest.mark.usefixtures("screen")
 def test_a_screen_or_a_part_of_it_is_read(source: str, shape: tuple[int, ...]) -> None:
     feed = feed_opener(LiveSettings(source=source))()
     try:
@@ -65,7 +49,7 @@ def test_a_screen_or_a_part_of_it_is_read(source: str, shape: tuple[int, ...]) -
 
 @linux_only
 @pytest.mark.slow
-@pytest.mark.usefixtures("display")
+@pytest.mark.usefixtures("screen")
 def test_what_is_not_on_the_screen_is_refused() -> None:
     with pytest.raises(SourceError, match="not within the screen of 320x200"):
         feed_opener(LiveSettings(source="screen:300x100+100+0"))
@@ -90,7 +74,7 @@ def test_a_part_must_be_given_in_full(source: str) -> None:
 @pytest.mark.parametrize("source", ["screen:0x10+0+0", "screen:0"])
 @pytest.mark.slow
 @linux_only
-@pytest.mark.usefixtures("display")
+@pytest.mark.usefixtures("screen")
 def test_nothing_is_no_part(source: str) -> None:
     with pytest.raises(SourceError, match="--source screen"):
         ScreenFeed(source)

@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from displays import display
 from waiting import SECONDS
 
 from stream_dream.errors import SettingsError
@@ -302,22 +303,10 @@ print(json.dumps(["end", view.problem]), flush=True)
 
 @pytest.fixture
 def xvfb() -> Iterator[dict[str, str]]:
-    if not (shutil.which("Xvfb") and shutil.which("xdotool")):
-        pytest.skip("needs Xvfb and xdotool")
-    reader, writer = os.pipe()
-    # Without -noreset the server restarts when its last client leaves, here the probe of the
-    # display, and may refuse the next one meanwhile.
-    options = ["-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset"]
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writer), *options],
-        pass_fds=[writer],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writer)
-    with os.fdopen(reader) as number:
-        yield {**os.environ, "DISPLAY": f":{number.readline().strip()}"}
-    server.terminate()
-    server.wait(SECONDS)
+    if not shutil.which("xdotool"):
+        pytest.skip("needs xdotool")
+    with display("1280x800") as name:
+        yield {**os.environ, "DISPLAY": name}
 
 
 @linux_only
