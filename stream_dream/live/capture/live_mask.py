@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stream_dream.errors import SourceError
 from stream_dream.frame import Image8, ImageF, Mask8
-from stream_dream.live.capture.reconnect import Camera
+from stream_dream.live.capture.camera import Camera
 from stream_dream.live.capture.sources import FileFeed
 from stream_dream.media.read.mask import mask_levels
 from stream_dream.media.read.picture import is_picture, over, read_picture

@@ -14,10 +14,10 @@ from scenedetect.detector import FlashFilter
 
 from stream_dream.frame import Frame, Image8, ImageF, Mask8
 from stream_dream.image import fit_size, resize, to_float
+from stream_dream.live.capture.camera import Camera
 from stream_dream.live.capture.fallback_picture import FallbackPicture
 from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.live_mask import LiveMask
-from stream_dream.live.capture.reconnect import Camera
 from stream_dream.live.control.controls import Controls
 from stream_dream.runtime.latest_value import LatestValue
 from stream_dream.settings.dream import MOST_ENLARGED

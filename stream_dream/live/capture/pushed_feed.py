@@ -14,7 +14,11 @@ from stream_dream.frame import Image8
 from stream_dream.live.capture.feed import Feed
 
 LARGEST_BYTES = 4 * 2**20
+"""Largest picture that is accepted."""
+
 LARGEST_SIDE = 4096
+"""Longest side that is accepted, in pixels."""
+
 _ENDS_AFTER = 3.0
 
 

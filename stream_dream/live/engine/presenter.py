@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 
 from stream_dream.frame import Image8
+from stream_dream.live.capture.camera import Camera
 from stream_dream.live.capture.motion import MotionStage
-from stream_dream.live.capture.reconnect import Camera
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.engine.compiled_looks import CompiledLooks
 from stream_dream.live.engine.live_program import LiveProgram
 from stream_dream.live.output.saver import Saver
-from stream_dream.live.output.view import Receiver, View
+from stream_dream.live.output.view import SendingView, View
 from stream_dream.live.status import LiveStatus
 from stream_dream.temporal.dreamer import Dreamed
 
@@ -137,7 +137,7 @@ class Presenter:
             frozen=self._controls.frozen,
             recording=self._saver.recording,
             unrecorded=self._saver.left_out,
-            outputs={v.name: v.state for v in self.views if isinstance(v, Receiver)},
+            outputs={v.name: v.state for v in self.views if isinstance(v, SendingView)},
             uptime=now - self._begun,
             message=self._newest_message(),
             sound=None if self._program is None else self._program.heard(),

@@ -12,12 +12,12 @@ import numpy as np
 from stream_dream.errors import SettingsError, SourceError
 from stream_dream.frame import Image8, Shape
 from stream_dream.image import fit_size
+from stream_dream.live.capture.camera import Camera
 from stream_dream.live.capture.feed import Feed
 from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.live_mask import LiveMask
 from stream_dream.live.capture.motion import MotionStage, Staged
 from stream_dream.live.capture.pushed_feed import PushedFeed
-from stream_dream.live.capture.reconnect import Camera
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.engine.compiled_looks import CompiledLooks
 from stream_dream.live.engine.frame_pacer import FramePacer

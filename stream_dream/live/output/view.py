@@ -28,7 +28,7 @@ class View(Protocol):
 
 
 @runtime_checkable
-class Receiver(View, Protocol):
+class SendingView(View, Protocol):
     """A view that sends frames to somebody, who may come and go.
 
     Attributes:

@@ -13,9 +13,6 @@ from stream_dream.errors import StreamDreamError
 from stream_dream.live.web.messages import dumps, refusal
 from stream_dream.live.web.websocket import Allowance
 
-MOST_JPEG_BYTES = 4 * 2**20
-"""Largest picture that is accepted."""
-
 MOST_PICTURES = 60
 """Pictures a second that are passed on; those beyond are dropped."""
 

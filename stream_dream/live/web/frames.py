@@ -39,7 +39,7 @@ class ShownFrame(NamedTuple):
 _NOTHING = ShownFrame(0, np.zeros((1, 1, 3), np.uint8), LiveStatus(), 0.0)
 
 
-class Thumbnail(Protocol):
+class RevisedImage(Protocol):
     """What a look makes of the present picture."""
 
     @property
@@ -51,11 +51,11 @@ class Thumbnail(Protocol):
         """uint8 RGB, (height, width, 3)."""
 
 
-class Thumbnails(Protocol):
+class ThumbnailMaker(Protocol):
     """Makes thumbnails of all looks while somebody wants them."""
 
     @property
-    def made(self) -> Mapping[str, Thumbnail]:
+    def made(self) -> Mapping[str, RevisedImage]:
         """The thumbnails by look."""
 
     def want(self) -> None:
@@ -75,7 +75,7 @@ class Pictures:
     def __init__(self) -> None:
         """Start without a frame."""
         self.newest = _NOTHING
-        self.thumbnails: Thumbnails | None = None
+        self.thumbnails: ThumbnailMaker | None = None
         self._jpeg = 0, b""
         self._lock = threading.Lock()
         self._times: deque[tuple[int, float, float]] = deque()

@@ -15,8 +15,8 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.utils import get_remote_addr
 
+from stream_dream.live.capture.pushed_feed import LARGEST_BYTES
 from stream_dream.live.web.auth import LOG_SECONDS, MOST_BYTES
-from stream_dream.live.web.camera_socket import MOST_JPEG_BYTES
 from stream_dream.live.web.places import Places
 from stream_dream.runtime.limited_log import LimitedLog
 from stream_dream.runtime.quiet import debugging
@@ -97,7 +97,7 @@ class Connection(H11Protocol):
         self._stop_watching()
         if self.scope["path"] == "/camera":
             self.config = copy.copy(self.config)
-            self.config.ws_max_size = MOST_JPEG_BYTES
+            self.config.ws_max_size = LARGEST_BYTES
         super().handle_websocket_upgrade(event)
 
     def send_400_response(self, msg: str) -> None:

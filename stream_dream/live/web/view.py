@@ -17,7 +17,7 @@ from stream_dream.frame import Image8
 from stream_dream.live.control.surface import Surface
 from stream_dream.live.listening import bound
 from stream_dream.live.status import LiveStatus
-from stream_dream.live.web.frames import Pictures, Thumbnails
+from stream_dream.live.web.frames import Pictures, ThumbnailMaker
 from stream_dream.live.web.messages import MidiMap
 from stream_dream.networks.download import cache_folder
 
@@ -113,7 +113,7 @@ class WebView:
         self._thread.start()
         self._started.wait(_START_SECONDS)
 
-    def offer(self, thumbnails: Thumbnails) -> None:
+    def offer(self, thumbnails: ThumbnailMaker) -> None:
         """Show thumbnails on the page from now on."""
         self._pictures.thumbnails = thumbnails
 

@@ -13,8 +13,8 @@ import imageio_ffmpeg
 import pytest
 from waiting import SECONDS, wait_for
 
+from stream_dream.live.capture.camera import Camera
 from stream_dream.live.capture.feed import Feed
-from stream_dream.live.capture.reconnect import Camera
 from stream_dream.live.capture.sources import feed_opener
 from stream_dream.settings.live import LiveSettings
 

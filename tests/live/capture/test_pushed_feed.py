@@ -12,9 +12,9 @@ from waiting import wait_for
 
 from stream_dream.errors import SourceError
 from stream_dream.live.capture import pushed_feed as module
+from stream_dream.live.capture.camera import Camera
 from stream_dream.live.capture.feed import Feed
 from stream_dream.live.capture.pushed_feed import PushedFeed, nobody_sends
-from stream_dream.live.capture.reconnect import Camera
 from stream_dream.live.capture.sources import feed_opener
 from stream_dream.settings.live import LiveSettings
 

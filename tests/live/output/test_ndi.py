@@ -13,7 +13,7 @@ from waiting import wait_for
 
 from stream_dream.errors import SettingsError
 from stream_dream.live.output.ndi import NdiOutput
-from stream_dream.live.output.view import Receiver
+from stream_dream.live.output.view import SendingView
 
 
 class _Frame:
@@ -67,7 +67,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_frames_are_sent_as_they_are(library: None) -> None:
     output = NdiOutput("my dream")
-    assert isinstance(output, Receiver)
+    assert isinstance(output, SendingView)
     assert (output.name, output.state) == ("ndi:my dream", "connecting")
     output.show(shows.plain(1, shape=(49, 64)), shows.STATUS)
     wait_for(lambda: output.state == "sending" and _Sender.last.sent)

@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from stream_dream.errors import SourceError
+from stream_dream.live.capture.pushed_feed import LARGEST_BYTES
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.control.surface import Surface
 from stream_dream.live.web import camera_socket
@@ -71,7 +72,7 @@ def test_a_picture_that_is_too_large_ends_the_connection(
 ) -> None:
     with dial(view) as phone:
         with suppress(ConnectionClosed):  # while it is sent
-            phone.send(JPEG + bytes(camera_socket.MOST_JPEG_BYTES))
+            phone.send(JPEG + bytes(LARGEST_BYTES))
         with pytest.raises(ConnectionClosed):
             answer(phone)
     assert pushed == []

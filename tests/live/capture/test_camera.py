@@ -15,9 +15,9 @@ from waiting import SECONDS, wait_for
 
 from stream_dream.errors import SourceError
 from stream_dream.frame import Image8
-from stream_dream.live.capture import reconnect as module
+from stream_dream.live.capture import camera as module
+from stream_dream.live.capture.camera import Camera
 from stream_dream.live.capture.feed import Ended, Feed
-from stream_dream.live.capture.reconnect import Camera
 
 pytestmark = pytest.mark.stops
 
