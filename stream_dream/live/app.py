@@ -126,7 +126,8 @@ def open_app(
         window = next((view for view in views if isinstance(view, Window)), None)
         web = next((view for view in views if isinstance(view, WebView)), None)
         if web is not None:
-            thumbnails = Thumbnails(compiled, lambda: show.picture)
+            changed = None if program is None else program.dream
+            thumbnails = Thumbnails(compiled, lambda: show.picture, changed=changed)
             stack.enter_context(closing(thumbnails))
             web.offer(thumbnails)
         for line in midi.lost():

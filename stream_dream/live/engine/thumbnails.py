@@ -56,22 +56,32 @@ class Thumbnails:
     """Dreams the present picture with every look, in a thread, while somebody wants thumbnails.
 
     It takes a tenth of the time of the cores that ascents run on. Looks that are not traced yet
-    get theirs later.
+    get theirs later; one that fails gets none.
 
     Attributes:
         made: The thumbnails by look; replaced, never modified.
     """
 
-    def __init__(self, looks: CompiledLooks, picture: Callable[[], Image8 | None]) -> None:
+    def __init__(
+        self,
+        looks: CompiledLooks,
+        picture: Callable[[], Image8 | None],
+        *,
+        changed: Callable[[DreamSettings], DreamSettings] | None = None,
+    ) -> None:
         """Start the thread.
 
         Args:
             looks: The looks of the show.
             picture: Returns the present picture before it is dreamed, uint8 RGB; None before the
                 first.
+            changed: Returns the settings of a look as a score and sound change them now; None if
+                nothing does.
         """
         self.made: Mapping[str, Thumbnail] = {}
         self._looks, self._picture = looks, picture
+        self._changed = changed or (lambda dream: dream)
+        self._failed: set[str] = set()
         self._wanted_until = 0.0
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._work, name="thumbnails", daemon=True)
@@ -97,13 +107,13 @@ class Thumbnails:
                 continue
             try:
                 self._make(look, picture)
-            except Exception:  # the show goes on without thumbnails
-                log.exception("there are no thumbnails")
-                return
+            except Exception:  # the show goes on without this one
+                log.exception("there is no thumbnail of look %s", look)
+                self._failed.add(look)
 
     def _next(self) -> str | None:
         """Return the look whose thumbnail is missing or oldest; None if all are fresh."""
-        ready = self._looks.ready_now
+        ready = [look for look in self._looks.ready_now if look not in self._failed]
         missing = next((look for look in ready if look not in self.made), None)
         if missing is not None or not ready:
             return missing
@@ -118,7 +128,8 @@ class Thumbnails:
 
         def dream(*given: Any, **named: Any) -> Any:
             begun = time.monotonic()
-            dreamed = ascent(*given, **named)
+            # The show's own ascents read the same variables: they must hold what it uses now.
+            dreamed = ascent(*given, **{**named, "settings": self._changed(settings)})
             self._closed.wait(_REST * (time.monotonic() - begun))
             return dreamed
 

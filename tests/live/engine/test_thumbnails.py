@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 import pytest
-from waiting import wait_for
+import synthetic
+from waiting import SECONDS, wait_for
 
+from stream_dream.dream.ascent import Ascent
 from stream_dream.frame import Image8, ImageF
+from stream_dream.image import to_float
 from stream_dream.live.engine import thumbnails as module
 from stream_dream.live.engine.thumbnails import Thumbnails, thumbnail
 from stream_dream.settings.dream import DreamSettings
@@ -85,13 +90,57 @@ def test_nothing_is_dreamed_while_nobody_wants_it(
     wait_for(lambda: asked)
 
 
-def test_a_failure_ends_the_thumbnails_alone(
+def test_a_look_that_fails_is_left_out(
     thumbnails: Thumbnails, looks: _Looks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
-        raise RuntimeError("boom")
+    asked: list[str] = []
 
-    monkeypatch.setattr(looks, "ready_near", fail)
+    def fail_at_first(look: str, size: int) -> Any:
+        asked.append(look)
+        if look == "one":
+            raise RuntimeError("boom")
+        return (18, 24), checkered
+
+    monkeypatch.setattr(looks, "ready_near", fail_at_first)
+    monkeypatch.setattr(module, "_OLD_SECONDS", 0.0)
+    looks.ready_now = ("one", "other")
     thumbnails.want()
-    wait_for(lambda: not thumbnails._thread.is_alive())
-    assert thumbnails.made == {}
+    wait_for(lambda: thumbnails.made and thumbnails.made["other"].revision > 2)
+    assert set(thumbnails.made) == {"other"}
+    assert asked.count("one") == 1
+
+
+@pytest.mark.slow
+def test_a_look_that_moves_is_dreamed_as_the_show_dreams_it_now(
+    tiny: Callable[..., DreamSettings], looks: _Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The show's ascents and those of thumbnails share the variables of what moves."""
+    base = tiny(octaves=1, jitter=0, step_size=0.02, colours=0.0)
+    moved = base.model_copy(update={"colours": 1.0})
+    ascent, source = Ascent(base, ["colours"]), to_float(synthetic.photo((32, 24)))
+
+    def dream(settings: DreamSettings) -> ImageF:
+        rng = np.random.default_rng(0)
+        start = np.zeros_like(source)
+        return ascent(source, start, index=0, rng=rng, settings=settings).residual
+
+    plain, expected = dream(base), dream(moved)
+    assert np.abs(plain - expected).max() > 1e-3
+    run, shows_thread, made = ascent._run, threading.current_thread(), threading.Event()
+
+    def overtaken(*given: Any) -> Any:
+        """Let a thumbnail ascend between the show's settings and its ascent."""
+        if threading.current_thread() is shows_thread:
+            maker.want()
+            assert made.wait(SECONDS)
+        try:
+            return run(*given)
+        finally:
+            made.set()
+
+    monkeypatch.setattr(ascent, "_run", overtaken)
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(looks, "ready_near", lambda look, size: (source.shape[:2], ascent))
+    monkeypatch.setattr(looks, "settings", {"one": base})
+    with closing(Thumbnails(looks, lambda: GREY, changed=lambda _: moved)) as maker:  # type: ignore[arg-type]
+        np.testing.assert_array_equal(dream(moved), expected)
