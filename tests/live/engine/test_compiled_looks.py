@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing
 from typing import Any, ClassVar
 
 import pytest
+import tensorflow as tf
 from waiting import wait_for
 
+from stream_dream.dream.ascent import TRACES_KEPT, Ascent
 from stream_dream.frame import Shape
 from stream_dream.live.engine import compiled_looks as module
 from stream_dream.live.engine.compiled_looks import CompiledLooks
+from stream_dream.live.engine.governor import ladder
 from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.live import MOST_OCTAVES
 
 MANY = [(2 * side, 3 * side) for side in (8, 7, 9, 6, 10)]
 SHAPES = [(48, 64), (24, 32)]
@@ -95,6 +100,34 @@ def test_the_ascent_nearest_to_a_size_is_one_that_is_traced(looks: CompiledLooks
     near = looks.ready_near("other", 30)
     assert near is not None
     assert near[0] == MANY[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("schedule", ["rotate", "all"])
+def test_tracing_ends_though_an_ascent_drops_its_oldest_traces(
+    tiny: Callable[..., DreamSettings], schedule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def traced(ascent: Ascent, *_: object) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+        ascent.traces += 1
+        return lambda **given: (tf.zeros_like(given["sources"]), tf.zeros(1))
+
+    monkeypatch.setattr(Ascent, "_trace", traced)
+    sizes = ladder(1024)
+    wide = [(size * 9 // 16, size) for size in sizes]
+    looks = CompiledLooks({"one": tiny(octaves=MOST_OCTAVES, schedule=schedule)}, "one")
+    with closing(looks):
+        looks.begin(wide)
+        for shapes in (wide, [shape[::-1] for shape in wide], wide):
+            looks.reshape(shapes)
+            wait_for(lambda: looks.complete)
+        for octaves in range(1, MOST_OCTAVES + 1):
+            looks.want([("one", octaves), ("one", MOST_OCTAVES + 1 - octaves)], wide[octaves])
+            wait_for(lambda: looks.complete)
+        traces = looks.traces
+        assert traces > TRACES_KEPT
+        looks.want([("one", 1), ("one", MOST_OCTAVES)], wide[0])
+        wait_for(lambda: looks.complete)
+        assert looks.traces == traces  # those of every number of octaves are kept
 
 
 def test_nothing_is_polled_while_nothing_is_to_be_traced(looks: CompiledLooks) -> None:
