@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -89,11 +89,21 @@ class CrossFade(NamedTuple):
 
 @dataclass(slots=True)
 class _Deck:
-    """The look that a deck dreams, and the one that it is fading to since a time."""
+    """What a deck dreams.
+
+    Attributes:
+        in_use: Its look.
+        fading: The look that it is fading to; None if it is not.
+        begun: When that began, in seconds.
+        asked: The look and the number of octaves that operators ask for.
+        octaves: The numbers of octaves that it has been moved to since they asked.
+    """
 
     in_use: str
     fading: str | None = None
     begun: float = 0.0
+    asked: tuple[str, int] | None = None
+    octaves: set[int] = field(default_factory=set)
 
 
 class LiveDream:
@@ -135,10 +145,9 @@ class LiveDream:
     ) -> tuple[ImageF, float]:
         """Ascend on one frame; see ``temporal.dreamer.DreamFunction``."""
         fader, shape = self._controls.parameters().fader, source.shape[:2]
-        decks = self._controls.state.decks
         # That in front first: it is traced first.
         shown = sorted(_shown(fader), key=self._controls.state.front.__ne__)
-        self._looks.want([(decks[name].look, decks[name].octaves) for name in shown], shape)
+        self._looks.want([wanted for name in shown for wanted in self._wanted(name)], shape)
         chosen = {name: self._choose(name, shape, index) for name in shown}
         deck: DeckName = "b" if _in_turn(fader, index) else "a"
         if chosen[deck] is None:
@@ -162,9 +171,10 @@ class LiveDream:
     def can_dream(self, shape: Shape) -> bool:
         """Return True if a look of each deck that is shown is traced for a shape."""
         decks = self._controls.state.decks
+        octaves = {name: self._controls.parameters(name).octaves for name in DECKS}
         return all(
-            self._best(decks[name].look, shape, decks[name].octaves)
-            or self._best(self._decks[name].in_use, shape, decks[name].octaves)
+            self._best(decks[name].look, shape, octaves[name])
+            or self._best(self._decks[name].in_use, shape, octaves[name])
             for name in _shown(self._controls.parameters().fader)
         )
 
@@ -176,6 +186,18 @@ class LiveDream:
             return Fade(before, before, 1.0)
         share = min(1.0, (self._clock() - deck.begun) / glide)
         return Fade(before, self._changed(self._looks.settings[fading]), share)
+
+    def _wanted(self, name: DeckName) -> list[tuple[str, int]]:
+        """Return a deck's look with every number of octaves that a score or an LFO moves it to.
+
+        With the present one alone, tracing would follow a quick movement to and fro.
+        """
+        deck, target = self._decks[name], self._controls.state.decks[name]
+        asked = target.look, target.octaves
+        if deck.asked != asked:
+            deck.asked, deck.octaves = asked, set()
+        deck.octaves.add(self._controls.parameters(name).octaves)
+        return [(target.look, octaves) for octaves in sorted(deck.octaves)]
 
     def _choose(self, name: DeckName, shape: Shape, index: int) -> _Ready | None:
         """Return what a deck dreams in this frame; None if no look is ready."""

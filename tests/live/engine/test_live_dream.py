@@ -42,12 +42,14 @@ class _Looks:
         self.octaves: dict[str, int] = octaves
         self.given: list[tuple[str, DreamSettings]] = []
         self.settings, self.first = LOOKS, "eyes"
+        self.wanted: list[tuple[str, int]] = []
 
     @property
     def log(self) -> list[str]:
         return [name for name, _ in self.given]
 
-    def want(self, looks: list[tuple[str, int]], shape: tuple[int, int]) -> None: ...
+    def want(self, looks: list[tuple[str, int]], shape: tuple[int, int]) -> None:
+        self.wanted = looks
 
     def ready(self, look: str, shape: tuple[int, int], octaves: int) -> _Ascent | None:
         enough = octaves <= self.octaves.get(look, 0)
@@ -109,6 +111,33 @@ def test_growth_and_room_glide_with_a_look() -> None:
         assert max(np.diff(values)) <= 1e-6
         assert min(np.diff(values)) > 0.1 * (values[-1] - values[0])
     assert before[-1] == (0.5, pytest.approx(0.2))
+
+
+def test_octaves_that_a_score_or_an_lfo_asks_for_are_traced() -> None:
+    clock, looks = shows.Clock(), _Looks(eyes=4, wild=4)
+    controls = controls_of(clock)
+    moved = 4
+    controls.automate = lambda base: base.model_copy(update={"octaves": moved})
+    dream = LiveDream(looks, controls, clock=clock)  # type: ignore[arg-type]
+    frames(dream, clock, 1)
+    assert looks.wanted == [("eyes", 4)]
+    assert looks.given[-1][1].octaves == 4
+    moved = 1
+    frames(dream, clock, 1)
+    assert looks.wanted == [("eyes", 1), ("eyes", 4)]  # it may go up again at once
+    assert looks.given[-1][1].octaves == 1
+    controls.use("wild")
+    frames(dream, clock, 1)
+    assert looks.wanted == [("wild", 1)]
+
+
+def test_a_size_at_which_the_moved_octaves_are_traced_can_be_dreamed() -> None:
+    looks, controls = _Looks(), controls_of(shows.Clock())
+    looks.ready = lambda look, shape, octaves: object() if octaves == 4 else None  # type: ignore
+    dream = LiveDream(looks, controls)  # type: ignore[arg-type]
+    assert not dream.can_dream(SHAPE)
+    controls.automate = lambda base: base.model_copy(update={"octaves": 4})
+    assert dream.can_dream(SHAPE)
 
 
 def test_a_look_that_gets_ready_late_fades_in_then() -> None:
