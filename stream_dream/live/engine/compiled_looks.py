@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("stream_dream.live")
 
 _PATIENCE = 0.2
-# Sizes that the governor may choose within the first seconds: that in use, and its neighbours.
-_SOON = 3
+# Sizes that a look in use needs before all others are begun with: the present one, and the next
+# smaller one, without which the governor could not hold the rate.
+_SOON = 2
 
 
 class _Wanted(NamedTuple):
