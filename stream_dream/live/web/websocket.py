@@ -11,9 +11,10 @@ from contextlib import suppress
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from stream_dream.errors import SettingsError
+from stream_dream.live.control.midi_map import Lamps, MidiMap
 from stream_dream.live.control.surface import Surface
 from stream_dream.live.web.frames import Pictures
-from stream_dream.live.web.messages import MidiMap, Operator, dumps, loads, refusal
+from stream_dream.live.web.messages import Operator, dumps, loads, refusal
 from stream_dream.live.web.page_state import form, state
 
 MOST_MESSAGES = 150
@@ -49,7 +50,7 @@ class WebSocketSession:
 
     The page gets ``{"form": ...}``, again when looks or scenes change, then the state four times a
     second and right after every change; ``{"error": LINE}`` for each refused message,
-    ``{"notice": LINE}`` for each key, and ``{"lamps": {SOURCE: BYTES}}`` once it has sent MIDI.
+    ``{"notice": LINE}`` for each key, and ``{"lamps": [BYTES, ...]}`` once it has sent MIDI.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class WebSocketSession:
         self._plays_midi = False
         self._seen = 0  # the newest frame whose time the page knows
         self._form: object = None
-        self._lamps: Mapping[str, bytes] = {}
+        self._lamps = None if midi is None else Lamps(midi)
         # Bounded, for pages that send invalid messages and never read the answers.
         self._answers: deque[str] = deque(maxlen=2 * MOST_MESSAGES)
         self._news = asyncio.Event()
@@ -169,12 +170,5 @@ class WebSocketSession:
 
     async def _send_lamps(self) -> None:
         """Send the lamps that have changed, to a page with MIDI."""
-        if self._midi is None or not self._plays_midi:
-            return
-        lamps = dict(self._midi.lamps())
-        changed = {
-            source: list(lamp) for source, lamp in lamps.items() if self._lamps.get(source) != lamp
-        }
-        if changed:
-            await self._socket.send_text(dumps({"lamps": changed}))
-        self._lamps = lamps
+        if self._lamps is not None and self._plays_midi and (changed := self._lamps.changed()):
+            await self._socket.send_text(dumps({"lamps": [list(lamp) for lamp in changed]}))
