@@ -24,8 +24,14 @@ _ARGUMENTS = [
 ]
 PHONE, TABLET, DESKTOP = (390, 844), (820, 1180), (1440, 900)
 
-# Chromium reports what it could not fetch; a show that is gone is meant to be.
-_EXPECTED = ("net::ERR_", "WebSocket connection to", "the server responded with a status of 503")
+# Chromium reports what it could not fetch; a show that is gone, or wants another token, is meant to
+# be.
+_EXPECTED = (
+    "net::ERR_",
+    "WebSocket connection to",
+    "the server responded with a status of 401",
+    "the server responded with a status of 503",
+)
 
 # The colour in the middle of the picture in the browser.
 RED = """() => {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,11 +20,13 @@ def talk(view: WebView) -> ClientConnection:
 
 
 def told(talking: ClientConnection, key: str, want: Callable[[Any], bool] = bool) -> Any:
-    """Wait for a message whose value at ``key`` meets the condition; return the value."""
-    while True:
+    """Wait for a message whose value at ``key`` meets the condition; return the message."""
+    late = time.monotonic() + SECONDS
+    while time.monotonic() < late:
         message = json.loads(talking.recv(timeout=SECONDS))
         if key in message and want(message[key]):
             return message
+    raise AssertionError(f"no such {key} was told")
 
 
 def address(view: WebView) -> tuple[str, int]:

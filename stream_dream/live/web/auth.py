@@ -190,10 +190,11 @@ class Gate:
         """Return the response to a request without the token, or with it in the URL, else None."""
         cookie = connection.cookies.get(self._cookie)
         kept = [] if cookie is None else [cookie.encode()]
-        if _any_is(kept, self._ticket.encode()) and "token" not in connection.query_params:
+        remembered = _any_is(kept, self._ticket.encode())
+        if remembered and "token" not in connection.query_params:
             return None
         address = connection.client.host if connection.client else ""
-        if self._guesses.too_many(address):
+        if not remembered and self._guesses.too_many(address):
             return _line(429, "too many wrong tokens: wait a minute")
         tokens = connection.query_params.getlist("token")
         asked = [value.encode(errors="replace") for value in tokens]
@@ -206,7 +207,7 @@ class Gate:
             by_browser = wants_page or connection.scope["path"] == "/"
             get = connection.scope.get("method") == "GET"
             return self._without_token(connection) if get and by_browser else None
-        if _any_is(borne, token) or _any_is(kept, self._ticket.encode()):
+        if remembered or _any_is(borne, token):
             return None
         wrong = [*asked, *borne, *kept]
         for guess in wrong:

@@ -1,5 +1,6 @@
 // This device's camera, sent to the show as JPEGs.
 
+import {REASONS, httpStatus} from "./connection.js";
 import {$, press, setText} from "./dom.js";
 
 const EVERY = 1000 / 25;  // milliseconds
@@ -72,10 +73,11 @@ function connect() {
     if (message.taken) { ahead = Math.max(0, ahead - 1); count(); }
     if (message.error) say(`The show says: ${message.error}.`);
   };
-  socket.onclose = ({code}) => {
+  socket.onclose = async ({code}) => {
     if (code === NO_CAMERA || code === BUSY) stop("");
     if (!stream) return;
     say("The show does not answer: trying again.");
+    if (await httpStatus() === 401) stop(`${REASONS[401]}.`);
     setTimeout(() => { if (stream) connect(); }, 1500);
   };
 }

@@ -1,8 +1,16 @@
-// The WebSocket to the show: it is opened again for ever, and what was moved meanwhile is sent again.
+// The WebSocket to the show: it is opened again until the show wants another token, and what was moved
+// meanwhile is sent again.
 
 const SEND_EVERY = 40;  // milliseconds: 25 messages a second while a slider moves
 const SILENT = 2000;    // milliseconds without a message, or a frame, after which a show is veiled
 const REPEATED = 3000;  // moves of the last milliseconds before a silence may not have arrived
+const PATIENCE = 5000;  // milliseconds for an answer to why a socket was closed
+
+/** Why the show lets a page in no more, by HTTP status. */
+export const REASONS = {
+  401: "This page's token is no longer valid: open it anew by the link that the show printed",
+  429: "Too many wrong tokens: wait a minute",
+};
 
 const handlers = [];
 const waiting = new Map();  // values to send, by address
@@ -70,10 +78,12 @@ function open() {
     tell(message);
     check();
   };
-  socket.onclose = () => {
+  socket.onclose = async () => {
+    const status = await httpStatus();
+    reason = REASONS[status] ?? "";
+    if (status === 401) return;  // a forgotten page would fill the show's log
     setTimeout(open, delay);
     delay = Math.min(delay * 1.6, 5000);
-    ask();
   };
 }
 
@@ -96,11 +106,11 @@ function check() {
   tell(shown);
 }
 
-async function ask() {
-  // A WebSocket does not say why it was refused.
+/** Return the HTTP status of the show, as a WebSocket does not say why it was closed; 0 if there is no answer. */
+export async function httpStatus() {
   try {
-    const answer = await fetch("healthz");
-    if (answer.status === 401) reason = "Open the link with the token again: the show printed it";
-    if (answer.status === 429) reason = "Too many wrong tokens: wait a minute";
-  } catch { /* unreachable: open() tries again anyway */ }
+    return (await fetch("healthz", {signal: AbortSignal.timeout(PATIENCE)})).status;
+  } catch {
+    return 0;
+  }
 }

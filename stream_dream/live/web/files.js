@@ -28,5 +28,10 @@ function amount(bytes) {
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }
 
-setInterval(() => { if (!document.hidden) list(); }, 10000);
-document.addEventListener("visibilitychange", () => { if (!document.hidden) list(); });
+/** Fetch the list while somebody sees it and the show answers. */
+function look() {
+  if (!document.hidden && !$("controls").inert) list();
+}
+
+setInterval(look, 10000);
+document.addEventListener("visibilitychange", look);

@@ -6,10 +6,11 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 from stream_dream.errors import SettingsError, first_line
 from stream_dream.live.control.keys import play
+from stream_dream.live.control.midi_map import MidiMap
 from stream_dream.live.control.surface import Control, Surface
 from stream_dream.settings.live import LiveParameters
 
@@ -17,32 +18,6 @@ _LONGEST_LINE = 300
 # Of MIDI in one message of the page; several controllers that move at once.
 _MOST_MIDI_BYTES = 600
 _OTHER_KEYS = {"preset": {"deck"}}
-
-
-class MidiMap(Protocol):
-    """What MIDI messages move, and how a page teaches it.
-
-    Attributes:
-        learning: Address of the control that waits for a knob; None if none does.
-        bindings: Addresses by source, such as ``cc 1 7``.
-        message: What was learned last, or why not; "" if nothing was.
-    """
-
-    learning: str | None
-    bindings: Mapping[str, str]
-    message: str
-
-    def learn(self, address: str | None) -> None:
-        """Bind a control to the next knob or key that moves; None ends the wait."""
-
-    def unbind(self, address: str) -> None:
-        """Forget what moves a control."""
-
-    def receive(self, message: bytes) -> None:
-        """Do what a MIDI message asks for."""
-
-    def lamps(self) -> Mapping[str, bytes]:
-        """Return the MIDI message that shows each control's state, by source."""
 
 
 def dumps(value: object) -> str:
@@ -75,7 +50,7 @@ class Operator:
     ``{"press": ADDRESS}``           presses a button
     ``{"preset": NAME}``             changes the look of the deck in front, or of ``"deck": "b"``
     ``{"key": NAME}``                does what the key does in the window
-    ``{"midi": [BYTE, ...]}``        plays one or several MIDI messages; none of them: a greeting
+    ``{"midi": [BYTE, ...]}``        plays one or several MIDI messages; none asks for the lamps
     ``{"learn": ADDRESS or null}``   binds a control to the next knob that moves
     ``{"unbind": ADDRESS}``          forgets what moves a control
     ===============================  =========================================================

@@ -4,6 +4,8 @@ import {on, send} from "./connection.js";
 import {$, element, press, setText} from "./dom.js";
 
 const TOGETHER = 15;  // milliseconds for which moves of knobs are collected
+// What is sent to it comes back: lamps would move what they show.
+const ECHO = /midi through/i;
 const CLOCK = 0xf8, CONTROL_CHANGE = 0xb0, SENSING = 0xfe, SYSTEM_EXCLUSIVE = 0xf0;
 
 let access = null;
@@ -26,13 +28,18 @@ async function open() {
   }
   access.onstatechange = ports;
   ports();
-  send({midi: []});  // the answer is the lamps
+}
+
+/** Return the inputs, or the outputs, of devices. */
+function devices(all) {
+  return [...all.values()].filter(({name}) => !ECHO.test(name));
 }
 
 function ports() {
-  const inputs = [...access.inputs.values()];
+  const inputs = devices(access.inputs);
   for (const input of inputs) input.onmidimessage = (event) => take([...event.data]);
   press($("midi-open"), true);
+  send({midi: []});  // the answer is the lamps: of a device that was just plugged in, too
   say(inputs.length ? `Plays: ${inputs.map((input) => input.name).join(", ")}` : "No MIDI device is plugged in here.");
 }
 
@@ -57,8 +64,8 @@ function flush() {
 
 function light({lamps}) {
   if (!access) return;
-  for (const output of access.outputs.values()) {
-    for (const lamp of Object.values(lamps)) {
+  for (const output of devices(access.outputs)) {
+    for (const lamp of lamps) {
       try { output.send(lamp); } catch { /* a lamp that this device has not */ }
     }
   }

@@ -4,7 +4,7 @@ const SILENT = 8000;  // milliseconds: the show repeats its last frame every 5 s
 const PAUSES = [250, 500, 1000, 2000];
 
 export class Player {
-  /** Draw the stream on a canvas for ever; `tell` gets "playing", "lost" or an HTTP status. */
+  /** Draw the stream on a canvas until the show wants another token; `tell` gets "playing", "lost" or an HTTP status. */
   constructor(canvas, tell = () => {}) {
     this.canvas = canvas;
     this.pen = canvas.getContext("2d", {alpha: false});
@@ -21,13 +21,17 @@ export class Player {
         end = await this.watch(() => { tries = 0; }) ?? end;
       } catch { /* a broken stream is opened again */ }
       this.tell(end);
-      await new Promise((go) => { setTimeout(go, PAUSES[Math.min(tries, PAUSES.length - 1)]); });
+      await new Promise((go) => {
+        this.go = go;
+        if (end !== 401) setTimeout(go, PAUSES[Math.min(tries, PAUSES.length - 1)]);
+      });
     }
   }
 
   /** Open the stream again now. */
   again() {
     this.abort?.abort();
+    this.go?.();
   }
 
   async watch(played) {

@@ -18,12 +18,13 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from stream_dream.errors import SettingsError
+from stream_dream.live.control.midi_map import MidiMap
 from stream_dream.live.control.osc_query import namespace
 from stream_dream.live.control.surface import Surface
 from stream_dream.live.web.auth import MOST_BYTES, TOO_LARGE, qr_picture
 from stream_dream.live.web.camera_socket import CameraSocket
 from stream_dream.live.web.frames import Pictures
-from stream_dream.live.web.messages import MidiMap, change, dumps, loads, refusal
+from stream_dream.live.web.messages import change, dumps, loads, refusal
 from stream_dream.live.web.metrics import metrics
 from stream_dream.live.web.page_files import PAGE_FILES, page_file
 from stream_dream.live.web.websocket import WebSocketSession

@@ -1,17 +1,14 @@
 // The bare picture, for a projector or OBS.
 
+import {REASONS} from "./connection.js";
 import {$, setText} from "./dom.js";
 import {Player} from "./picture.js";
 
-const REASONS = {
-  401: "Open the link with the token again: the show printed it",
-  429: "Too many wrong tokens: wait a minute",
-  503: "Too many watch the picture already: close one of its pages",
-};
+const CROWDED = "Too many watch the picture already: close one of its pages";
 const IDLE = 2000;  // milliseconds
 let timer = 0;
 
-new Player($("picture"), (state) => setText($("why"), REASONS[state] ?? ""));
+new Player($("picture"), (state) => setText($("why"), state === 503 ? CROWDED : REASONS[state] ?? ""));
 
 function moved() {
   document.body.classList.remove("idle");

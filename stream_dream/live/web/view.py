@@ -14,11 +14,11 @@ from urllib.parse import quote
 
 from stream_dream.errors import SettingsError, first_line
 from stream_dream.frame import Image8
+from stream_dream.live.control.midi_map import MidiMap
 from stream_dream.live.control.surface import Surface
 from stream_dream.live.listening import bound
 from stream_dream.live.status import LiveStatus
 from stream_dream.live.web.frames import Pictures, ThumbnailMaker
-from stream_dream.live.web.messages import MidiMap
 from stream_dream.networks.download import cache_folder
 
 STALLED_SECONDS = 10.0

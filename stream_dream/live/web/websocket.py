@@ -11,9 +11,10 @@ from contextlib import suppress
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from stream_dream.errors import SettingsError
+from stream_dream.live.control.midi_map import Lamps, MidiMap
 from stream_dream.live.control.surface import Surface
 from stream_dream.live.web.frames import Pictures
-from stream_dream.live.web.messages import MidiMap, Operator, dumps, loads, refusal
+from stream_dream.live.web.messages import Operator, dumps, loads, refusal
 from stream_dream.live.web.page_state import form, state
 
 MOST_MESSAGES = 150
@@ -49,7 +50,8 @@ class WebSocketSession:
 
     The page gets ``{"form": ...}``, again when looks or scenes change, then the state four times a
     second and right after every change; ``{"error": LINE}`` for each refused message,
-    ``{"notice": LINE}`` for each key, and ``{"lamps": {SOURCE: BYTES}}`` once it has sent MIDI.
+    ``{"notice": LINE}`` for each key, and ``{"lamps": [BYTES, ...]}``: all that are lit after ``{"midi": []}``, then
+    changes.
     """
 
     def __init__(
@@ -81,10 +83,9 @@ class WebSocketSession:
         self._operator = Operator(
             surface, midi, lambda: pictures.newest.status.recording is not None
         )
-        self._plays_midi = False
         self._seen = 0  # the newest frame whose time the page knows
         self._form: object = None
-        self._lamps: Mapping[str, bytes] = {}
+        self._lamps: Lamps | None = None
         # Bounded, for pages that send invalid messages and never read the answers.
         self._answers: deque[str] = deque(maxlen=2 * MOST_MESSAGES)
         self._news = asyncio.Event()
@@ -118,7 +119,8 @@ class WebSocketSession:
                 raise SettingsError("binary messages mean nothing here: send JSON as text")
             message = loads(text)
             answer = self._operator.obey(message)
-            self._plays_midi |= isinstance(message, dict) and "midi" in message
+            if self._midi is not None and message == {"midi": []}:
+                self._lamps = Lamps(self._midi)
         except SettingsError as error:
             answer = refusal(error)
         if answer is not None:
@@ -168,13 +170,6 @@ class WebSocketSession:
         await self._socket.send_text(dumps(told))
 
     async def _send_lamps(self) -> None:
-        """Send the lamps that have changed, to a page with MIDI."""
-        if self._midi is None or not self._plays_midi:
-            return
-        lamps = dict(self._midi.lamps())
-        changed = {
-            source: list(lamp) for source, lamp in lamps.items() if self._lamps.get(source) != lamp
-        }
-        if changed:
-            await self._socket.send_text(dumps({"lamps": changed}))
-        self._lamps = lamps
+        """Send the lamps that have changed, to a page that has greeted with MIDI."""
+        if self._lamps is not None and (changed := self._lamps.changed()):
+            await self._socket.send_text(dumps({"lamps": [list(lamp) for lamp in changed]}))

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -144,7 +143,7 @@ def test_a_port_that_ends_the_library_leaves_the_others_alone(
     machine.play(PADS, "902440")
     wait_for(lambda: midi._surface.value("blackout"))
     machine.plug("busy 22:0", PADS)
-    time.sleep(1)  # two looks
+    wait_for(lambda: ports._refused == {"busy 22:0"})  # the other may be plugged in again
     machine.plug("mended 20:0", "busy 22:0", PADS)
     wait_for(lambda: set(ports.open_ports) == {"mended 20:0", PADS})
 

@@ -204,6 +204,8 @@ def test_wrong_tokens_do_not_lock_out_the_cookie(
         ask(outside, "GET", f"http://show/?token={number}")
     assert ask(outside, "GET", "http://show/?token=11").status_code == 429
     assert ask(outside, "GET", "http://show/", headers=remembered).text == "inside"
+    link = ask(outside, "GET", "http://show/", params={"token": TOKEN}, headers=remembered)
+    assert link.status_code == 303  # opened again by the bookmark, or the QR code
     lines = [record.getMessage() for record in caplog.records]
     assert set(lines) == {"web page: 127.0.0.1 came with a wrong token"}
 

@@ -17,6 +17,9 @@ from stream_dream.live.web.view import WebView
 
 pytestmark = needs_a_browser
 
+STOPPABLE_CLOCK = """const now = performance.now.bind(performance);
+performance.now = () => window.stopped ?? now();"""
+
 
 def veil_says(page: Any, text: str) -> None:
     page.locator("#veil").get_by_text(text).wait_for()
@@ -50,13 +53,16 @@ def test_what_was_moved_before_a_show_was_lost_is_sent_to_the_next(
     host_and_port = address(first)
     with browsing() as browse:
         with shows.playing(first, controls):
-            page = browse(first.link)
+            page = browse(first.link, script=STOPPABLE_CLOCK)
             page.wait_for_selector("#veil", state="hidden")
+            # However long this machine takes, the move is one of the last seconds.
+            page.evaluate("window.stopped = performance.now()")
             strength = page.get_by_role("slider", name="Strength")
             set_share(strength, 0.1)
             set_share(strength, 0.9)
             wait_for(lambda: controls.target.strength == 1.8)
             first.close()
+        page.evaluate("window.stopped = undefined")
         veil_says(page, "The show does not answer")
         assert page.locator("#controls").get_attribute("inert") is not None
         later = shows.make_controls()
@@ -99,6 +105,48 @@ def test_the_bare_picture_has_nothing_but_the_picture(controls: Controls, tmp_pa
         page.mouse.move(60, 60)
         page.wait_for_function("() => getComputedStyle(document.body).cursor !== 'none'")
     view.close()
+
+
+def test_pages_whose_token_is_no_longer_valid_stop_asking(
+    controls: Controls, tmp_path: Path
+) -> None:
+    first = WebView(
+        ("127.0.0.1", 0),
+        Surface(controls),
+        token="a secret",
+        recordings=tmp_path,
+        push=lambda jpeg: None,
+    )
+    host_and_port = address(first)
+    asked: list[str] = []
+    with browsing() as browse:
+        pages = [browse(first.link.replace("?", f"{path}?")) for path in ("", "view", "camera")]
+        page, _, phone = pages
+        for one in pages:
+            # Its timers fire when the test says so.
+            one.clock.install()
+            one.reload()
+            one.on("websocket", lambda socket: asked.append(socket.url))
+            one.on("response", lambda answer: asked.append(f"{answer.status} {answer.url}"))
+        with shows.playing(first, controls):
+            page.wait_for_selector("#veil", state="hidden")
+            phone.get_by_role("button", name="Start").click()
+            phone.get_by_text("The show sees what this camera sees.").wait_for()
+            first.close()
+        second = WebView(host_and_port, Surface(controls), token="another", recordings=tmp_path)
+        for one in pages:
+            one.get_by_text("This page's token is no longer valid").wait_for()
+        # Of the page and of the bare picture.
+        while sum(one.startswith("401") and one.endswith("stream.mjpeg") for one in asked) < 2:
+            page.wait_for_timeout(20)
+        asked.clear()
+        for one in pages:
+            one.clock.fast_forward(60000)
+            one.clock.fast_forward(60000)
+        for one in pages:
+            one.get_by_text("This page's token is no longer valid").wait_for()
+        assert asked == []
+    second.close()
 
 
 def test_a_phone_is_the_camera(controls: Controls, tmp_path: Path) -> None:

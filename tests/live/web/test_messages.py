@@ -3,58 +3,53 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from waiting import wait_for
+from waiting import SECONDS, wait_for
 from web_clients import talk, told
 
 from stream_dream.errors import SettingsError
 from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.midi_map import MidiMap
 from stream_dream.live.control.surface import Surface
 from stream_dream.live.web.messages import Operator, midi_messages
 from stream_dream.live.web.view import WebView
 
 
-class FakeMidi:
-    """Binds controls at once, and remembers what it received."""
+class _Clock:
+    """A clock that hardly moves by itself."""
 
-    def __init__(self) -> None:
-        """Start with a binding."""
-        self.learning: str | None = None
-        self.bindings: dict[str, str] = {"cc 1 7": "strength"}
-        self.message = ""
-        self.received: list[bytes] = []
-        self.level = 0
+    now = 0.0
 
-    def learn(self, address: str | None) -> None:
-        """Wait for a knob."""
-        self.learning = address
-
-    def unbind(self, address: str) -> None:
-        """Forget a binding."""
-        self.bindings = {source: at for source, at in self.bindings.items() if at != address}
-
-    def receive(self, message: bytes) -> None:
-        """Bind what is learned."""
-        self.received.append(message)
-        if self.learning is not None:
-            self.bindings = {**self.bindings, "cc 1 8": self.learning}
-            self.message, self.learning = f"{self.learning} learned", None
-
-    def lamps(self) -> dict[str, bytes]:
-        """Return one lamp."""
-        return {"cc 1 7": bytes([0xB0, 7, self.level])}
+    def __call__(self) -> float:
+        """Return the time in seconds; two readings are never equal."""
+        self.now += 1e-6
+        return self.now
 
 
 @pytest.fixture
-def midi() -> FakeMidi:
-    return FakeMidi()
+def clock() -> _Clock:
+    return _Clock()
 
 
 @pytest.fixture
-def operator(controls: Controls, midi: FakeMidi) -> Operator:
+def midi(controls: Controls, clock: _Clock) -> MidiMap:
+    bindings = {"cc 1 7": "strength", "note 1 36": "blackout"}
+    return MidiMap(Surface(controls), bindings, clock=clock)
+
+
+@pytest.fixture
+def view(controls: Controls, midi: MidiMap, tmp_path: Path) -> Iterator[WebView]:
+    view = WebView(("127.0.0.1", 0), Surface(controls), recordings=tmp_path, midi=midi)
+    yield view
+    view.close()
+
+
+@pytest.fixture
+def operator(controls: Controls, midi: MidiMap) -> Operator:
     return Operator(Surface(controls), midi, lambda: False)
 
 
@@ -66,13 +61,16 @@ def test_keys_do_what_they_do_in_the_window(operator: Operator, controls: Contro
     assert operator.obey({"key": "k"}) is None
 
 
-def test_a_message_may_hold_several_of_midi(operator: Operator, midi: FakeMidi) -> None:
-    operator.obey({"midi": [64, 0xB0, 7, 64, 0xF8, 0x90, 60, 100]})
-    assert midi.received == [b"\xb0\x07\x40", b"\xf8", b"\x90\x3c\x64"]
+def test_a_message_may_hold_several_of_midi(operator: Operator, controls: Controls) -> None:
+    several = [64, 0xB0, 7, 64, 0xF8, 0x90, 36, 100]
+    assert midi_messages(bytes(several)) == [b"\xb0\x07\x40", b"\xf8", b"\x90\x24\x64"]
     assert midi_messages(b"") == []
+    operator.obey({"midi": several})
+    assert controls.target.strength == pytest.approx(2 * 64 / 127, abs=0.01)
+    assert controls.target.blackout
 
 
-def test_controls_learn_and_forget_knobs(operator: Operator, midi: FakeMidi) -> None:
+def test_controls_learn_and_forget_knobs(operator: Operator, midi: MidiMap) -> None:
     operator.obey({"learn": "b/preset/eyes"})
     assert midi.learning == "b/preset/eyes"
     operator.obey({"learn": None})
@@ -80,7 +78,7 @@ def test_controls_learn_and_forget_knobs(operator: Operator, midi: FakeMidi) -> 
     with pytest.raises(SettingsError, match="there is nothing at /strenght"):
         operator.obey({"learn": "strenght"})
     operator.obey({"unbind": "strength"})
-    assert midi.bindings == {}
+    assert midi.bindings == {"note 1 36": "blackout"}
 
 
 def test_parameters_are_all_set_or_none(operator: Operator, controls: Controls) -> None:
@@ -137,25 +135,41 @@ LFO = {"shape": "square", "every": 3, "unit": "seconds", "depth": 0.25}
 
 
 def test_lamps_go_to_pages_with_midi_alone(
-    controls: Controls, midi: FakeMidi, tmp_path: Path
+    controls: Controls, midi: MidiMap, view: WebView
 ) -> None:
-    view = WebView(("127.0.0.1", 0), Surface(controls), recordings=tmp_path, midi=midi)
-    try:
-        with talk(view) as playing, talk(view) as other:
-            playing.send('{"midi": []}')
-            assert told(playing, "lamps")["lamps"] == {"cc 1 7": [0xB0, 7, 0]}
-            midi.level = 99
-            assert told(playing, "lamps")["lamps"] == {"cc 1 7": [0xB0, 7, 99]}
-            other.send('{"learn": "strength"}')
-            told(playing, "midi", lambda state: state["learning"] == "strength")
-            playing.send(json.dumps({"midi": [0xB0, 8, 1]}))
-            state = told(other, "midi", lambda state: bool(state["message"]))["midi"]
-            assert state["bindings"] == {"cc 1 7": "strength", "cc 1 8": "strength"}
-            assert state["message"] == "strength learned"
-            controls.press("reset")
-            for _ in range(5):
-                assert "lamps" not in json.loads(other.recv(timeout=60))
-        wait_for(lambda: view._site.sockets == 0)
-        assert httpx.get(f"{view.link}settings").status_code == 200
-    finally:
-        view.close()
+    with talk(view) as playing, talk(view) as other:
+        playing.send('{"midi": []}')
+        assert told(playing, "lamps")["lamps"] == [[0xB0, 7, 64], [0x90, 36, 0]]
+        controls.change({"strength": 2})
+        assert told(playing, "lamps")["lamps"] == [[0xB0, 7, 127]]
+        other.send('{"learn": "light"}')
+        told(playing, "midi", lambda state: state["learning"] == "light")
+        playing.send(json.dumps({"midi": [0xB0, 8, 1]}))
+        state = told(other, "midi", lambda state: bool(state["message"]))["midi"]
+        assert state["bindings"] == {**midi.bindings, "cc 1 8": "light"}
+        assert state["message"] == "midi: cc 1 8 moves light"
+        controls.press("reset")
+        for _ in range(5):
+            assert "lamps" not in json.loads(other.recv(timeout=SECONDS))
+    wait_for(lambda: view._site.sockets == 0)
+    assert httpx.get(f"{view.link}settings").status_code == 200
+
+
+def test_a_fader_of_a_page_is_not_moved_against_the_hand(
+    controls: Controls, clock: _Clock, view: WebView
+) -> None:
+    with talk(view) as playing:
+        playing.send('{"midi": [176, 7, 64, 176, 7, 90]}')
+        assert told(playing, "lamps")["lamps"] == [[0x90, 36, 0]]
+        controls.change({"blackout": True})
+        assert told(playing, "lamps")["lamps"] == [[0x90, 36, 127]]
+        clock.now += 0.6  # the hand has let go
+        assert told(playing, "lamps")["lamps"] == [[0xB0, 7, 90]]
+
+
+def test_a_pad_of_a_page_that_lights_by_itself_is_told_anew(view: WebView) -> None:
+    with talk(view) as playing:
+        playing.send('{"midi": [144, 36, 100]}')
+        told(playing, "lamps", lambda lamps: [0x90, 36, 127] in lamps)
+        playing.send('{"midi": [128, 36, 0]}')  # changes nothing, but has darkened the pad
+        assert told(playing, "lamps")["lamps"] == [[0x90, 36, 127]]

@@ -12,58 +12,49 @@ from browsers import DESKTOP, PHONE, browsing, needs_a_browser, set_share, value
 from waiting import wait_for
 
 from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.midi_map import MidiMap
 from stream_dream.live.control.surface import Surface
 from stream_dream.live.web.view import WebView
 
 pytestmark = needs_a_browser
 
-# A browser's MIDI with one knob and one lamp.
+# A browser's MIDI: a port that sends back what it gets, one with a knob and a lamp.
 MIDI = """navigator.requestMIDIAccess = async () => {
+  window.through = {name: 'Midi Through Port-0'};
   window.knob = {name: 'Knobs'};
+  window.echoes = [];
   window.lamps = [];
-  const lamp = {send: (bytes) => window.lamps.push([...bytes])};
-  return {inputs: new Map([['1', window.knob]]), outputs: new Map([['1', lamp]])};
+  const echo = {name: 'Midi Through Port-0', send: (bytes) => {
+    window.echoes.push([...bytes]);
+    window.through.onmidimessage?.({data: new Uint8Array(bytes)});
+  }};
+  const lamp = {name: 'Knobs', send: (bytes) => window.lamps.push([...bytes])};
+  const ports = (...all) => new Map(Object.entries(all));
+  return {inputs: ports(window.through, window.knob), outputs: ports(echo, lamp)};
 };"""
 
 
-class FakeMidi:
-    """Binds what it learns to the source of the next message."""
+class _RecordingMidi(MidiMap):
+    """Remembers what it received."""
 
-    def __init__(self) -> None:
-        """Start without bindings."""
-        self.learning: str | None = None
-        self.bindings: dict[str, str] = {}
-        self.message = ""
+    def __init__(self, surface: Surface) -> None:
+        """Start with a pad that freezes."""
+        super().__init__(surface, {"note 1 36": "freeze"})
         self.received: list[bytes] = []
 
-    def learn(self, address: str | None) -> None:
-        """Wait for a knob."""
-        self.learning = address
-
-    def unbind(self, address: str) -> None:
-        """Forget a binding."""
-        self.bindings = {source: at for source, at in self.bindings.items() if at != address}
-
     def receive(self, message: bytes) -> None:
-        """Bind what is learned."""
+        """Play a message."""
         self.received.append(message)
-        if self.learning is not None:
-            source = f"cc {message[0] % 16 + 1} {message[1]}"
-            self.bindings = {**self.bindings, source: self.learning}
-            self.learning = None
-
-    def lamps(self) -> dict[str, bytes]:
-        """Return a lit lamp for every binding."""
-        return dict.fromkeys(self.bindings, b"\xb0\x07\x7f")
+        super().receive(message)
 
 
 @pytest.fixture
-def midi() -> FakeMidi:
-    return FakeMidi()
+def midi(controls: Controls) -> _RecordingMidi:
+    return _RecordingMidi(Surface(controls))
 
 
 @pytest.fixture
-def view(controls: Controls, tmp_path: Path, midi: FakeMidi) -> Iterator[WebView]:
+def view(controls: Controls, tmp_path: Path, midi: _RecordingMidi) -> Iterator[WebView]:
     view = WebView(("127.0.0.1", 0), Surface(controls), recordings=tmp_path, midi=midi)
     with shows.playing(view, controls):
         yield view
@@ -201,22 +192,27 @@ def test_an_lfo_moves_a_mark_beside_the_slider(page: Any, controls: Controls) ->
     strength.locator(".ghost").wait_for()
     value_becomes(page, "strength", "1")
     form.get_by_role("switch", name="LFO on").uncheck()
-    wait_for(lambda: controls.state.lfos == {})
+    wait_for(lambda: not controls.state.lfos["strength"].depth)
     strength.locator(".ghost").wait_for(state="hidden")
 
 
-def test_midi_of_the_browser_is_learned_by_touching_a_control(
-    page: Any, midi: FakeMidi, controls: Controls
-) -> None:
+def plays_midi(page: Any) -> None:
     page.locator("summary", has_text="MIDI").click()
     page.get_by_role("button", name="Use this device's MIDI").click()
-    page.get_by_text("Plays: Knobs").wait_for()
+    page.get_by_text("Plays: Knobs", exact=True).wait_for()
+
+
+def test_midi_of_the_browser_is_learned_by_touching_a_control(
+    page: Any, midi: _RecordingMidi, controls: Controls
+) -> None:
+    plays_midi(page)
     page.get_by_role("button", name="Learn").click()
     page.get_by_role("button", name="Blackout").click()
     page.get_by_text("Move a knob for blackout.").wait_for()
     assert not controls.target.blackout  # it was learned, not pressed
     page.evaluate("window.knob.onmidimessage({data: new Uint8Array([176, 7, 1])})")
     page.wait_for_selector("[data-address=blackout][data-midi='cc 1 7']")
+    controls.change({"blackout": True})
     page.wait_for_function("() => window.lamps.some((lamp) => lamp.join() === '176,7,127')")
     # Of many moves of a knob within a moment the last one counts.
     page.evaluate("""for (let value = 0; value < 100; value++)
@@ -226,7 +222,15 @@ def test_midi_of_the_browser_is_learned_by_touching_a_control(
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Learn", pressed=False).wait_for()
     page.get_by_role("button", name="Remove cc 1 7 from blackout").click()
-    wait_for(lambda: midi.bindings == {})
+    wait_for(lambda: midi.bindings == {"note 1 36": "freeze"})
+
+
+def test_lamps_do_not_come_back_as_pads(page: Any, controls: Controls) -> None:
+    plays_midi(page)
+    page.evaluate("window.knob.onmidimessage({data: new Uint8Array([144, 36, 100])})")
+    page.wait_for_function("() => window.lamps.some((lamp) => lamp.join() === '144,36,127')")
+    assert controls.frozen
+    assert page.evaluate("window.echoes") == []
 
 
 def test_a_browser_without_midi_says_so(view: WebView) -> None:
