@@ -31,11 +31,13 @@ from stream_dream.cli.options import (
 )
 from stream_dream.cli.over_time import automation_of, in_a_show
 from stream_dream.cli.signals import leave
+from stream_dream.errors import SinkError
+from stream_dream.live.control.show_state import OF_A_LOOK
 from stream_dream.live.show_file import Keeper, KeptConfig, ShowFile, read_config
 from stream_dream.runtime.quiet import debugging
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading, named_files
-from stream_dream.settings.live import LiveSettings, ShowParameters
+from stream_dream.settings.live import LiveSettings, ShowParameters, parameter_range
 from stream_dream.settings.presets import load_preset, look_name, preset_files
 from stream_dream.settings.presets.surprise import SURPRISE
 from stream_dream.settings.validation import part
@@ -109,7 +111,7 @@ def live(
     show = replace(show, settings={**show.settings, **given})
     kept = None
     if write_config is not None:
-        kept = KeptConfig(write_config, [] if config is None else [config], overwrite)
+        kept = KeptConfig(write_config, overwrite)
     _run(show, kept, as_json=as_json, quiet=quiet)
 
 
@@ -125,6 +127,7 @@ def _run(begun: ShowFile, kept: KeptConfig | None, *, as_json: bool, quiet: bool
     dreams = show_dreams(names, settings, rest, as_json=as_json, quiet=quiet)
     if SURPRISE in dreams:
         given = {**given, "seed": dreams[SURPRISE].seed}  # for --write-config
+    _tell_what_is_cut(rest, dreams[look_name(settings.preset)])
     own = preset_files(*names)
     read = [*own, *files, *named_files(automation).values()]
     _check_outputs(given, settings, dreams, kept, read)
@@ -181,6 +184,13 @@ def _keeping(
         keeper.close()
 
 
+def _tell_what_is_cut(given: Mapping[str, Any], dream: DreamSettings) -> None:
+    for name in OF_A_LOOK:
+        most = parameter_range(name)[1]
+        if name in given and getattr(dream, name) > most:
+            log.warning("--%s is cut to %g, the most in a show", name.replace("_", "-"), most)
+
+
 def _check_outputs(
     given: Mapping[str, Any],
     settings: LiveSettings,
@@ -191,6 +201,8 @@ def _check_outputs(
     """Reject outputs that could not be written in the end. Raises ``StreamDreamError``."""
     from stream_dream.live.output.recorder import check_recording
 
+    if settings.recordings.exists() and not settings.recordings.is_dir():
+        raise SinkError(f"--recordings: {settings.recordings} is no folder", exit_code=2)
     if settings.record is not None:
         check_recording(settings.record)
     if kept is None:
@@ -250,7 +262,7 @@ def _report(show: Show, as_json: bool) -> None:
         ended = show.ended.wait(pause)
         status = show.status
         pause = 0.02
-        if status.uptime <= told:  # no frame was shown since
+        if status.uptime <= told or not status.fps:  # no frame was shown since
             continue
         told, pause = status.uptime, 1.0 if as_json else _LOGGED_SECONDS
         if as_json:

@@ -125,10 +125,14 @@ def reached_settings(
     }
     if automation.look_track is not None:
         return kept  # and its looks bring their parameters
-    usual = parameters_of(for_live(dreams[look]))
+    dream, octaves = dreams[look], target.octaves
+    if octaves != parameters_of(for_live(dream)).octaves and "octaves" not in automation.tracks:
+        kept["octaves"] = octaves
+        dream = dream.model_copy(update={"octaves": octaves})  # sets the length of a step
+    usual = parameters_of(for_live(dream))
     for name in OF_A_LOOK:
         value = getattr(target, name)
         if name not in automation.tracks and value != getattr(usual, name):
-            longer = step_factor(dreams[look]) if name == "step_size" else 1
+            longer = step_factor(dream) if name == "step_size" else 1
             kept[name] = value / longer if longer != 1 else value
     return kept

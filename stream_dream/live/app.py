@@ -171,8 +171,7 @@ def _opened(
 ) -> list[View]:
     """Open the selected views and controls; the stack closes them."""
     views: list[View] = []
-    if settings.https and settings.web is None:
-        raise SettingsError("--https serves nothing without the page: add --web")
+    _check_needs(settings)
     if settings.web is not None:
         page = WebView(
             settings.web,
@@ -212,6 +211,14 @@ def _opened(
         wanted = "" if settings.midi == EVERY_PORT else settings.midi
         stack.enter_context(closing(MidiPorts(midi, wanted)))
     return views
+
+
+def _check_needs(settings: LiveSettings) -> None:
+    """Refuse options that do nothing without another. Raises ``SettingsError``."""
+    for name, needed in (("https", "web"), ("osc_allow", "osc"), ("osc_reply", "osc")):
+        if getattr(settings, name) and getattr(settings, needed) is None:
+            option = f"--{name.replace('_', '-')}"
+            raise SettingsError(f"{option} does nothing without --{needed}: add it")
 
 
 def _follow_looks(

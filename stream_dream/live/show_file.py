@@ -6,7 +6,7 @@ import logging
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -156,10 +156,9 @@ def write_config(path: Path, show: ShowFile, *, overwrite: bool = False) -> Path
 
 @dataclass(slots=True)
 class KeptConfig:
-    """The config that a show writes; ``read`` are those that it was started with."""
+    """The config that a show writes; it may be the one that it was started with."""
 
     path: Path
-    read: Sequence[Path]
     overwrite: bool
 
     def check(
@@ -176,7 +175,6 @@ class KeptConfig:
             SettingsError: A value cannot be written in TOML.
             SinkError: The file must not or cannot be written.
         """
-        inputs = [*self.read, *inputs]
         check_output(self.path, overwrite=self.overwrite, inputs=inputs, outputs=outputs)
         _config_text(self.path.name, ShowFile(values))
 

@@ -6,8 +6,9 @@ import difflib
 import json
 import tomllib
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import tomli_w
 from pydantic import BaseModel
@@ -96,10 +97,19 @@ def toml_lines(
             value = values[name]
             if value is None and name not in unset and OFF in field.metadata:
                 value = "none"
-            text = "" if value is None else f" {toml_value(value)}"
+            text = "" if value is None else f" {toml_value(_number(value, field))}"
             mark = "# " if value is None or name in unset else ""
             lines.append(f"{mark}{typed_name(model, name)} ={text}  # {field.description}")
     return lines
+
+
+def _number(value: Any, field: FieldInfo) -> Any:
+    """Return the number that a text, from a command line, gives for a field of numbers."""
+    for kind in (int, float):
+        if isinstance(value, str) and kind in (field.annotation, *get_args(field.annotation)):
+            with suppress(ValueError):
+                return kind(value)
+    return value
 
 
 def toml_tables(tables: Mapping[str, Mapping[str, Any]]) -> str:

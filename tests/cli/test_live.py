@@ -57,10 +57,27 @@ def test_a_headless_show_runs_for_the_given_time(run: Run, tmp_path: Path) -> No
     assert written["strength"] == 0.5
     assert written["source"] == "test"
     assert written["presets"] == ["dogs"]
-    # The written file can be loaded.
-    code, _, err = run("live", "--config", str(config), "--record", str(tmp_path / "b.mkv"))
+    assert written["dream_size"] == 160  # a number, as a hand would write it
+    # The written file can be loaded, and goes on to keep the show.
+    to = (
+        "--config",
+        str(config),
+        "--record",
+        str(tmp_path / "b.mkv"),
+        "--write-config",
+        str(config),
+    )
+    code, _, err = run("live", *to)
+    assert code == 2
+    assert "exists already: choose another name or --overwrite" in one_line(err)
+    code, _, err = run("live", *to, "--overwrite", "--strength", "0.75")
     assert code == 0, err
     assert (tmp_path / "b.mkv").exists()
+    assert tomllib.loads(config.read_text()) == {
+        **written,
+        "strength": 0.75,
+        "record": str(tmp_path / "b.mkv"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -74,7 +91,9 @@ def test_a_headless_show_runs_for_the_given_time(run: Run, tmp_path: Path) -> No
         (("--crop", "1x"), "give WIDTHxHEIGHT+X+Y"),
         (("--web", "here"), "give HOST:PORT"),
         (("--rotate", "45"), "--rotate cannot be '45'"),
-        (("--source", "test", "--https"), "--https serves nothing without the page: add --web"),
+        (("--source", "test", "--osc-allow", "10.0.0.1"), "--osc-allow does nothing without --osc"),
+        (("--source", "test", "--recordings", __file__), "is no folder"),
+        (("--source", "test", "--https"), "--https does nothing without --web: add it"),
         (("--token", "short"), "--token cannot be 'short'"),
         (("--config", "no.toml"), "no.toml cannot be read"),
         (("--source", "test", "--react", "bass->strength*2"), "sound need --listen"),
@@ -293,6 +312,22 @@ def test_the_current_state_is_written_as_options_that_recreate_it() -> None:
     assert "layer" not in kept
     assert "step_size" not in kept
     assert kept["source"] == "test"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"octaves": 2, "step_size": 0.02}, {"octaves": 3}, {"step_size": 0.04}]
+)
+def test_steps_are_as_long_again_with_other_octaves(changes: dict[str, Any]) -> None:
+    dreams = {"dogs": load_preset("dogs").dream}
+    looks = {"dogs": for_live(dreams["dogs"])}
+    controls = Controls(parameters_of(looks["dogs"]), looks, "dogs")
+    controls.change(changes)
+    made: Any = SimpleNamespace(controls=controls)
+    kept = reached({}, dreams, made)
+    written = {name: kept[name] for name in ("octaves", "step_size") if name in kept}
+    again = parameters_of(for_live(dreams["dogs"].model_copy(update=written)))
+    assert again.octaves == controls.target.octaves
+    assert again.step_size == pytest.approx(controls.target.step_size)
 
 
 def test_weights_of_a_networks_default_layers_may_change() -> None:

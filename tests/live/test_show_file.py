@@ -115,7 +115,7 @@ def test_a_scene_is_written_at_once(tmp_path: Path) -> None:
         threads.append(threading.current_thread().name)
         return ShowFile({"source": "test"}, controls.scenes)
 
-    keeper = Keeper(KeptConfig(path, [], overwrite=False), reached)
+    keeper = Keeper(KeptConfig(path, overwrite=False), reached)
     controls.on_store = keeper.store
     controls.store("first")
     wait_for(path.exists)
@@ -134,7 +134,7 @@ def test_a_file_that_cannot_be_written_is_told_and_tried_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "gone"
-    keeper = Keeper(KeptConfig(folder / "show.toml", [], overwrite=False), ShowFile)
+    keeper = Keeper(KeptConfig(folder / "show.toml", overwrite=False), ShowFile)
     keeper.store()
     wait_for(lambda: "not stored: " in caplog.text)
     folder.mkdir()

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, get_args
 
@@ -61,13 +62,12 @@ class Controls:
         resets: Number of resets of the dream so far.
         touched: Names of parameters that operators have moved since the last reset: a score moves
             them no more.
-        scenes: Stored scenes by name; replaced, never modified.
         tempo: The beat that operators give.
         bpm: Returns the pace of the show's beat, in beats per minute; set by the show.
         beats: Returns the number of beats so far, which never falls; set by the show.
         reacts: True if a show follows sound: there is something for ``reactivity`` to do.
         automate: Returns the parameters as a score and sound move them; set by a show that has any.
-        on_store: Called when scenes have changed.
+        on_store: Called when scenes have changed; it must return at once.
         revision: Number of changes so far, for views to notice new ones.
     """
 
@@ -94,7 +94,7 @@ class Controls:
         self._lock = threading.RLock()
         self._clock = clock
         self._looks = dict(looks)
-        self.state = ShowState.of(parameters, look)
+        self.state = ShowState.of(parameters, look, scenes or {})
         if other is not None:
             self.state = self.state.loaded(other, "b", self._looks[other])
         self._gliding = Gliding(self.state.flat(), clock(), _AT_ONCE)
@@ -102,7 +102,6 @@ class Controls:
         self._made: tuple[object, dict[DeckName, LiveParameters]] = None, {}
         self._history: History[ShowState] = History()
         self._waiting: BeatQueue[str | Lfo | None] = BeatQueue()
-        self.scenes: Mapping[str, Scene] = dict(scenes or {})
         self.tempo = Tempo(clock=clock)
         self.bpm: Callable[[], float] = lambda: self.tempo.tempo or USUAL_BPM
         self.beats: Callable[[], float] = lambda: self._clock() * self.bpm() / 60
@@ -126,7 +125,7 @@ class Controls:
             "tap": self.tempo.tap,
             "begin_bar": self.tempo.begin_bar,
             "release_tempo": self.tempo.release,
-            "undo": lambda: self._restore(self._history.undo(self.state), "undo"),
+            "undo": self._undo,
             "redo": lambda: self._restore(self._history.redo(self.state), "redo"),
         }
 
@@ -165,9 +164,14 @@ class Controls:
         return asked if isinstance(asked, Lfo) else None
 
     @property
+    def scenes(self) -> Mapping[str, Scene]:
+        """Stored scenes by name; replaced, never modified."""
+        return self.state.scenes
+
+    @property
     def can_undo(self) -> bool:
-        """True if there is a change to undo."""
-        return self._history.can_undo
+        """True if there is a change to undo, or one that waits."""
+        return self._history.can_undo or bool(self.waiting)
 
     @property
     def can_redo(self) -> bool:
@@ -274,17 +278,15 @@ class Controls:
             name = scene_name(name)
             if name not in self.scenes and len(self.scenes) >= MOST_SCENES:
                 raise SettingsError(f"there are {MOST_SCENES} scenes already: remove one")
-            self.scenes = {**self.scenes, name: self.state.scene()}
-            self.revision += 1
-        self.on_store()
+            scenes = {**self.scenes, name: self.state.scene()}
+            self._go_to(replace(self.state, scenes=scenes), object())
 
     def forget(self, name: str) -> None:
         """Remove a scene. Raises ``SettingsError`` if there is none of that name."""
-        with self._lock:
+        with self._up_to_date():
             self._scene(name)
-            self.scenes = {key: scene for key, scene in self.scenes.items() if key != name}
-            self.revision += 1
-        self.on_store()
+            scenes = {key: scene for key, scene in self.scenes.items() if key != name}
+            self._go_to(replace(self.state, scenes=scenes), object())
 
     def recall(self, name: str) -> None:
         """Glide to a scene, from the next beat on if changes wait for it.
@@ -377,7 +379,7 @@ class Controls:
         stage = state.stage.model_copy(update={"fader": fader})
         recall = object()
         self._touch(state)
-        self._go_to(ShowState(stage, state.decks, state.lfos), recall)
+        self._go_to(replace(state, stage=stage), recall)
         self._run_to("fader", scene.fader, stage.glide, recall)
 
     def _touch(self, state: ShowState) -> None:
@@ -392,6 +394,12 @@ class Controls:
             raise SettingsError(f"there is no scene {str(name)[:LONGEST_NAME]!r}: {known}")
         return self.scenes[name]
 
+    def _undo(self) -> None:
+        if self._waiting.asked:
+            self._waiting.clear()  # it has not happened yet
+        else:
+            self._restore(self._history.undo(self.state), "undo")
+
     def _restore(self, state: ShowState | None, what: str) -> None:
         if state is None:
             raise SettingsError(f"there is nothing to {what}")
@@ -403,9 +411,11 @@ class Controls:
         """Change the state; equal ``change`` is undone together, None not at all."""
         if change is not None:
             self._history.record(self.state, change, self._clock())
-        self.state = state
+        stored, self.state = self.state.scenes, state
         self._gliding.aim(state.flat())
         self.revision += 1
+        if state.scenes is not stored:
+            self.on_store()
 
     def _run_to(self, name: str, target: float, seconds: float, change: object = None) -> None:
         """Move a parameter of the stage straight to a value."""

@@ -58,6 +58,8 @@ STEPS: dict[str, tuple[str, Callable[[float], float]]] = {
     ";": ("fader", lambda value: value - 0.1),
 }
 
+_WAITED = {"off": "nothing", "beat": "the beat", "bar": "the bar", "4bars": "four bars"}
+
 HELP = {
     "1 - 9": "change to a look",
     "space": "hold the picture, or go on",
@@ -126,7 +128,7 @@ def _act(action: Action, controls: Controls, recording: bool) -> str:
     state = controls.state
     if action in ("cut", "auto_fade"):
         if "fader" in controls.waiting:
-            return "waits for the beat"
+            return f"{action.replace('_', ' ')} waits for {_WAITED[state.stage.quantize]}"
         return f"{'deck' if action == 'cut' else 'fades to deck'} {state.front.upper()}"
     texts = {
         "freeze": "held" if controls.frozen else "goes on",
@@ -154,12 +156,16 @@ def _use(number: int, controls: Controls) -> str:
     looks = controls.looks
     if number > len(looks):
         raise SettingsError(f"there is no look {number}: there are {len(looks)}")
-    controls.use(looks[number - 1])
-    return f"look {looks[number - 1]}"
+    look, state = looks[number - 1], controls.state
+    controls.use(look)
+    waits = controls.waiting.get(state.front) == look
+    return f"look {look}" + (f" waits for {_WAITED[state.stage.quantize]}" if waits else "")
 
 
 def _step(key: str, controls: Controls) -> Answer:
     name, stepped = STEPS[key]
+    if name == "reactivity" and not controls.reacts:
+        return Answer("nothing follows sound: start the show with --listen", refused=True)
     now = getattr(controls.target, name)
     least, most = parameter_range(name)
     # Rounded to four digits: 0.1 + 0.2 is 0.3, here and on the screen.

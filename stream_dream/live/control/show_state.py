@@ -37,18 +37,20 @@ class ShowState:
         stage: Parameters of the whole show.
         decks: Look and parameters of each deck.
         lfos: LFOs by the name of their parameter, ``strength`` or ``a/step_size``.
+        scenes: Stored scenes by name.
     """
 
     stage: StageParameters
     decks: Mapping[DeckName, Deck]
     lfos: Mapping[str, Lfo]
+    scenes: Mapping[str, Scene]
 
     @classmethod
-    def of(cls, parameters: LiveParameters, look: str) -> Self:
+    def of(cls, parameters: LiveParameters, look: str, scenes: Mapping[str, Scene]) -> Self:
         """Return a state with the same look and parameters on both decks."""
         stage = StageParameters(**own(StageParameters, dict(parameters)))
         deck = Deck(look=look, **own(DeckParameters, dict(parameters)))
-        return cls(stage, dict.fromkeys(DECKS, deck), {})
+        return cls(stage, dict.fromkeys(DECKS, deck), {}, dict(scenes))
 
     @property
     def front(self) -> DeckName:
@@ -133,7 +135,8 @@ class ShowState:
         """Return the state with what a scene holds."""
         shared = {name: getattr(scene, name) for name in _OF_A_SCENE}
         stage = self.stage.model_copy(update=shared)
-        return ShowState(stage, {"a": scene.a, "b": scene.b}, dict(scene.lfos))
+        decks: dict[DeckName, Deck] = {"a": scene.a, "b": scene.b}
+        return replace(self, stage=stage, decks=decks, lfos=dict(scene.lfos))
 
 
 MODULATED: tuple[str, ...] = tuple(

@@ -43,6 +43,14 @@ _HELP = {
 }
 
 
+_LFO_HELP = {
+    "depth": "How far the LFO moves the slider, as a share of its length.",
+    "every": "Length of a cycle.",
+    "unit": "What that length counts.",
+    "shape": "Form of the wave.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Control:
     """Something that can be controlled.
@@ -115,7 +123,7 @@ class Surface:
         yield Control("store", "text", "Store a scene under a name.")
         yield Control("forget", "text", "Remove a scene.")
         yield Control("bpm", "number", "Beats per minute.", LEAST_BPM, MOST_BPM)
-        for name in MODULATED:
+        for name in [name for name in MODULATED if name not in idle]:
             for place in ("", *(f"{deck}/" for deck in DECKS if name in OF_A_LOOK)):
                 yield from (_lfo_part(f"lfo/{place}{name}/{part}") for part in LFO_PARTS)
 
@@ -332,7 +340,7 @@ def _parameter(address: str) -> Control:
 def _lfo_part(address: str) -> Control:
     name = address.rpartition("/")[2]
     field = Lfo.model_fields[name]
-    text = f"{name.capitalize()} of the LFO."
+    text = _LFO_HELP[name]
     if words := choices(field):
         return Control(address, "choice", text, choices=tuple(words))
     low, high = (SHORTEST_CYCLE, 64.0) if name == "every" else (0.0, 1.0)
@@ -355,13 +363,15 @@ def _cut(share: float) -> float:
 
 
 def _as_float(value: Any) -> float:
-    """Return a number as a float; not a number (NaN) for all else."""
-    if not isinstance(value, int | float):
+    """Return a number, also one in a text, as a float; not a number (NaN) for all else."""
+    if not isinstance(value, int | float | str):
         return math.nan
     try:
         return float(value)
+    except ValueError:
+        return math.nan
     except OverflowError:  # of a whole number
-        return math.inf if value > 0 else -math.inf
+        return math.inf if int(value) > 0 else -math.inf
 
 
 def _is_on(control: Control, value: Any) -> bool:

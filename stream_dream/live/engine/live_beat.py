@@ -54,6 +54,7 @@ class LiveBeat:
         self._paced = self._given is not None or automation.bpm is not None
         self._grid = BeatGrid.regular(automation.bpm or USUAL_BPM, automation.offset or 0.0)
         self._sound = sound
+        self._followed: float | None = None  # the tempo that the count follows, faster or slower
         # Added to the numbers of the sound's beats; None while there are none.
         self._shift: float | None = None
 
@@ -67,8 +68,9 @@ class LiveBeat:
 
     @property
     def bpm(self) -> float:
-        """Beats per minute now; on average, if they come from a file."""
-        return 60 / self.grid_at(0.0).distance
+        """Beats per minute, as tapped, heard or set; on average, if they come from a file."""
+        grid = self.grid_at(0.0)
+        return self._followed or 60 / grid.distance
 
     def begin(self) -> None:
         """Start counting time now."""
@@ -92,6 +94,7 @@ class LiveBeat:
 
     def _grid_at(self, seconds: float) -> BeatGrid:
         by_hand = self._tempo is not None and bool(self._tempo.tempo)
+        self._followed = None
         if self._given is not None:
             if not by_hand:
                 return self._given
@@ -105,6 +108,7 @@ class LiveBeat:
         if beats is None or not tempo:
             self._shift = None
             return self._grid
+        self._followed = tempo
         count = (seconds - self._grid.times[0]) / self._grid.distance
         ahead = beats + (self._shift or 0.0) - count
         if self._shift is None or abs(ahead) > _FOLLOWED:

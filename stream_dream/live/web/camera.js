@@ -117,7 +117,7 @@ async function stayAwake() {
 $("start").onclick = () => { if (stream) stop(); else start(); };
 $("turn").onclick = async () => {
   facing = facing === "user" ? "environment" : "user";
-  setText($("turn"), facing === "user" ? "Back camera" : "Front camera");
+  setText($("turn"), facing === "user" ? "Use the back camera" : "Use the front camera");
   if (!stream) return;
   for (const track of stream.getTracks()) track.stop();
   await start();

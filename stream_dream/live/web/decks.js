@@ -114,7 +114,7 @@ function show(button, deck, {decks, looks: present, waiting, status}) {
   press(button, decks[deck] === name);
   button.hidden = !present.includes(name);  // it cannot be dreamed
   button.classList.toggle("waits", waiting[deck] === name);
-  const text = waiting[deck] === name ? "on the beat" : status.ready.includes(name) ? "" : "preparing";
+  const text = waiting[deck] === name ? "waits" : status.ready.includes(name) ? "" : "preparing";
   note.hidden = !text;
   setText(note, text);
   const revision = status.thumbnails?.[name];

@@ -19,7 +19,8 @@ export function press(button, on) {
 
 /** Return a number as people write it: four digits at most. */
 export function shown(value) {
-  return String(Number(Number(value).toPrecision(4)));
+  const number = Number(value);
+  return String(Number(Math.abs(number) < 1 ? number.toFixed(4) : number.toPrecision(4)));
 }
 
 /** Read and write a setting of this browser; without storage nothing is remembered. */

@@ -1,6 +1,7 @@
 // Recordings and snapshots to fetch.
 
-import {$, element} from "./dom.js";
+import {on} from "./connection.js";
+import {$, element, setText} from "./dom.js";
 
 /** Fetch the list of files and show it. */
 export async function list() {
@@ -33,5 +34,8 @@ function look() {
   if (!document.hidden && !$("controls").inert) list();
 }
 
+on("status", ({status}) => {
+  setText($("no-files"), status.recording ? `Recording ${status.recording}` : "None yet: press Record or Snapshot.");
+});
 setInterval(look, 10000);
 document.addEventListener("visibilitychange", look);

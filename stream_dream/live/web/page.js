@@ -115,12 +115,15 @@ function tell({look, frozen, values, status}) {
 
 function phone(link) {
   $("phone").hidden = !link;
-  if (link) $("phone-link").href = link;
+  if (!link) return;
+  $("phone-link").href = link;
+  $("phone-scan").hidden = !link.startsWith("https:");
+  $("phone-needs").hidden = !$("phone-scan").hidden;
 }
 
 $("phone").ontoggle = () => {
   if ($("phone").open && !$("phone-code").src) $("phone-code").src = "camera.svg";
-  $("phone-code").hidden = !$("phone").open;
+  $("phone-code").hidden = !$("phone").open || $("phone-scan").hidden;
 };
 
 for (const button of document.querySelectorAll("[data-press]")) {

@@ -50,8 +50,8 @@ class WebSocketSession:
 
     The page gets ``{"form": ...}``, again when looks or scenes change, then the state four times a
     second and right after every change; ``{"error": LINE}`` for each refused message,
-    ``{"notice": LINE}`` for each key, and ``{"lamps": [BYTES, ...]}``: all that are lit after ``{"midi": []}``, then
-    changes.
+    ``{"notice": LINE}`` for each key. After ``{"midi": []}`` it gets ``{"lamps": [BYTES, ...]}``,
+    all of them and then those that change.
     """
 
     def __init__(

@@ -471,8 +471,8 @@ def test_a_scene_with_a_look_that_is_gone_is_refused(controls: Controls) -> None
 
 
 def test_every_change_can_be_undone(controls: Controls, clock: shows.Clock) -> None:
-    states = [controls.state]
     controls.store("start")
+    states = [controls.state]
     acts: list[Callable[[], None]] = [
         lambda: controls.change({"strength": 0.5}),
         lambda: controls.use("wild"),
@@ -480,8 +480,10 @@ def test_every_change_can_be_undone(controls: Controls, clock: shows.Clock) -> N
         lambda: controls.press("cut"),
         lambda: controls.modulate("strength", Lfo()),
         lambda: controls.change({"blackout": True}),
+        lambda: controls.store("middle"),
         lambda: controls.press("fade_to_black"),
         lambda: controls.recall("start"),
+        lambda: controls.forget("start"),
     ]
     for act in acts:
         act()
@@ -489,8 +491,11 @@ def test_every_change_can_be_undone(controls: Controls, clock: shows.Clock) -> N
     for state in states[-2::-1]:
         controls.press("undo")
         assert controls.state == state
+    controls.press("undo")
+    assert controls.scenes == {}
     with pytest.raises(SettingsError, match="nothing to undo"):
         controls.press("undo")
+    controls.press("redo")
     for state in states[1:]:
         controls.press("redo")
         assert controls.state == state
@@ -498,6 +503,29 @@ def test_every_change_can_be_undone(controls: Controls, clock: shows.Clock) -> N
         controls.press("redo")
     clock.now += 5
     assert controls.parameters() == controls.target
+
+
+def test_what_waits_is_undone_first(controls: Controls) -> None:
+    controls.change({"quantize": "bar"})
+    controls.change({"strength": 0.5})
+    controls.use("wild")
+    assert controls.waiting == {"a": "wild"}
+    controls.press("undo")
+    assert controls.waiting == {}
+    assert controls.target.strength == 0.5
+    controls.press("undo")
+    assert controls.target.strength == 1
+
+
+def test_scenes_that_come_back_are_told(controls: Controls) -> None:
+    told: list[list[str]] = []
+    controls.on_store = lambda: told.append(list(controls.scenes))
+    controls.store("it")
+    controls.change({"strength": 0.5})
+    controls.forget("it")
+    controls.press("undo")
+    controls.press("undo")
+    assert told == [["it"], [], ["it"]]
 
 
 def test_undo_passes_over_what_timers_do(controls: Controls) -> None:

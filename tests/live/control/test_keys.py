@@ -14,7 +14,9 @@ from stream_dream.settings.live import LiveParameters
 def controls() -> Controls:
     looks = {"dogs": DreamSettings(), "eyes": DreamSettings(octaves=3, persistence=0.9)}
     numbers = {"octaves": 2, "step_size": 0.0095, "persistence": 0.98}
-    return Controls(LiveParameters(glide=0, **numbers), looks, "dogs")
+    controls = Controls(LiveParameters(glide=0, **numbers), looks, "dogs")
+    controls.reacts = True
+    return controls
 
 
 @pytest.mark.parametrize(
@@ -110,12 +112,20 @@ def test_actions(controls: Controls) -> None:
     assert play("v", controls, recording=True) == Answer("recording ends")
 
 
+def test_without_sound_there_is_no_reactivity(controls: Controls) -> None:
+    controls.reacts = False
+    answer = play(".", controls)
+    assert answer == Answer("nothing follows sound: start the show with --listen", refused=True)
+    assert controls.target.reactivity == 1
+
+
 def test_keys_of_the_mixer(controls: Controls) -> None:
     controls.change({"fade": 0})
     assert play("x", controls) == Answer("deck B")
     assert play("c", controls) == Answer("fades to deck A")
     controls.change({"quantize": "bar"})
-    assert play("x", controls) == Answer("waits for the beat")
+    assert play("x", controls) == Answer("cut waits for the bar")
+    assert play("2", controls) == Answer("look eyes waits for the bar")
     assert play("b", controls) == Answer("blackout")
     assert controls.target.blackout
     assert play("b", controls) == Answer("light again")

@@ -218,7 +218,7 @@ BAD = {
     "no address": (packet("/stream_dream/strenght", 1.0), "did you mean /strength"),
     "a pattern": (packet("/stream_dream/*", 1.0), "there is nothing at"),
     "not finite": (packet("/stream_dream/strength", float("nan")), "give a number"),
-    "a text": (packet("/stream_dream/strength", "1"), "give a number"),
+    "a text": (packet("/stream_dream/strength", "much"), "give a number"),
     "no switch": (packet("/stream_dream/mirror", "on"), "give 1 or 0"),
     "no value": (packet("/stream_dream/strength"), "give a number"),
     "two values": (packet("/stream_dream/strength", 1.0, 1.0), "came with 2 values: give 1"),

@@ -33,6 +33,10 @@ def of(surface: Surface) -> Controls:
 CASES: list[tuple[str, Any, Callable[[Controls], object], object]] = [
     ("strength", 0.5, lambda c: c.target.strength, 0.5),
     ("strength", 7, lambda c: c.target.strength, 2.0),
+    ("strength", "0.4", lambda c: c.target.strength, 0.4),
+    ("strength", "1e999", lambda c: c.target.strength, 2.0),
+    ("preset", "2", lambda c: c.look, "eyes"),
+    ("cut", "0", lambda c: c.target.fader, 0.0),
     ("strength", -math.inf, lambda c: c.target.strength, 0.0),
     ("octaves", 2.5, lambda c: c.target.octaves, 2),
     ("b/octaves", 99, lambda c: c.state.decks["b"].octaves, 4),
@@ -175,9 +179,10 @@ def test_lamps_show_what_is_on(surface: Surface) -> None:
     surface = Surface(surface.controls, is_recording=lambda: True)
     surface.set("freeze", 1)
     on = {c.address for c in surface.all() if c.kind == "button" and surface.share(c.address)}
-    assert on == {"freeze", "record", "preset/dogs", "a/preset/dogs", "b/preset/dogs"}
-    surface.set("strength", 0.2)
-    assert surface.share("undo") == 1
+    assert on == {"freeze", "record", "preset/dogs", "a/preset/dogs", "b/preset/dogs", "undo"}
+    surface.set("undo", 1)  # the scene
+    assert surface.share("undo") == 0
+    assert surface.share("redo") == 1
     surface.controls.bpm = lambda: 1e6
     assert surface.share("bpm") == 1
 

@@ -124,6 +124,20 @@ def test_a_steady_beat_moves_nothing() -> None:
     assert len(grids) <= 3
 
 
+def test_the_pace_told_is_the_one_given_however_it_is_reached() -> None:
+    clock = shows.Clock()
+    tempo = Tempo(clock=clock)
+    beat = LiveBeat(Automation(), None, tempo, clock=clock)
+    clock.now += 0.7
+    tempo.set_bpm(100)
+    for _ in range(200):
+        clock.now += STEP
+        beat.count()
+        assert beat.bpm == 100
+    tempo.release()
+    assert beat.bpm == pytest.approx(100, rel=0.01)
+
+
 def test_a_tempo_by_hand_goes_on_where_the_beats_of_a_file_are(tmp_path: Path) -> None:
     file = tmp_path / "beats.txt"
     file.write_text("\n".join(str(0.25 * number) for number in range(400)))

@@ -160,6 +160,7 @@ def test_a_fader_of_a_page_is_not_moved_against_the_hand(
 ) -> None:
     with talk(view) as playing:
         playing.send('{"midi": [176, 7, 64, 176, 7, 90]}')
+        playing.send('{"midi": []}')
         assert told(playing, "lamps")["lamps"] == [[0x90, 36, 0]]
         controls.change({"blackout": True})
         assert told(playing, "lamps")["lamps"] == [[0x90, 36, 127]]
@@ -169,6 +170,7 @@ def test_a_fader_of_a_page_is_not_moved_against_the_hand(
 
 def test_a_pad_of_a_page_that_lights_by_itself_is_told_anew(view: WebView) -> None:
     with talk(view) as playing:
+        playing.send('{"midi": []}')
         playing.send('{"midi": [144, 36, 100]}')
         told(playing, "lamps", lambda lamps: [0x90, 36, 127] in lamps)
         playing.send('{"midi": [128, 36, 0]}')  # changes nothing, but has darkened the pad
