@@ -80,6 +80,24 @@ class Meter:
         return [(at, status) for at, status in self.seen if begun <= at < until]
 
 
+class OpenedLater:
+    """A view that shows on others, which are opened while the show runs."""
+
+    problem = None
+
+    def __init__(self) -> None:
+        """Start without any."""
+        self.views: Sequence[View] = ()
+
+    def show(self, image: Image8, status: LiveStatus) -> None:
+        """Show on all."""
+        for view in self.views:
+            view.show(image, status)
+
+    def close(self) -> None:
+        """Do nothing: whoever opened them closes them."""
+
+
 class MemoryFeed:
     """A camera of any rate: a real clip, kept in memory."""
 
@@ -136,7 +154,8 @@ def playing(
         saver = Saver(Path(folder), film, minutes=30, fps=target_fps)
         framing = Framing(LiveSettings())
         show = Show(connect, framing, made, controls, looks[first], saver, sizes=sizes)
-        show.views = [meter, saver]
+        later = OpenedLater()
+        show.views = [meter, saver, later]
         thread = threading.Thread(target=show.run)
         thread.start()
         try:
@@ -146,9 +165,9 @@ def playing(
                 time.sleep(0.1)
             with ExitStack() as stack:
                 if outputs:
-                    show.views = [meter, saver, *stack.enter_context(four_outputs())]
+                    later.views = stack.enter_context(four_outputs())
                 yield Playing(controls, made, meter, looks[first])
-                show.views = [meter, saver]
+                later.views = ()
         finally:
             show.ended.set()
             thread.join()
@@ -358,7 +377,7 @@ def stage() -> Iterator[Row]:
             )
             if name == "stage":
                 stack.enter_context(played(show, looks))
-            time.sleep(12)
+            time.sleep(20)  # the governor finds its size
             begun = time.monotonic()
             time.sleep(MEASURED_SECONDS)
             seen = show.meter.since(begun)
