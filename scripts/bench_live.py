@@ -46,6 +46,7 @@ from stream_dream.live.engine.show import Show
 from stream_dream.live.output.saver import Saver
 from stream_dream.live.output.stream_output import StreamOutput
 from stream_dream.live.output.stream_target import StreamTarget
+from stream_dream.live.output.view import View
 from stream_dream.live.status import LiveStatus
 from stream_dream.media.read.video import VideoSource
 from stream_dream.settings.dream import DreamSettings
