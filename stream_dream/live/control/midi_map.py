@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from stream_dream.errors import SettingsError
-from stream_dream.live.control.surface import Control, Surface
+from stream_dream.live.control.catalogue import Control
+from stream_dream.live.control.surface import Surface
 from stream_dream.runtime.limited_log import LimitedLog
 
 log = logging.getLogger("stream_dream.live")

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from stream_dream.errors import SettingsError
-from stream_dream.live.control.surface import Control, Surface
+from stream_dream.live.control.catalogue import Control
+from stream_dream.live.control.surface import Surface
 
 Value: TypeAlias = float | int | str
 Receiver: TypeAlias = tuple[str, int]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from stream_dream.live.control.surface import Control, Surface
+from stream_dream.live.control.catalogue import Control
+from stream_dream.live.control.surface import Surface
 
 _NONE, _READ_WRITE, _WRITE = 0, 3, 2
 
@@ -12,7 +13,7 @@ _NONE, _READ_WRITE, _WRITE = 0, 3, 2
 def namespace(surface: Surface) -> dict[str, Any]:
     """Return all addresses with types, ranges and values, as a tree of JSON values."""
     root: dict[str, Any] = _container("/")
-    for control in surface.all():
+    for control in surface.known().values():
         node, path = root, ""
         for part in control.address.split("/"):
             path += f"/{part}"

@@ -9,9 +9,10 @@ from itertools import pairwise
 from typing import Any
 
 from stream_dream.errors import SettingsError, first_line
+from stream_dream.live.control.catalogue import Control
 from stream_dream.live.control.keys import play
 from stream_dream.live.control.midi_map import MidiMap
-from stream_dream.live.control.surface import Control, Surface
+from stream_dream.live.control.surface import Surface
 from stream_dream.settings.live import LiveParameters
 
 _LONGEST_LINE = 300

@@ -7,12 +7,13 @@ from dataclasses import asdict
 from typing import Any
 
 from stream_dream.errors import SettingsError
+from stream_dream.live.control.catalogue import LFO_PARTS, described
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.control.gliding import Value
 from stream_dream.live.control.keys import HELP
 from stream_dream.live.control.midi_map import MidiMap
 from stream_dream.live.control.show_state import DECKS, MODULATED, OF_A_LOOK
-from stream_dream.live.control.surface import LFO_PARTS, Surface, described
+from stream_dream.live.control.surface import Surface
 from stream_dream.live.status import LiveStatus
 from stream_dream.settings.live import StageParameters
 from stream_dream.settings.presets import load_preset

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from stream_dream.errors import SettingsError
-from stream_dream.live.control.controls import ACTIONS, Controls
-from stream_dream.live.control.surface import Surface, described
+from stream_dream.live.control.catalogue import described
+from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.surface import Surface
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters
 
@@ -117,7 +118,7 @@ def test_a_scene_is_recalled_by_its_button_and_by_its_name(surface: Surface) -> 
 
 def test_shares_and_values_agree_for_every_control(surface: Surface) -> None:
     checked = 0
-    for control in list(surface.all()):
+    for control in list(surface.known().values()):
         if control.kind in ("button", "text") or control.address == "scene":
             continue
         for share in (0.0, 0.3, 0.5, 1.0):
@@ -163,7 +164,7 @@ def test_names_of_scenes_and_looks_are_no_addresses() -> None:
     surface = Surface(Controls(LiveParameters(), looks, "octaves"))
     for name in names:
         surface.controls.store(name)
-    for control in surface.all():
+    for control in surface.known().values():
         assert described(control)["address"] == control.address
         value, share = surface.value_of(control), surface.share(control.address)
         assert 0 <= share <= 1
@@ -178,7 +179,11 @@ def test_names_of_scenes_and_looks_are_no_addresses() -> None:
 def test_lamps_show_what_is_on(surface: Surface) -> None:
     surface = Surface(surface.controls, is_recording=lambda: True)
     surface.set("freeze", 1)
-    on = {c.address for c in surface.all() if c.kind == "button" and surface.share(c.address)}
+    on = {
+        c.address
+        for c in surface.known().values()
+        if c.kind == "button" and surface.share(c.address)
+    }
     assert on == {"freeze", "record", "preset/dogs", "a/preset/dogs", "b/preset/dogs", "undo"}
     surface.set("undo", 1)  # the scene
     assert surface.share("undo") == 0
@@ -187,25 +192,15 @@ def test_lamps_show_what_is_on(surface: Surface) -> None:
     assert surface.share("bpm") == 1
 
 
-def test_all_is_described(surface: Surface) -> None:
-    facts = {control.address: described(control) for control in surface.all()}
-    assert facts["strength"]["high"] == 2
-    assert facts["persistence"]["fine_above"]
-    assert facts["b/preset"]["choices"] == ("dogs", "eyes", "my look-2")
-    assert facts["blackout"] == {
-        "address": "blackout",
-        "kind": "switch",
-        "label": "Blackout",
-        "help": "Show black.",
-        "default": False,
-    }
-    assert {*ACTIONS, *LiveParameters.model_fields} - facts.keys() == {"reactivity"}
-    assert all(fact["help"].endswith(".") for fact in facts.values())
-
-
 def test_junk_is_refused_and_leaves_all_valid(surface: Surface) -> None:
     rng = random.Random(3)
-    addresses = [*(control.address for control in surface.all()), "", "/", "lfo//", "x" * 500]
+    addresses = [
+        *(control.address for control in surface.known().values()),
+        "",
+        "/",
+        "lfo//",
+        "x" * 500,
+    ]
     junk = [None, "", "eyes", -1, 0, 0.5, 1e300, 10**400, math.nan, [], {}, b"x", True, "a" * 999]
     refused = 0
     for _ in range(3000):

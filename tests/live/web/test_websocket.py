@@ -15,8 +15,9 @@ from web_clients import talk, told
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
+from stream_dream.live.control.catalogue import LFO_PARTS
 from stream_dream.live.control.controls import Controls
-from stream_dream.live.control.surface import LFO_PARTS, Surface
+from stream_dream.live.control.surface import Surface
 from stream_dream.live.web import websocket
 from stream_dream.live.web.page_state import form
 from stream_dream.live.web.view import WebView
