@@ -100,7 +100,7 @@ def test_too_many_scenes_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_name_of_a_look_that_is_not_utf_8_cannot_be_written(tmp_path: Path) -> None:
-    scene = played().state.scene()
+    scene = played().state.stored("it").scene("it")
     deck = scene.a.model_copy(update={"look": "\udcff"})
     scene = scene.model_copy(update={"a": deck})
     with pytest.raises(SettingsError, match="give a look another name"):

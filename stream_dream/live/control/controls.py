@@ -21,7 +21,7 @@ from stream_dream.live.control.tempo import USUAL_BPM, Tempo
 from stream_dream.settings.automation import BEATS_PER_BAR
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters
-from stream_dream.settings.scenes import LONGEST_NAME, MOST_SCENES, Lfo, Scene, scene_name
+from stream_dream.settings.scenes import Lfo, Scene
 
 Action = Literal[
     "freeze",
@@ -275,18 +275,12 @@ class Controls:
             SettingsError: The name is empty or too long, or there are too many scenes.
         """
         with self._up_to_date():
-            name = scene_name(name)
-            if name not in self.scenes and len(self.scenes) >= MOST_SCENES:
-                raise SettingsError(f"there are {MOST_SCENES} scenes already: remove one")
-            scenes = {**self.scenes, name: self.state.scene()}
-            self._go_to(replace(self.state, scenes=scenes), object())
+            self._go_to(self.state.stored(name), object())
 
     def forget(self, name: str) -> None:
         """Remove a scene. Raises ``SettingsError`` if there is none of that name."""
         with self._up_to_date():
-            self._scene(name)
-            scenes = {key: scene for key, scene in self.scenes.items() if key != name}
-            self._go_to(replace(self.state, scenes=scenes), object())
+            self._go_to(self.state.forgotten(name), object())
 
     def recall(self, name: str) -> None:
         """Glide to a scene, from the next beat on if changes wait for it.
@@ -295,7 +289,7 @@ class Controls:
             SettingsError: There is no such scene, or a look of it is not at hand.
         """
         with self._up_to_date():
-            scene = self._scene(name)
+            scene = self.state.scene(name)
             for deck in (scene.a, scene.b):
                 if deck.look not in self._looks:
                     problem = f"needs the look {deck.look}: add it to --presets"
@@ -387,12 +381,6 @@ class Controls:
         before = self.state.flat()
         changed = [name for name, value in state.flat().items() if value != before[name]]
         self.touched |= {name.rpartition("/")[2] for name in changed}
-
-    def _scene(self, name: str) -> Scene:
-        if name not in self.scenes:
-            known = "choose " + ", ".join(self.scenes) if self.scenes else "none is stored yet"
-            raise SettingsError(f"there is no scene {str(name)[:LONGEST_NAME]!r}: {known}")
-        return self.scenes[name]
 
     def _undo(self) -> None:
         if self._waiting.asked:

@@ -15,7 +15,7 @@ from stream_dream.settings.live import (
     StageParameters,
     parameter_range,
 )
-from stream_dream.settings.scenes import Deck, Lfo, Scene
+from stream_dream.settings.scenes import LONGEST_NAME, MOST_SCENES, Deck, Lfo, Scene, scene_name
 from stream_dream.settings.validation import own, validated
 
 DeckName = Literal["a", "b"]
@@ -126,10 +126,30 @@ class ShowState:
             raise SettingsError(f"no LFO moves {name[:40]!r}: choose one of {known}")
         return f"{self.deck(deck or None)}/{key}" if key in OF_A_LOOK else key
 
-    def scene(self) -> Scene:
-        """Return the state as a scene."""
-        shared = {name: getattr(self.stage, name) for name in _OF_A_SCENE}
-        return Scene(**shared, a=self.decks["a"], b=self.decks["b"], lfos=dict(self.lfos))
+    def scene(self, name: str) -> Scene:
+        """Return a stored scene. Raises ``SettingsError`` if there is none of that name."""
+        if name not in self.scenes:
+            known = "choose " + ", ".join(self.scenes) if self.scenes else "none is stored yet"
+            raise SettingsError(f"there is no scene {str(name)[:LONGEST_NAME]!r}: {known}")
+        return self.scenes[name]
+
+    def stored(self, name: str) -> ShowState:
+        """Return the state with itself stored as a scene, in place of one of that name.
+
+        Raises:
+            SettingsError: The name is empty or too long, or there are too many scenes.
+        """
+        name = scene_name(name)
+        if name not in self.scenes and len(self.scenes) >= MOST_SCENES:
+            raise SettingsError(f"there are {MOST_SCENES} scenes already: remove one")
+        shared = {key: getattr(self.stage, key) for key in _OF_A_SCENE}
+        scene = Scene(**shared, a=self.decks["a"], b=self.decks["b"], lfos=dict(self.lfos))
+        return replace(self, scenes={**self.scenes, name: scene})
+
+    def forgotten(self, name: str) -> ShowState:
+        """Return the state without a scene. Raises ``SettingsError`` if there is none."""
+        self.scene(name)
+        return replace(self, scenes={key: at for key, at in self.scenes.items() if key != name})
 
     def recalled(self, scene: Scene) -> ShowState:
         """Return the state with what a scene holds."""
