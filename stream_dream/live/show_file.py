@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import stat
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -13,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from stream_dream.errors import SettingsError, StreamDreamError
+from stream_dream.errors import SettingsError, SinkError, StreamDreamError
 from stream_dream.live.control.show_state import DECKS, LFO_NAMES
 from stream_dream.media.write.atomic import write_bytes
 from stream_dream.media.write.output_paths import check_output
@@ -156,10 +157,14 @@ def write_config(path: Path, show: ShowFile, *, overwrite: bool = False) -> Path
 
 @dataclass(slots=True)
 class KeptConfig:
-    """The config that a show writes; it may be the one that it was started with."""
+    """The config that a show writes; it may be the one that it was started with.
+
+    A file that was there before is kept as ``NAME.bak``.
+    """
 
     path: Path
     overwrite: bool
+    _written: bool = False
 
     def check(
         self, values: Mapping[str, Any], *, inputs: Iterable[Path], outputs: Iterable[Path]
@@ -180,10 +185,16 @@ class KeptConfig:
 
     def write(self, show: ShowFile) -> None:
         """Write a show, in place of what was written before; see ``write_config``."""
+        if self.overwrite and not self._written and self.path.is_file():
+            try:
+                shutil.copy2(self.path, self.path.with_name(f"{self.path.name}.bak"))
+            except OSError as error:
+                problem = f"{self.path} cannot be kept as .bak: {error.strerror}"
+                raise SinkError(problem) from error
         written = write_config(self.path, show, overwrite=self.overwrite)
         if written != self.path:
             log.warning("%s has appeared meanwhile and was kept: see %s", self.path, written)
-        self.path, self.overwrite = written, True
+        self.path, self.overwrite, self._written = written, True, True
 
 
 class Keeper:

@@ -11,8 +11,8 @@ from stream_dream.settings.live import DeckParameters, Only
 from stream_dream.settings.values import Model
 
 LONGEST_NAME, MOST_SCENES = 60, 200
-SHORTEST_CYCLE = 0.05
-"""Least length of an LFO's cycle, in beats or seconds."""
+SHORTEST_CYCLE, LONGEST_CYCLE = 0.05, 3600.0
+"""Range of the length of an LFO's cycle, in beats or seconds."""
 
 Shape = Literal["sine", "triangle", "rise", "fall", "square", "random"]
 
@@ -29,7 +29,7 @@ class Lfo(Model):
     """
 
     shape: Shape = "sine"
-    every: float = Field(4.0, ge=SHORTEST_CYCLE, le=3600)
+    every: float = Field(4.0, ge=SHORTEST_CYCLE, le=LONGEST_CYCLE)
     unit: Literal["beats", "seconds"] = "beats"
     depth: float = Field(0.5, ge=0, le=1)
 

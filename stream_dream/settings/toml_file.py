@@ -8,14 +8,14 @@ import tomllib
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import tomli_w
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from stream_dream.errors import SettingsError
-from stream_dream.settings.fields import fact, names_file, typed_name
+from stream_dream.settings.fields import fact, kinds, names_file, typed_name
 from stream_dream.settings.values import OFF
 
 # Characters of a file: a million lines of a curve have a third of them.
@@ -106,7 +106,7 @@ def toml_lines(
 def _number(value: Any, field: FieldInfo) -> Any:
     """Return the number that a text, from a command line, gives for a field of numbers."""
     for kind in (int, float):
-        if isinstance(value, str) and kind in (field.annotation, *get_args(field.annotation)):
+        if isinstance(value, str) and kind in kinds(field):
             with suppress(ValueError):
                 return kind(value)
     return value

@@ -130,6 +130,16 @@ def test_a_scene_is_written_at_once(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["show.toml"]
 
 
+def test_a_file_that_was_there_before_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "show.toml"
+    path.write_text("strength = 0.5  # as I like it\n")
+    kept = KeptConfig(path, overwrite=True)
+    for strength in (0.75, 1.0):
+        kept.write(ShowFile({"strength": strength, "osc": "9000"}))
+    assert read_config(path).settings == {"strength": 1.0, "osc": 9000}
+    assert (tmp_path / "show.toml.bak").read_text() == "strength = 0.5  # as I like it\n"
+
+
 def test_a_file_that_cannot_be_written_is_told_and_tried_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

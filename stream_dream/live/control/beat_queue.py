@@ -9,11 +9,12 @@ T = TypeVar("T")
 
 
 class _Waiting(NamedTuple, Generic[T]):
-    """A change, the number of the beat that it waits for, and what was asked for."""
+    """A change, the number of the beat that it waits for, what was asked for, and by whom."""
 
     beat: float
     asked: T
     act: Callable[[], None]
+    by_hand: bool
 
 
 class BeatQueue(Generic[T]):
@@ -31,7 +32,14 @@ class BeatQueue(Generic[T]):
         """What was asked for and has not happened yet, by what it changes."""
         return {what: waiting.asked for what, waiting in self._waiting.items()}
 
-    def put(self, what: str, asked: T, act: Callable[[], None], beat: float) -> None:
+    @property
+    def is_by_hand(self) -> bool:
+        """True if something waits that no timer has asked for."""
+        return any(waiting.by_hand for waiting in self._waiting.values())
+
+    def put(
+        self, what: str, asked: T, act: Callable[[], None], beat: float, *, by_hand: bool = True
+    ) -> None:
         """Put a change off until a beat, in place of one that waits to change the same.
 
         Args:
@@ -39,9 +47,10 @@ class BeatQueue(Generic[T]):
             asked: What was asked for.
             act: Makes the change.
             beat: The number of the beat.
+            by_hand: False for a timer's change.
         """
         self.remove(what)  # the last one is made last
-        self._waiting[what] = _Waiting(beat, asked, act)
+        self._waiting[what] = _Waiting(beat, asked, act, by_hand)
 
     def remove(self, what: str) -> None:
         """Forget what waits to change something, if anything does."""
@@ -52,6 +61,6 @@ class BeatQueue(Generic[T]):
         due = [what for what, waiting in self._waiting.items() if waiting.beat <= beats]
         return [self._waiting.pop(what).act for what in due]
 
-    def clear(self) -> None:
-        """Forget all changes."""
-        self._waiting.clear()
+    def withdraw(self) -> None:
+        """Forget all changes but those of timers."""
+        self._waiting = {what: at for what, at in self._waiting.items() if not at.by_hand}

@@ -14,7 +14,7 @@ from stream_dream.live.control.show_state import DECKS, MODULATED, OF_A_LOOK
 from stream_dream.live.control.tempo import LEAST_BPM, MOST_BPM
 from stream_dream.settings.fields import choices
 from stream_dream.settings.live import LiveParameters, parameter_range
-from stream_dream.settings.scenes import SHORTEST_CYCLE, Lfo
+from stream_dream.settings.scenes import LONGEST_CYCLE, SHORTEST_CYCLE, Lfo
 
 Kind = Literal["number", "switch", "choice", "button", "text"]
 LFO_PARTS = ("depth", "every", "unit", "shape")
@@ -55,6 +55,7 @@ class Control:
         high: Greatest value of a number.
         whole: True for a number that counts.
         choices: Values of a choice.
+        exponent: Bends the scale of a number that is no parameter; those have scales of their own.
     """
 
     address: str
@@ -64,6 +65,7 @@ class Control:
     high: float = 1.0
     whole: bool = False
     choices: tuple[str, ...] = ()
+    exponent: float = 1.0
 
     @property
     def label(self) -> str:
@@ -142,7 +144,7 @@ def described(control: Control) -> dict[str, Any]:
     }
     if control.kind == "number":
         scaled = name in LiveParameters.model_fields
-        exponent, upper = curve(name) if scaled else (1.0, False)
+        exponent, upper = curve(name) if scaled else (control.exponent, False)
         facts |= {"low": control.low, "high": control.high, "whole": control.whole}
         facts |= {"exponent": exponent, "fine_above": upper}
     if name in LiveParameters.model_fields and control.kind != "button":
@@ -170,8 +172,9 @@ def _lfo_part(address: str) -> Control:
     text = _LFO_HELP[name]
     if words := choices(field):
         return Control(address, "choice", text, choices=tuple(words))
-    low, high = (SHORTEST_CYCLE, 64.0) if name == "every" else (0.0, 1.0)
-    return Control(address, "number", text, low, high)
+    if name == "every":
+        return Control(address, "number", text, SHORTEST_CYCLE, LONGEST_CYCLE, exponent=4.0)
+    return Control(address, "number", text)
 
 
 def _as_float(value: Any) -> float:

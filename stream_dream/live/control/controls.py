@@ -16,7 +16,7 @@ from stream_dream.live.control.beat_queue import BeatQueue
 from stream_dream.live.control.gliding import Gliding
 from stream_dream.live.control.history import History
 from stream_dream.live.control.oscillator import swung
-from stream_dream.live.control.show_state import OF_A_LOOK, DeckName, ShowState, between
+from stream_dream.live.control.show_state import OF_A_LOOK, DeckName, ShowState, between, deck_with
 from stream_dream.live.control.tempo import USUAL_BPM, Tempo
 from stream_dream.settings.automation import BEATS_PER_BAR
 from stream_dream.settings.dream import DreamSettings
@@ -96,12 +96,12 @@ class Controls:
         self._looks = dict(looks)
         self.state = ShowState.of(parameters, look, scenes or {})
         if other is not None:
-            self.state = self.state.loaded(other, "b", self._looks[other])
+            self.state = self.state.loaded("b", deck_with(other, self._looks[other]))
         self._gliding = Gliding(self.state.flat(), clock(), _AT_ONCE)
         # Parameters of each deck, made of these values.
         self._made: tuple[object, dict[DeckName, LiveParameters]] = None, {}
         self._history: History[ShowState] = History()
-        self._waiting: BeatQueue[str | Lfo | None] = BeatQueue()
+        self._waiting: BeatQueue[str | Lfo] = BeatQueue()
         self.tempo = Tempo(clock=clock)
         self.bpm: Callable[[], float] = lambda: self.tempo.tempo or USUAL_BPM
         self.beats: Callable[[], float] = lambda: self._clock() * self.bpm() / 60
@@ -171,7 +171,7 @@ class Controls:
     @property
     def can_undo(self) -> bool:
         """True if there is a change to undo, or one that waits."""
-        return self._history.can_undo or bool(self.waiting)
+        return self._history.can_undo or self._waiting.is_by_hand
 
     @property
     def can_redo(self) -> bool:
@@ -197,6 +197,7 @@ class Controls:
             state = self.state.changed(values, origin)
             if "fader" in values:  # a hand on it comes before a cut that waits
                 self._waiting.remove("fader")
+            self._gliding.stop(values)
             self._go_to(state, tuple(sorted(values)))
             self.touched |= {name.rpartition("/")[2] for name in values}
 
@@ -216,7 +217,8 @@ class Controls:
                 known = ", ".join(self._looks)
                 raise SettingsError(f"there is no look {str(look)[:40]!r} at hand: choose {known}")
             name = self.state.deck(deck)
-            self._on_beat(name, look, partial(self._load, look, name, by_hand))
+            load = partial(self._load, look, name, by_hand)
+            self._on_beat(name, look, load, by_hand=by_hand)
 
     def press(self, action: str) -> None:
         """Perform an action; ``freeze``, ``record`` and ``fade_to_black`` are toggles.
@@ -254,12 +256,12 @@ class Controls:
                 self._history.amend(self._at_hand)
                 self._go_to(self._at_hand(self.state), None)
 
-    def modulate(self, name: str, lfo: Lfo | None) -> None:
+    def modulate(self, name: str, lfo: Lfo) -> None:
         """Move a parameter by an LFO, from the next beat on if changes wait for it.
 
         Args:
             name: The parameter, such as ``strength`` or ``a/step_size``.
-            lfo: The LFO; None to let the parameter rest.
+            lfo: The LFO; with a depth of 0 the parameter rests.
 
         Raises:
             SettingsError: There is no such parameter, or no LFO moves it.
@@ -351,20 +353,20 @@ class Controls:
     def _load(self, look: str, deck: DeckName, by_hand: bool) -> None:
         if look not in self._looks:  # it has failed while it waited
             return
-        dream = self._looks[look]
+        loaded = deck_with(look, self._looks[look])
         if not by_hand:
-            self._history.amend(lambda state: state.loaded(look, deck, dream))
-        self._go_to(self.state.loaded(look, deck, dream), object() if by_hand else None)
+            self._history.amend(lambda state: state.loaded(deck, loaded))
+        self._go_to(self.state.loaded(deck, loaded), object() if by_hand else None)
 
     def _at_hand(self, state: ShowState) -> ShowState:
         """Return a state with a look that is at hand on both decks."""
         look = next(iter(self._looks))
         for name, deck in state.decks.items():
             if deck.look not in self._looks:
-                state = state.loaded(look, name, self._looks[look])
+                state = state.loaded(name, deck_with(look, self._looks[look]))
         return state
 
-    def _modulate(self, name: str, lfo: Lfo | None) -> None:
+    def _modulate(self, name: str, lfo: Lfo) -> None:
         self._go_to(self.state.modulated(name, lfo), _lfo(name))
 
     def _recall(self, scene: Scene) -> None:
@@ -383,21 +385,21 @@ class Controls:
         self.touched |= {name.rpartition("/")[2] for name in changed}
 
     def _undo(self) -> None:
-        if self._waiting.asked:
-            self._waiting.clear()  # it has not happened yet
+        if self._waiting.is_by_hand:
+            self._waiting.withdraw()  # it has not happened yet
         else:
             self._restore(self._history.undo(self.state), "undo")
 
     def _restore(self, state: ShowState | None, what: str) -> None:
         if state is None:
             raise SettingsError(f"there is nothing to {what}")
-        self._waiting.clear()
+        self._waiting.withdraw()
         self._touch(state)
         self._go_to(state, None)
 
     def _go_to(self, state: ShowState, change: object) -> None:
         """Change the state; equal ``change`` is undone together, None not at all."""
-        if change is not None:
+        if change is not None and state != self.state:
             self._history.record(self.state, change, self._clock())
         stored, self.state = self.state.scenes, state
         self._gliding.aim(state.flat())
@@ -412,7 +414,9 @@ class Controls:
         if now != target:
             self._gliding.ramp(name, target, seconds)
 
-    def _on_beat(self, what: str, asked: str | Lfo | None, act: Callable[[], None]) -> None:
+    def _on_beat(
+        self, what: str, asked: str | Lfo, act: Callable[[], None], *, by_hand: bool = True
+    ) -> None:
         """Make a change now or, if changes wait, on the next beat, bar or four bars."""
         self._waiting.remove(what)  # the last wish counts
         beats = _BEATS.get(self.state.stage.quantize)
@@ -420,7 +424,7 @@ class Controls:
             act()
             return
         due = (math.floor(self.beats() / beats) + 1) * beats
-        self._waiting.put(what, asked, act, due)
+        self._waiting.put(what, asked, act, due, by_hand=by_hand)
         self.revision += 1
 
     def _moved(self, deck: DeckName) -> LiveParameters:

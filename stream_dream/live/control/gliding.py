@@ -48,6 +48,10 @@ class Gliding:
         self._ramps = {name: ramp for name, ramp in self._ramps.items() if name not in moved}
         self.targets = {**self.targets, **targets}
 
+    def stop(self, names: Collection[str]) -> None:
+        """End the straight ways of values; they go to their targets as others do."""
+        self._ramps = {name: ramp for name, ramp in self._ramps.items() if name not in names}
+
     def ramp(self, name: str, target: float, seconds: float) -> None:
         """Go straight to a target, in a number of seconds; call ``advance`` before."""
         self.targets = {**self.targets, name: target}

@@ -42,7 +42,7 @@ class History(Generic[T]):
         del self._past[:-_MOST]
 
     def amend(self, change: Callable[[T], T]) -> None:
-        """Make a change in all states, so that undo and redo pass over it."""
+        """Make a change in all states: undo and redo leave it as it is."""
         self._past = [change(state) for state in self._past]
         self._future = [change(state) for state in self._future]
 
@@ -55,8 +55,9 @@ class History(Generic[T]):
         return self._go(self._future, self._past, present)
 
     def _go(self, there: list[T], back: list[T], present: T) -> T | None:
-        if not there:
-            return None
-        back.append(present)
         self._last = None, 0.0
-        return there.pop()
+        while there:
+            if (state := there.pop()) != present:  # as ``amend`` may have made it
+                back.append(present)
+                return state
+        return None

@@ -7,7 +7,6 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 
 from stream_dream.errors import SettingsError
@@ -122,11 +121,12 @@ class MidiMap:
 
     def lamps(self) -> dict[str, bytes]:
         """Return, by source, the message that shows the present state: a lamp, a motor fader."""
-        shown = {}
-        for source, address in self.bindings.items():
-            with suppress(SettingsError):  # its look or scene is gone
-                shown[source] = _lamp(source, self._surface.share(address))
-        return shown
+        known = self._surface.known()
+        return {
+            source: _lamp(source, self._surface.share(address))
+            for source, address in self.bindings.items()
+            if address in known  # its look or scene may be gone
+        }
 
     def moved(self, source: str) -> float | None:
         """Return when a control has sent its last message, in seconds of the clock; or None."""

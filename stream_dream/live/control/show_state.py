@@ -107,16 +107,13 @@ class ShowState:
         stage = validated(StageParameters, shared, origin=origin)
         return replace(self, stage=stage, decks=decks)
 
-    def loaded(self, look: str, deck: DeckName, dream: DreamSettings) -> ShowState:
-        """Return the state with a look on a deck, and that look's parameters."""
-        of_look = parameters_of(dream)
-        values = {name: getattr(of_look, name) for name in OF_A_LOOK}
-        return replace(self, decks={**self.decks, deck: Deck(look=look, **values)})
+    def loaded(self, name: DeckName, deck: Deck) -> ShowState:
+        """Return the state with another look and its parameters on a deck; see ``deck_with``."""
+        return replace(self, decks={**self.decks, name: deck})
 
-    def modulated(self, name: str, lfo: Lfo | None) -> ShowState:
-        """Return the state with another LFO for a parameter; None for no LFO."""
-        others = {key: other for key, other in self.lfos.items() if key != name}
-        return replace(self, lfos=others if lfo is None else {**others, name: lfo})
+    def modulated(self, name: str, lfo: Lfo) -> ShowState:
+        """Return the state with another LFO for a parameter."""
+        return replace(self, lfos={**self.lfos, name: lfo})
 
     def modulated_name(self, name: str) -> str:
         """Return the full name of a parameter that an LFO can move. Raises ``SettingsError``."""
@@ -172,6 +169,12 @@ LFO_NAMES: tuple[str, ...] = tuple(
     for place in ([f"{deck}/" for deck in DECKS] if name in OF_A_LOOK else [""])
 )
 """The same with the deck that they are of: ``strength``, ``a/step_size``."""
+
+
+def deck_with(look: str, dream: DreamSettings) -> Deck:
+    """Return a deck with a look and the parameters that it sets."""
+    of_look = parameters_of(dream)
+    return Deck(look=look, **{name: getattr(of_look, name) for name in OF_A_LOOK})
 
 
 def parameters_of(dream: DreamSettings) -> LiveParameters:

@@ -120,7 +120,7 @@ class Surface:
             value = (
                 value_at(name, share)
                 if scaled
-                else control.low + share * (control.high - control.low)
+                else control.low + share**control.exponent * (control.high - control.low)
             )
             self.set(address, value, origin=origin)
         elif control.kind == "choice" and control.choices:
@@ -148,7 +148,8 @@ class Surface:
         if control.kind == "number" and name in LiveParameters.model_fields:
             return share_of(name, float(value))
         if control.kind == "number":
-            return _cut((float(value) - control.low) / (control.high - control.low))
+            share = _cut((float(value) - control.low) / (control.high - control.low))
+            return float(share ** (1 / control.exponent))
         if control.kind == "choice" and value in control.choices:
             return (control.choices.index(value) + 0.5) / len(control.choices)
         return float(value is True)

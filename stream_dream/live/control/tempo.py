@@ -41,6 +41,7 @@ class Tempo:
         self._bpm: float | None = None
         self._taps: deque[float] = deque(maxlen=_MOST_TAPS)
         self._ticks: deque[float] = deque(maxlen=_MOST_TICKS + 1)
+        self._released = False  # no tick counts before a pause or a start
         self._next: float | None = None  # number of beats at the next tick, once it is known
 
     @property
@@ -52,7 +53,7 @@ class Tempo:
     def follows_clock(self) -> bool:
         """True while a MIDI clock runs."""
         ticks = self._ticks
-        return bool(ticks) and self._clock() - ticks[-1] < _SILENT_SECONDS
+        return bool(ticks) and not self._released and self._clock() - ticks[-1] < _SILENT_SECONDS
 
     def beats(self) -> float | None:
         """Return the number of beats so far; None while there is no beat."""
@@ -65,12 +66,15 @@ class Tempo:
             self._pass_through(self._clock(), min(max(bpm, LEAST_BPM), MOST_BPM))
 
     def release(self) -> None:
-        """Give no beat any more: the show follows the sound again, or its settings."""
+        """Give no beat any more: the show follows the sound again, or its settings.
+
+        A MIDI clock that runs is heard again after a pause or its next start.
+        """
         with self._lock:
             self._count, self._at = self._count_at(self._clock()), self._clock()
             self._bpm = self._next = None
             self._taps.clear()
-            self._ticks.clear()
+            self._released = True
 
     def tap(self) -> None:
         """Count a beat now; from the second tap on, the pace is their mean distance."""
@@ -99,7 +103,10 @@ class Tempo:
             if self._ticks and now - self._ticks[-1] > _SILENT_SECONDS:
                 self._ticks.clear()
                 self._next = None
+                self._released = False
             self._ticks.append(now)
+            if self._released:
+                return
             if self._next is None:
                 self._next = math.ceil(self._count_at(now) * _TICKS_PER_BEAT) / _TICKS_PER_BEAT
             count, self._next = self._next, self._next + 1 / _TICKS_PER_BEAT
@@ -113,7 +120,7 @@ class Tempo:
         """Start a bar with the next tick: another machine starts its song."""
         with self._lock:
             bars = math.ceil(self._count_at(self._clock()) / BEATS_PER_BAR)
-            self._next = float(BEATS_PER_BAR * bars)
+            self._next, self._released = float(BEATS_PER_BAR * bars), False
 
     def _count_at(self, now: float) -> float:
         return self._count + (now - self._at) * (self._bpm or 0.0) / 60

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("stream_dream.live")
 
 _PATIENCE = 0.2
-# Sizes that a look in use needs before all others are begun with: the present one, and the next
-# smaller one, without which the governor could not hold the rate.
-_SOON = 2
 
 
 class _Wanted(NamedTuple):
@@ -182,14 +179,18 @@ class CompiledLooks:
     def _next(self) -> _Wanted | None:
         """Return the next trace to make; None if there is none.
 
-        The looks in use come first, at sizes that the governor may choose soon; then all looks at
-        the size in use, so that they can be changed to; then the rest.
+        The looks in use come first, at the size in use and at the next smaller one, without which
+        the governor could not hold the rate; then all looks at the size in use, so that they can be
+        changed to; then the rest.
         """
         in_use = [name for name, _ in self._wanted]
         every = list(dict.fromkeys([*in_use, *list(self._settings)]))
-        for looks, count in ((in_use, _SOON), (every, 1), (every, len(self._shapes))):
+        shapes = self._nearest(len(self._shapes))
+        smaller = sorted((shape for shape in shapes if max(shape) < max(shapes[0])), key=max)[-1:]
+        rounds = ((in_use, shapes[:1] + smaller), (every, shapes[:1]), (every, shapes))
+        for looks, sizes in rounds:
             for look in looks:
-                for shape in self._nearest(count):
+                for shape in sizes:
                     for octaves in self._octaves_of(look):
                         if look in self._settings and self.ready(look, shape, octaves) is None:
                             return _Wanted(look, shape, octaves)

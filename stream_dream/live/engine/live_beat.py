@@ -54,6 +54,8 @@ class LiveBeat:
         self._paced = self._given is not None or automation.bpm is not None
         self._grid = BeatGrid.regular(automation.bpm or USUAL_BPM, automation.offset or 0.0)
         self._sound = sound
+        # The pace of the settings, which comes back after a tempo by hand.
+        self._pace, self._by_hand = 60 / (self._given or self._grid).distance, False
         self._followed: float | None = None  # the tempo that the count follows, faster or slower
         # Added to the numbers of the sound's beats; None while there are none.
         self._shift: float | None = None
@@ -69,8 +71,9 @@ class LiveBeat:
     @property
     def bpm(self) -> float:
         """Beats per minute, as tapped, heard or set; on average, if they come from a file."""
-        grid = self.grid_at(0.0)
-        return self._followed or 60 / grid.distance
+        with self._lock:
+            grid = self._grid_at(self._latest)
+            return self._followed or 60 / grid.distance
 
     def begin(self) -> None:
         """Start counting time now."""
@@ -95,13 +98,13 @@ class LiveBeat:
     def _grid_at(self, seconds: float) -> BeatGrid:
         by_hand = self._tempo is not None and bool(self._tempo.tempo)
         self._followed = None
-        if self._given is not None:
-            if not by_hand:
-                return self._given
-            # A beat by hand ends the file's, whose count goes on.
-            count = float(self._given.beats_at(np.array([seconds]))[0])
-            self._given = None
-            self._pass_through(seconds, count, 60 / self._grid.distance)
+        if self._given is not None and not by_hand:
+            return self._given
+        if by_hand != self._by_hand:
+            # The count goes on. A tempo by hand ends the beats of a file.
+            count = float((self._given or self._grid).beats_at(np.array([seconds]))[0])
+            self._given, self._by_hand = None, by_hand
+            self._pass_through(seconds, count, self._pace)
         source = self._tempo if by_hand else self._sound
         beats = None if source is None else source.beats()
         tempo = None if source is None else source.tempo

@@ -57,13 +57,10 @@ class Operator:
     ===============================  =========================================================
     """
 
-    def __init__(
-        self, surface: Surface, midi: MidiMap | None, is_recording: Callable[[], bool]
-    ) -> None:
+    def __init__(self, surface: Surface, midi: MidiMap | None) -> None:
         """Control a show; ``midi`` is None where there is no MIDI."""
         self._surface = surface
         self._midi = midi
-        self._is_recording = is_recording
         self._kinds: Mapping[str, Callable[[Any], dict[str, Any] | None]] = {
             "set": lambda message: change(surface, message["set"]),
             "press": self._press,
@@ -103,7 +100,7 @@ class Operator:
 
     def _key(self, message: dict[str, Any]) -> dict[str, Any] | None:
         key = _name(message, "key")
-        answer = play(key, self._surface.controls, recording=self._is_recording())
+        answer = play(key, self._surface.controls, recording=self._surface.value("record"))
         return answer and {"notice": answer.text, "refused": answer.refused}
 
     def _play_midi(self, message: dict[str, Any]) -> None:

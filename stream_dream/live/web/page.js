@@ -119,12 +119,16 @@ function phone(link) {
   $("phone-link").href = link;
   $("phone-scan").hidden = !link.startsWith("https:");
   $("phone-needs").hidden = !$("phone-scan").hidden;
+  showCode();
 }
 
-$("phone").ontoggle = () => {
-  if ($("phone").open && !$("phone-code").src) $("phone-code").src = "camera.svg";
-  $("phone-code").hidden = !$("phone").open || $("phone-scan").hidden;
-};
+function showCode() {
+  const shown = $("phone").open && !$("phone-scan").hidden;
+  if (shown && !$("phone-code").src) $("phone-code").src = "camera.svg";
+  $("phone-code").hidden = !shown;
+}
+
+$("phone").ontoggle = showCode;
 
 for (const button of document.querySelectorAll("[data-press]")) {
   button.dataset.address = button.dataset.press;

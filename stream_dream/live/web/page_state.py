@@ -12,7 +12,7 @@ from stream_dream.live.control.controls import Controls
 from stream_dream.live.control.gliding import Value
 from stream_dream.live.control.keys import HELP
 from stream_dream.live.control.midi_map import MidiMap
-from stream_dream.live.control.show_state import DECKS, MODULATED, OF_A_LOOK
+from stream_dream.live.control.show_state import DECKS, LFO_NAMES, MODULATED, OF_A_LOOK
 from stream_dream.live.control.surface import Surface
 from stream_dream.live.status import LiveStatus
 from stream_dream.settings.live import StageParameters
@@ -76,7 +76,7 @@ def state(surface: Surface, status: LiveStatus, midi: MidiMap | None = None) -> 
         "scenes": sorted(controls.scenes, key=str.casefold),
         "undo": controls.can_undo,
         "redo": controls.can_redo,
-        "lfos": {name: lfo.model_dump() for name, lfo in asked.lfos.items()},
+        "lfos": {name: lfo.model_dump() for name in LFO_NAMES if (lfo := controls.lfo(name))},
         "bpm": controls.bpm(),
         "beat": controls.beats(),
         "midi": midi

@@ -80,9 +80,7 @@ class WebSocketSession:
         self._midi = midi
         self._descriptions = descriptions
         self._camera_link = camera_link
-        self._operator = Operator(
-            surface, midi, lambda: pictures.newest.status.recording is not None
-        )
+        self._operator = Operator(surface, midi)
         self._seen = 0  # the newest frame whose time the page knows
         self._form: object = None
         self._lamps: Lamps | None = None

@@ -22,7 +22,7 @@ def test_a_moving_slider_is_one_change() -> None:
     history.record(50, "fader", 5.0)
     history.record(51, "strength", 7.0)
     history.record(52, "strength", 8.5)  # after a pause
-    assert [history.undo(0) for _ in range(5)] == [52, 51, 50, 0, None]
+    assert [history.undo(-1) for _ in range(5)] == [52, 51, 50, 0, None]
 
 
 def test_a_new_change_forgets_what_was_undone() -> None:

@@ -66,6 +66,27 @@ def test_a_released_tempo_is_none(tempo: Tempo, clock: shows.Clock) -> None:
     assert tempo.tempo == pytest.approx(120)
 
 
+def test_a_released_clock_is_heard_after_its_next_start(tempo: Tempo, clock: shows.Clock) -> None:
+    def run(ticks: int) -> None:
+        for _ in range(ticks):
+            clock.now += 0.02
+            tempo.tick()
+
+    run(30)
+    assert tempo.follows_clock
+    tempo.release()
+    run(30)
+    assert (tempo.tempo, tempo.follows_clock) == (None, False)
+    tempo.start()
+    run(30)
+    assert tempo.tempo == pytest.approx(125)
+    tempo.release()
+    run(30)
+    clock.now += 1
+    run(30)
+    assert tempo.tempo == pytest.approx(125)
+
+
 def test_a_number_keeps_the_phase(tempo: Tempo, clock: shows.Clock) -> None:
     tempo.set_bpm(120)
     clock.now += 1.25

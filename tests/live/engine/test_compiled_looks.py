@@ -74,6 +74,17 @@ def test_looks_can_be_changed_to_before_all_sizes_are_traced(looks: CompiledLook
     assert order[3:6] == [("one", shape) for shape in MANY[2:]]
 
 
+def test_the_next_smaller_size_comes_first_wherever_the_governor_is(looks: CompiledLooks) -> None:
+    looks._shapes = list(MANY)
+    held: Any = looks._ascents["one"]
+    for in_use, smaller in ((MANY[1], MANY[3]), (MANY[4], MANY[2])):
+        looks.want([("one", 2)], in_use)
+        held.prepared = {(in_use, 2)}
+        assert looks._next() == ("one", smaller, 2)
+        held.prepared.add((smaller, 2))
+        assert looks._next() == ("other", in_use, 2)
+
+
 def test_a_look_is_ready_while_it_is_traced_at_the_size_in_use(looks: CompiledLooks) -> None:
     looks.begin(MANY)
     wait_for(lambda: looks.ready_now == ("one", "other"))

@@ -134,8 +134,25 @@ def test_the_pace_told_is_the_one_given_however_it_is_reached() -> None:
         clock.now += STEP
         beat.count()
         assert beat.bpm == 100
+    before = beat.count()
     tempo.release()
-    assert beat.bpm == pytest.approx(100, rel=0.01)
+    assert beat.bpm == 120
+    assert before <= beat.count() < before + 0.1
+
+
+def test_a_released_tempo_gives_way_to_that_of_the_settings() -> None:
+    clock = shows.Clock()
+    tempo = Tempo(clock=clock)
+    beat = LiveBeat(Automation(bpm=100), None, tempo, clock=clock)
+    tempo.set_bpm(160)
+    for _ in range(100):
+        clock.now += STEP
+        beat.count()
+    before = beat.count()
+    tempo.release()
+    assert beat.bpm == pytest.approx(100)
+    clock.now += 6
+    assert beat.count() == pytest.approx(before + 10)
 
 
 def test_a_tempo_by_hand_goes_on_where_the_beats_of_a_file_are(tmp_path: Path) -> None:

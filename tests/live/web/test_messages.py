@@ -50,7 +50,7 @@ def view(controls: Controls, midi: MidiMap, tmp_path: Path) -> Iterator[WebView]
 
 @pytest.fixture
 def operator(controls: Controls, midi: MidiMap) -> Operator:
-    return Operator(Surface(controls), midi, lambda: False)
+    return Operator(Surface(controls), midi)
 
 
 def test_keys_do_what_they_do_in_the_window(operator: Operator, controls: Controls) -> None:

@@ -80,6 +80,10 @@ def test_a_page_is_told_of_decks_scenes_tempo_and_what_is_under_way(
             "depth": 0.5,
         }
         controls.change({"quantize": "4bars"})
+        talking.send('{"set": {"lfo/b/jitter/every": 3}}')
+        state = told(talking, "waiting", lambda waiting: waiting == {"lfo b/jitter": "LFO"})
+        assert state["lfos"]["b/jitter"]["every"] == 3  # what was asked for last
+        controls.press("undo")
         talking.send('{"press": "scene/intro"}')
         told(talking, "waiting", lambda waiting: waiting == {"scene": "intro"})
         view.show(shows.plain(1), shows.STATUS)
