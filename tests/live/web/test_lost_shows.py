@@ -169,7 +169,7 @@ def test_a_phone_is_the_camera(controls: Controls, tmp_path: Path) -> None:
         other = browse(link)
         other.get_by_role("button", name="Start").click()
         other.get_by_text("another device is the camera already").wait_for()
-        phone.get_by_role("button", name="Front camera").click()
+        phone.get_by_role("button", name="Use the front camera").click()
         phone.get_by_role("button", name="Back camera").wait_for()
         phone.get_by_label("Longer side").select_option("480")
         phone.get_by_text("480 by 270").wait_for()
