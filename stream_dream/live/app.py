@@ -153,7 +153,7 @@ def _program(
     sound: Listener | None,
     beat: LiveBeat,
 ) -> LiveProgram | None:
-    """Let the automation and the sound move parameters; None if there is nothing to move them."""
+    """Connect automation and sound to the controls; return None if neither moves anything."""
     if sound is None and not (automation.react or automation.tracks or automation.look_track):
         return None
     program = LiveProgram(automation, looks, controls, sound, beat=beat)

@@ -379,7 +379,7 @@ class Controls:
         self._run_to("fader", scene.fader, stage.glide, recall)
 
     def _touch(self, state: ShowState) -> None:
-        """Let no score move what an operator changes by going to a state."""
+        """Mark the parameters that going to a state changes as moved by an operator."""
         before = self.state.flat()
         changed = [name for name, value in state.flat().items() if value != before[name]]
         self.touched |= {name.rpartition("/")[2] for name in changed}
