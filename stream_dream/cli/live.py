@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from stream_dream.live.status import LiveStatus
 
 log = logging.getLogger("stream_dream.live")
+# Not kept for pages, which show them all the time.
+figures = logging.getLogger("stream_dream.live.figures")
 
 _LOGGED_SECONDS = 60.0
 _LAST_TRACE_SECONDS = 5.0
@@ -268,7 +270,7 @@ def _report(show: Show, as_json: bool) -> None:
         if as_json:
             print(json.dumps(asdict(status)), flush=True)
         elif not ended:
-            log.info(
+            figures.info(
                 "%.1f fps, %s at %d px, latency %.0f ms, camera %s, %d of %d captured dropped",
                 *(status.fps, status.preset, status.dream_size, status.latency_ms),
                 *(status.camera, status.dropped, status.captured),

@@ -1,4 +1,4 @@
-// Notices: the last one over the picture, where it covers no control; all of them in the log.
+// Notices: the last one over the picture, where it covers no control; the log, of the show and of this page.
 
 import {$, element, setText} from "./dom.js";
 
@@ -7,28 +7,45 @@ const SHOWN = 12000;  // milliseconds; the log keeps it
 
 let timer = 0;
 let message;          // the show's last message; undefined until it is known
+let logged = 0;       // time of the show's last line here, in seconds since 1970
 
-/** Show a line and keep it in the log. */
-export function notice(text, {refused = false, quiet = false} = {}) {
-  if (!text) return;
-  const time = element("time", {}, new Date().toLocaleTimeString());
+/** Show a line over the picture and keep it in the log. */
+export function notice(text, {refused = false} = {}) {
+  keep(text, refused, new Date());
+  show(text, refused);
+}
+
+/** Keep lines of the show's log, `[time, warns, text]`; a page that has lost the show gets some again. */
+export function log(lines) {
+  for (const [time, warns, text] of lines) {
+    if (time <= logged) continue;
+    keep(text, warns, new Date(1000 * time));
+    logged = time;
+  }
+}
+
+/** Show the show's message when it changes; not one from before this page was opened. */
+export function follow(text) {
+  if (text && message !== undefined && text !== message) show(text, false);
+  message = text;
+}
+
+function keep(text, refused, date) {
+  const today = date.toDateString() === new Date().toDateString();
+  const time = element("time", {}, today ? date.toLocaleTimeString() : date.toLocaleString());
   const entry = element("li", {className: refused ? "refused" : ""}, time, " ", element("span", {}, text));
   $("log").prepend(entry);
   while ($("log").children.length > MOST) $("log").lastChild.remove();
   $("no-log").hidden = true;
   setText($("log-count"), String($("log").children.length));
-  if (quiet) return;
+}
+
+function show(text, refused) {
   $("notice-text").textContent = text;
   $("notice").classList.remove("empty");
   $("notice").classList.toggle("refused", refused);
   clearTimeout(timer);
   timer = setTimeout(dismiss, SHOWN);
-}
-
-/** Show the show's message when it changes; one from before this page was opened is only kept. */
-export function follow(text) {
-  if (text !== message) notice(text, {quiet: message === undefined});
-  message = text;
 }
 
 function dismiss() {

@@ -9,7 +9,7 @@ import * as keys from "./keys.js";
 import * as lfo from "./lfo.js";
 import * as meters from "./meters.js";
 import "./midi.js";
-import {follow, notice} from "./notices.js";
+import {follow, log, notice} from "./notices.js";
 import {Player} from "./picture.js";
 import "./scenes.js";
 import * as tempo from "./tempo.js";
@@ -70,6 +70,7 @@ on("form", ({form}) => {
   keys.build(form);
   phone(form.camera);
 });
+on("log", (message) => log(message.log));
 on("error", (message) => notice(message.error, {refused: true}));
 on("notice", (message) => notice(message.notice, {refused: message.refused}));
 on("values", (state) => {

@@ -27,6 +27,7 @@ from stream_dream.live.web.frames import Pictures
 from stream_dream.live.web.messages import change, dumps, loads, refusal
 from stream_dream.live.web.metrics import metrics
 from stream_dream.live.web.page_files import PAGE_FILES, page_file
+from stream_dream.live.web.show_log import ShowLog
 from stream_dream.live.web.websocket import WebSocketSession
 
 MOST_STREAMS = 16
@@ -81,6 +82,7 @@ class Routes:
         self,
         surface: Surface,
         pictures: Pictures,
+        log: ShowLog,
         recordings: Path,
         *,
         midi: MidiMap | None = None,
@@ -92,7 +94,8 @@ class Routes:
 
         Args:
             surface: What can be controlled.
-            pictures: Its frames.
+            pictures: The frames of the show.
+            log: Its log.
             recordings: Folder of films and snapshots, which need not exist yet.
             midi: What MIDI moves; None where there is none.
             push: Takes the JPEGs of a phone that is the camera; None if the show takes none.
@@ -101,6 +104,7 @@ class Routes:
         """
         self._surface = surface
         self._pictures = pictures
+        self._log = log
         self._recordings = recordings
         self._midi = midi
         self._camera = CameraSocket(push)
@@ -224,6 +228,7 @@ class Routes:
                 socket,
                 self._surface,
                 self._pictures,
+                self._log,
                 midi=self._midi,
                 descriptions=self._descriptions,
                 camera_link=self._camera_link,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import secrets
 import socket
 import threading
@@ -20,6 +21,8 @@ from stream_dream.live.listening import bound
 from stream_dream.live.status import LiveStatus
 from stream_dream.live.web.frames import Pictures, ThumbnailMaker
 from stream_dream.networks.download import cache_folder
+
+log = logging.getLogger("stream_dream.live")
 
 STALLED_SECONDS = 10.0
 """Time after which a client that reads nothing is disconnected."""
@@ -75,6 +78,7 @@ class WebView:
             from stream_dream.live.web.places import Places
             from stream_dream.live.web.routes import Routes
             from stream_dream.live.web.server import make_server
+            from stream_dream.live.web.show_log import ShowLog
         except ImportError as error:
             raise SettingsError(
                 "--web needs the extra live: pip install 'stream-dream[live]'"
@@ -95,9 +99,11 @@ class WebView:
         self.problem: str | None = None
         self._closed = False
         self._pictures = Pictures()
+        self._log = ShowLog(log)
         self._site = Routes(
             surface,
             self._pictures,
+            self._log,
             recordings,
             midi=midi,
             push=push,
@@ -126,6 +132,7 @@ class WebView:
         if self._closed:
             return
         self._closed = True
+        self._log.close()
         self._server.should_exit = True
         if self._loop is not None:
             with suppress(RuntimeError):  # the event loop has ended by itself

@@ -16,6 +16,7 @@ from stream_dream.live.control.surface import Surface
 from stream_dream.live.web.frames import Pictures
 from stream_dream.live.web.messages import Operator, dumps, loads, refusal
 from stream_dream.live.web.page_state import form, state
+from stream_dream.live.web.show_log import LogLine, ShowLog
 
 MOST_MESSAGES = 150
 """Messages a second that are accepted from a page: sliders in motion, and a MIDI clock."""
@@ -49,7 +50,8 @@ class WebSocketSession:
     """Executes a page's messages and sends it the show's state.
 
     The page gets ``{"form": ...}``, again when looks or scenes change, then the state four times a
-    second and right after every change; ``{"error": LINE}`` for each refused message,
+    second and right after every change; ``{"log": [[TIME, WARNS, LINE], ...]}`` with the last lines
+    of the show's log and then with each new one; ``{"error": LINE}`` for each refused message,
     ``{"notice": LINE}`` for each key. After ``{"midi": []}`` it gets ``{"lamps": [BYTES, ...]}``,
     all of them and then those that change.
     """
@@ -59,6 +61,7 @@ class WebSocketSession:
         socket: WebSocket,
         surface: Surface,
         pictures: Pictures,
+        log: ShowLog,
         *,
         midi: MidiMap | None = None,
         descriptions: Mapping[str, str] | None = None,
@@ -70,6 +73,7 @@ class WebSocketSession:
             socket: The socket.
             surface: What the page controls.
             pictures: The frames of the show.
+            log: Its log.
             midi: What MIDI moves; None where there is none.
             descriptions: One line on looks, by name.
             camera_link: Where a phone is a camera of the show; None if it takes none.
@@ -77,11 +81,13 @@ class WebSocketSession:
         self._socket = socket
         self._surface = surface
         self._pictures = pictures
+        self._log = log
         self._midi = midi
         self._descriptions = descriptions
         self._camera_link = camera_link
         self._operator = Operator(surface, midi)
         self._seen = 0  # the newest frame whose time the page knows
+        self._logged: LogLine | None = None  # the last that the page knows
         self._form: object = None
         self._lamps: Lamps | None = None
         # Bounded, for pages that send invalid messages and never read the answers.
@@ -139,6 +145,7 @@ class WebSocketSession:
                 revision = self._surface.controls.revision
                 if revision != told or time.monotonic() >= due:
                     await self._send_form()
+                    await self._send_log()
                     await self._send_state()
                     told, due = revision, time.monotonic() + _TELL_SECONDS
                 await self._send_lamps()
@@ -157,6 +164,14 @@ class WebSocketSession:
             described = form(self._surface, self._descriptions)
             described["camera"] = self._camera_link
             await self._socket.send_text(dumps({"form": described}))
+
+    async def _send_log(self) -> None:
+        """Send the lines of the log that the page has not got."""
+        lines = self._log.lines
+        new = lines[lines.index(self._logged) + 1 :] if self._logged in lines else lines
+        if new:
+            self._logged = new[-1]
+            await self._socket.send_text(dumps({"log": new}))
 
     async def _send_state(self) -> None:
         newest = self._pictures.newest

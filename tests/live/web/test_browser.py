@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,23 @@ def test_refusals_are_shown_over_the_picture_and_kept_in_the_log(
     page.wait_for_selector("#veil", state="hidden")
     page.get_by_text("Nothing has happened yet").wait_for()
     assert page.locator("#notice-text").inner_text() == ""
+
+
+def test_the_log_tells_what_happened_before_a_page_was_opened(visit: Callable[..., Any]) -> None:
+    show = logging.getLogger("stream_dream.live")
+    show.warning("camera: lost at night")
+    page = visit()
+    page.locator("summary", has_text="Log").click()
+    entry = page.get_by_role("listitem").filter(has_text="camera: lost at night")
+    entry.wait_for()
+    assert page.locator("#notice-text").inner_text() == ""  # no news
+    show.warning("camera: lost again")
+    entries = page.locator("#log li")
+    entries.first.get_by_text("camera: lost again").wait_for()
+    # As the show sends them to a page that comes back.
+    again = [[1.0, True, "camera: lost at night"]]
+    page.evaluate("lines => import('./notices.js').then(({log}) => log(lines))", again)
+    assert entry.count() == 1
 
 
 def test_the_sound_is_shown_where_a_show_hears_any(
