@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 import cv2
 import numpy as np
 
 from stream_dream.frame import Image8
 from stream_dream.image import fit_size, resize
 from stream_dream.settings.live import LiveSettings
+
+log = logging.getLogger("stream_dream.live")
 
 # Default size of larger cameras: a dream is no sharper beyond it.
 _LONGEST_SIDE = 1280
@@ -34,6 +38,7 @@ class Framing:
         self._settings = settings
         self.size = settings.size and _at_least(settings.size)
         self._provisional = self.size is None
+        self._too_small: tuple[int, ...] | None = None  # shape of which a warning has told
 
     def __call__(self, image: Image8, *, mirror: bool, provisional: bool = False) -> Image8:
         """Return the framed image, uint8 RGB.
@@ -46,7 +51,7 @@ class Framing:
         turn = _TURNS.get(self._settings.rotate)
         if turn is not None:
             image = np.asarray(cv2.rotate(image, turn), np.uint8)
-        image = self._cropped(image)
+        image = self._cropped(image, provisional)
         if self.size is None or (self._provisional and not provisional):
             self._provisional = provisional
             height, width = image.shape[:2]
@@ -54,7 +59,7 @@ class Framing:
         image = resize(image if self._settings.size else filling(image, self.size), self.size)
         return np.asarray(cv2.flip(image, 1), np.uint8) if mirror else image
 
-    def _cropped(self, image: Image8) -> Image8:
+    def _cropped(self, image: Image8, provisional: bool) -> Image8:
         """Return the crop, or as much of it as lies within the image."""
         if self._settings.crop is None:
             return image
@@ -63,6 +68,11 @@ class Framing:
         spare = image.shape[1] - width, image.shape[0] - height
         left, top = corner or (spare[0] // 2, spare[1] // 2)
         left, top = min(left, spare[0]), min(top, spare[1])
+        fits = (width, height, corner and (left, top)) == self._settings.crop
+        if not fits and not provisional and image.shape != self._too_small:
+            self._too_small = image.shape
+            seen = f"{image.shape[1]}x{image.shape[0]}"
+            log.warning("--crop reaches beyond the %s picture: it is moved and cut to fit", seen)
         return image[top : top + height, left : left + width]
 
 

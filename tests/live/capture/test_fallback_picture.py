@@ -48,3 +48,32 @@ def test_a_loss_in_the_middle_of_a_fade_does_not_jump() -> None:
 
 def test_there_is_a_picture_before_the_first_one() -> None:
     assert FallbackPicture().missing(5.0).std() > 5
+
+
+def test_nothing_jumps_from_the_first_picture_to_a_camera_that_is_back() -> None:
+    fallback, photo, now = FallbackPicture(), synthetic.photo((160, 120)), 0.0
+    fallback.missing(now)
+    for _ in range(100):  # the substitute before the first picture fades out
+        seen = fallback.fresh(photo, now)
+        now += 0.04
+    assert np.array_equal(seen, photo)
+    before, steps = photo, []
+    for _ in range(250):
+        drifted = fallback.missing(now)
+        steps.append(jump(before, drifted))
+        before, now = drifted, now + 0.04
+    assert max(steps) < 3
+    other, steps = np.ascontiguousarray(photo[::-1]), []
+    for _ in range(60):
+        faded = fallback.fresh(other, now)
+        steps.append(jump(before, faded))
+        before, now = faded, now + 0.04
+    assert np.array_equal(faded, other)
+    assert max(steps) < jump(drifted, other) / 5
+
+
+def test_a_camera_may_come_back_with_another_size() -> None:
+    fallback = FallbackPicture()
+    fallback.fresh(synthetic.photo((160, 120)), 0)
+    fallback.missing(1)
+    assert fallback.fresh(synthetic.photo((60, 40)), 2).shape == (40, 60, 3)
