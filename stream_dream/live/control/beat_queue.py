@@ -20,7 +20,7 @@ class _Waiting(NamedTuple, Generic[T]):
 class BeatQueue(Generic[T]):
     """Changes that wait for the beat, by what they change: the last of each counts.
 
-    It has no clock: callers pass the number of beats.
+    It has no clock, and no lock: callers pass the number of beats, and hold theirs.
     """
 
     def __init__(self) -> None:
@@ -33,9 +33,9 @@ class BeatQueue(Generic[T]):
         return {what: waiting.asked for what, waiting in self._waiting.items()}
 
     @property
-    def is_by_hand(self) -> bool:
-        """True if something waits that no timer has asked for."""
-        return any(waiting.by_hand for waiting in self._waiting.values())
+    def by_hand(self) -> set[str]:
+        """What waits to be changed by somebody, not by a timer."""
+        return {what for what, waiting in self._waiting.items() if waiting.by_hand}
 
     def put(
         self, what: str, asked: T, act: Callable[[], None], beat: float, *, by_hand: bool = True

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, get_args
 
@@ -47,6 +46,8 @@ _BEATS = {"beat": 1, "bar": BEATS_PER_BAR, "4bars": 4 * BEATS_PER_BAR}
 _FLASH_SECONDS = 0.12
 # Three flashes a second is the most that WCAG 2.3.1 calls safe for people with epilepsy.
 _FLASH_PAUSE = 0.34
+# Snapshots and recordings that are asked for between two frames.
+_MOST_PRESSED = 16
 
 
 class Controls:
@@ -65,6 +66,7 @@ class Controls:
         tempo: The beat that operators give.
         bpm: Returns the pace of the show's beat, in beats per minute; set by the show.
         beats: Returns the number of beats so far, which never falls; set by the show.
+        begin_bar: Makes this moment the beginning of a bar; set by the show.
         reacts: True if a show follows sound: there is something for ``reactivity`` to do.
         automate: Returns the parameters as a score and sound move them; set by a show that has any.
         on_store: Called when scenes have changed; it must return at once.
@@ -105,6 +107,7 @@ class Controls:
         self.tempo = Tempo(clock=clock)
         self.bpm: Callable[[], float] = lambda: self.tempo.tempo or USUAL_BPM
         self.beats: Callable[[], float] = lambda: self._clock() * self.bpm() / 60
+        self.begin_bar = self.tempo.begin_bar
         self.frozen = False
         self.resets = 0
         self._flashed = -math.inf
@@ -123,7 +126,7 @@ class Controls:
             "fade_to_black": self._fade_to_black,
             "flash": self._flash,
             "tap": self.tempo.tap,
-            "begin_bar": self.tempo.begin_bar,
+            "begin_bar": lambda: self.begin_bar(),
             "release_tempo": self.tempo.release,
             "undo": self._undo,
             "redo": lambda: self._restore(self._history.redo(self.state), "redo"),
@@ -171,7 +174,8 @@ class Controls:
     @property
     def can_undo(self) -> bool:
         """True if there is a change to undo, or one that waits."""
-        return self._history.can_undo or self._waiting.is_by_hand
+        with self._lock:
+            return self._history.can_undo or bool(self._waiting.by_hand)
 
     @property
     def can_redo(self) -> bool:
@@ -198,7 +202,7 @@ class Controls:
             if "fader" in values:  # a hand on it comes before a cut that waits
                 self._waiting.remove("fader")
             self._gliding.stop(values)
-            self._go_to(state, tuple(sorted(values)))
+            self._go_to(state, series=tuple(sorted(values)))
             self.touched |= {name.rpartition("/")[2] for name in values}
 
     def use(self, look: str, deck: str | None = None, *, by_hand: bool = True) -> None:
@@ -207,7 +211,8 @@ class Controls:
         Args:
             look: Name of the look.
             deck: The deck that it goes to; None for the one in front.
-            by_hand: False for a timer's change, which undo passes over.
+            by_hand: False for a timer's change, which undo passes over. It is left out where a
+                look or scene that somebody has asked for waits for the beat.
 
         Raises:
             SettingsError: There is no such look or deck.
@@ -217,6 +222,8 @@ class Controls:
                 known = ", ".join(self._looks)
                 raise SettingsError(f"there is no look {str(look)[:40]!r} at hand: choose {known}")
             name = self.state.deck(deck)
+            if not by_hand and self._waiting.by_hand & {name, "scene"}:
+                return
             load = partial(self._load, look, name, by_hand)
             self._on_beat(name, look, load, by_hand=by_hand)
 
@@ -233,7 +240,9 @@ class Controls:
                 raise SettingsError(f"there is no action {str(action)[:40]!r}: choose {known}")
             if found in self._acts:
                 self._acts[found]()
-            elif len(self._pressed) < 16:  # bounded: they are cleared every frame
+            elif len(self._pressed) >= _MOST_PRESSED:
+                raise SettingsError(f"{found} is left out: more are asked for than a frame allows")
+            else:
                 self._pressed.append(found)
             self.revision += 1
 
@@ -253,8 +262,9 @@ class Controls:
         with self._up_to_date():
             if look in self._looks and len(self._looks) > 1:
                 del self._looks[look]
-                self._history.amend(self._at_hand)
-                self._go_to(self._at_hand(self.state), None)
+                state = self._at_hand(self.state)
+                self._history.amend(self._at_hand, state)
+                self._go_to(state, recorded=False)
 
     def modulate(self, name: str, lfo: Lfo) -> None:
         """Move a parameter by an LFO, from the next beat on if changes wait for it.
@@ -277,12 +287,12 @@ class Controls:
             SettingsError: The name is empty or too long, or there are too many scenes.
         """
         with self._up_to_date():
-            self._go_to(self.state.stored(name), object())
+            self._go_to(self.state.stored(name))
 
     def forget(self, name: str) -> None:
         """Remove a scene. Raises ``SettingsError`` if there is none of that name."""
         with self._up_to_date():
-            self._go_to(self.state.forgotten(name), object())
+            self._go_to(self.state.forgotten(name))
 
     def recall(self, name: str) -> None:
         """Glide to a scene, from the next beat on if changes wait for it.
@@ -354,9 +364,10 @@ class Controls:
         if look not in self._looks:  # it has failed while it waited
             return
         loaded = deck_with(look, self._looks[look])
+        state = self.state.loaded(deck, loaded)
         if not by_hand:
-            self._history.amend(lambda state: state.loaded(deck, loaded))
-        self._go_to(self.state.loaded(deck, loaded), object() if by_hand else None)
+            self._history.amend(lambda state: state.loaded(deck, loaded), state)
+        self._go_to(state, recorded=by_hand)
 
     def _at_hand(self, state: ShowState) -> ShowState:
         """Return a state with a look that is at hand on both decks."""
@@ -367,16 +378,12 @@ class Controls:
         return state
 
     def _modulate(self, name: str, lfo: Lfo) -> None:
-        self._go_to(self.state.modulated(name, lfo), _lfo(name))
+        self._go_to(self.state.modulated(name, lfo), series=_lfo(name))
 
     def _recall(self, scene: Scene) -> None:
-        fader = self.state.stage.fader
         state = self._at_hand(self.state.recalled(scene))
-        stage = state.stage.model_copy(update={"fader": fader})
-        recall = object()
         self._touch(state)
-        self._go_to(replace(state, stage=stage), recall)
-        self._run_to("fader", scene.fader, stage.glide, recall)
+        self._go_to(state, ramp=("fader", state.stage.glide))
 
     def _touch(self, state: ShowState) -> None:
         """Mark the parameters that going to a state changes as moved by an operator."""
@@ -385,7 +392,7 @@ class Controls:
         self.touched |= {name.rpartition("/")[2] for name in changed}
 
     def _undo(self) -> None:
-        if self._waiting.is_by_hand:
+        if self._waiting.by_hand:
             self._waiting.withdraw()  # it has not happened yet
         else:
             self._restore(self._history.undo(self.state), "undo")
@@ -395,24 +402,37 @@ class Controls:
             raise SettingsError(f"there is nothing to {what}")
         self._waiting.withdraw()
         self._touch(state)
-        self._go_to(state, None)
+        self._go_to(state, recorded=False)
 
-    def _go_to(self, state: ShowState, change: object) -> None:
-        """Change the state; equal ``change`` is undone together, None not at all."""
-        if change is not None and state != self.state:
-            self._history.record(self.state, change, self._clock())
+    def _go_to(
+        self,
+        state: ShowState,
+        *,
+        series: object = None,
+        recorded: bool = True,
+        ramp: tuple[str, float] | None = None,
+    ) -> None:
+        """Change the state.
+
+        Args:
+            state: The new one.
+            series: What is being moved; see ``History.record``.
+            recorded: False for a change that undo passes over.
+            ramp: A parameter of the stage that goes straight to its value, in so many seconds.
+        """
+        if recorded and state != self.state:
+            self._history.record(self.state, self._clock(), series)
         stored, self.state = self.state.scenes, state
         self._gliding.aim(state.flat())
+        if ramp is not None:
+            self._gliding.ramp(*ramp)
         self.revision += 1
         if state.scenes is not stored:
             self.on_store()
 
-    def _run_to(self, name: str, target: float, seconds: float, change: object = None) -> None:
+    def _run_to(self, name: str, target: float, seconds: float) -> None:
         """Move a parameter of the stage straight to a value."""
-        now = self._gliding.values[name]
-        self._go_to(self.state.changed({name: target}), change or object())
-        if now != target:
-            self._gliding.ramp(name, target, seconds)
+        self._go_to(self.state.changed({name: target}), ramp=(name, seconds))
 
     def _on_beat(
         self, what: str, asked: str | Lfo, act: Callable[[], None], *, by_hand: bool = True

@@ -52,10 +52,10 @@ class Gliding:
         """End the straight ways of values; they go to their targets as others do."""
         self._ramps = {name: ramp for name, ramp in self._ramps.items() if name not in names}
 
-    def ramp(self, name: str, target: float, seconds: float) -> None:
-        """Go straight to a target, in a number of seconds; call ``advance`` before."""
-        self.targets = {**self.targets, name: target}
-        self._ramps[name] = _Ramp(self._at, float(self.values[name]), seconds)
+    def ramp(self, name: str, seconds: float) -> None:
+        """Let a value go straight to its target, in a number of seconds."""
+        if self.values[name] != self.targets[name]:
+            self._ramps[name] = _Ramp(self._at, float(self.values[name]), seconds)
 
     @property
     def ramping(self) -> frozenset[str]:

@@ -33,9 +33,9 @@ def test_the_last_change_of_the_same_counts() -> None:
 def test_what_is_withdrawn_is_not_done_but_timers_go_on() -> None:
     queue: BeatQueue[str] = BeatQueue()
     queue.put("a", "dogs", lambda: None, 1)
-    assert queue.is_by_hand
+    assert queue.by_hand == {"a"}
     queue.put("b", "eyes", lambda: None, 1, by_hand=False)
     queue.withdraw()
     assert queue.asked == {"b": "eyes"}
-    assert not queue.is_by_hand
+    assert not queue.by_hand
     assert len(queue.take(2)) == 1

@@ -162,6 +162,9 @@ def test_actions(controls: Controls) -> None:
 
 def test_a_flood_of_presses_is_bounded(controls: Controls) -> None:
     for _ in range(1000):
+        with contextlib.suppress(SettingsError):
+            controls.press("snapshot")
+    with pytest.raises(SettingsError, match="snapshot is left out"):
         controls.press("snapshot")
     assert len(controls.pressed()) <= 16
 
@@ -527,6 +530,26 @@ def test_undo_leaves_what_timers_wait_for(controls: Controls) -> None:
     controls.press("undo")
     assert controls.target.strength == 1
     beat = 4.0
+    controls.parameters()
+    assert controls.look == "wild"
+
+
+def test_a_timer_does_not_take_the_place_of_what_somebody_waits_for(controls: Controls) -> None:
+    beats = 1.0
+    controls.beats = lambda: beats
+    controls.change({"quantize": "bar"})
+    controls.use("wild")
+    controls.use("calm", by_hand=False)
+    assert controls.waiting == {"a": "wild"}
+    beats = 5.0
+    controls.parameters()
+    assert controls.look == "wild"
+    controls.store("one")
+    controls.use("calm")
+    beats = 9.0
+    controls.recall("one")
+    controls.use("calm", by_hand=False)
+    beats = 13.0
     controls.parameters()
     assert controls.look == "wild"
 

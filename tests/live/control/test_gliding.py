@@ -29,7 +29,8 @@ def test_the_result_does_not_depend_on_the_number_of_calls(steps: int) -> None:
 
 def test_a_ramp_is_straight_and_ends_at_its_time() -> None:
     gliding = Gliding({"fader": 0.2, "light": 1.0}, 10.0, at_once=("fader",))
-    gliding.ramp("fader", 1.0, seconds=4.0)
+    gliding.aim({"fader": 1.0})
+    gliding.ramp("fader", seconds=4.0)
     seen = []
     for now in (11.0, 12.0, 13.0):
         gliding.advance(now, glide=1.0)
@@ -43,8 +44,9 @@ def test_a_ramp_is_straight_and_ends_at_its_time() -> None:
 
 def test_a_hand_on_the_fader_ends_its_ramp() -> None:
     gliding = Gliding({"fader": 0.0, "light": 1.0}, 0.0, at_once=("fader", "light"))
-    gliding.ramp("fader", 1.0, seconds=4.0)
-    gliding.ramp("light", 0.0, seconds=4.0)
+    gliding.aim({"fader": 1.0, "light": 0.0})
+    for name in ("fader", "light"):
+        gliding.ramp(name, seconds=4.0)
     gliding.advance(1.0, glide=1.0)
     gliding.aim({"fader": 0.7, "light": 0.0})  # the light is not touched
     gliding.advance(1.1, glide=1.0)
