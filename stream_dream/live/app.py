@@ -97,11 +97,12 @@ def open_app(
         saver = stack.enter_context(closing(_saver(settings, parameters.target_fps)))
         surface = Surface(controls, is_recording=lambda: saver.recording is not None)
         midi, pushed = MidiMap(surface, bindings), PushedFeed()
-        views: list[View] = [saver, *_opened(settings, surface, midi, pushed, descriptions, stack)]
         automation = automation or Automation()
         sound = stack.enter_context(_listening(settings, automation))
         beat = LiveBeat(automation, sound, controls.tempo)
         controls.bpm, controls.beats = lambda: beat.bpm, beat.count
+        controls.begin_bar = beat.begin_bar
+        views: list[View] = [saver, *_opened(settings, surface, midi, pushed, descriptions, stack)]
         program = _program(automation, looks, controls, sound, beat)
         compiled = CompiledLooks(looks, first, program.varying if program else ())
         compiled.on_failure = controls.drop

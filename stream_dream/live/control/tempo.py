@@ -95,14 +95,16 @@ class Tempo:
             bars = math.ceil(self._count_at(now) / BEATS_PER_BAR - 0.5)
             if self._bpm is not None:
                 self._pass_through(now, self._bpm, count=BEATS_PER_BAR * bars)
+            if self._next is not None:  # ticks go on from here
+                self._next = float(BEATS_PER_BAR * bars)
 
     def tick(self) -> None:
         """Count a tick of a MIDI clock, of which a beat has 24."""
         with self._lock:
             now = self._clock()
-            if self._ticks and now - self._ticks[-1] > _SILENT_SECONDS:
-                self._ticks.clear()
+            if self._forget_silent(now):
                 self._next = None
+            if not self._ticks:  # it begins
                 self._released = False
             self._ticks.append(now)
             if self._released:
@@ -119,8 +121,17 @@ class Tempo:
     def start(self) -> None:
         """Start a bar with the next tick: another machine starts its song."""
         with self._lock:
-            bars = math.ceil(self._count_at(self._clock()) / BEATS_PER_BAR)
+            now = self._clock()
+            self._forget_silent(now)
+            bars = math.ceil(self._count_at(now) / BEATS_PER_BAR)
             self._next, self._released = float(BEATS_PER_BAR * bars), False
+
+    def _forget_silent(self, now: float) -> bool:
+        """Forget the ticks of a clock that has stopped; return True if it had."""
+        silent = bool(self._ticks) and now - self._ticks[-1] > _SILENT_SECONDS
+        if silent:
+            self._ticks.clear()
+        return silent
 
     def _count_at(self, now: float) -> float:
         return self._count + (now - self._at) * (self._bpm or 0.0) / 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import numpy as np
 
 from stream_dream.automation.curves import read_beats
 from stream_dream.automation.timeline import BeatGrid
+from stream_dream.errors import SettingsError
 from stream_dream.live.control.tempo import USUAL_BPM, Tempo
 from stream_dream.live.engine.hearing import Sound
 from stream_dream.settings.automation import BEATS_PER_BAR, Automation
@@ -49,6 +51,7 @@ class LiveBeat:
         """
         self._tempo, self._clock = tempo, clock
         self._zero, self._latest = clock(), 0.0
+        self._before = 0  # beats before ``begin``, whole bars
         self._lock = threading.Lock()
         self._given = None if automation.beats is None else read_beats(automation.beats)
         self._paced = self._given is not None or automation.bpm is not None
@@ -76,14 +79,35 @@ class LiveBeat:
             return self._followed or 60 / grid.distance
 
     def begin(self) -> None:
-        """Start counting time now."""
+        """Start counting time now; the number of beats goes on, at the beginning of a bar."""
         with self._lock:
+            before = self._count()
             self._zero, self._latest = self._clock(), 0.0
+            bars = (before - self._count()) / BEATS_PER_BAR
+            self._before += BEATS_PER_BAR * max(0, math.ceil(bars))
 
     def count(self) -> float:
         """Return the number of beats so far, from any thread."""
-        seconds = self._clock() - self._zero
-        return float(self.grid_at(seconds).beats_at(np.array([seconds]))[0])
+        with self._lock:
+            return self._count()
+
+    def begin_bar(self) -> None:
+        """Start a bar now, wherever the beat comes from.
+
+        Raises ``SettingsError`` while it comes from a file.
+        """
+        with self._lock:
+            count = self._count()
+            if self._tempo is not None and self._tempo.tempo:
+                self._tempo.begin_bar()
+            elif self._given is not None:
+                raise SettingsError("bars begin where those of the file of beats do")
+            else:
+                left = -count % BEATS_PER_BAR
+                pace = 60 / self._grid.distance
+                self._pass_through(self._latest, count - self._before + left, pace)
+                if self._shift is not None:
+                    self._shift += left
 
     def grid_at(self, seconds: float) -> BeatGrid:
         """Return the beats as they are known now, the same object while nothing changes.
@@ -94,6 +118,12 @@ class LiveBeat:
         with self._lock:
             self._latest = max(self._latest, seconds)
             return self._grid_at(self._latest)
+
+    def _count(self) -> float:
+        seconds = self._clock() - self._zero
+        self._latest = max(self._latest, seconds)
+        beats = self._grid_at(self._latest).beats_at(np.array([seconds]))
+        return self._before + float(beats[0])
 
     def _grid_at(self, seconds: float) -> BeatGrid:
         by_hand = self._tempo is not None and bool(self._tempo.tempo)

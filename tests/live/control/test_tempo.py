@@ -87,6 +87,15 @@ def test_a_released_clock_is_heard_after_its_next_start(tempo: Tempo, clock: sho
     assert tempo.tempo == pytest.approx(125)
 
 
+def test_a_clock_that_begins_after_a_release_is_heard(tempo: Tempo, clock: shows.Clock) -> None:
+    tempo.set_bpm(90)
+    tempo.release()
+    for _ in range(30):
+        clock.now += 0.02
+        tempo.tick()
+    assert tempo.tempo == pytest.approx(125)
+
+
 def test_a_number_keeps_the_phase(tempo: Tempo, clock: shows.Clock) -> None:
     tempo.set_bpm(120)
     clock.now += 1.25
@@ -106,6 +115,17 @@ def test_a_bar_begins_when_asked_for(tempo: Tempo, clock: shows.Clock) -> None:
     assert tempo.beats() == 4
 
 
+def test_the_ticks_of_a_clock_go_on_from_a_bar(tempo: Tempo, clock: shows.Clock) -> None:
+    for _ in range(126):  # 5.25 beats
+        clock.now += 0.02
+        tempo.tick()
+    tempo.begin_bar()
+    for _ in range(25):
+        clock.now += 0.02
+        tempo.tick()
+    assert tempo.beats() == pytest.approx(5)
+
+
 def test_a_midi_clock_is_followed_with_its_jitter(tempo: Tempo, clock: shows.Clock) -> None:
     rng, start = random.Random(2), clock.now
     tempo.start()
@@ -122,9 +142,15 @@ def test_a_midi_clock_is_followed_with_its_jitter(tempo: Tempo, clock: shows.Clo
 
 def test_the_start_of_a_song_begins_a_bar(tempo: Tempo, clock: shows.Clock) -> None:
     tempo.set_bpm(120)
+
+    def play(song: int) -> None:
+        tempo.start()
+        for _ in range(25):
+            clock.now += 0.5 / 24
+            tempo.tick()
+        assert tempo.beats() == pytest.approx(song + 1)
+
     clock.now += 2.6  # 5.2 beats
-    tempo.start()
-    for _ in range(25):
-        clock.now += 0.5 / 24
-        tempo.tick()
-    assert tempo.beats() == pytest.approx(9)  # the first tick was beat 8
+    play(8)
+    clock.now += 1.6  # the clock stops; 12.2 beats
+    play(16)

@@ -173,3 +173,53 @@ def test_a_tempo_by_hand_goes_on_where_the_beats_of_a_file_are(tmp_path: Path) -
     assert seen == sorted(seen)
     assert 240 <= seen[0] < 244
     assert seen[-1] - seen[0] == pytest.approx(4, abs=1)
+
+
+def test_the_count_goes_on_when_a_show_begins() -> None:
+    clock = shows.Clock()
+    beat = LiveBeat(Automation(), clock=clock)
+    clock.now += 40.25  # 80.5 beats
+    assert beat.count() == 80.5
+    beat.begin()
+    assert beat.count() == 84
+    assert counts(beat, STEP) == [0]  # scores begin at their beginning
+    clock.now += 1
+    assert beat.count() == 86
+    beat.begin()
+    assert beat.count() == 88
+
+
+def test_a_bar_begins_when_asked_for_wherever_the_beat_comes_from(tmp_path: Path) -> None:
+    clock, sound = shows.Clock(), FakeSound()
+    tempo = Tempo(clock=clock)
+    beat = LiveBeat(Automation(bpm=60), sound, tempo, clock=clock)
+    beat.begin()
+
+    def passes(seconds: float) -> float:
+        begun = clock.now
+        while clock.now < begun + seconds - 1e-6:
+            clock.now += STEP
+            if sound.number is not None:
+                sound.number += STEP * 2
+            beat.count()
+        return beat.count()
+
+    assert passes(1.5) == pytest.approx(1.5)
+    beat.begin_bar()
+    assert beat.count() == pytest.approx(4)
+    assert passes(1) == pytest.approx(5)
+    sound.tempo, sound.number = 120.0, 1.0
+    heard = passes(4)
+    assert abs((heard - sound.number) % 4 - 4) % 4 < 0.1
+    left = -heard % 4
+    beat.begin_bar()
+    assert beat.count() == pytest.approx(heard + left)
+    assert passes(2) == pytest.approx(heard + left + 4, abs=0.05)
+    tempo.set_bpm(60)
+    passes(1.25)
+    beat.begin_bar()
+    assert passes(2) % 4 == pytest.approx(2, abs=0.05)
+    file = tmp_path / "beats.txt"
+    file.write_text("0\n0.5\n1.5\n")
+    with pytest.raises(SettingsError, match="file of beats"):
+        LiveBeat(Automation(beats=file)).begin_bar()
