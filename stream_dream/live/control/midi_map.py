@@ -94,15 +94,14 @@ class MidiMap:
         if address is not None and self._surface.find(address).kind == "text":
             raise SettingsError(f"/{address} is a text: no knob can write one")
         with self._lock:
-            self.learning = address
+            self.learning, self.message = address, ""
 
-    def unbind(self, address: str) -> None:
-        """Remove all bindings of an address. Raises ``SettingsError`` if there is none."""
+    def unbind(self, source: str) -> None:
+        """Remove a binding. Raises ``SettingsError`` if there is none of that source."""
         with self._lock:
-            left = {source: to for source, to in self.bindings.items() if to != address}
-            if len(left) == len(self.bindings):
-                raise SettingsError(f"no MIDI control moves /{address[:60]}")
-            self.bindings = left
+            if source not in self.bindings:
+                raise SettingsError(f"nothing is moved by {source[:40]!r}")
+            self.bindings = {one: to for one, to in self.bindings.items() if one != source}
         self.on_change()
 
     def receive(self, message: bytes) -> None:
@@ -123,7 +122,7 @@ class MidiMap:
         """Return, by source, the message that shows the present state: a lamp, a motor fader."""
         known = self._surface.known()
         return {
-            source: _lamp(source, self._surface.share(address))
+            source: _lamp(source, self._surface.share_of(known[address]))
             for source, address in self.bindings.items()
             if address in known  # its look or scene may be gone
         }

@@ -16,6 +16,7 @@ from typing import Any
 from stream_dream.errors import SettingsError, SourceError
 from stream_dream.live.control.midi_map import Lamps, MidiMap
 from stream_dream.runtime.child_process import end_process
+from stream_dream.runtime.limited_log import LimitedLog
 from stream_dream.runtime.quiet import debugging
 
 log = logging.getLogger("stream_dream.live")
@@ -49,6 +50,7 @@ class MidiPorts:
         self._refused: set[str] = set()
         self._opening: str | None = None
         self._told = ""
+        self._problems = LimitedLog(log, "midi: lamps", seconds=60.0)
         self._closed = threading.Event()
         self._program = _Program(wanted, "[]")
         try:
@@ -148,9 +150,12 @@ class MidiPorts:
     def _light(self) -> None:
         """Send what lamps and motor faders are to show."""
         while not self._closed.wait(_LAMP_SECONDS):
-            for name, lamps in self._lamps.items():
-                for lamp in lamps.changed():
-                    self._program.send(name, lamp)
+            try:
+                for name, lamps in self._lamps.items():
+                    for lamp in lamps.changed():
+                        self._program.send(name, lamp)
+            except Exception:  # an unexpected error must not end the thread
+                self._problems.warn("midi: lamps could not be lit", trace=True)
 
     def _tell(self, line: str, level: int = logging.WARNING) -> None:
         if line != self._told:  # a machine without MIDI is asked every two seconds

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from stream_dream.errors import SettingsError
+from stream_dream.live.control import scale
 from stream_dream.live.control.catalogue import Control, catalogue
 from stream_dream.live.control.controls import Controls
-from stream_dream.live.control.scale import share_of, value_at
 from stream_dream.live.control.show_state import OF_A_LOOK
 from stream_dream.settings.live import LiveParameters, StageParameters
 from stream_dream.settings.scenes import Lfo
@@ -118,7 +118,7 @@ class Surface:
             name = address.rpartition("/")[2]
             scaled = name in LiveParameters.model_fields
             value = (
-                value_at(name, share)
+                scale.value_at(name, share)
                 if scaled
                 else control.low + share**control.exponent * (control.high - control.low)
             )
@@ -142,11 +142,14 @@ class Surface:
 
         A lit lamp is 1. Raises ``SettingsError`` if there is nothing at the address.
         """
-        control = self.find(address)
+        return self.share_of(self.find(address))
+
+    def share_of(self, control: Control) -> float:
+        """Return where a control is within its range, 0..1; see ``share``."""
         value = self.value_of(control)
-        name = address.rpartition("/")[2]
+        name = control.address.rpartition("/")[2]
         if control.kind == "number" and name in LiveParameters.model_fields:
-            return share_of(name, float(value))
+            return scale.share_of(name, float(value))
         if control.kind == "number":
             share = _cut((float(value) - control.low) / (control.high - control.low))
             return float(share ** (1 / control.exponent))

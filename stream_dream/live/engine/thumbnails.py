@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -101,29 +102,33 @@ class Thumbnails:
         while not self._closed.wait(_LOOK_SECONDS):
             if time.monotonic() > self._wanted_until:
                 continue
-            look = self._next()
             picture = self._picture()
-            if look is None or picture is None:
+            if picture is None:
                 continue
-            try:
-                self._make(look, picture)
-            except Exception:  # the show goes on without this one
-                log.exception("there is no thumbnail of look %s", look)
-                self._failed.add(look)
+            for look in self._due():
+                try:
+                    if self._make(look, picture):
+                        break
+                except Exception:  # the show goes on without this one
+                    log.exception("there is no thumbnail of look %s", look)
+                    self._failed.add(look)
 
-    def _next(self) -> str | None:
-        """Return the look whose thumbnail is missing or oldest; None if all are fresh."""
-        ready = [look for look in self._looks.ready_now if look not in self._failed]
-        missing = next((look for look in ready if look not in self.made), None)
-        if missing is not None or not ready:
-            return missing
-        oldest = min(ready, key=lambda look: self.made[look].made)
-        return oldest if time.monotonic() - self.made[oldest].made > _OLD_SECONDS else None
+    def _due(self) -> list[str]:
+        """Return the looks whose thumbnail is missing or old: the most urgent first."""
+        now = time.monotonic()
+        ages = {
+            look: now - self.made[look].made if look in self.made else math.inf
+            for look in self._looks.ready_now
+            if look not in self._failed
+        }
+        due = [look for look, age in ages.items() if age > _OLD_SECONDS]
+        return sorted(due, key=lambda look: -ages[look])
 
-    def _make(self, look: str, picture: Image8) -> None:
+    def _make(self, look: str, picture: Image8) -> bool:
+        """Make a thumbnail; return False if its look is not traced as it would be dreamed."""
         settings, found = self._looks.settings[look], self._looks.ready_near(look, _SIZE)
         if found is None:
-            return
+            return False
         shape, ascent = found
 
         def dream(*given: Any, **named: Any) -> Any:
@@ -138,6 +143,7 @@ class Thumbnails:
             before = self.made.get(look)
             revision = 1 if before is None else before.revision + 1
             self.made = {**self.made, look: Thumbnail(revision, image, time.monotonic())}
+        return True
 
 
 def thumbnail(

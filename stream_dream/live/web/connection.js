@@ -3,6 +3,7 @@
 
 const SEND_EVERY = 40;  // milliseconds: 25 messages a second while a slider moves
 const SILENT = 2000;    // milliseconds without a message, or a frame, after which a show is veiled
+const GIVEN_UP = 10000; // milliseconds of silence after which a connection is opened anew
 const REPEATED = 3000;  // moves of the last milliseconds before a silence may not have arrived
 const PATIENCE = 5000;  // milliseconds for an answer to why a socket was closed
 
@@ -93,6 +94,7 @@ function tell(message) {
 
 function check() {
   const now = performance.now(), silent = now - heard > SILENT;
+  if (now - heard > GIVEN_UP && socket.readyState === WebSocket.OPEN) socket.close();
   for (const [name, {time}] of moved) if (!silent && now - time > REPEATED) moved.delete(name);
   let trouble = "";
   if (reason) trouble = reason;

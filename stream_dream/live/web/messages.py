@@ -53,7 +53,7 @@ class Operator:
     ``{"key": NAME}``                does what the key does in the window
     ``{"midi": [BYTE, ...]}``        plays one or several MIDI messages; none asks for the lamps
     ``{"learn": ADDRESS or null}``   binds a control to the next knob that moves
-    ``{"unbind": ADDRESS}``          forgets what moves a control
+    ``{"unbind": SOURCE}``           forgets what a knob moves: ``cc 1 7``
     ===============================  =========================================================
     """
 

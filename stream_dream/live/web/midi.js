@@ -6,6 +6,7 @@ import {$, element, press, setText} from "./dom.js";
 const TOGETHER = 15;  // milliseconds for which moves of knobs are collected
 // What is sent to it comes back: lamps would move what they show.
 const ECHO = /midi through/i;
+const ON = 64;        // from there on, control changes of a button mean that it is down
 const CLOCK = 0xf8, CONTROL_CHANGE = 0xb0, SENSING = 0xfe, SYSTEM_EXCLUSIVE = 0xf0;
 
 let access = null;
@@ -44,11 +45,12 @@ function ports() {
 }
 
 function take(bytes) {
-  const [status, number] = bytes;
+  const [status, number, value] = bytes;
   if (status === SENSING || status === SYSTEM_EXCLUSIVE) return;
   const last = waiting.at(-1);
-  // Of a knob's moves the last one counts.
-  if ((status & 0xf0) === CONTROL_CHANGE && last?.[0] === status && last[1] === number) waiting.pop();
+  // Of a knob's moves the last one counts; a button's press and release both do.
+  const again = (status & 0xf0) === CONTROL_CHANGE && last?.[0] === status && last[1] === number;
+  if (again && (last[2] < ON) === (value < ON)) waiting.pop();
   waiting.push(bytes);
   if (status === CLOCK) flush();
   else timer ||= setTimeout(flush, TOGETHER);
@@ -115,7 +117,7 @@ function show() {
   $("bindings").replaceChildren(...Object.entries(state.bindings).map(([source, address]) => {
     const remove = element("button", {type: "button"}, "Remove");
     remove.setAttribute("aria-label", `Remove ${source} from ${address}`);
-    remove.onclick = () => send({unbind: address});
+    remove.onclick = () => send({unbind: source});
     return element("li", {}, element("span", {}, source), element("span", {}, address), remove);
   }));
 }

@@ -49,7 +49,7 @@ class Allowance:
 class WebSocketSession:
     """Executes a page's messages and sends it the show's state.
 
-    The page gets ``{"form": ...}``, again when looks or scenes change, then the state four times a
+    The page gets ``{"form": ...}``, again when looks change, then the state four times a
     second and right after every change; ``{"log": [[TIME, WARNS, LINE], ...]}`` with the last lines
     of the show's log and then with each new one; ``{"error": LINE}`` for each refused message,
     ``{"notice": LINE}`` for each key. After ``{"midi": []}`` it gets ``{"lamps": [BYTES, ...]}``,
@@ -95,14 +95,20 @@ class WebSocketSession:
         self._news = asyncio.Event()
 
     async def run(self, closing: asyncio.Event) -> None:
-        """Serve the page until it leaves or ``closing`` is set."""
-        telling = asyncio.create_task(self._tell(closing))
+        """Serve the page until it leaves or ``closing`` is set.
+
+        An unexpected error ends the connection, which the page opens again.
+        """
+        tasks = [asyncio.create_task(work) for work in (self._tell(closing), self._listen())]
         try:
-            await self._listen()
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            telling.cancel()
-            with suppress(asyncio.CancelledError):
-                await telling
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+        for error in ended:
+            if isinstance(error, Exception) and not isinstance(error, WebSocketDisconnect):
+                raise error
 
     async def _listen(self) -> None:
         allowance = Allowance(MOST_MESSAGES)
@@ -137,28 +143,27 @@ class WebSocketSession:
 
     async def _tell(self, closing: asyncio.Event) -> None:
         """Send forms, states and answers; only this task writes to the socket."""
-        with suppress(WebSocketDisconnect, RuntimeError):  # the listener ends, too
-            told, due = -1, 0.0
-            while not closing.is_set():
-                while self._answers:
-                    await self._socket.send_text(self._answers.popleft())
-                revision = self._surface.controls.revision
-                if revision != told or time.monotonic() >= due:
-                    await self._send_form()
-                    await self._send_log()
-                    await self._send_state()
-                    told, due = revision, time.monotonic() + _TELL_SECONDS
-                await self._send_lamps()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_LOOK_SECONDS):
-                        await self._news.wait()
-                self._news.clear()
-            await self._socket.close(_GOING_AWAY)
+        told, due = -1, 0.0
+        while not closing.is_set():
+            while self._answers:
+                await self._socket.send_text(self._answers.popleft())
+            revision = self._surface.controls.revision
+            if revision != told or time.monotonic() >= due:
+                await self._send_form()
+                await self._send_log()
+                await self._send_state()
+                told, due = revision, time.monotonic() + _TELL_SECONDS
+            await self._send_lamps()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._news.wait()
+            self._news.clear()
+        await self._socket.close(_GOING_AWAY)
 
     async def _send_form(self) -> None:
-        """Send the form if the page has none, or looks or scenes have come or gone."""
+        """Send the form if the page has none, or looks have gone."""
         controls = self._surface.controls
-        present = controls.looks, tuple(controls.scenes), controls.reacts
+        present = controls.looks, controls.reacts
         if present != self._form:
             self._form = present
             described = form(self._surface, self._descriptions)

@@ -94,6 +94,23 @@ def test_a_controller_plays_and_shows(
     ports.close()
 
 
+def test_lamps_go_on_after_an_unexpected_error(
+    machine: _Machine,
+    midi: MidiMap,
+    opened: Callable[..., MidiPorts],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    machine.plug(KNOBS)
+    opened()
+    wait_for(lambda: f"{KNOBS} 902400" in machine.shown())
+    with monkeypatch.context() as patched:
+        patched.setattr(midi, "lamps", lambda: {}["boom"])
+        wait_for(lambda: "lamps could not be lit" in caplog.text)
+    midi._surface.controls.change({"blackout": True})
+    wait_for(lambda: f"{KNOBS} 90247f" in machine.shown())
+
+
 def test_ports_are_chosen_by_a_part_of_their_name(
     machine: _Machine, opened: Callable[..., MidiPorts]
 ) -> None:

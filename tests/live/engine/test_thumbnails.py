@@ -83,7 +83,12 @@ def test_nothing_is_dreamed_while_nobody_wants_it(
     thumbnails: Thumbnails, looks: _Looks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(thumbnails, "_next", lambda: asked.append("asked"))
+
+    def due() -> list[str]:
+        asked.append("asked")
+        return []
+
+    monkeypatch.setattr(thumbnails, "_due", due)
     thumbnails._thread.join(0.1)
     assert not asked
     thumbnails.want()
@@ -108,6 +113,16 @@ def test_a_look_that_fails_is_left_out(
     wait_for(lambda: thumbnails.made and thumbnails.made["other"].revision > 2)
     assert set(thumbnails.made) == {"other"}
     assert asked.count("one") == 1
+
+
+def test_a_look_that_is_not_traced_as_it_comes_does_not_keep_others_waiting(
+    thumbnails: Thumbnails, looks: _Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traced = {"one": None, "other": ((18, 24), checkered)}  # one: with other octaves alone
+    monkeypatch.setattr(looks, "ready_near", lambda look, size: traced[look])
+    looks.ready_now = ("one", "other")
+    thumbnails.want()
+    wait_for(lambda: set(thumbnails.made) == {"other"})
 
 
 @pytest.mark.slow

@@ -77,7 +77,7 @@ def test_controls_learn_and_forget_knobs(operator: Operator, midi: MidiMap) -> N
     assert midi.learning is None
     with pytest.raises(SettingsError, match="there is nothing at /strenght"):
         operator.obey({"learn": "strenght"})
-    operator.obey({"unbind": "strength"})
+    operator.obey({"unbind": "cc 1 7"})
     assert midi.bindings == {"note 1 36": "blackout"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
 import string
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import httpx
 import pytest
 import shows
-from waiting import wait_for
+from waiting import SECONDS, wait_for
 from web_clients import talk, told
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
@@ -64,7 +66,6 @@ def test_a_page_is_told_of_decks_scenes_tempo_and_what_is_under_way(
         talking.send('{"press": "cut"}')
         told(talking, "front", lambda front: front == "b")
         talking.send('{"set": {"store": "intro"}}')
-        told(talking, "form")
         told(talking, "scenes", lambda scenes: scenes == ["intro"])
         talking.send('{"set": {"a/jitter": 5, "bpm": 100}}')
         state = told(talking, "bpm", lambda bpm: bpm == 100)
@@ -72,8 +73,9 @@ def test_a_page_is_told_of_decks_scenes_tempo_and_what_is_under_way(
         assert state["undo"]
         talking.send('{"set": {"lfo/b/jitter/every": 2, "lfo/b/jitter/depth": 0.5}}')
         talking.send('{"set": {"lfo/b/jitter/shape": "square"}}')
-        state = told(talking, "now", lambda now: "b/jitter" in now)
-        assert state["lfos"]["b/jitter"] == {
+        told(talking, "now", lambda now: "b/jitter" in now)
+        lfo = told(talking, "lfos", lambda lfos: lfos["b/jitter"]["shape"] == "square")["lfos"]
+        assert lfo["b/jitter"] == {
             "shape": "square",
             "every": 2,
             "unit": "beats",
@@ -274,3 +276,39 @@ def test_a_message_that_is_too_long_ends_that_page_alone(view: WebView) -> None:
 def test_websockets_of_other_origins_are_refused(view: WebView) -> None:
     with pytest.raises(Exception, match="403"):
         connect(view.link.replace("http", "ws") + "control", origin=Origin("http://evil.com"))
+
+
+def test_an_unexpected_error_ends_the_connection_which_can_be_opened_anew(
+    view: WebView, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with talk(view) as page:
+        told(page, "form")
+        with monkeypatch.context() as patched:
+            patched.setattr(websocket, "state", lambda *_: {}["boom"])
+            with pytest.raises(ConnectionClosed):
+                told(page, "nothing")
+    wait_for(lambda: "boom" in caplog.text)
+    with talk(view) as page:
+        told(page, "values")
+
+
+def test_sliders_are_not_built_anew_for_a_scene(view: WebView, controls: Controls) -> None:
+    with talk(view) as page:
+        told(page, "form")
+        controls.store("intro")
+        while (
+            "values" not in (message := json.loads(page.recv(timeout=SECONDS)))
+            or not message["scenes"]
+        ):
+            assert "form" not in message
+        assert message["scenes"] == ["intro"]
+
+
+def test_the_log_of_the_show_is_told(view: WebView) -> None:
+    log = logging.getLogger("stream_dream.live")
+    log.warning("camera: lost")
+    with talk(view) as page:
+        ((_, warns, line),) = told(page, "log")["log"]
+        assert (warns, line) == (True, "camera: lost")
+        log.warning("camera: connected")
+        assert [line for *_, line in told(page, "log")["log"]] == ["camera: connected"]
