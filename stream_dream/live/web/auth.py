@@ -38,7 +38,8 @@ LOG_SECONDS = 60.0
 """Time in which ten lines about strangers are logged: an installation runs for months."""
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-_COOKIE_SECONDS = 30 * 86400
+# As long as browsers allow. Every answer renews it: a projector shows a picture for years.
+_COOKIE_SECONDS = 400 * 86400
 _WRONG_TOKEN_SECONDS = 0.3
 # Default headers of all responses; the page's files set their own content policy.
 _HEADERS = {
@@ -145,7 +146,16 @@ class Gate:
         self._ticket = hmac.digest(_secret(), self._token or b"", "sha256").hex()
         # A cookie of HTTPS has a name of its own: over HTTP it could not be replaced.
         self._cookie = f"__Host-stream_dream_{port}" if secure else f"stream_dream_{port}"
-        self._secure = secure
+        remembering = Response()
+        remembering.set_cookie(
+            self._cookie,
+            self._ticket,
+            _COOKIE_SECONDS,
+            secure=secure,
+            httponly=True,
+            samesite="strict",
+        )
+        self._set_cookie = remembering.headers["set-cookie"]
         # Other names may be an attacker's that resolve to this machine (DNS rebinding). With a
         # token any name will do, as the cookie is bound to it.
         own = {"localhost", "127.0.0.1", "::1", host.lower()}
@@ -154,19 +164,22 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it with one line on why."""
+        connection = HTTPConnection(scope)
+        remembered = self._token is not None and self._remembers(connection)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"].endswith("response.start"):
                 headers = MutableHeaders(scope=message)
+                if remembered:
+                    headers.setdefault("set-cookie", self._set_cookie)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
         self._log.sum_up()
-        connection = HTTPConnection(scope)
         answer = self._refusal(connection)
         if answer is None and self._token is not None:
-            answer = await self._check_token(connection, self._token)
+            answer = await self._check_token(connection, self._token, remembered=remembered)
         if answer is None and connection.client is not None:
             self._places.trust((connection.client.host, connection.client.port))
         await (answer or self._application)(scope, receive, send_with_headers)
@@ -186,11 +199,18 @@ class Gate:
             return _line(413, TOO_LARGE)
         return None
 
-    async def _check_token(self, connection: HTTPConnection, token: bytes) -> Response | None:
-        """Return the response to a request without the token, or with it in the URL, else None."""
+    def _remembers(self, connection: HTTPConnection) -> bool:
+        """Return whether a request has the cookie of the page."""
+        return _any_is(self._kept_by(connection), self._ticket.encode())
+
+    def _kept_by(self, connection: HTTPConnection) -> list[bytes]:
         cookie = connection.cookies.get(self._cookie)
-        kept = [] if cookie is None else [cookie.encode()]
-        remembered = _any_is(kept, self._ticket.encode())
+        return [] if cookie is None else [cookie.encode()]
+
+    async def _check_token(
+        self, connection: HTTPConnection, token: bytes, *, remembered: bool
+    ) -> Response | None:
+        """Return the response to a request without the token, or with it in the URL, else None."""
         if remembered and "token" not in connection.query_params:
             return None
         address = connection.client.host if connection.client else ""
@@ -209,7 +229,7 @@ class Gate:
             return self._without_token(connection) if get and by_browser else None
         if remembered or _any_is(borne, token):
             return None
-        wrong = [*asked, *borne, *kept]
+        wrong = [*asked, *borne, *self._kept_by(connection)]
         for guess in wrong:
             self._guesses.add(address, guess)
         if wrong:
@@ -229,14 +249,7 @@ class Gate:
         # One slash: two would lead to another host.
         path = "/" + quote(connection.scope["path"].lstrip("/\\"))
         answer = RedirectResponse(path + (f"?{rest}" if rest else ""), 303)
-        answer.set_cookie(
-            self._cookie,
-            self._ticket,
-            _COOKIE_SECONDS,
-            secure=self._secure,
-            httponly=True,
-            samesite="strict",
-        )
+        answer.headers["set-cookie"] = self._set_cookie
         return answer
 
 

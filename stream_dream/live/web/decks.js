@@ -78,12 +78,15 @@ function arrange() {
     root.hidden = sliders[deck].hidden = !visible;
     setText($(`deck-${deck}-title`), two ? `Deck ${deck.toUpperCase()}` : "Look");
     root.querySelector(".tag").hidden = !two || deck !== front;
-    if (two) root.append(sliders[deck]);
-    else $("first-sliders").after(sliders[deck]);
+    move(sliders[deck], two ? root : $("first-sliders").parentNode, two ? null : $("first-sliders").nextSibling);
   }
   // With two decks the meters are at the end of the panel: the decks take their place.
-  if (two) $("panel").append($("desk"));
-  else $("main").append($("desk"));
+  move($("desk"), two ? $("panel") : $("main"), null);
+}
+
+/** Move a node into another, before a child or to the end; what is there already keeps focus and drag. */
+function move(node, parent, before) {
+  if (node.parentNode !== parent) parent.insertBefore(node, before);
 }
 
 $("two").onclick = () => {

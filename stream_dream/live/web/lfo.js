@@ -81,11 +81,11 @@ function build(form, address) {
     show(lfo) {
       if (performance.now() < until || document.activeElement === every) return;
       running.checked = lfo?.depth > 0;
-      if (!lfo) return;
+      if (!running.checked) return;  // it is being set up
       shape.value = lfo.shape;
       unit.value = lfo.unit;
       every.value = shown(lfo.every);
-      if (lfo.depth > 0) depth.value = lfo.depth;
+      depth.value = lfo.depth;
       paint();
     },
   };

@@ -118,7 +118,8 @@ function phone(link) {
   $("phone").hidden = !link;
   if (!link) return;
   $("phone-link").href = link;
-  $("phone-scan").hidden = !link.startsWith("https:");
+  const {protocol, hostname} = new URL(link);
+  $("phone-scan").hidden = protocol !== "https:" || ["127.0.0.1", "localhost", "[::1]"].includes(hostname);
   $("phone-needs").hidden = !$("phone-scan").hidden;
   showCode();
 }

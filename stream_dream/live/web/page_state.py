@@ -12,7 +12,7 @@ from stream_dream.live.control.controls import Controls
 from stream_dream.live.control.gliding import Value
 from stream_dream.live.control.keys import HELP
 from stream_dream.live.control.midi_map import MidiMap
-from stream_dream.live.control.show_state import DECKS, LFO_NAMES, MODULATED, OF_A_LOOK
+from stream_dream.live.control.show_state import DECKS, LFO_NAMES, OF_A_LOOK
 from stream_dream.live.control.surface import Surface
 from stream_dream.live.status import LiveStatus
 from stream_dream.settings.live import StageParameters
@@ -41,11 +41,7 @@ def form(surface: Surface, descriptions: Mapping[str, str] | None = None) -> dic
         },
         "others": _described(surface, ["bpm"]),
         "lfo": _described(surface, [f"lfo/strength/{part}" for part in LFO_PARTS]),
-        "modulated": [
-            address
-            for name in MODULATED
-            for address in ([f"{deck}/{name}" for deck in DECKS] if name in OF_A_LOOK else [name])
-        ],
+        "modulated": LFO_NAMES,
         "looks": [
             {"name": look, "description": known.get(look) or _description(look)}
             for look in controls.looks

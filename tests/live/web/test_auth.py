@@ -122,9 +122,13 @@ def test_the_first_visit_hides_the_token_and_is_remembered(outside: Gate) -> Non
     assert "HttpOnly" in cookie
     assert "samesite=strict" in cookie.lower()
     remembered = {"cookie": "other=1; " + cookie.partition(";")[0]}
-    assert ask(outside, "GET", "http://show/", headers=remembered).text == "inside"
+    answer = ask(outside, "GET", "http://show/", headers=remembered)
+    assert answer.text == "inside"
+    assert answer.headers["set-cookie"] == cookie  # for another 400 days
     tampered = {"cookie": cookie.partition(";")[0][:-1]}
-    assert ask(outside, "GET", "http://show/", headers=tampered).status_code == 401
+    answer = ask(outside, "GET", "http://show/", headers=tampered)
+    assert answer.status_code == 401
+    assert "set-cookie" not in answer.headers
 
 
 def test_the_redirect_stays_on_this_host(outside: Gate) -> None:

@@ -115,6 +115,14 @@ def test_the_mixer(page: Any, controls: Controls) -> None:
     page.wait_for_selector("[data-press=cut].waits")
 
 
+def test_a_cut_leaves_the_focus_on_a_slider(page: Any, controls: Controls) -> None:
+    slider = page.get_by_role("region", name="Deck A").get_by_role("slider", name="Jitter")
+    slider.focus()
+    controls.press("cut")  # from elsewhere
+    page.get_by_role("region", name="Deck B").get_by_text("in front").wait_for()
+    assert slider.evaluate("node => node === document.activeElement")
+
+
 def test_keys_of_the_window_work_on_the_page(page: Any, controls: Controls) -> None:
     page.keyboard.press("x")
     wait_for(lambda: controls.state.front == "b")
@@ -194,6 +202,11 @@ def test_an_lfo_moves_a_mark_beside_the_slider(page: Any, controls: Controls) ->
     form.get_by_role("switch", name="LFO on").uncheck()
     wait_for(lambda: not controls.state.lfos["strength"].depth)
     strength.locator(".ghost").wait_for(state="hidden")
+    form.get_by_label("Shape").select_option("triangle")  # for the next time
+    controls.change({"strength": 0.5})
+    value_becomes(page, "strength", "0.5")
+    form.get_by_role("switch", name="LFO on").check()
+    wait_for(lambda: controls.state.lfos["strength"].shape == "triangle")
 
 
 def plays_midi(page: Any) -> None:
@@ -223,6 +236,14 @@ def test_midi_of_the_browser_is_learned_by_touching_a_control(
     page.get_by_role("button", name="Learn", pressed=False).wait_for()
     page.get_by_role("button", name="Remove cc 1 7 from blackout").click()
     wait_for(lambda: midi.bindings == {"note 1 36": "freeze"})
+
+
+def test_a_short_press_of_a_button_is_whole(page: Any, midi: _RecordingMidi) -> None:
+    plays_midi(page)
+    page.evaluate("""for (const value of [20, 100, 127, 0])
+        window.knob.onmidimessage({data: new Uint8Array([176, 8, value])})""")
+    wait_for(lambda: len(midi.received) == 3)
+    assert [message[2] for message in midi.received] == [20, 127, 0]
 
 
 def test_lamps_do_not_come_back_as_pads(page: Any, controls: Controls) -> None:
