@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import stat
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -34,6 +33,8 @@ _OTHERS = stat.S_IRGRP | stat.S_IROTH
 
 MODELS: tuple[type[BaseModel], ...] = (DreamSettings, ShowParameters, LiveSettings)
 
+# What the files begin with that shows write.
+_HEAD = "# A show of stream-dream:"
 _SCENES, _MIDI = "scenes", "midi_map"
 # Between two writes: operators store in quick succession, and each write waits for the disk.
 _REST_SECONDS = 0.2
@@ -159,7 +160,7 @@ def write_config(path: Path, show: ShowFile, *, overwrite: bool = False) -> Path
 class KeptConfig:
     """The config that a show writes; it may be the one that it was started with.
 
-    A file that was there before is kept as ``NAME.bak``.
+    A file that was there before, and that no show has written, is kept as ``NAME.bak``.
     """
 
     path: Path
@@ -185,16 +186,24 @@ class KeptConfig:
 
     def write(self, show: ShowFile) -> None:
         """Write a show, in place of what was written before; see ``write_config``."""
-        if self.overwrite and not self._written and self.path.is_file():
-            try:
-                shutil.copy2(self.path, self.path.with_name(f"{self.path.name}.bak"))
-            except OSError as error:
-                problem = f"{self.path} cannot be kept as .bak: {error.strerror}"
-                raise SinkError(problem) from error
+        if self.overwrite and not self._written:
+            self._keep_that_of_others()
         written = write_config(self.path, show, overwrite=self.overwrite)
         if written != self.path:
             log.warning("%s has appeared meanwhile and was kept: see %s", self.path, written)
         self.path, self.overwrite, self._written = written, True, True
+
+    def _keep_that_of_others(self) -> None:
+        """Copy a file that no show has written. Raises ``SinkError``."""
+        if not self.path.is_file():
+            return
+        try:
+            before, mode = self.path.read_bytes(), self.path.stat().st_mode
+        except OSError as error:
+            raise SinkError(f"{self.path} cannot be kept as .bak: {error.strerror}") from error
+        if not before.startswith(_HEAD.encode()):
+            kept = self.path.with_name(f"{self.path.name}.bak")
+            write_bytes(kept, before, overwrite=False, private=not mode & 0o077)
 
 
 class Keeper:
@@ -240,7 +249,7 @@ class Keeper:
 def _config_text(name: str, show: ShowFile) -> str:
     """Return the text of a file of that name. Raises ``SettingsError``."""
     shown = os.fsencode(name).decode(errors="replace")
-    head = f"# A show of stream-dream: stream-dream live --config {' '.join(shown.split())}"
+    head = f"{_HEAD} stream-dream live --config {' '.join(shown.split())}"
     lines = [head, *toml_lines(_with_looks_in(Path(), show.settings), *MODELS)]
     scenes = {key: scene.model_dump() for key, scene in show.scenes.items()}
     tables = toml_tables({_MIDI: show.bindings, _SCENES: scenes})

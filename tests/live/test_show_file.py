@@ -137,7 +137,14 @@ def test_a_file_that_was_there_before_is_kept(tmp_path: Path) -> None:
     for strength in (0.75, 1.0):
         kept.write(ShowFile({"strength": strength, "osc": "9000"}))
     assert read_config(path).settings == {"strength": 1.0, "osc": 9000}
+    KeptConfig(path, overwrite=True).write(ShowFile({"strength": 1.5}))  # the next show
     assert (tmp_path / "show.toml.bak").read_text() == "strength = 0.5  # as I like it\n"
+    path.write_text("token = 'mine'\n")
+    path.chmod(0o600)
+    KeptConfig(path, overwrite=True).write(ShowFile())
+    assert (tmp_path / "show.toml.bak").read_text() == "strength = 0.5  # as I like it\n"
+    other = next(file for file in tmp_path.iterdir() if file.read_text() == "token = 'mine'\n")
+    assert stat.S_IMODE(other.stat().st_mode) == 0o600
 
 
 def test_a_file_that_cannot_be_written_is_told_and_tried_again(
