@@ -85,12 +85,10 @@ _output, _control = under(Heading.OUTPUT), under(Heading.CONTROL)
 _time, _mask = under(Heading.TIME), under(Heading.MASK)
 
 
-class ShowParameters(Model):
-    """Parameters of a show beside those of its decks."""
+class PictureParameters(Model):
+    """Parameters of the picture of a show, whatever its decks have."""
 
     strength: float = STRENGTH
-    target_fps: float = _show(25.0, "Frames per second to hold.", ge=1, le=120)
-    glide: float = _show(1.0, "Seconds in which a parameter or look changes.", ge=0, le=60)
     mirror: bool = _input(False, "Show left as right, as a mirror does.")
     reactivity: float = _time(
         1.0, "How strongly settings follow the sound that is heard.", ge=0, le=2
@@ -98,6 +96,13 @@ class ShowParameters(Model):
     only: Only = _mask(
         "all", "Let the dream show only where the picture moves, stands still, is bright or dark."
     )
+
+
+class ShowParameters(PictureParameters):
+    """Parameters of a show beside those of its decks."""
+
+    target_fps: float = _show(25.0, "Frames per second to hold.", ge=1, le=120)
+    glide: float = _show(1.0, "Seconds in which a parameter or look changes.", ge=0, le=60)
     quantize: Quantize = _time("off", "What changes of looks and LFOs wait for.")
     fade: float = _show(
         4.0, "Length of an automatic cross-fade and of a fade to black.", ge=0, le=64

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from stream_dream.errors import SettingsError
-from stream_dream.settings.live import DeckParameters, Only
+from stream_dream.settings.live import DeckParameters, PictureParameters
 from stream_dream.settings.values import Model
 
 LONGEST_NAME, MOST_SCENES = 60, 200
@@ -40,7 +40,7 @@ class Deck(DeckParameters):
     look: str
 
 
-class Scene(Model):
+class Scene(PictureParameters):
     """The state of a show that a recall brings back.
 
     Brightness, blackout and bypass are not part of it: like the grand master of a lighting desk
@@ -48,17 +48,12 @@ class Scene(Model):
     no part of the picture.
 
     Attributes:
-        strength: As in ``ShowParameters``, like ``mirror``, ``reactivity`` and ``only``.
         fader: Cross-fader, 0 (deck A) to 1 (deck B).
         a: Deck A.
         b: Deck B.
         lfos: LFOs by the address of their slider.
     """
 
-    strength: float = Field(1.0, ge=0, le=2)
-    mirror: bool = False
-    reactivity: float = Field(1.0, ge=0, le=2)
-    only: Only = "all"
     fader: float = Field(0.0, ge=0, le=1)
     a: Deck
     b: Deck

@@ -12,6 +12,7 @@ from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import (
     DeckParameters,
     LiveParameters,
+    PictureParameters,
     StageParameters,
     parameter_range,
 )
@@ -24,7 +25,7 @@ DECKS: tuple[DeckName, ...] = get_args(DeckName)
 OF_A_LOOK: tuple[str, ...] = tuple(DeckParameters.model_fields)
 """Parameters that a look sets, for each deck; the others belong to the operator."""
 
-_OF_A_SCENE = ("strength", "mirror", "reactivity", "only", "fader")
+_OF_A_SCENE = (*PictureParameters.model_fields, "fader")
 # Times are no part of the picture.
 _NO_LFO = {"target_fps", "glide", "fade"}
 
