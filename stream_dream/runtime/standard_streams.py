@@ -14,6 +14,10 @@ from typing import Any, TextIO
 _LEFT = (errno.EPIPE, errno.EINVAL) if sys.platform == "win32" else (errno.EPIPE,)
 
 
+# A log goes on after these.
+_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
+
 def secure_streams() -> None:
     """Replace the standard streams by ones that can always be written to.
 
@@ -48,16 +52,17 @@ def forgiving(
     encoding: str,
     line_buffering: bool = True,
     write_through: bool = False,
-    on_failure: Callable[[OSError], None] = lambda problem: None,
+    on_failure: Callable[[OSError], None] | None = None,
 ) -> TextIO:
-    """Return a text stream whose writes never fail: after an error, text is dropped.
+    """Return a text stream whose writes never fail: what cannot be written is dropped.
 
     Args:
         raw: An unbuffered binary file.
         encoding: Its encoding; characters that this lacks are written as escapes.
         line_buffering: True to write line by line.
         write_through: True to write immediately.
-        on_failure: Called once, with the first error.
+        on_failure: Called once, with the first error, after which nothing more is written. None for
+            a log, which goes on when a full disk has room again.
     """
     return io.TextIOWrapper(
         io.BufferedWriter(_Forgiving(raw, on_failure)),
@@ -69,13 +74,13 @@ def forgiving(
 
 
 class _Forgiving(io.RawIOBase):
-    """A file whose writes never fail: after an error, data is dropped.
+    """A file whose writes never fail; see ``forgiving``.
 
     Attributes:
         problem: The first error; None without one.
     """
 
-    def __init__(self, raw: Any, on_failure: Callable[[OSError], None]) -> None:
+    def __init__(self, raw: Any, on_failure: Callable[[OSError], None] | None) -> None:
         super().__init__()
         self.problem: OSError | None = None
         self._raw, self._on_failure = raw, on_failure
@@ -99,8 +104,11 @@ class _Forgiving(io.RawIOBase):
             try:
                 written = self._raw.write(data)
             except OSError as problem:
+                if self._on_failure is None and problem.errno in _PASSING:
+                    break
                 self.problem = problem
-                self._on_failure(problem)
+                if self._on_failure is not None:
+                    self._on_failure(problem)
                 break
             if written is not None:
                 return int(written)
@@ -130,7 +138,7 @@ def _secured(
         encoding=stream.encoding,
         line_buffering=getattr(stream, "line_buffering", True),
         write_through=getattr(stream, "write_through", False),
-        on_failure=on_failure or (lambda problem: None),
+        on_failure=on_failure,
     )
 
 
