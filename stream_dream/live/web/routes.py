@@ -88,7 +88,7 @@ class Routes:
         midi: MidiMap | None = None,
         push: Callable[[bytes], None] | None = None,
         descriptions: Mapping[str, str] | None = None,
-        camera_link: str | None = None,
+        camera_link: Callable[[], str] | None = None,
     ) -> None:
         """Create the routes.
 
@@ -100,7 +100,7 @@ class Routes:
             midi: What MIDI moves; None where there is none.
             push: Takes the JPEGs of a phone that is the camera; None if the show takes none.
             descriptions: One line on looks, by name.
-            camera_link: Where a phone opens the page that is a camera.
+            camera_link: Returns where a phone opens the page that is a camera now.
         """
         self._surface = surface
         self._pictures = pictures
@@ -241,7 +241,7 @@ class Routes:
         """Return the QR code of the page that makes a phone the camera."""
         if self._camera_link is None:
             return PlainTextResponse("this show takes no phone as its camera\n", 404)
-        return Response(qr_picture(self._camera_link), media_type="image/svg+xml")
+        return Response(qr_picture(self._camera_link()), media_type="image/svg+xml")
 
 
 def recordings_in(folder: Path) -> dict[str, tuple[int, float]]:

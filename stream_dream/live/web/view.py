@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -84,18 +85,24 @@ class WebView:
                 "--web needs the extra live: pip install 'stream-dream[live]'"
             ) from error
         host = address[0]
-        reached = _reachable(host)
-        context = https_context(cache_folder(), _names_of(reached)) if https else None
+        context = https_context(cache_folder(), _names_of(_reachable(host))) if https else None
         self._socket = bound("--web", *address, socket.SOCK_STREAM)
         _set_options(self._socket)
         port: int = self._socket.getsockname()[1]
         if token is None and not is_loopback(host):
             token = secrets.token_urlsafe(16)
         self.token = token
-        shown = f"[{reached}]" if ":" in reached else reached
-        page = f"{'https' if https else 'http'}://{shown}:{port}/"
-        query = "" if token is None else f"?token={quote(token, safe='')}"
-        self.link = page + query
+        scheme, query = "https" if https else "http", ""
+        if token is not None:
+            query = f"?token={quote(token, safe='')}"
+
+        def link(page: str = "") -> str:
+            """Return the address of a page as it is now: networks come and go."""
+            reached = _reachable(host)
+            shown = f"[{reached}]" if ":" in reached else reached
+            return f"{scheme}://{shown}:{port}/{page}{query}"
+
+        self.link = link()
         self.problem: str | None = None
         self._closed = False
         self._pictures = Pictures()
@@ -108,7 +115,7 @@ class WebView:
             midi=midi,
             push=push,
             descriptions=descriptions,
-            camera_link=f"{page}camera{query}",
+            camera_link=partial(link, "camera"),
         )
         self._places = Places()
         gate = Gate(self._site.application, (host, port), token, self._places, secure=https)

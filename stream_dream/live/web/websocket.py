@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -65,7 +65,7 @@ class WebSocketSession:
         *,
         midi: MidiMap | None = None,
         descriptions: Mapping[str, str] | None = None,
-        camera_link: str | None = None,
+        camera_link: Callable[[], str] | None = None,
     ) -> None:
         """Use an accepted socket.
 
@@ -76,7 +76,7 @@ class WebSocketSession:
             log: Its log.
             midi: What MIDI moves; None where there is none.
             descriptions: One line on looks, by name.
-            camera_link: Where a phone is a camera of the show; None if it takes none.
+            camera_link: Returns where a phone is a camera of the show now; None if it takes none.
         """
         self._socket = socket
         self._surface = surface
@@ -167,7 +167,7 @@ class WebSocketSession:
         if present != self._form:
             self._form = present
             described = form(self._surface, self._descriptions)
-            described["camera"] = self._camera_link
+            described["camera"] = self._camera_link and self._camera_link()
             await self._socket.send_text(dumps({"form": described}))
 
     async def _send_log(self) -> None:

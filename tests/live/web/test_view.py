@@ -26,6 +26,8 @@ from stream_dream.live.control.controls import Controls
 from stream_dream.live.control.surface import Surface
 from stream_dream.live.web import frames as module
 from stream_dream.live.web import page_files, routes
+from stream_dream.live.web import view as view_module
+from stream_dream.live.web.auth import qr_picture
 from stream_dream.live.web.frames import Pictures
 from stream_dream.live.web.page_files import PAGE_FILES
 from stream_dream.live.web.view import WebView
@@ -310,3 +312,18 @@ def test_the_surface_is_described_for_osc_query(client: httpx.Client) -> None:
     found = client.get("/osc.json").json()
     assert found["CONTENTS"]["strength"]["RANGE"] == [{"MIN": 0, "MAX": 2}]
     assert found["CONTENTS"]["preset"]["VALUE"] == ["dogs"]
+
+
+def test_the_code_for_a_phone_has_the_address_that_the_machine_has_now(
+    controls: Controls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(view_module, "_reachable", lambda host: host)  # there is no network yet
+    view = WebView(("0.0.0.0", 0), Surface(controls), recordings=tmp_path, push=lambda jpeg: None)
+    monkeypatch.setattr(view_module, "_reachable", lambda host: "192.168.1.9")
+    try:
+        port = httpx.URL(view.link).port
+        bearer = {"authorization": f"Bearer {view.token}"}
+        code = httpx.get(f"http://127.0.0.1:{port}/camera.svg", headers=bearer)
+        assert code.content == qr_picture(f"http://192.168.1.9:{port}/camera?token={view.token}")
+    finally:
+        view.close()
