@@ -133,6 +133,7 @@ def _run(begun: ShowFile, kept: KeptConfig | None, *, as_json: bool, quiet: bool
     own = preset_files(*names)
     read = [*own, *files, *named_files(automation).values()]
     _check_outputs(given, settings, dreams, kept, read)
+    _tell_what_is_idle(given, settings)
     shown = settings.model_copy(update={"cycle": tuple(map(look_name, settings.cycle))})
 
     from stream_dream.cli.progress import fetch_weights
@@ -184,6 +185,28 @@ def _keeping(
         yield
     finally:
         keeper.close()
+
+
+def _tell_what_is_idle(given: Mapping[str, Any], settings: LiveSettings) -> None:
+    """Warn of options that do nothing without another, which a config may carry along."""
+    source = settings.source
+    folder = os.path.isdir(source), "a folder as --source"
+    camera = source.isdecimal() or source.startswith("/dev/"), "a camera as --source"
+    needs = {
+        "fullscreen": (settings.window, "--window"),
+        "screen": (settings.window, "--window"),
+        "token": (settings.web, "--web"),
+        "osc_host": (settings.osc, "--osc"),
+        "mask_softness": (settings.mask, "--mask"),
+        "every": (settings.cycle, "--cycle"),
+        "shuffle": folder,
+        "source_fade": folder,
+        "capture_size": camera,
+        "capture_fps": camera,
+    }
+    for name, (there, needed) in needs.items():
+        if given.get(name) and not there:
+            log.warning("--%s does nothing without %s", name.replace("_", "-"), needed)
 
 
 def _tell_what_is_cut(given: Mapping[str, Any], dream: DreamSettings) -> None:
@@ -238,11 +261,7 @@ def _play(app: LiveApp, duration: float | None, *, as_json: bool) -> None:
     reporting = threading.Thread(target=_report, args=(show, as_json), name="status", daemon=True)
     reporting.start()
     try:
-        if app.window is not None:
-            app.window.loop(show.ended)
-        if app.window is None or app.window.problem is not None:
-            while not show.ended.wait(0.5):
-                pass
+        wait_for_the_end(app)
     except KeyboardInterrupt:
         log.info("stopping")
     finally:
@@ -252,6 +271,32 @@ def _play(app: LiveApp, duration: float | None, *, as_json: bool) -> None:
     if failure:
         app.looks.join(_LAST_TRACE_SECONDS)
         raise failure[0]
+
+
+def wait_for_the_end(app: LiveApp) -> None:
+    """Wait for the end of a show, in the loop of its window if it has one.
+
+    Raises:
+        SinkError: The window has failed and nothing else shows the picture.
+    """
+    ended, window = app.show.ended, app.window
+    if window is not None:
+        window.loop(ended)
+        if window.problem is None:
+            return
+        if not _shows_elsewhere(app):
+            # A service is started again; the show would go on in the dark.
+            raise SinkError(window.problem)
+    while not ended.wait(0.5):
+        pass
+
+
+def _shows_elsewhere(app: LiveApp) -> bool:
+    """Return whether a show is seen or recorded beside its window."""
+    from stream_dream.live.output.saver import Saver
+
+    seen = [view for view in app.show.views if not isinstance(view, Saver)]
+    return seen != [app.window] or app.show.status.recording is not None
 
 
 def _report(show: Show, as_json: bool) -> None:

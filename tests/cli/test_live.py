@@ -6,6 +6,7 @@ import json
 import stat
 import subprocess
 import sys
+import threading
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ import synthetic
 from commands import one_line
 
 from stream_dream.automation.reaction import DEFAULT_REACTION, SHOW_REACTION
+from stream_dream.cli.live import wait_for_the_end
 from stream_dream.cli.live_looks import looks_in_a_show, reached_settings, show_dreams
 from stream_dream.cli.options import with_optional_values
 from stream_dream.cli.over_time import automation_of, in_a_show
@@ -78,6 +80,27 @@ def test_a_headless_show_runs_for_the_given_time(run: Run, tmp_path: Path) -> No
         "strength": 0.75,
         "record": str(tmp_path / "b.mkv"),
     }
+
+
+def test_options_that_do_nothing_are_told(run: Run, tmp_path: Path) -> None:
+    idle = ("--fullscreen", "--osc-host", "0.0.0.0", "--mask-softness", "3", "--shuffle")
+    more = ("--capture-fps", "30", "--every", "20", "--screen", "1", "--token", "a long secret")
+    code, _, errors = run("live", "--source", "no.mp4", *idle, *more)
+    assert code == 2
+    for option, needed in (
+        ("--fullscreen", "--window"),
+        ("--screen", "--window"),
+        ("--token", "--web"),
+        ("--osc-host", "--osc"),
+        ("--mask-softness", "--mask"),
+        ("--every", "--cycle"),
+        ("--shuffle", "a folder as --source"),
+        ("--capture-fps", "a camera as --source"),
+    ):
+        assert f"{option} does nothing without {needed}\n" in errors
+    used = ("--source", str(tmp_path), "--shuffle", "--every", "9", "--cycle", "dogs")
+    code, _, errors = run("live", *used)  # it is empty
+    assert (code, errors.count("\n")) == (2, 1)
 
 
 @pytest.mark.parametrize(
@@ -436,9 +459,27 @@ def test_what_others_should_not_read_is_told(
     run: Run, tmp_path: Path, text: str, mode: int, warned: bool
 ) -> None:
     path = tmp_path / "show.toml"
-    path.write_text(f'source = "no such file"\n{text}\n')
+    path.write_text(f'source = "no such file"\nweb = "127.0.0.1:8000"\n{text}\n')
     path.chmod(mode)
     _, _, err = run("live", "--config", str(path))
     assert (f"holds {text.split()[0]}, and others can read it" in err) == warned
     assert len(err.splitlines()) == 1 + warned
     assert "secret" not in err
+
+
+def test_a_show_whose_only_view_is_a_window_that_failed_ends_with_its_reason() -> None:
+    window = SimpleNamespace(problem="--window: the window failed", loop=lambda ended: None)
+
+    def app(*views: object, recording: str | None = None) -> Any:
+        ended = threading.Event()
+        ended.set()
+        status = SimpleNamespace(recording=recording)
+        show = SimpleNamespace(ended=ended, views=[window, *views], status=status)
+        return SimpleNamespace(show=show, window=window)
+
+    with pytest.raises(SinkError, match="the window failed"):
+        wait_for_the_end(app())
+    wait_for_the_end(app("a page"))
+    wait_for_the_end(app(recording="show.mkv"))
+    window.problem = None
+    wait_for_the_end(app())  # it was closed
