@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from functools import partial
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stream_dream.cli.live_checks import check_outputs, tell_what_is_cut, tell_what_is_idle
 from stream_dream.cli.live_looks import (
     looks_at_hand,
     looks_in_a_show,
@@ -32,12 +33,11 @@ from stream_dream.cli.options import (
 from stream_dream.cli.over_time import automation_of, in_a_show
 from stream_dream.cli.signals import leave
 from stream_dream.errors import SinkError
-from stream_dream.live.control.show_state import OF_A_LOOK
 from stream_dream.live.show_file import Keeper, KeptConfig, ShowFile, read_config
 from stream_dream.runtime.quiet import debugging
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading, named_files
-from stream_dream.settings.live import LiveSettings, ShowParameters, parameter_range
+from stream_dream.settings.live import LiveSettings, ShowParameters
 from stream_dream.settings.presets import load_preset, look_name, preset_files
 from stream_dream.settings.presets.surprise import SURPRISE
 from stream_dream.settings.validation import part
@@ -129,11 +129,11 @@ def _run(begun: ShowFile, kept: KeptConfig | None, *, as_json: bool, quiet: bool
     dreams = show_dreams(names, settings, rest, as_json=as_json, quiet=quiet)
     if SURPRISE in dreams:
         given = {**given, "seed": dreams[SURPRISE].seed}  # for --write-config
-    _tell_what_is_cut(rest, dreams[look_name(settings.preset)])
+    tell_what_is_cut(rest, dreams[look_name(settings.preset)])
     own = preset_files(*names)
     read = [*own, *files, *named_files(automation).values()]
-    _check_outputs(given, settings, dreams, kept, read)
-    _tell_what_is_idle(given, settings)
+    check_outputs(given, settings, dreams, kept, read)
+    tell_what_is_idle(given, settings)
     shown = settings.model_copy(update={"cycle": tuple(map(look_name, settings.cycle))})
 
     from stream_dream.cli.progress import fetch_weights
@@ -185,57 +185,6 @@ def _keeping(
         yield
     finally:
         keeper.close()
-
-
-def _tell_what_is_idle(given: Mapping[str, Any], settings: LiveSettings) -> None:
-    """Warn of options that do nothing without another, which a config may carry along."""
-    source = settings.source
-    folder = os.path.isdir(source), "a folder as --source"
-    camera = source.isdecimal() or source.startswith("/dev/"), "a camera as --source"
-    needs = {
-        "fullscreen": (settings.window, "--window"),
-        "screen": (settings.window, "--window"),
-        "token": (settings.web, "--web"),
-        "osc_host": (settings.osc, "--osc"),
-        "mask_softness": (settings.mask, "--mask"),
-        "every": (settings.cycle, "--cycle"),
-        "shuffle": folder,
-        "source_fade": folder,
-        "capture_size": camera,
-        "capture_fps": camera,
-    }
-    for name, (there, needed) in needs.items():
-        if given.get(name) and not there:
-            log.warning("--%s does nothing without %s", name.replace("_", "-"), needed)
-
-
-def _tell_what_is_cut(given: Mapping[str, Any], dream: DreamSettings) -> None:
-    for name in OF_A_LOOK:
-        most = parameter_range(name)[1]
-        if name in given and getattr(dream, name) > most:
-            log.warning("--%s is cut to %g, the most in a show", name.replace("_", "-"), most)
-
-
-def _check_outputs(
-    given: Mapping[str, Any],
-    settings: LiveSettings,
-    dreams: Mapping[str, DreamSettings],
-    kept: KeptConfig | None,
-    read: Sequence[Path],
-) -> None:
-    """Reject outputs that could not be written in the end. Raises ``StreamDreamError``."""
-    from stream_dream.live.output.recorder import check_recording
-
-    if settings.recordings.exists() and not settings.recordings.is_dir():
-        raise SinkError(f"--recordings: {settings.recordings} is no folder", exit_code=2)
-    if settings.record is not None:
-        check_recording(settings.record)
-    if kept is None:
-        return
-    named = [path for dream in dreams.values() for path in named_files(dream).values()]
-    inputs = [Path(settings.source), *named, *read]
-    outputs = [] if settings.record is None else [settings.record]
-    kept.check(given, inputs=inputs, outputs=outputs)
 
 
 def _play(app: LiveApp, duration: float | None, *, as_json: bool) -> None:
