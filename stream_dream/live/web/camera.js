@@ -7,6 +7,8 @@ const EVERY = 1000 / 25;  // milliseconds
 const AHEAD = 2;          // pictures under way; more would only queue
 const QUALITY = 0.8;
 const NO_CAMERA = 4000, BUSY = 4001;
+// The show holds the place of a connection that broke for a few seconds.
+const KEPT = 12000;       // milliseconds
 const PROBLEMS = {
   NotAllowedError: "The browser may not use the camera: allow it for this page, then press Start.",
   NotFoundError: "This device has no camera.",
@@ -19,6 +21,7 @@ let stream = null;
 let socket = null;
 let facing = "environment";
 let ahead = 0, sent = 0, due = 0, encoding = false, counted = 0, since = 0, timer = 0;
+let taken = -Infinity;    // when the show took a picture last
 
 function say(text) {
   setText($("state"), text);
@@ -70,11 +73,12 @@ function connect() {
   socket.onopen = () => { ahead = 0; say("The show sees what this camera sees."); };
   socket.onmessage = (event) => {
     const message = JSON.parse(event.data);
-    if (message.taken) { ahead = Math.max(0, ahead - 1); count(); }
+    if (message.taken) { taken = performance.now(); ahead = Math.max(0, ahead - 1); count(); }
     if (message.error) say(`The show says: ${message.error}.`);
   };
   socket.onclose = async ({code}) => {
-    if (code === NO_CAMERA || code === BUSY) stop("");
+    const mayReturn = performance.now() - taken < KEPT;
+    if (code === NO_CAMERA || (code === BUSY && !mayReturn)) stop("");
     if (!stream) return;
     say("The show does not answer: trying again.");
     if (await httpStatus() === 401) stop(`${REASONS[401]}.`);

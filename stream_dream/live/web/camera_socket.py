@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -18,6 +19,10 @@ MOST_PICTURES = 60
 
 SILENT_SECONDS = 10.0
 """Time without a picture after which a camera loses its place."""
+
+QUIET_SECONDS = 2.0
+"""Time without a picture after which another device may take the place: the camera itself, as a
+rule, which is back while its last connection has not been found dead yet."""
 
 # Codes of a close, for programs; the page reads them.
 NO_CAMERA, BUSY, SILENT = 4000, 4001, 4002
@@ -39,20 +44,26 @@ class CameraSocket:
     def __init__(self, push: Callable[[bytes], None] | None) -> None:
         """Pass pictures on to ``push``; None refuses all devices."""
         self._push = push
-        self._busy = False
+        self._device: WebSocket | None = None
+        self._heard_at = 0.0
 
     async def serve(self, socket: WebSocket) -> None:
-        """Receive the pictures of a device until it leaves."""
+        """Receive the pictures of a device until it leaves, or another one follows it."""
         await socket.accept()
-        if self._push is None or self._busy:
-            await _close(socket, BUSY if self._push else NO_CAMERA)
+        if self._push is None:
+            await _close(socket, NO_CAMERA)
             return
-        self._busy = True
+        now = time.monotonic()
+        if self._device is not None and now - self._heard_at < QUIET_SECONDS:
+            await _close(socket, BUSY)
+            return
+        self._device, self._heard_at = socket, now
         try:
             with suppress(WebSocketDisconnect, RuntimeError):  # it left while it was answered
                 await self._take(socket, self._push)
         finally:
-            self._busy = False
+            if self._device is socket:
+                self._device = None
 
     async def _take(self, socket: WebSocket, push: Callable[[bytes], None]) -> None:
         allowance, taken = Allowance(MOST_PICTURES), 0
@@ -65,6 +76,10 @@ class CameraSocket:
                 return
             if message["type"] != "websocket.receive":
                 return
+            if self._device is not socket:
+                await _close(socket, BUSY)
+                return
+            self._heard_at = time.monotonic()
             picture = message.get("bytes") or b""
             taken += 1
             answer: dict[str, object] = {"taken": taken}

@@ -86,10 +86,36 @@ def test_a_second_phone_is_told_and_may_follow_the_first(view: WebView) -> None:
             assert "another device" in str(answer(other)["error"])
             with pytest.raises(ConnectionClosed, match="4001"):
                 answer(other)
-    wait_for(lambda: not view._site._camera._busy)
+    wait_for(lambda: not view._site._camera._device)
     with dial(view) as other:
         other.send(JPEG)
         assert answer(other) == {"taken": 1}
+
+
+def test_a_phone_that_lost_its_network_returns(
+    view: WebView, pushed: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = shows.Clock()
+    monkeypatch.setattr(camera_socket, "time", clock)
+    with dial(view) as phone, dial(view) as early:
+        assert "another device" in str(answer(early)["error"])
+        clock.now += 1.9
+        phone.send(JPEG)
+        assert answer(phone) == {"taken": 1}
+        clock.now += 1.9
+        with dial(view) as early:
+            assert "another device" in str(answer(early)["error"])
+        clock.now += 0.1  # it is silent, but nobody has closed the connection
+        with dial(view) as back:
+            back.send(JPEG)
+            assert answer(back) == {"taken": 1}
+            phone.send(JPEG)
+            assert "another device" in str(answer(phone)["error"])
+            with pytest.raises(ConnectionClosed, match="4001"):
+                answer(phone)
+            back.send(JPEG)
+            assert answer(back) == {"taken": 2}
+    assert pushed == [JPEG] * 3
 
 
 def test_a_show_without_a_phone_says_so(controls: Controls, tmp_path: Path) -> None:
@@ -108,7 +134,7 @@ def test_a_silent_phone_loses_its_place(view: WebView, monkeypatch: pytest.Monke
         assert "no picture came" in str(answer(phone)["error"])
         with pytest.raises(ConnectionClosed, match="4002"):
             answer(phone)
-    wait_for(lambda: not view._site._camera._busy)
+    wait_for(lambda: not view._site._camera._device)
 
 
 def test_pictures_beyond_the_rate_are_dropped(
