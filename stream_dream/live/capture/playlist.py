@@ -166,18 +166,20 @@ class _Clip:
         self._path = path
         if is_picture(path):
             image = visible_image(read_picture(path))
-            shown, own = image.shape[1::-1], (image.shape[1], image.shape[0])
+            self.size = size or fit_size((image.shape[1], image.shape[0]), _LONGEST_SIDE)
             self.interval, count = 1 / _PICTURE_FPS, round(_PICTURE_SECONDS * _PICTURE_FPS)
+            # Framed once: a large photo would take a whole core if each of its frames were.
+            image = resize(filling(image, self.size), self.size)
+            self._own = self.size
             self._images: Iterator[Image8] = repeat(image, count)
         else:
             self._source = VideoSource(path)
             info = self._source.info
-            own = round(info.display_size[0]), round(info.display_size[1])
-            shown, count = own, info.frame_count or 0
-            self.interval = float(1 / info.fps)
+            self._own = round(info.display_size[0]), round(info.display_size[1])
+            self.size = size or fit_size(self._own, _LONGEST_SIDE)
+            self.interval, count = float(1 / info.fps), info.frame_count or 0
             self._images = (frame.image for frame in self._source)
-        self.size = size or fit_size(shown, _LONGEST_SIDE)
-        self._own, self._due = own, 0.0
+        self._due = 0.0
         length = count * self.interval if count else math.inf
         self.left, self.longest_fade = length, length / 2
         try:
@@ -217,8 +219,12 @@ class _Clip:
 
 def _files(folder: Path) -> list[Path]:
     """List the files of a folder; numbers in their names count as such: 9 is before 10."""
+    found = []
     try:
-        found = [path for path in folder.iterdir() if path.is_file()]
+        for path in folder.iterdir():
+            with suppress(OSError):  # a link into a forbidden folder, a dead mount
+                if path.is_file():
+                    found.append(path)
     except OSError as error:
         raise SourceError(f"--source: {folder} cannot be read: {error.strerror}") from error
 

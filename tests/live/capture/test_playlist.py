@@ -98,6 +98,20 @@ def test_what_cannot_be_read_is_left_out_and_named_once(
     assert "hidden" not in caplog.text
 
 
+def test_a_file_that_cannot_be_looked_at_is_left_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_file = Path.is_file
+
+    def refused(path: Path) -> bool:
+        if path.name == "9.png":
+            raise PermissionError(13, "Permission denied")
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    assert levels(PlaylistFeed(folder, fade=0), 85) == [200, 40] * 2
+
+
 def test_what_is_added_is_found_in_the_next_round(folder: Path) -> None:
     (folder / "a2.avi").unlink()
 
@@ -124,6 +138,22 @@ def test_shuffling_plays_all_and_none_twice_in_a_row(folder: Path) -> None:
     rounds = levels(PlaylistFeed(folder, fade=0, shuffle=True), 25 * 6 * 8)
     assert len(set(rounds)) == 7
     assert rounds[:7] != rounds[7:14] or rounds[7:14] != rounds[14:21]
+
+
+def test_a_large_photo_is_made_smaller_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture(tmp_path / "1.png", 80)
+    picture(tmp_path / "2.png", 160, (640, 300))
+    widths, resize = [], playlist.resize
+
+    def counted(image: Image8, size: tuple[int, int]) -> Image8:
+        widths.append(image.shape[1])
+        return resize(image, size)
+
+    monkeypatch.setattr(playlist, "resize", counted)
+    assert levels(PlaylistFeed(tmp_path, fade=0), 45) == [80, 160]
+    assert len([width for width in widths if width > 64]) == 1
 
 
 def test_a_single_picture_is_shown_for_ever(tmp_path: Path) -> None:
