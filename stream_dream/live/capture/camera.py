@@ -6,24 +6,18 @@ import logging
 import math
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 
 import numpy as np
 
 from stream_dream.errors import StreamDreamError, first_line
 from stream_dream.frame import Frame, Image8
+from stream_dream.live.capture.camera_rate import LOST_AFTER, CameraRate
 from stream_dream.live.capture.feed import Ended, Feed
 from stream_dream.live.status import CameraState
 
 log = logging.getLogger("stream_dream.live")
 
-# A camera counts as missing after so many of its periods without a frame, and as lost after this
-# long if that is longer.
-_MISSING_PERIODS, _LEAST_MISSING = 3, 0.1
-LOST_AFTER = 2.0
-# Its period is a mean over so long, and over so many frames at least.
-_MEASURED_SECONDS, _MEASURED_FRAMES = 2.0, 4
 # Pictures without anything brighter, but for one pixel in a hundred, are dark; a lens cap is not
 # quite black.
 _DARK, _LIT_PERCENTILE = 24, 99
@@ -43,7 +37,6 @@ class Camera:
     Attributes:
         captured: Number of frames so far.
         ended: Set at the end of a file that is not repeated.
-        period: Mean time between its frames, in seconds; None before the second one.
     """
 
     def __init__(self, connect: Callable[[], Feed], *, name: str = "camera") -> None:
@@ -59,8 +52,7 @@ class Camera:
         self._changed = threading.Condition()
         self._newest: Frame | None = None
         self.captured = 0
-        self.period: float | None = None
-        self._intervals: deque[float] = deque()
+        self._rate = CameraRate()
         self._lit_at = 0.0
         self._current: _Connection | None = None
         self._guest: _Connection | None = None
@@ -75,22 +67,20 @@ class Camera:
         newest, now = self._newest, time.monotonic()
         if newest is None:
             return "connecting"
-        if now - newest.time >= self._lost_after:
+        if now - newest.time >= self._rate.lost_after:
             return "lost"
         return "ok" if now - self._lit_at < _DARK_AFTER else "dark"
 
     @property
     def is_missing(self) -> bool:
         """True when three frames in a row have not come, as before the first one."""
-        newest, period = self._newest, self.period
-        if newest is None:
-            return True
-        allowed = LOST_AFTER if period is None else max(_MISSING_PERIODS * period, _LEAST_MISSING)
-        return time.monotonic() - newest.time >= allowed
+        newest = self._newest
+        return newest is None or time.monotonic() - newest.time >= self._rate.missing_after
 
     @property
-    def _lost_after(self) -> float:
-        return max(LOST_AFTER, _MISSING_PERIODS * (self.period or 0.0))
+    def period(self) -> float | None:
+        """Mean time between its frames, in seconds; None before it is known."""
+        return self._rate.period
 
     def wait(self, after: int, seconds: float) -> Frame | None:
         """Return the newest frame after number ``after``; None if none arrives in time.
@@ -142,21 +132,12 @@ class Camera:
     def _show(self, image: Image8, now: float) -> None:
         """Make a picture the newest frame, and measure the time since the last one."""
         if self._newest is not None:
-            self._measure(now - self._newest.time)
+            self._rate.add(now - self._newest.time)
         if self._newest is None or not _is_dark(image) or self.state == "lost":
             self._lit_at = now
         self.captured += 1
         self._newest = Frame(image, self.captured, now)
         self._changed.notify_all()
-
-    def _measure(self, interval: float) -> None:
-        intervals = self._intervals
-        intervals.append(interval)
-        while len(intervals) > _MEASURED_FRAMES and sum(intervals) > _MEASURED_SECONDS:
-            intervals.popleft()
-        # One pause says nothing about the others.
-        regular = sum(intervals) - (max(intervals) if len(intervals) > 1 else 0.0)
-        self.period = regular / max(1, len(intervals) - 1)
 
     def _watch(self) -> None:
         """Connect, and reconnect whenever no frames arrive."""
@@ -181,7 +162,7 @@ class Camera:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _sends(self, connection: _Connection) -> bool:
-        return time.monotonic() - connection.newest_at < self._lost_after
+        return time.monotonic() - connection.newest_at < self._rate.lost_after
 
     def _watch_over(self, connection: _Connection) -> bool:
         """Wait until a connection ends or stalls; return True if it gave frames."""
@@ -197,7 +178,7 @@ class Camera:
                         other.given_up = other is not connection
                 worked = True
             last = connection.newest_at if worked else began
-            stuck_after = max(_STUCK_AFTER, self._lost_after)
+            stuck_after = max(_STUCK_AFTER, self._rate.lost_after)
             if now - last > stuck_after + (0 if worked else LOST_AFTER):
                 connection.problem = "no picture comes"
                 return worked

@@ -17,6 +17,7 @@ from stream_dream.errors import SourceError
 from stream_dream.frame import Image8
 from stream_dream.live.capture import camera as module
 from stream_dream.live.capture.camera import Camera
+from stream_dream.live.capture.camera_rate import LOST_AFTER
 from stream_dream.live.capture.feed import Ended, Feed
 
 pytestmark = pytest.mark.stops
@@ -151,7 +152,7 @@ def test_a_still_camera_is_lost_before_it_is_reconnected(clock: shows.Clock) -> 
     camera = Camera(connect)
     try:
         wait_for(lambda: camera.captured == 3)
-        clock.now += module.LOST_AFTER
+        clock.now += LOST_AFTER
         assert camera.state == "lost"
         assert len(tries) == 1
     finally:
@@ -269,6 +270,18 @@ def test_a_camera_that_becomes_slower_is_measured_anew(
     for _ in range(6):
         give(1)
     assert camera.period == pytest.approx(1)
+
+
+def test_two_outages_close_together_are_no_period(
+    timed: tuple[Camera, Callable[..., None]], clock: shows.Clock
+) -> None:
+    camera, give = timed
+    give(0.04)
+    for pause in (0.04, 36000, 0.04, 60, 0.04):
+        give(pause)
+    clock.now += LOST_AFTER
+    assert camera.is_missing
+    assert camera.state == "lost"
 
 
 def test_black_pictures_are_dark_after_ten_seconds(
