@@ -21,10 +21,14 @@ _LONGEST_FADE = 1.5
 class FallbackPicture:
     """Replaces the frames of a lost camera, and fades back to it when it returns."""
 
-    def __init__(self) -> None:
-        """Start with soft noise, used until the first frame."""
+    def __init__(self, size: tuple[int, int] | None = None) -> None:
+        """Start with soft noise, used until the first frame.
+
+        Args:
+            size: Its (width, height); 640x360 by default.
+        """
         noise = np.random.default_rng(0).random((6, 10, 3), dtype=np.float32)
-        cloud = cv2.resize(noise, _FIRST_SIZE, interpolation=cv2.INTER_CUBIC)
+        cloud = cv2.resize(noise, size or _FIRST_SIZE, interpolation=cv2.INTER_CUBIC)
         self._still = np.clip(60 + 110 * cloud, 0, 255).astype(np.uint8)
         self._shown = self._still
         self._lost_at: float | None = None

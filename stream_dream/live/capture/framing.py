@@ -1,4 +1,4 @@
-"""Framing of camera frames: rotation, crop, size, mirroring."""
+"""Framing of camera frames: rotation, crop, size."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TURNS = {
 
 
 class Framing:
-    """Rotates, crops, resizes and mirrors frames of any size.
+    """Rotates, crops and resizes frames of any size.
 
     The camera's first frame sets the size of the show, which stays when a camera returns with
     another one.
@@ -40,12 +40,11 @@ class Framing:
         self._provisional = self.size is None
         self._too_small: tuple[int, ...] | None = None  # shape of which a warning has told
 
-    def __call__(self, image: Image8, *, mirror: bool, provisional: bool = False) -> Image8:
+    def __call__(self, image: Image8, *, provisional: bool = False) -> Image8:
         """Return the framed image, uint8 RGB.
 
         Args:
             image: uint8 RGB.
-            mirror: True to swap left and right.
             provisional: True for a substitute: it sets the size until the camera's first frame.
         """
         turn = _TURNS.get(self._settings.rotate)
@@ -56,8 +55,7 @@ class Framing:
             self._provisional = provisional
             height, width = image.shape[:2]
             self.size = _at_least(fit_size((width, height), _LONGEST_SIDE))
-        image = resize(image if self._settings.size else filling(image, self.size), self.size)
-        return np.asarray(cv2.flip(image, 1), np.uint8) if mirror else image
+        return resize(image if self._settings.size else filling(image, self.size), self.size)
 
     def _cropped(self, image: Image8, provisional: bool) -> Image8:
         """Return the crop, or as much of it as lies within the image."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -102,7 +102,7 @@ class MotionStage:
         self._cuts, self._mask = cuts, mask
         self._detector = _detector()
         self._pictures = 0
-        self._fallback = FallbackPicture()
+        self._fallback = FallbackPicture(framing.size)
         self._estimate = FlowEstimator()
         self._shape: tuple[int, ...] | None = None
         self._mirrored = False
@@ -135,14 +135,18 @@ class MotionStage:
             number = 0
             while not self._stopped.is_set():
                 captured = self._newest(number)
-                now = time.monotonic()
+                begun, now = time.perf_counter(), time.monotonic()
                 if captured is not None:
                     self.dropped += captured.index - number - 1 if number else 0
                     number = captured.index
-                    image = self._fallback.fresh(captured.image, now)
-                    self._stage(image, captured.time, number, from_camera=True)
+                    # Framed before it drifts: the pictures of a camera may be much larger.
+                    image = self._fallback.fresh(self._framing(captured.image), now)
+                    frame = Frame(image, number, captured.time)
                 elif self._drifts():
-                    self._stage(self._fallback.missing(now), now, number, from_camera=False)
+                    frame = Frame(self._fallback.missing(now), number, now)
+                else:
+                    continue
+                self._stage(frame, begun, from_camera=captured is not None)
         except BaseException as error:
             self.error = error
 
@@ -160,10 +164,10 @@ class MotionStage:
         self._stopped.wait(min(early, _LONGEST_WAIT))
         return self._camera.wait(after, 0)
 
-    def _stage(self, image: Image8, captured: float, number: int, *, from_camera: bool) -> None:
-        begun = time.perf_counter()
-        mirror = self._controls.target.mirror
-        shown = self._framing(image, mirror=mirror, provisional=not from_camera)
+    def _stage(self, frame: Frame, begun: float, *, from_camera: bool) -> None:
+        shown, mirror = frame.image, self._controls.target.mirror
+        if mirror:
+            shown = np.asarray(cv2.flip(shown, 1), np.uint8)
         if shown.shape != self._shape:
             self._on_shape((shown.shape[0], shown.shape[1]))
             self._detector = _detector()  # it compares frames of one size
@@ -174,14 +178,14 @@ class MotionStage:
         if cut:
             self._estimate.reset()
         motion = self._estimate(small)
-        mask = None if self._mask is None else self._mask(size, small, motion, captured)
+        mask = None if self._mask is None else self._mask(size, small, motion, frame.time)
         # From here on the dream cannot take the previous frame: it is either dreamed or skipped.
         skipped, count = self.slot.take(), 0
         if skipped is not None:
             self.dropped += skipped.from_camera
             cut, count = cut or skipped.prepared.frame.cut, skipped.frames_skipped + 1
             motion = _past(skipped, motion)
-        prepared = self._prepared(Frame(shown, number, captured, cut), motion, begun)
+        prepared = self._prepared(replace(frame, image=shown, cut=cut), motion, begun)
         self.slot.put(Staged(prepared, motion, from_camera, count, mask))
         passed = time.perf_counter() - begun
         before = passed if self._duration is None else self._duration

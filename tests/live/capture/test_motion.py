@@ -195,6 +195,51 @@ def test_a_lost_camera_drifts_on(stage_of: Callable[[_Camera], MotionStage]) -> 
     assert drifted.prepared.frame.image.shape == (144, 192, 3)
 
 
+def test_a_large_camera_that_is_lost_drifts_at_the_size_of_the_show(
+    stage_of: Callable[[_Camera], MotionStage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warped, warp = [], cv2.warpAffine
+
+    def counted(image: Image8, *args: object, **options: object) -> object:
+        warped.append(image.shape)
+        return warp(image, *args, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(cv2, "warpAffine", counted)
+    camera = _Camera([np.zeros((1080, 1920, 3), np.uint8)] * 2)
+    stage = stage_of(camera)
+    camera.given = 1
+    newest(stage, 1)
+    stage.slot.take(1)
+    camera.is_missing = True
+    drifted = stage.slot.take(SECONDS)
+    assert drifted is not None
+    assert drifted.prepared.frame.image.shape == (720, 1280, 3)
+    camera.given, camera.is_missing = 2, False  # it fades back
+    wait_for(lambda: stage.slot.take(0.1) is not None)
+    assert {*warped} == {(720, 1280, 3)}
+
+
+def test_a_lost_camera_is_mirrored_by_a_key(
+    stage_of: Callable[[_Camera], MotionStage],
+) -> None:
+    camera = _Camera([np.tile(np.arange(192, dtype=np.uint8)[None, :, None], (144, 1, 3))])
+    stage = stage_of(camera)
+    camera.given = 1
+    newest(stage, 1)
+    stage.slot.take(1)
+    camera.is_missing = True
+
+    def is_mirrored() -> bool:
+        staged = stage.slot.take(SECONDS)
+        assert staged is not None
+        image = staged.prepared.frame.image
+        return bool(image[:, :20].mean() > image[:, -20:].mean())
+
+    assert not is_mirrored()
+    stage._controls.change({"mirror": True})
+    wait_for(is_mirrored)
+
+
 def test_a_file_that_is_over_does_not_drift(stage_of: Callable[[_Camera], MotionStage]) -> None:
     camera, stage = begun(stage_of, 1)
     stage.slot.take(1)
