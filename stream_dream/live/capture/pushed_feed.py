@@ -41,28 +41,34 @@ class PushedFeed:
         """Pass on a picture, at once: it is decoded by the thread that reads.
 
         Args:
-            jpeg: A JPEG file of at most 4 MiB and 4096 pixels a side.
+            jpeg: A JPEG file of at most 4 MiB and 4096 pixels a side; empty when the device that
+                sends them has left, which ends the feed at once.
 
         Raises:
             SourceError: It is something else.
         """
-        _check(jpeg)
+        if jpeg:
+            _check(jpeg)
         with self._changed:
-            if self.begin is None:
+            begin = self.begin  # the end of the show sets it to None
+            if begin is None or not (jpeg or self._is_read):
                 return
             self._newest = jpeg
             self._changed.notify_all()
             begins, self._is_read = not self._is_read, True
         if begins:
-            self.begin(self)
+            begin(self)
 
     def read(self) -> Image8 | None:
-        """Wait for the next picture, uint8 RGB; None if none comes for three seconds."""
+        """Wait for the next picture, uint8 RGB.
+
+        Returns None when the device has left, or sends nothing for three seconds.
+        """
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._newest is not None, _ENDS_AFTER)
                 jpeg, self._newest = self._newest, None
-            if jpeg is None:
+            if not jpeg:
                 return None
             image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
             if image is not None:  # damaged ones are left out

@@ -42,7 +42,7 @@ class CameraSocket:
     """
 
     def __init__(self, push: Callable[[bytes], None] | None) -> None:
-        """Pass pictures on to ``push``; None refuses all devices."""
+        """Pass pictures on to ``push``, and ``b""`` when a device leaves; None refuses all."""
         self._push = push
         self._device: WebSocket | None = None
         self._heard_at = 0.0
@@ -64,6 +64,7 @@ class CameraSocket:
         finally:
             if self._device is socket:
                 self._device = None
+                self._push(b"")
 
     async def _take(self, socket: WebSocket, push: Callable[[bytes], None]) -> None:
         allowance, taken = Allowance(MOST_PICTURES), 0

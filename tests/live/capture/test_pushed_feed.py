@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from waiting import wait_for
+from waiting import SECONDS, wait_for
 
 from stream_dream.errors import SourceError
 from stream_dream.live.capture import pushed_feed as module
@@ -62,6 +63,28 @@ def test_a_page_may_begin_again(
     wait_for(lambda: shown(taking) == 90)
 
 
+def test_a_page_that_leaves_ends_it_at_once(
+    camera: tuple[Camera, PushedFeed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_ENDS_AFTER", SECONDS)
+    taking, pushed = camera
+    for level in (50, 90):
+        pushed.push(jpeg(level))
+        wait_for(lambda level=level: shown(taking) == level)
+        pushed.push(b"")
+        wait_for(lambda: not pushed._is_read)
+
+
+def test_one_that_follows_at_once_goes_on() -> None:
+    pushed = PushedFeed()
+    pushed.begin = lambda feed: None
+    for sent in (jpeg(10), b"", jpeg(20)):
+        pushed.push(sent)
+    image = pushed.read()
+    assert image is not None
+    assert image[0, 0, 0] == 20
+
+
 def test_the_newest_picture_wins() -> None:
     pushed, begun = PushedFeed(), []
     pushed.begin = begun.append
@@ -85,6 +108,20 @@ def test_red_stays_red() -> None:
     assert image[0, 0, 0] > 200 > 50 > image[0, 0, 2]
 
 
+def test_a_show_may_end_while_a_picture_comes() -> None:
+    pushed, begun = PushedFeed(), []
+
+    class _Ending(threading.Condition):
+        def __exit__(self, *error: Any) -> None:
+            super().__exit__(*error)
+            pushed.begin = None  # by the thread of the show, right then
+
+    pushed.begin = begun.append
+    pushed._changed = _Ending()
+    pushed.push(jpeg(10))
+    assert begun == [pushed]
+
+
 def test_pictures_before_the_show_are_dropped() -> None:
     pushed, begun = PushedFeed(), []
     pushed.push(jpeg(10))
@@ -96,7 +133,6 @@ def test_pictures_before_the_show_are_dropped() -> None:
 @pytest.mark.parametrize(
     ("sent", "reason"),
     [
-        (b"", "no picture"),
         (b"GIF89a" + bytes(100), "no picture"),
         (jpeg(5)[:20], "no picture"),
         (jpeg(5) + bytes(4 * 2**20), "too large"),
