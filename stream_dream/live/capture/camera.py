@@ -11,9 +11,9 @@ from collections.abc import Callable
 import numpy as np
 
 from stream_dream.errors import StreamDreamError, first_line
-from stream_dream.frame import Frame, Image8
+from stream_dream.frame import Image8
 from stream_dream.live.capture.camera_rate import LOST_AFTER, CameraRate
-from stream_dream.live.capture.feed import Ended, Feed
+from stream_dream.live.capture.feed import CapturedFrame, Ended, Feed, Origin
 from stream_dream.live.status import CameraState
 
 log = logging.getLogger("stream_dream.live")
@@ -50,7 +50,7 @@ class Camera:
         self.ended = threading.Event()
         self._connect = connect
         self._changed = threading.Condition()
-        self._newest: Frame | None = None
+        self._newest: CapturedFrame | None = None
         self.captured = 0
         self._rate = CameraRate()
         self._lit_at = 0.0
@@ -82,11 +82,8 @@ class Camera:
         """Mean time between its frames, in seconds; None before it is known."""
         return self._rate.period
 
-    def wait(self, after: int, seconds: float) -> Frame | None:
-        """Return the newest frame after number ``after``; None if none arrives in time.
-
-        Its ``index`` counts from 1, and its ``time`` is that of ``time.monotonic``.
-        """
+    def wait(self, after: int, seconds: float) -> CapturedFrame | None:
+        """Return the newest frame after number ``after``; None if none arrives in time."""
         with self._changed:
             self._changed.wait_for(lambda: self.captured > after or self._closed.is_set(), seconds)
             return self._newest if self.captured > after else None
@@ -125,18 +122,20 @@ class Camera:
                     return False
                 self._current = connection
             connection.newest_at = now
-            if connection is guest or guest is None or not guest.is_alive():
-                self._show(image, now)
+            if connection is guest:
+                self._show(image, now, Origin.GUEST)
+            elif guest is None or not guest.is_alive():
+                self._show(image, now, Origin.SOURCE)
         return not (connection.given_up or self._closed.is_set())
 
-    def _show(self, image: Image8, now: float) -> None:
+    def _show(self, image: Image8, now: float, origin: Origin) -> None:
         """Make a picture the newest frame, and measure the time since the last one."""
         if self._newest is not None:
             self._rate.add(now - self._newest.time)
         if self._newest is None or not _is_dark(image) or self.state == "lost":
             self._lit_at = now
         self.captured += 1
-        self._newest = Frame(image, self.captured, now)
+        self._newest = CapturedFrame(image, self.captured, now, origin=origin)
         self._changed.notify_all()
 
     def _watch(self) -> None:

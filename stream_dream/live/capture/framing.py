@@ -9,6 +9,7 @@ import numpy as np
 
 from stream_dream.frame import Image8
 from stream_dream.image import fit_size, resize
+from stream_dream.live.capture.feed import Origin
 from stream_dream.settings.live import LiveSettings
 
 log = logging.getLogger("stream_dream.live")
@@ -26,8 +27,8 @@ _TURNS = {
 class Framing:
     """Rotates, crops and resizes frames of any size.
 
-    The camera's first frame sets the size of the show, which stays when a camera returns with
-    another one.
+    The source's first frame sets the size of the show, which stays when the source returns with
+    another one. Until then the first guest's does, until then a substitute's.
 
     Attributes:
         size: (width, height) of the result; None before the first frame.
@@ -37,27 +38,27 @@ class Framing:
         """Use ``rotate``, ``crop`` and ``size``."""
         self._settings = settings
         self.size = settings.size and _at_least(settings.size)
-        self._provisional = self.size is None
+        self._sized_by = Origin.SUBSTITUTE if self.size is None else Origin.SOURCE
         self._too_small: tuple[int, ...] | None = None  # shape of which a warning has told
 
-    def __call__(self, image: Image8, *, provisional: bool = False) -> Image8:
+    def __call__(self, image: Image8, origin: Origin = Origin.SOURCE) -> Image8:
         """Return the framed image, uint8 RGB.
 
         Args:
             image: uint8 RGB.
-            provisional: True for a substitute: it sets the size until the camera's first frame.
+            origin: Where it comes from.
         """
         turn = _TURNS.get(self._settings.rotate)
         if turn is not None:
             image = np.asarray(cv2.rotate(image, turn), np.uint8)
-        image = self._cropped(image, provisional)
-        if self.size is None or (self._provisional and not provisional):
-            self._provisional = provisional
+        image = self._cropped(image, origin)
+        if self.size is None or origin > self._sized_by:
+            self._sized_by = origin
             height, width = image.shape[:2]
             self.size = _at_least(fit_size((width, height), _LONGEST_SIDE))
         return resize(image if self._settings.size else filling(image, self.size), self.size)
 
-    def _cropped(self, image: Image8, provisional: bool) -> Image8:
+    def _cropped(self, image: Image8, origin: Origin) -> Image8:
         """Return the crop, or as much of it as lies within the image."""
         if self._settings.crop is None:
             return image
@@ -67,7 +68,7 @@ class Framing:
         left, top = corner or (spare[0] // 2, spare[1] // 2)
         left, top = min(left, spare[0]), min(top, spare[1])
         fits = (width, height, corner and (left, top)) == self._settings.crop
-        if not fits and not provisional and image.shape != self._too_small:
+        if not fits and origin is not Origin.SUBSTITUTE and image.shape != self._too_small:
             self._too_small = image.shape
             seen = f"{image.shape[1]}x{image.shape[0]}"
             log.warning("--crop reaches beyond the %s picture: it is moved and cut to fit", seen)

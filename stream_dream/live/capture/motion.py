@@ -16,6 +16,7 @@ from stream_dream.frame import Frame, Image8, ImageF, Mask8
 from stream_dream.image import fit_size, resize, to_float
 from stream_dream.live.capture.camera import Camera
 from stream_dream.live.capture.fallback_picture import FallbackPicture
+from stream_dream.live.capture.feed import CapturedFrame
 from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.live_mask import LiveMask
 from stream_dream.live.control.controls import Controls
@@ -46,8 +47,8 @@ class Staged:
 
     Attributes:
         prepared: The framed image with its cut, ready to be dreamed; ``time`` and ``index`` are
-            those of ``Camera.wait``, of a substitute the present time and the last index; its carry
-            has a persistence of 1.
+            those of ``CapturedFrame``, of a substitute the present time and the last index; its
+            carry has a persistence of 1.
         motion: Motion since the last dreamed frame, at flow size; None after a cut.
         from_camera: True for a frame from the camera, False for a substitute.
         frames_skipped: Number of frames skipped since the last dreamed frame.
@@ -140,8 +141,8 @@ class MotionStage:
                     self.dropped += captured.index - number - 1 if number else 0
                     number = captured.index
                     # Framed before it drifts: the pictures of a camera may be much larger.
-                    image = self._fallback.fresh(self._framing(captured.image), now)
-                    frame = Frame(image, number, captured.time)
+                    framed = self._framing(captured.image, captured.origin)
+                    frame = Frame(self._fallback.fresh(framed, now), number, captured.time)
                 elif self._drifts():
                     frame = Frame(self._fallback.missing(now), number, now)
                 else:
@@ -153,7 +154,7 @@ class MotionStage:
     def _drifts(self) -> bool:
         return self._camera.is_missing and not self._camera.ended.is_set()
 
-    def _newest(self, after: int) -> Frame | None:
+    def _newest(self, after: int) -> CapturedFrame | None:
         """Return the camera's newest frame, if any, when it is time to estimate its motion."""
         self.slot.wait_until_empty(_LONGEST_WAIT)
         # A substitute is made whenever the dream wants one, at the rate of the show.

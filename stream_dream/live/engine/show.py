@@ -13,7 +13,7 @@ from stream_dream.errors import SettingsError, SourceError
 from stream_dream.frame import Image8, Shape
 from stream_dream.image import fit_size
 from stream_dream.live.capture.camera import Camera
-from stream_dream.live.capture.feed import Feed
+from stream_dream.live.capture.feed import Feed, Origin
 from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.live_mask import LiveMask
 from stream_dream.live.capture.motion import MotionStage, Staged
@@ -153,7 +153,7 @@ class Show:
         while not self.ended.is_set() and time.monotonic() < deadline:
             captured = camera.wait(0, 0.1)
             if captured is not None:
-                height, width = self._framing(captured.image).shape[:2]
+                height, width = self._framing(captured.image, captured.origin).shape[:2]
                 self._shape = height, width
                 return
             if camera.ended.is_set():
@@ -161,7 +161,7 @@ class Show:
         if not self.ended.is_set():
             log.warning("camera: no picture yet, the show begins without")
             standing_in = np.zeros((*_FIRST_SHAPE, 3), np.uint8)
-            shown = self._framing(standing_in, provisional=True)
+            shown = self._framing(standing_in, Origin.SUBSTITUTE)
             self._shape = shown.shape[0], shown.shape[1]
 
     def _make_ready(self) -> bool:

@@ -18,7 +18,7 @@ from stream_dream.frame import Image8
 from stream_dream.live.capture import camera as module
 from stream_dream.live.capture.camera import Camera
 from stream_dream.live.capture.camera_rate import LOST_AFTER
-from stream_dream.live.capture.feed import Ended, Feed
+from stream_dream.live.capture.feed import Ended, Feed, Origin
 
 pytestmark = pytest.mark.stops
 
@@ -312,6 +312,11 @@ def test_another_feed_takes_over_until_it_ends(clock: shows.Clock) -> None:
         newest = camera.wait(0, 0)
         return 0 if newest is None else int(newest.image[0, 0, 0])
 
+    def origin() -> Origin:
+        newest = camera.wait(0, SECONDS)
+        assert newest is not None
+        return newest.origin
+
     def give(to: _Timed, level: int) -> None:
         to.given.put(np.full((4, 4, 3), level, np.uint8))
         wait_for(to.given.empty)
@@ -323,6 +328,7 @@ def test_another_feed_takes_over_until_it_ends(clock: shows.Clock) -> None:
         camera.take_over(guest)
         give(guest, 2)
         wait_for(lambda: level() == 2)
+        assert origin() is Origin.GUEST
         for _ in range(20):  # for longer than a source without a picture is waited for
             clock.now += 1
             give(feed, 3)
@@ -334,6 +340,7 @@ def test_another_feed_takes_over_until_it_ends(clock: shows.Clock) -> None:
         wait_for(lambda: camera._guest is not None and not camera._guest.is_alive())
         give(feed, 5)
         wait_for(lambda: level() == 5)
+        assert origin() is Origin.SOURCE
         assert len(tries) == 1
     finally:
         for each in (feed, guest):

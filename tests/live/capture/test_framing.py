@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import synthetic
 
+from stream_dream.live.capture.feed import Origin
 from stream_dream.live.capture.framing import Framing
 from stream_dream.settings.live import LiveSettings
 from stream_dream.settings.validation import validated
@@ -38,9 +39,26 @@ def test_framing_keeps_the_size_of_the_first_picture() -> None:
     assert stretched.shape == (64, 64, 3)
 
 
+def test_the_source_has_the_last_word_on_the_size() -> None:
+    framing, shapes = Framing(settings()), []
+    for size, origin in (
+        ((64, 36), Origin.SUBSTITUTE),
+        ((30, 50), Origin.GUEST),
+        ((60, 60), Origin.GUEST),
+        ((64, 36), Origin.SUBSTITUTE),
+        ((80, 60), Origin.SOURCE),
+        ((30, 50), Origin.GUEST),
+        ((90, 50), Origin.SOURCE),
+    ):
+        shapes.append(framing(synthetic.photo(size), origin).shape[:2])
+    assert shapes == [(36, 64), (50, 30), (50, 30), (50, 30), (60, 80), (60, 80), (60, 80)]
+    framing = Framing(settings(size="64x64"))
+    assert framing(synthetic.photo((30, 50)), Origin.GUEST).shape == (64, 64, 3)
+
+
 def test_a_crop_beyond_the_picture_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     framing = Framing(settings(crop="60x50+70+50"))
-    framing(np.zeros((36, 64, 3), np.uint8), provisional=True)
+    framing(np.zeros((36, 64, 3), np.uint8), Origin.SUBSTITUTE)
     assert not caplog.records  # the camera's pictures may be larger
     for _ in range(3):
         framing(synthetic.photo((80, 60)))

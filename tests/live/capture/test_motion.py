@@ -13,8 +13,9 @@ import shows
 import synthetic
 from waiting import SECONDS, wait_for
 
-from stream_dream.frame import Frame, Image8
+from stream_dream.frame import Image8
 from stream_dream.live.capture import motion
+from stream_dream.live.capture.feed import CapturedFrame
 from stream_dream.live.capture.framing import Framing
 from stream_dream.live.capture.motion import MotionStage, Staged
 from stream_dream.live.control.controls import Controls
@@ -33,9 +34,9 @@ class _Camera:
         self.images, self.given, self.is_missing = images, 0, False
         self.ended = threading.Event()
 
-    def wait(self, after: int, seconds: float) -> Frame | None:
+    def wait(self, after: int, seconds: float) -> CapturedFrame | None:
         if self.given > after:
-            return Frame(self.images[self.given - 1], self.given, time.monotonic())
+            return CapturedFrame(self.images[self.given - 1], self.given, time.monotonic())
         time.sleep(0.002)
         return None
 
