@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
 import pytest
+import shows
 from displays import display
 
 from stream_dream.errors import SourceError
+from stream_dream.live.capture import pace
+from stream_dream.live.capture import screen as screen_module
 from stream_dream.live.capture.screen import ScreenFeed
 from stream_dream.live.capture.sources import feed_opener
 from stream_dream.settings.live import LiveSettings
@@ -55,6 +60,53 @@ def test_what_is_not_on_the_screen_is_refused() -> None:
         feed_opener(LiveSettings(source="screen:300x100+100+0"))
     with pytest.raises(SourceError, match="there are 1 monitors"):
         feed_opener(LiveSettings(source="screen:2"))
+
+
+class _Desktop:
+    """A desktop of one monitor whose size is read once, as by the library."""
+
+    size = (64, 48)
+
+    def __init__(self) -> None:
+        width, height = self.size
+        self.monitors = [{"left": 0, "top": 0, "width": width, "height": height}] * 2
+
+    def grab(self, area: dict[str, int]) -> np.ndarray[Any, Any]:
+        return np.zeros((area["height"], area["width"], 4), np.uint8)
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(("source", "ends"), [("screen", True), ("screen:20x10+5+5", False)])
+def test_another_size_of_the_monitor_ends_the_feed(
+    monkeypatch: pytest.MonkeyPatch, source: str, ends: bool
+) -> None:
+    clock = shows.Clock()
+    monkeypatch.setattr("mss.MSS", _Desktop)
+    monkeypatch.setattr(screen_module, "time", clock)
+    monkeypatch.setattr(pace.Pace, "wait", lambda self, interval: None)
+    feed = ScreenFeed(source)
+    assert feed.read() is not None
+    clock.now += 10
+    assert feed.read() is not None
+    monkeypatch.setattr(_Desktop, "size", (128, 96))
+    clock.now += 10
+    assert (feed.read() is None) == ends
+    image = ScreenFeed(source).read()  # as the camera connects again
+    assert image is not None
+    assert image.shape == ((96, 128, 3) if ends else (10, 20, 3))
+
+
+def test_a_monitor_that_is_gone_ends_the_feed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = shows.Clock()
+    monkeypatch.setattr("mss.MSS", _Desktop)
+    monkeypatch.setattr(screen_module, "time", clock)
+    monkeypatch.setattr(pace.Pace, "wait", lambda self, interval: None)
+    feed = ScreenFeed("screen:64x48+0+0")
+    monkeypatch.setattr(_Desktop, "size", (32, 32))
+    clock.now += 10
+    with pytest.raises(SourceError, match="not within the screen of 32x32"):
+        feed.read()
 
 
 @linux_only
