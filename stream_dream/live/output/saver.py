@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from stream_dream.errors import SinkError, StreamDreamError
+from stream_dream.errors import SinkError
 from stream_dream.frame import Image8
 from stream_dream.live.control.controls import Action
 from stream_dream.live.output.disk import check_room
 from stream_dream.live.output.recorder import Recorder
+from stream_dream.live.output.recording import Recording
 from stream_dream.live.status import LiveStatus
 from stream_dream.media.read.picture import Picture
 from stream_dream.media.write.output_paths import dated_name, make_folder
@@ -26,9 +26,8 @@ log = logging.getLogger("stream_dream.live")
 _CLOSE_SECONDS = 3.0
 # Snapshots that wait for the disk; a picture of 1280x720 takes 0.1 s.
 _MOST_WAITING = 4
-# Pauses before a failed recording is tried again; one that lasted a while begins with the first.
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
-_LASTING_SECONDS = 60.0
+# Recordings that are still being completed, or that hang, when another one begins.
+_MOST_ENDING = 2
 
 
 class Saver:
@@ -51,7 +50,6 @@ class Saver:
         minutes: float,
         fps: float,
         keep_bytes: int | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Save into a folder, which is created when needed.
 
@@ -61,25 +59,20 @@ class Saver:
             minutes: Length of a recording's files.
             fps: Frame rate of recordings.
             keep_bytes: Bytes that films of the same name may take; None for any number.
-            clock: Returns the time in seconds.
 
         Raises:
             SinkError: The film cannot be recorded.
         """
         self.message = ""
-        self._folder, self._clock = folder, clock
+        self._folder = folder
         self._record = partial(Recorder, minutes=minutes, fps=fps, keep_bytes=keep_bytes)
-        # A recording by key or button, whose files are all dated, unless one was asked for.
-        self._film, self._dated = film or folder / "show.mkv", film is None
-        self._recorder = None if film is None else self._record(film)
-        self._begun = clock()
-        # When a failed recording is tried again; None while none is to be.
-        self._again: float | None = None
-        self._pause = _FIRST_PAUSE
-        self._missing = 0.0
+        self._recording: Recording | None = None
+        if film is not None:
+            begin = partial(self._begin, film, dated=False)
+            self._recording = Recording(begin, self._tell, first=self._record(film))
+        self._ending: list[Recording] = []
         self._limited = LimitedLog(log, "snapshots", seconds=10)
         self._snapshots = BackgroundWorker("snapshots", _MOST_WAITING)
-        self._completing = BackgroundWorker("completing", 1)
 
     @property
     def recording(self) -> str | None:
@@ -94,6 +87,10 @@ class Saver:
         recorder = self._recorder
         return 0 if recorder is None else recorder.left_out
 
+    @property
+    def _recorder(self) -> Recorder | None:
+        return None if self._recording is None else self._recording.recorder
+
     def press(self, action: Action, image: Image8) -> None:
         """Perform an action; slow work runs in another thread."""
         if action == "snapshot":
@@ -101,73 +98,43 @@ class Saver:
                 self.message = "a snapshot is left out: others are still being written"
                 self._limited.warn(self.message)
         elif action == "record":
-            if self._again is not None:
-                self._again = None
-                self._tell("the recording is given up", logging.INFO)
-            elif self._recorder is None:
-                self._film, self._dated = self._folder / "show.mkv", True
-                self._start()
-            elif not self._stop():
-                self.message = "the last film is still being completed: wait a moment"
+            self._end() if self._recording is not None else self._start()
 
     def show(self, image: Image8, status: LiveStatus) -> None:
-        """Record a frame, if a recording is in progress; begin a failed one again."""
-        recorder = self._recorder
-        if recorder is None:
-            if self._again is not None and self._clock() >= self._again:
-                self._start()
-            return
-        if recorder.problem is None:
-            recorder.show(image, status)
-            self._tell_stall(recorder.missing)
-            return
-        if self._stop():
-            lasted = self._clock() - self._begun
-            self._retry(recorder.problem, first=lasted > _LASTING_SECONDS)
+        """Record a frame, if a recording is in progress."""
+        if self._recording is not None:
+            self._recording.show(image, status)
 
     def close(self) -> None:
         """Complete snapshots and recordings in progress, within three seconds."""
-        deadline = self._clock() + _CLOSE_SECONDS
-        self._again = None
-        recorder, self._recorder = self._recorder, None
-        if recorder is not None:
-            recorder.close()
-        for worker in (self._completing, self._snapshots):
-            worker.close(max(0.0, deadline - self._clock()))
+        deadline = time.monotonic() + _CLOSE_SECONDS
+        if self._recording is not None:
+            self._end()
+        for recording in self._ending:
+            recording.join(max(0.0, deadline - time.monotonic()))
+        self._snapshots.close(max(0.0, deadline - time.monotonic()))
 
     def _start(self) -> None:
-        self._again, self._begun, self._missing = None, self._clock(), 0.0
-        try:
-            make_folder(self._film.parent)
-            check_room(self._film.parent)
-            self._recorder = self._record(self._film, dated=self._dated)
-        except StreamDreamError as error:
-            self._retry(f"nothing is recorded: {error}", first=False)
+        self._ending = [recording for recording in self._ending if recording.is_alive]
+        if len(self._ending) >= _MOST_ENDING:
+            self.message = "the last film is still being completed: wait a moment"
+            return
+        begin = partial(self._begin, self._folder / "show.mkv", dated=True)
+        self._recording = Recording(begin, self._tell)
 
-    def _retry(self, problem: str, *, first: bool) -> None:
-        """Try a recording again after a pause, the longer the more often it fails."""
-        self._pause = _FIRST_PAUSE if first else self._pause
-        self._again = self._clock() + self._pause
-        self._tell(f"{problem}; trying again in {self._pause:.0f} s", logging.WARNING)
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+    def _end(self) -> None:
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            if recording.recorder is None:
+                self._tell("the recording is given up", logging.INFO)
+            recording.end()
+            self._ending.append(recording)
 
-    def _stop(self) -> bool:
-        """Complete the recording in the background; return False if others take up all room."""
-        recorder = self._recorder
-        if recorder is not None and not self._completing.submit(recorder.close):
-            return False
-        self._recorder = None
-        return True
-
-    def _tell_stall(self, missing: float) -> None:
-        """Report that seconds of the recording are missing, and when it goes on."""
-        if missing and not self._missing:
-            self._tell(f"recording stalls: {missing:.0f} s are missing", logging.WARNING)
-        elif missing:
-            self.message = f"recording stalls: {missing:.0f} s are missing"
-        elif self._missing:
-            self._tell(f"recording goes on: {self._missing:.0f} s are missing", logging.WARNING)
-        self._missing = missing
+    def _begin(self, film: Path, *, dated: bool) -> Recorder:
+        """Begin to record; may take as long as the disk does. Raises ``SinkError``."""
+        make_folder(film.parent)
+        check_room(film.parent)
+        return self._record(film, dated=dated)
 
     def _save(self, image: Image8) -> None:
         try:

@@ -16,6 +16,7 @@ from waiting import SECONDS, wait_for
 
 from stream_dream.errors import SinkError
 from stream_dream.live.control.controls import Action
+from stream_dream.live.output import recording
 from stream_dream.live.output import saver as module
 from stream_dream.live.output.saver import Saver, save_snapshot
 
@@ -56,14 +57,12 @@ def recorders(monkeypatch: pytest.MonkeyPatch) -> list[_Recorder]:
 
 
 @pytest.fixture
-def clock() -> shows.Clock:
-    return shows.Clock()
-
-
-@pytest.fixture
-def saver(recorders: list[_Recorder], clock: shows.Clock, tmp_path: Path) -> Iterator[Saver]:
-    film = tmp_path / "show.mkv"
-    saver = Saver(tmp_path / "new", film, minutes=1, fps=25, clock=clock.monotonic)
+def saver(
+    recorders: list[_Recorder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Saver]:
+    monkeypatch.setattr(recording, "_FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(recording, "_LOOK_SECONDS", 0.01)
+    saver = Saver(tmp_path / "new", tmp_path / "show.mkv", minutes=1, fps=25)
     yield saver
     saver.close()
 
@@ -76,63 +75,59 @@ def press(saver: Saver, action: Action) -> None:
     saver.press(action, shows.plain(1))
 
 
-def test_a_recording_that_fails_ends_with_the_next_frame(
+def test_a_recording_that_fails_is_told_and_tried_again(
     saver: Saver, recorders: list[_Recorder]
 ) -> None:
     assert saver.recording == "show.mkv"
     recorders[0].problem = "the disk is full"
-    assert saver.recording == "show.mkv"
-    assert saver.message == ""  # whoever reads the status changes nothing
-    assert not recorders[0].closed.is_set()
-    show(saver)
-    assert saver.recording is None
-    assert saver.message == "the disk is full; trying again in 1 s"
+    wait_for(lambda: saver.recording is None)
+    wait_for(lambda: saver.message)
+    assert saver.message == "the disk is full; trying again in 0 s"
+    assert recorders[0].closed.is_set()
     assert saver.problem is None
-    wait_for(recorders[0].closed.is_set)
-
-
-def test_a_failed_recording_is_tried_again_ever_more_rarely(
-    saver: Saver, recorders: list[_Recorder], clock: shows.Clock
-) -> None:
-    pauses = []
-    for _ in range(8):
-        recorders[-1].problem = "ffmpeg was ended by SIGKILL"
+    for count in (2, 3):
+        wait_for(lambda: len(recorders) == count and saver.recording)  # noqa: B023
         show(saver)
-        begun, count = clock.now, len(recorders)
-        wait_for(recorders[-1].closed.is_set)
-        while len(recorders) == count:
-            clock.now += 0.5
-            show(saver)
-        pauses.append(clock.now - begun)
-    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
-    clock.now += 100
-    show(saver)
-    recorders[-1].problem = "again"
-    show(saver)
-    assert saver.message == "again; trying again in 1 s"  # it had lasted a while
-    assert {recorder.path.name for recorder in recorders} == {"show.mkv"}
+        assert recorders[-1].seen == 1
+        recorders[-1].problem = "ffmpeg was ended by SIGKILL"
+    assert {(recorder.path.name, recorder.dated) for recorder in recorders} == {("show.mkv", False)}
+
+
+def test_a_folder_that_cannot_be_made_is_tried_again(
+    saver: Saver, recorders: list[_Recorder], tmp_path: Path
+) -> None:
+    (tmp_path / "new").touch()
+    press(saver, "record")
+    press(saver, "record")
+    wait_for(lambda: "cannot be made" in saver.message)
+    assert saver.message.startswith("nothing is recorded: the folder ")
+    (tmp_path / "new").unlink()
+    wait_for(lambda: saver.recording)
+    assert (recorders[1].path.parent.name, recorders[1].dated) == ("new", True)
 
 
 def test_pressing_record_gives_up_a_recording_that_is_tried_again(
-    saver: Saver, recorders: list[_Recorder], clock: shows.Clock
+    saver: Saver, recorders: list[_Recorder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recorders[0].problem = "the disk is full"
-    show(saver)
+    monkeypatch.setattr(recording, "_FIRST_PAUSE", 1000.0)
+    press(saver, "record")
+    press(saver, "record")
+    wait_for(lambda: saver.recording)
+    recorders[1].problem = "the disk is full"
+    wait_for(lambda: "trying again in 1000 s" in saver.message)
+    threads = threading.active_count()
     press(saver, "record")
     assert saver.message == "the recording is given up"
-    clock.now += 100
-    show(saver)
-    assert len(recorders) == 1
+    wait_for(lambda: threading.active_count() < threads)
     press(saver, "record")
-    assert (recorders[1].path.parent.name, recorders[1].dated) == ("new", True)
+    wait_for(lambda: len(recorders) == 3)
 
 
 def test_a_stall_is_told(saver: Saver, recorders: list[_Recorder]) -> None:
     show(saver)
     assert saver.message == ""
     recorders[0].missing = 3.2
-    show(saver)
-    assert saver.message == "recording stalls: 3 s are missing"
+    wait_for(lambda: saver.message == "recording stalls: 3 s are missing")
     assert saver.left_out == 3
 
 
@@ -144,9 +139,9 @@ def test_a_button_that_is_hammered_begins_no_more_than_can_be_completed(
     monkeypatch.setattr(_Recorder, "close", lambda recorder: gate.wait(SECONDS))
     for _ in range(100):
         press(saver, "record")
-    assert len(recorders) <= 3  # one is completed, one waits for that, one is recorded
+    assert len(recorders) <= 3  # two are being completed, one is recorded
     assert "wait a moment" in saver.message
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads + 2
     gate.set()
 
 
@@ -217,7 +212,7 @@ def test_closing_completes_the_recording_while_others_are_completed(
 ) -> None:
     saver = Saver(tmp_path, tmp_path / "show.mkv", minutes=1, fps=25)
     recorders[0].may_close.clear()
-    while len(recorders) < 3:  # one is completed, one waits for that, one is recorded
+    while len(recorders) < 3:  # two are being completed, one is recorded
         press(saver, "record")
     recorders[0].may_close.set()
     saver.close()
@@ -228,10 +223,41 @@ def test_the_end_of_a_stall_is_told(
     saver: Saver, recorders: list[_Recorder], caplog: pytest.LogCaptureFixture
 ) -> None:
     recorders[0].missing = 3.2
-    show(saver)
+    wait_for(lambda: saver.message == "recording stalls: 3 s are missing")
     recorders[0].missing = 4.2
-    show(saver)
+    wait_for(lambda: saver.message == "recording stalls: 4 s are missing")
     assert [record.message for record in caplog.records] == ["recording stalls: 3 s are missing"]
     recorders[0].missing = 0.0
+    wait_for(lambda: saver.message == "recording goes on: 4 s are missing")
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_folder_that_hangs_does_not_hold_up_the_show(
+    saver: Saver,
+    recorders: list[_Recorder],
+    monkeypatch: pytest.MonkeyPatch,
+    again: bool,
+) -> None:
+    threads = threading.active_count()
+    gate, asked = threading.Event(), threading.Event()
+
+    def hang(folder: Path) -> float:
+        asked.set()
+        gate.wait(SECONDS)
+        return 1e12
+
+    monkeypatch.setattr("stream_dream.live.output.disk.free_bytes", hang)
+    if again:
+        recorders[0].problem = "the share is gone"
+    else:
+        press(saver, "record")
+        press(saver, "record")
+    while not asked.wait(0.01):
+        show(saver)
     show(saver)
-    assert saver.message == "recording goes on: 4 s are missing"
+    for _ in range(20):  # no button holds it up either, nor makes threads without end
+        press(saver, "record")
+    assert threading.active_count() < threads + 5
+    assert len(recorders) == 1
+    gate.set()
+    wait_for(lambda: len(recorders) >= 2)
