@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import stat
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -29,18 +30,25 @@ def check_room(folder: Path, least: int = LEAST_FREE_BYTES) -> None:
         raise SinkError(f"the disk has only {free / 1e9:.1f} GB left: free some of it")
 
 
-def dated_films(film: Path) -> list[Path]:
-    """Return the films of all recordings by that name, oldest first: ``show_DATE-TIME.mkv``.
+def dated_films(film: Path) -> dict[Path, int]:
+    """Return the films of all recordings by that name, oldest first, with their bytes.
 
-    Films without a date, or by any other name, may be somebody's own.
+    Their names are ``show_DATE-TIME.mkv``: films without a date, or by any other name, may be
+    somebody's own. How old a film is says its last change: a computer may name films before its
+    clock is set.
     """
     pattern = re.compile(re.escape(film.stem) + r"_\d{8}-\d{6}" + re.escape(film.suffix))
-    folder = film.parent
-    found = [path for path in folder.iterdir() if pattern.fullmatch(path.name)]
-    return sorted(path for path in found if path.is_file() and not path.is_symlink())
+    found = []
+    for path in film.parent.iterdir():
+        if pattern.fullmatch(path.name):
+            with suppress(OSError):  # somebody else may remove films, too
+                facts = path.lstat()
+                if stat.S_ISREG(facts.st_mode):
+                    found.append((facts.st_mtime_ns, path, facts.st_size))
+    return {path: size for _, path, size in sorted(found)}
 
 
-def prune(film: Path, most_bytes: int, keep: Collection[Path], least_free: int) -> list[Path]:
+def prune(film: Path, most_bytes: int, keep: Collection[Path], *, at_least: int = 0) -> list[Path]:
     """Remove the oldest films of a recording, until the others take no more than some bytes.
 
     Films that cannot be removed are passed over: for their sake no recording ends.
@@ -49,28 +57,24 @@ def prune(film: Path, most_bytes: int, keep: Collection[Path], least_free: int) 
         film: Name of the recording; see ``dated_films``.
         most_bytes: Bytes that its films may take.
         keep: Files that stay: those being written.
-        least_free: Free bytes that the disk must have; older films go for them, too.
+        at_least: Number of films that are removed in any case, if there are so many.
 
     Returns:
         The files removed.
 
     Raises:
-        SinkError: The disk cannot be read.
         OSError: The folder cannot be read.
     """
-    sizes = {}
-    for path in dated_films(film):
-        with suppress(OSError):  # somebody else may remove films, too
-            sizes[path] = path.stat().st_size
+    sizes = dated_films(film)
     total = sum(sizes.values())
-    removed = []
+    removed: list[Path] = []
     for path, size in sizes.items():
-        if total <= most_bytes and free_bytes(film.parent) >= least_free:
+        if total <= most_bytes and len(removed) >= at_least:
             break
         if path in keep:
             continue
         with suppress(OSError):
-            path.unlink()
+            path.unlink(missing_ok=True)
             total -= size
             removed.append(path)
     return removed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from stream_dream.errors import SinkError, first_line
 from stream_dream.frame import Image8
-from stream_dream.live.output.disk import LEAST_FREE_BYTES, check_room, prune
+from stream_dream.live.output.disk import LEAST_FREE_BYTES, check_room, free_bytes, prune
 from stream_dream.live.output.recording_file import Film
 from stream_dream.live.status import LiveStatus
 from stream_dream.media.write.output_paths import check_output
@@ -29,6 +30,9 @@ _LOWEST_FPS = 5
 _LOOK_SECONDS = 1.0
 _NAMING_SECONDS = 0.25
 _COMPLETE_SECONDS = 30.0
+# The room of a removed film comes late on some file systems, and as soon as nobody reads it any
+# more; until then no other film goes for it, and the recording goes on.
+_ROOM_SECONDS = 30.0
 # An encoder that takes nothing for this long hangs: it is killed, and the recording fails.
 _HUNG_SECONDS = 10.0
 _CLOSE_SECONDS = 1.5
@@ -116,6 +120,7 @@ class Recorder:
         self.left_out = 0
         self.problem: str | None = None
         self._closing: float | None = None
+        self._made_room = -math.inf
         self._fed = clock()
         self._threads = [
             threading.Thread(target=self._write, name="recorder", daemon=True),
@@ -249,11 +254,17 @@ class Recorder:
             self.files += (film.path,)
 
     def _check_disk(self) -> None:
+        """Remove old films, and fail when the disk is nearly full all the same."""
+        folder, now = self._path.parent, self._clock()
         try:
+            waits = now - self._made_room < _ROOM_SECONDS
             if self._keep_bytes is not None:
+                short = not waits and free_bytes(folder) < self._least_free_bytes
                 open_films = [film.path for film in self._open]
-                prune(self._path, self._keep_bytes, open_films, self._least_free_bytes)
-            check_room(self._path.parent, self._least_free_bytes)
+                if prune(self._path, self._keep_bytes, open_films, at_least=int(short)):
+                    self._made_room, waits = now, True
+            if not waits:
+                check_room(folder, self._least_free_bytes)
         except (SinkError, OSError) as error:
             self._fail(error)
 

@@ -27,22 +27,33 @@ def left(folder: Path) -> list[str]:
 
 
 def test_the_oldest_go_until_the_rest_fits(folder: Path) -> None:
-    removed = prune(folder / "show.mkv", 2500, keep=(), least_free=0)
+    removed = prune(folder / "show.mkv", 2500, keep=())
     assert [path.stem.removeprefix("show_") for path in removed] == list(DATES[:2])
     assert left(folder) == list(DATES[2:])
-    assert prune(folder / "show.mkv", 2500, keep=(), least_free=0) == []
+    assert prune(folder / "show.mkv", 2500, keep=()) == []
 
 
 def test_films_being_written_stay(folder: Path) -> None:
     keep = [folder / f"show_{date}.mkv" for date in (DATES[0], DATES[3])]
-    prune(folder / "show.mkv", 0, keep=keep, least_free=0)
+    prune(folder / "show.mkv", 0, keep=keep)
     assert left(folder) == [DATES[0], DATES[3]]
 
 
-def test_films_go_for_room_on_the_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "free_bytes", lambda folder: 500 + 1000 * (4 - len(left(folder))))
-    prune(folder / "show.mkv", 10**9, keep=(), least_free=2000)
-    assert left(folder) == list(DATES[2:])
+def test_a_film_goes_even_if_all_fit(folder: Path) -> None:
+    oldest = folder / f"show_{DATES[0]}.mkv"
+    removed = prune(folder / "show.mkv", 10**9, keep=[oldest], at_least=1)
+    assert removed == [folder / f"show_{DATES[1]}.mkv"]
+    assert left(folder) == [DATES[0], *DATES[2:]]
+    assert prune(folder / "nothing.mkv", 10**9, keep=(), at_least=1) == []
+
+
+def test_a_clock_that_was_behind_makes_no_film_the_oldest(folder: Path) -> None:
+    newest = folder / "show_20240101-000000.mkv"
+    newest.write_bytes(bytes(1000))
+    for number, path in enumerate([*sorted(folder.glob("show_2026*.mkv")), newest]):
+        os.utime(path, (number, number))
+    prune(folder / "show.mkv", 1500, keep=())
+    assert left(folder) == ["20240101-000000"]
 
 
 def test_nothing_else_is_removed(folder: Path) -> None:
@@ -59,7 +70,7 @@ def test_nothing_else_is_removed(folder: Path) -> None:
         (folder / name).touch()
     (folder / "show_20250101-000000.mkv").mkdir()
     os.symlink(folder / "show.mkv", folder / "show_20250102-000000.mkv")
-    prune(folder / "show.mkv", 0, keep=(), least_free=0)
+    prune(folder / "show.mkv", 0, keep=())
     stay = [*others, "show_20250101-000000.mkv", "show_20250102-000000.mkv"]
     assert sorted(path.name for path in folder.iterdir()) == sorted(stay)
 
@@ -83,7 +94,7 @@ def test_a_film_that_cannot_be_removed_is_passed_over(
         unlink(path, missing_ok)
 
     monkeypatch.setattr(Path, "unlink", refuse)
-    assert len(prune(folder / "show.mkv", 1500, keep=(), least_free=0)) == 3
+    assert len(prune(folder / "show.mkv", 1500, keep=())) == 3
     assert left(folder) == [DATES[0]]
 
 
@@ -91,6 +102,7 @@ def test_a_film_that_somebody_else_removes_meanwhile_is_no_fault(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     films = module.dated_films(folder / "show.mkv")
-    films[0].unlink()
+    next(iter(films)).unlink()
     monkeypatch.setattr(module, "dated_films", lambda film: films)
-    assert prune(folder / "show.mkv", 2000, keep=(), least_free=0) == [films[1]]
+    prune(folder / "show.mkv", 2000, keep=())
+    assert left(folder) == list(DATES[2:])

@@ -13,6 +13,8 @@ from collections import namedtuple
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import clips
 import numpy as np
@@ -289,6 +291,42 @@ def test_dates_in_names_sort_even_where_they_are_taken(tmp_path: Path) -> None:
     assert names[0].name == "a.b_20261231-235958.mkv"
     assert len(set(names)) == 5
     assert names == sorted(names)
+
+
+@pytest.mark.slow
+def test_room_that_comes_late_costs_one_film(
+    tmp_path: Path, clock: shows.Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in range(1, 5):
+        (tmp_path / f"show_2026010{day}-000000.mkv").write_bytes(bytes(1000))
+    looked: list[float] = []
+    prune = module.prune
+
+    def look(*arguments: Any, **options: Any) -> list[Path]:
+        looked.append(clock.now)
+        return prune(*arguments, **options)
+
+    def looks(count: int) -> None:
+        seen = len(looked)
+        wait_for(lambda: len(looked) >= seen + count)
+
+    # As if a player held the films open.
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=9e8))
+    monkeypatch.setattr(module, "prune", look)
+    path = tmp_path / "show.mkv"
+    recorder = Recorder(path, minutes=30, fps=FPS, clock=clock, keep_bytes=10**12)
+    looks(5)
+    assert len(list(tmp_path.glob("show_2*.mkv"))) == 3
+    assert recorder.problem is None
+    for count in (2, 1, 0):
+        clock.now += 40
+        looks(5)
+        assert len(list(tmp_path.glob("show_2*.mkv"))) == count
+        assert recorder.problem is None
+    clock.now += 40
+    wait_for(lambda: recorder.problem)
+    recorder.close()
+    assert "the disk has only 0.9 GB left" in str(recorder.problem)
 
 
 SHOW = """
