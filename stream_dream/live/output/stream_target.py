@@ -44,6 +44,7 @@ class StreamTarget:
         muxer: ffmpeg's arguments for it.
         raw: True if it takes pictures as they are, not encoded.
         listens: True if it is the receivers that call.
+        folder: Folder that must be there; None for none.
     """
 
     shown: str
@@ -51,6 +52,7 @@ class StreamTarget:
     muxer: Sequence[str]
     raw: bool = False
     listens: bool = False
+    folder: Path | None = None
 
     @classmethod
     def parse(cls, text: str) -> StreamTarget:
@@ -108,7 +110,7 @@ class StreamTarget:
         playlist = (folder / "index.m3u8").absolute()
         if _is_film(playlist):  # ffmpeg would continue it, and delete its oldest segments
             raise SettingsError(f"--out hls:{name}: it holds a film: give another folder")
-        return cls(f"hls:{name}", str(playlist), _HLS)
+        return cls(f"hls:{name}", str(playlist), _HLS, folder=playlist.parent)
 
 
 def _is_film(playlist: Path) -> bool:

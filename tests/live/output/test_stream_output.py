@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import threading
@@ -15,6 +16,8 @@ import pytest
 import shows
 from waiting import SECONDS, wait_for
 
+from stream_dream.errors import SinkError
+from stream_dream.live.output import reconnecting_view
 from stream_dream.live.output import stream_output as module
 from stream_dream.live.output.stream_output import StreamOutput
 from stream_dream.live.output.stream_target import StreamTarget
@@ -25,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_LONGEST_PAUSE", 1.0)
+    monkeypatch.setattr(reconnecting_view, "_LONGEST_PAUSE", 1.0)
 
 
 @contextmanager
@@ -109,6 +112,58 @@ def test_a_folder_gets_a_playlist_that_plays(tmp_path: Path) -> None:
         assert frames_received(str(tmp_path / "index.m3u8")) > 2
 
 
+def test_a_folder_that_vanishes_is_made_again(tmp_path: Path) -> None:
+    folder = tmp_path / "dream"
+    with streaming(f"hls:{folder}") as output:
+        wait_for(lambda: (folder / "index.m3u8").exists() and output.state == "sending")
+        shutil.rmtree(folder)
+        wait_for(lambda: output.state == "waiting")
+        wait_for(lambda: (folder / "index.m3u8").exists())
+
+
+class _Refuser:
+    """An ffmpeg that takes some frames, and then fails."""
+
+    error: Exception = SinkError("ffmpeg: Failed to open file")
+
+    def __init__(self, arguments: list[str], *, fed: bool) -> None:
+        self.left = 3
+
+    def write(self, data: memoryview) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise self.error
+
+    def kill(self) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize("error", [_Refuser.error, RuntimeError("can't start new thread")])
+def test_a_receiver_that_fails_again_and_again_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    caplog.set_level("INFO", logger="stream_dream.live")
+    monkeypatch.setattr(reconnecting_view, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(reconnecting_view, "_LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(reconnecting_view, "_WORKS_AFTER", 0.0)
+    started: list[_Refuser] = []
+
+    def start(*arguments: Any, **options: Any) -> _Refuser:
+        started.append(_Refuser(*arguments, **options))
+        return started[-1]
+
+    monkeypatch.setattr(_Refuser, "error", error)
+    monkeypatch.setattr(module, "FFmpeg", start)
+    with streaming("udp://127.0.0.1:9") as output:
+        wait_for(lambda: len(started) > 2)
+        assert output.state == "waiting"
+        wait_for(lambda: len(started) > 4)
+        assert output.problem is None
+    reason = str(error).rpartition(": ")[2]
+    lines = [record.message.rpartition(": ")[2] for record in caplog.records]
+    assert lines == ["sending", reason]
+
+
 def test_a_receiver_that_never_reads_is_given_up_and_tried_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -148,7 +203,7 @@ def test_another_size_leaves_no_segment_behind(tmp_path: Path) -> None:
 
 def test_a_stream_that_waits_for_callers_hardly_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_STALLED_SECONDS", 0.5)
-    monkeypatch.setattr(module, "_FIRST_PAUSE", 1000.0)
+    monkeypatch.setattr(reconnecting_view, "_FIRST_PAUSE", 1000.0)
     port = free_port(socket.SOCK_DGRAM)
     with streaming(f"srt://127.0.0.1:{port}?mode=listener") as output:
         wait_for(lambda: output.state == "waiting")
