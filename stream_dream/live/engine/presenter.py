@@ -148,6 +148,7 @@ class Presenter:
     def _newest_message(self) -> str:
         said = {"looks": self._looks.error or "", "saver": self._saver.message}
         said["program"] = (self._program and self._program.problem) or ""
+        said |= {view.name: view.message for view in self.views if isinstance(view, SendingView)}
         for who, message in said.items():
             if message and message != self._heard.get(who):
                 self._message = message

@@ -16,12 +16,7 @@ from stream_dream.live.output.frame_sender import Device, FrameSender
 
 
 class NdiOutput(FrameSender):
-    """Shows the dream as an NDI source.
-
-    Attributes:
-        name: Name of the receiver in the status.
-        state: ``connecting`` before the first frame, then ``sending``.
-    """
+    """Shows the dream as an NDI source."""
 
     def __init__(self, name: str) -> None:
         """Start the thread.
@@ -40,8 +35,8 @@ class NdiOutput(FrameSender):
             raise SettingsError(
                 "--out ndi: needs the extra ndi: pip install 'stream-dream[ndi]'"
             ) from None
-        self._source, self.name, self.state = name, f"ndi:{name}", "connecting"
-        super().__init__(f"--out {self.name}", "NDI source")
+        self._source = name
+        super().__init__(f"ndi:{name}")
 
     def open(self, size: tuple[int, int], fps: float) -> AbstractContextManager[Device]:
         """Announce the source."""
@@ -60,7 +55,6 @@ class NdiOutput(FrameSender):
         sender = Sender(self._source)
         sender.set_video_frame(frame)
         with sender:
-            self.state = "sending"
             yield _Source(sender)
 
 

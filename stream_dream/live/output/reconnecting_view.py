@@ -30,6 +30,7 @@ class ReconnectingView(ABC):
     Attributes:
         name: Name of the receiver, without secrets.
         state: ``connecting``, ``sending`` or ``waiting`` for the receiver to come back.
+        message: Why it waits, for the operator; "" while it does not.
         problem: None: a receiver is waited for as long as it takes.
     """
 
@@ -42,7 +43,7 @@ class ReconnectingView(ABC):
             name: Name of the receiver, without secrets.
             pauses: Pauses before it is tried again; one second to ten by default.
         """
-        self.name, self.state = name, "connecting"
+        self.name, self.state, self.message = name, "connecting", ""
         self._pauses = pauses or RetryPauses(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._told = ""
         self._closed = threading.Event()
@@ -86,8 +87,8 @@ class ReconnectingView(ABC):
 
     def _tell(self, state: str, problem: str) -> None:
         """Set the state, and log what has changed."""
-        self.state = state
         line = f"{self.name}: {problem or state}"
+        self.state, self.message = state, line if problem else ""
         if line != self._told and not self._closed.is_set():
             self._told = line
             log.log(logging.WARNING if problem else logging.INFO, "out %s", line)

@@ -34,7 +34,9 @@ class SendingView(View, Protocol):
     Attributes:
         name: Whom it sends to, without secrets.
         state: ``connecting``, ``sending`` or ``waiting``.
+        message: Why it waits, for the operator; "" while it does not.
     """
 
     name: str
     state: str
+    message: str

@@ -23,7 +23,7 @@ class VirtualCamera(FrameSender):
                 "pip install 'stream-dream[virtual-camera]'"
             ) from None
         self._module: Any = pyvirtualcam
-        super().__init__("--virtual-camera", "camera")
+        super().__init__("virtual camera")
 
     def open(self, size: tuple[int, int], fps: float) -> AbstractContextManager[Device]:
         """Open the camera."""

@@ -191,6 +191,15 @@ def test_a_view_that_fails_is_removed(playing: _Playing) -> None:
     assert playing.show.status.message == "the screen is gone"
 
 
+@pytest.mark.slow
+def test_what_a_view_waits_for_is_told(playing: _Playing) -> None:
+    view: Any = playing.recorded
+    view.name, view.state, view.message = "ndi:dream", "waiting", "ndi:dream: nobody is there"
+    playing.until(lambda: playing.show.status.message == view.message)
+    assert playing.show.status.outputs == {"ndi:dream": "waiting"}
+    assert not view.closed
+
+
 def test_the_first_look_is_waited_for_even_if_another_one_is_selected_meanwhile(
     tmp_path: Path,
 ) -> None:

@@ -12,6 +12,7 @@ import shows
 from waiting import wait_for
 
 from stream_dream.errors import SettingsError
+from stream_dream.live.output import frame_sender, reconnecting_view
 from stream_dream.live.output.ndi import NdiOutput
 from stream_dream.live.output.view import SendingView
 
@@ -65,7 +66,9 @@ def library(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, name, module)
 
 
-def test_frames_are_sent_as_they_are(library: None) -> None:
+def test_frames_are_sent_as_they_are(library: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconnecting_view, "_WORKS_AFTER", 0.0)
+    monkeypatch.setattr(frame_sender, "_REPEAT_SECONDS", 0.02)
     output = NdiOutput("my dream")
     assert isinstance(output, SendingView)
     assert (output.name, output.state) == ("ndi:my dream", "connecting")

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from waiting import SECONDS
+from waiting import SECONDS, wait_for
 
 from stream_dream.errors import SettingsError
 from stream_dream.frame import Image8
-from stream_dream.live.output.view import View
+from stream_dream.live.output import frame_sender, reconnecting_view
+from stream_dream.live.output.view import SendingView, View
 from stream_dream.live.output.virtual_camera import VirtualCamera
 from stream_dream.live.status import LiveStatus
 
@@ -55,6 +56,13 @@ class _Camera:
             assert self.told.wait_for(lambda: any(i[0, 0, 0] == level for i in self.sent), SECONDS)
 
 
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_FIRST_PAUSE", "_LONGEST_PAUSE", "_WORKS_AFTER", "_WORKS_AGAIN_AFTER"):
+        monkeypatch.setattr(reconnecting_view, name, 0.01)
+    monkeypatch.setattr(frame_sender, "_REPEAT_SECONDS", 0.02)
+
+
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     module = types.ModuleType("pyvirtualcam")
@@ -69,7 +77,7 @@ def view(module: types.ModuleType) -> Iterator[VirtualCamera]:
     yield view
     view.close()
     view.close()
-    assert "to camera" not in {thread.name for thread in threading.enumerate()}
+    assert "to virtual camera" not in {thread.name for thread in threading.enumerate()}
 
 
 def image(level: int, size: tuple[int, int] = (64, 48)) -> Image8:
@@ -140,22 +148,30 @@ def test_a_system_without_one_is_told_what_to_do(
     module.Camera = none  # type: ignore[attr-defined]
     monkeypatch.setattr("stream_dream.live.output.virtual_camera.sys.platform", platform)
     view = VirtualCamera()
+    assert isinstance(view, SendingView)
     view.show(image(0), STATUS)
-    view._thread.join(10)
-    view.show(image(0), STATUS)
-    assert view.problem is not None
-    assert remedy in view.problem
-    assert "\n" not in view.problem
+    wait_for(lambda: view.message)
+    assert view.message.startswith("virtual camera: there is no virtual camera: ")
+    assert remedy in view.message
+    assert "\n" not in view.message
+    assert (view.problem, view.state) == (None, "waiting")
+    begin(view, image(0)).wait_for(0)  # its driver is there now
+    wait_for(lambda: view.state == "sending")
+    assert view.message == ""
     view.close()
 
 
-def test_a_camera_that_breaks_is_a_problem_and_no_exception(view: VirtualCamera) -> None:
-    camera = begin(view, image(0))
+def test_a_camera_that_breaks_is_opened_again(view: VirtualCamera) -> None:
+    camera = begin(view, image(8, (65, 49)))
+    camera.wait_for(8)
     camera.failing = True
-    view.show(image(1), STATUS)
-    view._thread.join(10)
-    assert view.problem == "--virtual-camera: the camera is gone: write failed"
+    wait_for(lambda: view.message)
+    assert view.message == "virtual camera: write failed"
     assert camera.closed
+    again = begin(view, image(1, (128, 96)))
+    again.wait_for(1)
+    assert again.opened == (64, 48, 24)  # other programs cannot follow a change
+    assert view.problem is None
 
 
 def test_a_missing_library_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
