@@ -65,6 +65,7 @@ class Saver:
         """
         self.message = ""
         self._folder = folder
+        self._makes_room = keep_bytes is not None
         self._record = partial(Recorder, minutes=minutes, fps=fps, keep_bytes=keep_bytes)
         self._recording: Recording | None = None
         if film is not None:
@@ -117,7 +118,7 @@ class Saver:
     def _start(self) -> None:
         self._ending = [recording for recording in self._ending if recording.is_alive]
         if len(self._ending) >= _MOST_ENDING:
-            self.message = "the last film is still being completed: wait a moment"
+            self.message = "the last films are still being completed, or their folder hangs: wait"
             return
         begin = partial(self._begin, self._folder / "show.mkv", dated=True)
         self._recording = Recording(begin, self._tell)
@@ -133,7 +134,8 @@ class Saver:
     def _begin(self, film: Path, *, dated: bool) -> Recorder:
         """Begin to record; may take as long as the disk does. Raises ``SinkError``."""
         make_folder(film.parent)
-        check_room(film.parent)
+        if not self._makes_room:  # by removing old films
+            check_room(film.parent)
         return self._record(film, dated=dated)
 
     def _save(self, image: Image8) -> None:

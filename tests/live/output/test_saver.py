@@ -140,7 +140,7 @@ def test_a_button_that_is_hammered_begins_no_more_than_can_be_completed(
     for _ in range(100):
         press(saver, "record")
     assert len(recorders) <= 3  # two are being completed, one is recorded
-    assert "wait a moment" in saver.message
+    assert "still being completed" in saver.message
     assert threading.active_count() <= threads + 2
     gate.set()
 
@@ -174,6 +174,19 @@ def test_snapshots_leave_room_on_the_disk(
     wait_for(lambda: saver.message)
     assert saver.message == "no snapshot: the disk has only 0.4 GB left: free some of it"
     assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_full_disk_keeps_no_recording_from_making_room(
+    recorders: list[_Recorder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path) -> None:
+        raise SinkError("the disk is nearly full")
+
+    monkeypatch.setattr(module, "check_room", refuse)
+    saver = Saver(tmp_path, minutes=1, fps=25, keep_bytes=10**9)
+    saver.press("record", shows.plain(1))
+    wait_for(lambda: recorders)
+    saver.close()
 
 
 def test_snapshots_are_exact_and_sort(tmp_path: Path) -> None:
