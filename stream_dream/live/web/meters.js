@@ -23,7 +23,18 @@ export function update(status, news) {
   target = status.target_fps > 0 ? 1000 / status.target_fps : 0;
   frames.push(...news);
   hear(status.sound);
+  send(status.outputs);
   draw();
+}
+
+/** List where the picture is sent, and whether it arrives. */
+function send(outputs) {
+  const key = JSON.stringify(outputs), list = $("outputs");
+  if (list.dataset.key === key) return;
+  list.dataset.key = key;
+  list.hidden = !Object.keys(outputs).length;
+  list.replaceChildren(...Object.entries(outputs).map(([name, state]) =>
+    element("li", {}, element("span", {}, name), " ", element("b", {className: state === "sending" ? "ok" : "dark"}, state))));
 }
 
 function number(value, digits) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,19 @@ def test_refusals_are_shown_over_the_picture_and_kept_in_the_log(
     page.wait_for_selector("#veil", state="hidden")
     page.get_by_text("Nothing has happened yet").wait_for()
     assert page.locator("#notice-text").inner_text() == ""
+
+
+def test_outputs_are_listed_with_their_state(
+    visit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = visit()
+    assert page.get_by_role("list", name="Outputs").count() == 0
+    for state in ("waiting", "sending"):
+        outputs = {"rtsp://server/dream": state}
+        monkeypatch.setattr(shows, "STATUS", replace(shows.STATUS, outputs=outputs))
+        entry = page.get_by_role("list", name="Outputs").get_by_role("listitem")
+        entry.get_by_text(state).wait_for()
+        assert entry.inner_text() == f"rtsp://server/dream {state}"
 
 
 def test_the_log_tells_what_happened_before_a_page_was_opened(visit: Callable[..., Any]) -> None:
