@@ -116,7 +116,7 @@ def play(key: str, controls: Controls, *, recording: bool = False) -> Answer | N
             return Answer(_switch(SWITCHES[key], controls))
         if key in STEPS:
             return _step(key, controls)
-        if key.isdecimal() and key != "0":
+        if len(key) == 1 and key.isdecimal() and key != "0":
             return Answer(_use(int(key), controls))
     except SettingsError as error:
         return Answer(str(error).removeprefix("--"), refused=True)

@@ -14,7 +14,7 @@ from stream_dream.errors import first_line
 from stream_dream.frame import Image8
 from stream_dream.image import fit_size
 from stream_dream.live.control.controls import Controls
-from stream_dream.live.control.keys import Answer, name_of, play
+from stream_dream.live.control.keys import STEPS, Answer, name_of, play
 from stream_dream.live.output.display_probe import check_display, screen_origin
 from stream_dream.live.output.overlay import Overlay, Panel, build_panel, fitted
 from stream_dream.live.status import LiveStatus
@@ -25,6 +25,8 @@ _FLAGS = cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL
 _LARGEST = 1280
 _WAIT_MS = 10
 _ANSWER_SECONDS = 2.0
+# A key that is held comes 25 to 40 times a second; nobody strikes one as fast.
+_REPEATED_SECONDS = 0.08
 # Figures that change with every frame are unreadable.
 _PANEL_SECONDS = 0.25
 
@@ -70,6 +72,7 @@ class Window:
         self._with_panel = False
         self._answer: Answer | None = None
         self._answered = 0.0
+        self._pressed = "", 0.0
         self._overlay = Overlay()
         self._panel: Panel | None = None
         self._panel_built = 0.0
@@ -123,13 +126,20 @@ class Window:
             self._fill(not self._fullscreen)
         elif key == "h":
             self._with_panel = not self._with_panel
-        else:
+        elif not self._is_held(key):
             newest = self._newest
             recording = newest is not None and newest[1].recording is not None
             answer = play(key, self._controls, recording=recording)
             if answer is not None:
                 self._answer, self._answered = answer, self._clock()
         return False
+
+    def _is_held(self, key: str) -> bool:
+        """Return whether a key that acts once has come by the keyboard's repeat."""
+        last, self._pressed = self._pressed, (key, self._clock())
+        return (
+            key not in STEPS and key == last[0] and self._pressed[1] - last[1] < _REPEATED_SECONDS
+        )
 
     def _refresh(self) -> None:
         """Redraw the window if anything has changed."""

@@ -10,12 +10,14 @@ const OF_SLIDERS = new Set(["up", "down", "left", "right"]);
 const ON_THIS_PAGE = {"Shift 1 - 9": "look of the other deck", f: "full screen", "h ?": "these keys"};
 
 let known = new Set();
+let steps = new Set();  // keys that go on while they are held; others would flicker
 let clicked = null;  // a button that has the focus from a click: who clicked it plays on with keys
 let taken = false;   // the space bar was the show's: its release is no click
 
 /** List the keys of the form. */
 export function build(form) {
   known = new Set(Object.keys(form.keys).flatMap((keys) => keys.split(" ")));
+  steps = new Set(form.steps);
   const all = Object.entries({...form.keys, ...ON_THIS_PAGE});
   $("key-list").replaceChildren(...all.map(([keys, does]) => element("div", {},
     element("dt", {}, ...keys.split(" ").map((key) => key === "-" && keys !== "+ -" ? " – " : element("kbd", {}, key))), element("dd", {}, does))));
@@ -33,9 +35,14 @@ function nameOf(event) {
 }
 
 document.addEventListener("keydown", (event) => {
+  if (!event.repeat) taken = false;
   if ($("keys").open || $("controls").inert || memory.get("keys") === "off") return;
   const name = nameOf(event);
   if (!name) return;
+  if (event.repeat && !steps.has(name)) {
+    if (known.has(name)) event.preventDefault();
+    return;
+  }
   const digit = /^Digit([1-9])$/.exec(event.code)?.[1];
   if (digit && event.shiftKey) loadOther(Number(digit));
   else if (name === "h" || name === "?") open();

@@ -10,7 +10,7 @@ from stream_dream.errors import SettingsError
 from stream_dream.live.control.catalogue import LFO_PARTS, described
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.control.gliding import Value
-from stream_dream.live.control.keys import HELP
+from stream_dream.live.control.keys import HELP, STEPS
 from stream_dream.live.control.midi_map import MidiMap
 from stream_dream.live.control.show_state import DECKS, LFO_NAMES, OF_A_LOOK
 from stream_dream.live.control.surface import Surface
@@ -29,7 +29,7 @@ def form(surface: Surface, descriptions: Mapping[str, str] | None = None) -> dic
     Returns:
         JSON values: ``stage`` and ``deck``, the parameters of the show and of each deck;
         ``others``; the parts of an ``lfo``; ``modulated``, what an LFO can move; ``looks`` and
-        ``keys`` with what they do.
+        ``keys`` with what they do; ``steps``, the keys that go on while they are held.
     """
     known, controls = descriptions or {}, surface.controls
     idle = set() if controls.reacts else {"reactivity"}
@@ -47,6 +47,7 @@ def form(surface: Surface, descriptions: Mapping[str, str] | None = None) -> dic
             for look in controls.looks
         ],
         "keys": HELP,
+        "steps": tuple(STEPS),
     }
 
 

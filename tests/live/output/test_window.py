@@ -102,6 +102,25 @@ def test_keys_change_the_controls_and_say_so(screen: _Screen, controls: Controls
     assert view.problem is None
 
 
+def test_a_key_that_is_held_acts_once_but_steps_go_on(screen: _Screen, controls: Controls) -> None:
+    now = 100.0
+    view = Window(controls, clock=lambda: now)
+
+    def tick() -> None:
+        nonlocal now
+        now += 0.03
+
+    screen.on_wait = tick
+    screen.keys = [*[ord("b")] * 5, *[KEY_UP] * 3]
+    loop(view)
+    assert controls.target.blackout
+    assert controls.target.strength == pytest.approx(1.15)
+    view = Window(controls, clock=lambda: now)
+    screen.keys = [ord("b"), *[-1] * 4, ord("b"), *[-1] * 4, ord("b")]  # struck
+    loop(view)
+    assert not controls.target.blackout
+
+
 def test_an_answer_goes_after_two_seconds(screen: _Screen, controls: Controls) -> None:
     now = 100.0
     view = Window(controls, clock=lambda: now)

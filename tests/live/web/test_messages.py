@@ -59,6 +59,7 @@ def test_keys_do_what_they_do_in_the_window(operator: Operator, controls: Contro
     answer = operator.obey({"key": "9"})
     assert answer == {"notice": "there is no look 9: there are 3", "refused": True}
     assert operator.obey({"key": "k"}) is None
+    assert operator.obey({"key": "9" * 5000}) is None
 
 
 def test_a_message_may_hold_several_of_midi(operator: Operator, controls: Controls) -> None:
