@@ -15,6 +15,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
@@ -24,7 +25,10 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stream_dream.errors import SinkError
 from stream_dream.live.web.places import Places, network_of
+from stream_dream.media.write.atomic import write_bytes
+from stream_dream.networks.download import cache_folder
 from stream_dream.runtime.limited_log import LimitedLog
 
 log = logging.getLogger("stream_dream.live")
@@ -40,6 +44,7 @@ LOG_SECONDS = 60.0
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 # As long as browsers allow. Every answer renews it: a projector shows a picture for years.
 _COOKIE_SECONDS = 400 * 86400
+_MACHINE_ID = Path("/etc/machine-id")
 _WRONG_TOKEN_SECONDS = 0.3
 # Default headers of all responses; the page's files set their own content policy.
 _HEADERS = {
@@ -254,11 +259,20 @@ class Gate:
 
 
 def _secret() -> bytes:
-    """Return what cookies are made with; the same after a restart, where systems have a name."""
-    try:
-        return Path("/etc/machine-id").read_bytes().strip() or secrets.token_bytes(32)
-    except OSError:
-        return secrets.token_bytes(32)
+    """Return what cookies are made with, the same after a restart.
+
+    It is the name of the machine or, where systems have none, a key that is kept in the cache.
+    """
+    path = cache_folder() / "cookies.key"
+    for kept in (_MACHINE_ID, path):
+        with suppress(OSError):
+            if key := kept.read_bytes().strip():
+                return key
+    key = secrets.token_hex(32).encode()
+    with suppress(OSError, SinkError):  # without it, pages are opened anew after a restart
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, key, overwrite=True, private=True)
+    return key
 
 
 def _parts(url: str) -> SplitResult:

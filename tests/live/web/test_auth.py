@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import stat
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -220,3 +222,19 @@ def test_a_cookie_cannot_be_made_from_the_token_alone(monkeypatch: pytest.Monkey
         monkeypatch.setattr(auth, "_secret", lambda secret=secret: secret)
         made.append(Gate(behind, ("0.0.0.0", 8000), TOKEN)._ticket)
     assert made[0] == made[1] != made[2]  # it outlives a restart
+
+
+def test_a_machine_without_a_name_keeps_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "_MACHINE_ID", tmp_path / "none")
+    monkeypatch.setenv("STREAM_DREAM_CACHE", str(tmp_path / "cache"))
+    first = Gate(behind, ("0.0.0.0", 8000), TOKEN)._ticket
+    assert Gate(behind, ("0.0.0.0", 8000), TOKEN)._ticket == first
+    key = tmp_path / "cache" / "cookies.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    key.unlink()
+    assert Gate(behind, ("0.0.0.0", 8000), TOKEN)._ticket != first
+    monkeypatch.setenv("STREAM_DREAM_CACHE", str(key / "a file" / "above"))
+    key.write_text("")
+    assert Gate(behind, ("0.0.0.0", 8000), TOKEN)._ticket
