@@ -37,9 +37,11 @@ async function start() {
       audio: false, video: {facingMode: {ideal: facing}, width: {ideal: 1280}, height: {ideal: 720}},
     });
   } catch (error) {
-    say(PROBLEMS[error.name] ?? `The camera does not start: ${error.message}`);
+    stop(PROBLEMS[error.name] ?? `The camera does not start: ${error.message}`);
     return;
   }
+  const [track] = stream.getVideoTracks();
+  track.onended = () => stop("The device has taken the camera away: press Start.");
   video.srcObject = stream;
   video.hidden = false;
   video.classList.toggle("mirrored", facing === "user");
@@ -90,6 +92,7 @@ function connect() {
 function picture() {
   const now = performance.now();
   if (encoding || now < due || ahead >= AHEAD || socket?.readyState !== WebSocket.OPEN || !video.videoWidth) return;
+  if (stream.getVideoTracks()[0].muted) return;  // by a call: the last picture would stand still
   due = Math.max(due + EVERY, now);
   const scale = Math.min(1, Number($("side").value) / Math.max(video.videoWidth, video.videoHeight));
   const width = Math.round(video.videoWidth * scale), height = Math.round(video.videoHeight * scale);

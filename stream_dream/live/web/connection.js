@@ -5,6 +5,7 @@ const SEND_EVERY = 40;  // milliseconds: 25 messages a second while a slider mov
 const SILENT = 2000;    // milliseconds without a message, or a frame, after which a show is veiled
 const GIVEN_UP = 10000; // milliseconds of silence after which a connection is opened anew
 const REPEATED = 3000;  // moves of the last milliseconds before a silence may not have arrived
+const OLD = 15000;      // a move from before a device slept is no news
 const PATIENCE = 5000;  // milliseconds for an answer to why a socket was closed
 
 /** Why the show lets a page in no more, by HTTP status. */
@@ -40,7 +41,7 @@ export function send(message) {
 /** Set what is at an address, at most 25 times a second. */
 export function change(address, value) {
   waiting.set(address, value);
-  moved.set(address, {value, time: performance.now()});
+  moved.set(address, {value, time: performance.now(), date: Date.now()});
   if (!timer) flush();
 }
 
@@ -66,7 +67,8 @@ function open() {
   socket.onopen = () => {
     delay = 500;
     reason = "";
-    const again = [...moved].filter(([, move]) => opened && move.time > heard - REPEATED);
+    const recent = ({time, date}) => time > heard - REPEATED && Date.now() - date < OLD;
+    const again = [...moved].filter(([, move]) => opened && recent(move));
     if (again.length) send({set: Object.fromEntries(again.map(([name, move]) => [name, move.value]))});
     moved.clear();
     opened = true;

@@ -79,8 +79,8 @@ function slider(facts) {
     set(valueAt(facts, share));
     range.value = share;  // a whole number does not pull the thumb from under the finger
   };
-  range.onpointerdown = () => { until = Infinity; };
-  range.onpointerup = range.onpointercancel = range.onchange = hold;
+  range.onpointerdown = ({button}) => { if (button === 0) until = Infinity; };
+  range.onpointerup = range.onpointercancel = range.onlostpointercapture = range.onblur = range.onchange = hold;
   range.ondblclick = () => { hold(); set(facts.default); };
   range.onkeydown = (event) => {
     const steps = {ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 10, PageDown: -10}[event.key];
@@ -116,11 +116,15 @@ export function numberField({low, high, whole, address, label: name}, label, app
     clean: false,
     show(value) {
       field.value = value;
-      field.clean = document.activeElement !== input || !input.dataset.typed;
-      if (field.clean) input.value = shown(value);
+      field.clean = document.activeElement !== input;
+      if (field.clean) input.value = shown(value);  // else the selection would be lost
     },
   };
-  const back = () => { delete input.dataset.typed; input.removeAttribute("aria-invalid"); field.show(field.value); };
+  const back = () => {
+    delete input.dataset.typed;
+    input.removeAttribute("aria-invalid");
+    input.value = shown(field.value);
+  };
   input.onfocus = () => input.select();
   input.oninput = () => { input.dataset.typed = "yes"; };
   input.onchange = () => {
@@ -132,9 +136,8 @@ export function numberField({low, high, whole, address, label: name}, label, app
     }
     const cut = Math.min(Math.max(whole ? Math.round(value) : value, low), high);
     if (cut !== value) notice(`${name} goes from ${shown(low)} to ${shown(high)}: set to ${shown(cut)}`);
-    delete input.dataset.typed;
-    input.removeAttribute("aria-invalid");
-    field.show(cut);
+    field.value = cut;
+    back();
     apply(cut);
   };
   input.onkeydown = (event) => {

@@ -16,7 +16,7 @@ export async function list() {
   const key = JSON.stringify(files);
   if ($("files").dataset.key === key) return;  // keeps the focus
   $("files").dataset.key = key;
-  $("files").replaceChildren(...files.slice(0, 200).map(({name, bytes, modified}) => {
+  $("files").replaceChildren(...files.map(({name, bytes, modified}) => {
     const link = element("a", {href: `recordings/${encodeURIComponent(name)}`, download: name},
       element("span", {}, name), element("span", {}, amount(bytes)));
     link.title = new Date(modified).toLocaleString();

@@ -7,7 +7,7 @@ const SHOWN = 12000;  // milliseconds; the log keeps it
 
 let timer = 0;
 let message;          // the show's last message; undefined until it is known
-let logged = 0;       // time of the show's last line here, in seconds since 1970
+const logged = new Set();  // lines of the show that are here already
 
 /** Show a line over the picture and keep it in the log. */
 export function notice(text, {refused = false} = {}) {
@@ -18,9 +18,11 @@ export function notice(text, {refused = false} = {}) {
 /** Keep lines of the show's log, `[time, warns, text]`; a page that has lost the show gets some again. */
 export function log(lines) {
   for (const [time, warns, text] of lines) {
-    if (time <= logged) continue;
+    const line = `${time} ${text}`;
+    if (logged.has(line)) continue;
+    logged.add(line);
+    if (logged.size > 2 * MOST) logged.delete(logged.keys().next().value);
     keep(text, warns, new Date(1000 * time));
-    logged = time;
   }
 }
 

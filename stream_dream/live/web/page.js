@@ -19,6 +19,7 @@ const REFUSED = {503: "Too many watch the picture already: close one of its page
 let refused = "";     // why there is no picture
 let trouble = "Waiting for the show";
 let film;             // undefined until the first status
+let described = "";   // the form that the controls are made of
 let focused = null;   // what had the focus when the show was lost
 
 /* ---- the picture ---- */
@@ -63,12 +64,15 @@ on("trouble", (told) => {
   if (told.alive && document.activeElement === document.body) focused?.focus({preventScroll: true});
   veil();
 });
-on("form", ({form}) => {
+on("form", ({form: {camera, ...form}}) => {
+  phone(camera);
+  const key = JSON.stringify(form);
+  if (described === key) return;  // as after a lost connection: focus and open forms stay
+  described = key;
   lfo.describe(form.lfo);
   decks.build(form);
   tempo.build(form);
   keys.build(form);
-  phone(form.camera);
 });
 on("log", (message) => log(message.log));
 on("error", (message) => notice(message.error, {refused: true}));

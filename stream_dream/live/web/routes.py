@@ -7,6 +7,7 @@ import stat
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from email.utils import formatdate
+from itertools import islice
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -32,6 +33,9 @@ from stream_dream.live.web.websocket import WebSocketSession
 
 MOST_STREAMS = 16
 MOST_SOCKETS = 32
+MOST_LISTED = 200
+"""Newest recordings that are listed; months of them would be half a megabyte."""
+
 ALIVE_SECONDS = 5.0
 """Age of the newest frame from which on the show counts as stalled."""
 
@@ -188,10 +192,11 @@ class Routes:
 
     async def _list_recordings(self, request: Request) -> Response:
         found = await run_in_threadpool(recordings_in, self._recordings)
+        newest = islice(found.items(), MOST_LISTED)
         return Json(
             [
                 {"name": name, "bytes": size, "modified": formatdate(modified, usegmt=True)}
-                for name, (size, modified) in found.items()
+                for name, (size, modified) in newest
             ]
         )
 

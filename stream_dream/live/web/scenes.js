@@ -4,9 +4,14 @@ import {on, send} from "./connection.js";
 import {$, element, press} from "./dom.js";
 
 let known = "";
+let asked = null;  // the name of a scene that was sent; it stays in the field if it is refused
 let editing = false;
 
 on("scenes", ({scenes, waiting}) => {
+  if (scenes.includes(asked)) {
+    if ($("scene-name").value.trim() === asked) $("scene-name").value = "";
+    asked = null;
+  }
   const key = JSON.stringify([scenes, editing]);
   if (key !== known) {
     known = key;
@@ -35,7 +40,7 @@ function entry(name) {
 
 $("store").onsubmit = (event) => {
   event.preventDefault();
-  if (send({set: {store: $("scene-name").value}})) $("scene-name").value = "";
+  if (send({set: {store: $("scene-name").value}})) asked = $("scene-name").value.trim();
 };
 $("edit-scenes").onclick = () => {
   editing = !editing;

@@ -189,7 +189,9 @@ def test_outputs_are_listed_with_their_state(
         assert entry.inner_text() == f"rtsp://server/dream {state}"
 
 
-def test_the_log_tells_what_happened_before_a_page_was_opened(visit: Callable[..., Any]) -> None:
+def test_the_log_tells_what_happened_before_a_page_was_opened(
+    visit: Callable[..., Any], view: WebView
+) -> None:
     show = logging.getLogger("stream_dream.live")
     show.warning("camera: lost at night")
     page = visit()
@@ -201,7 +203,7 @@ def test_the_log_tells_what_happened_before_a_page_was_opened(visit: Callable[..
     entries = page.locator("#log li")
     entries.first.get_by_text("camera: lost again").wait_for()
     # As the show sends them to a page that comes back.
-    again = [[1.0, True, "camera: lost at night"]]
+    again = [list(line) for line in view._log.lines]
     page.evaluate("lines => import('./notices.js').then(({log}) => log(lines))", again)
     assert entry.count() == 1
 

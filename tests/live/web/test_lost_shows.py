@@ -18,7 +18,9 @@ from stream_dream.live.web.view import WebView
 pytestmark = needs_a_browser
 
 STOPPABLE_CLOCK = """const now = performance.now.bind(performance);
-performance.now = () => window.stopped ?? now();"""
+performance.now = () => window.stopped ?? now();
+const date = Date.now.bind(Date);
+Date.now = () => window.date ?? date();"""
 
 
 def veil_says(page: Any, text: str) -> None:
@@ -46,8 +48,9 @@ def test_a_show_that_hangs_is_veiled_and_its_controls_rest(
         assert controls.resets == 0
 
 
+@pytest.mark.parametrize("slept", [False, True])
 def test_what_was_moved_before_a_show_was_lost_is_sent_to_the_next(
-    controls: Controls, tmp_path: Path
+    controls: Controls, tmp_path: Path, slept: bool
 ) -> None:
     first = WebView(("127.0.0.1", 0), Surface(controls), recordings=tmp_path)
     host_and_port = address(first)
@@ -56,7 +59,7 @@ def test_what_was_moved_before_a_show_was_lost_is_sent_to_the_next(
             page = browse(first.link, script=STOPPABLE_CLOCK)
             page.wait_for_selector("#veil", state="hidden")
             # However long this machine takes, the move is one of the last seconds.
-            page.evaluate("window.stopped = performance.now()")
+            page.evaluate("window.stopped = performance.now(), window.date = Date.now()")
             strength = page.get_by_role("slider", name="Strength")
             set_share(strength, 0.1)
             set_share(strength, 0.9)
@@ -65,13 +68,15 @@ def test_what_was_moved_before_a_show_was_lost_is_sent_to_the_next(
         page.evaluate("window.stopped = undefined")
         veil_says(page, "The show does not answer")
         assert page.locator("#controls").get_attribute("inert") is not None
+        if slept:
+            page.evaluate("window.date += 3600e3")
         later = shows.make_controls()
         second = WebView(host_and_port, Surface(later), recordings=tmp_path)
         with shows.playing(second, later):
-            wait_for(lambda: later.target.strength == 1.8)
             page.wait_for_selector("#veil", state="hidden")
-            red_becomes(page, 220, 240)
-            page.get_by_role("button", name="Blackout").wait_for(state="hidden")
+            page.get_by_role("button", name="Freeze").click()
+            wait_for(lambda: later.frozen)  # what is sent again comes before
+            assert later.target.strength == (1 if slept else 1.8)
         second.close()
 
 
@@ -174,7 +179,7 @@ def test_a_phone_is_the_camera(controls: Controls, tmp_path: Path) -> None:
         phone.get_by_label("Longer side").select_option("480")
         phone.get_by_text("480 by 270").wait_for()
         phone.get_by_role("button", name="Stop").click()
-        wait_for(lambda: not view._site._camera._busy)
+        wait_for(lambda: pushed[-1] == b"")  # it has left
         other.get_by_role("button", name="Start").click()
         other.get_by_text("The show sees what this camera sees.").wait_for()
         page = browse(view.link)

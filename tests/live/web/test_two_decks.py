@@ -157,6 +157,50 @@ def test_keys_of_the_window_work_on_the_page(page: Any, controls: Controls) -> N
     assert controls.target.blackout
 
 
+def test_keys_that_are_held_do_not_flicker(page: Any, controls: Controls) -> None:
+    for _ in range(4):
+        page.keyboard.down("b")
+    for _ in range(3):
+        page.keyboard.down("ArrowDown")
+    wait_for(lambda: controls.target.strength == pytest.approx(0.85))
+    assert controls.target.blackout
+    page.keyboard.up("b")
+    page.keyboard.up("ArrowDown")
+    page.keyboard.press("b")
+    wait_for(lambda: not controls.target.blackout)
+
+
+def test_the_space_bar_clicks_what_has_the_focus_after_it_was_the_shows(
+    page: Any, controls: Controls
+) -> None:
+    page.keyboard.press("Space")
+    wait_for(lambda: controls.frozen)
+    page.get_by_role("button", name="Reset").focus()
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="Reset").focus()
+    page.keyboard.press("Space")
+    wait_for(lambda: controls.resets == 1)
+
+
+def test_the_name_of_a_scene_stays_while_it_is_refused(page: Any, controls: Controls) -> None:
+    name = page.get_by_label("Name")
+    name.fill("a/b")
+    name.press("Enter")
+    page.locator("#notice-text").get_by_text("a/b").wait_for()
+    assert name.input_value() == "a/b"
+    name.fill("ab")
+    name.press("Enter")
+    page.wait_for_function("() => !document.getElementById('scene-name').value")
+    assert list(controls.scenes) == ["ab"]
+
+
+def test_long_names_stay_within_their_buttons(page: Any, controls: Controls) -> None:
+    name = page.locator(".looks .name").first
+    name.evaluate("node => { node.textContent = 'm'.repeat(40) }")
+    for node in (name, page.locator(".looks button").first):
+        assert node.evaluate("node => node.scrollWidth <= node.clientWidth + 1")
+
+
 def test_scenes_are_stored_recalled_and_removed(page: Any, controls: Controls) -> None:
     page.get_by_label("Name").fill("intro")
     page.keyboard.press("Enter")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import socket
 import sys
@@ -312,6 +313,18 @@ def test_the_surface_is_described_for_osc_query(client: httpx.Client) -> None:
     found = client.get("/osc.json").json()
     assert found["CONTENTS"]["strength"]["RANGE"] == [{"MIN": 0, "MAX": 2}]
     assert found["CONTENTS"]["preset"]["VALUE"] == ["dogs"]
+
+
+def test_only_the_newest_recordings_are_listed(client: httpx.Client, tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    for number in range(routes.MOST_LISTED + 3):
+        (folder / f"{number}.mkv").touch()
+        os.utime(folder / f"{number}.mkv", (number, number))
+    names = [entry["name"] for entry in client.get("/recordings").json()]
+    assert len(names) == routes.MOST_LISTED
+    assert names[0] == f"{routes.MOST_LISTED + 2}.mkv"
+    assert client.get("/recordings/0.mkv").status_code == 200
 
 
 def test_the_code_for_a_phone_has_the_address_that_the_machine_has_now(
