@@ -35,6 +35,8 @@ def _described(control: Control, value: Any) -> dict[str, Any]:
         facts["TYPE"] = "s"
         if control.choices:
             facts["RANGE"] = [{"VALS": list(control.choices)}]
+    elif value is None and control.kind == "button":
+        facts["TYPE"] = "N"  # clients take T and F for a switch, and send F every second time
     else:
         facts["TYPE"] = "T" if value else "F"
     if control.kind != "switch" and value is None:

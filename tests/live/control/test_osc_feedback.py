@@ -183,4 +183,5 @@ def test_the_surface_is_an_osc_query_namespace(stage: _Stage) -> None:
     assert contents["preset"]["RANGE"] == [{"VALS": ["dogs", "eyes"]}]
     assert contents["preset"]["CONTENTS"]["eyes"]["FULL_PATH"] == "/preset/eyes"
     assert contents["cut"]["ACCESS"] == 2
+    assert contents["cut"]["TYPE"] == "N"  # a toggle would send what presses nothing
     assert contents["freeze"]["TYPE"] == "F"
