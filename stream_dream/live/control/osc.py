@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 from urllib.parse import unquote
 
 from stream_dream.errors import SettingsError
-from stream_dream.live.control.osc_feedback import TOLD_ONLY, OscFeedback
+from stream_dream.live.control.osc_feedback import NORMAL, TOLD_ONLY, OscFeedback
 from stream_dream.live.control.surface import Surface
 from stream_dream.live.listening import bound
 from stream_dream.runtime.limited_log import LimitedLog
@@ -26,7 +26,7 @@ log = logging.getLogger("stream_dream.live")
 
 Sender: TypeAlias = tuple[str, int]
 
-_PREFIX, _NORMAL = "stream_dream/", "normal/"
+_PREFIX = "stream_dream/"
 # python-osc writes to the root log for each type that it does not know; an impulse, I, is one.
 _TYPES = frozenset("ihfdsTFN")
 _BUNDLE, _BUNDLE_HEAD = b"#bundle\0", 16
@@ -152,15 +152,15 @@ class OscControl:
         value = values[0] if values else None
         if self._feedback.obey(asked, value, sender):
             return
-        by_share = asked.startswith(_NORMAL)
-        asked = self._known(asked.removeprefix(_NORMAL))
+        by_share = asked.startswith(NORMAL)
+        asked = self._known(asked.removeprefix(NORMAL))
         if not by_share or value is None:
             self._surface.set(asked, value, origin=origin)
         elif isinstance(value, bool | int | float) and value == value:
             self._surface.set_share(asked, float(value), origin=origin)
         else:
             raise SettingsError(f"{_shown(address)} cannot be {_shown(value)}: give 0 to 1")
-        self._feedback.heard(asked, value, sender)
+        self._feedback.heard(asked, value, sender, by_share=by_share)
 
     def _known(self, address: str) -> str:
         """Return the address on the surface that is meant. Raises ``SettingsError`` if none is."""

@@ -390,6 +390,14 @@ def test_every_change_is_told(desk: _Desk, listener: _Listener) -> None:
     assert listener.hear("/strength") == 0.25
 
 
+def test_a_share_is_told_to_those_who_set_shares(desk: _Desk, listener: _Listener) -> None:
+    for data in (packet("/subscribe"), packet("/normal/strength", 0.75)):
+        listener.socket.sendto(data, ("127.0.0.1", desk.server.port))
+    wait_for(lambda: desk.controls.target.strength == 1.5)
+    desk.controls.change({"strength": 0.5})
+    assert listener.hear("/normal/strength") == 0.25
+
+
 def test_changes_are_told_to_a_fixed_address(desk: _Desk, listener: _Listener) -> None:
     server = OscControl("127.0.0.1", 0, Surface(desk.controls), reply=listener.address)
     with closing(server):
