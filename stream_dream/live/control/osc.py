@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -17,6 +18,7 @@ from typing import Any, TypeAlias
 from urllib.parse import unquote
 
 from stream_dream.errors import SettingsError
+from stream_dream.live.control.catalogue import Control
 from stream_dream.live.control.osc_feedback import NORMAL, TOLD_ONLY, OscFeedback
 from stream_dream.live.control.surface import Surface
 from stream_dream.live.listening import bound
@@ -33,6 +35,11 @@ _BUNDLE, _BUNDLE_HEAD = b"#bundle\0", 16
 _POLL_SECONDS = 0.02
 # In one packet: more than there are addresses on most surfaces.
 _MOST_MESSAGES = 1000
+# A button that is held sends more often; after as long, a release has been lost on the way.
+_HELD_SECONDS = 1.0
+_MOST_BUTTONS = 1000
+# A neighbour that sends its own addresses here must not fill the log of a show of days.
+_LOG_SECONDS = 60.0
 
 
 class OscControl:
@@ -40,8 +47,9 @@ class OscControl:
 
     ``/ADDRESS value`` sets it, ``/normal/ADDRESS share`` to a share of its range, 0..1; for the
     addresses see ``Surface``. ``/stream_dream/`` may stand before both. Any value but 0, and none,
-    presses a button. Dashes count as underscores, save in the names of looks and scenes, which may
-    be percent-encoded. ``/subscribe``, ``/unsubscribe`` and ``/sync``: see ``OscFeedback``.
+    presses a button; one that has sent 0 is held while it repeats a value. Dashes count as
+    underscores, save in the names of looks and scenes, which may be percent-encoded.
+    ``/subscribe``, ``/unsubscribe`` and ``/sync``: see ``OscFeedback``.
 
     Messages of a bundle are executed at once, in order: time tags are ignored. All else is refused
     with a line in the log, and changes nothing.
@@ -77,7 +85,8 @@ class OscControl:
             ) from None
         self._allowed = [_network(text) for text in allow]
         self._surface = surface
-        self._refusals = LimitedLog(log, "osc: messages")
+        self._refusals = LimitedLog(log, "osc: messages", seconds=_LOG_SECONDS)
+        self._buttons: dict[tuple[Sender, str], tuple[Any, float]] = {}
         self._socket = bound("--osc", host, port, socket.SOCK_DGRAM)
         self._socket.settimeout(_POLL_SECONDS)
         try:
@@ -153,7 +162,10 @@ class OscControl:
         if self._feedback.obey(asked, value, sender):
             return
         by_share = asked.startswith(NORMAL)
-        asked = self._known(asked.removeprefix(NORMAL))
+        control = self._known(asked.removeprefix(NORMAL))
+        asked = control.address
+        if control.kind == "button" and self._is_held(asked, value, sender):
+            return
         if not by_share or value is None:
             self._surface.set(asked, value, origin=origin)
         elif isinstance(value, bool | int | float) and value == value:
@@ -162,13 +174,29 @@ class OscControl:
             raise SettingsError(f"{_shown(address)} cannot be {_shown(value)}: give 0 to 1")
         self._feedback.heard(asked, value, sender, by_share=by_share)
 
-    def _known(self, address: str) -> str:
-        """Return the address on the surface that is meant. Raises ``SettingsError`` if none is."""
+    def _is_held(self, address: str, value: Any, sender: Sender) -> bool:
+        """Return whether a value only repeats that a button is down.
+
+        Some programs send the state of a button all the time. Those that never send 0 press anew
+        by each message.
+        """
+        key = sender, address
+        if not isinstance(value, int | float) or (value != 0 and key not in self._buttons):
+            return False
+        before, at = self._buttons.pop(key, (None, 0.0))
+        now = time.monotonic()
+        self._buttons[key] = value, now
+        if len(self._buttons) > _MOST_BUTTONS:
+            del self._buttons[next(iter(self._buttons))]
+        return bool(value != 0 and value == before and now - at < _HELD_SECONDS)
+
+    def _known(self, address: str) -> Control:
+        """Return what is meant on the surface. Raises ``SettingsError`` if it is not there."""
         known = self._surface.known()
         for text in (address, unquote(address), address.replace("-", "_")):
             if text in known:
-                return text
-        return self._surface.find(address, hint=self._refusals.has_room).address
+                return known[text]
+        return self._surface.find(address, hint=self._refusals.has_room)
 
 
 def _network(text: str) -> Any:

@@ -145,6 +145,46 @@ def test_any_value_and_a_bang_press_a_button(desk: _Desk, data: bytes) -> None:
     assert desk.controls.resets == 1
 
 
+def test_a_button_that_sends_all_the_time_is_pressed_once(desk: _Desk) -> None:
+    for value in (0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0):
+        desk.send(packet("/reset", value))
+    desk.flush()
+    assert desk.controls.resets == 2
+
+
+def test_a_button_that_is_never_released_is_pressed_each_time(desk: _Desk) -> None:
+    for _ in range(3):
+        desk.send(packet("/reset", 1.0))
+    desk.flush()
+    assert desk.controls.resets == 3
+    for values in ([0.0], [], [], [1.0], [0.5]):  # nothing is a press, and another velocity
+        desk.send(packet("/reset", *values))
+    desk.flush()
+    assert desk.controls.resets == 7
+
+
+@pytest.mark.slow
+def test_a_release_that_is_lost_costs_no_press(desk: _Desk) -> None:
+    for value in (0.0, 1.0):
+        desk.send(packet("/reset", value))
+    desk.flush()
+    time.sleep(1.1)
+    assert _played(desk, "/reset", 1.0).resets == 2
+
+
+@pytest.mark.slow
+def test_a_neighbour_on_the_port_does_not_fill_the_log(
+    desk: _Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        for number in range(20):
+            desk.send(packet(f"/composition/layers/{number}", 1.0))
+        desk.flush()
+        time.sleep(1.1)
+    desk.flush()
+    assert len(caplog.records) == 10
+
+
 def test_freeze_follows_the_state_of_a_switch(desk: _Desk) -> None:
     assert _played(desk, "/freeze").frozen
     for value in (1.0, 1, True):  # already held
