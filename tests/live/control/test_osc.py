@@ -399,10 +399,12 @@ class _Listener:
 
     def hear(self, address: str) -> object:
         """Wait for a message to an address; return its value."""
-        while True:
+        until = time.monotonic() + SECONDS
+        while time.monotonic() < until:
             found = OscMessage(self.socket.recv(65535))
             if found.address == address:
                 return found.params[0]
+        raise AssertionError(f"nothing came to {address}")
 
 
 @pytest.fixture
