@@ -41,6 +41,7 @@ class Tempo:
         self._bpm: float | None = None
         self._taps: deque[float] = deque(maxlen=_MOST_TAPS)
         self._ticks: deque[float] = deque(maxlen=_MOST_TICKS + 1)
+        self._port = ""  # where they come from
         self._released = False  # no tick counts before a pause or a start
         self._next: float | None = None  # number of beats at the next tick, once it is known
 
@@ -98,14 +99,19 @@ class Tempo:
             if self._next is not None:  # ticks go on from here
                 self._next = float(BEATS_PER_BAR * bars)
 
-    def tick(self) -> None:
-        """Count a tick of a MIDI clock, of which a beat has 24."""
+    def tick(self, port: str = "") -> None:
+        """Count a tick of a MIDI clock, of which a beat has 24.
+
+        Only the port counts that was first, until it is silent: one clock may come by several.
+        """
         with self._lock:
             now = self._clock()
             if self._forget_silent(now):
                 self._next = None
             if not self._ticks:  # it begins
-                self._released = False
+                self._port, self._released = port, False
+            if port != self._port:
+                return
             self._ticks.append(now)
             if self._released:
                 return
@@ -118,11 +124,13 @@ class Tempo:
             bpm = min(max(60 / max(_TICKS_PER_BEAT * distance, 1e-3), LEAST_BPM), MOST_BPM)
             self._pass_through(now, bpm, count=count)
 
-    def start(self) -> None:
+    def start(self, port: str = "") -> None:
         """Start a bar with the next tick: another machine starts its song."""
         with self._lock:
             now = self._clock()
             self._forget_silent(now)
+            if self._ticks and port != self._port:
+                return
             bars = math.ceil(self._count_at(now) / BEATS_PER_BAR)
             self._next, self._released = float(BEATS_PER_BAR * bars), False
 

@@ -154,3 +154,27 @@ def test_the_start_of_a_song_begins_a_bar(tempo: Tempo, clock: shows.Clock) -> N
     play(8)
     clock.now += 1.6  # the clock stops; 12.2 beats
     play(16)
+
+
+def test_the_clock_of_one_port_counts_until_it_is_silent(tempo: Tempo, clock: shows.Clock) -> None:
+    def run(seconds: float, *ports: str) -> None:
+        for _ in range(round(seconds / 0.02)):
+            clock.now += 0.02
+            for port in ports:
+                tempo.tick(port)
+
+    tempo.start("a")
+    run(2, "a", "b")
+    assert tempo.tempo == pytest.approx(125)
+    before = tempo.beats()
+    tempo.start("b")  # a song that somebody else starts
+    run(0.02, "a")
+    assert tempo.beats() == pytest.approx(before + 1 / 24)
+    run(0.4, "b")
+    assert tempo.beats() == pytest.approx(before + 21 / 24)
+    for _ in range(60):  # b alone: it is heard from half a second on
+        clock.now += 0.01
+        tempo.tick("b")
+    assert tempo.tempo == pytest.approx(250)
+    run(0.1, "a", "b")
+    assert tempo.follows_clock
