@@ -125,7 +125,7 @@ def _scene(name: str, value: object, origin: str) -> tuple[str, Scene]:
 
 def _source(source: str, address: object, origin: str) -> str:
     """Return the MIDI control of a binding. Raises ``SettingsError``."""
-    from stream_dream.live.control.midi_map import check_source
+    from stream_dream.live.control.midi_source import check_source
 
     if not isinstance(address, str):
         problem = f"{source!r} cannot be {address!r:.40}: give an address such as 'strength'"

@@ -1,8 +1,8 @@
 """Replaces rtmidi2 for a child process: ports and messages are files in the folder FAKE_MIDI.
 
 ``ports`` names the ports, a line each; a port called ``broken`` ends the process when it is opened,
-as the real library does; ``busy`` cannot be opened. Lines added to ``in`` are received, lines of
-``out`` were sent: a name and hexadecimal bytes.
+as the real library does; ``busy`` cannot be opened; ``loop`` returns what is sent to it. Lines
+added to ``in`` are received, lines of ``out`` were sent: a name and hexadecimal bytes.
 """
 
 import os
@@ -75,3 +75,6 @@ class MidiOut(_Client):
         """Send a message."""
         with (_FOLDER / "out").open("a") as file:
             file.write(f"{self.name} {bytes(message).hex()}\n")
+        if "loop" in self.name:
+            with (_FOLDER / "in").open("a") as file:
+                file.write(f"{self.name} {bytes(message).hex()}\n")

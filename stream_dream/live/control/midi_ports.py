@@ -121,7 +121,7 @@ class MidiPorts:
     def _take(self, message: dict[str, Any]) -> None:
         """Handle a message of the program. Raises ``SourceError`` if it has a problem."""
         if "midi" in message:
-            self._midi.receive(bytes.fromhex(message["midi"]))
+            self._play(message["port"], bytes.fromhex(message["midi"]))
         elif "opening" in message:
             self._opening = message["opening"]
         elif "open" in message:
@@ -139,6 +139,12 @@ class MidiPorts:
                     self._tell(f"midi: {name} is there", logging.INFO)
         elif "problem" in message:
             raise SourceError(_no_midi(message["problem"]))
+
+    def _play(self, port: str, message: bytes) -> None:
+        """Play a message of a port, unless it is one of ours that comes back."""
+        lamps = self._lamps.get(port)
+        if lamps is None or not lamps.sent_just_now(message):
+            self._midi.receive(message, port)
 
     def _refuse(self, name: str) -> None:
         """Leave a port alone that cannot be opened, until it is plugged in again."""

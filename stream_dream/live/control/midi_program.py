@@ -38,7 +38,7 @@ _READ_SECONDS = 0.002
 _LOOK_SECONDS = 0.5
 # One device must not keep the others waiting.
 _MOST_AT_ONCE = 256
-# What is sent to it comes back: lamps would move what they show.
+# No device, but all programs at once; opened where it is asked for.
 _ECHO = "midi through"
 
 

@@ -112,7 +112,7 @@ class Operator:
         ):
             raise SettingsError('"midi" is a list of bytes, such as [176, 7, 64]')
         for one in midi_messages(bytes(given)):
-            self._found_midi().receive(one)
+            self._found_midi().receive(one, f"page {id(self)}")
 
     def _learn(self, message: dict[str, Any]) -> None:
         address = None if message["learn"] is None else _name(message, "learn")

@@ -9,7 +9,8 @@ import pytest
 
 from stream_dream.errors import SettingsError
 from stream_dream.live.control.controls import Controls
-from stream_dream.live.control.midi_map import Lamps, MidiMap, check_source
+from stream_dream.live.control.midi_map import Lamps, MidiMap
+from stream_dream.live.control.midi_source import check_source
 from stream_dream.live.control.surface import Surface
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters
@@ -73,6 +74,112 @@ def test_the_next_control_to_be_moved_is_learned_without_a_jump(desk: _Desk) -> 
     assert desk.midi.bindings["cc 3 11"] == "strength"
     desk.midi.unbind("cc 3 11")
     assert stored[-1] == desk.midi.bindings == {"note 1 36": "cut"}
+
+
+def test_the_touch_of_a_fader_is_not_what_is_learned(desk: _Desk) -> None:
+    desk.midi.learn("strength")
+    desk.strike(127, number=110)  # X-Touch One: the cap is touched, then moved
+    assert desk.midi.learning == "strength"
+    desk.time += 0.2
+    desk.turn(26, number=70)
+    assert desk.midi.bindings == {"cc 1 70": "strength"}
+    desk.midi.learn("light")
+    desk.turn(127, number=102)  # a touch may be a control change too
+    desk.turn(30, number=71)
+    assert desk.midi.bindings == {"cc 1 70": "strength", "cc 1 71": "light"}
+    desk.time += 10
+    assert desk.midi.learning is None
+
+
+@pytest.mark.parametrize(
+    ("press", "source"), [(b"\x90\x24\x7f", "note 1 36"), (b"\xb0\x07\x7f", "cc 1 7")]
+)
+def test_a_pad_that_says_on_or_off_is_learned_after_a_moment(
+    desk: _Desk, press: bytes, source: str
+) -> None:
+    stored = []
+    desk.midi.on_change = lambda: stored.append(desk.midi.bindings)
+    desk.midi.learn("blackout")
+    desk.midi.receive(press)
+    desk.time += 0.2
+    assert (desk.midi.learning, stored) == ("blackout", [])
+    desk.time += 0.4
+    assert desk.midi.learning is None  # whoever asks: no message comes
+    assert stored == [{source: "blackout"}]
+    assert desk.midi.message == f"midi: {source} moves blackout"
+    assert not desk.controls.state.stage.blackout
+    desk.midi.learn("freeze")
+    desk.midi.receive(press)
+    desk.time += 0.6
+    assert set(desk.midi.lamps()) == {source}
+    assert stored[1:] == [{source: "freeze"}]
+
+
+def test_a_learn_that_was_left_open_ends(desk: _Desk) -> None:
+    desk.bind(cc_1_7="light")
+    desk.midi.learn("strength")
+    desk.time += 29
+    assert desk.midi.learning == "strength"
+    desk.time += 2
+    desk.turn(64)
+    assert desk.midi.bindings == {"cc 1 7": "light"}
+    assert desk.midi.learning is None
+    assert desk.midi.message == "midi: nothing was moved for strength: touch it once more"
+
+
+def test_faders_that_send_pitch_bend(desk: _Desk) -> None:
+    desk.midi.learn("strength")
+    desk.strike(127, number=104)  # the touch of a Mackie fader
+    desk.midi.receive(bytes([0xE3, 0, 0]))
+    assert desk.midi.bindings == {"bend 4": "strength"}
+    lamps = Lamps(desk.midi)
+    desk.time += 1
+    assert lamps.changed() == [bytes([0xE3, 0x40, 0x3F])]
+    for high in range(0, 128, 2):
+        desk.midi.receive(bytes([0xE3, 1, high]))
+    assert desk.strength == pytest.approx(2 * (126 + 1 / 128) / 127, abs=0.011)
+    desk.time += 0.1
+    assert lamps.changed() == []  # not while a hand moves it
+    # Many a fader has fewer bits: its top is the top.
+    desk.midi.receive(bytes([0xE3, 0, 127]))
+    assert desk.strength == 2
+    desk.time += 1
+    assert lamps.changed() == [bytes([0xE3, 0, 127])]
+
+
+def test_a_motor_fader_that_was_carried_to_the_value_has_met_it(desk: _Desk) -> None:
+    desk.bind(cc_1_7="strength")
+    lamps = Lamps(desk.midi)
+    desk.turn(64, 25)
+    low = desk.strength
+    desk.time += 1
+    lamps.changed()
+    desk.controls.change({"strength": 1.6})
+    desk.turn(30)  # a hand that moves it on before the motor has been told
+    assert desk.strength == 1.6
+    desk.time += 1
+    assert lamps.changed() == [bytes([0xB0, 7, 102])]
+    desk.turn(96, 88, 75, 20)
+    assert low / 2 < desk.strength < low
+    # A knob without a motor is still where it was.
+    desk.controls.change({"strength": 1.6})
+    desk.time += 1
+    lamps.changed()
+    desk.turn(22, 30, 60, 80, 96)
+    assert desk.strength == 1.6
+
+
+def test_what_a_port_sends_back_is_known(desk: _Desk) -> None:
+    desk.bind(cc_1_7="strength", note_1_36="blackout")
+    lamps = Lamps(desk.midi)
+    first = lamps.changed()
+    desk.controls.change({"strength": 2, "blackout": True})
+    second = lamps.changed()
+    desk.time += 0.1
+    assert all(lamps.sent_just_now(message) for message in (*first, *second))
+    assert not lamps.sent_just_now(bytes([0x90, 36, 100]))
+    desk.time += 0.15
+    assert not any(lamps.sent_just_now(message) for message in (*first, *second))
 
 
 def test_only_what_can_be_moved_is_learned(desk: _Desk) -> None:
@@ -172,6 +279,15 @@ def test_a_clock_gives_the_tempo(desk: _Desk) -> None:
     assert desk.controls.tempo.beats() == pytest.approx(2, abs=1e-6)
 
 
+def test_one_clock_on_two_ports_is_one_clock(desk: _Desk) -> None:
+    for message in (*[b"\xfa"], *[b"\xf8"] * 49):
+        desk.midi.receive(message, "one")
+        desk.time += 0.001
+        desk.midi.receive(message, "two")
+        desk.time += 60 / 120 / 24 - 0.001
+    assert desk.controls.tempo.tempo == pytest.approx(120, rel=0.01)
+
+
 def test_what_cannot_be_done_is_a_message_and_no_log(
     desk: _Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -244,12 +360,14 @@ def test_a_device_is_told_what_changes_but_not_while_it_is_moved(desk: _Desk) ->
     assert first.changed() == [bytes([0xB0, 7, 0])]
 
 
-@pytest.mark.parametrize("text", ["cc 1 0", "cc 16 127", "note 10 99", "note 9 100"])
+@pytest.mark.parametrize("text", ["cc 1 0", "cc 16 127", "note 10 99", "note 9 100", "bend 16"])
 def test_sources(text: str) -> None:
     assert check_source(text) == text
 
 
-@pytest.mark.parametrize("text", ["cc 0 1", "cc 17 1", "cc 1 128", "note 1", "CC 1 1", "cc 1 01"])
+@pytest.mark.parametrize(
+    "text", ["cc 0 1", "cc 17 1", "cc 1 128", "note 1", "CC 1 1", "cc 1 01", "bend 1 1"]
+)
 def test_wrong_sources(text: str) -> None:
     with pytest.raises(SettingsError, match="there is no MIDI control"):
         check_source(text)

@@ -86,12 +86,42 @@ def test_a_controller_plays_and_shows(
     assert ports.open_ports == (KNOBS,)
     wait_for(lambda: f"{KNOBS} b00740" in machine.shown())
     wait_for(lambda: f"{KNOBS} 902400" in machine.shown())
-    for message in ("b00740", "b0077f", "902440"):
+    for message in ("b0073f", "b0077f", "902440"):
         machine.play(KNOBS, message)
     wait_for(lambda: strength(midi) == 2)
     wait_for(lambda: f"{KNOBS} 90247f" in machine.shown())
     ports.close()
     ports.close()
+
+
+def test_what_a_port_sends_back_moves_nothing(
+    machine: _Machine, midi: MidiMap, opened: Callable[..., MidiPorts]
+) -> None:
+    machine.plug("loop 20:0", KNOBS)
+    opened()
+    wait_for(lambda: "loop 20:0 902400" in machine.shown())
+    midi._surface.controls.change({"blackout": True, "strength": 0.5})
+    wait_for(lambda: "loop 20:0 90247f" in machine.shown())
+    wait_for(lambda: "loop 20:0 b00720" in machine.shown())
+    machine.play(KNOBS, "b0080a")
+    midi.learn("light")
+    machine.play(KNOBS, "b0080b")
+    wait_for(lambda: midi.bindings.get("cc 1 8") == "light")
+    assert midi._surface.value("blackout")
+    assert strength(midi) == 0.5
+    assert machine.shown().count("loop 20:0 90247f") == 1
+
+
+def test_a_clock_on_two_ports_counts_once(
+    machine: _Machine, midi: MidiMap, opened: Callable[..., MidiPorts]
+) -> None:
+    heard = []
+    midi._surface.controls.tempo.tick = heard.append  # type: ignore[method-assign]
+    machine.plug(KNOBS, PADS)
+    opened()
+    machine.play(KNOBS, "f8")
+    machine.play(PADS, "f8")
+    wait_for(lambda: sorted(heard) == [KNOBS, PADS])
 
 
 def test_lamps_go_on_after_an_unexpected_error(
@@ -140,7 +170,7 @@ def test_a_controller_that_is_plugged_in_again_is_found(
     machine.plug(PADS, again)
     wait_for(lambda: ports.open_ports == (again,))
     wait_for(lambda: f"{again} b00740" in machine.shown())
-    machine.play(again, "b00740")
+    machine.play(again, "b0073f")
     machine.play(again, "b00760")
     wait_for(lambda: strength(midi) > 1)
 
