@@ -4,10 +4,15 @@ import {on, send} from "./connection.js";
 import {$, element, press, setText} from "./dom.js";
 
 const TOGETHER = 15;  // milliseconds for which moves of knobs are collected
-// What is sent to it comes back: lamps would move what they show.
-const ECHO = /midi through/i;
+// No device, but all programs at once.
+const THROUGH = /midi through/i;
+// Ports that connect programs (IAC, loopMIDI) return what is sent to them: lamps would move what
+// they show.
+const RETURN = 200;   // milliseconds
+// One clock may come by several ports: the first counts until it is silent.
+const SILENT = 500;   // milliseconds
 const ON = 64;        // from there on, control changes of a button mean that it is down
-const CLOCK = 0xf8, CONTROL_CHANGE = 0xb0, SENSING = 0xfe, SYSTEM_EXCLUSIVE = 0xf0;
+const CLOCK = 0xf8, START = 0xfa, CONTROL_CHANGE = 0xb0, PITCH_BEND = 0xe0, SENSING = 0xfe, SYSTEM_EXCLUSIVE = 0xf0;
 
 let access = null;
 let learning = false;
@@ -15,6 +20,8 @@ let state = null;
 let waiting = [];
 let timer = 0;
 let bindings = "";
+let clock = {port: "", time: -SILENT};
+const lit = new Map();  // when each lamp was sent last
 
 function say(text) {
   setText($("midi-text"), text);
@@ -33,23 +40,34 @@ async function open() {
 
 /** Return the inputs, or the outputs, of devices. */
 function devices(all) {
-  return [...all.values()].filter(({name}) => !ECHO.test(name));
+  return [...all.values()].filter(({name}) => !THROUGH.test(name));
 }
 
 function ports() {
   const inputs = devices(access.inputs);
-  for (const input of inputs) input.onmidimessage = (event) => take([...event.data]);
+  for (const input of inputs) input.onmidimessage = (event) => take([...event.data], input.id);
   press($("midi-open"), true);
   send({midi: []});  // the answer is the lamps: of a device that was just plugged in, too
   say(inputs.length ? `Plays: ${inputs.map((input) => input.name).join(", ")}` : "No MIDI device is plugged in here.");
 }
 
-function take(bytes) {
+/** Return whether a tick or a start comes from another port than the clock that runs. */
+function isOfAnother(status, port) {
+  if (status !== CLOCK && status !== START) return false;
+  const now = performance.now();
+  if (port !== clock.port && now - clock.time < SILENT) return true;
+  if (status === CLOCK) clock = {port, time: now};
+  return false;
+}
+
+function take(bytes, port) {
   const [status, number, value] = bytes;
-  if (status === SENSING || status === SYSTEM_EXCLUSIVE) return;
+  if (status === SENSING || status === SYSTEM_EXCLUSIVE || isOfAnother(status, port)) return;
+  if (performance.now() - lit.get(bytes.join()) < RETURN) return;
   const last = waiting.at(-1);
   // Of a knob's moves the last one counts; a button's press and release both do.
-  const again = (status & 0xf0) === CONTROL_CHANGE && last?.[0] === status && last[1] === number;
+  const kind = status & 0xf0;
+  const again = last?.[0] === status && (kind === PITCH_BEND || kind === CONTROL_CHANGE && last[1] === number);
   if (again && (last[2] < ON) === (value < ON)) waiting.pop();
   waiting.push(bytes);
   if (status === CLOCK) flush();
@@ -66,6 +84,9 @@ function flush() {
 
 function light({lamps}) {
   if (!access) return;
+  const now = performance.now();
+  for (const [lamp, time] of lit) if (now - time >= RETURN) lit.delete(lamp);
+  for (const lamp of lamps) lit.set(lamp.join(), now);
   for (const output of devices(access.outputs)) {
     for (const lamp of lamps) {
       try { output.send(lamp); } catch { /* a lamp that this device has not */ }

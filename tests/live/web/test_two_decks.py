@@ -18,7 +18,7 @@ from stream_dream.live.web.view import WebView
 
 pytestmark = needs_a_browser
 
-# A browser's MIDI: a port that sends back what it gets, one with a knob and a lamp.
+# A browser's MIDI: two ports that send back what they get, one with a knob and a lamp.
 MIDI = """navigator.requestMIDIAccess = async () => {
   window.through = {name: 'Midi Through Port-0'};
   window.knob = {name: 'Knobs'};
@@ -28,9 +28,16 @@ MIDI = """navigator.requestMIDIAccess = async () => {
     window.echoes.push([...bytes]);
     window.through.onmidimessage?.({data: new Uint8Array(bytes)});
   }};
+  window.loop = {name: 'IAC Driver Bus 1', id: 'loop'};
+  window.returned = [];
+  const loop = {name: 'IAC Driver Bus 1', send: (bytes) => {
+    window.returned.push([...bytes].join());
+    window.loop.onmidimessage?.({data: new Uint8Array(bytes)});
+  }};
   const lamp = {name: 'Knobs', send: (bytes) => window.lamps.push([...bytes])};
   const ports = (...all) => new Map(Object.entries(all));
-  return {inputs: ports(window.through, window.knob), outputs: ports(echo, lamp)};
+  const inputs = ports(window.through, window.knob, window.loop);
+  return {inputs, outputs: ports(echo, lamp, loop)};
 };"""
 
 
@@ -42,10 +49,10 @@ class _RecordingMidi(MidiMap):
         super().__init__(surface, {"note 1 36": "freeze"})
         self.received: list[bytes] = []
 
-    def receive(self, message: bytes) -> None:
+    def receive(self, message: bytes, port: str = "") -> None:
         """Play a message."""
         self.received.append(message)
-        super().receive(message)
+        super().receive(message, port)
 
 
 @pytest.fixture
@@ -256,7 +263,7 @@ def test_an_lfo_moves_a_mark_beside_the_slider(page: Any, controls: Controls) ->
 def plays_midi(page: Any) -> None:
     page.locator("summary", has_text="MIDI").click()
     page.get_by_role("button", name="Use this device's MIDI").click()
-    page.get_by_text("Plays: Knobs", exact=True).wait_for()
+    page.get_by_text("Plays: Knobs, IAC Driver Bus 1", exact=True).wait_for()
 
 
 def test_midi_of_the_browser_is_learned_by_touching_a_control(
@@ -296,6 +303,28 @@ def test_lamps_do_not_come_back_as_pads(page: Any, controls: Controls) -> None:
     page.wait_for_function("() => window.lamps.some((lamp) => lamp.join() === '144,36,127')")
     assert controls.frozen
     assert page.evaluate("window.echoes") == []
+
+
+def test_what_a_port_of_the_browser_sends_back_moves_nothing(
+    page: Any, midi: _RecordingMidi, controls: Controls
+) -> None:
+    plays_midi(page)
+    page.evaluate("window.knob.onmidimessage({data: new Uint8Array([144, 36, 100])})")
+    page.wait_for_function("() => window.returned.includes('144,36,127')")
+    page.evaluate("window.knob.onmidimessage({data: new Uint8Array([176, 99, 1])})")
+    wait_for(lambda: bytes([176, 99, 1]) in midi.received)
+    assert midi.received == [bytes([144, 36, 100]), bytes([176, 99, 1])]
+    assert controls.frozen
+
+
+def test_one_clock_on_two_ports_of_the_browser_counts_once(page: Any, midi: _RecordingMidi) -> None:
+    plays_midi(page)
+    page.evaluate("""for (let tick = 0; tick < 5; tick++)
+      for (const port of [window.knob, window.loop])
+        port.onmidimessage({data: new Uint8Array([248])})""")
+    page.evaluate("window.knob.onmidimessage({data: new Uint8Array([176, 99, 1])})")
+    wait_for(lambda: bytes([176, 99, 1]) in midi.received)
+    assert midi.received.count(b"\xf8") == 5
 
 
 def test_a_browser_without_midi_says_so(view: WebView) -> None:
