@@ -138,7 +138,10 @@ function show() {
   $("bindings").replaceChildren(...Object.entries(state.bindings).map(([source, address]) => {
     const remove = element("button", {type: "button"}, "Remove");
     remove.setAttribute("aria-label", `Remove ${source} from ${address}`);
-    remove.onclick = () => send({unbind: source});
+    remove.onclick = () => {
+      send({unbind: source});
+      $("learn").focus();
+    };
     return element("li", {}, element("span", {}, source), element("span", {}, address), remove);
   }));
 }
