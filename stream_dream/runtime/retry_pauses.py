@@ -7,7 +7,7 @@ class RetryPauses:
     """Pauses that grow: each is twice as long as the one before, up to a limit."""
 
     def __init__(self, first: float, longest: float) -> None:
-        """Begin with ``first``, and end with ``longest``; both in seconds."""
+        """Start at ``first`` and grow to ``longest``, both in seconds."""
         self._first, self._longest = first, longest
         self._next = first
 
@@ -17,5 +17,5 @@ class RetryPauses:
         return pause
 
     def reset(self) -> None:
-        """Begin anew with the first pause: the last try had worked for a while."""
+        """Return to the first pause, after a try that has worked for a while."""
         self._next = self._first

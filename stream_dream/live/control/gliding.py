@@ -53,7 +53,7 @@ class Gliding:
         self._ramps = {name: ramp for name, ramp in self._ramps.items() if name not in names}
 
     def ramp(self, name: str, seconds: float) -> None:
-        """Let a value go straight to its target, in a number of seconds."""
+        """Move a value straight to its target, in a number of seconds."""
         if self.values[name] != self.targets[name]:
             self._ramps[name] = _Ramp(self._at, float(self.values[name]), seconds)
 

@@ -23,7 +23,7 @@ class Learning:
     """
 
     def __init__(self, address: str, now: float) -> None:
-        """Begin at a time, in seconds of any clock."""
+        """Wait from a time on, in seconds of any clock."""
         self.address = address
         self.source: str | None = None
         self.place = 0.0
@@ -31,7 +31,7 @@ class Learning:
         self._decided = False
 
     def hear(self, source: str, place: float, now: float) -> None:
-        """Take a message of a control into account, by its place or velocity, 0..127."""
+        """Process a message of a control, with its place or velocity, 0..127."""
         moves = 0 < place < MOST or source.startswith("bend")
         if self.source is None and not moves:
             self._until = now + _TOUCH_SECONDS

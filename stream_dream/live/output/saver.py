@@ -132,7 +132,7 @@ class Saver:
             self._ending.append(recording)
 
     def _begin(self, film: Path, *, dated: bool) -> Recorder:
-        """Begin to record; may take as long as the disk does. Raises ``SinkError``."""
+        """Start a recorder; may take as long as the disk does. Raises ``SinkError``."""
         make_folder(film.parent)
         if not self._makes_room:  # by removing old films
             check_room(film.parent)

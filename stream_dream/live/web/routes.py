@@ -102,7 +102,8 @@ class Routes:
             log: Its log.
             recordings: Folder of films and snapshots, which need not exist yet.
             midi: What MIDI moves; None where there is none.
-            push: Takes the JPEGs of a phone that is the camera; None if the show takes none.
+            push: Takes the JPEGs of a phone that is the camera, and ``b""`` when it leaves; None
+                if the show takes none.
             descriptions: One line on looks, by name.
             camera_link: Returns where a phone opens the page that is a camera now.
         """

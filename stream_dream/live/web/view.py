@@ -65,7 +65,8 @@ class WebView:
             token: Token of the page; generated if it is needed and not given.
             recordings: Folder of films and snapshots to download; it need not exist yet.
             midi: What MIDI moves; None where there is none.
-            push: Takes the JPEGs of a phone that is the camera; None if the show takes none.
+            push: Takes the JPEGs of a phone that is the camera, and ``b""`` when it leaves; None
+                if the show takes none.
             descriptions: One line on looks, by name; those of the package are known.
             https: True to serve by HTTPS, with a certificate that the show makes itself.
 
@@ -92,17 +93,8 @@ class WebView:
         if token is None and not is_loopback(host):
             token = secrets.token_urlsafe(16)
         self.token = token
-        scheme, query = "https" if https else "http", ""
-        if token is not None:
-            query = f"?token={quote(token, safe='')}"
-
-        def link(page: str = "") -> str:
-            """Return the address of a page as it is now: networks come and go."""
-            reached = _reachable(host)
-            shown = f"[{reached}]" if ":" in reached else reached
-            return f"{scheme}://{shown}:{port}/{page}{query}"
-
-        self.link = link()
+        self._host, self._port, self._scheme = host, port, "https" if https else "http"
+        self.link = self._link_to("")
         self.problem: str | None = None
         self._closed = False
         self._pictures = Pictures()
@@ -115,7 +107,7 @@ class WebView:
             midi=midi,
             push=push,
             descriptions=descriptions,
-            camera_link=partial(link, "camera"),
+            camera_link=partial(self._link_to, "camera"),
         )
         self._places = Places()
         gate = Gate(self._site.application, (host, port), token, self._places, secure=https)
@@ -147,6 +139,13 @@ class WebView:
         self._thread.join(_CLOSE_SECONDS)
         self._pictures.close()
         self._socket.close()
+
+    def _link_to(self, page: str) -> str:
+        """Return the address of a page as it is now: networks come and go."""
+        reached = _reachable(self._host)
+        shown = f"[{reached}]" if ":" in reached else reached
+        query = "" if self.token is None else f"?token={quote(self.token, safe='')}"
+        return f"{self._scheme}://{shown}:{self._port}/{page}{query}"
 
     def _end(self) -> None:
         self._site.close()

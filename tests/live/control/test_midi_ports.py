@@ -112,7 +112,7 @@ def test_what_a_port_sends_back_moves_nothing(
     assert machine.shown().count("loop 20:0 90247f") == 1
 
 
-def test_a_clock_on_two_ports_counts_once(
+def test_ticks_come_with_the_name_of_their_port(
     machine: _Machine, midi: MidiMap, opened: Callable[..., MidiPorts]
 ) -> None:
     heard = []
