@@ -14,6 +14,12 @@ from numpy.typing import NDArray
 Image8 = NDArray[np.uint8]
 """An RGB image, uint8, (height, width, 3)."""
 
+Image16 = NDArray[np.uint16]
+"""An RGB image, uint16, (height, width, 3): 65535 is white, as 255 is in uint8."""
+
+Image = Image8 | Image16
+"""An RGB image of 8 or 16 bits a channel."""
+
 ImageF = NDArray[np.float32]
 """An RGB image, float32 in [0, 1], (height, width, 3); a residual has the range [-1, 1]."""
 
@@ -36,12 +42,14 @@ class StreamInfo:
         fps: Constant frame rate.
         pixel_aspect: Width of a pixel divided by its height; 1 for square pixels.
         frame_count: Expected number of frames; None if unknown (cameras).
+        bits: Bits a channel: 8, or more if frames have a ``deep`` image.
     """
 
     size: tuple[int, int]
     fps: Fraction
     pixel_aspect: Fraction = Fraction(1)
     frame_count: int | None = None
+    bits: int = 8
 
     @property
     def display_size(self) -> tuple[float, float]:
@@ -58,12 +66,14 @@ class Frame:
         index: Position in the stream, from 0.
         time: Seconds since the first frame of the stream.
         cut: True if a new shot begins with this frame.
+        deep: The same picture with more than 8 bits a channel, uint16; None if it has no more.
     """
 
     image: Image8
     index: int = 0
     time: float = 0.0
     cut: bool = False
+    deep: Image16 | None = None
 
 
 @dataclass(frozen=True, slots=True)

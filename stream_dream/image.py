@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TypeVar, cast
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_dream.frame import Image8, ImageF, Mask8
+from stream_dream.frame import Frame, Image, Image8, Image16, ImageF, Mask8
 
 _BAND = 64
 """Rows of a frame that are processed at a time."""
+
+_PER_LEVEL = 257
+"""Levels of 16 bits for each one of 8: 255 becomes 65535."""
+
+
+Level = TypeVar("Level", np.uint8, np.uint16)
+AnyImage = TypeVar("AnyImage", Image8, Image16)
 
 
 def to_float(image: Image8) -> ImageF:
@@ -17,7 +26,26 @@ def to_float(image: Image8) -> ImageF:
     return np.multiply(image, np.float32(1 / 255), dtype=np.float32)
 
 
-def resize(image: Image8, size: tuple[int, int]) -> Image8:
+def to_8bit(image: Image) -> Image8:
+    """Convert levels to 8 bits, rounded; an image that has them is returned as it is."""
+    if image.dtype == np.uint8:
+        return cast(Image8, image)
+    return np.asarray(cv2.convertScaleAbs(image, alpha=1 / _PER_LEVEL), np.uint8)
+
+
+def to_16bit(image: Image) -> Image16:
+    """Convert levels to 16 bits, exactly; an image that has them is returned as it is."""
+    if image.dtype == np.uint16:
+        return cast(Image16, image)
+    return np.multiply(image, np.uint16(_PER_LEVEL), dtype=np.uint16)
+
+
+def deep_image(frame: Frame) -> Image16:
+    """Return a frame's picture in 16 bits, whether it has more than 8 or not."""
+    return to_16bit(frame.image) if frame.deep is None else frame.deep
+
+
+def resize(image: AnyImage, size: tuple[int, int]) -> AnyImage:
     """Resize to (width, height): area means when shrinking, cubic when growing."""
     height, width = image.shape[:2]
     if (width, height) == size:
@@ -25,12 +53,13 @@ def resize(image: Image8, size: tuple[int, int]) -> Image8:
     while width >= 2 * size[0] and height >= 2 * size[1] and not (width % 2 or height % 2):
         # Halving is ten times as fast as other ratios, and means of means are means.
         width, height = width // 2, height // 2
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(
-            np.uint8, copy=False
-        )
+        image = _resized(image, (width, height), cv2.INTER_AREA)
     growing = size[0] * size[1] > width * height
-    interpolation = cv2.INTER_CUBIC if growing else cv2.INTER_AREA
-    return cv2.resize(image, size, interpolation=interpolation).astype(np.uint8, copy=False)
+    return _resized(image, size, cv2.INTER_CUBIC if growing else cv2.INTER_AREA)
+
+
+def _resized(image: AnyImage, size: tuple[int, int], interpolation: int) -> AnyImage:
+    return cv2.resize(image, size, interpolation=interpolation).astype(image.dtype, copy=False)
 
 
 def resize_float(image: ImageF, shape: tuple[int, int], *, antialias: bool = False) -> ImageF:
@@ -87,12 +116,15 @@ def _mix(near: ImageF, far: ImageF, share: NDArray[np.float32]) -> ImageF:
     return near
 
 
-def pad_even(image: Image8) -> Image8:
-    """Repeat the last row or column of an odd side: H.264 in 4:2:0 needs even sides."""
+def pad(image: NDArray[Level], step: int = 2) -> NDArray[Level]:
+    """Repeat the last row and column until both sides are multiples of ``step``.
+
+    Codecs demand it: 2 in 4:2:0, 4 where blocks are compressed.
+    """
     height, width = image.shape[:2]
-    if height % 2 == 0 and width % 2 == 0:
+    if height % step == 0 and width % step == 0:
         return image
-    return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    return np.pad(image, ((0, -height % step), (0, -width % step), (0, 0)), mode="edge")
 
 
 def fit_size(
@@ -108,37 +140,42 @@ def fit_size(
 
 
 def add_residual(
-    image: Image8,
+    image: AnyImage,
     residual: NDArray[np.float32],
     mask: Mask8 | None = None,
     *,
     strength: float = 1.0,
-) -> Image8:
+) -> AnyImage:
     """Return ``clip(image + mask * resize(strength * residual))`` at the image's own size.
 
     Args:
-        image: uint8 RGB, (height, width, 3).
+        image: RGB of 8 or 16 bits, (height, width, 3).
         residual: float32 in [-1, 1], of any size; it is resized to the image.
         mask: Share of the residual that shows, uint8 (height, width) of the image: 255 is all.
         strength: Factor of the residual everywhere, 0..2.
 
     Returns:
-        uint8 RGB, (height, width, 3); exactly the image where residual, mask or strength is 0.
+        RGB of as many bits, (height, width, 3); exactly the image where residual, mask or strength
+        is 0.
     """
     height, width = image.shape[:2]
-    # Saturating 16-bit integers: a quarter of the time of floats at 1280x720, exact to one level.
-    levels = np.rint(residual * np.float32(255 * strength)).astype(np.int16)
+    levels = residual * np.float32(np.iinfo(image.dtype).max * strength)
+    if image.dtype == np.uint8:
+        # Saturating 16-bit integers: a quarter of the time of floats at 1280x720, exact to one
+        # level.
+        levels = np.rint(levels).astype(np.int16)
     if levels.shape[:2] != (height, width):
         growing = height * width > levels.shape[0] * levels.shape[1]
         interpolation = cv2.INTER_CUBIC if growing else cv2.INTER_AREA
         levels = cv2.resize(levels, (width, height), interpolation=interpolation).astype(
-            np.int16, copy=False
+            levels.dtype, copy=False
         )
     if mask is not None:
-        # 16 bits by 16 bits, in place and band by band: 0.5 ms at 1280x720. Allocating large arrays
-        # can cost ten times as much.
+        # Two arrays of one type, in place and band by band: 0.5 ms at 1280x720. Allocating large
+        # arrays can cost ten times as much.
         for top in range(0, height, _BAND):
             band = levels[top : top + _BAND]
-            shares = cv2.merge([mask[top : top + _BAND].astype(np.int16)] * 3)
+            shares = cv2.merge([mask[top : top + _BAND].astype(levels.dtype)] * 3)
             cv2.multiply(band, shares, dst=band, scale=1 / 255)
-    return cv2.add(image, levels, dtype=cv2.CV_8U).astype(np.uint8, copy=False)
+    depth = cv2.CV_8U if image.dtype == np.uint8 else cv2.CV_16U
+    return cv2.add(image, levels, dtype=depth).astype(image.dtype, copy=False)

@@ -17,11 +17,12 @@ import numpy as np
 
 from stream_dream.automation.program import Program
 from stream_dream.errors import SettingsError
-from stream_dream.frame import Frame, FrameReport, Image8, Mask8, StreamInfo
-from stream_dream.image import fit_size, resize
+from stream_dream.frame import Frame, FrameReport, Image, Image8, Mask8, StreamInfo
+from stream_dream.image import AnyImage, deep_image, fit_size, resize
 from stream_dream.media.read.guide import GuideReader
 from stream_dream.media.read.mask import Mask
 from stream_dream.media.write.finalize import Finalizer
+from stream_dream.media.write.formats import encoding_of
 from stream_dream.media.write.sound import Soundtrack
 from stream_dream.runtime.quiet import hushed
 from stream_dream.runtime.scheduling import SpareTime
@@ -68,22 +69,24 @@ class FrameWriter:
 
     def __init__(
         self,
-        write: Callable[[Image8], None],
+        write: Callable[[Image], None],
         output: OutputSettings,
         program: Program,
         on_report: Callable[[FrameReport], None],
         *,
         mask: Mask | None = None,
+        deep: bool = False,
         checksums: bool = False,
     ) -> None:
         """Create a writer.
 
         Args:
-            write: Called with each image, uint8 RGB, in order.
+            write: Called with each image, RGB, in order.
             output: Size, and whether to show the source beside it.
             program: Strength of the dream and of the mask, frame by frame.
             on_report: Called with the report of each frame after it was written.
             mask: Yields one mask per frame; None to show the dream everywhere.
+            deep: True for images of 16 bits.
             checksums: True to add the CRC-32 of each image to its report.
         """
         self.stages: Counter[str] = Counter()
@@ -92,16 +95,14 @@ class FrameWriter:
         self._written = 0
         self._write, self._on_report = write, on_report
         self._output, self._program = output, program
-        self._mask, self._checksums = mask, checksums
+        self._mask, self._deep, self._checksums = mask, deep, checksums
 
     def __call__(self, dreamed: Dreamed) -> None:
         """Write one frame."""
         begun = time.perf_counter()
         moment = self._program.at(dreamed.frame.index)
         mask = None if self._mask is None else _weakened(next(self._mask), moment.mask_strength)
-        image = dreamed.compose(self._output.size, mask, strength=moment.strength)
-        if self._output.compare:
-            image = _beside(resize(dreamed.frame.image, image.shape[1::-1]), image)
+        image = self._composed(dreamed, mask, moment.strength)
         composed = time.perf_counter()
         self._write(image)
         seconds = dreamed.report.seconds | {
@@ -116,6 +117,14 @@ class FrameWriter:
             self.fps = self._written / (time.perf_counter() - self._begun)
         checksum = zlib.crc32(np.ascontiguousarray(image).data) if self._checksums else None
         self._on_report(replace(dreamed.report, seconds=seconds, checksum=checksum))
+
+    def _composed(self, dreamed: Dreamed, mask: Mask8 | None, strength: float) -> Image:
+        size = self._output.size
+        if self._deep:
+            deep = dreamed.compose_deep(size, mask, strength=strength)
+            return _beside(deep_image(dreamed.frame), deep) if self._output.compare else deep
+        image = dreamed.compose(size, mask, strength=strength)
+        return _beside(dreamed.frame.image, image) if self._output.compare else image
 
 
 class FrameLooks:
@@ -226,7 +235,13 @@ def finalizer_of(
     """Return the finalizer that turns the encoded video into the target."""
     size, pixel_aspect = written_shape(info, output)
     return Finalizer(
-        target, size=size, fps=info.fps, pixel_aspect=pixel_aspect, crf=output.crf, sound=sound
+        target,
+        size=size,
+        fps=info.fps,
+        pixel_aspect=pixel_aspect,
+        crf=output.crf,
+        sound=sound,
+        encoding=encoding_of(target, output.codec, output.bits, source_bits=info.bits),
     )
 
 
@@ -264,5 +279,5 @@ def _weakened(mask: Mask8, strength: float) -> Mask8:
     return np.asarray(np.rint(255 - (255 - mask.astype(np.float32)) * strength), np.uint8)
 
 
-def _beside(left: Image8, right: Image8) -> Image8:
-    return np.concatenate([left, right], axis=1)
+def _beside(source: AnyImage, dream: AnyImage) -> AnyImage:
+    return np.concatenate([resize(source, dream.shape[1::-1]), dream], axis=1)

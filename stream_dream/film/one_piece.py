@@ -23,6 +23,7 @@ from stream_dream.film.programming import needs_plan, programmed, read_files, so
 from stream_dream.film.request import RenderRequest
 from stream_dream.frame import FrameReport, StreamInfo
 from stream_dream.media.read.video import excerpt_of
+from stream_dream.media.write.formats import encoding_of
 from stream_dream.media.write.output_paths import check_target, left_over
 from stream_dream.media.write.sound import Soundtrack, check_sound
 from stream_dream.media.write.video import VideoSink
@@ -91,7 +92,7 @@ def render(
     target = request.target
     check_target(target, overwrite=overwrite, inputs=request.inputs.values())
     with (
-        excerpt_of(source, output) as opened,
+        excerpt_of(source, output, deep=request.keeps_depth) as opened,
         opened_mask(output, opened.info, opened.first) as mask,
         opened_guides(request.automation.looks or (dream,)) as guides,
     ):
@@ -109,7 +110,13 @@ def render(
         on_start(info)
         with _sink(target, info, output, sound, overwrite) as sink, closing(ascents):
             writer = FrameWriter(
-                sink.write, output, program, on_report, mask=mask, checksums=checksums
+                sink.write,
+                output,
+                program,
+                on_report,
+                mask=mask,
+                deep=sink.deep,
+                checksums=checksums,
             )
             frames = iter(opened)
             if dream.cuts:
@@ -145,6 +152,8 @@ def _sink(
         size=size,
         fps=info.fps,
         pixel_aspect=pixel_aspect,
+        codec=output.codec,
+        bits=encoding_of(target, output.codec, output.bits, source_bits=info.bits).bits,
         crf=output.crf,
         sound=sound,
         overwrite=overwrite,

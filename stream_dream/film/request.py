@@ -8,6 +8,7 @@ from pathlib import Path
 from stream_dream.automation.assemble import Parsed
 from stream_dream.automation.program import varying_of
 from stream_dream.media.read.picture import READABLE_PICTURES
+from stream_dream.media.write.formats import Encoding, encoding_of
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files, with_paths
@@ -40,6 +41,19 @@ class RenderRequest:
         """Files to read: the source, and those named in settings, by the setting's name."""
         named = named_files(self.dream, self.output, self.automation)
         return {"source": self.source} | named | self.automation.more_files
+
+    def encoding(self, source_bits: int = 8) -> Encoding:
+        """Return how the result is encoded, from a source of so many bits a channel.
+
+        Raises ``SinkError`` if its format or its codec does not have what the settings ask for.
+        """
+        wanted = self.output.codec, self.output.bits
+        return encoding_of(self.target, *wanted, source_bits=source_bits)
+
+    @property
+    def keeps_depth(self) -> bool:
+        """True if the result keeps more than 8 bits of a source that has them."""
+        return self.encoding(source_bits=16).deep
 
     def for_workers(self) -> RenderRequest:
         """Return the request with absolute paths, for workers and later runs in other folders.

@@ -118,7 +118,8 @@ class Run:
     def _prepare(self) -> None:
         with self._stage("prepare"):
             target, output = self._request.target, self._request.output
-            check_size(target, written_shape(self._source.info, output)[0])
+            info = self._source.info
+            check_size(target, written_shape(info, output)[0], self._request.encoding(info.bits))
             check_sound(self._sound, target)
             read_files(self._request, self._source)
             spread = self._request.film.workers != 1 or self._cluster is not None
@@ -258,7 +259,7 @@ class Run:
         ours = self._folder.placing.earlier
         goal, overwrite = ours or target, self._overwrite or ours is not None
         try:
-            encoded = joined(self._folder, plan, finalizer.format, info.fps)
+            encoded = joined(self._folder, plan, finalizer.encoding.codec, info.fps)
             made = finalizer.make(encoded, plan.frames, room=self._folder.path)
             added = values_added_later(output)
             placed = self._folder.placing.place(made, goal, added, overwrite=overwrite)

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from stream_dream.automation.program import Program
 from stream_dream.errors import Interrupted, SinkError
-from stream_dream.frame import Frame, FrameReport, Image8, StreamInfo
-from stream_dream.image import add_residual, fit_size
+from stream_dream.frame import Frame, FrameReport, Image, Image8, Image16, StreamInfo
+from stream_dream.image import AnyImage, add_residual, fit_size, to_16bit
 from stream_dream.loop.dream_seam import ClosedDream
 from stream_dream.loop.periodic_source import Cycle, make_cycle
 from stream_dream.loop.programming import program_of, soundtrack_of
 from stream_dream.media.read.guide import guide_images
 from stream_dream.media.read.picture import Picture
-from stream_dream.media.write.formats import format_of
+from stream_dream.media.write.formats import encoding_of, format_of
 from stream_dream.media.write.mux import GIF_FPS
 from stream_dream.media.write.output_paths import (
     check_target,
@@ -149,7 +149,7 @@ def check_loop(
     """
     inputs = [*read, *(path for dream in keyframes for path in named_files(dream).values())]
     check_target(target, overwrite=overwrite, inputs=inputs)
-    made = format_of(target)
+    made = encoding_of(target, settings.codec, settings.bits).format
     problem = None
     if settings.repeat > 1 and not made.film:
         problem = f"{target.suffix} plays for ever by itself: --repeat is for films"
@@ -200,8 +200,17 @@ class _Dream:
 
     def image(self, index: int) -> Image8:
         """Return a frame of the loop, dreamed, at full size."""
+        return self._dreamed(self._source(index), index)
+
+    def deep_image(self, index: int) -> Image16:
+        """Return a frame of the loop as ``image`` does, but in 16 bits."""
+        return self._dreamed(to_16bit(self._source(index)), index)
+
+    def _source(self, index: int) -> Image8:
         same = self._size == self.cycle.size
-        source = self._small[index] if same else self.cycle.view(index, self.cycle.size)
+        return self._small[index] if same else self.cycle.view(index, self.cycle.size)
+
+    def _dreamed(self, source: AnyImage, index: int) -> AnyImage:
         strength = self._program.at(index).strength
         return add_residual(source, self.closed_dream.residual(index), strength=strength)
 
@@ -238,6 +247,8 @@ def _write(
         path,
         size=cycle.size,
         fps=cycle.fps,
+        codec=settings.codec,
+        bits=settings.bits,
         crf=settings.crf,
         colors=settings.colors,
         dither=settings.dither,
@@ -246,7 +257,8 @@ def _write(
         overwrite=overwrite,
     ) as sink:
         places = (index for _ in range(settings.repeat) for index in range(cycle.frames))
-        with closing(prefetched(map(dream.image, places), _DEPTH)) as images:
+        drawn: Callable[[int], Image] = dream.deep_image if sink.deep else dream.image
+        with closing(prefetched(map(drawn, places), _DEPTH)) as images:
             for image in images:
                 sink.write(image)
         sink.close()

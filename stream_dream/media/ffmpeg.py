@@ -31,6 +31,10 @@ _DISK_ERRORS = _FULL + tuple(
 """Errors that the user can fix; ffmpeg buries them in lines about its internals."""
 
 
+_ENVIRONMENT = {"SVT_LOG": "1"}
+"""Of all that SVT-AV1 has to tell, errors alone."""
+
+
 def ffmpeg_program() -> str:
     """Return the path of the ffmpeg binary. Raises ``StreamDreamError`` if there is none."""
     try:
@@ -80,6 +84,7 @@ class FFmpeg:
                 stdout=subprocess.PIPE if read else subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 bufsize=0,
+                env=os.environ | _ENVIRONMENT,
                 process_group=0,
                 restore_signals=False,  # then a file-size limit is an error message, not a signal
             )

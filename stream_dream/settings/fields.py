@@ -116,7 +116,8 @@ def kinds(field: FieldInfo) -> list[Any]:
 
 def choices(field: FieldInfo) -> list[str]:
     """Return the literal values of a setting."""
-    return [word for kind in kinds(field) if get_origin(kind) is Literal for word in get_args(kind)]
+    found = [kind for kind in kinds(field) if get_origin(kind) is Literal]
+    return [str(word) for kind in found for word in get_args(kind)]
 
 
 def names_file(field: FieldInfo, value: object) -> bool:

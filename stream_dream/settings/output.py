@@ -6,8 +6,10 @@ from fractions import Fraction
 
 from stream_dream.settings.fields import FILE_OR_NAME, Heading, under
 from stream_dream.settings.values import (
+    Bits,
     Bytes,
     CameraMotion,
+    CodecName,
     Colour,
     Dither,
     FileName,
@@ -22,7 +24,19 @@ from stream_dream.settings.values import (
 _colours, _input, _output = under(Heading.COLOURS), under(Heading.INPUT), under(Heading.OUTPUT)
 _mask, _loop = under(Heading.MASK), under(Heading.LOOP)
 
-CRF = _output(18, "Quality of films and WebP: 0 is best.", ge=0, le=51)
+CODEC = _output(
+    None,
+    "Codec of a film, if not the usual one: H.264 in .mp4, .mov and .mkv, VP9 in .webm; with more "
+    "than 8 bits H.265, in .mov ProRes 422 HQ.",
+)
+BITS = _output(
+    None,
+    "Bits a channel of a film, or 8 or 16 of pictures; those of the source, as far as common "
+    "players go, if not given.",
+)
+CRF = _output(
+    18, "Quality of WebP and of films in H.264, H.265, AV1 and VP9: 0 is best.", ge=0, le=51
+)
 MASK_STRENGTH = _mask(1.0, "How far the mask holds the dream back.", ge=0, le=1, automated=True)
 STRENGTH = _colours(1.0, "How much of the dream is shown.", ge=0, le=2, automated=True)
 
@@ -48,6 +62,8 @@ class OutputSettings(Excerpt):
         "Size of the output in pixels, stretched to fit; the source's if not given.",
         metavar="WIDTHxHEIGHT",
     )
+    codec: CodecName | None = CODEC
+    bits: Bits | None = BITS
     crf: int = CRF
     audio: bool = _output(True, "Keep the sound.", added_later=True)
     strength: float = STRENGTH
@@ -114,6 +130,8 @@ class LoopSettings(Excerpt):
         ge=1,
         le=8192,
     )
+    codec: CodecName | None = CODEC
+    bits: Bits | None = BITS
     crf: int = CRF
     strength: float = STRENGTH
     repeat: int = _output(1, "How many times the loop plays in a film.", ge=1, le=10000)

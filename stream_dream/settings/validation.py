@@ -97,7 +97,7 @@ def _expected(field: FieldInfo, *, whole: bool) -> str:
         return "true or false"
     if Path in found:
         return f"the name of a {form.lower()} in quotes"
-    words = [repr(word) for word in choices(field)]
+    words = [word if word.isdecimal() else repr(word) for word in choices(field)]
     if any(kind in _NUMBERS for kind in found):
         words.insert(0, "a whole number" if int in found else "a number")
     if words:

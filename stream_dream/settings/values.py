@@ -20,6 +20,9 @@ Schedule = Literal["together", "all", "rotate", "restore"]
 GradientNorm = Literal["laplacian", "std", "mean_abs"]
 CameraMotion = Literal["breathe", "sway", "turn", "zoom", "still"]
 Dither = Literal["bayer", "sierra", "none"]
+CodecName = Literal[
+    "h264", "h265", "av1", "vp9", "prores", "prores4444", "dnxhr", "ffv1", "hap", "hapq"
+]
 
 _LAYER = re.compile(r"(?P<name>[^:=]+)(:(?P<channels>\d{1,9}(,\d{1,9})*))?(=(?P<weight>[^=]+))?")
 
@@ -183,6 +186,10 @@ def _parse_size(value: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def _parse_number(text: str) -> int | str:
+    return int(text) if re.fullmatch(r"\d{1,2}", text) else text
+
+
 Seconds = Annotated[float | None, of_text(_parse_seconds)]
 Side = Annotated[int, Field(ge=1, le=16384)]
 Size = Annotated[tuple[Side, Side] | None, of_text(_parse_size)]
@@ -253,3 +260,4 @@ Colour = Annotated[str, BeforeValidator(_parse_colour)]
 Group = Annotated[Layers, of_text(lambda text: text.split("+"))]
 Rate = Annotated[Fraction, Field(gt=0, le=240), of_text(_parse_fraction)]
 Bytes = Annotated[int, Field(ge=1000), of_text(_parse_bytes)]
+Bits = Annotated[Literal[8, 10, 12, 16], of_text(_parse_number)]

@@ -15,8 +15,8 @@ import numpy as np
 
 from stream_dream.automation.moment import Moment
 from stream_dream.errors import SettingsError
-from stream_dream.frame import Flow, Frame, FrameReport, Image8, ImageF, Mask8
-from stream_dream.image import add_residual, fit_size, resize, to_float
+from stream_dream.frame import Flow, Frame, FrameReport, Image8, Image16, ImageF, Mask8
+from stream_dream.image import AnyImage, add_residual, deep_image, fit_size, resize, to_float
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.temporal.carry import Carry
 from stream_dream.temporal.flow import FlowEstimator, Motion
@@ -111,7 +111,23 @@ class Dreamed(NamedTuple):
             mask: Opacity of the dream, uint8 (height, width) of the result; opaque by default.
             strength: Factor of the whole residual, 0..2.
         """
-        image = self.frame.image if size is None else resize(self.frame.image, size)
+        return self._composed(self.frame.image, size, mask, strength)
+
+    def compose_deep(
+        self,
+        size: tuple[int, int] | None = None,
+        mask: Mask8 | None = None,
+        *,
+        strength: float = 1.0,
+    ) -> Image16:
+        """Return the dream as ``compose`` does, but in 16 bits, which keeps the source's depth."""
+        return self._composed(deep_image(self.frame), size, mask, strength)
+
+    def _composed(
+        self, image: AnyImage, size: tuple[int, int] | None, mask: Mask8 | None, strength: float
+    ) -> AnyImage:
+        if size is not None:
+            image = resize(image, size)
         return add_residual(image, self.residual, mask, strength=strength)
 
 

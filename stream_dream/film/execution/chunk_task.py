@@ -169,7 +169,13 @@ class ChunkDreamer:
             frames = reader.read(chunk, exactly=exactly)
             with opened_mask(task.output, task.info, task.source.first + chunk.first) as mask:
                 writer = FrameWriter(
-                    encoder.write, task.output, task.program, take, mask=mask, checksums=True
+                    encoder.write,
+                    task.output,
+                    task.program,
+                    take,
+                    mask=mask,
+                    deep=finalizer.encoding.deep,
+                    checksums=True,
                 )
                 dream_frames(frames, dreamer, looks, writer, ascents.spare if alone else None)
             _leave(dreams)  # other members need not wait until this chunk is written

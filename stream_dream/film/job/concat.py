@@ -7,11 +7,11 @@ from fractions import Fraction
 
 from stream_dream.film.job.job_folder import CHUNK_LIST, JobFolder
 from stream_dream.film.plan.plan import Plan
-from stream_dream.media.write.formats import Format
+from stream_dream.media.write.codecs import Codec
 from stream_dream.media.write.mux import EncodedVideo
 
 
-def joined(folder: JobFolder, plan: Plan, target_format: Format, fps: Fraction) -> EncodedVideo:
+def joined(folder: JobFolder, plan: Plan, codec: Codec, fps: Fraction) -> EncodedVideo:
     """Return the arguments with which ffmpeg reads all chunks as one stream.
 
     Each chunk was encoded separately, so it starts with a key frame and refers to no other chunk.
@@ -30,6 +30,6 @@ def joined(folder: JobFolder, plan: Plan, target_format: Format, fps: Fraction) 
     input_args = ("-f", "concat", "-safe", "0", "-i", str(path))
     frame = f"(1/({fps}*TB))"
     # Packets come in decoding order, each at most `reordered` frames before it is shown.
-    decoded = f"round((N-{target_format.reordered})*{frame})"
+    decoded = f"round((N-{codec.reordered})*{frame})"
     stamps = f"setts=pts=round(round(PTS/{frame})*{frame}):dts={decoded}"
-    return EncodedVideo(input_args, ("-c:v", "copy", "-bsf:v", stamps))
+    return EncodedVideo(input_args, ("-bsf:v", stamps))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -38,6 +38,7 @@ class SourceExcerpt:
         end: End in seconds from the file's first frame; None for the end of the file.
         seekable: False if reaching a frame means decoding all frames before it.
         background: Colour behind transparent pixels, RGB in 0..255.
+        deep: True if frames keep more than 8 bits.
     """
 
     path: Path
@@ -46,17 +47,25 @@ class SourceExcerpt:
     end: float | None
     seekable: bool = field(default=True, kw_only=True)
     background: tuple[int, int, int] = field(default=(0, 0, 0), kw_only=True)
+    deep: bool = field(default=False, kw_only=True)
 
     @classmethod
     def of(cls, source: VideoSource) -> SourceExcerpt:
         """Return the excerpt that an opened source delivers."""
         known = (source.path, source.first, source.info.fps, source.end)
-        return cls(*known, seekable=source.is_seekable, background=source.background)
+        return cls(
+            *known,
+            seekable=source.is_seekable,
+            background=source.background,
+            deep=source.deep,
+        )
 
     def open(self, frame: int) -> VideoSource:
         """Open the file at a frame, counted from the first one rendered."""
         start = float((self.first + frame) / self.fps)
-        return VideoSource(self.path, start=start, end=self.end, background=self.background)
+        return VideoSource(
+            self.path, start=start, end=self.end, background=self.background, deep=self.deep
+        )
 
 
 class Reader:
@@ -95,7 +104,7 @@ class Reader:
                 raise Mismatch
             number = chunk.first + place
             time = float(number / self.excerpt.fps)
-            yield Frame(frame.image, number, time, cut=place == 0 and chunk.cut)
+            yield replace(frame, index=number, time=time, cut=place == 0 and chunk.cut)
         if len(checksums) < chunk.frames:
             raise Mismatch
         if chunk.source is not None and joined_checksum(checksums) != chunk.source:

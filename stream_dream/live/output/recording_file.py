@@ -11,7 +11,7 @@ import numpy as np
 
 from stream_dream.errors import SinkError
 from stream_dream.frame import Image8
-from stream_dream.image import pad_even
+from stream_dream.image import pad
 from stream_dream.media.ffmpeg import FFmpeg, playable
 from stream_dream.media.write.atomic import place, reserve
 from stream_dream.media.write.formats import recording_arguments
@@ -64,7 +64,7 @@ class Film:
         self._fps, self._slots = fps, 0
         self._image = _bytes_of(image)
         self._part, self._seen = reserve(self.path), 0
-        height, width = pad_even(image).shape[:2]
+        height, width = pad(image).shape[:2]
         arguments = recording_arguments((width, height), fps, _CRF)
         date = ["-metadata", f"creation_time={datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"]
         arguments += [*date, "-y", str(self._part)]
@@ -158,4 +158,4 @@ class Film:
 
 
 def _bytes_of(image: Image8) -> memoryview:
-    return np.ascontiguousarray(pad_even(image)).data.cast("B")
+    return np.ascontiguousarray(pad(image)).data.cast("B")

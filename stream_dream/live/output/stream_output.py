@@ -10,7 +10,7 @@ import numpy as np
 
 from stream_dream.errors import SinkError, first_line
 from stream_dream.frame import Image8
-from stream_dream.image import pad_even
+from stream_dream.image import pad
 from stream_dream.live.output.reconnecting_view import ReconnectingView
 from stream_dream.live.output.stream_target import StreamTarget
 from stream_dream.live.status import LiveStatus
@@ -72,7 +72,7 @@ class StreamOutput(ReconnectingView):
         image, target_fps = newest
         least, most = _FPS_RANGE
         fps = Fraction(min(max(round(target_fps), least), most))
-        height, width = pad_even(image).shape[:2]
+        height, width = pad(image).shape[:2]
         arguments = raw_arguments if self._target.raw else streaming_arguments
         if self._target.folder is not None:  # it may be removed during a show
             make_folder(self._target.folder)
@@ -101,7 +101,7 @@ class StreamOutput(ReconnectingView):
                     ffmpeg.finish(_FINISH_SECONDS)  # else HLS forgets a segment in the folder
                 return None
             if image is not shown:
-                data, shown = np.ascontiguousarray(pad_even(image)).data.cast("B"), image
+                data, shown = np.ascontiguousarray(pad(image)).data.cast("B"), image
             ffmpeg.write(data)
             now = self._fed = time.monotonic()
             due = due + period if now - due < _MOST_BEHIND else now

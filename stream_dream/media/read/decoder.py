@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from stream_dream.frame import Image8
+from stream_dream.frame import Image
 from stream_dream.media.read.ffmpeg_report import Probe
 
 SEEK_FROM = 5.0
@@ -24,7 +24,7 @@ class Decoder(Protocol):
 
     file: Probe
 
-    def pictures(self, start: float = 0.0) -> Iterator[tuple[Image8, float]]:
+    def pictures(self, start: float = 0.0) -> Iterator[tuple[Image, float]]:
         """Yield the pictures from ``start`` on; a new call invalidates earlier iterators.
 
         Args:
@@ -32,7 +32,7 @@ class Decoder(Protocol):
                 earlier one; past the end, one of the last.
 
         Returns:
-            Images, uint8 RGB (height, width, 3), and their original time stamps, in seconds from
+            RGB images (height, width, 3), and their original time stamps, in seconds from
             the first picture.
         """
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_dream.errors import SinkError, SourceError
-from stream_dream.frame import Image8
+from stream_dream.frame import Image
+from stream_dream.image import Level
 from stream_dream.media.ffmpeg import FFmpeg
 from stream_dream.media.read.decoder import SEEK_FROM, SEEK_MARGIN
 from stream_dream.media.read.ffmpeg_report import Probe
@@ -50,14 +51,20 @@ class FFmpegDecoder:
     Interlaced pictures are deinterlaced, transparent ones composed over a background colour.
     """
 
-    def __init__(self, file: Probe, background: tuple[int, int, int] = (0, 0, 0)) -> None:
-        """Store the file and the colour behind transparent pixels, RGB, 0..255."""
+    def __init__(
+        self, file: Probe, background: tuple[int, int, int] = (0, 0, 0), *, deep: bool = False
+    ) -> None:
+        """Store the file and the colour behind transparent pixels, RGB, 0..255.
+
+        With ``deep``, images have 16 bits.
+        """
         self.file, self._background = file, background
+        self._type = np.dtype(">u2" if deep else "u1")  # PAM has the high byte first
         self._process: FFmpeg | None = None
         self._closed = False
         self._origin: float | None = None
 
-    def pictures(self, start: float = 0.0) -> Iterator[tuple[Image8, float]]:
+    def pictures(self, start: float = 0.0) -> Iterator[tuple[Image, float]]:
         """Yield the pictures. The first one raises ``SourceError`` if ffmpeg cannot be started."""
         self._end()
         if start >= SEEK_FROM and self.file.length is not None and self._origin is not None:
@@ -78,7 +85,7 @@ class FFmpegDecoder:
         self._closed = True
         self._end()
 
-    def _sought(self, start: float) -> Iterator[tuple[Image8, float]]:
+    def _sought(self, start: float) -> Iterator[tuple[Image, float]]:
         """Seek and yield the pictures from just before ``start`` on; all if seeking misses it."""
         assert self.file.length is not None
         pictures = self._decoded(min(start, self.file.length) - SEEK_MARGIN)
@@ -90,7 +97,7 @@ class FFmpegDecoder:
             pictures = self._decoded()
         yield from pictures
 
-    def _decoded(self, start: float | None = None) -> Iterator[tuple[Image8, float]]:
+    def _decoded(self, start: float | None = None) -> Iterator[tuple[Image, float]]:
         if self._closed:
             return
         stamps: SimpleQueue[int | None] = SimpleQueue()
@@ -117,7 +124,12 @@ class FFmpegDecoder:
             given += ["-c:v", _WITH_ALPHA[file.video]]
         if start is not None and self._origin is not None:
             given += ["-ss", f"{self._origin + start - file.start:.6f}"]
-        pixels = "rgba" if file.transparent else "rgb24"
+        pixels = {
+            (1, False): "rgb24",
+            (1, True): "rgba",
+            (2, False): "rgb48be",
+            (2, True): "rgba64be",
+        }[self._type.itemsize, file.transparent]
         made = ["-fps_mode", "passthrough", "-c:v", "pam", "-pix_fmt", pixels]
         source = ["-i", str(file.path.absolute()), "-map", "0:V:0"]
         try:
@@ -160,7 +172,7 @@ class FFmpegDecoder:
                 )
             yield last
 
-    def _images(self, process: FFmpeg) -> Iterator[Image8]:
+    def _images(self, process: FFmpeg) -> Iterator[Image]:
         """Yield the pictures that ffmpeg writes, without an incomplete last one."""
         assert process.output is not None
         while True:
@@ -169,16 +181,17 @@ class FFmpegDecoder:
                 if tuple(line.split(b" ")[0].strip() for line in header) != _HEADER:
                     return
                 width, height, depth = (int(line.split()[1]) for line in header[1:4])
-                image = np.empty((height, width, depth), np.uint8)
+                image = np.empty((height, width, depth), self._type)
                 if process.output.readinto(image.data.cast("B")) < image.nbytes:
                     return
             except ValueError:  # closed by another thread
                 return
+            image = image.astype(self._type.newbyteorder("="), copy=False)
             yield image if depth == 3 else self._laid_over(image)
 
-    def _laid_over(self, image: NDArray[np.uint8]) -> Image8:
+    def _laid_over(self, image: NDArray[Level]) -> NDArray[Level]:
         colours, alpha = image[..., :3], image[..., 3]
-        if alpha.min() == 255:
+        if alpha.min() == np.iinfo(image.dtype).max:
             return np.ascontiguousarray(colours)
         return over(colours, alpha, self._background)
 

@@ -30,6 +30,12 @@ _MATRICES = (
 
 _ALPHA = re.compile(r"yuva|gbrap|rgba|bgra|argb|abgr|ayuv|vuya|ya\d|pal8")
 
+_DEEP = re.compile(r"(\d+)(?:msb)?[lb]e$")
+"""Ends the name of every pixel format with more than 8 bits a channel."""
+
+_BITS = {"30": 10, "36": 12, "20": 10, "565": 8, "555": 8, "444": 8}
+"""Bits of a channel where a name gives those of a pixel."""
+
 _SPECIAL_AUDIO = frozenset(
     {
         "comment",
@@ -94,6 +100,11 @@ class Probe:
     why_ffmpeg: str | None = None
     length: float | None = None
     delays: tuple[float, ...] = ()
+
+    @property
+    def bits(self) -> int:
+        """Bits of a channel: 8, or up to 16; 16 for floating point."""
+        return bits_of(self.pixels)
 
     @property
     def untagged_yuv(self) -> bool:
@@ -218,6 +229,15 @@ def parse(report: str) -> Probe:
         audio=_word(r": Audio: (\w+)", audio),
         audio_stream=_stream_number(audio) if audio else 0,
     )
+
+
+def bits_of(pixels: str) -> int:
+    """Return the bits of a channel in a pixel format, at least 8: ``yuv420p10le`` has 10."""
+    found = _DEEP.search(pixels)
+    if found is None:
+        return 8
+    # p010 and y210 have 10 bits; rgb48 and rgba64 have 16, gbrpf32 more.
+    return _BITS.get(found[1], min(16, int(found[1][-2:])))
 
 
 def _stream_number(stream: str) -> int:

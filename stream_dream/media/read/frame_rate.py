@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from stream_dream.frame import Image8
+from stream_dream.frame import Image
 
 FASTEST = 1000
 """Highest rate, in frames per second."""
@@ -78,13 +78,13 @@ class ConstantRate:
         self._fps = float(fps)
         self._start = start
         self._length = length or 0.0
-        self._held: Image8 | None = None
+        self._held: Image | None = None
 
-    def frames(self, pictures: Iterable[tuple[Image8, float]]) -> Iterator[Image8]:
+    def frames(self, pictures: Iterable[tuple[Image, float]]) -> Iterator[Image]:
         """Yield frames at the constant rate.
 
         Args:
-            pictures: Images, uint8 RGB, with their time stamps in seconds. A stamp that does not
+            pictures: RGB images with their time stamps in seconds. A stamp that does not
                 advance, or leaps past the file's length, is replaced by its predecessor's plus one
                 frame.
         """
@@ -100,14 +100,14 @@ class ConstantRate:
             self.pictures += 1
             yield from self._place(image, (time - self._start) * self._fps)
 
-    def hold(self, count: int) -> Iterator[Image8]:
+    def hold(self, count: int) -> Iterator[Image]:
         """Yield the last picture ``count`` more times."""
         if self._held is not None:
             for _ in range(count):
                 self.slots += 1
                 yield self._held
 
-    def _place(self, image: Image8, position: float) -> Iterator[Image8]:
+    def _place(self, image: Image, position: float) -> Iterator[Image]:
         """Yield the frames due when the picture at ``position``, in frames, arrives."""
         yield from self.hold(int(position - self.slots))
         self._held = image

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from stream_dream.errors import SourceError
 from stream_dream.frame import Image8
+from stream_dream.image import Level
 from stream_dream.media.read.input_paths import check_input
 
 if TYPE_CHECKING:
@@ -276,10 +277,16 @@ def _read_with_opencv(path: Path) -> Picture | None:
     return Picture(np.ascontiguousarray(_levels(colours)), _if_seen(alpha))
 
 
-def over(image: Image8, alpha: NDArray[np.uint8], colour: tuple[float, float, float]) -> Image8:
-    """Compose an image over one colour; where alpha is 255 it stays exact."""
-    share = alpha.astype(np.float32) / np.float32(255)
+def over(
+    image: NDArray[Level], alpha: NDArray[Level], colour: tuple[float, float, float]
+) -> NDArray[Level]:
+    """Compose an image over one colour, 0..255; where it is opaque it stays exact.
+
+    ``alpha``, (height, width), has as many bits as the image.
+    """
+    white = np.iinfo(image.dtype).max
+    share = alpha.astype(np.float32) / np.float32(white)
     made = np.empty_like(image)
-    for channel, behind in enumerate(np.asarray(colour, np.float32)):
+    for channel, behind in enumerate(np.asarray(colour, np.float32) * np.float32(white / 255)):
         made[..., channel] = np.rint((image[..., channel] - behind) * share + behind)
     return made

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Self
 
 from stream_dream.errors import SourceError
-from stream_dream.frame import Frame, Image8, StreamInfo
+from stream_dream.frame import Frame, Image, Image8, StreamInfo
+from stream_dream.image import to_8bit, to_16bit
 from stream_dream.media.read.decoder import Decoder
 from stream_dream.media.read.ffmpeg_decoder import FFmpegDecoder
 from stream_dream.media.read.frame_rate import ConstantRate, picture_rate
@@ -35,6 +36,7 @@ class VideoSource:
         first: Number of the first frame, counted from the file's first picture.
         end: Where to stop, in seconds from the file's first picture; None for the whole file.
         background: Colour behind transparent pixels, RGB, 0..255.
+        deep: True if frames keep more than 8 bits.
         shortfall: After iterating: one line on frames that could not be read; None without any.
     """
 
@@ -45,6 +47,7 @@ class VideoSource:
         start: float | None = None,
         end: float | None = None,
         background: tuple[int, int, int] = (0, 0, 0),
+        deep: bool = False,
     ) -> None:
         """Open a file and decode its first pictures.
 
@@ -53,6 +56,7 @@ class VideoSource:
             start: Where to begin, in seconds from the first picture; moved to the nearest frame.
             end: Where to stop, in seconds from the first picture; moved to the nearest frame.
             background: Colour behind transparent pixels, RGB, 0..255.
+            deep: True to keep more than 8 bits a channel, where the file has them.
 
         Raises:
             SourceError: If the file does not exist, no picture in it can be decoded, or none lies
@@ -64,8 +68,11 @@ class VideoSource:
         self.shortfall: str | None = None
         self._closed = False
         self._file = file = probe_video(path)
+        self.deep = deep and file.bits > 8
         self._decoder: Decoder = (
-            OpenCVDecoder(file) if file.why_ffmpeg is None else FFmpegDecoder(file, background)
+            OpenCVDecoder(file)
+            if file.why_ffmpeg is None
+            else FFmpegDecoder(file, background, deep=self.deep)
         )
         try:
             begun = list(islice(self._decoder.pictures(), _LOOK_AHEAD))
@@ -87,6 +94,7 @@ class VideoSource:
             fps=fps,
             pixel_aspect=file.pixel_aspect,
             frame_count=self._expected(fps),
+            bits=file.bits if self.deep else 8,
         )
 
     def __enter__(self) -> Self:
@@ -118,7 +126,8 @@ class VideoSource:
         pace = ConstantRate(fps, self.start, self._file.length)
         for image in self._steady(pace):
             index = pace.slots - 1
-            yield Frame(image, index, float(index / fps))
+            deep = to_16bit(image) if self.deep else None
+            yield Frame(to_8bit(image), index, float(index / fps), deep=deep)
             if self._stop is not None and self.first + pace.slots >= self._stop:
                 return
         if pace.slots == 0:
@@ -128,9 +137,9 @@ class VideoSource:
 
     def pictures(self, start: float = 0.0) -> Iterator[tuple[Image8, float]]:
         """Yield the file's own pictures and time stamps; see ``Decoder.pictures``."""
-        return self._decoder.pictures(start)
+        return ((to_8bit(image), time) for image, time in self._decoder.pictures(start))
 
-    def _steady(self, pace: ConstantRate) -> Iterator[Image8]:
+    def _steady(self, pace: ConstantRate) -> Iterator[Image]:
         """Yield images at the constant rate, the last one for its whole duration."""
         yield from pace.frames(self._decoder.pictures(self.start))
         missing = (self._expected(self.info.fps) or 0) - pace.slots
@@ -172,11 +181,10 @@ class VideoSource:
         return min(last, self._stop or last) - self.first
 
 
-def excerpt_of(path: Path | str, excerpt: Excerpt) -> VideoSource:
+def excerpt_of(path: Path | str, excerpt: Excerpt, *, deep: bool = False) -> VideoSource:
     """Open the part of a file that settings select, over their background.
 
     Raises as ``VideoSource``.
     """
-    return VideoSource(
-        path, start=excerpt.start, end=excerpt.end, background=rgb(excerpt.background)
-    )
+    background = rgb(excerpt.background)
+    return VideoSource(path, start=excerpt.start, end=excerpt.end, background=background, deep=deep)

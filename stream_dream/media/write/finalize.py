@@ -10,7 +10,12 @@ from stream_dream.errors import SinkError
 from stream_dream.media.ffmpeg import PATIENCE
 from stream_dream.media.write import mux
 from stream_dream.media.write.atomic import reserve, reserve_folder
-from stream_dream.media.write.formats import coded_size, format_of, shrinking_arguments
+from stream_dream.media.write.formats import (
+    Encoding,
+    copying_arguments,
+    encoding_of,
+    shrinking_arguments,
+)
 from stream_dream.media.write.mux import EncodedVideo
 from stream_dream.media.write.size_limit import Compression, make_fitting
 from stream_dream.media.write.sound import Soundtrack
@@ -22,6 +27,7 @@ class Finalizer:
 
     Attributes:
         path: The file, or the pattern of numbered pictures.
+        encoding: How it is encoded.
         format: Its format.
         size: (width, height) of the images.
         fps: Frames per second.
@@ -41,8 +47,11 @@ class Finalizer:
         dither: Dither = "bayer",
         max_bytes: int | None = None,
         sound: Soundtrack | None = None,
+        encoding: Encoding | None = None,
     ) -> None:
         """Check and store the parameters; see ``VideoSink``.
+
+        Without an encoding, it is the usual one of the format.
 
         Raises:
             SinkError: If a number is out of range.
@@ -54,7 +63,8 @@ class Finalizer:
                 exit_code=2,
             )
         self.path = path
-        self.format = format_of(path)
+        self.encoding = encoding or encoding_of(path)
+        self.format = self.encoding.format
         self.size, self.fps, self.pixel_aspect = size, fps, pixel_aspect
         self.compression = self._wanted = Compression(crf, colors, dither)
         self._max_bytes, self._sound = max_bytes, sound
@@ -63,7 +73,7 @@ class Finalizer:
     @property
     def written_size(self) -> tuple[int, int]:
         """(width, height) in pixels of the finished file, without the padding to even sides."""
-        return self.compression.size(self._square_size, even=self.format.film)
+        return self.compression.size(self._square_size, self.encoding.codec.multiple)
 
     def patience(self, frames: int) -> float:
         """Return the time limit of a step in seconds: 10 times what a GIF takes (measured)."""
@@ -111,7 +121,7 @@ class Finalizer:
     def _make(
         self, encoded: EncodedVideo, made: Path, compression: Compression, seconds: float
     ) -> None:
-        size = compression.size(self._square_size, even=False)
+        size = compression.size(self._square_size)
         if self.format.muxer == "gif":
             mux.finish_gif(
                 encoded, made, size=size, fps=self.fps, compression=compression, seconds=seconds
@@ -132,9 +142,9 @@ class Finalizer:
     def _picture_arguments(self, encoded: EncodedVideo, compression: Compression) -> list[str]:
         """Return ffmpeg's arguments to copy a film's picture, or encode it again to shrink it."""
         if compression == self._wanted:
-            return [*encoded.copy_args]
-        size = compression.size(coded_size(self.format, self.size), even=True)
-        return shrinking_arguments(self.format, size, compression.crf)
+            return [*encoded.copy_args, *copying_arguments(self.encoding)]
+        size = compression.size(self.encoding.coded_size(self.size), self.encoding.codec.multiple)
+        return shrinking_arguments(self.encoding, size, compression.crf)
 
 
 def remove(path: Path) -> None:

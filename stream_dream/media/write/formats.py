@@ -1,6 +1,6 @@
-"""The output formats and ffmpeg's arguments for each.
+"""The output formats, the choice of their codecs, and ffmpeg's arguments for both.
 
-Every render is encoded to a fragmented MP4 first, whatever its final format: the MP4 keeps the
+Every render is encoded to a fragmented MP4 or MOV first, whatever its final format: it keeps the
 frame rate exactly (Matroska rounds to milliseconds), plays after a crash up to the last frame on
 the disk, and lets sound be cut to the picture. The final format is made from it at the end. A live
 show, which may run for days, is recorded directly to Matroska, its final format.
@@ -8,13 +8,16 @@ show, which may run for days, is recorded directly to Matroska, its final format
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import NoReturn
 
-# Renders of 720p and more wait for the encoder. Compared with "veryfast": the same SSIM, two thirds
-# of the time, files a fifth larger.
-_H264 = ("-c:v", "libx264", "-preset", "superfast")
+from stream_dream.errors import SinkError
+from stream_dream.media.write.codecs import CODECS, LOSSLESS, LOSSLESS_DEEP, Codec
+
 # No frame is buffered in the encoder, where a kill would lose it. Threads then share a frame
 # instead of having one each, at no cost in size or time (measured).
 _UNDELAYED = ("-tune", "zerolatency", "-threads", "4")
@@ -25,21 +28,8 @@ _KEY_SECONDS = 2
 # 0.4 s with 250 ms (measured, 20 kills), 0.8 s with 1000 ms and 0.9 s with ffmpeg's default (4
 # kills each). Without -flush_packets 1 the file was still empty after 3.5 s.
 _CLUSTER_MS = 250
-_VP9 = (
-    "-c:v",
-    "libvpx-vp9",
-    "-b:v",
-    "0",
-    "-deadline",
-    "realtime",
-    "-cpu-used",
-    "6",
-    "-row-mt",
-    "1",
-)
-# VP9's limit is that of the intermediate MP4, whose sides have 16 bits.
-_H264_SIDE, _VP9_SIDE, _WEBP_SIDE = 16_384, 65_534, 16_383
-_LOSSLESS = ("-c:v", "libx264rgb", "-preset", "ultrafast", "-qp", "0")
+_WEBP_SIDE = 16_383
+_WORST_CRF = 51
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +38,25 @@ class Format:
 
     Attributes:
         muxer: ffmpeg's name of the container.
-        codec: Arguments of the encoder.
-        reordered: Most frames by which a frame is decoded before it is shown.
-        film: True for films: 4:2:0 with even sides, a pixel aspect and possibly sound. False for
+        codecs: Names of the codecs that it holds, in ``CODECS``, the usual one first; none for
             GIF, WebP and PNG: encoded losslessly and converted at the end.
+        deep_codec: The one for more than 8 bits.
         copied_sound: Sound codecs that are copied.
         sound_encoders: Arguments of the encoder for other sound, tried in order.
-        longest_side: Longest side that the encoders accept, in pixels; even for a film.
+        longest_side: Longest side that it holds, in pixels; its codec may hold less.
     """
 
     muxer: str
-    codec: tuple[str, ...] = _LOSSLESS
-    reordered: int = 0
-    film: bool = False
+    codecs: tuple[str, ...] = ()
+    deep_codec: str = ""
     copied_sound: frozenset[str] = frozenset()
     sound_encoders: tuple[tuple[str, ...], ...] = ()
-    longest_side: int = _H264_SIDE
+    longest_side: int = 65_535
+
+    @property
+    def film(self) -> bool:
+        """True for films, which have a codec, a pixel aspect and possibly sound."""
+        return bool(self.codecs)
 
 
 # Channel layouts that every encoder accepts. libopus refuses others, such as 5.1(side), which is
@@ -81,11 +74,15 @@ _MP4_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
 _MOV_SOUND = _MP4_SOUND | {"pcm_s16le", "pcm_s24le"}
 _MKV_SOUND = _MOV_SOUND | {"opus", "vorbis", "flac", "mp2", "dts", "truehd", "pcm_f32le"}
 
+_MP4 = ("h264", "h265", "av1", "vp9")
+_MOV = ("h264", "h265", "prores", "prores4444", "dnxhr", "hap", "hapq", "ffv1")
+_MKV = ("h264", "h265", "av1", "vp9", "ffv1", "prores", "prores4444", "dnxhr")
+
 FORMATS = {
-    ".mp4": Format("mp4", _H264, 2, True, _MP4_SOUND, _AAC),
-    ".mov": Format("mov", _H264, 2, True, _MOV_SOUND, _AAC),
-    ".mkv": Format("matroska", _H264, 2, True, _MKV_SOUND, _FLAC),
-    ".webm": Format("webm", _VP9, 0, True, frozenset({"opus", "vorbis"}), _OPUS, _VP9_SIDE),
+    ".mp4": Format("mp4", _MP4, "h265", _MP4_SOUND, _AAC),
+    ".mov": Format("mov", _MOV, "prores", _MOV_SOUND, _AAC),
+    ".mkv": Format("matroska", _MKV, "h265", _MKV_SOUND, _FLAC),
+    ".webm": Format("webm", ("vp9", "av1"), "vp9", frozenset({"opus", "vorbis"}), _OPUS),
     ".gif": Format("gif"),
     ".webp": Format("webp", longest_side=_WEBP_SIDE),
     ".apng": Format("apng"),
@@ -98,24 +95,118 @@ def format_of(path: Path) -> Format:
     return FORMATS[path.suffix.lower()]
 
 
-def encoder_arguments(
-    target_format: Format, size: tuple[int, int], fps: Fraction, pixel_aspect: Fraction, crf: int
-) -> list[str]:
-    """Return ffmpeg's arguments to encode raw RGB from its standard input as a fragmented MP4.
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How a file is encoded.
+
+    Attributes:
+        format: Its container.
+        codec: The codec of its picture; that of the intermediate file if it is no film.
+        bits: Bits a channel.
+    """
+
+    format: Format
+    codec: Codec
+    bits: int = 8
+
+    @property
+    def deep(self) -> bool:
+        """True if the encoder takes images of 16 bits."""
+        return self.bits > 8
+
+    @property
+    def longest_side(self) -> int:
+        """Longest side that can be written, in pixels."""
+        return min(self.format.longest_side, self.codec.longest_side)
+
+    def coded_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return the (width, height) that is encoded, padded as the codec demands."""
+        step = self.codec.multiple
+        return size[0] + -size[0] % step, size[1] + -size[1] % step
+
+
+def encoding_of(
+    path: Path, codec: str | None = None, bits: int | None = None, *, source_bits: int = 8
+) -> Encoding:
+    """Choose the encoding of a file.
 
     Args:
-        target_format: The final format.
-        size: (width, height) of the images; even for a film.
+        path: Its name, with an extension of ``FORMATS``.
+        codec: Name of the codec; None for the format's usual one.
+        bits: Bits a channel; None for those of the source, as far as common players go.
+        source_bits: Bits a channel of the source.
+
+    Raises:
+        SinkError: With ``exit_code`` 2, if the format or the codec does not have them.
+    """
+    suffix, target = path.suffix.lower(), format_of(path)
+    if not target.film:
+        return _encoding_of_pictures(path, codec, bits, source_bits)
+    if codec is not None and codec not in target.codecs:
+        others = [name for name, other in FORMATS.items() if codec in other.codecs]
+        _refuse(
+            f"{path}: {suffix} does not hold {codec}: choose {_or(target.codecs)}, or write "
+            f"{_or(others)}"
+        )
+    if codec is None:
+        usual, deep = target.codecs[0], target.deep_codec
+        wanted = source_bits if bits is None else bits
+        fitting = [name for name in (deep, *target.codecs) if wanted in CODECS[name].pixels]
+        codec = usual if wanted == 8 else (fitting or [deep])[0]
+    found = CODECS[codec]
+    if bits is not None and bits not in found.pixels:
+        choice = _or([str(known) for known in found.pixels])
+        _refuse(f"{path}: {codec} has {choice} bits, not {bits}: choose --bits {choice}")
+    return Encoding(target, found, bits or _bits_for(found, source_bits))
+
+
+def _encoding_of_pictures(
+    path: Path, codec: str | None, bits: int | None, source_bits: int
+) -> Encoding:
+    target = format_of(path)
+    if codec is not None:
+        _refuse(f"{path}: {path.suffix} is no film and has no choice of codecs: leave out --codec")
+    choice = (8, 16) if target.muxer == "image2" else (8,)
+    wanted = (16 if source_bits > 8 else 8) if bits is None else bits
+    if bits is not None and bits not in choice:
+        known = _or([str(one) for one in choice])
+        _refuse(f"{path}: {path.suffix} has {known} bits, not {bits}: choose --bits {known}")
+    deep = wanted == 16 and 16 in choice
+    return Encoding(target, LOSSLESS_DEEP if deep else LOSSLESS, 16 if deep else 8)
+
+
+def _bits_for(codec: Codec, source_bits: int) -> int:
+    """Return the fewest bits that hold those of the source, or the most that are common."""
+    common = [bits for bits in codec.pixels if bits <= codec.automatic_bits]
+    return min((bits for bits in common if bits >= source_bits), default=max(common))
+
+
+def _or(words: Sequence[str]) -> str:
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _refuse(problem: str) -> NoReturn:
+    raise SinkError(problem, exit_code=2)
+
+
+def encoder_arguments(
+    encoding: Encoding, size: tuple[int, int], fps: Fraction, pixel_aspect: Fraction, crf: int
+) -> list[str]:
+    """Return ffmpeg's arguments to encode raw RGB from its standard input in fragments.
+
+    Args:
+        encoding: Codec and bits; of 16-bit images if it is deep.
+        size: (width, height) of the images, as ``Encoding.coded_size`` returns it.
         fps: Frames per second.
         pixel_aspect: Width of a pixel divided by its height.
         crf: Quality on x264's scale: 0 (best) to 51.
     """
     # One fragment a second: a crash loses no more than that and what the encoder holds.
     container = ["-movflags", "empty_moov+default_base_moof", "-frag_duration", "1000000"]
-    container += ["-flush_packets", "1", "-f", "mp4"]
+    container += ["-flush_packets", "1", "-f", encoding.codec.carrier]
     return [
-        *_raw_source(size, fps),
-        *_picture_arguments(target_format, pixel_aspect, crf),
+        *_raw_source(size, fps, deep=encoding.deep),
+        *_picture_arguments(encoding, pixel_aspect, crf),
         *container,
     ]
 
@@ -128,14 +219,14 @@ def recording_arguments(size: tuple[int, int], fps: Fraction, crf: int) -> list[
         fps: Frames per second.
         crf: Quality on x264's scale: 0 (best) to 51.
     """
-    film = FORMATS[".mkv"]
+    film = encoding_of(Path("show.mkv"))
     return [
         *_raw_source(size, fps),
         *_picture_arguments(film, Fraction(1), crf),
         *_UNDELAYED,
         *("-g", str(max(1, round(fps * _KEY_SECONDS)))),
         *("-cluster_time_limit", str(_CLUSTER_MS), "-flush_packets", "1"),
-        *("-f", film.muxer),
+        *("-f", film.format.muxer),
     ]
 
 
@@ -164,39 +255,46 @@ def raw_arguments(size: tuple[int, int], fps: Fraction) -> list[str]:
     return [*_raw_source(size, fps), "-vf", _colours(Fraction(1)), "-c:v", "rawvideo"]
 
 
-def _raw_source(size: tuple[int, int], fps: Fraction) -> list[str]:
-    source = ["-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", f"{size[0]}x{size[1]}"]
+def _raw_source(size: tuple[int, int], fps: Fraction, *, deep: bool = False) -> list[str]:
+    pixels = ("rgb48le" if sys.byteorder == "little" else "rgb48be") if deep else "rgb24"
+    source = ["-f", "rawvideo", "-pixel_format", pixels, "-video_size", f"{size[0]}x{size[1]}"]
     return [*source, "-framerate", str(fps), "-i", "pipe:0"]
 
 
-def shrinking_arguments(target_format: Format, size: tuple[int, int], crf: int) -> list[str]:
+def shrinking_arguments(encoding: Encoding, size: tuple[int, int], crf: int) -> list[str]:
     """Return ffmpeg's arguments to encode a film again, at another (width, height) or quality."""
     scale = f"scale={size[0]}:{size[1]}:flags=lanczos+accurate_rnd"
-    return ["-vf", scale, *target_format.codec, *_quality(target_format, crf)]
+    return ["-vf", scale, *encoding.codec.arguments, *_quality(encoding.codec, crf)]
 
 
-def _picture_arguments(target_format: Format, pixel_aspect: Fraction, crf: int) -> list[str]:
-    if not target_format.film:
-        return [*target_format.codec]
-    filters = _colours(pixel_aspect)
-    return ["-vf", filters, *target_format.codec, *_quality(target_format, crf)]
+def copying_arguments(encoding: Encoding) -> list[str]:
+    """Return ffmpeg's arguments to copy the picture of an encoded film into its container."""
+    tagged = encoding.codec.tag is not None and encoding.format.muxer in ("mp4", "mov")
+    return ["-c:v", "copy", *(("-tag:v", encoding.codec.tag or "") if tagged else ())]
 
 
-def _colours(pixel_aspect: Fraction) -> str:
-    """Return the filters that convert RGB to BT.709 with 4:2:0, and tag it."""
+def _picture_arguments(encoding: Encoding, pixel_aspect: Fraction, crf: int) -> list[str]:
+    codec, pixels = encoding.codec, encoding.codec.pixels[encoding.bits]
+    if not encoding.format.film:
+        return ["-pix_fmt", pixels, *codec.arguments]
+    filters = _aspect(pixel_aspect)
+    filters = f"format={pixels},{filters}" if codec.is_rgb else _colours(pixel_aspect, pixels)
+    return ["-vf", filters, *codec.arguments, *_quality(codec, crf)]
+
+
+def _colours(pixel_aspect: Fraction, pixels: str = "yuv420p") -> str:
+    """Return the filters that convert RGB to BT.709 in a pixel format, and tag it."""
     return (
         "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int,"
-        "format=yuv420p,setparams=color_primaries=bt709:color_trc=bt709,"
-        f"setsar=sar={pixel_aspect.numerator}/{pixel_aspect.denominator}:max=65535"
+        f"format={pixels},setparams=color_primaries=bt709:color_trc=bt709,{_aspect(pixel_aspect)}"
     )
 
 
-def _quality(target_format: Format, crf: int) -> list[str]:
-    scaled = round(crf * 63 / 51) if target_format.codec is _VP9 else crf  # VP9's scale ends at 63
-    return ["-crf", str(scaled)]
+def _aspect(pixel_aspect: Fraction) -> str:
+    return f"setsar=sar={pixel_aspect.numerator}/{pixel_aspect.denominator}:max=65535"
 
 
-def coded_size(target_format: Format, size: tuple[int, int]) -> tuple[int, int]:
-    """Return the (width, height) that is encoded: a film's sides are even."""
-    width, height = size
-    return (width + width % 2, height + height % 2) if target_format.film else size
+def _quality(codec: Codec, crf: int) -> list[str]:
+    if codec.worst_crf is None:
+        return []
+    return ["-crf", str(round(crf * codec.worst_crf / _WORST_CRF))]

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from stream_dream.errors import SinkError
-from stream_dream.frame import Image8
-from stream_dream.image import pad_even
+from stream_dream.frame import Image
+from stream_dream.image import pad, to_8bit, to_16bit
 from stream_dream.media.ffmpeg import FFmpeg
 from stream_dream.media.write.finalize import Finalizer
-from stream_dream.media.write.formats import coded_size, encoder_arguments
+from stream_dream.media.write.formats import encoder_arguments
 
 
 class Encoder:
-    """Encodes images to a fragmented MP4, which plays up to its last second after a crash.
+    """Encodes images to a file in fragments, which plays up to its last second after a crash.
 
     Attributes:
         frames: Images written so far.
@@ -27,29 +27,29 @@ class Encoder:
         ``finalizer`` will make the final file of it. Raises ``SinkError``.
         """
         self.frames = 0
-        self._film, self._size = finalizer.format.film, finalizer.size
+        self._encoding, self._size = finalizer.encoding, finalizer.size
         arguments = encoder_arguments(
-            finalizer.format,
-            coded_size(finalizer.format, finalizer.size),
+            finalizer.encoding,
+            finalizer.encoding.coded_size(finalizer.size),
             finalizer.fps,
             finalizer.pixel_aspect,
             finalizer.compression.crf,
         )
         self._ffmpeg = FFmpeg([*arguments, "-y", str(path)], fed=True)
 
-    def write(self, image: Image8) -> None:
-        """Encode the next image, uint8 RGB (height, width, 3). Raises ``SinkError``."""
-        if self._film:
-            image = pad_even(image)
-        self._ffmpeg.write(np.ascontiguousarray(image).data.cast("B"))
+    def write(self, image: Image) -> None:
+        """Encode the next image, RGB of 8 or 16 bits (height, width, 3). Raises ``SinkError``."""
+        step = self._encoding.codec.multiple
+        padded = pad(to_16bit(image), step) if self._encoding.deep else pad(to_8bit(image), step)
+        self._ffmpeg.write(np.ascontiguousarray(padded).data.cast("B"))
         self.frames += 1
 
-    def check(self, image: Image8, path: Path) -> None:
+    def check(self, image: Image, path: Path) -> None:
         """Raise ``SinkError`` for an image of an unexpected shape or type."""
         expected = (self._size[1], self._size[0], 3)
-        if image.shape != expected or image.dtype != np.uint8:
+        if image.shape != expected or image.dtype not in (np.uint8, np.uint16):
             raise SinkError(
-                f"an image is {image.dtype} {image.shape}: {path} takes uint8 {expected}"
+                f"an image is {image.dtype} {image.shape}: {path} takes uint8 or uint16 {expected}"
             )
 
     def finish(self, seconds: float) -> None:

@@ -22,11 +22,11 @@ class EncodedVideo(NamedTuple):
 
     Attributes:
         input_args: Arguments of the input.
-        copy_args: Arguments of an output that copies the images.
+        copy_args: Further arguments of an output that copies the images.
     """
 
     input_args: tuple[str, ...]
-    copy_args: tuple[str, ...] = ("-c:v", "copy")
+    copy_args: tuple[str, ...] = ()
 
 
 def finish_film(

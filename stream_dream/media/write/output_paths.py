@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 
 from stream_dream.errors import SinkError
-from stream_dream.media.write.formats import FORMATS, format_of
+from stream_dream.media.write.formats import FORMATS, Encoding
 from stream_dream.settings.values import name_problem
 
 _NUMBER = re.compile(r"%(?:0\d+)?d")
@@ -67,12 +67,19 @@ def check_target(
     check_output(path, overwrite=overwrite, inputs=inputs, outputs=outputs, format_problem=problem)
 
 
-def check_size(path: Path, size: tuple[int, int]) -> None:
+def check_size(path: Path, size: tuple[int, int], encoding: Encoding) -> None:
     """Refuse a (width, height) that the format of a film, GIF or picture sequence cannot hold.
 
     Raises ``SinkError`` with ``exit_code`` 2.
     """
-    check_sides(path, size, format_of(path).longest_side)
+    check_sides(path, size, encoding.longest_side)
+    least = encoding.codec.least_size
+    if any(side < lowest for side, lowest in zip(encoding.coded_size(size), least, strict=True)):
+        raise SinkError(
+            f"{path} would have {size[0]}x{size[1]} pixels, its codec needs {least[0]}x{least[1]}: "
+            "choose a larger size or another codec",
+            exit_code=2,
+        )
 
 
 def check_sides(path: Path, size: tuple[int, int], longest_side: int | None) -> None:

@@ -29,11 +29,13 @@ class Compression:
     dither: Dither = "bayer"
     scale: float = 1.0
 
-    def size(self, full: tuple[int, int], *, even: bool) -> tuple[int, int]:
-        """Return the (width, height) that is written for a picture of full size."""
+    def size(self, full: tuple[int, int], step: int = 1) -> tuple[int, int]:
+        """Return the (width, height) that is written for a picture of full size.
+
+        Where that is smaller, its sides are multiples of ``step``.
+        """
         if self.scale == 1:
             return full
-        step = 2 if even else 1
         width, height = (max(step, round(side * self.scale / step) * step) for side in full)
         return width, height
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Self
 
 from stream_dream.errors import SinkError
-from stream_dream.frame import Image8
+from stream_dream.frame import Image
 from stream_dream.media.ffmpeg import playable
 from stream_dream.media.write.atomic import place, reserve
 from stream_dream.media.write.finalize import Finalizer, remove
+from stream_dream.media.write.formats import encoding_of
 from stream_dream.media.write.intermediate import Encoder
 from stream_dream.media.write.mux import EncodedVideo
 from stream_dream.media.write.output_paths import check_size, check_target, interrupted_name
@@ -36,6 +37,8 @@ class VideoSink:
         size: tuple[int, int],
         fps: Fraction,
         pixel_aspect: Fraction = Fraction(1),
+        codec: str | None = None,
+        bits: int | None = None,
         crf: int = 18,
         colors: int = 256,
         dither: Dither = "bayer",
@@ -51,6 +54,8 @@ class VideoSink:
             fps: Frames per second.
             pixel_aspect: Width of a pixel divided by its height. Films keep it as a tag, other
                 formats are scaled to square pixels.
+            codec: Name of the codec of a film, such as "prores"; None for its usual one.
+            bits: Bits a channel; None for 8, or for those that the codec has.
             crf: Quality of films and WebP on x264's scale: 0 (best) to 51.
             colors: Colours of a GIF's palette, 4 to 256.
             dither: Dithering of a GIF.
@@ -60,12 +65,12 @@ class VideoSink:
             overwrite: True if existing files may be replaced.
 
         Raises:
-            SinkError: If the target cannot be written, its format cannot hold the size, a number is
-                out of range, or ffmpeg cannot be started.
+            SinkError: If the target cannot be written, its format cannot hold the size or the
+                codec, a number is out of range, or ffmpeg cannot be started.
         """
         self.path = path = Path(path)
         check_target(path, overwrite=overwrite)
-        check_size(path, size)
+        encoding = encoding_of(path, codec, bits)
         self._finalizer = Finalizer(
             path,
             size=size,
@@ -76,7 +81,9 @@ class VideoSink:
             dither=dither,
             max_bytes=max_bytes,
             sound=sound,
+            encoding=encoding,
         )
+        check_size(path, size, encoding)
         self._overwrite, self._closed = overwrite, False
         self._rough = reserve(path)
         try:
@@ -89,6 +96,11 @@ class VideoSink:
     def frames(self) -> int:
         """Images written so far."""
         return self._encoder.frames
+
+    @property
+    def deep(self) -> bool:
+        """True if images of 16 bits keep more than 8."""
+        return self._finalizer.encoding.deep
 
     @property
     def compression(self) -> Compression:
@@ -111,11 +123,11 @@ class VideoSink:
         else:
             self.discard()
 
-    def write(self, image: Image8) -> None:
+    def write(self, image: Image) -> None:
         """Encode the next image.
 
         Args:
-            image: uint8 RGB, (height, width, 3).
+            image: RGB, uint8 or uint16, (height, width, 3).
 
         Raises:
             SinkError: If the image has another shape or type, or ffmpeg fails.
@@ -185,7 +197,7 @@ class VideoSink:
         reason = error.strerror if isinstance(error, OSError) else error
         message = f"{self.path} could not be written: {reason}"
         if playable(self._rough):
-            kept = interrupted_name(self.path, ".mp4")
+            kept = interrupted_name(self.path, f".{self._finalizer.encoding.codec.carrier}")
             shutil.move(self._rough, kept)
             message += f"; the picture up to there is in {kept}"
         self._rough.unlink(missing_ok=True)

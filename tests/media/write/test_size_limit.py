@@ -69,6 +69,6 @@ def test_a_file_that_never_fits_is_an_error() -> None:
 
 def test_films_keep_even_sides() -> None:
     for scale in (0.9, 0.531, 0.01):
-        assert all(side % 2 == 0 for side in Compression(scale=scale).size((640, 360), even=True))
-    assert Compression(scale=0.001).size((640, 360), even=False) == (1, 1)
-    assert Compression().size((641, 361), even=True) == (641, 361)
+        assert all(side % 2 == 0 for side in Compression(scale=scale).size((640, 360), 2))
+    assert Compression(scale=0.001).size((640, 360)) == (1, 1)
+    assert Compression().size((641, 361), 2) == (641, 361)

@@ -21,7 +21,7 @@ from stream_dream.errors import SinkError
 from stream_dream.frame import Image8
 from stream_dream.media import ffmpeg
 from stream_dream.media.read.video import VideoSource
-from stream_dream.media.write.formats import FORMATS
+from stream_dream.media.write.formats import encoding_of
 from stream_dream.media.write.output_paths import check_target, left_over
 from stream_dream.media.write.sound import Soundtrack
 from stream_dream.media.write.video import VideoSink
@@ -258,7 +258,7 @@ def test_leftovers_of_a_longer_sequence_are_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".mp4", ".webm", ".gif", ".webp", ".apng"])
 def test_the_longest_side_can_be_written_and_no_longer_one(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"long{suffix}"
-    side = FORMATS[suffix].longest_side
+    side = encoding_of(path).longest_side
     for size in ((side, 2), (2, side)):
         with VideoSink(path, size=size, fps=Fraction(10), overwrite=True) as sink:
             sink.write(np.zeros((size[1], size[0], 3), np.uint8))
