@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,10 @@ ImageF = NDArray[np.float32]
 Mask8 = NDArray[np.uint8]
 """How much of the dream shows, uint8, (height, width): 0 is the source, 255 is the dream."""
 
+Hdr = Literal["pq", "hlg"]
+"""Curves of HDR: SMPTE ST 2084 and the hybrid log-gamma of ITU-R BT.2100, both with the colours of
+BT.2020."""
+
 Flow = NDArray[np.float32]
 """Optical flow in pixels, float32, (height, width, 2) with (dx, dy) last."""
 
@@ -43,6 +48,7 @@ class StreamInfo:
         pixel_aspect: Width of a pixel divided by its height; 1 for square pixels.
         frame_count: Expected number of frames; None if unknown (cameras).
         bits: Bits a channel: 8, or more if frames have a ``deep`` image.
+        hdr: The curve of the ``deep`` images if they are HDR; None for SDR.
     """
 
     size: tuple[int, int]
@@ -50,6 +56,7 @@ class StreamInfo:
     pixel_aspect: Fraction = Fraction(1)
     frame_count: int | None = None
     bits: int = 8
+    hdr: Hdr | None = None
 
     @property
     def display_size(self) -> tuple[float, float]:
@@ -67,6 +74,7 @@ class Frame:
         time: Seconds since the first frame of the stream.
         cut: True if a new shot begins with this frame.
         deep: The same picture with more than 8 bits a channel, uint16; None if it has no more.
+        hdr: The curve of ``deep`` if that is HDR; ``image`` is SDR then as well. None for SDR.
     """
 
     image: Image8
@@ -74,6 +82,7 @@ class Frame:
     time: float = 0.0
     cut: bool = False
     deep: Image16 | None = None
+    hdr: Hdr | None = None
 
 
 @dataclass(frozen=True, slots=True)

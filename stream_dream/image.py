@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_dream.frame import Frame, Image, Image8, Image16, ImageF, Mask8
+from stream_dream.frame import Frame, Image, Image8, Image16, ImageF, Mask8, Shape
 
 _BAND = 64
 """Rows of a frame that are processed at a time."""
@@ -18,6 +18,7 @@ _PER_LEVEL = 257
 
 
 Level = TypeVar("Level", np.uint8, np.uint16)
+Signed = TypeVar("Signed", np.int16, np.float32)
 AnyImage = TypeVar("AnyImage", Image8, Image16)
 
 
@@ -158,13 +159,22 @@ def add_residual(
         RGB of as many bits, (height, width, 3); exactly the image where residual, mask or strength
         is 0.
     """
-    height, width = image.shape[:2]
     levels = residual * np.float32(np.iinfo(image.dtype).max * strength)
     if image.dtype == np.uint8:
         # Saturating 16-bit integers: a quarter of the time of floats at 1280x720, exact to one
         # level.
-        levels = np.rint(levels).astype(np.int16)
-    if levels.shape[:2] != (height, width):
+        shown = resized_residual(np.rint(levels).astype(np.int16), image.shape[:2], mask)
+        return np.asarray(cv2.add(image, shown, dtype=cv2.CV_8U), image.dtype)
+    deep = resized_residual(levels, image.shape[:2], mask)
+    return np.asarray(cv2.add(image, deep, dtype=cv2.CV_16U), image.dtype)
+
+
+def resized_residual(
+    levels: NDArray[Signed], shape: Shape, mask: Mask8 | None = None
+) -> NDArray[Signed]:
+    """Resize a residual in levels to (height, width), and weaken it by a mask of that size."""
+    height, width = shape
+    if levels.shape[:2] != shape:
         growing = height * width > levels.shape[0] * levels.shape[1]
         interpolation = cv2.INTER_CUBIC if growing else cv2.INTER_AREA
         levels = cv2.resize(levels, (width, height), interpolation=interpolation).astype(
@@ -177,5 +187,4 @@ def add_residual(
             band = levels[top : top + _BAND]
             shares = cv2.merge([mask[top : top + _BAND].astype(levels.dtype)] * 3)
             cv2.multiply(band, shares, dst=band, scale=1 / 255)
-    depth = cv2.CV_8U if image.dtype == np.uint8 else cv2.CV_16U
-    return cv2.add(image, levels, dtype=depth).astype(image.dtype, copy=False)
+    return levels

@@ -106,6 +106,23 @@ def make_patches(
     return path
 
 
+def make_hdr(path: Path, curve: str, *, primaries: str = "bt2020") -> Path:
+    """Write two frames of a ``patch_image`` in 10 bits, in a curve and colours that ffmpeg names.
+
+    White of SDR is 203 cd/m2.
+    """
+    image = patch_image()
+    raw = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "128x64", "-r", "25", "-i", "-")
+    tags = "color_primaries=bt709:color_trc=bt709:colorspace=gbr:range=pc"
+    light = f"format=gbrp,setparams={tags},zscale=t=linear:npl=203,format=gbrpf32le"
+    matrix = "bt2020nc" if primaries == "bt2020" else "bt709"
+    made = f"zscale=p={primaries}:t={curve}:m={matrix}:r=tv:npl=203,format=yuv444p10le"
+    codec = ("-c:v", "libx265", "-crf", "1", "-x265-params", "log-level=error")
+    told = ("-color_primaries", primaries, "-color_trc", curve, "-colorspace", matrix)
+    ffmpeg(*raw, "-vf", f"{light},{made}", *codec, *told, path, stdin=image.tobytes() * 2)
+    return path
+
+
 def counting_image(index: int, size: tuple[int, int] = (64, 48)) -> Image8:
     """Paint an image that differs from its neighbours by more than encoding loses."""
     image = np.full((size[1], size[0], 3), (index * 40) % 256, np.uint8)

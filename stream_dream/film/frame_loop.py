@@ -21,8 +21,9 @@ from stream_dream.frame import Frame, FrameReport, Image, Image8, Mask8, StreamI
 from stream_dream.image import AnyImage, deep_image, fit_size, resize
 from stream_dream.media.read.guide import GuideReader
 from stream_dream.media.read.mask import Mask
+from stream_dream.media.read.video import VideoSource
 from stream_dream.media.write.finalize import Finalizer
-from stream_dream.media.write.formats import encoding_of
+from stream_dream.media.write.formats import Encoding, encoding_of
 from stream_dream.media.write.sound import Soundtrack
 from stream_dream.runtime.quiet import hushed
 from stream_dream.runtime.scheduling import SpareTime
@@ -241,8 +242,23 @@ def finalizer_of(
         pixel_aspect=pixel_aspect,
         crf=output.crf,
         sound=sound,
-        encoding=encoding_of(target, output.codec, output.bits, source_bits=info.bits),
+        encoding=render_encoding(target, info, output),
     )
+
+
+def render_encoding(target: Path, info: StreamInfo, output: OutputSettings) -> Encoding:
+    """Return how a render is encoded.
+
+    Raises ``SinkError`` if its format or its codec does not have what the settings ask for.
+    """
+    return encoding_of(target, output.codec, output.bits, source_bits=info.bits, hdr=info.hdr)
+
+
+def tone_mapping_note(source: VideoSource, output: OutputSettings) -> str | None:
+    """Return a line that tells of HDR that was lost unasked; None if none was."""
+    if not source.tone_mapped or output.sdr:
+        return None
+    return f"{source.path} is HDR and this output cannot be: it is turned into SDR"
 
 
 @contextmanager

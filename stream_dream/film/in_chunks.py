@@ -88,7 +88,7 @@ def render_film(
     # A result that an earlier run of this job has published may be replaced.
     ours = folder.has_job and folder.placing.earlier is not None
     check_target(target, overwrite=overwrite or ours, inputs=request.inputs.values())
-    with excerpt_of(source, output, deep=request.keeps_depth) as opened:
+    with request.open_source() as opened:
         with opened_mask(output, opened.info, opened.first):
             pass  # only checks that it can be read: each chunk opens it again
         with folder.working(), reached(film) as cluster:

@@ -16,14 +16,14 @@ from stream_dream.film.frame_loop import (
     make_ascents,
     opened_guides,
     opened_mask,
+    render_encoding,
+    tone_mapping_note,
     written_shape,
 )
 from stream_dream.film.plan.plan import make_plan
 from stream_dream.film.programming import needs_plan, programmed, read_files, soundtrack_of
 from stream_dream.film.request import RenderRequest
 from stream_dream.frame import FrameReport, StreamInfo
-from stream_dream.media.read.video import excerpt_of
-from stream_dream.media.write.formats import encoding_of
 from stream_dream.media.write.output_paths import check_target, left_over
 from stream_dream.media.write.sound import Soundtrack, check_sound
 from stream_dream.media.write.video import VideoSink
@@ -92,7 +92,7 @@ def render(
     target = request.target
     check_target(target, overwrite=overwrite, inputs=request.inputs.values())
     with (
-        excerpt_of(source, output, deep=request.keeps_depth) as opened,
+        request.open_source() as opened,
         opened_mask(output, opened.info, opened.first) as mask,
         opened_guides(request.automation.looks or (dream,)) as guides,
     ):
@@ -133,7 +133,15 @@ def render(
         fps=writer.fps,
         stages=dict(writer.stages),
         warning="; ".join(
-            filter(None, [opened.shortfall, left_over(target, sink.frames), program.clipped])
+            filter(
+                None,
+                [
+                    opened.shortfall,
+                    tone_mapping_note(opened, output),
+                    left_over(target, sink.frames),
+                    program.clipped,
+                ],
+            )
         )
         or None,
     )
@@ -153,7 +161,8 @@ def _sink(
         fps=info.fps,
         pixel_aspect=pixel_aspect,
         codec=output.codec,
-        bits=encoding_of(target, output.codec, output.bits, source_bits=info.bits).bits,
+        bits=render_encoding(target, info, output).bits,
+        hdr=info.hdr,
         crf=output.crf,
         sound=sound,
         overwrite=overwrite,

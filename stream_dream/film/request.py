@@ -8,7 +8,8 @@ from pathlib import Path
 from stream_dream.automation.assemble import Parsed
 from stream_dream.automation.program import varying_of
 from stream_dream.media.read.picture import READABLE_PICTURES
-from stream_dream.media.write.formats import Encoding, encoding_of
+from stream_dream.media.read.video import VideoSource, excerpt_of
+from stream_dream.media.write.formats import encoding_of
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files, with_paths
@@ -42,18 +43,16 @@ class RenderRequest:
         named = named_files(self.dream, self.output, self.automation)
         return {"source": self.source} | named | self.automation.more_files
 
-    def encoding(self, source_bits: int = 8) -> Encoding:
-        """Return how the result is encoded, from a source of so many bits a channel.
+    def open_source(self) -> VideoSource:
+        """Open the part of the source that is rendered, as deep as the result is.
 
-        Raises ``SinkError`` if its format or its codec does not have what the settings ask for.
+        Raises:
+            SourceError: It cannot be read.
+            SinkError: The result's format or codec does not have what the settings ask for.
         """
-        wanted = self.output.codec, self.output.bits
-        return encoding_of(self.target, *wanted, source_bits=source_bits)
-
-    @property
-    def keeps_depth(self) -> bool:
-        """True if the result keeps more than 8 bits of a source that has them."""
-        return self.encoding(source_bits=16).deep
+        wanted = encoding_of(self.target, self.output.codec, self.output.bits, source_bits=16)
+        hdr = wanted.can_be_hdr and not self.output.sdr
+        return excerpt_of(self.source, self.output, deep=wanted.deep, hdr=hdr)
 
     def for_workers(self) -> RenderRequest:
         """Return the request with absolute paths, for workers and later runs in other folders.

@@ -17,7 +17,12 @@ from stream_dream.film.execution.chunk_task import ChunkTask
 from stream_dream.film.execution.preflight import try_dream
 from stream_dream.film.execution.scheduler import ChunkFailed, Scheduler
 from stream_dream.film.execution.workers import OwnProcess, WorkerProcesses, Workers
-from stream_dream.film.frame_loop import finalizer_of, written_shape
+from stream_dream.film.frame_loop import (
+    finalizer_of,
+    render_encoding,
+    tone_mapping_note,
+    written_shape,
+)
 from stream_dream.film.job.chunk_record import ChunkRecord
 from stream_dream.film.job.concat import joined
 from stream_dream.film.job.job_file import FilmJob, versions
@@ -84,7 +89,12 @@ class Run:
                 failure = type(error)(f"{error}; {self._kept_message(job, anew)}")
                 failure.exit_code = error.exit_code
                 raise failure from error
-        notes = [plan.shortfall, left_over(placed, plan.frames), self._program.clipped]
+        notes = [
+            plan.shortfall,
+            tone_mapping_note(self._source, self._request.output),
+            left_over(placed, plan.frames),
+            self._program.clipped,
+        ]
         return FilmSummary(
             target=placed,
             frames=plan.frames,
@@ -119,7 +129,9 @@ class Run:
         with self._stage("prepare"):
             target, output = self._request.target, self._request.output
             info = self._source.info
-            check_size(target, written_shape(info, output)[0], self._request.encoding(info.bits))
+            check_size(
+                target, written_shape(info, output)[0], render_encoding(target, info, output)
+            )
             check_sound(self._sound, target)
             read_files(self._request, self._source)
             spread = self._request.film.workers != 1 or self._cluster is not None

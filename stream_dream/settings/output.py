@@ -64,6 +64,9 @@ class OutputSettings(Excerpt):
     )
     codec: CodecName | None = CODEC
     bits: Bits | None = BITS
+    sdr: bool = _output(
+        False, "Turn HDR into SDR, also where the output could hold it; else it stays HDR."
+    )
     crf: int = CRF
     audio: bool = _output(True, "Keep the sound.", added_later=True)
     strength: float = STRENGTH

@@ -16,6 +16,7 @@ import numpy as np
 from stream_dream.automation.moment import Moment
 from stream_dream.errors import SettingsError
 from stream_dream.frame import Flow, Frame, FrameReport, Image8, Image16, ImageF, Mask8
+from stream_dream.hdr import add_residual_to_hdr
 from stream_dream.image import AnyImage, add_residual, deep_image, fit_size, resize, to_float
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.temporal.carry import Carry
@@ -120,8 +121,14 @@ class Dreamed(NamedTuple):
         *,
         strength: float = 1.0,
     ) -> Image16:
-        """Return the dream as ``compose`` does, but in 16 bits, which keeps the source's depth."""
-        return self._composed(deep_image(self.frame), size, mask, strength)
+        """Return the dream as ``compose`` does, but in 16 bits: the source's depth and HDR stay."""
+        image, hdr = deep_image(self.frame), self.frame.hdr
+        if hdr is None:
+            return self._composed(image, size, mask, strength)
+        sdr = self.frame.image
+        if size is not None:
+            image, sdr = resize(image, size), resize(sdr, size)
+        return add_residual_to_hdr(image, sdr, self.residual, mask, hdr=hdr, strength=strength)
 
     def _composed(
         self, image: AnyImage, size: tuple[int, int] | None, mask: Mask8 | None, strength: float

@@ -39,6 +39,7 @@ class SourceExcerpt:
         seekable: False if reaching a frame means decoding all frames before it.
         background: Colour behind transparent pixels, RGB in 0..255.
         deep: True if frames keep more than 8 bits.
+        hdr: True if they keep HDR.
     """
 
     path: Path
@@ -48,6 +49,7 @@ class SourceExcerpt:
     seekable: bool = field(default=True, kw_only=True)
     background: tuple[int, int, int] = field(default=(0, 0, 0), kw_only=True)
     deep: bool = field(default=False, kw_only=True)
+    hdr: bool = field(default=False, kw_only=True)
 
     @classmethod
     def of(cls, source: VideoSource) -> SourceExcerpt:
@@ -58,13 +60,19 @@ class SourceExcerpt:
             seekable=source.is_seekable,
             background=source.background,
             deep=source.deep,
+            hdr=source.hdr,
         )
 
     def open(self, frame: int) -> VideoSource:
         """Open the file at a frame, counted from the first one rendered."""
         start = float((self.first + frame) / self.fps)
         return VideoSource(
-            self.path, start=start, end=self.end, background=self.background, deep=self.deep
+            self.path,
+            start=start,
+            end=self.end,
+            background=self.background,
+            deep=self.deep,
+            hdr=self.hdr,
         )
 
 

@@ -38,6 +38,16 @@ _SMALLEST_DEINTERLACED = 4
 # Header lines of a picture in PAM format.
 _HEADER = (b"P7", b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL", b"TUPLTYPE", b"ENDHDR")
 
+_RGB16 = "format=rgb48be"
+
+# White of SDR is 203 cd/m2 (ITU-R BT.2408). Up to 3/5 of its light nothing changes, and 1000 cd/m2
+# become white; ffmpeg's other curves darken skin and walls (looked at).
+_TONE_MAP = (
+    "t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,"
+    "tonemap=mobius:param=0.6:desat=0:peak=4.93,zscale=t=bt709:m=gbr:r=full,format=gbrp16le"
+)
+_WIDE_TO_BT709 = "zscale=p=bt709:m=gbr:r=full,format=gbrp16le"
+
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """Decoders of WebM's separate alpha, which ffmpeg's own decoders ignore."""
 
@@ -52,13 +62,19 @@ class FFmpegDecoder:
     """
 
     def __init__(
-        self, file: Probe, background: tuple[int, int, int] = (0, 0, 0), *, deep: bool = False
+        self,
+        file: Probe,
+        background: tuple[int, int, int] = (0, 0, 0),
+        *,
+        deep: bool = False,
+        hdr: bool = False,
     ) -> None:
         """Store the file and the colour behind transparent pixels, RGB, 0..255.
 
-        With ``deep``, images have 16 bits.
+        With ``deep``, images have 16 bits. With ``hdr`` as well, an HDR file gives images of twice
+        the height: HDR above, SDR below; else SDR alone.
         """
-        self.file, self._background = file, background
+        self.file, self._background, self._hdr = file, background, hdr
         self._type = np.dtype(">u2" if deep else "u1")  # PAM has the high byte first
         self._process: FFmpeg | None = None
         self._closed = False
@@ -150,10 +166,15 @@ class FFmpegDecoder:
         if file.untagged_yuv:  # as players do
             matrix = "bt709" if width >= 1280 or height >= 720 else "bt601"
         scale = f"scale=in_color_matrix={matrix}:flags=bicubic+accurate_rnd+full_chroma_int"
-        made = [_STAMPED, scale]
-        if file.interlaced and min(width, height) >= _SMALLEST_DEINTERLACED:
-            made.insert(0, _DEINTERLACED)
-        return ",".join(made)
+        made = [_DEINTERLACED, _STAMPED]
+        if not file.interlaced or min(width, height) < _SMALLEST_DEINTERLACED:
+            made.remove(_DEINTERLACED)
+        if file.hdr is not None and self._hdr:
+            made.append(f"split[h][s];[h]{scale},{_RGB16}[h];[s]{_tone_map(file)},{_RGB16}[s]")
+            return ",".join(made) + ";[h][s]vstack"
+        if file.hdr is not None:
+            return ",".join([*made, _tone_map(file)])
+        return ",".join([*made, _WIDE_TO_BT709 if file.wide else scale])
 
     def _times(self, stamps: SimpleQueue[int | None]) -> Iterator[float]:
         """Yield time stamps in seconds from the first picture; missing ones at the file's rate."""
@@ -199,3 +220,10 @@ class FFmpegDecoder:
         process, self._process = self._process, None
         if process is not None:
             process.kill()
+
+
+def _tone_map(file: Probe) -> str:
+    """Return the filters that turn HDR into SDR with the colours of BT.709."""
+    known = [("min", file.matrix), ("pin", file.primaries), ("tin", file.transfer)]
+    given = "".join(f"{name}={value}:" for name, value in known if value not in ("", "unknown"))
+    return f"zscale={given}{_TONE_MAP}"

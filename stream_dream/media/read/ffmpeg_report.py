@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from stream_dream.errors import StreamDreamError
-from stream_dream.frame import Image8
+from stream_dream.frame import Hdr, Image8
 from stream_dream.media.ffmpeg import ffmpeg_program
 
 _SECONDS = 20
@@ -27,6 +27,13 @@ _MATRICES = (
     "bt709|bt470bg|smpte170m|smpte240m|fcc|bt2020nc|bt2020c|ycgco|gbr|"
     "smpte2085|chroma-derived-nc|chroma-derived-c|ictcp"
 )
+
+_COLOURS = rf"^(?:\w+, )?(?:{_MATRICES}|unknown)"
+"""Begins the details of a picture whose matrix, primaries and curve differ."""
+
+_HDR: dict[str, Hdr] = {"smpte2084": "pq", "arib-std-b67": "hlg"}
+
+_WIDE = ("bt2020", "smpte431", "smpte432")
 
 _ALPHA = re.compile(r"yuva|gbrap|rgba|bgra|argb|abgr|ayuv|vuya|ya\d|pal8")
 
@@ -66,6 +73,8 @@ class Probe:
         size: (width, height) of the pictures before rotation.
         pixels: ffmpeg's name of the pixel format, like ``yuv420p``.
         matrix: The YUV matrix, like ``bt709``; empty if untagged.
+        primaries: The colours of R, G and B, like ``bt2020``; empty if untagged.
+        transfer: The curve, like ``smpte2084``; empty if untagged.
         interlaced: True if the header or one of the first pictures says so.
         rate: Announced pictures per second; may be nonsense, 0 if untagged.
         pixel_aspect: Width of a pixel of the upright picture divided by its height.
@@ -88,6 +97,8 @@ class Probe:
     size: tuple[int, int] = (0, 0)
     pixels: str = ""
     matrix: str = ""
+    primaries: str = ""
+    transfer: str = ""
     interlaced: bool = False
     rate: float = 0.0
     pixel_aspect: Fraction = Fraction(1)
@@ -105,6 +116,16 @@ class Probe:
     def bits(self) -> int:
         """Bits of a channel: 8, or up to 16; 16 for floating point."""
         return bits_of(self.pixels)
+
+    @property
+    def hdr(self) -> Hdr | None:
+        """The curve of an HDR picture; None for SDR."""
+        return _HDR.get(self.transfer)
+
+    @property
+    def wide(self) -> bool:
+        """True if colours reach beyond BT.709, as those of phones and of UHD do."""
+        return self.primaries in _WIDE
 
     @property
     def untagged_yuv(self) -> bool:
@@ -219,6 +240,8 @@ def parse(report: str) -> Probe:
         size=size,
         pixels=pixels,
         matrix=_word(rf"^(?:\w+, )?({_MATRICES})\b", details) or "",
+        primaries=_word(rf"{_COLOURS}/([\w-]+)/", details) or "",
+        transfer=_word(rf"{_COLOURS}/[\w-]+/([\w-]+)", details) or "",
         interlaced=re.search(r"\b(top|bottom) (coded )?first", details) is not None,
         rate=float(_rate(video)),
         pixel_aspect=1 / aspect if turn is not None and 45 <= abs(turn) % 180 < 135 else aspect,

@@ -100,6 +100,8 @@ def _why_ffmpeg(found: Probe) -> str | None:
         "it has more than 8 bits a channel": found.pixels.endswith(("le", "be")),
         "it is turned or mirrored": found.oriented,
         f"its matrix is {found.matrix}": found.matrix not in _USUAL_MATRICES,
+        f"its curve is {found.transfer}": found.hdr is not None,
+        f"its primaries are {found.primaries}": found.wide,
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
 

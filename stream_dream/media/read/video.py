@@ -37,6 +37,8 @@ class VideoSource:
         end: Where to stop, in seconds from the file's first picture; None for the whole file.
         background: Colour behind transparent pixels, RGB, 0..255.
         deep: True if frames keep more than 8 bits.
+        hdr: True if they keep HDR.
+        tone_mapped: True if the file is HDR and frames are not.
         shortfall: After iterating: one line on frames that could not be read; None without any.
     """
 
@@ -48,6 +50,7 @@ class VideoSource:
         end: float | None = None,
         background: tuple[int, int, int] = (0, 0, 0),
         deep: bool = False,
+        hdr: bool = False,
     ) -> None:
         """Open a file and decode its first pictures.
 
@@ -57,6 +60,7 @@ class VideoSource:
             end: Where to stop, in seconds from the first picture; moved to the nearest frame.
             background: Colour behind transparent pixels, RGB, 0..255.
             deep: True to keep more than 8 bits a channel, where the file has them.
+            hdr: True to keep HDR as well; else it is tone-mapped to SDR.
 
         Raises:
             SourceError: If the file does not exist, no picture in it can be decoded, or none lies
@@ -69,10 +73,12 @@ class VideoSource:
         self._closed = False
         self._file = file = probe_video(path)
         self.deep = deep and file.bits > 8
+        self.hdr = hdr and self.deep and file.hdr is not None
+        self.tone_mapped = file.hdr is not None and not self.hdr
         self._decoder: Decoder = (
             OpenCVDecoder(file)
             if file.why_ffmpeg is None
-            else FFmpegDecoder(file, background, deep=self.deep)
+            else FFmpegDecoder(file, background, deep=self.deep, hdr=self.hdr)
         )
         try:
             begun = list(islice(self._decoder.pictures(), _LOOK_AHEAD))
@@ -89,12 +95,14 @@ class VideoSource:
         self.start = float(self.first / fps)
         self.end = None if self._stop is None else float(self._stop / fps)
         height, width = begun[0][0].shape[:2]
+        height //= 1 + self.hdr
         self.info = StreamInfo(
             size=(width, height),
             fps=fps,
             pixel_aspect=file.pixel_aspect,
             frame_count=self._expected(fps),
             bits=file.bits if self.deep else 8,
+            hdr=file.hdr if self.hdr else None,
         )
 
     def __enter__(self) -> Self:
@@ -126,8 +134,7 @@ class VideoSource:
         pace = ConstantRate(fps, self.start, self._file.length)
         for image in self._steady(pace):
             index = pace.slots - 1
-            deep = to_16bit(image) if self.deep else None
-            yield Frame(to_8bit(image), index, float(index / fps), deep=deep)
+            yield self._frame(image, index)
             if self._stop is not None and self.first + pace.slots >= self._stop:
                 return
         if pace.slots == 0:
@@ -137,7 +144,17 @@ class VideoSource:
 
     def pictures(self, start: float = 0.0) -> Iterator[tuple[Image8, float]]:
         """Yield the file's own pictures and time stamps; see ``Decoder.pictures``."""
-        return ((to_8bit(image), time) for image, time in self._decoder.pictures(start))
+        for image, time in self._decoder.pictures(start):
+            yield self._frame(image).image, time
+
+    def _frame(self, image: Image, index: int = 0) -> Frame:
+        """Return an image of the decoder as a frame."""
+        deep = to_16bit(image) if self.deep else None
+        if deep is not None and self.hdr:
+            height = len(deep) // 2
+            image, deep = deep[height:], deep[:height]
+        time = float(index / self.info.fps)
+        return Frame(to_8bit(image), index, time, deep=deep, hdr=self.info.hdr)
 
     def _steady(self, pace: ConstantRate) -> Iterator[Image]:
         """Yield images at the constant rate, the last one for its whole duration."""
@@ -181,10 +198,14 @@ class VideoSource:
         return min(last, self._stop or last) - self.first
 
 
-def excerpt_of(path: Path | str, excerpt: Excerpt, *, deep: bool = False) -> VideoSource:
+def excerpt_of(
+    path: Path | str, excerpt: Excerpt, *, deep: bool = False, hdr: bool = False
+) -> VideoSource:
     """Open the part of a file that settings select, over their background.
 
     Raises as ``VideoSource``.
     """
     background = rgb(excerpt.background)
-    return VideoSource(path, start=excerpt.start, end=excerpt.end, background=background, deep=deep)
+    return VideoSource(
+        path, start=excerpt.start, end=excerpt.end, background=background, deep=deep, hdr=hdr
+    )

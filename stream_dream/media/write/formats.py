@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from stream_dream.errors import SinkError
+from stream_dream.frame import Hdr
 from stream_dream.media.write.codecs import CODECS, LOSSLESS, LOSSLESS_DEEP, Codec
 
 # No frame is buffered in the encoder, where a kill would lose it. Threads then share a frame
@@ -103,16 +104,23 @@ class Encoding:
         format: Its container.
         codec: The codec of its picture; that of the intermediate file if it is no film.
         bits: Bits a channel.
+        hdr: Curve of the images, if they are HDR; None for SDR.
     """
 
     format: Format
     codec: Codec
     bits: int = 8
+    hdr: Hdr | None = None
 
     @property
     def deep(self) -> bool:
         """True if the encoder takes images of 16 bits."""
         return self.bits > 8
+
+    @property
+    def can_be_hdr(self) -> bool:
+        """True if the file can be tagged as HDR."""
+        return self.deep and self.format.film
 
     @property
     def longest_side(self) -> int:
@@ -126,7 +134,12 @@ class Encoding:
 
 
 def encoding_of(
-    path: Path, codec: str | None = None, bits: int | None = None, *, source_bits: int = 8
+    path: Path,
+    codec: str | None = None,
+    bits: int | None = None,
+    *,
+    source_bits: int = 8,
+    hdr: Hdr | None = None,
 ) -> Encoding:
     """Choose the encoding of a file.
 
@@ -135,6 +148,7 @@ def encoding_of(
         codec: Name of the codec; None for the format's usual one.
         bits: Bits a channel; None for those of the source, as far as common players go.
         source_bits: Bits a channel of the source.
+        hdr: Curve of the images; None for SDR.
 
     Raises:
         SinkError: With ``exit_code`` 2, if the format or the codec does not have them.
@@ -157,7 +171,7 @@ def encoding_of(
     if bits is not None and bits not in found.pixels:
         choice = _or([str(known) for known in found.pixels])
         _refuse(f"{path}: {codec} has {choice} bits, not {bits}: choose --bits {choice}")
-    return Encoding(target, found, bits or _bits_for(found, source_bits))
+    return Encoding(target, found, bits or _bits_for(found, source_bits), hdr)
 
 
 def _encoding_of_pictures(
@@ -278,16 +292,32 @@ def _picture_arguments(encoding: Encoding, pixel_aspect: Fraction, crf: int) -> 
     if not encoding.format.film:
         return ["-pix_fmt", pixels, *codec.arguments]
     filters = _aspect(pixel_aspect)
-    filters = f"format={pixels},{filters}" if codec.is_rgb else _colours(pixel_aspect, pixels)
+    if not codec.is_rgb:
+        filters = _colours(pixel_aspect, pixels, encoding.hdr)
+    elif encoding.hdr is None:
+        filters = f"format={pixels},{filters}"
+    else:
+        filters = f"format={pixels},{_tags(encoding.hdr)},{filters}"
     return ["-vf", filters, *codec.arguments, *_quality(codec, crf)]
 
 
-def _colours(pixel_aspect: Fraction, pixels: str = "yuv420p") -> str:
-    """Return the filters that convert RGB to BT.709 in a pixel format, and tag it."""
+def _colours(pixel_aspect: Fraction, pixels: str = "yuv420p", hdr: Hdr | None = None) -> str:
+    """Return the filters that convert RGB to a pixel format, and tag it: BT.709, or HDR."""
+    matrix = "bt709" if hdr is None else "bt2020"
     return (
-        "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int,"
-        f"format={pixels},setparams=color_primaries=bt709:color_trc=bt709,{_aspect(pixel_aspect)}"
+        f"scale=out_color_matrix={matrix}:out_range=tv:flags=accurate_rnd+full_chroma_int,"
+        f"format={pixels},{_tags(hdr)},{_aspect(pixel_aspect)}"
     )
+
+
+def _tags(hdr: Hdr | None) -> str:
+    if hdr is None:
+        return "setparams=color_primaries=bt709:color_trc=bt709"
+    return f"setparams=color_primaries=bt2020:color_trc={_CURVES[hdr]}"
+
+
+_CURVES: dict[Hdr, str] = {"pq": "smpte2084", "hlg": "arib-std-b67"}
+"""ffmpeg's names of the curves of HDR."""
 
 
 def _aspect(pixel_aspect: Fraction) -> str:

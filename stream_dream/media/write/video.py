@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from stream_dream.errors import SinkError
-from stream_dream.frame import Image
+from stream_dream.frame import Hdr, Image
 from stream_dream.media.ffmpeg import playable
 from stream_dream.media.write.atomic import place, reserve
 from stream_dream.media.write.finalize import Finalizer, remove
@@ -39,6 +39,7 @@ class VideoSink:
         pixel_aspect: Fraction = Fraction(1),
         codec: str | None = None,
         bits: int | None = None,
+        hdr: Hdr | None = None,
         crf: int = 18,
         colors: int = 256,
         dither: Dither = "bayer",
@@ -56,6 +57,7 @@ class VideoSink:
                 formats are scaled to square pixels.
             codec: Name of the codec of a film, such as "prores"; None for its usual one.
             bits: Bits a channel; None for 8, or for those that the codec has.
+            hdr: Curve of the images, for a film of more than 8 bits; None for SDR.
             crf: Quality of films and WebP on x264's scale: 0 (best) to 51.
             colors: Colours of a GIF's palette, 4 to 256.
             dither: Dithering of a GIF.
@@ -70,7 +72,7 @@ class VideoSink:
         """
         self.path = path = Path(path)
         check_target(path, overwrite=overwrite)
-        encoding = encoding_of(path, codec, bits)
+        encoding = encoding_of(path, codec, bits, hdr=hdr)
         self._finalizer = Finalizer(
             path,
             size=size,
