@@ -22,7 +22,7 @@ LEVELS = (
     ("dream", "temporal"),
     ("automation",),
     ("networks", "media"),
-    ("tone",),
+    ("tone", "hdr"),
     ("image", "lettering"),
     ("frame",),
     ("settings",),

@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from stream_dream.errors import SinkError
-from stream_dream.frame import Hdr
 from stream_dream.media.write.codecs import CODECS, LOSSLESS, LOSSLESS_DEEP, Codec
+
+if TYPE_CHECKING:
+    from stream_dream.frame import Hdr
 
 # No frame is buffered in the encoder, where a kill would lose it. Threads then share a frame
 # instead of having one each, at no cost in size or time (measured).
