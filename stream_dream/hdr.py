@@ -58,8 +58,8 @@ def add_residual_to_hdr(
 def _pq_slopes() -> NDArray[np.float32]:
     """Return the slope of PQ over SDR for each level of 8 bits, float32 (256,)."""
     sdr = np.arange(256) / 255
-    # BT.709's curve, then ST 2084's.
-    light = np.where(sdr < 0.081, sdr / 4.5, ((sdr + 0.099) / 1.099) ** (1 / 0.45))
+    # The curve of screens (ITU-R BT.1886), then ST 2084's.
+    light = sdr**2.4
     power = (light * _WHITE) ** (2610 / 16384)
     pq = ((3424 / 4096 + 2413 / 128 * power) / (1 + 2392 / 128 * power)) ** (2523 / 32)
     return np.minimum(np.gradient(pq, sdr), _STEEPEST).astype(np.float32)

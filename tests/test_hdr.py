@@ -15,8 +15,8 @@ CURVES: tuple[Hdr, ...] = ("pq", "hlg")
 
 
 def light_of(sdr: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the light of SDR, 1 for white (BT.709)."""
-    return np.where(sdr < 0.081, sdr / 4.5, ((sdr + 0.099) / 1.099) ** (1 / 0.45))
+    """Return the light of SDR, 1 for white (BT.1886)."""
+    return sdr**2.4
 
 
 def pq_of(light: NDArray[np.float64]) -> NDArray[np.float64]:

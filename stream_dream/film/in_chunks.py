@@ -16,7 +16,7 @@ from stream_dream.film.plan.plan import frames_in
 from stream_dream.film.request import RenderRequest
 from stream_dream.film.run import Run
 from stream_dream.media.read.ffmpeg_report import has_more
-from stream_dream.media.read.video import excerpt_of
+from stream_dream.media.read.sequence import is_sequence
 from stream_dream.media.write.output_paths import check_target
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
@@ -29,7 +29,7 @@ _LONG = 3
 
 def is_long(request: RenderRequest) -> bool:
     """Return whether a film is long enough to render it in chunks. Raises ``SourceError``."""
-    with excerpt_of(request.source, request.output) as opened:
+    with request.open_source() as opened:
         info = opened.info
         most = _LONG * frames_in(request.film.chunk_seconds, info)
         if info.frame_count is not None:
@@ -79,6 +79,8 @@ def render_film(
     checked(dream, request.automation)
     if film.cluster is None and film.workers != 1 and film.batch not in (1, "auto"):
         raise SettingsError("--batch is for one worker that fills a device: leave out --workers")
+    if film.ship and is_sequence(source):
+        raise SettingsError("--ship sends one file, not a sequence of pictures: share the disk")
     folder = JobFolder(target)
     if re.search(r"[\r\n]", str(folder.path.absolute())):
         problem = "lies in a folder, or has a name, with a line break: choose another one"

@@ -124,7 +124,7 @@ def preview(
     looks = request.automation.looks or (dream,)
     if settings.check:
         _check(looks)
-    with excerpt_of(source, settings) as opened:
+    with excerpt_of(source, settings, fps=settings.fps) as opened:
         info = opened.info
         contacts = ContactSheet(info) if sheet is not None else None
         curve_sheet = CurveSheet(request, info, look_names) if curves is not None else None

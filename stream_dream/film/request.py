@@ -52,7 +52,7 @@ class RenderRequest:
         """
         wanted = encoding_of(self.target, self.output.codec, self.output.bits, source_bits=16)
         hdr = wanted.can_be_hdr and not self.output.sdr
-        return excerpt_of(self.source, self.output, deep=wanted.deep, hdr=hdr)
+        return excerpt_of(self.source, self.output, fps=self.output.fps, deep=wanted.deep, hdr=hdr)
 
     def for_workers(self) -> RenderRequest:
         """Return the request with absolute paths, for workers and later runs in other folders.

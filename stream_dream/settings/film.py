@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from stream_dream.settings.fields import Heading, under
-from stream_dream.settings.output import MASK_STRENGTH, STRENGTH, Excerpt
-from stream_dream.settings.values import Model
+from stream_dream.settings.output import FPS, MASK_STRENGTH, STRENGTH, Excerpt
+from stream_dream.settings.values import Model, Rate
 
 WorkerCount = Annotated[int, Field(ge=1, le=1024)] | Literal["auto"]
 
@@ -25,6 +25,7 @@ CHUNK_SECONDS = _film(10.0, "Longest piece of a film that is done at a time.", g
 class PlanSettings(Excerpt):
     """Settings of a plan."""
 
+    fps: Rate | None = FPS
     strength: float = STRENGTH
     mask_strength: float = MASK_STRENGTH
     chunk_seconds: float = CHUNK_SECONDS

@@ -54,9 +54,15 @@ class Excerpt(Model):
     )
 
 
+FPS = _input(
+    None, "Frames per second of a sequence of pictures; 25 if not given.", metavar="NUMBER"
+)
+
+
 class OutputSettings(Excerpt):
     """Excerpt, output and mask of a render."""
 
+    fps: Rate | None = FPS
     size: Size = _output(
         None,
         "Size of the output in pixels, stretched to fit; the source's if not given.",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from fractions import Fraction
 
 from stream_dream.film.job.job_folder import CHUNK_LIST, JobFolder
 from stream_dream.film.plan.plan import Plan
+from stream_dream.media.concat import concat_list
 from stream_dream.media.write.codecs import Codec
 from stream_dream.media.write.mux import EncodedVideo
 
@@ -18,15 +18,12 @@ def joined(folder: JobFolder, plan: Plan, codec: Codec, fps: Fraction) -> Encode
     ffmpeg offsets chunks by their durations, which it rounds to microseconds; rounding the time
     stamps to whole frames afterwards makes them exact in films of any length.
     """
-    lines = ["ffconcat version 1.0"]
-    for chunk in plan.chunks:
-        # ffmpeg parses relative names as URLs and cuts them at "#" and "?".
-        picture = str(folder.chunk(chunk.number).picture.absolute())
-        escaped = picture.replace("'", "'\\''")
-        lines.append(f"file 'file:{escaped}'")
-        lines.append(f"duration {float(chunk.frames / fps):.6f}")
     path = (folder.path / CHUNK_LIST).absolute()
-    path.write_bytes(os.fsencode("\n".join(lines) + "\n"))  # names may not be valid UTF-8
+    path.write_bytes(
+        concat_list(
+            (folder.chunk(chunk.number).picture, float(chunk.frames / fps)) for chunk in plan.chunks
+        )
+    )
     input_args = ("-f", "concat", "-safe", "0", "-i", str(path))
     frame = f"(1/({fps}*TB))"
     # Packets come in decoding order, each at most `reordered` frames before it is shown.

@@ -12,6 +12,7 @@ from pathlib import Path
 from stream_dream.errors import SourceError
 from stream_dream.film.plan.plan import Chunk, frame_checksum, joined_checksum
 from stream_dream.frame import Frame
+from stream_dream.media.read.sequence import is_sequence
 from stream_dream.media.read.video import VideoSource
 
 
@@ -73,6 +74,7 @@ class SourceExcerpt:
             background=self.background,
             deep=self.deep,
             hdr=self.hdr,
+            fps=self.fps if is_sequence(self.path) else None,
         )
 
 

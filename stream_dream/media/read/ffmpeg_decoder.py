@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
+from pathlib import Path
 from queue import SimpleQueue
 
 import numpy as np
@@ -46,6 +47,8 @@ _TONE_MAP = (
     "t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,"
     "tonemap=mobius:param=0.6:desat=0:peak=4.93,zscale=t=bt709:m=gbr:r=full,format=gbrp16le"
 )
+# Light above 1 is cut off.
+_LIGHT_TO_SRGB = "zscale=tin=linear:min=gbr:t=iec61966-2-1,format=gbrp16le"
 _WIDE_TO_BT709 = "zscale=p=bt709:m=gbr:r=full,format=gbrp16le"
 
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
@@ -60,6 +63,8 @@ class FFmpegDecoder:
 
     Interlaced pictures are deinterlaced, transparent ones composed over a background colour.
     """
+
+    _TOLD = _STAMPED  # filter that tells of each picture
 
     def __init__(
         self,
@@ -117,16 +122,6 @@ class FFmpegDecoder:
         if self._closed:
             return
         stamps: SimpleQueue[int | None] = SimpleQueue()
-        process = self._start(start, stamps)
-        delays = self.file.delays
-        times = accumulate(delays, initial=0.0) if delays else self._times(stamps)
-        try:
-            yield from zip(self._images(process), times, strict=False)
-        finally:
-            process.kill()
-
-    def _start(self, start: float | None, stamps: SimpleQueue[int | None]) -> FFmpeg:
-        """Start ffmpeg; it queues the time stamp of each picture before it writes the picture."""
 
         def on_message(line: str) -> bool:
             stamp = _STAMP.search(line)  # possibly after the start of an error message
@@ -135,22 +130,36 @@ class FFmpegDecoder:
                 stamps.put(int(ticks) if ticks.removeprefix("-").isdecimal() else None)
             return stamp is not None or line == _STAMPS_KEY
 
-        file, given = self.file, ["-nostdin", "-copyts"]
+        process = self._start(self._given(start), self.file.path, on_message)
+        delays = self.file.delays
+        times = accumulate(delays, initial=0.0) if delays else self._times(stamps)
+        try:
+            yield from zip(self._images(process), times, strict=False)
+        finally:
+            process.kill()
+
+    def _given(self, start: float | None) -> list[str]:
+        """Return ffmpeg's arguments of the input."""
+        file, given = self.file, ["-copyts"]
         if file.transparent and file.video in _WITH_ALPHA:
             given += ["-c:v", _WITH_ALPHA[file.video]]
         if start is not None and self._origin is not None:
             given += ["-ss", f"{self._origin + start - file.start:.6f}"]
+        return given
+
+    def _start(self, given: Sequence[str], path: Path, on_message: Callable[[str], bool]) -> FFmpeg:
+        """Start ffmpeg. ``on_message`` gets what is told of a picture before that is written."""
         pixels = {
             (1, False): "rgb24",
             (1, True): "rgba",
             (2, False): "rgb48be",
             (2, True): "rgba64be",
-        }[self._type.itemsize, file.transparent]
+        }[self._type.itemsize, self.file.transparent]
         made = ["-fps_mode", "passthrough", "-c:v", "pam", "-pix_fmt", pixels]
-        source = ["-i", str(file.path.absolute()), "-map", "0:V:0"]
+        source = ["-i", str(path.absolute()), "-map", "0:V:0"]
         try:
             process = FFmpeg(
-                [*given, *source, "-vf", self._filters, *made, "-f", "image2pipe", "-"],
+                ["-nostdin", *given, *source, "-vf", self._filters, *made, "-f", "image2pipe", "-"],
                 read=True,
                 on_message=on_message,
             )
@@ -166,12 +175,16 @@ class FFmpegDecoder:
         if file.untagged_yuv:  # as players do
             matrix = "bt709" if width >= 1280 or height >= 720 else "bt601"
         scale = f"scale=in_color_matrix={matrix}:flags=bicubic+accurate_rnd+full_chroma_int"
-        made = [_DEINTERLACED, _STAMPED]
+        made = [_DEINTERLACED, self._TOLD]
         if not file.interlaced or min(width, height) < _SMALLEST_DEINTERLACED:
             made.remove(_DEINTERLACED)
         if file.hdr is not None and self._hdr:
             made.append(f"split[h][s];[h]{scale},{_RGB16}[h];[s]{_tone_map(file)},{_RGB16}[s]")
             return ",".join(made) + ";[h][s]vstack"
+        if file.video == "exr":
+            # ffmpeg's other conversion of half floats loses more than they have (measured).
+            floats = [] if file.pixels.startswith("gbr") else ["format=gbrpf32le"]
+            return ",".join([*made, *floats, _LIGHT_TO_SRGB])
         if file.hdr is not None:
             return ",".join([*made, _tone_map(file)])
         return ",".join([*made, _WIDE_TO_BT709 if file.wide else scale])

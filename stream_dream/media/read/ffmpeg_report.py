@@ -87,6 +87,7 @@ class Probe:
         why_ffmpeg: Why ffmpeg has to decode the file; None where OpenCV decodes it correctly.
         length: Length of the picture in seconds; None if uncertain.
         delays: Seconds for which browsers show each picture of an animation.
+        files: The files of a numbered sequence.
     """
 
     path: Path = Path()
@@ -111,6 +112,7 @@ class Probe:
     why_ffmpeg: str | None = None
     length: float | None = None
     delays: tuple[float, ...] = ()
+    files: tuple[Path, ...] = ()
 
     @property
     def bits(self) -> int:

@@ -18,6 +18,7 @@ from stream_dream.media.read.ffmpeg_report import THUMBNAIL, Probe, look_at
 from stream_dream.media.read.input_paths import check_input
 from stream_dream.media.read.opencv_decoder import open_capture, quiet_decoder
 from stream_dream.media.read.packets import animation_delays, end_of_picture
+from stream_dream.media.read.sequence import is_sequence, sequence_files
 from stream_dream.runtime.quiet import debugging
 
 # ffmpeg reads any text as a picture of a terminal.
@@ -38,14 +39,26 @@ _LIKE = 20
 14 in a test pattern of 96x64 pixels)."""
 
 
-def probe_video(path: Path) -> Probe:
-    """Probe a file and check that it is a video.
+NUMBERED_FPS = 25
+"""Frames per second of numbered pictures, if nothing else is said."""
+
+
+def probe_video(path: Path, fps: float | None = None) -> Probe:
+    """Probe a file or a sequence of pictures, and check that it is a video.
+
+    Args:
+        path: The file, or the name of a sequence; see ``sequence.is_sequence``.
+        fps: Frames per second of a sequence; None for 25.
 
     Raises:
         SourceError: If it is not.
         StreamDreamError: If ffmpeg cannot be run or does not answer.
     """
+    if is_sequence(path):
+        return _probe_sequence(path, NUMBERED_FPS if fps is None else fps)
     check_input(path, "a video file")
+    if fps is not None:
+        raise SourceError(f"{path} has a frame rate of its own: leave out --fps")
     found = probe(path)
     if found.container in _NO_VIDEO:
         raise SourceError(
@@ -56,14 +69,37 @@ def probe_video(path: Path) -> Probe:
     return found
 
 
+def _probe_sequence(path: Path, fps: float) -> Probe:
+    """Return the properties of a sequence of pictures, from the first one."""
+    files = sequence_files(path)
+    check_input(files[0], "a picture")
+    found, _ = look_at(files[0])
+    if found.video in (None, *_NO_VIDEO):
+        raise SourceError(f"{files[0]} is no picture that can be read: convert it to PNG")
+    return replace(
+        found,
+        path=path,
+        files=files,
+        rate=fps,
+        length=len(files) / fps,
+        start=0.0,
+        video_start=0.0,
+        audio=None,
+        why_ffmpeg="it is a sequence of pictures",
+    )
+
+
 def probe(path: Path) -> Probe:
     """Return the properties of a file, cached while it is unchanged.
 
-    They are an empty ``Probe`` if ffmpeg does not recognise the file or it does not exist.
+    They are an empty ``Probe`` if ffmpeg does not recognise the file or it does not exist. Of a
+    sequence of pictures, they tell only that it has no sound.
 
     Raises:
         StreamDreamError: If ffmpeg cannot be run or does not answer.
     """
+    if is_sequence(path):
+        return Probe(path, container="image2")
     try:
         state = os.stat(path)
     except OSError:

@@ -13,9 +13,11 @@ from stream_dream.frame import Frame, Image, Image8, StreamInfo
 from stream_dream.image import to_8bit, to_16bit
 from stream_dream.media.read.decoder import Decoder
 from stream_dream.media.read.ffmpeg_decoder import FFmpegDecoder
+from stream_dream.media.read.ffmpeg_report import Probe
 from stream_dream.media.read.frame_rate import ConstantRate, picture_rate
 from stream_dream.media.read.opencv_decoder import OpenCVDecoder
 from stream_dream.media.read.probe import probe_video
+from stream_dream.media.read.sequence_decoder import SequenceDecoder
 from stream_dream.settings.output import Excerpt
 from stream_dream.settings.values import rgb
 
@@ -51,16 +53,19 @@ class VideoSource:
         background: tuple[int, int, int] = (0, 0, 0),
         deep: bool = False,
         hdr: bool = False,
+        fps: Fraction | None = None,
     ) -> None:
         """Open a file and decode its first pictures.
 
         Args:
-            path: A file that OpenCV or ffmpeg decodes.
+            path: A file that OpenCV or ffmpeg decodes, or a sequence of pictures: a folder, a
+                pattern such as ``frames/%05d.exr``, or a wildcard such as ``frames/*.png``.
             start: Where to begin, in seconds from the first picture; moved to the nearest frame.
             end: Where to stop, in seconds from the first picture; moved to the nearest frame.
             background: Colour behind transparent pixels, RGB, 0..255.
             deep: True to keep more than 8 bits a channel, where the file has them.
             hdr: True to keep HDR as well; else it is tone-mapped to SDR.
+            fps: Frames per second of a sequence; None for 25.
 
         Raises:
             SourceError: If the file does not exist, no picture in it can be decoded, or none lies
@@ -71,15 +76,11 @@ class VideoSource:
         self.background = background
         self.shortfall: str | None = None
         self._closed = False
-        self._file = file = probe_video(path)
+        self._file = file = probe_video(path, None if fps is None else float(fps))
         self.deep = deep and file.bits > 8
         self.hdr = hdr and self.deep and file.hdr is not None
         self.tone_mapped = file.hdr is not None and not self.hdr
-        self._decoder: Decoder = (
-            OpenCVDecoder(file)
-            if file.why_ffmpeg is None
-            else FFmpegDecoder(file, background, deep=self.deep, hdr=self.hdr)
-        )
+        self._decoder = self._opened(file)
         try:
             begun = list(islice(self._decoder.pictures(), _LOOK_AHEAD))
             if not begun:
@@ -105,6 +106,12 @@ class VideoSource:
             hdr=file.hdr if self.hdr else None,
         )
 
+    def _opened(self, file: Probe) -> Decoder:
+        if file.why_ffmpeg is None:
+            return OpenCVDecoder(file)
+        kind = SequenceDecoder if file.files else FFmpegDecoder
+        return kind(file, self.background, deep=self.deep, hdr=self.hdr)
+
     def __enter__(self) -> Self:
         """Return the source itself."""
         return self
@@ -112,6 +119,11 @@ class VideoSource:
     def __exit__(self, *error: object) -> None:
         """Close the file."""
         self.close()
+
+    @property
+    def is_sequence(self) -> bool:
+        """True if it is a sequence of pictures."""
+        return bool(self._file.files)
 
     @property
     def is_seekable(self) -> bool:
@@ -199,13 +211,23 @@ class VideoSource:
 
 
 def excerpt_of(
-    path: Path | str, excerpt: Excerpt, *, deep: bool = False, hdr: bool = False
+    path: Path | str,
+    excerpt: Excerpt,
+    *,
+    fps: Fraction | None = None,
+    deep: bool = False,
+    hdr: bool = False,
 ) -> VideoSource:
     """Open the part of a file that settings select, over their background.
 
     Raises as ``VideoSource``.
     """
-    background = rgb(excerpt.background)
     return VideoSource(
-        path, start=excerpt.start, end=excerpt.end, background=background, deep=deep, hdr=hdr
+        path,
+        start=excerpt.start,
+        end=excerpt.end,
+        background=rgb(excerpt.background),
+        deep=deep,
+        hdr=hdr,
+        fps=fps,
     )

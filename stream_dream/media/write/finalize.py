@@ -126,6 +126,9 @@ class Finalizer:
             mux.finish_gif(
                 encoded, made, size=size, fps=self.fps, compression=compression, seconds=seconds
             )
+        elif self.format.muxer == "image2":
+            suffix = self.path.suffix.lower()
+            mux.finish_sequence(encoded, made, self.encoding, suffix, size=size, seconds=seconds)
         elif not self.format.film:
             muxer, crf = self.format.muxer, compression.crf
             mux.finish_pictures(encoded, made, muxer, size=size, crf=crf, seconds=seconds)

@@ -47,6 +47,9 @@ class Format:
         copied_sound: Sound codecs that are copied.
         sound_encoders: Arguments of the encoder for other sound, tried in order.
         longest_side: Longest side that it holds, in pixels; its codec may hold less.
+        bits: Bits a channel, if it is no film.
+        encoder: Arguments of its own encoder, if it is a numbered picture.
+        linear: True if values are light, without a curve.
     """
 
     muxer: str
@@ -55,6 +58,9 @@ class Format:
     copied_sound: frozenset[str] = frozenset()
     sound_encoders: tuple[tuple[str, ...], ...] = ()
     longest_side: int = 65_535
+    bits: tuple[int, ...] = (8,)
+    encoder: tuple[str, ...] = ()
+    linear: bool = False
 
     @property
     def film(self) -> bool:
@@ -81,6 +87,10 @@ _MP4 = ("h264", "h265", "av1", "vp9")
 _MOV = ("h264", "h265", "prores", "prores4444", "dnxhr", "hap", "hapq", "ffv1")
 _MKV = ("h264", "h265", "av1", "vp9", "ffv1", "prores", "prores4444", "dnxhr")
 
+_TIFF = Format("image2", bits=(8, 16), encoder=("-c:v", "tiff", "-compression_algo", "deflate"))
+# Sixteen rows are compressed together, as most programs do.
+_HALF_FLOATS = ("-c:v", "exr", "-format", "half", "-compression", "zip16")
+
 FORMATS = {
     ".mp4": Format("mp4", _MP4, "h265", _MP4_SOUND, _AAC),
     ".mov": Format("mov", _MOV, "prores", _MOV_SOUND, _AAC),
@@ -89,8 +99,14 @@ FORMATS = {
     ".gif": Format("gif"),
     ".webp": Format("webp", longest_side=_WEBP_SIDE),
     ".apng": Format("apng"),
-    ".png": Format("image2"),
+    ".png": Format("image2", bits=(8, 16), encoder=("-c:v", "png")),
+    ".tif": _TIFF,
+    ".tiff": _TIFF,
+    ".exr": Format("image2", bits=(16,), encoder=_HALF_FLOATS, linear=True),
 }
+
+NUMBERED = tuple(suffix for suffix, known in FORMATS.items() if known.muxer == "image2")
+"""Extensions of pictures that make a sequence, one a frame."""
 
 
 def format_of(path: Path) -> Format:
@@ -121,8 +137,8 @@ class Encoding:
 
     @property
     def can_be_hdr(self) -> bool:
-        """True if the file can be tagged as HDR."""
-        return self.deep and self.format.film
+        """True if the file can hold HDR: in a film's tags, or as light."""
+        return self.deep and (self.format.film or self.format.linear)
 
     @property
     def longest_side(self) -> int:
@@ -157,7 +173,7 @@ def encoding_of(
     """
     suffix, target = path.suffix.lower(), format_of(path)
     if not target.film:
-        return _encoding_of_pictures(path, codec, bits, source_bits)
+        return _encoding_of_pictures(path, codec, bits, source_bits, hdr)
     if codec is not None and codec not in target.codecs:
         others = [name for name, other in FORMATS.items() if codec in other.codecs]
         _refuse(
@@ -165,10 +181,7 @@ def encoding_of(
             f"{_or(others)}"
         )
     if codec is None:
-        usual, deep = target.codecs[0], target.deep_codec
-        wanted = source_bits if bits is None else bits
-        fitting = [name for name in (deep, *target.codecs) if wanted in CODECS[name].pixels]
-        codec = usual if wanted == 8 else (fitting or [deep])[0]
+        codec = _usual_codec(target, bits, source_bits)
     found = CODECS[codec]
     if bits is not None and bits not in found.pixels:
         choice = _or([str(known) for known in found.pixels])
@@ -176,19 +189,26 @@ def encoding_of(
     return Encoding(target, found, bits or _bits_for(found, source_bits), hdr)
 
 
+def _usual_codec(target: Format, bits: int | None, source_bits: int) -> str:
+    if (bits or source_bits) == 8:
+        return target.codecs[0]
+    choice = (target.deep_codec, *target.codecs)
+    fitting = [name for name in choice if bits is None or bits in CODECS[name].pixels]
+    return fitting[0] if fitting else target.deep_codec
+
+
 def _encoding_of_pictures(
-    path: Path, codec: str | None, bits: int | None, source_bits: int
+    path: Path, codec: str | None, bits: int | None, source_bits: int, hdr: Hdr | None
 ) -> Encoding:
     target = format_of(path)
     if codec is not None:
         _refuse(f"{path}: {path.suffix} is no film and has no choice of codecs: leave out --codec")
-    choice = (8, 16) if target.muxer == "image2" else (8,)
-    wanted = (16 if source_bits > 8 else 8) if bits is None else bits
-    if bits is not None and bits not in choice:
-        known = _or([str(one) for one in choice])
-        _refuse(f"{path}: {path.suffix} has {known} bits, not {bits}: choose --bits {known}")
-    deep = wanted == 16 and 16 in choice
-    return Encoding(target, LOSSLESS_DEEP if deep else LOSSLESS, 16 if deep else 8)
+    if bits is not None and bits not in target.bits:
+        choice = _or([str(known) for known in target.bits])
+        _refuse(f"{path}: {path.suffix} has {choice} bits, not {bits}: choose --bits {choice}")
+    fitting = [known for known in target.bits if known >= source_bits]
+    wanted = bits or min(fitting, default=max(target.bits))
+    return Encoding(target, LOSSLESS if wanted == 8 else LOSSLESS_DEEP, wanted, hdr)
 
 
 def _bits_for(codec: Codec, source_bits: int) -> int:
@@ -315,10 +335,10 @@ def _colours(pixel_aspect: Fraction, pixels: str = "yuv420p", hdr: Hdr | None = 
 def _tags(hdr: Hdr | None) -> str:
     if hdr is None:
         return "setparams=color_primaries=bt709:color_trc=bt709"
-    return f"setparams=color_primaries=bt2020:color_trc={_CURVES[hdr]}"
+    return f"setparams=color_primaries=bt2020:color_trc={CURVES[hdr]}"
 
 
-_CURVES: dict[Hdr, str] = {"pq": "smpte2084", "hlg": "arib-std-b67"}
+CURVES: dict[Hdr, str] = {"pq": "smpte2084", "hlg": "arib-std-b67"}
 """ffmpeg's names of the curves of HDR."""
 
 

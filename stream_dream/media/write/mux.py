@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stream_dream.media.ffmpeg import run
-from stream_dream.media.write.formats import Format
+from stream_dream.media.write.formats import CURVES, Encoding, Format
 from stream_dream.media.write.output_paths import beside
 from stream_dream.media.write.size_limit import Compression
 from stream_dream.media.write.sound import Soundtrack, first_that_works, ways_to_add
@@ -131,21 +131,43 @@ def finish_pictures(
     crf: int,
     seconds: float,
 ) -> None:
-    """Make an animated WebP or PNG that loops for ever, or numbered PNGs in an empty folder.
-
-    The quality of a WebP is 100 - ``crf``.
-    """
+    """Make an animated WebP or PNG that loops for ever; the quality of a WebP is 100 - ``crf``."""
     codecs = {
         "webp": ("-c:v", "libwebp_anim", "-quality", str(100 - crf), "-loop", "0"),
         "apng": ("-c:v", "apng", "-pred", "mixed", "-plays", "0"),
-        "image2": (),
     }
-    numbered = str(final / "x").replace("%", "%%")[:-1] + "%09d.png"
-    name = numbered if muxer == "image2" else str(final)
-    run(
-        [*encoded.input_args, "-vf", _square(size), *codecs[muxer], "-f", muxer, "-y", name],
-        seconds,
-    )
+    end = ["-f", muxer, "-y", str(final)]
+    run([*encoded.input_args, "-vf", _square(size), *codecs[muxer], *end], seconds)
+
+
+def finish_sequence(
+    encoded: EncodedVideo,
+    folder: Path,
+    encoding: Encoding,
+    suffix: str,
+    *,
+    size: tuple[int, int],
+    seconds: float,
+) -> None:
+    """Make numbered pictures in an empty folder.
+
+    Where values are light, 1 is white of SDR, that is 203 cd/m2 in HDR.
+    """
+    filters = _square(size)
+    if encoding.format.linear:
+        curve = "iec61966-2-1" if encoding.hdr is None else CURVES[encoding.hdr]
+        filters += f",zscale=tin={curve}:min=gbr:rin=full:t=linear:npl=203,format=gbrpf32le"
+        if encoding.hdr is not None:
+            filters += ",zscale=tin=linear:min=gbr:pin=bt2020:p=bt709"
+    else:
+        filters += f",format={'rgb24' if encoding.bits == 8 else _RGB16[suffix]}"
+    name = str(folder / "x").replace("%", "%%")[:-1] + f"%09d{suffix}"
+    encoder = encoding.format.encoder
+    run([*encoded.input_args, "-vf", filters, *encoder, "-f", "image2", "-y", name], seconds)
+
+
+_RGB16 = {".png": "rgb48be", ".tif": "rgb48le", ".tiff": "rgb48le"}
+"""The pixel format of encoders of 16 bits."""
 
 
 def _square(size: tuple[int, int]) -> str:

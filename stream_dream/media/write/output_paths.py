@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 
 from stream_dream.errors import SinkError
-from stream_dream.media.write.formats import FORMATS, Encoding
+from stream_dream.media.read.sequence import is_sequence, sequence_files
+from stream_dream.media.write.formats import FORMATS, NUMBERED, Encoding
 from stream_dream.settings.values import name_problem
 
 _NUMBER = re.compile(r"%(?:0\d+)?d")
@@ -43,7 +44,7 @@ def check_output(
     found = [] if problem else existing(path)
     if problem:
         pass
-    elif any(same_file(name, read) for read in inputs for name in found):
+    elif found and not {*map(_identity, found)}.isdisjoint(_identities(inputs)):
         problem = "is one of the inputs: choose another name"
     elif any(_covers(path, other) for other in outputs):
         problem = "is to be two things at once: choose another name for one of them"
@@ -59,11 +60,11 @@ def check_target(
     """Refuse a film, GIF or sequence of pictures that cannot be written; see ``check_output``."""
     problem = None
     suffix = path.suffix.lower()
-    known = ", ".join("%05d.png" if known == ".png" else known for known in FORMATS)
+    known = ", ".join(f"%05d{known}" if known in NUMBERED else known for known in FORMATS)
     if suffix not in FORMATS:
         problem = f"has no extension that can be written: choose {known}"
-    elif suffix == ".png" and len(_NUMBER.findall(path.name)) != 1:
-        problem = "would be one picture only: number them, as in dream-%05d.png"
+    elif suffix in NUMBERED and len(_NUMBER.findall(path.name)) != 1:
+        problem = f"would be one picture only: number them, as in dream-%05d{suffix}"
     check_output(path, overwrite=overwrite, inputs=inputs, outputs=outputs, format_problem=problem)
 
 
@@ -206,6 +207,22 @@ def _bytes(path: Path) -> int:
     return len(os.fsencode(numbered(path, 999_999).name if is_pattern(path) else path.name))
 
 
+def _identities(inputs: Iterable[Path]) -> Iterator[object]:
+    """Yield what identifies each file that is read; of a sequence of pictures, all its files."""
+    for path in inputs:
+        files = sequence_files(path) if is_sequence(path) else [path]
+        yield from map(_identity, files)
+
+
+def _identity(path: Path) -> object:
+    """Return what tells a file from others, whatever its name; its real path if there is none."""
+    try:
+        state = path.stat()
+    except (OSError, ValueError):
+        return os.path.realpath(path)
+    return state.st_dev, state.st_ino
+
+
 def same_file(path: Path, other: Path) -> bool:
     """Return whether two paths name the same file, existing or not."""
     try:
@@ -232,4 +249,4 @@ def numbered(path: Path, number: int) -> Path:
 
 def is_pattern(path: Path) -> bool:
     """Return whether a name stands for a numbered sequence."""
-    return path.suffix.lower() == ".png" and _NUMBER.search(path.name) is not None
+    return path.suffix.lower() in NUMBERED and _NUMBER.search(path.name) is not None

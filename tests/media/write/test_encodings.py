@@ -62,6 +62,7 @@ def test_every_codec_keeps_frames_rate_depth_and_colours(
         ("a.mov", None, None, 8, ("h264", 8)),
         ("a.mov", None, 10, 8, ("prores", 10)),
         ("a.mov", None, 12, 8, ("h265", 12)),
+        ("a.mov", None, None, 16, ("prores", 10)),
         ("a.mov", "prores", None, 8, ("prores", 10)),
         ("a.mov", "hap", None, 16, ("hap", 8)),
         ("a.mkv", "ffv1", None, 9, ("ffv1", 10)),

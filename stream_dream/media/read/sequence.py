@@ -1,0 +1,112 @@
+"""Finds the files of a numbered sequence of pictures, which are read as a film."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from itertools import groupby
+from pathlib import Path
+
+from stream_dream.errors import SourceError
+
+SUFFIXES = (".png", ".tif", ".tiff", ".exr", ".dpx", ".jpg", ".jpeg", ".webp", ".bmp", ".tga")
+"""Lower-case extensions of the pictures in a folder."""
+
+_NUMBER = re.compile(r"%(?:0(\d+))?d")
+_DIGITS = re.compile(r"(\d+)(?=\D*$)")
+_MOST_NAMED = 5
+
+
+def is_sequence(path: Path) -> bool:
+    """Return whether a name stands for a sequence: a folder, a pattern or a wildcard.
+
+    A pattern is one such as ``frames/%05d.exr``, a wildcard one such as ``frames/*.png``. A file
+    whose name contains such characters is a file.
+    """
+    name = path.name
+    if os.path.isdir(path):
+        return True
+    return not os.path.lexists(path) and bool(_NUMBER.search(name) or glob.has_magic(name))
+
+
+def sequence_files(path: Path) -> tuple[Path, ...]:
+    """Return the files of a sequence, in the order of the last number in their names.
+
+    Of a wildcard, all that fit; of a folder or a pattern, only sequences without gaps.
+
+    Raises:
+        SourceError: There are none, numbers are missing, or a folder has several kinds of pictures.
+    """
+    folder = path if os.path.isdir(path) else path.parent
+    try:
+        names = sorted(os.listdir(folder), key=_order)
+    except OSError as error:
+        raise SourceError(f"{folder} cannot be read: {error.strerror}") from error
+    names = [name for name in names if not name.startswith(".")]
+    if folder == path:
+        names = _of_one_kind(folder, names)
+    else:
+        fits = _pattern_of(path.name)
+        names = [name for name in names if fits.fullmatch(name)]
+    if not names:
+        kinds = f" ({', '.join(SUFFIXES)})" if folder == path else ""
+        raise SourceError(f"{path} holds no pictures{kinds}: check the name")
+    if folder == path or _NUMBER.search(path.name):
+        _refuse_gaps(path, names)
+    return tuple(folder / name for name in names)
+
+
+def _of_one_kind(folder: Path, names: list[str]) -> list[str]:
+    names = [name for name in names if name.lower().endswith(SUFFIXES)]
+    kinds = sorted({os.path.splitext(name)[1] for name in names})
+    if len(kinds) > 1:
+        raise SourceError(
+            f"{folder} holds pictures of several kinds ({', '.join(kinds)}): name one, as in "
+            f"'{folder / f'*{kinds[0]}'}'"
+        )
+    return names
+
+
+def _pattern_of(name: str) -> re.Pattern[str]:
+    """Return what the names of a pattern or a wildcard fit."""
+    number = _NUMBER.search(name)
+    if number is None:
+        from fnmatch import translate
+
+        return re.compile(translate(name))
+    digits = r"\d+" if number[1] is None else rf"\d{{{number[1]},}}"
+    return re.compile(re.escape(name[: number.start()]) + digits + re.escape(name[number.end() :]))
+
+
+def _order(name: str) -> tuple[str, int, str]:
+    """Return the sort key of a name: its beginning, then its last number."""
+    found = _DIGITS.search(name)
+    return (name, 0, name) if found is None else (name[: found.start()], int(found[1]), name)
+
+
+def _refuse_gaps(path: Path, names: list[str]) -> None:
+    """Refuse missing numbers, where names differ in their numbers alone."""
+    found = [_DIGITS.search(name) for name in names]
+    numbers = sorted(int(number[1]) for number in found if number)
+    if len(numbers) < len(names) or len({_DIGITS.sub("", name) for name in names}) > 1:
+        return
+    missing = sorted(set(range(numbers[0], numbers[-1])) - set(numbers))
+    if missing:
+        folder, suffix = path if path.is_dir() else path.parent, os.path.splitext(names[0])[1]
+        raise SourceError(
+            f"{path}: of {numbers[0]} to {numbers[-1]}, {_ranges(missing)} "
+            f"{'is' if len(missing) == 1 else 'are'} missing: add what is missing, or take what is "
+            f"there with '{folder / f'*{suffix}'}'"
+        )
+
+
+def _ranges(numbers: list[int]) -> str:
+    """Return numbers as text, neighbours as ranges: ``3, 7 to 9``."""
+    runs = [
+        [number for _, number in run]
+        for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0])
+    ]
+    texts = [f"{run[0]}" if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
+    more = [f"{len(texts) - _MOST_NAMED} more"] if len(texts) > _MOST_NAMED else []
+    return ", ".join([*texts[:_MOST_NAMED], *more])

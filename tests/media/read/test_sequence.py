@@ -1,0 +1,158 @@
+"""Numbered pictures are read as a film, in the order of their numbers, with nothing left out."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import clips
+import numpy as np
+import pytest
+
+from stream_dream.errors import SourceError
+from stream_dream.image import to_16bit
+from stream_dream.media.read.sequence import is_sequence, sequence_files
+from stream_dream.media.read.video import VideoSource
+from stream_dream.media.write.video import VideoSink
+
+FRAMES = 5
+SIZE = (64, 48)
+
+
+def write(folder: Path, suffix: str = ".png", bits: int | None = None) -> Path:
+    """Write counting images as ``a-001`` to ``a-005``; return the folder."""
+    folder.mkdir()
+    pattern = folder / f"a-%03d{suffix}"
+    with VideoSink(pattern, size=SIZE, fps=Fraction(25), bits=bits) as sink:
+        for number in range(FRAMES):
+            sink.write(clips.counting_image(number, SIZE))
+    return folder
+
+
+def name_of(number: int, suffix: str = ".png") -> str:
+    return f"a-{number:03d}{suffix}"
+
+
+@pytest.mark.parametrize("form", ["{}", "{}/a-%03d.png", "{}/a-%d.png", "{}/*.png", "{}/a-00?.png"])
+def test_a_folder_a_pattern_and_a_wildcard_name_a_sequence(tmp_path: Path, form: str) -> None:
+    folder = write(tmp_path / "it's #1?")
+    with VideoSource(form.format(folder), fps=Fraction(24000, 1001)) as source:
+        frames = list(source)
+    assert source.is_sequence
+    assert source.info.fps == Fraction(24000, 1001)
+    assert source.info.frame_count == len(frames) == FRAMES
+    assert source.shortfall is None
+    for number, frame in enumerate(frames):
+        assert np.array_equal(frame.image, clips.counting_image(number, SIZE))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "bits", "levels"),
+    [(".png", 16, 0), (".tif", 8, 0), (".tiff", 16, 0), (".exr", 16, 32)],
+)
+def test_what_was_written_is_read(tmp_path: Path, suffix: str, bits: int, levels: float) -> None:
+    """Half floats have 11 bits."""
+    folder = write(tmp_path / "f", suffix, bits)
+    with VideoSource(folder, deep=True) as source:
+        frames = list(source)
+    assert source.info.bits == bits
+    for number, frame in enumerate(frames):
+        got = to_16bit(frame.image) if frame.deep is None else frame.deep
+        wanted = to_16bit(clips.counting_image(number, SIZE))
+        assert np.abs(got.astype(int) - wanted).max() <= levels
+
+
+@pytest.mark.parametrize("suffix", [".dpx", ".jpg", ".bmp", ".tga"])
+def test_pictures_of_other_programs_are_read(tmp_path: Path, suffix: str) -> None:
+    folder = tmp_path / "f"
+    folder.mkdir()
+    picture = ("-f", "lavfi", "-i", "color=0xc83c28:s=64x48:d=0.2")
+    pixels = ("-pix_fmt", "gbrp10le") if suffix == ".dpx" else ("-q:v", 1)
+    clips.ffmpeg(*picture, *pixels, folder / f"%d{suffix}")
+    with VideoSource(folder, deep=True) as source:
+        frames = list(source)
+    assert len(frames) == 5
+    assert np.abs(frames[-1].image.astype(int) - (200, 60, 40)).max() <= 3
+
+
+def test_an_excerpt_starts_at_its_picture(tmp_path: Path) -> None:
+    folder = write(tmp_path / "f")
+    with VideoSource(folder, start=0.08, end=0.16) as source:
+        images = [frame.image for frame in source]
+    assert (source.first, len(images)) == (2, 2)
+    assert np.array_equal(images[0], clips.counting_image(2, SIZE))
+
+
+def test_numbers_count_not_letters(tmp_path: Path) -> None:
+    for name in ("x9.png", "x10.png", "x100.png", ".x1.png", "y.txt"):
+        (tmp_path / name).touch()
+    assert [path.name for path in sequence_files(tmp_path / "*.png")] == [
+        *("x9.png", "x10.png", "x100.png")
+    ]
+
+
+def test_a_file_with_such_a_name_is_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "100%d[1].mp4"
+    assert is_sequence(path)
+    path.touch()
+    assert not is_sequence(path)
+    assert is_sequence(tmp_path)
+    assert not is_sequence(tmp_path / "none.mp4")
+
+
+@pytest.mark.parametrize("form", ["{}", "{}/a-%03d.png"])
+def test_gaps_are_named(tmp_path: Path, form: str) -> None:
+    folder = write(tmp_path / "f")
+    for number in (2, 4):
+        (folder / name_of(number)).unlink()
+    with pytest.raises(SourceError, match="of 1 to 5, 2, 4 are missing") as caught:
+        VideoSource(form.format(folder))
+    assert str(caught.value).endswith(f"or take what is there with '{folder / '*.png'}'")
+    with VideoSource(folder / "*.png") as source:
+        assert len(list(source)) == 3
+
+
+def test_another_size_is_named(tmp_path: Path) -> None:
+    folder = write(tmp_path / "f")
+    clips.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=32x32:d=0.04", folder / name_of(4))
+    with pytest.raises(SourceError, match=r"a-004.png has 32x32 pixels, and the first one 64x48"):
+        VideoSource(folder)
+
+
+@pytest.mark.parametrize("damage", [b"", b"hello", None])
+def test_a_damaged_picture_is_named_and_nothing_moves_up(
+    tmp_path: Path, damage: bytes | None
+) -> None:
+    folder = write(tmp_path / "f")
+    path = folder / name_of(4)
+    path.write_bytes(path.read_bytes()[:90] if damage is None else damage)
+    with pytest.raises(SourceError, match=r"a-004.png is damaged, or no picture"):
+        VideoSource(folder)
+
+
+def test_a_folder_of_several_kinds_or_of_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="holds no pictures"):
+        VideoSource(tmp_path)
+    with pytest.raises(SourceError, match=r"%d.png holds no pictures"):
+        VideoSource(tmp_path / "%d.png")
+    folder = write(tmp_path / "f")
+    (folder / "b-1.exr").touch()
+    with pytest.raises(SourceError, match=r"several kinds \(.exr, .png\): name one, as in"):
+        VideoSource(folder)
+
+
+def test_a_film_keeps_its_own_rate(tmp_path: Path) -> None:
+    path = clips.make(tmp_path / "a.mp4")
+    with pytest.raises(SourceError, match="has a frame rate of its own: leave out --fps"):
+        VideoSource(path, fps=Fraction(12))
+
+
+def test_light_above_white_is_cut_off(tmp_path: Path) -> None:
+    light = np.full((3, 48, 64), 4.0, "<f4")
+    light[:, :, :32] = 0.2140  # of a medium grey, 0.5 in sRGB
+    raw = ("-f", "rawvideo", "-pix_fmt", "gbrpf32le", "-s", "64x48", "-i", "-")
+    clips.ffmpeg(*raw, tmp_path / "1.exr", stdin=light.tobytes())
+    with VideoSource(tmp_path) as source:
+        image = next(iter(source)).image
+    assert np.abs(image[:, :32].astype(int) - 128).max() <= 1
+    assert image[:, 32:].min() == 255
