@@ -38,11 +38,16 @@ if TYPE_CHECKING:
 
 @with_options(DreamSettings, OutputSettings, FilmSettings, AutomationOptions)
 def render(
-    source: Annotated[Path, file_argument("INPUT", "A video file or animated GIF.")],
+    source: Annotated[
+        Path,
+        file_argument(
+            "INPUT", "A film, an animated GIF, or numbered pictures: a folder or %05d.png."
+        ),
+    ],
     target: Annotated[
         Path,
         file_argument(
-            "OUTPUT", ".mp4, .mov, .mkv, .webm, .gif, .webp, .apng or a pattern like %05d.png."
+            "OUTPUT", ".mp4, .mov, .mkv, .webm, .gif, .webp, .apng, or %05d.png, .tif or .exr."
         ),
     ],
     preset: Annotated[str | None, LOOKS_OPTION] = None,
