@@ -21,7 +21,7 @@ from stream_dream.cli.options import (
     with_options,
 )
 from stream_dream.cli.over_time import over_time
-from stream_dream.errors import SinkError
+from stream_dream.errors import SettingsError, SinkError
 from stream_dream.settings.automation import AutomationOptions
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading
@@ -83,6 +83,8 @@ def render(
     whatever happens, --resume goes on from there. Options left out take their value from the
     preset; the defaults named below are those of the preset dogs.
     """
+    if as_json and str(target) == "-":
+        raise SettingsError("standard output gets the film: leave out --json, or name a file")
     over = over_time(preset, options)
     output, film = part(OutputSettings, over.options), part(FilmSettings, over.options)
     dream, automation = over.with_dreams(quiet=quiet, as_json=as_json)
@@ -197,7 +199,7 @@ def _conclude(wanted: _Wanted, warning: str | None, line: str) -> None:
     if warning is not None:
         complain(f"warning: {warning}")
     if not wanted.quiet and not wanted.as_json:
-        typer.echo(line)
+        typer.echo(line, err=wanted.request.is_piped)
 
 
 def _line(summary: RenderSummary) -> str:

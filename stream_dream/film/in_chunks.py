@@ -29,6 +29,8 @@ _LONG = 3
 
 def is_long(request: RenderRequest) -> bool:
     """Return whether a film is long enough to render it in chunks. Raises ``SourceError``."""
+    if request.is_piped:
+        return False
     with request.open_source() as opened:
         info = opened.info
         most = _LONG * frames_in(request.film.chunk_seconds, info)
@@ -79,6 +81,9 @@ def render_film(
     checked(dream, request.automation)
     if film.cluster is None and film.workers != 1 and film.batch not in (1, "auto"):
         raise SettingsError("--batch is for one worker that fills a device: leave out --workers")
+    if request.is_piped:
+        problem = "give files: a film in chunks, which can be resumed, is read and written twice"
+        raise SettingsError(f"standard input and output are used once: {problem}")
     if film.ship and is_sequence(source):
         raise SettingsError("--ship sends one file, not a sequence of pictures: share the disk")
     folder = JobFolder(target)

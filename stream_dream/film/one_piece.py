@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from stream_dream.errors import Interrupted
+from stream_dream.errors import Interrupted, SettingsError
 from stream_dream.film.frame_loop import (
     FrameLooks,
     FrameWriter,
@@ -24,8 +24,10 @@ from stream_dream.film.plan.plan import make_plan
 from stream_dream.film.programming import needs_plan, programmed, read_files, soundtrack_of
 from stream_dream.film.request import RenderRequest
 from stream_dream.frame import FrameReport, StreamInfo
+from stream_dream.media.write.formats import STANDARD_OUTPUT
 from stream_dream.media.write.output_paths import check_target, left_over
 from stream_dream.media.write.sound import Soundtrack, check_sound
+from stream_dream.media.write.standard_output import StandardOutput
 from stream_dream.media.write.video import VideoSink
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
@@ -100,6 +102,9 @@ def render(
         sound = soundtrack_of(request, opened) if output.audio else None
         check_sound(sound, target)
         read_files(request, opened)
+        if opened.is_piped and needs_plan(request):
+            problem = "what changes by shots, or by shares of the length, needs a file"
+            raise SettingsError(f"standard input is read once: {problem}")
         plan = make_plan(opened, 1, cuts=dream.cuts) if needs_plan(request) else None
         program = programmed(request, opened, plan).program
         ascents = make_ascents(program)
@@ -153,15 +158,18 @@ def _sink(
     output: OutputSettings,
     sound: Soundtrack | None,
     overwrite: bool,
-) -> VideoSink:
+) -> VideoSink | StandardOutput:
     size, pixel_aspect = written_shape(info, output)
+    bits = render_encoding(target, info, output).bits
+    if target == STANDARD_OUTPUT:
+        return StandardOutput(size=size, fps=info.fps, pixel_aspect=pixel_aspect, bits=bits)
     return VideoSink(
         target,
         size=size,
         fps=info.fps,
         pixel_aspect=pixel_aspect,
         codec=output.codec,
-        bits=render_encoding(target, info, output).bits,
+        bits=bits,
         hdr=info.hdr,
         crf=output.crf,
         sound=sound,
@@ -169,8 +177,10 @@ def _sink(
     )
 
 
-def _keep(sink: VideoSink) -> str:
+def _keep(sink: VideoSink | StandardOutput) -> str:
     """Keep the frames written so far; return the message that says where."""
+    if isinstance(sink, StandardOutput):
+        return f"interrupted after {sink.frames} frames"
     kept = sink.keep_partial()
     if kept is None:
         return "interrupted before the first frame: nothing was written"

@@ -8,8 +8,9 @@ from pathlib import Path
 from stream_dream.automation.assemble import Parsed
 from stream_dream.automation.program import varying_of
 from stream_dream.media.read.picture import READABLE_PICTURES
+from stream_dream.media.read.standard_input import STANDARD_INPUT
 from stream_dream.media.read.video import VideoSource, excerpt_of
-from stream_dream.media.write.formats import encoding_of
+from stream_dream.media.write.formats import STANDARD_OUTPUT, encoding_of
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files, with_paths
@@ -52,7 +53,15 @@ class RenderRequest:
         """
         wanted = encoding_of(self.target, self.output.codec, self.output.bits, source_bits=16)
         hdr = wanted.can_be_hdr and not self.output.sdr
-        return excerpt_of(self.source, self.output, fps=self.output.fps, deep=wanted.deep, hdr=hdr)
+        output = self.output
+        return excerpt_of(
+            self.source, output, fps=output.fps, raw=output.raw, deep=wanted.deep, hdr=hdr
+        )
+
+    @property
+    def is_piped(self) -> bool:
+        """True if it reads standard input or writes standard output: once, from start to end."""
+        return self.source == STANDARD_INPUT or self.target == STANDARD_OUTPUT
 
     def for_workers(self) -> RenderRequest:
         """Return the request with absolute paths, for workers and later runs in other folders.

@@ -61,6 +61,7 @@ class FFmpeg:
         fed: bool = False,
         stepping_back: bool = True,
         read: bool = False,
+        passed_on: bool = False,
         on_message: Callable[[str], bool] = lambda line: False,
     ) -> None:
         """Start ffmpeg.
@@ -70,6 +71,7 @@ class FFmpeg:
             fed: True if ``write`` will feed its standard input.
             stepping_back: True to lower the priority of a fed process below the dream's.
             read: True if ``output`` will be read.
+            passed_on: True if its standard output is to be ours.
             on_message: Called in another thread with each line of its standard error; returns True
                 if the line is not an error.
 
@@ -81,7 +83,7 @@ class FFmpeg:
             self._process = subprocess.Popen(
                 [*command, *arguments],
                 stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if read else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if read else None if passed_on else subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 env=os.environ | _ENVIRONMENT,
@@ -123,6 +125,11 @@ class FFmpeg:
         finally:
             watchdog.cancel()
 
+    def close_input(self) -> None:
+        """Close its standard input: nothing more follows."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
     def finish(self, seconds: float = PATIENCE) -> None:
         """Close its input and wait until it ends; safe to call twice.
 
@@ -130,8 +137,7 @@ class FFmpeg:
             SinkError: If it fails or takes longer than ``seconds``.
         """
         try:
-            if self._process.stdin is not None:
-                self._process.stdin.close()
+            self.close_input()
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.give_up()

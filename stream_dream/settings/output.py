@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Annotated
 
 from stream_dream.settings.fields import FILE_OR_NAME, Heading, under
 from stream_dream.settings.values import (
@@ -17,8 +18,10 @@ from stream_dream.settings.values import (
     Model,
     Names,
     Rate,
+    RawVideo,
     Seconds,
     Size,
+    of_text,
 )
 
 _colours, _input, _output = under(Heading.COLOURS), under(Heading.INPUT), under(Heading.OUTPUT)
@@ -63,6 +66,11 @@ class OutputSettings(Excerpt):
     """Excerpt, output and mask of a render."""
 
     fps: Rate | None = FPS
+    raw: Annotated[RawVideo, of_text(RawVideo.parse)] | None = _input(
+        None,
+        "Size and rate of the raw frames, RGB of 8 bits, that come from standard input.",
+        metavar="WIDTHxHEIGHT@FPS",
+    )
     size: Size = _output(
         None,
         "Size of the output in pixels, stretched to fit; the source's if not given.",

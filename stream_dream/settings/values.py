@@ -261,3 +261,18 @@ Group = Annotated[Layers, of_text(lambda text: text.split("+"))]
 Rate = Annotated[Fraction, Field(gt=0, le=240), of_text(_parse_fraction)]
 Bytes = Annotated[int, Field(ge=1000), of_text(_parse_bytes)]
 Bits = Annotated[Literal[8, 10, 12, 16], of_text(_parse_number)]
+
+
+class RawVideo(Model):
+    """Size and rate of raw frames, written ``WIDTHxHEIGHT@FPS``."""
+
+    size: tuple[Side, Side]
+    fps: Rate
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Parse ``1280x720@25`` or ``1280x720@30000/1001``. Raises ``ValueError``."""
+        size, at, fps = text.partition("@")
+        if not at:
+            raise ValueError("give WIDTHxHEIGHT@FPS, such as 1280x720@25")
+        return cls(size=_parse_size(size), fps=_parse_fraction(fps))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
-from pathlib import Path
 from queue import SimpleQueue
 
 import numpy as np
@@ -130,13 +129,18 @@ class FFmpegDecoder:
                 stamps.put(int(ticks) if ticks.removeprefix("-").isdecimal() else None)
             return stamp is not None or line == _STAMPS_KEY
 
-        process = self._start(self._given(start), self.file.path, on_message)
+        process = self._start([*self._given(start), "-i", self._source], on_message)
         delays = self.file.delays
         times = accumulate(delays, initial=0.0) if delays else self._times(stamps)
         try:
             yield from zip(self._images(process), times, strict=False)
         finally:
             process.kill()
+
+    @property
+    def _source(self) -> str:
+        """Return ffmpeg's name of the input."""
+        return str(self.file.path.absolute())
 
     def _given(self, start: float | None) -> list[str]:
         """Return ffmpeg's arguments of the input."""
@@ -147,7 +151,7 @@ class FFmpegDecoder:
             given += ["-ss", f"{self._origin + start - file.start:.6f}"]
         return given
 
-    def _start(self, given: Sequence[str], path: Path, on_message: Callable[[str], bool]) -> FFmpeg:
+    def _start(self, source: Sequence[str], on_message: Callable[[str], bool]) -> FFmpeg:
         """Start ffmpeg. ``on_message`` gets what is told of a picture before that is written."""
         pixels = {
             (1, False): "rgb24",
@@ -156,17 +160,16 @@ class FFmpegDecoder:
             (2, True): "rgba64be",
         }[self._type.itemsize, self.file.transparent]
         made = ["-fps_mode", "passthrough", "-c:v", "pam", "-pix_fmt", pixels]
-        source = ["-i", str(path.absolute()), "-map", "0:V:0"]
+        made += ["-map", "0:V:0", "-vf", self._filters, "-f", "image2pipe", "-"]
         try:
-            process = FFmpeg(
-                ["-nostdin", *given, *source, "-vf", self._filters, *made, "-f", "image2pipe", "-"],
-                read=True,
-                on_message=on_message,
-            )
+            process = self._launch(["-nostdin", *source, *made], on_message)
         except SinkError as error:
             raise SourceError(str(error)) from error
         self._process = process
         return process
+
+    def _launch(self, arguments: Sequence[str], on_message: Callable[[str], bool]) -> FFmpeg:
+        return FFmpeg(arguments, read=True, on_message=on_message)
 
     @property
     def _filters(self) -> str:

@@ -183,17 +183,20 @@ def has_more(path: Path, pictures: int, fps: Fraction) -> bool:
 
 
 def run_on(
-    path: Path, arguments: list[str], before: tuple[str, ...] = ()
+    path: Path, arguments: list[str], before: tuple[str, ...] = (), *, head: bytes | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run ffmpeg on a file; if that fails, check that the program is ffmpeg.
+    """Run ffmpeg on a file, or on the beginning of one; if that fails, check that it is ffmpeg.
 
     Raises:
         StreamDreamError: If ffmpeg cannot be run or does not answer.
     """
     program = ffmpeg_program()
-    command = [program, "-hide_banner", "-nostdin", *before, "-i", str(path.absolute()), *arguments]
+    name = str(path.absolute()) if head is None else "pipe:0"
+    command = [program, "-hide_banner", "-nostdin", *before, "-i", name, *arguments]
     try:
-        result = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
+        result = subprocess.run(
+            command, input=head, capture_output=True, timeout=_SECONDS, check=False
+        )
         if result.returncode and b"Input #0" not in result.stderr:
             _check_program(program)
     except OSError as error:

@@ -93,13 +93,15 @@ def probe(path: Path) -> Probe:
     """Return the properties of a file, cached while it is unchanged.
 
     They are an empty ``Probe`` if ffmpeg does not recognise the file or it does not exist. Of a
-    sequence of pictures, they tell only that it has no sound.
+    sequence of pictures and of standard input, they tell only that it has no sound.
 
     Raises:
         StreamDreamError: If ffmpeg cannot be run or does not answer.
     """
     if is_sequence(path):
         return Probe(path, container="image2")
+    if path == Path("-"):
+        return Probe(path, container="pipe")
     try:
         state = os.stat(path)
     except OSError:

@@ -50,7 +50,7 @@ class SequenceDecoder(FFmpegDecoder):
             with os.fdopen(handle, "wb") as listed:
                 listed.write(concat_list((path, 1 / self.file.rate) for path in files))
             sizes: SimpleQueue[tuple[int, int]] = SimpleQueue()
-            process, number = self._start(_INPUT, Path(name), partial(_hear_size, sizes)), -1
+            process, number = self._start([*_INPUT, "-i", name], partial(_hear_size, sizes)), -1
             for number, image in enumerate(self._images(process)):
                 self._check_size(files[number], sizes.get())
                 yield image, (first + number) / self.file.rate

@@ -18,8 +18,13 @@ from stream_dream.media.read.frame_rate import ConstantRate, picture_rate
 from stream_dream.media.read.opencv_decoder import OpenCVDecoder
 from stream_dream.media.read.probe import probe_video
 from stream_dream.media.read.sequence_decoder import SequenceDecoder
+from stream_dream.media.read.standard_input import (
+    STANDARD_INPUT,
+    StandardInputDecoder,
+    read_head,
+)
 from stream_dream.settings.output import Excerpt
-from stream_dream.settings.values import rgb
+from stream_dream.settings.values import RawVideo, rgb
 
 _LOOK_AHEAD = 10
 """Pictures whose time stamps determine the rate."""
@@ -40,6 +45,7 @@ class VideoSource:
         background: Colour behind transparent pixels, RGB, 0..255.
         deep: True if frames keep more than 8 bits.
         hdr: True if they keep HDR.
+        is_piped: True if it comes from standard input.
         tone_mapped: True if the file is HDR and frames are not.
         shortfall: After iterating: one line on frames that could not be read; None without any.
     """
@@ -54,18 +60,21 @@ class VideoSource:
         deep: bool = False,
         hdr: bool = False,
         fps: Fraction | None = None,
+        raw: RawVideo | None = None,
     ) -> None:
         """Open a file and decode its first pictures.
 
         Args:
             path: A file that OpenCV or ffmpeg decodes, or a sequence of pictures: a folder, a
-                pattern such as ``frames/%05d.exr``, or a wildcard such as ``frames/*.png``.
+                pattern such as ``frames/%05d.exr``, or a wildcard such as ``frames/*.png``; or
+                ``-`` for standard input, which can be iterated once.
             start: Where to begin, in seconds from the first picture; moved to the nearest frame.
             end: Where to stop, in seconds from the first picture; moved to the nearest frame.
             background: Colour behind transparent pixels, RGB, 0..255.
             deep: True to keep more than 8 bits a channel, where the file has them.
             hdr: True to keep HDR as well; else it is tone-mapped to SDR.
             fps: Frames per second of a sequence; None for 25.
+            raw: Size and rate of raw frames on standard input; None if it tells them.
 
         Raises:
             SourceError: If the file does not exist, no picture in it can be decoded, or none lies
@@ -76,11 +85,24 @@ class VideoSource:
         self.background = background
         self.shortfall: str | None = None
         self._closed = False
-        self._file = file = probe_video(path, None if fps is None else float(fps))
+        self.is_piped = path == STANDARD_INPUT
+        head = b""
+        if self.is_piped:
+            head, file = read_head(raw)
+        elif raw is not None:
+            raise SourceError("--raw is for standard input: give - as the input")
+        else:
+            file = probe_video(path, None if fps is None else float(fps))
+        self._file = file
         self.deep = deep and file.bits > 8
         self.hdr = hdr and self.deep and file.hdr is not None
         self.tone_mapped = file.hdr is not None and not self.hdr
-        self._decoder = self._opened(file)
+        if self.is_piped:
+            self._decoder: Decoder = StandardInputDecoder(
+                file, head, raw, background, deep=self.deep, hdr=self.hdr
+            )
+        else:
+            self._decoder = self._opened(file)
         try:
             begun = list(islice(self._decoder.pictures(), _LOOK_AHEAD))
             if not begun:
@@ -215,6 +237,7 @@ def excerpt_of(
     excerpt: Excerpt,
     *,
     fps: Fraction | None = None,
+    raw: RawVideo | None = None,
     deep: bool = False,
     hdr: bool = False,
 ) -> VideoSource:
@@ -230,4 +253,5 @@ def excerpt_of(
         deep=deep,
         hdr=hdr,
         fps=fps,
+        raw=raw,
     )

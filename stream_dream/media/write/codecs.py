@@ -76,6 +76,7 @@ CODECS: Mapping[str, Codec] = {
         automatic_bits=16,
         carrier="mov",
     ),
+    "y4m": Codec((), {8: _420[8], 10: _420[10]}),
     "hap": Codec((*_HAP, "hap"), {8: "rgba"}, carrier="mov", multiple=4),
     "hapq": Codec((*_HAP, "hap_q"), {8: "rgba"}, carrier="mov", multiple=4),
 }

@@ -109,9 +109,15 @@ NUMBERED = tuple(suffix for suffix, known in FORMATS.items() if known.muxer == "
 """Extensions of pictures that make a sequence, one a frame."""
 
 
+STANDARD_OUTPUT = Path("-")
+"""The name of standard output, which gets raw frames."""
+
+_Y4M = Format("yuv4mpegpipe", ("y4m",), "y4m")
+
+
 def format_of(path: Path) -> Format:
-    """Return the format of a name's extension."""
-    return FORMATS[path.suffix.lower()]
+    """Return the format of a name's extension, or that of standard output."""
+    return _Y4M if path == STANDARD_OUTPUT else FORMATS[path.suffix.lower()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +144,8 @@ class Encoding:
     @property
     def can_be_hdr(self) -> bool:
         """True if the file can hold HDR: in a film's tags, or as light."""
-        return self.deep and (self.format.film or self.format.linear)
+        tagged = self.format.film and self.format is not _Y4M
+        return self.deep and (tagged or self.format.linear)
 
     @property
     def longest_side(self) -> int:
@@ -174,6 +181,8 @@ def encoding_of(
     suffix, target = path.suffix.lower(), format_of(path)
     if not target.film:
         return _encoding_of_pictures(path, codec, bits, source_bits, hdr)
+    if codec is not None and target is _Y4M:
+        _refuse("standard output gets raw frames and has no choice of codecs: leave out --codec")
     if codec is not None and codec not in target.codecs:
         others = [name for name, other in FORMATS.items() if codec in other.codecs]
         _refuse(
@@ -284,6 +293,16 @@ def streaming_arguments(size: tuple[int, int], fps: Fraction) -> list[str]:
         *("-g", str(max(1, round(fps)))),
         *("-flush_packets", "1"),
     ]
+
+
+def y4m_arguments(
+    encoding: Encoding, size: tuple[int, int], fps: Fraction, pixel_aspect: Fraction
+) -> list[str]:
+    """Return ffmpeg's arguments to pass raw RGB from standard input on as YUV4MPEG2."""
+    filters = _colours(pixel_aspect, encoding.codec.pixels[encoding.bits])
+    # More than 8 bits are an extension that all its readers know.
+    end = ["-strict", "-1", "-f", encoding.format.muxer]
+    return [*_raw_source(size, fps, deep=encoding.deep), "-vf", filters, *end]
 
 
 def raw_arguments(size: tuple[int, int], fps: Fraction) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import count
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from stream_dream.errors import SinkError
 from stream_dream.media.read.sequence import is_sequence, sequence_files
-from stream_dream.media.write.formats import FORMATS, NUMBERED, Encoding
+from stream_dream.media.write.formats import FORMATS, NUMBERED, STANDARD_OUTPUT, Encoding
 from stream_dream.settings.values import name_problem
 
 _NUMBER = re.compile(r"%(?:0\d+)?d")
@@ -58,6 +59,11 @@ def check_target(
     path: Path, *, overwrite: bool, inputs: Iterable[Path] = (), outputs: Iterable[Path] = ()
 ) -> None:
     """Refuse a film, GIF or sequence of pictures that cannot be written; see ``check_output``."""
+    if path == STANDARD_OUTPUT:
+        if sys.stdout.isatty():
+            hint = "send it on, as in: ... - | ffmpeg -i - out.mp4"
+            raise SinkError(f"standard output is a terminal: {hint}", exit_code=2)
+        return
     problem = None
     suffix = path.suffix.lower()
     known = ", ".join(f"%05d{known}" if known in NUMBERED else known for known in FORMATS)

@@ -1,0 +1,139 @@
+"""Reads a film from standard input: once, and without knowing its length."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+
+from stream_dream.errors import SinkError, SourceError
+from stream_dream.frame import Image
+from stream_dream.media.ffmpeg import FFmpeg
+from stream_dream.media.read.ffmpeg_decoder import FFmpegDecoder
+from stream_dream.media.read.ffmpeg_report import Probe, parse, run_on
+from stream_dream.settings.values import RawVideo
+
+STANDARD_INPUT = Path("-")
+"""The name of standard input."""
+
+_HEAD_BYTES = 5_000_000
+"""How much ffmpeg reads to find out what a stream is."""
+
+_BLOCK = 1 << 18
+
+
+def read_head(raw: RawVideo | None) -> tuple[bytes, Probe]:
+    """Read the beginning of standard input.
+
+    Args:
+        raw: Size and rate of raw frames, uint8 RGB; None for a stream that tells what it is.
+
+    Returns:
+        What was read, and the properties of the film.
+
+    Raises:
+        SourceError: It is a terminal, ends at once, or is nothing that ffmpeg reads.
+        StreamDreamError: If ffmpeg cannot be run or does not answer.
+    """
+    if sys.stdin.isatty():
+        raise SourceError("standard input is a terminal: send it a film, as in: ffmpeg ... | ")
+    if raw is not None:
+        found = Probe(video="rawvideo", pixels="rgb24", size=raw.size, rate=float(raw.fps))
+        return b"", replace(found, path=STANDARD_INPUT, container="rawvideo", why_ffmpeg=_WHY)
+    head = _read(_HEAD_BYTES)
+    if not head:
+        raise SourceError("standard input is empty: has the program before it failed?")
+    result = run_on(STANDARD_INPUT, ["-frames:v", "1", "-f", "null", "-"], head=head)
+    found = parse(result.stderr.decode(errors="replace"))
+    if found.video in (None, "tty"):
+        raise SourceError(
+            "standard input is no film that can be read from a pipe: send y4m, MPEG-TS or "
+            "Matroska, or give --raw WIDTHxHEIGHT@FPS for raw frames"
+        )
+    return head, replace(found, path=STANDARD_INPUT, duration=None, why_ffmpeg=_WHY)
+
+
+_WHY = "it comes from a pipe"
+
+
+def _read(size: int) -> bytes:
+    """Return so many bytes of standard input, or fewer where it ends."""
+    blocks, left = [], size
+    while left and (block := os.read(0, min(left, _BLOCK))):
+        blocks.append(block)
+        left -= len(block)
+    return b"".join(blocks)
+
+
+class StandardInputDecoder(FFmpegDecoder):
+    """Decodes standard input; see ``Decoder``. Nothing can be read twice but what was read first.
+
+    The second call of ``pictures`` yields the pictures of the first one again, and goes on.
+    """
+
+    def __init__(
+        self,
+        file: Probe,
+        head: bytes,
+        raw: RawVideo | None,
+        background: tuple[int, int, int],
+        *,
+        deep: bool,
+        hdr: bool,
+    ) -> None:
+        """Store what is known; ``head`` is what was read already."""
+        super().__init__(file, background, deep=deep, hdr=hdr)
+        self._head, self._raw = head, raw
+        self._stream: Iterator[tuple[Image, float]] | None = None
+        self._begun: list[tuple[Image, float]] = []
+
+    def pictures(self, start: float = 0.0) -> Iterator[tuple[Image, float]]:
+        """Yield the pictures; those before ``start`` too."""
+        if self._stream is None:
+            self._stream = self._decoded()
+            return self._remembered(self._stream)
+        begun, self._begun = self._begun, []
+        return chain(begun, self._stream)
+
+    def is_complete(self, pictures: int) -> bool:
+        """Return True: where a stream ends is its end."""
+        return True
+
+    def _remembered(self, stream: Iterator[tuple[Image, float]]) -> Iterator[tuple[Image, float]]:
+        for picture in stream:
+            self._begun.append(picture)
+            yield picture
+
+    def _given(self, start: float | None) -> list[str]:
+        if self._raw is None:
+            return ["-copyts"]
+        width, height = self._raw.size
+        known = ["-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", f"{width}x{height}"]
+        return [*known, "-framerate", str(self._raw.fps)]
+
+    def _feed(self, process: FFmpeg) -> None:
+        """Pass standard input on until either end is closed."""
+        with suppress(SinkError, OSError):
+            if self._head:
+                process.write(memoryview(self._head))
+            self._head = b""
+            while block := os.read(0, _BLOCK):
+                process.write(memoryview(block))
+        with suppress(OSError):
+            process.close_input()
+
+    @property
+    def _source(self) -> str:
+        return "pipe:0"
+
+    def _launch(self, arguments: Sequence[str], on_message: Callable[[str], bool]) -> FFmpeg:
+        process = FFmpeg(arguments, fed=True, read=True, stepping_back=False, on_message=on_message)
+        threading.Thread(
+            target=self._feed, args=(process,), name="standard-input", daemon=True
+        ).start()
+        return process
