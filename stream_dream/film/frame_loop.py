@@ -221,12 +221,22 @@ def written_shape(info: StreamInfo, output: OutputSettings) -> tuple[tuple[int, 
 
 
 def finalizer_of(
-    target: Path, info: StreamInfo, output: OutputSettings, sound: Soundtrack | None = None
+    target: Path,
+    info: StreamInfo,
+    output: OutputSettings,
+    sound: Soundtrack | None = None,
+    recipe: str | None = None,
 ) -> Finalizer:
     """Return the finalizer that turns the encoded video into the target."""
     size, pixel_aspect = written_shape(info, output)
     return Finalizer(
-        target, size=size, fps=info.fps, pixel_aspect=pixel_aspect, crf=output.crf, sound=sound
+        target,
+        size=size,
+        fps=info.fps,
+        pixel_aspect=pixel_aspect,
+        crf=output.crf,
+        sound=sound,
+        recipe=recipe,
     )
 
 

@@ -12,6 +12,7 @@ from stream_dream.media.write import mux
 from stream_dream.media.write.atomic import reserve, reserve_folder
 from stream_dream.media.write.formats import coded_size, format_of, shrinking_arguments
 from stream_dream.media.write.mux import EncodedVideo
+from stream_dream.media.write.recipe_tags import holds, tag
 from stream_dream.media.write.size_limit import Compression, make_fitting
 from stream_dream.media.write.sound import Soundtrack
 from stream_dream.settings.values import Dither
@@ -41,6 +42,7 @@ class Finalizer:
         dither: Dither = "bayer",
         max_bytes: int | None = None,
         sound: Soundtrack | None = None,
+        recipe: str | None = None,
     ) -> None:
         """Check and store the parameters; see ``VideoSink``.
 
@@ -58,6 +60,7 @@ class Finalizer:
         self.size, self.fps, self.pixel_aspect = size, fps, pixel_aspect
         self.compression = self._wanted = Compression(crf, colors, dither)
         self._max_bytes, self._sound = max_bytes, sound
+        self._recipe = recipe if recipe is not None and holds(path, recipe) else None
         self._square_size = max(1, round(size[0] * pixel_aspect)), size[1]
 
     @property
@@ -127,7 +130,10 @@ class Finalizer:
                 sound=self._sound,
                 picture=self._picture_arguments(encoded, compression),
                 seconds=seconds,
+                recipe=self._recipe,
             )
+            return
+        tag(made, self.format.muxer, size, self._recipe)
 
     def _picture_arguments(self, encoded: EncodedVideo, compression: Compression) -> list[str]:
         """Return ffmpeg's arguments to copy a film's picture, or encode it again to shrink it."""
