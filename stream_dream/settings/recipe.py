@@ -47,11 +47,13 @@ class RecipeScore(_Part):
     """What a score said, without the names of the folders that its files lie in.
 
     Attributes:
+        name: Name of the score.
         tracks: Texts of tracks by setting.
         curves: Names of files by the names of the curves in them.
         settings: Its other settings.
     """
 
+    name: str
     tracks: dict[str, str] = Field(default_factory=dict)
     curves: dict[str, str] = Field(default_factory=dict)
     settings: dict[str, str | int | float] = Field(default_factory=dict)
