@@ -13,10 +13,10 @@ from pydantic.fields import FieldInfo
 from stream_dream.cli.like import Start, names_a_file
 from stream_dream.cli.options import complain
 from stream_dream.cli.over_time import OverTime, looks_in
-from stream_dream.settings.dream import DreamSettings
-from stream_dream.settings.fields import Heading, typed_name
+from stream_dream.settings.fields import Heading
 from stream_dream.settings.presets.surprise import SURPRISE
 from stream_dream.settings.recipe import (
+    Command,
     Recipe,
     RecipeScore,
     defaults_of,
@@ -38,7 +38,7 @@ NoRecipe = Annotated[
 
 
 def carried_recipe(
-    command: str, source: Path, target: Path, start: Start, over: OverTime
+    command: Command, source: Path, target: Path, start: Start, over: OverTime
 ) -> Recipe | None:
     """Return the recipe of a command; None, with a warning, if the target cannot hold so much.
 
@@ -60,7 +60,7 @@ def carried_recipe(
     return None
 
 
-def _recipe_of(command: str, source: str, start: Start, over: OverTime) -> Recipe:
+def _recipe_of(command: Command, source: str, start: Start, over: OverTime) -> Recipe:
     short = _ShortNames()
     looks = {name: short.look_name(name) for name in over.names}
     given: dict[str, Any] = {} if start.preset is None else {"preset": start.preset}
@@ -74,10 +74,10 @@ def _recipe_of(command: str, source: str, start: Start, over: OverTime) -> Recip
     if SURPRISE in over.names:
         given.setdefault("seed", str(over.looks[SURPRISE].seed))
     return Recipe(
-        command=command,  # type: ignore[arg-type]
+        command=command,
         source=source,
         options=given,
-        looks={looks[name]: short.look(over.looks[name]) for name in over.names},
+        looks={looks[name]: look_values(over.looks[name], short) for name in over.names},
         defaults=defaults_of(command),
         score=None if over.score is None else short.score(over.score, over),
     )
@@ -112,12 +112,6 @@ class _ShortNames:
         if track is None:
             return ",".join(map(self.look_name, names))
         return renamed(track, self.look_name)
-
-    def look(self, look: DreamSettings) -> dict[str, Any]:
-        """Return what a look sets."""
-        fields = {typed_name(DreamSettings, k): v for k, v in DreamSettings.model_fields.items()}
-        values = look_values(look)
-        return {name: self.option(fields[name], value) for name, value in values.items()}
 
     def score(self, score: Score, over: OverTime) -> RecipeScore:
         readers: dict[str, Callable[[Any], Any]] = {

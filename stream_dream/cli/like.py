@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic.fields import FieldInfo
 
 from stream_dream.cli.options import complain, file_option, flag
-from stream_dream.cli.over_time import OverTime, over_time
+from stream_dream.cli.over_time import OverTime, looks_in, over_time
 from stream_dream.errors import SettingsError
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading, fact, names_file
@@ -21,6 +21,7 @@ from stream_dream.settings.recipe import (
     RecipeScore,
     every_option,
     known_options,
+    printable,
 )
 
 if TYPE_CHECKING:
@@ -90,19 +91,22 @@ def started(
         taken = {k: v for k, v in taken.items() if k not in DreamSettings.model_fields}
         taken.pop("morph_layer", None)
     elif command == "loop" and "presets" in recipe.options:
-        taken["presets"] = looks_text
+        taken["presets"] = _checked(looks_text, recipe, like)
     else:
-        preset = _preset(recipe) if looks_text is None else looks_text
+        preset = _preset(recipe) if looks_text is None else _checked(looks_text, recipe, like)
     for name, others in (("beats", ("bpm", "offset")), ("bpm", ("beats", "offset"))):
         if name in given:
             taken = {k: v for k, v in taken.items() if k not in others}
     fields = {key: info for _, key, info in known_options(command).values()}
-    find = _Finder(like, given, fields)
-    taken = {name: find(name, value) for name, value in taken.items() if name not in given}
+    taken = {name: value for name, value in taken.items() if name not in given}
+    find = _Finder(like, {*given, *taken}, fields)
+    score = None if "score" in given else recipe.score
+    if score is not None and not new_look:
+        _checked(score.settings.get("preset"), recipe, like)
     return Start(
         preset,
-        {**options, **taken},
-        None if recipe.score is None or "score" in given else find.score(recipe.score),
+        {**options, **{name: find(name, value) for name, value in taken.items()}},
+        None if score is None else find.score(score),
         {} if new_look else {name: find.look(recipe, name) for name in recipe.looks},
         (like,),
     )
@@ -116,9 +120,9 @@ def _options_of(recipe: Recipe, command: str, like: Path) -> dict[str, Any]:
     if unknown:
         name = min(unknown)
         raise SettingsError(
-            f"{like}: its recipe, of stream-dream {safe(recipe.stream_dream)}, has an option "
-            f"{safe(name)!r} that this version does not know: use that version, or leave it out "
-            "of its JSON"
+            f"{like}: its recipe, of stream-dream {printable(recipe.stream_dream)}, has an option "
+            f"{printable(name)!r} that this version does not know: use that version, or leave it "
+            "out of its JSON"
         )
     known = known_options(command)
     left = [name for name in options if name not in known and name not in ("preset", "presets")]
@@ -129,10 +133,21 @@ def _options_of(recipe: Recipe, command: str, like: Path) -> dict[str, Any]:
     return {fields.get(name, name): options[name] for name in options if name not in left}
 
 
+def _checked(text: Any, recipe: Recipe, like: Path) -> Any:
+    """Return a text of looks if all are in the recipe: no file that it names is read."""
+    for name in () if text is None else looks_in(str(text), recipe.looks)[0]:
+        if name not in recipe.looks:
+            raise SettingsError(
+                f"{like}: its recipe lacks the look {printable(name)!r}: give --preset"
+            )
+    return text
+
+
 def _preset(recipe: Recipe) -> str | None:
     """Return the look of a recipe that names none; None for the default one, or a score's."""
     names = list(recipe.looks)
-    return names[0] if len(names) == 1 and names != [DEFAULT_PRESET] and not recipe.score else None
+    scored = recipe.score is not None and "preset" in recipe.score.settings
+    return names[0] if len(names) == 1 and names != [DEFAULT_PRESET] and not scored else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +155,7 @@ class _Finder:
     """Finds the files that a recipe names: beside the file that carries it, or in this folder."""
 
     like: Path
-    given: Mapping[str, Any]
+    given: Collection[str]
     fields: Mapping[str, FieldInfo]
 
     def __call__(self, name: str, value: Any) -> Any:
@@ -154,7 +169,7 @@ class _Finder:
         paths = {}
         for key, value in look:
             info = DreamSettings.model_fields[key]
-            if names_file(info, value) and self.given.get(key) is None:
+            if names_file(info, value) and key not in self.given:
                 kind = type(value)
                 paths[key] = kind(self._file(str(value), flag(DreamSettings, key)))
         return look.model_copy(update=paths)
@@ -168,14 +183,14 @@ class _Finder:
             if name not in self.given:
                 settings[name] = self._file(str(settings[name]), f"--{name}")
         curves = {
-            name: self._file(file, "--score", f"the curve {safe(name)} in")
+            name: self._file(file, "--score", f"the curve {printable(name)} in")
             for name, file in said.curves.items()
         }
-        files = (Path(Path(said.name).name), *curves.values())
+        files = (Path(printable(os.path.basename(said.name))), *curves.values())
         return Score(dict(said.tracks), curves, settings, files)
 
     def _file(self, name: str, option: str, what: str = "") -> Path:
-        wanted = f"{what or option} {safe(name)}"
+        wanted = f"{what or option} {printable(name)}"
         if name != os.path.basename(name) or not name:
             raise SettingsError(
                 f"{self.like} was made with {wanted}: a recipe names files without their folders; "
@@ -194,11 +209,6 @@ class _Finder:
 def option_of(name: str) -> str:
     """Return the option of a setting, by the name that users know."""
     return "--" + name.replace("_", "-")
-
-
-def safe(text: str) -> str:
-    """Return a text of a file that others made, fit for a terminal."""
-    return text[:80] if text.isprintable() else ascii(text[:80])
 
 
 def names_a_file(info: FieldInfo, value: object) -> bool:

@@ -12,12 +12,12 @@ from typing import Annotated
 
 import typer
 
-from stream_dream.cli.like import option_of, safe
+from stream_dream.cli.like import option_of
 from stream_dream.cli.options import Debug, complain, counted, file_argument
 from stream_dream.errors import SettingsError
 from stream_dream.settings.presets import load_preset
 from stream_dream.settings.presets.surprise import SURPRISE
-from stream_dream.settings.recipe import Given, Recipe
+from stream_dream.settings.recipe import Given, Recipe, printable
 
 
 def show_recipe(
@@ -102,12 +102,12 @@ def _only_in(recipe: Recipe) -> Iterator[str]:
     """Yield what the command names, but which may be another today, or missing."""
     for name in recipe.looks:
         if name != SURPRISE and not _is_as_shipped(recipe, name):
-            yield safe(name)
+            yield printable(name)
     if recipe.score is not None:
-        yield safe(recipe.score.name)
+        yield printable(recipe.score.name)
     changed = recipe.changed_defaults()
     if changed:
-        yield f"{counted(len(changed), 'default')} of {safe(recipe.stream_dream)}"
+        yield f"{counted(len(changed), 'default')} of {printable(recipe.stream_dream)}"
 
 
 def _is_as_shipped(recipe: Recipe, name: str) -> bool:

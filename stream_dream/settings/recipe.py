@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import version
 from typing import Annotated, Any, Literal, NoReturn, Self
@@ -14,7 +15,7 @@ from pydantic.fields import FieldInfo
 from stream_dream.errors import SettingsError
 from stream_dream.settings.automation import AutomationOptions
 from stream_dream.settings.dream import DreamSettings
-from stream_dream.settings.fields import typed_name
+from stream_dream.settings.fields import named_files, typed_name
 from stream_dream.settings.output import LoopSettings, OutputSettings, StillSettings
 from stream_dream.settings.validation import validated
 
@@ -34,6 +35,9 @@ def _typed(value: object) -> object:
 
 # Where else results go says nothing about how they were made.
 _LEFT_OUT = ("progress_dir", "out")
+
+Command = Literal["render", "image", "loop"]
+"""Commands whose outputs carry a recipe."""
 
 Given = Annotated[bool | str | list[str], BeforeValidator(_typed)]
 """The value of an option, as the command line passes it on."""
@@ -77,7 +81,7 @@ class Recipe(_Part):
 
     stream_dream: str = Field(default_factory=lambda: version("stream-dream"))
     recipe: Literal[1] = 1
-    command: Literal["render", "image", "loop"]
+    command: Command
     source: str
     options: dict[str, Given] = Field(default_factory=dict)
     looks: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -94,7 +98,14 @@ class Recipe(_Part):
         """The recipe as values of JSON."""
         return self.model_dump(exclude_none=False, exclude={"score"} if self.score is None else {})
 
-    def of(self, source: str) -> Self:
+    @classmethod
+    def of_look(cls, look: DreamSettings, *, command: Command, source: str) -> Self:
+        """Return the recipe of one look; file names lose their folders."""
+        name = os.path.basename(source)
+        looks, defaults = {"look": look_values(look)}, defaults_of(command)
+        return cls(command=command, source=name, looks=looks, defaults=defaults)
+
+    def with_source(self, source: str) -> Self:
         """Return the same for another input."""
         return self.model_copy(update={"source": source})
 
@@ -106,7 +117,8 @@ class Recipe(_Part):
         """
         now = default_values(DreamSettings)
         then = {key: value for key, value in self.defaults.items() if now.get(key, value) != value}
-        return validated(DreamSettings, then | self.looks[name], origin=f"the recipe's look {name}")
+        origin = f"the recipe's look {printable(name)}"
+        return validated(DreamSettings, then | self.looks[name], origin=origin)
 
     def changed_defaults(self) -> dict[str, Given]:
         """Return defaults of the product that another version had, as options."""
@@ -119,9 +131,13 @@ class Recipe(_Part):
         }
 
 
-def look_values(look: DreamSettings) -> dict[str, Any]:
-    """Return what a look sets as values of JSON, layers and classes as texts."""
+def look_values(
+    look: DreamSettings, short: Callable[[str], str] = os.path.basename
+) -> dict[str, Any]:
+    """Return what a look sets as values of JSON: layers as texts, files as ``short`` names them."""
     values = look.model_dump(mode="json", exclude_unset=True)
+    for name, path in named_files(look).items():
+        values[name] = short(str(path))
     for name in values.keys() & {"layer", "classes", "guide_layer"}:
         values[name] = [str(target) for target in getattr(look, name)]
     return {typed_name(DreamSettings, name): value for name, value in values.items()}
@@ -185,8 +201,7 @@ def parse_recipe(text: str, *, origin: str) -> Recipe:
             f"{origin} is no recipe of stream-dream: give a file that carries one, or what "
             "stream-dream recipe --json has printed"
         )
-    by = values["stream_dream"]
-    by = by if isinstance(by, str) and by.isprintable() and len(by) < 40 else "another version"
+    by = printable(str(values["stream_dream"]))
     if values["recipe"] != 1:
         raise SettingsError(
             f"{origin}: its recipe is of stream-dream {by} and of another form than "
@@ -201,6 +216,11 @@ def parse_recipe(text: str, *, origin: str) -> Recipe:
             f"{origin}: its recipe, of stream-dream {by}, cannot be used: {place!r} is not as "
             f"expected ({first['msg']})"
         ) from None
+
+
+def printable(text: str) -> str:
+    """Return a text of a file that others made, fit for a message."""
+    return text[:80] if text.isprintable() else ascii(text[:80])
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -223,7 +223,7 @@ class _Worker:
         return self._write(dream, picture, job.target, recipe)
 
     def _recipe_of(self, job: StillJob) -> str | None:
-        return None if self.recipe is None else self.recipe.of(job.source.name).text
+        return None if self.recipe is None else self.recipe.with_source(job.source.name).text
 
     def _dreamer_of(self, look: int) -> StillDreamer:
         """Return the dreamer of a look, built of the look itself.

@@ -23,7 +23,6 @@ _LONGEST = {".mov": 65_000, ".jpg": 65_000, ".jpeg": 65_000}
 """Characters that fit into a text of 16 bits of length."""
 
 _BLOCK = 255
-_PNG_HEADER = 33  # signature and IHDR, the first chunk
 _PLAYS_FOR_EVER = b"\x21\xff\x0bNETSCAPE2.0\x03\x01"
 _HAS_EXIF = 0x08
 
@@ -68,7 +67,7 @@ def tag(made: Path, muxer: str, size: tuple[int, int], text: str | None) -> None
         _tag_webp(made, size, text)
     else:
         for file in made.iterdir() if made.is_dir() else (made,):
-            _insert(file, _PNG_HEADER, _png_text(text))
+            _tag_png(file, text)
 
 
 def pillow_options(name: str, text: str | None) -> dict[str, Any]:
@@ -104,9 +103,18 @@ def _tag_gif(path: Path, text: str) -> None:
     _insert(path, place, b"\x21\xfe" + comment + b"\0")
 
 
-def _png_text(text: str) -> bytes:
+def _tag_png(path: Path, text: str) -> None:
+    """Insert a text before the first picture.
+
+    After what says that there are several: ffmpeg looks for it in the first kilobytes alone.
+    """
+    with path.open("rb") as file:
+        place = file.seek(8)
+        while (head := file.read(8))[4:] not in (b"fcTL", b"IDAT", b""):
+            place = file.seek(int.from_bytes(head[:4]) + 4, 1)
     data = b"tEXt" + COMMENT.encode() + b"\0" + text.encode("ascii")
-    return struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data))
+    length, check = struct.pack(">I", len(data) - 4), struct.pack(">I", zlib.crc32(data))
+    _insert(path, place, length + data + check)
 
 
 def _tag_webp(path: Path, size: tuple[int, int], text: str) -> None:
