@@ -24,7 +24,8 @@ EXIF_IFD, USER_COMMENT, _DESCRIPTION = 0x8769, 0x9286, 0x010E
 PLAIN = b"ASCII\0\0\0"
 """Start of a ``UserComment`` in ASCII."""
 
-_PICTURES = re.compile(rb"GIF8|\x89PNG|\xff\xd8\xff|II\*\0|MM\0\*|RIFF....WEBP", re.DOTALL)
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PICTURES = re.compile(rb"GIF8|\xff\xd8\xff|II\*\0|MM\0\*|RIFF....WEBP", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _TAG = re.compile(r"^comment=((?:\\.|[^\\\n])*)", re.IGNORECASE | re.MULTILINE | re.DOTALL)
 
@@ -53,8 +54,27 @@ def _text_of(path: Path) -> str | None:
         start = file.read(64)
         if start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
             return (start + file.read(LONGEST)).decode("utf-8-sig", "replace")
-    found = _in_picture(path) if _PICTURES.match(start) else _in_film(path)
+    if start.startswith(_PNG):
+        found = _in_png(path)
+    else:
+        found = _in_picture(path) if _PICTURES.match(start) else _in_film(path)
     return next((text for text in found if is_recipe(text)), None)
+
+
+def _in_png(path: Path) -> list[str]:
+    """Return the comments of a PNG; Pillow decodes all pictures of an APNG to find them."""
+    found = []
+    with path.open("rb") as file:
+        file.seek(len(_PNG))
+        while len(head := file.read(8)) == 8 and head[4:].isalpha():
+            length = int.from_bytes(head[:4])
+            if head[4:] == b"tEXt" and length <= LONGEST + len(COMMENT) + 1:
+                keyword, _, text = file.read(length).partition(b"\0")
+                if keyword == COMMENT.encode():
+                    found.append(_plain(text))
+                length = 0
+            file.seek(length + 4, 1)
+    return found
 
 
 def _in_picture(path: Path) -> list[str]:
@@ -63,7 +83,7 @@ def _in_picture(path: Path) -> list[str]:
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path) as file:
             exif = file.getexif()
-            given = [file.info.get("comment"), file.info.get(COMMENT), exif.get(_DESCRIPTION)]
+            given = [file.info.get("comment"), exif.get(_DESCRIPTION)]
             given.append(exif.get_ifd(EXIF_IFD).get(USER_COMMENT))
     except Exception:  # decoders fail with anything when bytes are wrong
         return []

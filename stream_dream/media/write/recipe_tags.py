@@ -22,7 +22,7 @@ from stream_dream.media.write.output_paths import beside
 _LONGEST = {".mov": 65_000, ".jpg": 65_000, ".jpeg": 65_000}
 """Characters that fit into a text of 16 bits of length."""
 
-_BLOCK = 255
+_BLOCK, _PNG_END = 255, 12
 _PLAYS_FOR_EVER = b"\x21\xff\x0bNETSCAPE2.0\x03\x01"
 _HAS_EXIF = 0x08
 
@@ -104,17 +104,17 @@ def _tag_gif(path: Path, text: str) -> None:
 
 
 def _tag_png(path: Path, text: str) -> None:
-    """Insert a text before the first picture.
+    """Put a text before the end.
 
-    After what says that there are several: ffmpeg looks for it in the first kilobytes alone.
+    Not before the pictures: ffmpeg takes an APNG whose first one begins late for a single picture.
     """
-    with path.open("rb") as file:
-        place = file.seek(8)
-        while (head := file.read(8))[4:] not in (b"fcTL", b"IDAT", b""):
-            place = file.seek(int.from_bytes(head[:4]) + 4, 1)
     data = b"tEXt" + COMMENT.encode() + b"\0" + text.encode("ascii")
     length, check = struct.pack(">I", len(data) - 4), struct.pack(">I", zlib.crc32(data))
-    _insert(path, place, length + data + check)
+    with path.open("r+b") as file:
+        file.seek(-_PNG_END, 2)
+        end = file.read()
+        file.seek(-_PNG_END, 2)
+        file.write(length + data + check + end)
 
 
 def _tag_webp(path: Path, size: tuple[int, int], text: str) -> None:
