@@ -42,8 +42,8 @@ def read_recipe(path: Path | str) -> Recipe:
     text = _text_of(path)
     if text is None:
         raise SettingsError(
-            f"{path} carries no recipe: it was made with --no-recipe or by another program, or "
-            "edited since"
+            f"{path} carries no recipe: it was made with --no-recipe, in a show or by another "
+            "program, or edited since"
         )
     return parse_recipe(text, origin=str(path))
 
