@@ -43,7 +43,8 @@ def show_recipe(
     typer.echo(" ".join(map(quoted, ["stream-dream", *command_of(recipe, path)])))
     held = list(_only_in(recipe))
     if held:
-        complain(f"{', '.join(held)}: the recipe holds what was used, --like {path} takes it")
+        names = ", ".join(held)
+        complain(f"{names} may be missing or have changed: --like {path} takes what was used")
 
 
 def command_of(recipe: Recipe, path: Path) -> Iterator[str]:

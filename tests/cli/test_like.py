@@ -338,6 +338,13 @@ def test_looks_of_a_loop_are_taken_over(run: Run, monkeypatch: pytest.MonkeyPatc
     run("loop", "a.png", "b.gif", "--like", recipe, "--preset", "wild")
     assert asked[2]["keyframes"] == [load_preset("wild").dream]
     assert asked[2]["settings"].frames == 12
+    groups = ("--morph-layer", "block10+block5=0.5", "--morph-layer", "block3")
+    run("loop", "a.png", "b.gif", *groups)
+    recipe = saved(asked[3]["recipe"])
+    run("loop", "a.png", "b.gif", "--like", recipe)
+    assert asked[4]["keyframes"] == asked[3]["keyframes"]
+    run("loop", "a.png", "b.gif", "--like", recipe, "--preset", "wild")
+    assert asked[5]["keyframes"] == [load_preset("wild").dream]
 
 
 def test_defaults_of_another_version_are_kept(rendered: Callable[..., dict[str, Any]]) -> None:

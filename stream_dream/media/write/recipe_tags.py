@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from stream_dream.media.read.recipe_text import COMMENT, EXIF_IFD, LONGEST, PLAIN, USER_COMMENT
-from stream_dream.media.write.output_paths import beside
+from stream_dream.media.write.output_paths import beside, free_name
 
 _LONGEST = {".mov": 65_000, ".jpg": 65_000, ".jpeg": 65_000}
 """Characters that fit into a text of 16 bits of length."""
@@ -41,7 +41,7 @@ def metadata_file(final: Path, text: str | None) -> Iterator[tuple[str, ...]]:
     if text is None:
         yield ()
         return
-    path = beside(final, ".txt")
+    path = free_name(beside(final, ".txt"))
     escaped = re.sub(r"([=;#\\\n])", r"\\\1", text)
     try:
         path.write_text(f";FFMETADATA1\ncomment={escaped}\n", "ascii")
@@ -143,7 +143,7 @@ def _webp_chunk(name: bytes, data: bytes) -> bytes:
 
 def _insert(path: Path, place: int, data: bytes) -> None:
     """Insert bytes into a file, which may be larger than memory."""
-    grown = beside(path, ".grown")
+    grown = free_name(beside(path, ".grown"))
     try:
         with path.open("rb") as old, grown.open("wb") as new:
             new.write(old.read(place) + data)
