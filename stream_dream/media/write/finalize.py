@@ -12,7 +12,7 @@ from stream_dream.media.write import mux
 from stream_dream.media.write.atomic import reserve, reserve_folder
 from stream_dream.media.write.formats import coded_size, format_of, shrinking_arguments
 from stream_dream.media.write.mux import EncodedVideo
-from stream_dream.media.write.recipe_tags import holds, tag
+from stream_dream.media.write.recipe_tags import fitting, tag
 from stream_dream.media.write.size_limit import Compression, make_fitting
 from stream_dream.media.write.sound import Soundtrack
 from stream_dream.settings.values import Dither
@@ -47,7 +47,7 @@ class Finalizer:
         """Check and store the parameters; see ``VideoSink``.
 
         Raises:
-            SinkError: If a number is out of range.
+            SinkError: If a number is out of range, or the recipe is not in ASCII.
         """
         if min(size) < 1 or fps <= 0 or not 0 <= crf <= 51 or not 4 <= colors <= 256:
             raise SinkError(
@@ -60,7 +60,7 @@ class Finalizer:
         self.size, self.fps, self.pixel_aspect = size, fps, pixel_aspect
         self.compression = self._wanted = Compression(crf, colors, dither)
         self._max_bytes, self._sound = max_bytes, sound
-        self._recipe = recipe if recipe is not None and holds(path, recipe) else None
+        self._recipe = fitting(path, recipe)
         self._square_size = max(1, round(size[0] * pixel_aspect)), size[1]
 
     @property

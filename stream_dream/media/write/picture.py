@@ -14,7 +14,7 @@ from stream_dream.media.read.picture import Picture, over
 from stream_dream.media.write.atomic import write_bytes
 from stream_dream.media.write.formats import FORMATS
 from stream_dream.media.write.output_paths import check_output, check_sides, is_pattern
-from stream_dream.media.write.recipe_tags import holds, pillow_options
+from stream_dream.media.write.recipe_tags import fitting, pillow_options
 
 _WHITE = (255.0, 255.0, 255.0)
 
@@ -105,8 +105,8 @@ def write_picture(
     _check_pixels(picture, path)
     height, width = picture.image.shape[:2]
     check_picture_size(path, (width, height))
+    carried = fitting(path, recipe)
     try:
-        carried = recipe if recipe is not None and holds(path, recipe) else None
         data = _encoded(picture, PICTURE_FORMATS[path.suffix.lower()], quality, carried)
     except OSError as error:
         raise SinkError(f"{path} could not be encoded: {error}") from error

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from stream_dream.errors import SinkError
 from stream_dream.media.read.recipe_text import COMMENT, EXIF_IFD, LONGEST, PLAIN, USER_COMMENT
 from stream_dream.media.write.output_paths import beside, free_name
 
@@ -30,6 +31,16 @@ _HAS_EXIF = 0x08
 def holds(path: Path, text: str) -> bool:
     """Return whether a recipe fits into a file of a name's format."""
     return len(text) <= _LONGEST.get(path.suffix.lower(), LONGEST)
+
+
+def fitting(path: Path, text: str | None) -> str | None:
+    """Return a recipe, or None if there is none or the format cannot hold so much.
+
+    Raises ``SinkError`` with ``exit_code`` 2 if it is not in ASCII.
+    """
+    if text is not None and not text.isascii():
+        raise SinkError("a recipe is text in ASCII, as Recipe.text is: give that", exit_code=2)
+    return text if text is not None and holds(path, text) else None
 
 
 @contextmanager
@@ -65,8 +76,10 @@ def tag(made: Path, muxer: str, size: tuple[int, int], text: str | None) -> None
         _tag_gif(made, text)
     elif muxer == "webp":
         _tag_webp(made, size, text)
-    else:
-        for file in made.iterdir() if made.is_dir() else (made,):
+    elif muxer == "apng":
+        _tag_png(made, text)
+    elif muxer == "image2":
+        for file in made.glob("*.png"):
             _tag_png(file, text)
 
 

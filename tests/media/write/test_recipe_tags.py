@@ -12,7 +12,7 @@ import pytest
 import synthetic
 from PIL import Image
 
-from stream_dream.errors import SettingsError
+from stream_dream.errors import SettingsError, SinkError
 from stream_dream.frame import Image8
 from stream_dream.media.read.picture import Picture, read_picture
 from stream_dream.media.read.recipe_text import read_recipe
@@ -174,6 +174,17 @@ def test_a_jpeg_leaves_out_what_it_cannot_hold(tmp_path: Path) -> None:
         else:
             with pytest.raises(SettingsError, match="carries no recipe"):
                 read_recipe(path)
+
+
+def test_a_recipe_that_is_not_ascii_is_refused(tmp_path: Path) -> None:
+    picture = Picture(clips.counting_image(1))
+    for name in ("a.mp4", "a.gif", "a-%d.png"):
+        with pytest.raises(SinkError, match="in ASCII") as refused:
+            VideoSink(tmp_path / name, size=(64, 48), fps=Fraction(25), recipe="ü")
+        assert refused.value.exit_code == 2
+    with pytest.raises(SinkError, match="in ASCII"):
+        write_picture(picture, tmp_path / "a.jpg", recipe="ü")
+    assert not list(tmp_path.iterdir())
 
 
 def test_recipes_survive_names_that_are_not_utf_8(tmp_path: Path) -> None:
