@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from stream_dream.film.one_piece import render
     from stream_dream.frame import Frame
     from stream_dream.loop.make_loop import make_loop
+    from stream_dream.media.read.recipe_text import read_recipe
     from stream_dream.media.read.video import VideoSource
     from stream_dream.media.write.video import VideoSink
     from stream_dream.settings.automation import Automation
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from stream_dream.settings.film import FilmSettings
     from stream_dream.settings.output import LoopSettings, OutputSettings, StillSettings
     from stream_dream.settings.presets import load_preset
+    from stream_dream.settings.recipe import Recipe
     from stream_dream.still.batch import dream_stills
     from stream_dream.still.dreamer import StillDreamer
     from stream_dream.temporal.dreamer import TemporalDreamer
@@ -42,6 +44,7 @@ __all__ = [
     "LoopSettings",
     "NetworkError",
     "OutputSettings",
+    "Recipe",
     "SettingsError",
     "SinkError",
     "SourceError",
@@ -55,6 +58,7 @@ __all__ = [
     "for_stills",
     "load_preset",
     "make_loop",
+    "read_recipe",
     "render",
     "render_film",
 ]
@@ -67,6 +71,7 @@ _MODULES = {
     "Frame": "frame",
     "LoopSettings": "settings.output",
     "OutputSettings": "settings.output",
+    "Recipe": "settings.recipe",
     "StillDreamer": "still.dreamer",
     "StillSettings": "settings.output",
     "TemporalDreamer": "temporal.dreamer",
@@ -76,6 +81,7 @@ _MODULES = {
     "for_stills": "settings.dream",
     "load_preset": "settings.presets",
     "make_loop": "loop.make_loop",
+    "read_recipe": "media.read.recipe_text",
     "render": "film.one_piece",
     "render_film": "film.in_chunks",
 }

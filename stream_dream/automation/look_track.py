@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -231,9 +231,18 @@ def located(text: str, folder: Path) -> str:
     Raises:
         SettingsError: It is not understood; the message names the column.
     """
+    return renamed(text, lambda look: _located(look, folder.absolute()))
+
+
+def renamed(text: str, rename: Callable[[str], str]) -> str:
+    """Return the text of a track of looks with other names of looks.
+
+    Raises:
+        SettingsError: It is not understood; the message names the column.
+    """
     parts = []
     for key in _keys(text):
-        look = _located(key.look, folder.absolute())
+        look = rename(key.look)
         parts.append(f"{key.text}:{look}{key.fade_text}" if key.text else look)
     return ", ".join(parts)
 

@@ -22,6 +22,7 @@ from stream_dream.cli.networks import networks
 from stream_dream.cli.options import Command, complain, with_optional_values
 from stream_dream.cli.plan import plan
 from stream_dream.cli.presets import show_presets
+from stream_dream.cli.recipe import show_recipe
 from stream_dream.cli.render import render
 from stream_dream.cli.signals import Signals, StopNow, stop_at_once
 from stream_dream.errors import Interrupted, StreamDreamError
@@ -29,7 +30,7 @@ from stream_dream.runtime.quiet import debugging
 from stream_dream.runtime.standard_streams import failure
 
 # Commands that fail if standard output does: printing is all they do.
-_ONLY_PRINT = ("doctor", "help", "networks", "plan", "presets")
+_ONLY_PRINT = ("doctor", "help", "networks", "plan", "presets", "recipe")
 # Set by the script of --install-completion when the shell asks for completions.
 _COMPLETING = "_STREAM_DREAM_COMPLETE"
 
@@ -66,6 +67,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "loop": loop,
     "live": live,
     "plan": plan,
+    "recipe": show_recipe,
     "looks": looks,
     "presets": show_presets,
     "networks": networks,

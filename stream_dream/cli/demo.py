@@ -6,6 +6,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
+from stream_dream.cli.carried_recipe import NoRecipe
 from stream_dream.cli.options import (
     Debug,
     Overwrite,
@@ -31,6 +32,7 @@ def demo(
     ] = None,
     preset: PresetName = DEFAULT_PRESET,
     overwrite: Overwrite = False,
+    no_recipe: NoRecipe = False,
     quiet: Quiet = False,
     _: Debug = False,
     **options: Any,
@@ -47,6 +49,7 @@ def demo(
             target or free_name(_TARGET),
             preset=preset,
             overwrite=overwrite,
+            no_recipe=no_recipe,
             quiet=quiet,
             **options,
         )

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from stream_dream.cli.carried_recipe import NoRecipe, carried_recipe
+from stream_dream.cli.like import Like, started
 from stream_dream.cli.options import (
     LOOKS_OPTION,
     Debug,
@@ -18,7 +20,6 @@ from stream_dream.cli.options import (
     file_option,
     with_options,
 )
-from stream_dream.cli.over_time import over_time
 from stream_dream.errors import SettingsError
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading
@@ -36,6 +37,7 @@ def image(
         ),
     ],
     preset: Annotated[str | None, LOOKS_OPTION] = None,
+    like: Like = None,
     score: Annotated[
         Path | None,
         file_option(
@@ -44,6 +46,7 @@ def image(
         ),
     ] = None,
     overwrite: Overwrite = False,
+    no_recipe: NoRecipe = False,
     quiet: Quiet = False,
     _: Debug = False,
     **options: Any,
@@ -56,9 +59,11 @@ def image(
     """
     if len(paths) < 2:
         raise SettingsError("give the name of the dream as well, or a folder for several")
-    over = over_time(preset, options | {"score": score})
+    start = started("image", like, preset, options | {"score": score})
+    over = start.over_time()
     still = part(StillSettings, over.options)
     dream, automation = over.with_dreams(quiet=quiet, as_json=False, stills=True)
+    recipe = None if no_recipe else carried_recipe("image", paths[0], paths[-1], start, over)
 
     from stream_dream.cli.progress import fetch_weights, picture_display
     from stream_dream.still.batch import dream_stills
@@ -74,6 +79,7 @@ def image(
             automation,
             overwrite=overwrite,
             read=over.files,
+            recipe=recipe,
             on_picture=lambda job, count: shown.started(job.source.name, count),
             on_step=shown.advanced,
         )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stream_dream.cli.carried_recipe import NoRecipe, carried_recipe
+from stream_dream.cli.like import Like, started
 from stream_dream.cli.options import (
     LOOKS_OPTION,
     Debug,
@@ -15,7 +17,6 @@ from stream_dream.cli.options import (
     file_argument,
     with_options,
 )
-from stream_dream.cli.over_time import over_time
 from stream_dream.errors import SettingsError
 from stream_dream.settings.automation import AutomationOptions
 from stream_dream.settings.dream import DreamSettings
@@ -36,7 +37,9 @@ def loop(
         ),
     ],
     preset: Annotated[str | None, LOOKS_OPTION] = None,
+    like: Like = None,
     overwrite: Overwrite = False,
+    no_recipe: NoRecipe = False,
     quiet: Quiet = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a report on each frame as a line of JSON.")
@@ -53,10 +56,12 @@ def loop(
     """
     if preset is not None and options.get("presets"):
         raise SettingsError("--preset is one look, --presets are several: give one of the two")
-    over = over_time(options.get("presets") or preset, options)
+    start = started("loop", like, preset, options)
+    over = start.over_time()
     settings = part(LoopSettings, over.options)
     first, automation = over.with_dreams(quiet=quiet, as_json=as_json)
     dreams = automation.looks or (first,)
+    recipe = None if no_recipe else carried_recipe("loop", source, target, start, over)
 
     from stream_dream.cli.progress import display, fetch_weights
     from stream_dream.loop.keyframes import way_around
@@ -74,6 +79,7 @@ def loop(
             settings,
             automation,
             overwrite=overwrite,
+            recipe=recipe,
             on_start=shown.started,
             on_report=shown.advanced,
         )

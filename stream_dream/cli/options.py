@@ -9,7 +9,7 @@ import inspect
 import os
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -161,6 +161,7 @@ def dreamed(
     quiet: bool = False,
     as_json: bool = False,
     stills: bool = False,
+    known: MutableMapping[str, DreamSettings] | None = None,
 ) -> DreamSettings:
     """Return the dream's settings: a look, changed by options. Print the look of a surprise.
 
@@ -170,16 +171,20 @@ def dreamed(
         quiet: True to print no surprise.
         as_json: True if standard output is for JSON: a surprise goes to standard error.
         stills: True for the settings of still pictures.
+        known: Looks by name, which are not looked up; others are added to them.
 
     Raises:
         SettingsError: There is no such preset, or an option is invalid.
     """
     changes = own(DreamSettings, given)
-    look = _found_look(preset, changes)
-    dream = merged(look.dream, changes)
-    if preset == SURPRISE and not quiet:
-        _show_look(replace(look, dream=dream), as_json=as_json)
-    return for_stills(look.dream, changes) if stills else dream
+    known = {} if known is None else known
+    if preset not in known:
+        look = _found_look(preset, changes)
+        known[preset] = look.dream
+        if preset == SURPRISE and not quiet:
+            _show_look(replace(look, dream=merged(look.dream, changes)), as_json=as_json)
+    base = known[preset]
+    return for_stills(base, changes) if stills else merged(base, changes)
 
 
 def _show_look(look: Preset, *, as_json: bool) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stream_dream.cli.options import dreamed
 from stream_dream.errors import SettingsError
@@ -15,6 +15,9 @@ from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveSettings
 from stream_dream.settings.presets import DEFAULT_PRESET, preset_files
 from stream_dream.settings.validation import part, validated
+
+if TYPE_CHECKING:
+    from stream_dream.automation.score import Score
 
 REACT_DEFAULT = "default"
 """Value of ``--react`` alone."""
@@ -29,12 +32,16 @@ class OverTime:
         names: Names of the looks, each once.
         automation: What changes; its ``looks`` are not filled in yet.
         files: Files that were read: scores, and looks.
+        score: What the score says; None without one.
+        looks: Looks by name as they are before the options; ``with_dreams`` adds those it loads.
     """
 
     options: dict[str, Any]
     names: tuple[str, ...]
     automation: Automation
     files: tuple[Path, ...]
+    score: Score | None = None
+    looks: dict[str, DreamSettings] = field(default_factory=dict)
 
     def with_dreams(
         self, *, quiet: bool, as_json: bool, stills: bool = False
@@ -47,36 +54,56 @@ class OverTime:
             SettingsError: There is no such look, or an option is invalid.
         """
         dreams = tuple(
-            dreamed(name, self.options, quiet=quiet, as_json=as_json, stills=stills)
+            dreamed(
+                name, self.options, quiet=quiet, as_json=as_json, stills=stills, known=self.looks
+            )
             for name in self.names
         )
         looks = dreams if len(dreams) > 1 else ()
         return dreams[0], self.automation.model_copy(update={"looks": looks})
 
 
-def over_time(preset: str | Sequence[str] | None, options: Mapping[str, Any]) -> OverTime:
+def over_time(
+    preset: str | Sequence[str] | None,
+    options: Mapping[str, Any],
+    *,
+    score: Score | None = None,
+    looks: Mapping[str, DreamSettings] | None = None,
+) -> OverTime:
     """Separate what changes over time from what does not. Options come before the score's settings.
 
     Args:
         preset: Value of ``--preset``: a look, several, or looks over time; None if not given.
         options: The options of a command; None for those that were not given.
+        score: A score to use where the options name none.
+        looks: Looks that are known by name.
 
     Raises:
         SettingsError: A text is not understood, or a file cannot be read.
     """
-    rest, automation, files = automation_of(options)
-    looks = (automation.look_track or DEFAULT_PRESET) if preset is None else preset
-    names, track = _looks(looks if isinstance(looks, str) else ",".join(looks))
+    score = _score_of(options) or score
+    known = dict(looks or {})
+    rest, automation, files = automation_of(options, score)
+    chosen = (automation.look_track or DEFAULT_PRESET) if preset is None else preset
+    names, track = looks_in(chosen if isinstance(chosen, str) else ",".join(chosen), known)
     automation = automation.model_copy(update={"look_track": track})
-    return OverTime(rest, names, automation, (*files, *preset_files(*names)))
+    read = preset_files(*(name for name in names if name not in known))
+    return OverTime(rest, names, automation, (*files, *read), score, known)
+
+
+def _score_of(options: Mapping[str, Any]) -> Score | None:
+    from stream_dream.automation.score import read_score
+
+    given = part(AutomationOptions, options).score
+    return None if given is None else read_score(given)
 
 
 def automation_of(
-    options: Mapping[str, Any],
+    options: Mapping[str, Any], score: Score | None = None
 ) -> tuple[dict[str, Any], Automation, tuple[Path, ...]]:
     """Return the options that do not change, the automation, and the files of its score.
 
-    The track of looks is that of the score, if it has one.
+    The track of looks is that of the score, if it has one. The score is read if it is not given.
 
     Raises:
         SettingsError: A text is not understood, or a file cannot be read.
@@ -85,18 +112,18 @@ def automation_of(
     from stream_dream.automation.assemble import Parsed, check_names
     from stream_dream.automation.program import is_weight
     from stream_dream.automation.reaction import DEFAULT_REACTION
-    from stream_dream.automation.score import read_score
     from stream_dream.automation.tell_apart import tell_apart
 
     given = part(AutomationOptions, options)
-    score = None if given.score is None else read_score(given.score)
+    score = score or _score_of(options)
+    origin = str(score.files[0]) if score else ""
     settings_of_score = [name for name in (score.tracks if score else ()) if not is_weight(name)]
     try:
         check_names(settings_of_score, (), without={"zoom"})  # which reactions alone change
     except SettingsError as error:
-        raise SettingsError(f"{given.score}: {error}") from None
+        raise SettingsError(f"{origin}: {error}") from None
     rest, tracks = tell_apart(options, score)
-    settings = _sound_settings(given, {} if score is None else score.settings)
+    settings = _sound_settings(given, {} if score is None else score.settings, origin)
     if settings.get("react") == REACT_DEFAULT:
         settings["react"] = DEFAULT_REACTION
     looks, curves = (score.settings.get("preset"), score.curves) if score else (None, {})
@@ -124,20 +151,22 @@ def in_a_show(settings: LiveSettings, automation: Automation) -> tuple[LiveSetti
     looks = automation.look_track
     if looks is None or "preset" in settings.model_fields_set:  # it comes before the score
         looks = settings.preset
-    names, changes["look_track"] = _looks(looks)
+    names, changes["look_track"] = looks_in(looks)
     several = changes["look_track"] is None and len(names) > 1
     cycle = names if several and not settings.cycle else settings.cycle
     settings = settings.model_copy(update={"preset": names[0], "cycle": cycle})
     return settings, automation.model_copy(update=changes)
 
 
-def _sound_settings(given: AutomationOptions, scored: Mapping[str, object]) -> dict[str, Any]:
+def _sound_settings(
+    given: AutomationOptions, scored: Mapping[str, object], origin: str
+) -> dict[str, Any]:
     """Return the settings of sound: those given, and the others of a score.
 
     Raises:
         SettingsError: A value of the score is out of range, or two contradict each other.
     """
-    settings = part(SoundSettings, scored, origin=str(given.score)).model_dump(exclude_unset=True)
+    settings = part(SoundSettings, scored, origin=origin).model_dump(exclude_unset=True)
     own = given.model_dump(exclude_unset=True, exclude={"score"})
     # Beats are given in one way: a way on the command line replaces the other of the score.
     if "beats" in own:
@@ -152,11 +181,14 @@ def _sound_settings(given: AutomationOptions, scored: Mapping[str, object]) -> d
     return settings
 
 
-def _looks(text: str) -> tuple[tuple[str, ...], str | None]:
-    """Return the names of looks, and the text of their track if they have times."""
+def looks_in(text: str, known: Collection[str] = ()) -> tuple[tuple[str, ...], str | None]:
+    """Return the names of looks, and the text of their track if they have times.
+
+    A text that is ``known``, or a file, is the name of one look.
+    """
     from stream_dream.automation.look_track import LookTrack
 
-    if os.path.isfile(text):  # unlike Path, accepts texts too long for a name
+    if text in known or os.path.isfile(text):  # unlike Path, accepts texts too long for a name
         return (text,), None
     try:
         looks = LookTrack.parse(text).looks

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stream_dream.cli.carried_recipe import NoRecipe, carried_recipe
+from stream_dream.cli.like import Like, started
 from stream_dream.cli.options import (
     LOOKS_OPTION,
     Debug,
@@ -20,7 +22,6 @@ from stream_dream.cli.options import (
     file_option,
     with_options,
 )
-from stream_dream.cli.over_time import over_time
 from stream_dream.errors import SettingsError, SinkError
 from stream_dream.settings.automation import AutomationOptions
 from stream_dream.settings.dream import DreamSettings
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from stream_dream.film.one_piece import RenderSummary
     from stream_dream.film.request import RenderRequest
     from stream_dream.frame import FrameReport
+    from stream_dream.settings.recipe import Recipe
 
 
 @with_options(DreamSettings, OutputSettings, FilmSettings, AutomationOptions)
@@ -51,6 +53,7 @@ def render(
         ),
     ],
     preset: Annotated[str | None, LOOKS_OPTION] = None,
+    like: Like = None,
     overwrite: Overwrite = False,
     resume: Annotated[
         bool,
@@ -66,6 +69,7 @@ def render(
             "Write what was done, with a checksum of every frame, as JSON.", Heading.OUTPUT
         ),
     ] = None,
+    no_recipe: NoRecipe = False,
     quiet: Quiet = False,
     as_json: Annotated[
         bool,
@@ -85,9 +89,11 @@ def render(
     """
     if as_json and str(target) == "-":
         raise SettingsError("standard output gets the film: leave out --json, or name a file")
-    over = over_time(preset, options)
+    start = started("render", like, preset, options)
+    over = start.over_time()
     output, film = part(OutputSettings, over.options), part(FilmSettings, over.options)
     dream, automation = over.with_dreams(quiet=quiet, as_json=as_json)
+    recipe = None if no_recipe else carried_recipe("render", source, target, start, over)
 
     # Imported late: --help does not wait for OpenCV and TensorFlow.
     from stream_dream.film.in_chunks import is_long
@@ -95,7 +101,7 @@ def render(
     from stream_dream.film.request import RenderRequest
 
     request = RenderRequest(source, target, dream, output, film, automation)
-    wanted = _Wanted(request, overwrite, report, quiet, as_json)
+    wanted = _Wanted(request, recipe, overwrite, report, quiet, as_json)
     _check_outputs(wanted, over.files, resume=resume)
     if not resume:
         JobFolder(target).refuse_left_over()
@@ -108,6 +114,7 @@ def render(
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     request: RenderRequest
+    recipe: Recipe | None
     overwrite: bool
     report: Path | None
     quiet: bool
@@ -139,6 +146,7 @@ def _render_in_chunks(wanted: _Wanted, *, resume: bool) -> None:
             request.automation,
             resume=resume,
             overwrite=wanted.overwrite,
+            recipe=wanted.recipe,
             events=shown.events(),
             on_finished=finished,
         )
@@ -169,6 +177,7 @@ def _render_in_one_piece(wanted: _Wanted) -> None:
             request.automation,
             overwrite=wanted.overwrite,
             checksums=wanted.as_json or wanted.report is not None,
+            recipe=wanted.recipe,
             on_start=shown.started,
             on_report=take,
         )

@@ -231,7 +231,11 @@ def written_shape(info: StreamInfo, output: OutputSettings) -> tuple[tuple[int, 
 
 
 def finalizer_of(
-    target: Path, info: StreamInfo, output: OutputSettings, sound: Soundtrack | None = None
+    target: Path,
+    info: StreamInfo,
+    output: OutputSettings,
+    sound: Soundtrack | None = None,
+    recipe: str | None = None,
 ) -> Finalizer:
     """Return the finalizer that turns the encoded video into the target."""
     size, pixel_aspect = written_shape(info, output)
@@ -243,6 +247,7 @@ def finalizer_of(
         crf=output.crf,
         sound=sound,
         encoding=render_encoding(target, info, output),
+        recipe=recipe,
     )
 
 

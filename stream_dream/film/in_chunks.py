@@ -22,6 +22,7 @@ from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.film import FilmSettings
 from stream_dream.settings.output import OutputSettings
+from stream_dream.settings.recipe import Recipe
 
 # Films of up to 3 chunks are rendered in one piece: dreaming them again takes little time.
 _LONG = 3
@@ -49,6 +50,7 @@ def render_film(
     *,
     resume: bool = False,
     overwrite: bool = False,
+    recipe: Recipe | None = None,
     events: FilmEvents | None = None,
     on_finished: Callable[[FilmSummary], None] = lambda summary: None,
 ) -> FilmSummary:
@@ -66,6 +68,7 @@ def render_film(
         automation: What changes over time; None for nothing.
         resume: True to continue the job in the folder, if there is one.
         overwrite: True to replace an existing target.
+        recipe: What the result carries as its recipe; None for none.
         events: Callbacks for progress.
         on_finished: Called when the target is complete, before the job folder is removed. If it
             fails or is killed, a resumed render calls it again.
@@ -105,6 +108,7 @@ def render_film(
                 folder,
                 overwrite=overwrite,
                 cluster=cluster,
+                recipe=recipe,
                 events=events or FilmEvents(),
             )
             summary = run.render()

@@ -32,6 +32,7 @@ from stream_dream.media.write.video import VideoSink
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import OutputSettings
+from stream_dream.settings.recipe import Recipe
 from stream_dream.temporal.cuts import mark_cuts
 from stream_dream.temporal.dreamer import TemporalDreamer
 
@@ -67,6 +68,7 @@ def render(
     *,
     overwrite: bool = False,
     checksums: bool = False,
+    recipe: Recipe | None = None,
     on_start: Callable[[StreamInfo], None] = lambda info: None,
     on_report: Callable[[FrameReport], None] = lambda report: None,
 ) -> RenderSummary:
@@ -80,6 +82,7 @@ def render(
         automation: What changes over time; None for nothing.
         overwrite: True to replace an existing target.
         checksums: True to add the CRC-32 of each frame to its report.
+        recipe: What the result carries as its recipe; None for none.
         on_start: Called once with the properties of the source, before the first frame.
         on_report: Called after each written frame, in order, from another thread.
 
@@ -113,7 +116,7 @@ def render(
         )
         looks = FrameLooks(ascents, program, info, [guide.images() for guide in guides])
         on_start(info)
-        with _sink(target, info, output, sound, overwrite) as sink, closing(ascents):
+        with _sink(target, info, output, sound, recipe, overwrite) as sink, closing(ascents):
             writer = FrameWriter(
                 sink.write,
                 output,
@@ -157,6 +160,7 @@ def _sink(
     info: StreamInfo,
     output: OutputSettings,
     sound: Soundtrack | None,
+    recipe: Recipe | None,
     overwrite: bool,
 ) -> VideoSink | StandardOutput:
     size, pixel_aspect = written_shape(info, output)
@@ -173,6 +177,7 @@ def _sink(
         hdr=info.hdr,
         crf=output.crf,
         sound=sound,
+        recipe=None if recipe is None else recipe.text,
         overwrite=overwrite,
     )
 

@@ -37,6 +37,7 @@ from stream_dream.media.write.output_paths import check_size, left_over
 from stream_dream.media.write.sound import check_sound
 from stream_dream.runtime.quiet import hushed
 from stream_dream.settings.fields import values_added_later
+from stream_dream.settings.recipe import Recipe
 
 
 class Run:
@@ -50,14 +51,16 @@ class Run:
         *,
         overwrite: bool,
         cluster: Cluster | None,
+        recipe: Recipe | None,
         events: FilmEvents,
     ) -> None:
         """Create a run of a request that ``RenderRequest.for_workers`` has returned.
 
-        Without ``cluster``, this machine dreams.
+        Without ``cluster``, this machine dreams. The film carries the recipe.
         """
         self._request, self._source, self._folder = request, source, folder
         self._overwrite, self._cluster, self._events = overwrite, cluster, events
+        self._recipe = None if recipe is None else recipe.text
         audio = request.output.audio
         self._sound = soundtrack_of(request, source) if audio else None
         self._program = Program((request.dream,))
@@ -267,7 +270,7 @@ class Run:
         """Join the chunks, add the sound and publish the film; return the path that it got."""
         self._events.joining()
         info, output, target = self._source.info, self._request.output, self._request.target
-        finalizer = finalizer_of(target, info, output, self._sound)
+        finalizer = finalizer_of(target, info, output, self._sound, self._recipe)
         ours = self._folder.placing.earlier
         goal, overwrite = ours or target, self._overwrite or ours is not None
         try:

@@ -36,6 +36,7 @@ from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files
 from stream_dream.settings.output import LoopSettings
+from stream_dream.settings.recipe import Recipe
 from stream_dream.temporal.dreamer import Prepared, TemporalDreamer
 
 # Frames queued between two stages.
@@ -75,6 +76,7 @@ def make_loop(
     automation: Automation | None = None,
     *,
     overwrite: bool = False,
+    recipe: Recipe | None = None,
     on_start: Callable[[StreamInfo], None] = lambda info: None,
     on_report: Callable[[FrameReport], None] = lambda report: None,
 ) -> LoopSummary:
@@ -88,6 +90,7 @@ def make_loop(
         settings: What to loop, and how to write it.
         automation: What changes over time besides the keyframes; None for nothing.
         overwrite: True if an existing target may be replaced.
+        recipe: What the results carry as its recipe; None for none.
         on_start: Called before the first frame, and again if more rounds are needed;
             ``frame_count`` counts all rounds.
         on_report: Called after each dreamed frame; its index counts over all rounds.
@@ -106,7 +109,7 @@ def make_loop(
     sound = soundtrack_of(cycle, settings, automation)
     check_sound(sound, target)
     dream = _Dream(cycle, program)
-    write = partial(_write, dream=dream, settings=settings, sound=sound)
+    write = partial(_write, dream=dream, settings=settings, sound=sound, recipe=recipe)
     try:
         with single_threads():
             dream.go_around(on_start, on_report)
@@ -240,9 +243,11 @@ def _write(
     dream: _Dream,
     settings: LoopSettings,
     sound: Soundtrack | None,
+    recipe: Recipe | None,
     overwrite: bool,
 ) -> VideoSink:
     cycle = dream.cycle
+    text = None if recipe is None else recipe.text
     with VideoSink(
         path,
         size=cycle.size,
@@ -254,6 +259,7 @@ def _write(
         dither=settings.dither,
         max_bytes=settings.max_size,
         sound=sound,
+        recipe=text,
         overwrite=overwrite,
     ) as sink:
         places = (index for _ in range(settings.repeat) for index in range(cycle.frames))
@@ -263,7 +269,8 @@ def _write(
                 sink.write(image)
         sink.close()
         if settings.poster:
-            write_picture(Picture(dream.image(0)), _poster(path), overwrite=overwrite)
+            poster = Picture(dream.image(0))
+            write_picture(poster, _poster(path), overwrite=overwrite, recipe=text)
     return sink
 
 

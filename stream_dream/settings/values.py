@@ -104,6 +104,12 @@ FileName = Annotated[Path, of_text(parse_path)]
 """Name of a file or folder, existing or not."""
 
 
+def _weight_text(weight: float) -> str:
+    """Return what follows a target's name: nothing for 1, else exactly this weight."""
+    short = f"{weight:g}"
+    return "" if weight == 1 else f"={short if float(short) == weight else weight}"
+
+
 class LayerTarget(Model):
     """A layer to dream, written ``NAME[:CHANNEL,...][=WEIGHT]``."""
 
@@ -129,8 +135,7 @@ class LayerTarget(Model):
     def __str__(self) -> str:
         """Return the text that ``parse`` reads."""
         channels = ":" + ",".join(map(str, self.channels)) if self.channels else ""
-        weight = f"={self.weight:g}" if self.weight != 1 else ""
-        return f"{self.name}{channels}{weight}"
+        return f"{self.name}{channels}{_weight_text(self.weight)}"
 
 
 class ClassTarget(Model):
@@ -150,7 +155,7 @@ class ClassTarget(Model):
 
     def __str__(self) -> str:
         """Return the text that ``parse`` reads."""
-        return self.name + (f"={self.weight:g}" if self.weight != 1 else "")
+        return self.name + _weight_text(self.weight)
 
 
 def _parse_class(value: object) -> object:

@@ -35,6 +35,7 @@ from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files
 from stream_dream.settings.output import StillSettings
+from stream_dream.settings.recipe import Recipe
 from stream_dream.still.jobs import StillJob, list_jobs, other_files
 from stream_dream.still.timelapse import filmed, laid_over, octave_files, write_octave
 
@@ -76,6 +77,7 @@ def dream_stills(
     *,
     overwrite: bool = False,
     read: Sequence[Path] = (),
+    recipe: Recipe | None = None,
     on_picture: Callable[[StillJob, int], None] = lambda job, count: None,
     on_step: Callable[[Step], None] = lambda step: None,
 ) -> StillsSummary:
@@ -92,6 +94,7 @@ def dream_stills(
             for nothing.
         overwrite: True to replace existing files; else, of several, they are skipped.
         read: Inputs beside the pictures and the files that the settings name.
+        recipe: What each result carries as its recipe, with its own source; None for none.
         on_picture: Called before each picture with its job and the number of pictures.
         on_step: Called after each step.
 
@@ -118,7 +121,7 @@ def dream_stills(
     read = [*inputs, *read, *program.files.values(), *_files_of(automation)]
     octaves = [program.at(numbers[job.target]).dream.octaves for job in jobs]
     _check_outputs(jobs, octaves, still, read, overwrite=overwrite)
-    worker = _Worker(program, still, overwrite, on_step)
+    worker = _Worker(program, still, overwrite, on_step, recipe)
     for job in jobs:
         picture = worker.newest = None
         try:
@@ -174,6 +177,7 @@ class _Worker:
         still: How to write.
         overwrite: True to replace existing files.
         on_step: Called after each step.
+        recipe: What each result carries, with its own source.
         dreamers: Those of the looks used last, by number.
         newest: Last step of the present picture; None before its first.
         strength: How much of the present picture's dream is shown.
@@ -183,6 +187,7 @@ class _Worker:
     still: StillSettings
     overwrite: bool
     on_step: Callable[[Step], None]
+    recipe: Recipe | None = None
     dreamers: dict[int, StillDreamer] = field(default_factory=dict)
     newest: Step | None = None
     strength: float = 1.0
@@ -194,20 +199,31 @@ class _Worker:
         dreamer = self._dreamer_of(moment.look)
         self.strength = strength = moment.strength
         overwrite, folder = self.overwrite, self.still.progress_dir
-        with filmed(self.still.out, source, overwrite, strength=strength) as film:
+        recipe = self._recipe_of(job)
+        with filmed(self.still.out, source, overwrite, strength=strength, recipe=recipe) as film:
 
             def follow(step: Step) -> None:
                 self.newest = step
                 self.on_step(step)
                 if folder is not None and step.finished:
-                    write_octave(step, folder, job.source, strength=strength, overwrite=overwrite)
+                    write_octave(
+                        step,
+                        folder,
+                        job.source,
+                        strength=strength,
+                        overwrite=overwrite,
+                        recipe=recipe,
+                    )
                 if film is not None:
                     film(step)
 
             dream = dreamer(source, follow, settings=moment.dream, strength=strength)
             if film is not None:
                 film.hold(dream)
-        return self._write(dream, picture, job.target)
+        return self._write(dream, picture, job.target, recipe)
+
+    def _recipe_of(self, job: StillJob) -> str | None:
+        return None if self.recipe is None else self.recipe.with_source(job.source.name).text
 
     def _dreamer_of(self, look: int) -> StillDreamer:
         """Return the dreamer of a look, built of the look itself.
@@ -232,7 +248,8 @@ class _Worker:
         if self.newest is None or picture is None:
             return f"interrupted before the first step of {job.source}: nothing was written{others}"
         grown = laid_over(visible_image(picture), self.newest, strength=self.strength)
-        kept = self._write(grown, picture, interrupted_name(job.target), overwrite=False)
+        recipe, name = self._recipe_of(job), interrupted_name(job.target)
+        kept = self._write(grown, picture, name, recipe, overwrite=False)
         return f"interrupted: {job.source} as far as it came is in {kept}{others}"
 
     def _write(
@@ -240,6 +257,7 @@ class _Worker:
         dream: Image8,
         picture: Picture,
         target: Path,
+        recipe: str | None,
         *,
         overwrite: bool | None = None,
     ) -> Path:
@@ -251,6 +269,7 @@ class _Worker:
             target,
             overwrite=self.overwrite if overwrite is None else overwrite,
             quality=self.still.quality,
+            recipe=recipe,
         )
 
 

@@ -33,13 +33,20 @@ def octave_files(folder: Path | None, source: Path, octaves: int) -> list[Path]:
 
 
 def write_octave(
-    step: Step, folder: Path, source: Path, *, strength: float, overwrite: bool
+    step: Step,
+    folder: Path,
+    source: Path,
+    *,
+    strength: float,
+    overwrite: bool,
+    recipe: str | None = None,
 ) -> None:
     """Write the dream after the last step of an octave, at its size, under the source's name."""
     image = _to_8_bits(step.image)
     if strength != 1:
         image = laid_over(_to_8_bits(step.original), step, strength=strength)
-    write_picture(Picture(image), _octave_file(folder, source, step.octave), overwrite=overwrite)
+    path = _octave_file(folder, source, step.octave)
+    write_picture(Picture(image), path, overwrite=overwrite, recipe=recipe)
 
 
 class Timelapse:
@@ -73,6 +80,7 @@ def filmed(
     overwrite: bool,
     *,
     strength: float,
+    recipe: str | None = None,
 ) -> Iterator[Timelapse | None]:
     """Yield a film of a dream, or None without a path; Ctrl-C keeps the film so far."""
     if path is None:
@@ -80,7 +88,8 @@ def filmed(
         return
     height, width = source.shape[:2]
     size = fit_size((width, height), _EMERGING_SIDE)
-    with VideoSink(path, size=size, fps=Fraction(_EMERGING_FPS), overwrite=overwrite) as sink:
+    fps = Fraction(_EMERGING_FPS)
+    with VideoSink(path, size=size, fps=fps, recipe=recipe, overwrite=overwrite) as sink:
         small = resize(source, size)
         sink.write(small)
         try:

@@ -17,6 +17,7 @@ from stream_dream.media.write.formats import (
     shrinking_arguments,
 )
 from stream_dream.media.write.mux import EncodedVideo
+from stream_dream.media.write.recipe_tags import fitting, tag
 from stream_dream.media.write.size_limit import Compression, make_fitting
 from stream_dream.media.write.sound import Soundtrack
 from stream_dream.settings.values import Dither
@@ -48,13 +49,14 @@ class Finalizer:
         max_bytes: int | None = None,
         sound: Soundtrack | None = None,
         encoding: Encoding | None = None,
+        recipe: str | None = None,
     ) -> None:
         """Check and store the parameters; see ``VideoSink``.
 
         Without an encoding, it is the usual one of the format.
 
         Raises:
-            SinkError: If a number is out of range.
+            SinkError: If a number is out of range, or the recipe is not in ASCII.
         """
         if min(size) < 1 or fps <= 0 or not 0 <= crf <= 51 or not 4 <= colors <= 256:
             raise SinkError(
@@ -68,6 +70,7 @@ class Finalizer:
         self.size, self.fps, self.pixel_aspect = size, fps, pixel_aspect
         self.compression = self._wanted = Compression(crf, colors, dither)
         self._max_bytes, self._sound = max_bytes, sound
+        self._recipe = fitting(path, recipe)
         self._square_size = max(1, round(size[0] * pixel_aspect)), size[1]
 
     @property
@@ -140,7 +143,10 @@ class Finalizer:
                 sound=self._sound,
                 picture=self._picture_arguments(encoded, compression),
                 seconds=seconds,
+                recipe=self._recipe,
             )
+            return
+        tag(made, self.format.muxer, size, self._recipe)
 
     def _picture_arguments(self, encoded: EncodedVideo, compression: Compression) -> list[str]:
         """Return ffmpeg's arguments to copy a film's picture, or encode it again to shrink it."""

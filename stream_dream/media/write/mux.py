@@ -10,6 +10,7 @@ from typing import NamedTuple
 from stream_dream.media.ffmpeg import run
 from stream_dream.media.write.formats import CURVES, Encoding, Format
 from stream_dream.media.write.output_paths import beside
+from stream_dream.media.write.recipe_tags import metadata_file
 from stream_dream.media.write.size_limit import Compression
 from stream_dream.media.write.sound import Soundtrack, first_that_works, ways_to_add
 
@@ -37,6 +38,7 @@ def finish_film(
     sound: Soundtrack | None,
     picture: Sequence[str],
     seconds: float,
+    recipe: str | None = None,
 ) -> None:
     """Mux the picture and the sound.
 
@@ -47,30 +49,38 @@ def finish_film(
         sound: The soundtrack; None for none.
         picture: ffmpeg's arguments to copy or encode the picture.
         seconds: Time limit of ffmpeg.
+        recipe: Text that the film carries as its comment; None for none.
     """
     start = ["-movflags", "+faststart"] if target_format.muxer in ("mp4", "mov") else []
     mapped = ["-map", "0:v:0", *picture, "-map_chapters", "-1"]
     end = [*start, "-f", target_format.muxer, "-y", str(final)]
     ways = ways_to_add(sound, target_format)
-    if sound is None or not ways:
-        run([*encoded.input_args, *mapped, *end], seconds)
-        return
-    first_that_works(
-        sound,
-        ways,
-        lambda way: run(
-            [
-                *encoded.input_args,
-                *way.input_args,
-                *mapped,
-                "-map",
-                f"1:{way.stream}",
-                *way.output_args,
-                *end,
-            ],
-            seconds,
-        ),
-    )
+    with metadata_file(final, recipe) as metadata:
+        if sound is None or not ways:
+            run([*encoded.input_args, *metadata, *mapped, *_tags(metadata, 1), *end], seconds)
+            return
+        first_that_works(
+            sound,
+            ways,
+            lambda way: run(
+                [
+                    *encoded.input_args,
+                    *way.input_args,
+                    *metadata,
+                    *mapped,
+                    "-map",
+                    f"1:{way.stream}",
+                    *way.output_args,
+                    *_tags(metadata, 2),
+                    *end,
+                ],
+                seconds,
+            ),
+        )
+
+
+def _tags(metadata: Sequence[str], number: int) -> tuple[str, ...]:
+    return ("-map_metadata", str(number)) if metadata else ()
 
 
 # Counting colours in steps of four levels finds as good a palette (mean squared error 89.2 instead

@@ -14,6 +14,7 @@ from stream_dream.media.read.picture import Picture, over
 from stream_dream.media.write.atomic import write_bytes
 from stream_dream.media.write.formats import FORMATS
 from stream_dream.media.write.output_paths import check_output, check_sides, is_pattern
+from stream_dream.media.write.recipe_tags import fitting, pillow_options
 
 _WHITE = (255.0, 255.0, 255.0)
 
@@ -71,7 +72,12 @@ def check_picture_size(path: Path, size: tuple[int, int]) -> None:
 
 
 def write_picture(
-    picture: Picture, path: Path | str, *, overwrite: bool = False, quality: int = 95
+    picture: Picture,
+    path: Path | str,
+    *,
+    overwrite: bool = False,
+    quality: int = 95,
+    recipe: str | None = None,
 ) -> Path:
     """Write a picture atomically, in the format of its extension.
 
@@ -83,6 +89,8 @@ def write_picture(
         overwrite: True if an existing file may be replaced; else it is kept and the picture gets a
             free name.
         quality: Quality of JPEG and WebP, 1 to 100 (best).
+        recipe: Text in ASCII that the file carries; None for none. It is left out where the format
+            cannot hold so much.
 
     Returns:
         The final name.
@@ -97,8 +105,9 @@ def write_picture(
     _check_pixels(picture, path)
     height, width = picture.image.shape[:2]
     check_picture_size(path, (width, height))
+    carried = fitting(path, recipe)
     try:
-        data = _encoded(picture, PICTURE_FORMATS[path.suffix.lower()], quality)
+        data = _encoded(picture, PICTURE_FORMATS[path.suffix.lower()], quality, carried)
     except OSError as error:
         raise SinkError(f"{path} could not be encoded: {error}") from error
     return write_bytes(path, data, overwrite=overwrite)
@@ -125,7 +134,7 @@ def _check_pixels(picture: Picture, path: Path) -> None:
     raise SinkError(problem, exit_code=2)
 
 
-def _encoded(picture: Picture, made: PictureFormat, quality: int) -> memoryview:
+def _encoded(picture: Picture, made: PictureFormat, quality: int, recipe: str | None) -> memoryview:
     """Encode in memory: Pillow hides why writing to a disk failed."""
     from PIL import Image
 
@@ -133,6 +142,7 @@ def _encoded(picture: Picture, made: PictureFormat, quality: int) -> memoryview:
     if alpha is not None:
         image = np.dstack([image, alpha]) if made.alpha else over(image, alpha, _WHITE)
     options = {**made.options, "icc_profile": picture.icc_profile}
+    options |= pillow_options(made.name, recipe)
     if made.lossy:
         options["quality"] = quality
     buffer = io.BytesIO()

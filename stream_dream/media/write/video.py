@@ -45,6 +45,7 @@ class VideoSink:
         dither: Dither = "bayer",
         max_bytes: int | None = None,
         sound: Soundtrack | None = None,
+        recipe: str | None = None,
         overwrite: bool = False,
     ) -> None:
         """Start the encoder.
@@ -64,6 +65,8 @@ class VideoSink:
             max_bytes: Size limit of the file: quality and resolution are reduced until it fits.
                 None for no limit; numbered pictures have none.
             sound: Sound to add to a film; other formats ignore it.
+            recipe: Text in ASCII that the file carries, such as ``Recipe.text``; None for none. It
+                is left out where a format cannot hold so much.
             overwrite: True if existing files may be replaced.
 
         Raises:
@@ -84,6 +87,7 @@ class VideoSink:
             max_bytes=max_bytes,
             sound=sound,
             encoding=encoding,
+            recipe=recipe,
         )
         check_size(path, size, encoding)
         self._overwrite, self._closed = overwrite, False

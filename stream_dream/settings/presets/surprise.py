@@ -184,7 +184,7 @@ def surprise(seed: int) -> Preset:
     Layers and channels have weights like those of the shipped looks. The dream gets the same seed.
     """
     rng = random.Random(seed)
-    depth, what = _pick(rng, _RECIPES)(rng)
+    depth, what = _pick(rng, _MIXES)(rng)
     values = {
         "network": NETWORK,
         "octaves": _pick(rng, depth.octaves),
@@ -234,6 +234,6 @@ def _pick(rng: random.Random, items: Sequence[_T]) -> _T:
     return items[int(rng.random() * len(items))]
 
 
-_Recipe = Callable[[random.Random], tuple[_Depth, dict[str, Any]]]
+_Mix = Callable[[random.Random], tuple[_Depth, dict[str, Any]]]
 # Channels come most often: they differ most from the shipped looks.
-_RECIPES: tuple[_Recipe, ...] = (_neighbours, _neighbours, _channels, _channels, _channels, _class)
+_MIXES: tuple[_Mix, ...] = (_neighbours, _neighbours, _channels, _channels, _channels, _class)
