@@ -14,7 +14,7 @@ from stream_dream.frame import Image8
 from stream_dream.image import pad
 from stream_dream.media.ffmpeg import FFmpeg, playable
 from stream_dream.media.write.atomic import place, reserve
-from stream_dream.media.write.formats import recording_arguments
+from stream_dream.media.write.encoder_arguments import recording_arguments
 from stream_dream.media.write.output_paths import dated_name, existing
 
 # The quality of a render. A frame of 1280x720 costs 10 to 20 ms of one core, half of that if it is

@@ -15,7 +15,7 @@ from stream_dream.live.output.reconnecting_view import ReconnectingView
 from stream_dream.live.output.stream_target import StreamTarget
 from stream_dream.live.status import LiveStatus
 from stream_dream.media.ffmpeg import FFmpeg
-from stream_dream.media.write.formats import raw_arguments, streaming_arguments
+from stream_dream.media.write.encoder_arguments import raw_arguments, streaming_arguments
 from stream_dream.media.write.output_paths import make_folder
 from stream_dream.runtime.retry_pauses import RetryPauses
 from stream_dream.runtime.scheduling import step_back

@@ -106,10 +106,11 @@ class VideoSource:
         try:
             begun = list(islice(self._decoder.pictures(), _LOOK_AHEAD))
             if not begun:
-                raise SourceError(
-                    f"no picture of {path} ({file.video}) can be decoded: "
-                    "if the file is complete, convert it to H.264"
-                )
+                hint = "if the file is complete, convert it to H.264"
+                if self.is_piped:
+                    hint = "if it is complete, send it as y4m, MPEG-TS or Matroska"
+                name = "standard input" if self.is_piped else path
+                raise SourceError(f"no picture of {name} ({file.video}) can be decoded: {hint}")
             fps = picture_rate(file.rate, [stamp for _, stamp in begun])
             self.first, self._stop = self._frame_range(start, end, fps)
         except BaseException:

@@ -10,12 +10,8 @@ from stream_dream.errors import SinkError
 from stream_dream.media.ffmpeg import PATIENCE
 from stream_dream.media.write import mux
 from stream_dream.media.write.atomic import reserve, reserve_folder
-from stream_dream.media.write.formats import (
-    Encoding,
-    copying_arguments,
-    encoding_of,
-    shrinking_arguments,
-)
+from stream_dream.media.write.encoder_arguments import copying_arguments, shrinking_arguments
+from stream_dream.media.write.formats import Encoding, encoding_of
 from stream_dream.media.write.mux import EncodedVideo
 from stream_dream.media.write.recipe_tags import fitting, tag
 from stream_dream.media.write.size_limit import Compression, make_fitting

@@ -1,4 +1,4 @@
-"""The output formats, the choice of their codecs, and ffmpeg's arguments for both.
+"""The output formats, and the choice of their codecs.
 
 Every render is encoded to a fragmented MP4 or MOV first, whatever its final format: it keeps the
 frame rate exactly (Matroska rounds to milliseconds), plays after a crash up to the last frame on
@@ -8,10 +8,8 @@ show, which may run for days, is recorded directly to Matroska, its final format
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -21,18 +19,7 @@ from stream_dream.media.write.codecs import CODECS, LOSSLESS, LOSSLESS_DEEP, Cod
 if TYPE_CHECKING:
     from stream_dream.frame import Hdr
 
-# No frame is buffered in the encoder, where a kill would lose it. Threads then share a frame
-# instead of having one each, at no cost in size or time (measured).
-_UNDELAYED = ("-tune", "zerolatency", "-threads", "4")
-# Interval of key frames, to which players can seek. Compared with x264's 250 frames, files grow by
-# a seventh at 2 seconds and by a quarter at 1 (measured).
-_KEY_SECONDS = 2
-# Matroska is written in clusters, and a kill loses the incomplete one: of a calm picture up to
-# 0.4 s with 250 ms (measured, 20 kills), 0.8 s with 1000 ms and 0.9 s with ffmpeg's default (4
-# kills each). Without -flush_packets 1 the file was still empty after 3.5 s.
-_CLUSTER_MS = 250
 _WEBP_SIDE = 16_383
-_WORST_CRF = 51
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,140 +219,3 @@ def _or(words: Sequence[str]) -> str:
 
 def _refuse(problem: str) -> NoReturn:
     raise SinkError(problem, exit_code=2)
-
-
-def encoder_arguments(
-    encoding: Encoding, size: tuple[int, int], fps: Fraction, pixel_aspect: Fraction, crf: int
-) -> list[str]:
-    """Return ffmpeg's arguments to encode raw RGB from its standard input in fragments.
-
-    Args:
-        encoding: Codec and bits; of 16-bit images if it is deep.
-        size: (width, height) of the images, as ``Encoding.coded_size`` returns it.
-        fps: Frames per second.
-        pixel_aspect: Width of a pixel divided by its height.
-        crf: Quality on x264's scale: 0 (best) to 51.
-    """
-    # One fragment a second: a crash loses no more than that and what the encoder holds.
-    container = ["-movflags", "empty_moov+default_base_moof", "-frag_duration", "1000000"]
-    container += ["-flush_packets", "1", "-f", encoding.codec.carrier]
-    return [
-        *_raw_source(size, fps, deep=encoding.deep),
-        *_picture_arguments(encoding, pixel_aspect, crf),
-        *container,
-    ]
-
-
-def recording_arguments(size: tuple[int, int], fps: Fraction, crf: int) -> list[str]:
-    """Return ffmpeg's arguments to encode raw RGB from standard input as kill-safe Matroska.
-
-    Args:
-        size: (width, height) of the images, both even.
-        fps: Frames per second.
-        crf: Quality on x264's scale: 0 (best) to 51.
-    """
-    film = encoding_of(Path("show.mkv"))
-    return [
-        *_raw_source(size, fps),
-        *_picture_arguments(film, Fraction(1), crf),
-        *_UNDELAYED,
-        *("-g", str(max(1, round(fps * _KEY_SECONDS)))),
-        *("-cluster_time_limit", str(_CLUSTER_MS), "-flush_packets", "1"),
-        *("-f", film.format.muxer),
-    ]
-
-
-def streaming_arguments(size: tuple[int, int], fps: Fraction) -> list[str]:
-    """Return ffmpeg's arguments to encode raw RGB from standard input for a stream, at once.
-
-    The fastest presets of x264 take little from the dream beside it; a key frame a second lets a
-    receiver join soon.
-
-    Args:
-        size: (width, height) of the images, both even.
-        fps: Frames per second.
-    """
-    return [
-        *_raw_source(size, fps),
-        *("-vf", _colours(Fraction(1))),
-        *("-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"),
-        *("-crf", "23", "-maxrate", "8M", "-bufsize", "4M"),
-        *("-g", str(max(1, round(fps)))),
-        *("-flush_packets", "1"),
-    ]
-
-
-def y4m_arguments(
-    encoding: Encoding, size: tuple[int, int], fps: Fraction, pixel_aspect: Fraction
-) -> list[str]:
-    """Return ffmpeg's arguments to pass raw RGB from standard input on as YUV4MPEG2."""
-    filters = _colours(pixel_aspect, encoding.codec.pixels[encoding.bits])
-    # More than 8 bits are an extension that all its readers know.
-    end = ["-strict", "-1", "-f", encoding.format.muxer]
-    return [*_raw_source(size, fps, deep=encoding.deep), "-vf", filters, *end]
-
-
-def raw_arguments(size: tuple[int, int], fps: Fraction) -> list[str]:
-    """Return ffmpeg's arguments to pass raw RGB from standard input on as raw 4:2:0."""
-    return [*_raw_source(size, fps), "-vf", _colours(Fraction(1)), "-c:v", "rawvideo"]
-
-
-def _raw_source(size: tuple[int, int], fps: Fraction, *, deep: bool = False) -> list[str]:
-    pixels = ("rgb48le" if sys.byteorder == "little" else "rgb48be") if deep else "rgb24"
-    source = ["-f", "rawvideo", "-pixel_format", pixels, "-video_size", f"{size[0]}x{size[1]}"]
-    return [*source, "-framerate", str(fps), "-i", "pipe:0"]
-
-
-def shrinking_arguments(encoding: Encoding, size: tuple[int, int], crf: int) -> list[str]:
-    """Return ffmpeg's arguments to encode a film again, at another (width, height) or quality."""
-    scale = f"scale={size[0]}:{size[1]}:flags=lanczos+accurate_rnd"
-    return ["-vf", scale, *encoding.codec.arguments, *_quality(encoding.codec, crf)]
-
-
-def copying_arguments(encoding: Encoding) -> list[str]:
-    """Return ffmpeg's arguments to copy the picture of an encoded film into its container."""
-    tagged = encoding.codec.tag is not None and encoding.format.muxer in ("mp4", "mov")
-    return ["-c:v", "copy", *(("-tag:v", encoding.codec.tag or "") if tagged else ())]
-
-
-def _picture_arguments(encoding: Encoding, pixel_aspect: Fraction, crf: int) -> list[str]:
-    codec, pixels = encoding.codec, encoding.codec.pixels[encoding.bits]
-    if not encoding.format.film:
-        return ["-pix_fmt", pixels, *codec.arguments]
-    filters = _aspect(pixel_aspect)
-    if not codec.is_rgb:
-        filters = _colours(pixel_aspect, pixels, encoding.hdr)
-    elif encoding.hdr is None:
-        filters = f"format={pixels},{filters}"
-    else:
-        filters = f"format={pixels},{_tags(encoding.hdr)},{filters}"
-    return ["-vf", filters, *codec.arguments, *_quality(codec, crf)]
-
-
-def _colours(pixel_aspect: Fraction, pixels: str = "yuv420p", hdr: Hdr | None = None) -> str:
-    """Return the filters that convert RGB to a pixel format, and tag it: BT.709, or HDR."""
-    matrix = "bt709" if hdr is None else "bt2020"
-    return (
-        f"scale=out_color_matrix={matrix}:out_range=tv:flags=accurate_rnd+full_chroma_int,"
-        f"format={pixels},{_tags(hdr)},{_aspect(pixel_aspect)}"
-    )
-
-
-def _tags(hdr: Hdr | None) -> str:
-    if hdr is None:
-        return "setparams=color_primaries=bt709:color_trc=bt709"
-    return f"setparams=color_primaries=bt2020:color_trc={CURVES[hdr]}"
-
-
-CURVES: dict[Hdr, str] = {"pq": "smpte2084", "hlg": "arib-std-b67"}
-"""ffmpeg's names of the curves of HDR."""
-
-
-def _aspect(pixel_aspect: Fraction) -> str:
-    return f"setsar=sar={pixel_aspect.numerator}/{pixel_aspect.denominator}:max=65535"
-
-
-def _quality(codec: Codec, crf: int) -> list[str]:
-    if codec.worst_crf is None:
-        return []
-    return ["-crf", str(round(crf * codec.worst_crf / _WORST_CRF))]

@@ -10,8 +10,8 @@ from stream_dream.errors import SinkError
 from stream_dream.frame import Image
 from stream_dream.image import pad, to_8bit, to_16bit
 from stream_dream.media.ffmpeg import FFmpeg
+from stream_dream.media.write.encoder_arguments import encoder_arguments
 from stream_dream.media.write.finalize import Finalizer
-from stream_dream.media.write.formats import encoder_arguments
 
 
 class Encoder:

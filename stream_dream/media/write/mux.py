@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stream_dream.media.ffmpeg import run
-from stream_dream.media.write.formats import CURVES, Encoding, Format
+from stream_dream.media.write.encoder_arguments import CURVES
+from stream_dream.media.write.formats import Encoding, Format
 from stream_dream.media.write.output_paths import beside
 from stream_dream.media.write.recipe_tags import metadata_file
 from stream_dream.media.write.size_limit import Compression

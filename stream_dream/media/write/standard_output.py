@@ -12,11 +12,12 @@ from stream_dream.errors import SinkError
 from stream_dream.frame import Image
 from stream_dream.image import pad, to_8bit, to_16bit
 from stream_dream.media.ffmpeg import FFmpeg
-from stream_dream.media.write.formats import STANDARD_OUTPUT, encoding_of, y4m_arguments
+from stream_dream.media.write.encoder_arguments import y4m_arguments
+from stream_dream.media.write.formats import STANDARD_OUTPUT, encoding_of
 
 
 class StandardOutput:
-    """Writes images to standard output as YUV4MPEG2 in 4:2:0, BT.709.
+    """Writes images to standard output as YUV4MPEG2 in 4:2:0, BT.601 or, of HD, BT.709.
 
     Use it in a ``with`` block: leaving it completes the stream.
 
