@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import traceback
@@ -25,6 +26,7 @@ from stream_dream.cli.presets import show_presets
 from stream_dream.cli.render import render
 from stream_dream.cli.signals import Signals, StopNow, stop_at_once
 from stream_dream.errors import Interrupted, StreamDreamError
+from stream_dream.runtime import plugins
 from stream_dream.runtime.quiet import debugging
 from stream_dream.runtime.standard_streams import failure
 
@@ -77,9 +79,19 @@ for _name, _function in _COMMANDS.items():
     app.command(_name, cls=Command)(_function)
 
 
+class _Warnings(logging.Handler):
+    """Prints warnings of plug-ins as those of commands."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        complain(f"warning: {record.getMessage()}")
+
+
 def main() -> NoReturn:
     """Run the command and exit with its code."""
+    plugins.log.handlers[:] = [_Warnings()]
+    plugins.log.propagate = False
     if os.environ.get(_COMPLETING):
+        plugins.log.disabled = True
         app(prog_name="stream-dream")  # prints the completions and exits
     command = typer.main.get_command(app)
     signals: Signals | None = None

@@ -17,6 +17,7 @@ import typer
 
 from stream_dream.cli.options import Debug, print_table
 from stream_dream.errors import StreamDreamError, first_line
+from stream_dream.runtime.plugins import LOOKS, NETWORKS, OUTPUTS, plugins
 from stream_dream.runtime.quiet import hushed
 
 _TRIAL_SECONDS = 2.0
@@ -130,6 +131,15 @@ def _extras() -> Iterator[Finding]:
         yield Finding(f"extra {extra}", "no" if missing else "yes", advice)
 
 
+def _plugins() -> Iterator[Finding]:
+    offered: dict[str, list[str]] = {}
+    for group in (NETWORKS, LOOKS, OUTPUTS):
+        for plugin in plugins(group):
+            offered.setdefault(plugin.provider, []).append(f"{plugin.name} ({group})")
+    for provider, names in offered.items():
+        yield Finding(f"plug-in {provider}", ", ".join(names))
+
+
 def _cameras() -> Iterator[Finding]:
     try:
         from stream_dream.live.capture.sources import list_cameras
@@ -175,4 +185,4 @@ def _speed() -> Finding:
     return Finding("speed", f"{fps:.1f} frames a second of {width}x{height}", advice)
 
 
-_CHECKS = (_python, _libraries, _graphics, _extras, _cameras, _disk)
+_CHECKS = (_python, _libraries, _graphics, _extras, _plugins, _cameras, _disk)

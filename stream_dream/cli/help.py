@@ -24,6 +24,7 @@ TOPICS = (
     "networks",
     "settings",
     "python",
+    "plugins",
     "how-it-works",
     "measured",
     "limits",

@@ -27,7 +27,8 @@ from stream_dream.settings.dream import DreamSettings, for_stills, merged
 from stream_dream.settings.fields import Heading, choices, fact, is_list, kinds, limits, typed_name
 from stream_dream.settings.live import EVERY_PORT, LOOPBACK_WEB
 from stream_dream.settings.presets import Preset, load_preset, look_text, preset_names
-from stream_dream.settings.presets.surprise import NETWORK, SURPRISE, surprise
+from stream_dream.settings.presets.look_files import SURPRISE
+from stream_dream.settings.presets.surprise import NETWORK, surprise
 from stream_dream.settings.validation import own, validated
 from stream_dream.settings.values import parse_path
 
@@ -74,6 +75,13 @@ def listed_presets(incomplete: str) -> list[str]:
     """Return completions for the last preset of a list."""
     before, comma, _ = incomplete.rpartition(",")
     return [f"{before}{comma}{name}" for name in preset_names()]
+
+
+def network_names() -> list[str]:
+    """Return completions for a network's name."""
+    from stream_dream.networks import registry
+
+    return [spec.name for spec in registry.networks()]
 
 
 def _obey(debug: bool) -> None:
@@ -231,6 +239,11 @@ def print_table(rows: Iterable[Sequence[object]], *headers: str, figures: bool =
     Console(markup=False, width=width).print(table)
 
 
+def credited(description: str, provider: str) -> str:
+    """Return a description with who has made what it describes, if not this package."""
+    return f"{description} (from {provider})" if provider else description
+
+
 def complain(message: str) -> None:
     """Print a line on standard error."""
     typer.echo(f"stream-dream: {message}", err=True)
@@ -287,7 +300,7 @@ def _parameter(model: type[BaseModel], name: str, field: FieldInfo) -> inspect.P
         help=f"{field.description} [{notes}]",
         show_default=False,
         metavar=fact(field, "metavar") or by_type.get(kind, "NAME"),
-        autocompletion=_completion(field),
+        autocompletion=_completion(name, field),
         rich_help_panel=fact(field, "heading"),
     )
     return inspect.Parameter(
@@ -295,6 +308,8 @@ def _parameter(model: type[BaseModel], name: str, field: FieldInfo) -> inspect.P
     )
 
 
-def _completion(field: FieldInfo) -> Callable[..., list[str]] | None:
+def _completion(name: str, field: FieldInfo) -> Callable[..., list[str]] | None:
+    if name == "network":
+        return network_names
     words = choices(field)
     return look_names if fact(field, "looks") else (lambda: words) if words else None
