@@ -12,6 +12,9 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from stream_dream.cli.command import Command
+from stream_dream.cli.config import show_config
+from stream_dream.cli.defaults import where_set
 from stream_dream.cli.demo import demo
 from stream_dream.cli.doctor import doctor
 from stream_dream.cli.help import show_manual
@@ -20,7 +23,7 @@ from stream_dream.cli.live import live
 from stream_dream.cli.looks import looks
 from stream_dream.cli.loop import loop
 from stream_dream.cli.networks import networks
-from stream_dream.cli.options import Command, complain, with_optional_values
+from stream_dream.cli.options import complain, with_optional_values
 from stream_dream.cli.plan import plan
 from stream_dream.cli.presets import show_presets
 from stream_dream.cli.render import render
@@ -31,7 +34,7 @@ from stream_dream.runtime.quiet import debugging
 from stream_dream.runtime.standard_streams import failure
 
 # Commands that fail if standard output does: printing is all they do.
-_ONLY_PRINT = ("doctor", "help", "networks", "plan", "presets")
+_ONLY_PRINT = ("config", "doctor", "help", "networks", "plan", "presets")
 # Set by the script of --install-completion when the shell asks for completions.
 _COMPLETING = "_STREAM_DREAM_COMPLETE"
 
@@ -70,6 +73,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "plan": plan,
     "looks": looks,
     "presets": show_presets,
+    "config": show_config,
     "networks": networks,
     "demo": demo,
     "doctor": doctor,
@@ -115,7 +119,7 @@ def main() -> NoReturn:
         complain(str(stopped))
         sys.exit(stopped.exit_code)
     except StreamDreamError as error:
-        _report(error, str(error), error.exit_code)
+        _report(error, f"{error}{where_set(str(error))}", error.exit_code)
     except Exception as error:
         if _follows_ctrl_c(error) and not debugging():
             # A library was stopped while it was imported.

@@ -24,6 +24,7 @@ TOPICS = (
     "networks",
     "settings",
     "python",
+    "configuration",
     "plugins",
     "how-it-works",
     "measured",

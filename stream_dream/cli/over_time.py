@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stream_dream.cli.defaults import is_default, without_defaults
 from stream_dream.cli.options import dreamed
 from stream_dream.errors import SettingsError
 from stream_dream.settings.automation import Automation, AutomationOptions, SoundSettings
@@ -18,6 +19,9 @@ from stream_dream.settings.validation import part, validated
 
 REACT_DEFAULT = "default"
 """Value of ``--react`` alone."""
+
+# Ways to say where beats are.
+_BEATS = {"bpm", "offset", "beats"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ def over_time(preset: str | Sequence[str] | None, options: Mapping[str, Any]) ->
         SettingsError: A text is not understood, or a file cannot be read.
     """
     rest, automation, files = automation_of(options)
+    if automation.look_track is not None and is_default("preset"):
+        preset = None
     looks = (automation.look_track or DEFAULT_PRESET) if preset is None else preset
     names, track = _looks(looks if isinstance(looks, str) else ",".join(looks))
     automation = automation.model_copy(update={"look_track": track})
@@ -95,6 +101,10 @@ def automation_of(
         check_names(settings_of_score, (), without={"zoom"})  # which reactions alone change
     except SettingsError as error:
         raise SettingsError(f"{given.score}: {error}") from None
+    if score is not None:  # it comes before the user's defaults
+        ways = _BEATS if _BEATS & score.settings.keys() else ()
+        options = without_defaults(options, {*score.tracks, *score.settings, *ways})
+        given = part(AutomationOptions, options)
     rest, tracks = tell_apart(options, score)
     settings = _sound_settings(given, {} if score is None else score.settings)
     if settings.get("react") == REACT_DEFAULT:

@@ -94,12 +94,14 @@ def _of_plugins() -> list[tuple[str, NetworkSpec]]:
     for package, spec in _offered():
         name = _plain(spec.name)
         if name in taken:
-            warn(package, f"its network {spec.name!r} is left out: {taken[name]} has that name")
+            problem = f"{taken[name]} has that name"
         elif not name or Path(spec.name).suffix in own_model.SUFFIXES:
-            warn(package, f"its network {spec.name!r} is left out: that is no name of a network")
+            problem = "that is no name of a network"
         else:
             taken[name] = package
             found.append((package, spec))
+            continue
+        warn(f"the network {spec.name!r} of the plug-in {package}", f"left out: {problem}")
     return found
 
 

@@ -22,7 +22,7 @@ OUTPUTS = "stream_dream.outputs"
 """Group of functions, from what follows ``--out NAME:`` to a ``View`` of a show."""
 
 log = logging.getLogger("stream_dream.plugins")
-"""Gets a warning about each plug-in that cannot be used."""
+"""Gets a warning about each plug-in, and look of the user's folder, that cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ def plugins(group: str) -> tuple[Plugin, ...]:
                     provider.split()[0], [Plugin(e.name, provider, e) for e in entries]
                 )
         except Exception as error:  # whatever is wrong with it, the others work
-            warn(_provider(package), f"its entry points cannot be read ({_problem(error)})")
+            problem = f"its entry points cannot be read ({_problem(error)})"
+            warn(f"the plug-in {_provider(package)}", problem)
     return tuple(plugin for name in sorted(found) for plugin in found[name])
 
 
@@ -78,15 +79,16 @@ def attempt(plugin: Plugin, function: Any, *arguments: Any) -> Any:
     try:
         return function(*arguments)
     except (Exception, SystemExit) as error:
-        warn(plugin.provider, f"{plugin.entry.group} {plugin.name!r} failed: {_problem(error)}")
+        problem = f"{plugin.entry.group} {plugin.name!r} failed: {_problem(error)}"
+        warn(f"the plug-in {plugin.provider}", problem)
         return None
 
 
 @cache
-def warn(provider: str, problem: str) -> None:
-    """Log, once, what is wrong with a plug-in; workers leave that to who started them."""
+def warn(what: str, problem: str) -> None:
+    """Log, once, what is wrong with something; workers leave that to who started them."""
     if multiprocessing.parent_process() is None:
-        log.warning("the plug-in %s: %s", provider, problem)
+        log.warning("%s: %s", what, problem)
 
 
 def _problem(error: BaseException) -> str:

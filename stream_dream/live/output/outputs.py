@@ -44,7 +44,7 @@ def _offered() -> dict[str, Plugin]:
         else:
             found[name] = plugin
             continue
-        warn(plugin.provider, f"its output {plugin.name!r} is left out: {problem}")
+        warn(f"the output {plugin.name!r} of the plug-in {plugin.provider}", f"left out: {problem}")
     return found
 
 

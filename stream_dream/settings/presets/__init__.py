@@ -11,11 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from stream_dream.errors import SettingsError
-from stream_dream.runtime.plugins import warn
 from stream_dream.settings.dream import DreamSettings, merged
 from stream_dream.settings.output import LoopSettings, OutputSettings, StillSettings
 from stream_dream.settings.presets.look_files import DEFAULT_PRESET as DEFAULT_PRESET
-from stream_dream.settings.presets.look_files import LookFile, look_file, look_files
+from stream_dream.settings.presets.look_files import (
+    SURPRISE,
+    YOURS,
+    LookFile,
+    look_file,
+    look_files,
+)
 from stream_dream.settings.toml_file import located, read_toml, toml_lines, toml_value
 
 _KEYS = ("description", "suits", "extends")
@@ -47,7 +52,7 @@ def preset_names() -> list[str]:
 
 
 def presets() -> list[Preset]:
-    """Return all looks that have a name, in that order; a broken one of a plug-in is left out."""
+    """Return all looks that have a name, in that order; broken ones of others are left out."""
     return [preset for file in look_files().values() if (preset := _readable(file)) is not None]
 
 
@@ -57,7 +62,7 @@ def _readable(file: LookFile) -> Preset | None:
     except SettingsError as error:
         if not file.provider:
             raise
-        warn(file.provider, str(error))
+        file.warn(str(error))
         return None
 
 
@@ -117,8 +122,10 @@ def look_name(preset: str) -> str:
 
 
 def preset_files(*names: str) -> list[Path]:
-    """Return those presets that are files."""
-    return [Path(name) for name in names if name.endswith(".toml")]
+    """Return those presets that are the user's files, by their path or in the user's folder."""
+    files = [Path(name) for name in names if name.endswith(".toml")]
+    named = [look_file(name) for name in names if name != SURPRISE and not name.endswith(".toml")]
+    return files + [Path(str(look.file)) for look in named if look and look.provider == YOURS]
 
 
 def _read_preset(
