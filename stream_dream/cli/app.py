@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from stream_dream.cli.aliases import translated
 from stream_dream.cli.command import Command
 from stream_dream.cli.config import show_config
 from stream_dream.cli.defaults import where_set
@@ -102,8 +103,11 @@ def main() -> NoReturn:
     invoked: Any = None
     try:
         signals = Signals()
+        arguments, notes = translated(sys.argv[1:])
+        for note in notes if not {"-q", "--quiet"} & {*arguments} else ():
+            complain(note)
         # Not app(): it turns Ctrl-C and a closed pipe into exit codes of its own.
-        with command.make_context("stream-dream", with_optional_values(sys.argv[1:])) as context:
+        with command.make_context("stream-dream", with_optional_values(arguments)) as context:
             invoked = context
             command.invoke(context)
             only_prints = context.invoked_subcommand in _ONLY_PRINT

@@ -25,6 +25,7 @@ TOPICS = (
     "settings",
     "python",
     "configuration",
+    "coming-from",
     "plugins",
     "how-it-works",
     "measured",
