@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -87,7 +86,9 @@ def attempt(plugin: Plugin, function: Any, *arguments: Any) -> Any:
 @cache
 def warn(what: str, problem: str) -> None:
     """Log, once, what is wrong with something; workers leave that to who started them."""
-    if multiprocessing.parent_process() is None:
+    from multiprocessing import parent_process  # late: --help does not wait for it
+
+    if parent_process() is None:
         log.warning("%s: %s", what, problem)
 
 
