@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -145,8 +146,11 @@ def test_workers_find_the_networks_of_plugins(tmp_path: Path) -> None:
     done = with_packages(
         tmp_path,
         *("render", film, target, "--preset", "night", "--workers", 2, "--chunk-seconds", 0.24),
+        *("--report", tmp_path / "report.json"),
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("broken-thing") == 1
+    made_with = json.loads((tmp_path / "report.json").read_text())["made_with"]
+    assert made_with["owl-dreams"] == "1.2"
     with VideoSource(target) as made:
         assert made.info.frame_count == 12

@@ -81,6 +81,14 @@ def test_a_look_that_cannot_be_used_leaves_the_others(
     assert told in err
 
 
+def test_a_look_without_its_network_leaves_the_others(run: Run, looks: Path) -> None:
+    (looks / "bad.toml").write_text('network = "nothing"\n')
+    code, _, err = run("looks", "nothing.png", "sheet.png")
+    told, ended = err.splitlines()
+    assert told.startswith("stream-dream: warning: bad (yours) is left out: there is no network")
+    assert (code, "nothing.png" in ended) == (2, True)
+
+
 def test_what_you_have_comes_before_a_plugin(looks: Path, tmp_path: Path) -> None:
     make_night(tmp_path / "lib")
     (looks / "night.toml").write_text('description = "Bats"\n')
