@@ -22,6 +22,8 @@ SECTIONS = ("render", "image", "loop", "live")
 
 # A given option drops the default of the other one.
 _EITHER = (("bpm", "beats"), ("offset", "beats"), ("workers", "batch"))
+# Options that name a file with all settings, to which nothing is added: it says all.
+_WHOLE = ("config", "like")
 # Defaults that wait for another option, without which they are errors.
 _NEEDS = {"https": "web", "osc_allow": "osc", "osc_reply": "osc", "offset": "bpm"}
 
@@ -49,13 +51,12 @@ _in_force: dict[str, Default] = {}
 def add_defaults(command: str, options: dict[str, Any]) -> None:
     """Fill in the user's defaults for options that are not given; ``none`` leaves one out.
 
-    A show that is started from a file has none: the file is the show.
-
     Raises:
         SettingsError: The user's file is wrong.
     """
     _in_force.clear()
-    if command not in (*SECTIONS, "plan") or options.get("config") is not None:
+    from_file = any(options.get(name) is not None for name in _WHOLE)
+    if command not in (*SECTIONS, "plan") or from_file:
         return
     given = {name for name, value in options.items() if value not in (None, (), [])}
     either = (*_EITHER, ("preset", "presets")) if command == "loop" else _EITHER
