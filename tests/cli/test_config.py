@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from commands import one_line
 
+from stream_dream.cli.help import page
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import typed_name
 from stream_dream.settings.presets import load_preset
@@ -83,6 +85,15 @@ def test_secrets_are_not_shown(run: Run, folder: Path) -> None:
     for arguments in ((), ("live",), ("--json",)):
         code, out, _ = run("config", *arguments)
         assert (code, "12345678" in out, "(secret)" in out) == (0, False, True)
+
+
+def test_the_example_of_the_manual_is_right(run: Run, folder: Path) -> None:
+    folder.mkdir()
+    text = re.findall(r"```toml\n(.*?)```", page("configuration"), re.DOTALL)[0]
+    (folder / "config.toml").write_text(text)
+    code, out, err = run("config")
+    assert (code, err) == (0, "")
+    assert {"preset", "crf", "quality", "motion", "web"} <= rows(out).keys()
 
 
 def test_another_command_has_no_defaults(run: Run, folder: Path) -> None:

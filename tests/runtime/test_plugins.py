@@ -10,13 +10,19 @@ from commands import one_line
 from films import make_film
 from packages import NETWORK, make_night, make_package, with_packages
 
+from stream_dream.cli.help import page
 from stream_dream.media.read.video import VideoSource
-from stream_dream.runtime.plugins import LOOKS, log, plugins
+from stream_dream.runtime.plugins import LOOKS, NETWORKS, OUTPUTS, log, plugins
 
 TRAP = "import pathlib\n(pathlib.Path(__file__).parent / 'imported').touch()\nraise OSError('no')\n"
 
 
 COMMANDS = {"looks x": "presets", "networks x": "networks"}
+
+
+@pytest.mark.parametrize("group", [LOOKS, NETWORKS, OUTPUTS])
+def test_the_manual_names_the_groups(group: str) -> None:
+    assert f'[project.entry-points."{group}"]' in page("plugins")
 
 
 def row_of(table: str, name: str) -> str:
