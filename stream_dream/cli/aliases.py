@@ -18,8 +18,8 @@ _RATES = (
     "(pytorch-deepdream) is about 0.02"
 )
 _BLEND = (
-    "{typed} is the share of the new frame: give --persistence, the share of the last dream that "
-    "stays, 1 less that number; but with --steps 1 the default, 0.98, is what looks alike"
+    "{typed} is the share of the new frame there: give --persistence, the share of the last dream "
+    "that stays. It is 1 less that number, but 0.98 by default, as a frame gets one step"
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -188,11 +189,28 @@ def _check_values(values: Mapping[str, Any], origin: str, command: str) -> None:
 
 
 def _located(values: Mapping[str, Any], command: str) -> dict[str, Any]:
-    """Return values whose files are looked up from the folder of the user's file."""
+    """Return values whose files are looked up from the folder of the user's file.
+
+    Files that are written start where the command does.
+    """
     from stream_dream.automation import look_track
 
-    folder = config_file().parent
-    found = located(values, folder, *SETTINGS[command])
-    if "preset" in values:
-        found["preset"] = look_track.located(values["preset"], folder)
+    models, folder = SETTINGS[command], config_file().parent
+    found = {name: _expanded(value) for name, value in values.items()}
+    written = {
+        name
+        for model in models
+        for name, field in model.model_fields.items()
+        if fact(field, "heading") == Heading.OUTPUT
+    }
+    read = {name: value for name, value in found.items() if name not in written}
+    found |= located(read, folder, *models)
+    if "preset" in found:
+        found["preset"] = look_track.located(found["preset"], folder)
     return found
+
+
+def _expanded(value: Any) -> Any:
+    """Return a value with the user's home in place of ``~/``, which a shell would expand."""
+    home = isinstance(value, str) and value.startswith("~/")
+    return os.path.expanduser(value) if home else value

@@ -132,6 +132,21 @@ def test_files_are_looked_up_from_the_folder(run: Run, fake: FakeRender, folder:
     assert fake.asked["output"].mask == folder / "mask.png"
 
 
+def test_files_that_are_written_start_where_the_command_does(
+    run: Run, asked: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(folder))
+    text = "record = 'a.mkv'\nrecordings = 'takes'\nmask = '~/m.png'\nsource = 'clip.mp4'\n"
+    (folder / "config.toml").write_text(f"[live]\n{text}")
+    assert run("live")[0] == 0
+    assert asked == {
+        "record": "a.mkv",
+        "recordings": "takes",
+        "mask": str(folder / "m.png"),
+        "source": str(folder / "clip.mp4"),
+    }
+
+
 def test_a_show_takes_its_own_section_and_is_written_with_it(
     run: Run, asked: dict[str, Any], folder: Path
 ) -> None:
