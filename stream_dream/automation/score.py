@@ -17,7 +17,7 @@ from stream_dream.automation.text import plainly, shown
 from stream_dream.automation.track import Track
 from stream_dream.errors import SettingsError
 from stream_dream.settings.presets import load_preset
-from stream_dream.settings.presets.look_files import SURPRISE
+from stream_dream.settings.presets.surprise import SURPRISE
 from stream_dream.settings.toml_file import read_toml
 from stream_dream.settings.values import parse_path
 

@@ -47,7 +47,7 @@ from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading, named_files
 from stream_dream.settings.live import LiveSettings, ShowParameters
 from stream_dream.settings.presets import load_preset, look_name, preset_files
-from stream_dream.settings.presets.look_files import SURPRISE
+from stream_dream.settings.presets.surprise import SURPRISE
 from stream_dream.settings.user_folder import config_file
 from stream_dream.settings.validation import part
 

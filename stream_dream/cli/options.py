@@ -26,8 +26,7 @@ from stream_dream.settings.dream import DreamSettings, for_stills, merged
 from stream_dream.settings.fields import Heading, choices, fact, is_list, kinds, limits, typed_name
 from stream_dream.settings.live import EVERY_PORT, LOOPBACK_WEB
 from stream_dream.settings.presets import Preset, load_preset, look_text, preset_names
-from stream_dream.settings.presets.look_files import SURPRISE
-from stream_dream.settings.presets.surprise import NETWORK, surprise
+from stream_dream.settings.presets.surprise import NETWORK, SURPRISE, surprise
 from stream_dream.settings.validation import own, validated
 from stream_dream.settings.values import parse_path
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from stream_dream.settings.dream import DreamSettings, merged
 from stream_dream.settings.presets import Preset
-from stream_dream.settings.presets.look_files import SURPRISE
+from stream_dream.settings.presets.look_files import SURPRISE as SURPRISE
 
 NETWORK = "efficientnet_lite0"
 """Network of the ingredients."""
