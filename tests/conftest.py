@@ -29,6 +29,13 @@ if hasattr(signal, "SIGHUP"):  # Windows has none
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_defaults(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the user's own defaults and looks out of the tests."""
+    os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.getbasetemp() / "config")
+    os.environ.pop("STREAM_DREAM_CONFIG", None)
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep weights out of the user's own cache."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import subprocess
@@ -45,6 +46,30 @@ def test_every_page_of_the_manual_is_a_topic_with_a_title() -> None:
     for topic in TOPICS:
         assert page(topic).startswith("# ")
         assert f"stream_dream/manual/{topic}.md" in README
+
+
+def test_every_environment_variable_is_in_the_manual() -> None:
+    tables = "".join(re.findall(r"^\| (`.*?) \|", page("configuration"), re.MULTILINE))
+    assert _variables() == set(re.findall(r"`(\w+)`", tables))
+
+
+def _variables() -> set[str]:
+    """Return the environment variables that the package names.
+
+    That is what has an underscore in its name, and what is looked up.
+    """
+    looked_up = re.compile(r"os\.environ\.\w+")
+    form = re.compile(r"_?[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
+    found: set[str] = set()
+    for path in (ROOT / "stream_dream").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found |= {node.value} if form.fullmatch(node.value) else set()
+            elif isinstance(node, ast.Call) and looked_up.fullmatch(ast.unparse(node.func)):
+                names = [arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant)]
+                found |= {str(name) for name in names}
+    # Of sockets, and of OSCQuery.
+    return found - {"AF_UNIX", "TCP_USER_TIMEOUT", "FULL_PATH"}
 
 
 def test_the_readme_is_short() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import traceback
@@ -11,6 +12,10 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from stream_dream.cli.aliases import translated
+from stream_dream.cli.command import Command
+from stream_dream.cli.config import show_config
+from stream_dream.cli.defaults import where_set
 from stream_dream.cli.demo import demo
 from stream_dream.cli.doctor import doctor
 from stream_dream.cli.help import show_manual
@@ -19,18 +24,19 @@ from stream_dream.cli.live import live
 from stream_dream.cli.looks import looks
 from stream_dream.cli.loop import loop
 from stream_dream.cli.networks import networks
-from stream_dream.cli.options import Command, complain, with_optional_values
+from stream_dream.cli.options import complain, with_optional_values
 from stream_dream.cli.plan import plan
 from stream_dream.cli.presets import show_presets
 from stream_dream.cli.recipe import show_recipe
 from stream_dream.cli.render import render
 from stream_dream.cli.signals import Signals, StopNow, stop_at_once
 from stream_dream.errors import Interrupted, StreamDreamError
+from stream_dream.runtime import plugins
 from stream_dream.runtime.quiet import debugging
 from stream_dream.runtime.standard_streams import failure
 
 # Commands that fail if standard output does: printing is all they do.
-_ONLY_PRINT = ("doctor", "help", "networks", "plan", "presets", "recipe")
+_ONLY_PRINT = ("config", "doctor", "help", "networks", "plan", "presets", "recipe")
 # Set by the script of --install-completion when the shell asks for completions.
 _COMPLETING = "_STREAM_DREAM_COMPLETE"
 
@@ -70,6 +76,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "recipe": show_recipe,
     "looks": looks,
     "presets": show_presets,
+    "config": show_config,
     "networks": networks,
     "demo": demo,
     "doctor": doctor,
@@ -79,17 +86,30 @@ for _name, _function in _COMMANDS.items():
     app.command(_name, cls=Command)(_function)
 
 
+class _Warnings(logging.Handler):
+    """Prints warnings of plug-ins as those of commands."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        complain(f"warning: {record.getMessage()}")
+
+
 def main() -> NoReturn:
     """Run the command and exit with its code."""
+    plugins.log.handlers[:] = [_Warnings()]
+    plugins.log.propagate = False
     if os.environ.get(_COMPLETING):
+        plugins.log.disabled = True
         app(prog_name="stream-dream")  # prints the completions and exits
     command = typer.main.get_command(app)
     signals: Signals | None = None
     invoked: Any = None
     try:
         signals = Signals()
+        arguments, notes = translated(sys.argv[1:])
+        for note in notes if not {"-q", "--quiet"} & {*arguments} else ():
+            complain(note)
         # Not app(): it turns Ctrl-C and a closed pipe into exit codes of its own.
-        with command.make_context("stream-dream", with_optional_values(sys.argv[1:])) as context:
+        with command.make_context("stream-dream", with_optional_values(arguments)) as context:
             invoked = context
             command.invoke(context)
             only_prints = context.invoked_subcommand in _ONLY_PRINT
@@ -105,7 +125,7 @@ def main() -> NoReturn:
         complain(str(stopped))
         sys.exit(stopped.exit_code)
     except StreamDreamError as error:
-        _report(error, str(error), error.exit_code)
+        _report(error, f"{error}{where_set(str(error))}", error.exit_code)
     except Exception as error:
         if _follows_ctrl_c(error) and not debugging():
             # A library was stopped while it was imported.

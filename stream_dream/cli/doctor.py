@@ -15,9 +15,12 @@ from pathlib import Path
 
 import typer
 
+from stream_dream.cli.defaults import user_defaults
 from stream_dream.cli.options import Debug, print_table
-from stream_dream.errors import StreamDreamError, first_line
+from stream_dream.errors import SettingsError, StreamDreamError, first_line
+from stream_dream.runtime.plugins import LOOKS, NETWORKS, OUTPUTS, plugins
 from stream_dream.runtime.quiet import hushed
+from stream_dream.settings.user_folder import config_exists, config_file
 
 _TRIAL_SECONDS = 2.0
 # A long render stores its chunks beside the result.
@@ -130,6 +133,26 @@ def _extras() -> Iterator[Finding]:
         yield Finding(f"extra {extra}", "no" if missing else "yes", advice)
 
 
+def _plugins() -> Iterator[Finding]:
+    offered: dict[str, list[str]] = {}
+    for group in (NETWORKS, LOOKS, OUTPUTS):
+        for plugin in plugins(group):
+            offered.setdefault(plugin.provider, []).append(f"{plugin.name} ({group})")
+    for provider, names in offered.items():
+        yield Finding(f"plug-in {provider}", ", ".join(names))
+
+
+def _defaults() -> Iterator[Finding]:
+    if not config_exists():
+        return
+    advice = ""
+    try:
+        user_defaults("render")
+    except SettingsError as error:
+        advice = first_line(error)
+    yield Finding("your defaults", str(config_file()), advice)
+
+
 def _cameras() -> Iterator[Finding]:
     try:
         from stream_dream.live.capture.sources import list_cameras
@@ -175,4 +198,4 @@ def _speed() -> Finding:
     return Finding("speed", f"{fps:.1f} frames a second of {width}x{height}", advice)
 
 
-_CHECKS = (_python, _libraries, _graphics, _extras, _cameras, _disk)
+_CHECKS = (_python, _libraries, _graphics, _extras, _plugins, _defaults, _cameras, _disk)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stream_dream.cli.defaults import is_default, without_defaults
 from stream_dream.cli.live_checks import check_outputs, tell_what_is_cut, tell_what_is_idle
 from stream_dream.cli.live_looks import (
     looks_at_hand,
@@ -33,13 +34,21 @@ from stream_dream.cli.options import (
 from stream_dream.cli.over_time import automation_of, in_a_show
 from stream_dream.cli.signals import leave
 from stream_dream.errors import SinkError
-from stream_dream.live.show_file import Keeper, KeptConfig, ShowFile, read_config
+from stream_dream.live.show_file import (
+    SECRET,
+    Keeper,
+    KeptConfig,
+    ShowFile,
+    read_config,
+    warn_if_exposed,
+)
 from stream_dream.runtime.quiet import debugging
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading, named_files
 from stream_dream.settings.live import LiveSettings, ShowParameters
 from stream_dream.settings.presets import load_preset, look_name, preset_files
 from stream_dream.settings.presets.surprise import SURPRISE
+from stream_dream.settings.user_folder import config_file
 from stream_dream.settings.validation import part
 
 if TYPE_CHECKING:
@@ -109,6 +118,7 @@ def live(
         return
     given = {name: value for name, value in options.items() if value is not None}
     _set_up_log(quiet=quiet)
+    warn_if_exposed(config_file(), [name for name in SECRET if is_default(name)])
     show = ShowFile() if config is None else read_config(config)
     show = replace(show, settings={**show.settings, **given})
     kept = None
@@ -120,6 +130,8 @@ def live(
 def _run(begun: ShowFile, kept: KeptConfig | None, *, as_json: bool, quiet: bool) -> None:
     given = begun.settings
     rest, automation, files = automation_of(given)
+    if automation.look_track is not None:  # of a score
+        given = without_defaults(given, ["preset"])
     settings, parameters = part(LiveSettings, given), part(ShowParameters, rest)
     settings, automation = in_a_show(settings, automation)
     if automation.soundtrack is not None:  # of a score that was written for a film
@@ -129,11 +141,11 @@ def _run(begun: ShowFile, kept: KeptConfig | None, *, as_json: bool, quiet: bool
     dreams = show_dreams(names, settings, rest, as_json=as_json, quiet=quiet)
     if SURPRISE in dreams:
         given = {**given, "seed": dreams[SURPRISE].seed}  # for --write-config
-    tell_what_is_cut(rest, dreams[look_name(settings.preset)])
+    tell_what_is_cut(without_defaults(rest), dreams[look_name(settings.preset)])
     own = preset_files(*names)
     read = [*own, *files, *named_files(automation).values()]
     check_outputs(given, settings, dreams, kept, read)
-    tell_what_is_idle(given, settings)
+    tell_what_is_idle(without_defaults(given), settings)
     shown = settings.model_copy(update={"cycle": tuple(map(look_name, settings.cycle))})
 
     from stream_dream.cli.progress import fetch_weights

@@ -16,7 +16,7 @@ from stream_dream.cli.options import (
     file_argument,
     listed_presets,
 )
-from stream_dream.errors import SettingsError
+from stream_dream.errors import NetworkError, SettingsError
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files
 from stream_dream.settings.presets import Preset, load_preset, preset_files, presets
@@ -54,7 +54,7 @@ def looks(
     Looks whose network would have to be downloaded first are left out.
     """
     settings = part(DreamSettings, {"dream_size": dream_size, "seed": seed})
-    wanted = presets() if only is None else [load_preset(name) for name in _names(only)]
+    wanted = _usable() if only is None else [load_preset(name) for name in _names(only)]
 
     # Imported late: --help does not wait for OpenCV.
     from stream_dream.cli.progress import picture_display
@@ -89,6 +89,21 @@ def looks(
             f"{done.target}: {counted(done.looks, 'look')} of {subject.name} ({subject.text}), "
             f"{width}x{height}, in {done.seconds:.1f} s"
         )
+
+
+def _usable() -> list[Preset]:
+    """Return all looks, except those of others whose network is not there."""
+    from stream_dream.networks.registry import find
+
+    found = []
+    for look in presets():
+        try:
+            find(look.dream.network)
+        except NetworkError as error:
+            complain(f"warning: {look.name} ({look.provider}) is left out: {error}")
+        else:
+            found.append(look)
+    return found
 
 
 def _names(only: str) -> list[str]:

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stream_dream.cli.options import Debug, Overwrite, file_option, print_table
+from stream_dream.cli.options import (
+    Debug,
+    Overwrite,
+    credited,
+    file_option,
+    network_names,
+    print_table,
+)
 from stream_dream.errors import SettingsError
 from stream_dream.runtime.quiet import hushed
 from stream_dream.runtime.standard_streams import is_abandoned
@@ -25,7 +32,10 @@ _MEASURED_SIZE = (320, 240)
 
 
 def networks(
-    name: Annotated[str | None, typer.Argument(help="List the layers of this network.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="List the layers of this network.", autocompletion=network_names),
+    ] = None,
     parts: Annotated[bool, typer.Option("--all", help="List the parts of layers as well.")] = False,
     measure: Annotated[
         bool, typer.Option("--measure", help="Measure how fast each network is on this machine.")
@@ -52,7 +62,15 @@ def networks(
         _measure(registry.networks() if name is None else (registry.find(name),))
     elif name is None:
         specs = registry.networks()
-        rows = [(spec.name, spec.summary, spec.origin, f"{spec.megabytes:g}") for spec in specs]
+        rows = [
+            (
+                spec.name,
+                credited(spec.summary, registry.provider(spec.name)),
+                spec.origin,
+                f"{spec.megabytes:g}",
+            )
+            for spec in specs
+        ]
         print_table(rows, "network", "what it is", "weights", "MB")
     else:
         layers = [

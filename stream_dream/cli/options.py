@@ -19,7 +19,6 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from rich.console import Console
 from rich.table import Table
-from typer.core import TyperCommand
 
 from stream_dream.errors import SettingsError
 from stream_dream.runtime.quiet import DEBUG_VARIABLE
@@ -36,32 +35,13 @@ _OPTIONAL_VALUES = {
     "--web": (LOOPBACK_WEB, r"(?!-)"),
     "--listen": ("playing", r"(?!-)"),
     "--midi": (EVERY_PORT, r"(?!-)"),
-    "--react": ("default", r".*[-=]>|(default)?$"),
+    "--react": ("default", r".*[-=]>|(default|none)?$"),
 }
+SETTINGS: dict[str, tuple[type[BaseModel], ...]] = {}
+"""Models of the options of each command that has some."""
+
 _LEAST_WIDTH = 60  # of a table, in characters: less breaks words into letters
 _RANDOM_SEEDS = 1_000_000  # short enough to write down
-_MOST_IN_ONE_LIST = 20  # options in --help
-
-
-class Command(TyperCommand):
-    """A command whose ``--help`` sorts options under headings if there are many."""
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the arguments, then the options in the order of the headings."""
-        params = self.get_params(ctx)
-        if len(params) <= _MOST_IN_ONE_LIST:
-            super().format_options(ctx, formatter)
-            return
-        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], **{h: [] for h in Heading}}
-        for param in params:
-            record = param.get_help_record(ctx)
-            if record is not None:
-                usual = "Arguments" if param.param_type_name == "argument" else Heading.GENERAL
-                sections[getattr(param, "rich_help_panel", None) or usual].append(record)
-        for heading, records in sections.items():
-            if records:
-                with formatter.section(heading):
-                    formatter.write_dl(records)
 
 
 def look_names(incomplete: str) -> list[str]:
@@ -74,6 +54,13 @@ def listed_presets(incomplete: str) -> list[str]:
     """Return completions for the last preset of a list."""
     before, comma, _ = incomplete.rpartition(",")
     return [f"{before}{comma}{name}" for name in preset_names()]
+
+
+def network_names() -> list[str]:
+    """Return completions for a network's name."""
+    from stream_dream.networks import registry
+
+    return [spec.name for spec in registry.networks()]
 
 
 def _obey(debug: bool) -> None:
@@ -146,6 +133,7 @@ def with_options(*models: type[BaseModel]) -> Callable[[Callable[..., None]], Ca
             for model in models
             for name, field in model.model_fields.items()
         ]
+        SETTINGS[function.__name__] = models
         # typer reads both.
         function.__signature__ = signature.replace(parameters=given + made)  # type: ignore[attr-defined]
         function.__annotations__ = {p.name: p.annotation for p in given + made}
@@ -236,6 +224,11 @@ def print_table(rows: Iterable[Sequence[object]], *headers: str, figures: bool =
     Console(markup=False, width=width).print(table)
 
 
+def credited(description: str, provider: str) -> str:
+    """Return a description with who has made what it describes, if not this package."""
+    return f"{description} ({provider})" if provider else description
+
+
 def complain(message: str) -> None:
     """Print a line on standard error."""
     typer.echo(f"stream-dream: {message}", err=True)
@@ -292,7 +285,7 @@ def _parameter(model: type[BaseModel], name: str, field: FieldInfo) -> inspect.P
         help=f"{field.description} [{notes}]",
         show_default=False,
         metavar=fact(field, "metavar") or by_type.get(kind, "NAME"),
-        autocompletion=_completion(field),
+        autocompletion=_completion(name, field),
         rich_help_panel=fact(field, "heading"),
     )
     return inspect.Parameter(
@@ -300,6 +293,8 @@ def _parameter(model: type[BaseModel], name: str, field: FieldInfo) -> inspect.P
     )
 
 
-def _completion(field: FieldInfo) -> Callable[..., list[str]] | None:
+def _completion(name: str, field: FieldInfo) -> Callable[..., list[str]] | None:
+    if name == "network":
+        return network_names
     words = choices(field)
     return look_names if fact(field, "looks") else (lambda: words) if words else None

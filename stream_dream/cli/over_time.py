@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stream_dream.cli.defaults import is_default, without_defaults
 from stream_dream.cli.options import dreamed
 from stream_dream.errors import SettingsError
 from stream_dream.settings.automation import Automation, AutomationOptions, SoundSettings
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 REACT_DEFAULT = "default"
 """Value of ``--react`` alone."""
+
+# Ways to say where beats are.
+_BEATS = {"bpm", "offset", "beats"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,8 @@ def over_time(
     score = _score_of(options) or score
     known = dict(looks or {})
     rest, automation, files = automation_of(options, score)
+    if automation.look_track is not None and is_default("preset"):
+        preset = None
     chosen = (automation.look_track or DEFAULT_PRESET) if preset is None else preset
     names, track = looks_in(chosen if isinstance(chosen, str) else ",".join(chosen), known)
     automation = automation.model_copy(update={"look_track": track})
@@ -122,6 +128,10 @@ def automation_of(
         check_names(settings_of_score, (), without={"zoom"})  # which reactions alone change
     except SettingsError as error:
         raise SettingsError(f"{origin}: {error}") from None
+    if score is not None:  # it comes before the user's defaults
+        ways = _BEATS if _BEATS & score.settings.keys() else ()
+        options = without_defaults(options, {*score.tracks, *score.settings, *ways})
+        given = part(AutomationOptions, options)
     rest, tracks = tell_apart(options, score)
     settings = _sound_settings(given, {} if score is None else score.settings, origin)
     if settings.get("react") == REACT_DEFAULT:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stream_dream.cli.options import Debug, default_text, print_table
+from stream_dream.cli.options import Debug, credited, default_text, print_table
 from stream_dream.settings.presets import load_preset, look_text, preset_names, presets
 
 
@@ -25,7 +25,12 @@ def show_presets(
         typer.echo(look_text(load_preset(name)), nl=False)
         return
     rows = [
-        (preset.name, preset.description, preset.suits, default_text(preset.dream.layer))
+        (
+            preset.name,
+            credited(preset.description, preset.provider),
+            preset.suits,
+            default_text(preset.dream.layer),
+        )
         for preset in presets()
     ]
     print_table(rows, "preset", "what it looks like", "suits", "layers")

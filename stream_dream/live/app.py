@@ -26,11 +26,9 @@ from stream_dream.live.engine.live_program import LiveProgram
 from stream_dream.live.engine.look_follower import LookCycle, LookFollower
 from stream_dream.live.engine.show import Show
 from stream_dream.live.engine.thumbnails import Thumbnails
-from stream_dream.live.output.ndi import NdiOutput
+from stream_dream.live.output.outputs import open_output
 from stream_dream.live.output.saver import Saver
-from stream_dream.live.output.stream_output import StreamOutput
-from stream_dream.live.output.stream_target import StreamTarget
-from stream_dream.live.output.view import View
+from stream_dream.live.output.view import SendingView, View
 from stream_dream.live.output.virtual_camera import VirtualCamera
 from stream_dream.live.output.window import Window
 from stream_dream.live.systemd import ServiceManager
@@ -187,13 +185,12 @@ def _opened(
         views.append(stack.enter_context(closing(page)))
     named: set[str] = set()
     for text in settings.out:
-        scheme, _, name = text.partition(":")
-        to_ndi = scheme.lower() == "ndi"
-        output = NdiOutput(name) if to_ndi else StreamOutput(StreamTarget.parse(text))
+        output = open_output(text)
         views.append(stack.enter_context(closing(output)))
-        if output.name in named:  # the streams of one host differ by their keys, which are secret
-            output.name += f" ({len(views)})"
-        named.add(output.name)
+        if isinstance(output, SendingView):
+            if output.name in named:  # the streams of one host differ by their secret keys
+                output.name += f" ({len(views)})"
+            named.add(output.name)
     if settings.virtual_camera:
         views.append(stack.enter_context(closing(VirtualCamera())))
     if settings.window:

@@ -6,7 +6,7 @@ import logging
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,9 @@ from stream_dream.settings.validation import part, validated
 
 log = logging.getLogger("stream_dream.live")
 
-# Settings that hold a secret: a token, stream keys.
-_SECRET = ("token", "out")
+SECRET = ("token", "out")
+"""Settings that hold a secret: a token, stream keys."""
+
 _OTHERS = stat.S_IRGRP | stat.S_IROTH
 
 MODELS: tuple[type[BaseModel], ...] = (DreamSettings, ShowParameters, LiveSettings)
@@ -64,9 +65,7 @@ def read_config(path: Path) -> ShowFile:
         SettingsError: It cannot be read, or holds an unknown or invalid setting, scene or binding.
     """
     table = read_toml(path, "config", sections=(_SCENES, _MIDI))
-    secret = [name for name in _SECRET if name in table]
-    if secret and os.name == "posix" and path.stat().st_mode & _OTHERS:
-        log.warning("%s holds %s, and others can read it: chmod 600 it", path, " and ".join(secret))
+    warn_if_exposed(path, [name for name in SECRET if name in table])
     scenes = _table(table.pop(_SCENES, {}), str(path), _SCENES)
     bindings = _table(table.pop(_MIDI, {}), str(path), _MIDI)
     if len(scenes) > MOST_SCENES:
@@ -76,6 +75,13 @@ def read_config(path: Path) -> ShowFile:
         dict(_scene(name, scene, str(path)) for name, scene in scenes.items()),
         {_source(source, to, str(path)): to for source, to in bindings.items()},
     )
+
+
+def warn_if_exposed(path: Path, secrets: Sequence[str]) -> None:
+    """Log a warning if a file holds secrets and other users can read it."""
+    if secrets and os.name == "posix" and path.stat().st_mode & _OTHERS:
+        named = " and ".join(secrets)
+        log.warning("%s holds %s, and others can read it: chmod 600 it", path, named)
 
 
 def _settings(path: Path, table: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,7 +158,7 @@ def write_config(path: Path, show: ShowFile, *, overwrite: bool = False) -> Path
         SinkError: The file cannot be written.
     """
     text = _config_text(path.name, show)
-    private = any(show.settings.get(name) for name in _SECRET)
+    private = any(show.settings.get(name) for name in SECRET)
     return write_bytes(path, text.encode(), overwrite=overwrite, private=private)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stream_dream.errors import NetworkError
 from stream_dream.networks import (
@@ -18,6 +18,7 @@ from stream_dream.networks import (
 )
 from stream_dream.networks.efficientnet_lite import LITE0, LITE1, LITE2, Variant
 from stream_dream.networks.spec import CLASSES, NetworkSpec, Weights
+from stream_dream.runtime.plugins import NETWORKS, attempt, loaded, warn
 
 if TYPE_CHECKING:
     import keras
@@ -53,14 +54,20 @@ def register(spec: NetworkSpec) -> None:
 
 
 def networks() -> tuple[NetworkSpec, ...]:
-    """Return all networks, in order of registration."""
-    return tuple(_SPECS.values())
+    """Return all networks, in order of registration, then those of plug-ins."""
+    return (*_SPECS.values(), *(spec for _, spec in _of_plugins()))
+
+
+def provider(name: str) -> str:
+    """Return the plug-in that a network is from, such as ``my-nets 1.2``; "" if from none."""
+    return next((package for package, spec in _of_plugins() if spec.name == name), "")
 
 
 def find(name: str) -> NetworkSpec:
     """Return the network of that name, or a user's own model by the path of its file.
 
-    Case, underscores and hyphens are ignored: ``ResNet50_V2`` is ``resnet50v2``.
+    Case, underscores and hyphens are ignored: ``ResNet50_V2`` is ``resnet50v2``. Plug-ins are
+    imported only if no other network has the name.
 
     Raises:
         NetworkError: There is no such network; the message suggests the nearest names.
@@ -69,6 +76,8 @@ def find(name: str) -> NetworkSpec:
         return own_model.spec_of(Path(name))
     plain = {_plain(known): spec for known, spec in _SPECS.items()}
     if _plain(name) not in plain:
+        plain |= {_plain(spec.name): spec for _, spec in _of_plugins()}
+    if _plain(name) not in plain:
         nearest = difflib.get_close_matches(_plain(name), plain, n=3)
         names = [plain[near].name for near in nearest] or list(_SPECS)[:4]
         raise NetworkError(
@@ -76,6 +85,43 @@ def find(name: str) -> NetworkSpec:
             "stream-dream networks; a model of your own: the path of its .keras file)"
         )
     return plain[_plain(name)]
+
+
+def _of_plugins() -> list[tuple[str, NetworkSpec]]:
+    """Return networks and the plug-ins they are from; a name that is taken is left out."""
+    taken = {_plain(name): "stream-dream" for name in _SPECS}
+    found = []
+    for package, spec in _offered():
+        name = _plain(spec.name)
+        if name in taken:
+            problem = f"{taken[name]} has that name"
+        elif not name or Path(spec.name).suffix in own_model.SUFFIXES:
+            problem = "that is no name of a network"
+        else:
+            taken[name] = package
+            found.append((package, spec))
+            continue
+        warn(f"the network {spec.name!r} of the plug-in {package}", f"left out: {problem}")
+    return found
+
+
+@cache
+def _offered() -> tuple[tuple[str, NetworkSpec], ...]:
+    return tuple(
+        (plugin.provider, spec)
+        for plugin, value in loaded(NETWORKS)
+        for spec in attempt(plugin, _specs_of, value) or ()
+    )
+
+
+def _specs_of(value: Any) -> list[NetworkSpec]:
+    if not isinstance(value, NetworkSpec) and callable(value):
+        value = value()
+    specs = [value] if isinstance(value, NetworkSpec) else list(value)
+    for spec in specs:
+        if not isinstance(spec, NetworkSpec):
+            raise TypeError(f"it gives {type(spec).__name__}, not NetworkSpec")
+    return specs
 
 
 def _plain(name: str) -> str:

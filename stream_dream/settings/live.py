@@ -241,7 +241,7 @@ class LiveSettings(Model):
     out: Targets = _output(
         (),
         "Where else to send the picture; may be given several times: rtsp://, srt://, rtmp:// or "
-        "udp:// and an address, v4l2:DEVICE, hls:FOLDER, ndi:NAME.",
+        "udp:// and an address, v4l2:DEVICE, hls:FOLDER, ndi:NAME, NAME:... of a plug-in.",
         metavar="TARGET,...",
     )
     midi: Ports = _control(

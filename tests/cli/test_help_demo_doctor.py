@@ -62,6 +62,18 @@ def test_doctor_finds_nothing_wrong_here(run: Run) -> None:
     assert "frames a second of" in out
 
 
+def test_doctor_reads_the_users_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert list(doctor._defaults()) == []
+    path = tmp_path / "stream-dream" / "config.toml"
+    path.parent.mkdir()
+    for text, told in (("octaves = 3", ""), ("octavs = 3", "did you mean octaves?")):
+        path.write_text(text)
+        (finding,) = doctor._defaults()
+        assert (finding.found, told in finding.advice) == (str(path), True)
+        assert bool(finding.advice) == bool(told)
+
+
 def test_doctor_says_what_is_broken_and_tries_nothing(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

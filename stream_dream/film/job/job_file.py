@@ -18,6 +18,7 @@ from stream_dream.film.job.differences import differences, named_values
 from stream_dream.film.job.durable_files import fingerprint, write_json
 from stream_dream.film.plan.plan import Plan
 from stream_dream.film.request import RenderRequest
+from stream_dream.runtime.plugins import NETWORKS, plugins
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import values_added_later
@@ -139,6 +140,8 @@ def versions() -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:  # installed under another name, such as a headless build
             found[name] = "unknown"
+    for plugin in plugins(NETWORKS):
+        package, _, found[package] = plugin.provider.partition(" ")
     return found
 
 

@@ -81,10 +81,7 @@ class Presenter:
         self.status = self._status(dreamed)
         shown = self._lit(self.last)
         for view in self.views:
-            if view.problem is not None:
-                self._give_up(view)
-            else:
-                view.show(shown, self.status)
+            self._show(view, shown)
         for listener in self._listeners:
             try:
                 listener(self.status)
@@ -101,8 +98,19 @@ class Presenter:
             return image
         return np.asarray(cv2.convertScaleAbs(image, alpha=light, beta=255 * flash), np.uint8)
 
-    def _give_up(self, view: View) -> None:
-        self._message = view.problem or ""
+    def _show(self, view: View, image: Image8) -> None:
+        """Show an image on a view, or give the view up."""
+        try:
+            problem = view.problem
+            if problem is None:
+                view.show(image, self.status)
+        except Exception as error:  # of a plug-in's view: the show goes on
+            problem = f"{type(view).__name__} failed: {type(error).__name__}: {error}"
+        if problem is not None:
+            self._give_up(view, problem)
+
+    def _give_up(self, view: View, problem: str) -> None:
+        self._message = " ".join(problem.split())
         log.warning("%s", self._message)
         self.views = tuple(other for other in self.views if other is not view)
         threading.Thread(target=view.close, name="closing", daemon=True).start()

@@ -25,6 +25,9 @@ _MUXERS: dict[str, Sequence[str]] = {
     "srt": ("-f", "mpegts"),
     "udp": ("-f", "mpegts"),
 }
+SCHEMES = (*_MUXERS, "v4l2", "hls")
+"""What targets begin with."""
+
 _NEED_PORT = {"srt", "udp"}
 # A packet of MPEG transport stream that no network splits.
 _PACKET = "pkt_size=1316"
@@ -55,8 +58,12 @@ class StreamTarget:
     folder: Path | None = None
 
     @classmethod
-    def parse(cls, text: str) -> StreamTarget:
+    def parse(cls, text: str, *, more: Sequence[str] = ()) -> StreamTarget:
         """Parse a target of ``--out``; the folder of an HLS stream is created.
+
+        Args:
+            text: The target.
+            more: Forms of other targets, for the message where it is none.
 
         Raises:
             SettingsError: It is none, or cannot be written.
@@ -69,7 +76,8 @@ class StreamTarget:
             return cls._of_folder(rest)
         if scheme not in _MUXERS:
             known = f"{scheme[:20]}:..." if rest else text[:80]  # the rest may hold a password
-            raise SettingsError(f"--out cannot be {known!r}: give {_FORMS}")
+            forms = f"{_FORMS}{''.join(f' or {form}' for form in more)}"
+            raise SettingsError(f"--out cannot be {known!r}: give {forms}")
         try:
             parts = urlsplit(text)
             host, port = parts.hostname, parts.port
@@ -101,10 +109,10 @@ class StreamTarget:
         try:
             folder = parse_path(name)
             if re.search(r"%\d*d", str(folder.absolute())):  # for ffmpeg, a segment's number
-                raise ValueError("has %d in its name: give another folder")
+                raise ValueError("it has %d in its name: give another folder")
             folder.mkdir(parents=True, exist_ok=True)
         except ValueError as error:
-            raise SettingsError(f"--out hls:{name[:80]}: it {error}") from None
+            raise SettingsError(f"--out hls:{name[:80]}: {error}") from None
         except OSError as error:
             raise SettingsError(f"--out hls:{name}: {error.strerror}: give a folder") from None
         playlist = (folder / "index.m3u8").absolute()

@@ -6,17 +6,23 @@ import difflib
 import reprlib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib import resources
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from stream_dream.errors import SettingsError
 from stream_dream.settings.dream import DreamSettings, merged
 from stream_dream.settings.output import LoopSettings, OutputSettings, StillSettings
+from stream_dream.settings.presets.look_files import DEFAULT_PRESET as DEFAULT_PRESET
+from stream_dream.settings.presets.look_files import (
+    SURPRISE,
+    YOURS,
+    LookFile,
+    look_file,
+    look_files,
+)
 from stream_dream.settings.toml_file import located, read_toml, toml_lines, toml_value
 
-DEFAULT_PRESET = "dogs"
 _KEYS = ("description", "suits", "extends")
 _OF_ONE_WORK = (OutputSettings, StillSettings, LoopSettings)
 
@@ -30,26 +36,34 @@ class Preset:
         description: One line on what it looks like.
         dream: Its settings.
         suits: What footage it suits, in a few words.
+        provider: Who has made it, as in ``LookFile``.
     """
 
     name: str
     description: str
     dream: DreamSettings
     suits: str = ""
+    provider: str = ""
 
 
 def preset_names() -> list[str]:
-    """Return the names of the presets that ship with the package, the default one first."""
-    folder = resources.files("stream_dream.settings.presets")
-    names = sorted(
-        file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")
-    )
-    return sorted(names, key=lambda name: name != DEFAULT_PRESET)
+    """Return the names of all looks that have one, the default one and the shipped ones first."""
+    return list(look_files())
 
 
 def presets() -> list[Preset]:
-    """Return the presets that ship with the package, the default one first."""
-    return [load_preset(name) for name in preset_names()]
+    """Return all looks that have a name, in that order; broken ones of others are left out."""
+    return [preset for file in look_files().values() if (preset := _readable(file)) is not None]
+
+
+def _readable(file: LookFile) -> Preset | None:
+    try:
+        return _read_named(file, ())
+    except SettingsError as error:
+        if not file.provider:
+            raise
+        file.warn(str(error))
+        return None
 
 
 def look_text(preset: Preset) -> str:
@@ -74,19 +88,32 @@ def load_preset(name: str | Path) -> Preset:
     Raises:
         SettingsError: There is no such preset or file, or it is invalid.
     """
-    name = str(name)
+    return _load(str(name), ())
+
+
+def _load(name: str, extending: tuple[str, ...]) -> Preset:
+    """Load a look that those in ``extending`` start from. Raises ``SettingsError``."""
     if name.endswith(".toml"):
         path = Path(name)
         return _read_preset(path.stem, read_toml(path, "preset"), name, folder=path.parent)
-    names = preset_names()
-    if name not in names:
-        near = difflib.get_close_matches(name.casefold(), names, n=1)
+    file = look_file(name)
+    if file is None:
+        near = difflib.get_close_matches(name.casefold(), preset_names(), n=1)
         known = "choose one that 'stream-dream presets' lists, or a path to a .toml file"
         hint = f"did you mean {near[0]}?" if near else known
         raise SettingsError(f"there is no preset {reprlib.repr(name)}: {hint}")
-    file = resources.files("stream_dream.settings.presets") / f"{name}.toml"
-    table = tomllib.loads(file.read_text(encoding="utf-8"))
-    return _read_preset(name, table, f"preset {name}")
+    if name in extending:
+        raise SettingsError(f"{' extends '.join((*extending, name))}: one must start from nothing")
+    return _read_named(file, (*extending, name))
+
+
+def _read_named(file: LookFile, extending: tuple[str, ...]) -> Preset:
+    if isinstance(file.file, Path) and file.provider:
+        table, origin = read_toml(file.file, "preset"), str(file.file)
+    else:
+        table, origin = tomllib.loads(file.file.read_text(encoding="utf-8")), f"preset {file.name}"
+    preset = _read_preset(file.name, table, origin, folder=file.folder, extending=extending)
+    return replace(preset, provider=file.provider)
 
 
 def look_name(preset: str) -> str:
@@ -95,12 +122,19 @@ def look_name(preset: str) -> str:
 
 
 def preset_files(*names: str) -> list[Path]:
-    """Return those presets that are files."""
-    return [Path(name) for name in names if name.endswith(".toml")]
+    """Return those presets that are the user's files, by their path or in the user's folder."""
+    files = [Path(name) for name in names if name.endswith(".toml")]
+    named = [look_file(name) for name in names if name != SURPRISE and not name.endswith(".toml")]
+    return files + [Path(str(look.file)) for look in named if look and look.provider == YOURS]
 
 
 def _read_preset(
-    name: str, table: Mapping[str, Any], origin: str, *, folder: Path | None = None
+    name: str,
+    table: Mapping[str, Any],
+    origin: str,
+    *,
+    folder: Path | None = None,
+    extending: tuple[str, ...] = (),
 ) -> Preset:
     for key in _KEYS:
         if not isinstance(table.get(key, ""), str):
@@ -108,9 +142,9 @@ def _read_preset(
     base = DreamSettings()
     if "extends" in table:
         if table["extends"].endswith(".toml"):
-            raise SettingsError(f"{origin}: extends takes the name of a shipped preset")
+            raise SettingsError(f"{origin}: extends takes the name of a preset, not a file")
         try:
-            base = load_preset(table["extends"]).dream
+            base = _load(table["extends"], extending).dream
         except SettingsError as error:
             raise SettingsError(f"{origin}: {error}") from None
     own = {key: value for key, value in table.items() if key not in _KEYS}

@@ -9,9 +9,7 @@ from typing import Any, TypeVar
 
 from stream_dream.settings.dream import DreamSettings, merged
 from stream_dream.settings.presets import Preset
-
-SURPRISE = "surprise"
-"""Value of ``--preset`` for a look that a seed decides on."""
+from stream_dream.settings.presets.look_files import SURPRISE as SURPRISE
 
 NETWORK = "efficientnet_lite0"
 """Network of the ingredients."""
