@@ -43,14 +43,12 @@ def render(
     source: Annotated[
         Path,
         file_argument(
-            "INPUT", "A film, an animated GIF, or numbered pictures: a folder or %05d.png."
+            "INPUT", "A film, an animated GIF, numbered pictures (a folder or %05d.png), or -."
         ),
     ],
     target: Annotated[
         Path,
-        file_argument(
-            "OUTPUT", ".mp4, .mov, .mkv, .webm, .gif, .webp, .apng, or %05d.png, .tif or .exr."
-        ),
+        file_argument("OUTPUT", ".mp4 .mov .mkv .webm .gif .webp .apng, %05d.png .tif .exr, or -."),
     ],
     preset: Annotated[str | None, LOOKS_OPTION] = None,
     like: Like = None,
