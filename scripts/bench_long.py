@@ -351,7 +351,7 @@ def simulate(count: int) -> Row:
         row["resume_s"] = since(begun)
         begun = time.monotonic()
         finalizer = Finalizer(made.target, size=(64, 36), fps=fps)
-        result = finalizer.make(joined(made, plan, finalizer.format, fps), count)
+        result = finalizer.make(joined(made, plan, finalizer.encoding.codec, fps), count)
         row["join_s"] = since(begun)
         with VideoSource(result) as film:
             row["joined_frames"] = film.info.frame_count

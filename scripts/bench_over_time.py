@@ -29,11 +29,12 @@ from rich.table import Table
 
 from stream_dream.automation.sound.analysis import analyse
 from stream_dream.film.frame_loop import make_ascents
-from stream_dream.film.one_piece import excerpt_of, render
+from stream_dream.film.one_piece import render
 from stream_dream.film.plan.plan import make_plan
 from stream_dream.film.programming import programmed
 from stream_dream.film.request import RenderRequest
 from stream_dream.frame import FrameReport
+from stream_dream.media.read.video import excerpt_of
 from stream_dream.media.write.sound import Soundtrack
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
