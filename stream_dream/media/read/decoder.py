@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from stream_dream.frame import Image
+from stream_dream.frame import Hdr, Image
 from stream_dream.media.read.ffmpeg_report import Probe
 
 SEEK_FROM = 5.0
@@ -20,9 +20,13 @@ class Decoder(Protocol):
 
     Attributes:
         file: Properties of the file.
+        deep: True if images have 16 bits.
+        hdr: The curve of HDR, if images have twice the height: HDR above, SDR below. None for SDR.
     """
 
     file: Probe
+    deep: bool
+    hdr: Hdr | None
 
     def pictures(self, start: float = 0.0) -> Iterator[tuple[Image, float]]:
         """Yield the pictures from ``start`` on; a new call invalidates earlier iterators.

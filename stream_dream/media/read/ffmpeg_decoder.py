@@ -75,11 +75,13 @@ class FFmpegDecoder:
     ) -> None:
         """Store the file and the colour behind transparent pixels, RGB, 0..255.
 
-        With ``deep``, images have 16 bits. With ``hdr`` as well, an HDR file gives images of twice
-        the height: HDR above, SDR below; else SDR alone.
+        With ``deep``, images of a file of more than 8 bits have 16. With ``hdr`` as well, those of
+        an HDR file are HDR.
         """
-        self.file, self._background, self._hdr = file, background, hdr
-        self._type = np.dtype(">u2" if deep else "u1")  # PAM has the high byte first
+        self.file, self._background = file, background
+        self.deep = deep and file.bits > 8
+        self.hdr = file.hdr if hdr and self.deep else None
+        self._type = np.dtype(">u2" if self.deep else "u1")  # PAM has the high byte first
         self._process: FFmpeg | None = None
         self._closed = False
         self._origin: float | None = None
@@ -181,7 +183,7 @@ class FFmpegDecoder:
         made = [_DEINTERLACED, self._TOLD]
         if not file.interlaced or min(width, height) < _SMALLEST_DEINTERLACED:
             made.remove(_DEINTERLACED)
-        if file.hdr is not None and self._hdr:
+        if self.hdr is not None:
             made.append(f"split[h][s];[h]{scale},{_RGB16}[h];[s]{_tone_map(file)},{_RGB16}[s]")
             return ",".join(made) + ";[h][s]vstack"
         if file.video == "exr":

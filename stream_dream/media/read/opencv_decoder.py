@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from stream_dream.errors import SourceError
-from stream_dream.frame import Image8
+from stream_dream.frame import Hdr, Image8
 from stream_dream.media.read.decoder import SEEK_FROM, SEEK_MARGIN
 from stream_dream.media.read.ffmpeg_report import Probe
 from stream_dream.runtime.quiet import debugging
@@ -37,7 +37,10 @@ _BGR601_TO_RGB709 = np.array(
 
 
 class OpenCVDecoder:
-    """Decodes a file with OpenCV; see ``Decoder``."""
+    """Decodes a file with OpenCV, in 8 bits; see ``Decoder``."""
+
+    deep = False
+    hdr: Hdr | None = None
 
     def __init__(self, file: Probe) -> None:
         """Open a file.

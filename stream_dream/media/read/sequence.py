@@ -50,8 +50,10 @@ def sequence_files(path: Path) -> tuple[Path, ...]:
         fits = _pattern_of(path.name)
         names = [name for name in names if fits.fullmatch(name)]
     if not names:
-        kinds = f" ({', '.join(SUFFIXES)})" if folder == path else ""
-        raise SourceError(f"{path} holds no pictures{kinds}: check the name")
+        what = "fits no file"
+        if folder == path:
+            what = f"is a folder without pictures ({', '.join(SUFFIXES)})"
+        raise SourceError(f"{path} {what}: check the name")
     if folder == path or _NUMBER.search(path.name):
         _refuse_gaps(path, names)
     return tuple(folder / name for name in names)

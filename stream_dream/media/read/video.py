@@ -11,18 +11,9 @@ from typing import Self
 from stream_dream.errors import SourceError
 from stream_dream.frame import Frame, Image, Image8, StreamInfo
 from stream_dream.image import to_8bit, to_16bit
-from stream_dream.media.read.decoder import Decoder
-from stream_dream.media.read.ffmpeg_decoder import FFmpegDecoder
-from stream_dream.media.read.ffmpeg_report import Probe
 from stream_dream.media.read.frame_rate import ConstantRate, picture_rate
-from stream_dream.media.read.opencv_decoder import OpenCVDecoder
-from stream_dream.media.read.probe import probe_video
-from stream_dream.media.read.sequence_decoder import SequenceDecoder
-from stream_dream.media.read.standard_input import (
-    STANDARD_INPUT,
-    StandardInputDecoder,
-    read_head,
-)
+from stream_dream.media.read.open_decoder import open_decoder
+from stream_dream.media.read.standard_input import STANDARD_INPUT
 from stream_dream.settings.output import Excerpt
 from stream_dream.settings.values import RawVideo, rgb
 
@@ -43,10 +34,6 @@ class VideoSource:
         first: Number of the first frame, counted from the file's first picture.
         end: Where to stop, in seconds from the file's first picture; None for the whole file.
         background: Colour behind transparent pixels, RGB, 0..255.
-        deep: True if frames keep more than 8 bits.
-        hdr: True if they keep HDR.
-        is_piped: True if it comes from standard input.
-        tone_mapped: True if the file is HDR and frames are not.
         shortfall: After iterating: one line on frames that could not be read; None without any.
     """
 
@@ -85,32 +72,14 @@ class VideoSource:
         self.background = background
         self.shortfall: str | None = None
         self._closed = False
-        self.is_piped = path == STANDARD_INPUT
-        head = b""
-        if self.is_piped:
-            head, file = read_head(raw)
-        elif raw is not None:
-            raise SourceError("--raw is for standard input: give - as the input")
-        else:
-            file = probe_video(path, None if fps is None else float(fps))
-        self._file = file
-        self.deep = deep and file.bits > 8
-        self.hdr = hdr and self.deep and file.hdr is not None
-        self.tone_mapped = file.hdr is not None and not self.hdr
-        if self.is_piped:
-            self._decoder: Decoder = StandardInputDecoder(
-                file, head, raw, background, deep=self.deep, hdr=self.hdr
-            )
-        else:
-            self._decoder = self._opened(file)
+        self._decoder = decoder = open_decoder(
+            path, background, deep=deep, hdr=hdr, fps=fps, raw=raw
+        )
+        self._file = file = decoder.file
         try:
             begun = list(islice(self._decoder.pictures(), _LOOK_AHEAD))
             if not begun:
-                hint = "if the file is complete, convert it to H.264"
-                if self.is_piped:
-                    hint = "if it is complete, send it as y4m, MPEG-TS or Matroska"
-                name = "standard input" if self.is_piped else path
-                raise SourceError(f"no picture of {name} ({file.video}) can be decoded: {hint}")
+                raise SourceError(self._unreadable)
             fps = picture_rate(file.rate, [stamp for _, stamp in begun])
             self.first, self._stop = self._frame_range(start, end, fps)
         except BaseException:
@@ -119,21 +88,16 @@ class VideoSource:
         self.start = float(self.first / fps)
         self.end = None if self._stop is None else float(self._stop / fps)
         height, width = begun[0][0].shape[:2]
-        height //= 1 + self.hdr
+        if decoder.hdr is not None:
+            height //= 2
         self.info = StreamInfo(
             size=(width, height),
             fps=fps,
             pixel_aspect=file.pixel_aspect,
             frame_count=self._expected(fps),
-            bits=file.bits if self.deep else 8,
-            hdr=file.hdr if self.hdr else None,
+            bits=file.bits if decoder.deep else 8,
+            hdr=decoder.hdr,
         )
-
-    def _opened(self, file: Probe) -> Decoder:
-        if file.why_ffmpeg is None:
-            return OpenCVDecoder(file)
-        kind = SequenceDecoder if file.files else FFmpegDecoder
-        return kind(file, self.background, deep=self.deep, hdr=self.hdr)
 
     def __enter__(self) -> Self:
         """Return the source itself."""
@@ -142,6 +106,26 @@ class VideoSource:
     def __exit__(self, *error: object) -> None:
         """Close the file."""
         self.close()
+
+    @property
+    def deep(self) -> bool:
+        """True if frames keep more than 8 bits."""
+        return self._decoder.deep
+
+    @property
+    def hdr(self) -> bool:
+        """True if frames keep HDR."""
+        return self._decoder.hdr is not None
+
+    @property
+    def tone_mapped(self) -> bool:
+        """True if the file is HDR and frames are not."""
+        return self._file.hdr is not None and self._decoder.hdr is None
+
+    @property
+    def is_piped(self) -> bool:
+        """True if it comes from standard input."""
+        return self.path == STANDARD_INPUT
 
     @property
     def is_sequence(self) -> bool:
@@ -185,11 +169,19 @@ class VideoSource:
     def _frame(self, image: Image, index: int = 0) -> Frame:
         """Return an image of the decoder as a frame."""
         deep = to_16bit(image) if self.deep else None
-        if deep is not None and self.hdr:
+        if deep is not None and self.hdr:  # HDR lies above SDR
             height = len(deep) // 2
             image, deep = deep[height:], deep[:height]
         time = float(index / self.info.fps)
         return Frame(to_8bit(image), index, time, deep=deep, hdr=self.info.hdr)
+
+    @property
+    def _unreadable(self) -> str:
+        """Return what to tell if no picture can be decoded."""
+        name, hint = str(self.path), "if the file is complete, convert it to H.264"
+        if self.is_piped:
+            name, hint = "standard input", "if it is complete, send y4m, MPEG-TS or Matroska"
+        return f"no picture of {name} ({self._file.video}) can be decoded: {hint}"
 
     def _steady(self, pace: ConstantRate) -> Iterator[Image]:
         """Yield images at the constant rate, the last one for its whole duration."""

@@ -131,9 +131,9 @@ def test_a_damaged_picture_is_named_and_nothing_moves_up(
 
 
 def test_a_folder_of_several_kinds_or_of_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="holds no pictures"):
+    with pytest.raises(SourceError, match="is a folder without pictures"):
         VideoSource(tmp_path)
-    with pytest.raises(SourceError, match=r"%d.png holds no pictures"):
+    with pytest.raises(SourceError, match=r"%d.png fits no file"):
         VideoSource(tmp_path / "%d.png")
     folder = write(tmp_path / "f")
     (folder / "b-1.exr").touch()
