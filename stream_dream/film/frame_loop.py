@@ -197,11 +197,13 @@ def dream_frames(
     looks: FrameLooks,
     write: Callable[[Dreamed], None],
     spare: SpareTime | None = None,
+    *,
+    stop: Callable[[], None] = lambda: None,
 ) -> None:
     """Dream frames: decode and find motion ahead of the dream, compose and encode behind it.
 
     ``write`` is called with each dream, in order, in a thread of its own. With ``spare``, the other
-    stages wait for the dream's spare time.
+    stages wait for the dream's spare time. ``stop`` ends a wait for frames that may never come.
     """
 
     def prepared() -> Iterator[Prepared]:
@@ -210,7 +212,7 @@ def dream_frames(
 
     with (
         single_threads(),
-        closing(prefetched(prepared(), _DEPTH, spare)) as stream,
+        closing(prefetched(prepared(), _DEPTH, spare, stop=stop)) as stream,
         StageThread(write, _DEPTH, spare) as writer,
     ):
         try:
@@ -263,7 +265,10 @@ def tone_mapping_note(source: VideoSource, output: OutputSettings) -> str | None
     """Return a line that tells of HDR that was lost unasked; None if none was."""
     if not source.tone_mapped or output.sdr:
         return None
-    return f"{source.path} is HDR and this output cannot be: it is turned into SDR"
+    return (
+        f"{source.path} is HDR and is turned into SDR: it stays HDR only from more than 8 bits to "
+        "a film of more than 8 bits, or to EXRs"
+    )
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from stream_dream.film.programming import needs_plan, programmed, read_files, so
 from stream_dream.film.request import RenderRequest
 from stream_dream.frame import FrameReport, StreamInfo
 from stream_dream.media.write.formats import STANDARD_OUTPUT
-from stream_dream.media.write.output_paths import check_target, left_over
+from stream_dream.media.write.output_paths import left_over
 from stream_dream.media.write.sound import Soundtrack, check_sound
 from stream_dream.media.write.standard_output import StandardOutput
 from stream_dream.media.write.video import VideoSink
@@ -95,7 +95,7 @@ def render(
         Path(source), Path(target), dream, output, automation=automation or Automation()
     )
     target = request.target
-    check_target(target, overwrite=overwrite, inputs=request.inputs.values())
+    request.check_target(overwrite=overwrite)
     with (
         request.open_source() as opened,
         opened_mask(output, opened.info, opened.first) as mask,
@@ -130,7 +130,7 @@ def render(
             if dream.cuts:
                 frames = mark_cuts(frames, info.fps)
             try:
-                dream_frames(frames, dreamer, looks, writer, ascents.spare)
+                dream_frames(frames, dreamer, looks, writer, ascents.spare, stop=opened.stop)
                 sink.close()
             except KeyboardInterrupt:
                 raise Interrupted(_keep(sink)) from None

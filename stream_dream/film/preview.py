@@ -11,6 +11,7 @@ from typing import Any
 
 from stream_dream.automation.assemble import Parsed
 from stream_dream.automation.program import Program
+from stream_dream.errors import SourceError
 from stream_dream.film.contact_sheet import ContactSheet, clock
 from stream_dream.film.curves.sheet import CurveSheet
 from stream_dream.film.events import FilmEvents
@@ -124,6 +125,8 @@ def preview(
     looks = request.automation.looks or (dream,)
     if settings.check:
         _check(looks)
+    if request.is_piped:
+        raise SourceError("a plan reads a film more than once: give a file, not standard input")
     with excerpt_of(source, settings, fps=settings.fps) as opened:
         info = opened.info
         contacts = ContactSheet(info) if sheet is not None else None

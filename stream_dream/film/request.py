@@ -11,6 +11,7 @@ from stream_dream.media.read.picture import READABLE_PICTURES
 from stream_dream.media.read.standard_input import STANDARD_INPUT
 from stream_dream.media.read.video import VideoSource, excerpt_of
 from stream_dream.media.write.formats import STANDARD_OUTPUT, encoding_of
+from stream_dream.media.write.output_paths import check_standard_output, check_target
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files, with_paths
@@ -62,6 +63,13 @@ class RenderRequest:
     def is_piped(self) -> bool:
         """True if it reads standard input or writes standard output: once, from start to end."""
         return self.source == STANDARD_INPUT or self.target == STANDARD_OUTPUT
+
+    def check_target(self, *, overwrite: bool) -> None:
+        """Refuse a target that cannot be written. Raises ``SinkError`` with ``exit_code`` 2."""
+        if self.target == STANDARD_OUTPUT:
+            check_standard_output()
+        else:
+            check_target(self.target, overwrite=overwrite, inputs=self.inputs.values())
 
     def for_workers(self) -> RenderRequest:
         """Return the request with absolute paths, for workers and later runs in other folders.

@@ -16,6 +16,7 @@ from stream_dream.image import fit_size, resize
 from stream_dream.loop.camera_path import CameraPath
 from stream_dream.loop.clip_seam import ClipSpan, best_span, bounced, faded, signature
 from stream_dream.media.read.picture import is_picture, over, read_picture, visible_image
+from stream_dream.media.read.standard_input import STANDARD_INPUT
 from stream_dream.media.read.video import VideoSource, excerpt_of
 from stream_dream.settings.output import LoopSettings
 from stream_dream.settings.values import rgb
@@ -72,6 +73,8 @@ def make_cycle(source: Path, target: Path, settings: LoopSettings, *, cuts: bool
         SourceError: It cannot be read, or is too short or too long.
         SettingsError: A setting is for the other kind of source.
     """
+    if source == STANDARD_INPUT:
+        raise SourceError("a loop reads a clip more than once: give a file, not standard input")
     picture = is_picture(source)
     for name in _OF_CLIPS if picture else _OF_PICTURES:
         if name in settings.model_fields_set:

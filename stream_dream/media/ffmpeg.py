@@ -104,14 +104,19 @@ class FFmpeg:
         self._listener = threading.Thread(target=self._listen, name="ffmpeg-messages", daemon=True)
         self._listener.start()
 
-    def write(self, data: memoryview) -> None:
+    def write(self, data: memoryview, *, patience: float = PATIENCE) -> None:
         """Feed bytes to its standard input.
 
+        Args:
+            data: The bytes.
+            patience: Seconds after which it counts as hung if it does not take them; that long it
+                may wait for another program, if its output goes to one.
+
         Raises:
-            SinkError: If ffmpeg has ended, or reads nothing for ``PATIENCE`` seconds.
+            SinkError: If ffmpeg has ended or hangs.
         """
         assert self._process.stdin is not None
-        watchdog = threading.Timer(PATIENCE, self.give_up)
+        watchdog = threading.Timer(min(patience, threading.TIMEOUT_MAX), self.give_up)
         watchdog.daemon = True
         watchdog.start()
         try:

@@ -35,12 +35,18 @@ class _End:
         self.error = error
 
 
-def prefetched(items: Iterable[T], depth: int, spare: SpareTime | None = None) -> Generator[T]:
+def prefetched(
+    items: Iterable[T],
+    depth: int,
+    spare: SpareTime | None = None,
+    *,
+    stop: Callable[[], None] = lambda: None,
+) -> Generator[T]:
     """Yield the items, fetched by a thread that runs up to ``depth`` items ahead.
 
     An exception of the iterable is raised here, after the items before it. Closing the generator
-    ends the thread, after its current item. With ``spare``, the thread waits for spare time while
-    at least half of ``depth`` items are queued.
+    ends the thread, after its current item, which ``stop`` gives up. With ``spare``, the thread
+    waits for spare time while at least half of ``depth`` items are queued.
     """
     waiting: queue.Queue[T | _End] = queue.Queue(depth)
     stopped = threading.Event()
@@ -74,6 +80,7 @@ def prefetched(items: Iterable[T], depth: int, spare: SpareTime | None = None) -
             raise item.error
     finally:
         stopped.set()
+        stop()
         thread.join()
 
 

@@ -48,6 +48,49 @@ def test_the_colours_of_phones_are_converted(tmp_path: Path) -> None:
     assert far_from_patches(path) <= 3
 
 
+@pytest.mark.parametrize(
+    ("primaries", "transfer", "matrix"),
+    [
+        ("bt2020", "unknown", "bt2020nc"),
+        ("smpte432", "unknown", "bt709"),
+        ("smpte432", "bt709", "unknown"),
+        ("unknown", "smpte2084", "unknown"),
+        ("unknown", "arib-std-b67", "bt2020nc"),
+    ],
+)
+def test_films_with_few_tags_are_read_all_the_same(
+    tmp_path: Path, primaries: str, transfer: str, matrix: str
+) -> None:
+    path = tmp_path / "a.mp4"
+    tags = f"color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}"
+    picture = ("-f", "lavfi", "-i", "color=0x808080:s=64x48:d=0.2")
+    filters = ("-vf", f"format=yuv420p10le,setparams={tags}")
+    clips.ffmpeg(*picture, *filters, "-c:v", "libx265", "-x265-params", "log-level=error", path)
+    with VideoSource(path) as source:
+        images = [frame.image for frame in source]
+    assert len(images) == 5
+    assert np.ptp(images[0].reshape(-1, 3), axis=1).max() <= 3  # grey stays grey
+
+
+def test_transparent_pictures_in_wide_colours_stay_transparent(tmp_path: Path) -> None:
+    path = tmp_path / "a.mov"
+    picture = ("-f", "lavfi", "-i", "color=0xff0000@0.0:s=64x48:d=0.2,format=yuva444p10le")
+    tags = "setparams=color_primaries=smpte432:color_trc=bt709:colorspace=bt709"
+    clips.ffmpeg(*picture, "-vf", tags, "-c:v", "prores_ks", "-profile:v", 4, path)
+    with VideoSource(path, background=(0, 0, 255)) as source:
+        image = next(iter(source)).image
+    assert np.abs(image.astype(int) - (0, 0, 255)).max() <= 3
+
+
+def test_hdr_in_other_colours_is_converted_to_those_of_its_tag(tiny: Make, tmp_path: Path) -> None:
+    film = clips.make_hdr(tmp_path / "p3.mp4", "smpte2084", primaries="smpte432")
+    assert far_from_patches(film) <= 4
+    target = tmp_path / "a.mkv"
+    render(film, target, tiny(step_size=0), OutputSettings(codec="ffv1"))
+    assert "gbr/bt2020/smpte2084" in clips.report(target)
+    assert far_from_patches(target) <= 4
+
+
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.webm"])
 def test_it_stays_hdr_with_its_tags(
     tiny: Make, film: Path, tmp_path: Path, curve: str, name: str
@@ -71,7 +114,7 @@ def test_where_it_cannot_stay_you_are_told(
 ) -> None:
     target, output = tmp_path / name, OutputSettings(bits=8)
     done = render(film, target, tiny(step_size=0), output)
-    assert str(done.warning).startswith(f"{film} is HDR and this output cannot be")
+    assert str(done.warning).startswith(f"{film} is HDR and is turned into SDR")
     if name == "a.mp4":
         assert far_from_patches(target) <= 6
         assert "bt2020" not in clips.report(target)

@@ -87,3 +87,15 @@ def test_they_are_not_shipped(tiny: Make, pictures: Path, tmp_path: Path) -> Non
     film = FilmSettings(cluster="local", ship=True)
     with pytest.raises(SettingsError, match="--ship sends one file"):
         render_film(pictures, tmp_path / "a.mp4", tiny(), OutputSettings(), film)
+
+
+@pytest.mark.slow
+def test_a_job_whose_pictures_were_made_again_is_not_resumed(
+    tiny: Make, pictures: Path, tmp_path: Path
+) -> None:
+    target, dream = tmp_path / "a.mp4", tiny()
+    films.interrupted_job(pictures, target, dream, 1)
+    path = pictures / "0007.png"
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(SettingsError, match="the source was another file"):
+        render_film(pictures, target, dream, OutputSettings(), films.SHORT_CHUNKS, resume=True)

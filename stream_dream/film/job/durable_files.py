@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,15 @@ def digest(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint_of_sequence(files: Iterable[Path]) -> dict[str, Any]:
+    """Return a SHA-256 of the names, sizes and times of files."""
+    found, paths = hashlib.sha256(), [*files]
+    for path in paths:
+        state = path.stat()
+        found.update(os.fsencode(f"{path.name}\0{state.st_size}\0{state.st_mtime_ns}\0"))
+    return {"files": len(paths), "sha256_of_names_sizes_times": found.hexdigest()}
 
 
 def fingerprint(path: Path) -> dict[str, Any]:

@@ -15,9 +15,14 @@ from pydantic import TypeAdapter
 
 from stream_dream.errors import SettingsError, SourceError
 from stream_dream.film.job.differences import differences, named_values
-from stream_dream.film.job.durable_files import fingerprint, write_json
+from stream_dream.film.job.durable_files import (
+    fingerprint,
+    fingerprint_of_sequence,
+    write_json,
+)
 from stream_dream.film.plan.plan import Plan
 from stream_dream.film.request import RenderRequest
+from stream_dream.media.read.sequence import is_sequence, sequence_files
 from stream_dream.runtime.plugins import NETWORKS, plugins
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
@@ -148,7 +153,10 @@ def versions() -> dict[str, str]:
 def _fingerprints(request: RenderRequest) -> dict[str, dict[str, Any]]:
     """Return the fingerprints of the source and of each file named in settings."""
     try:
-        return {name: fingerprint(path) for name, path in request.inputs.items() if path.is_file()}
+        found = {name: fingerprint(path) for name, path in request.inputs.items() if path.is_file()}
+        if is_sequence(request.source):
+            found["source"] = fingerprint_of_sequence(sequence_files(request.source))
+        return found
     except OSError as error:
         raise SourceError(f"{error.filename} cannot be read: {error.strerror}") from error
 

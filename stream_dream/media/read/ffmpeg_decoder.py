@@ -43,12 +43,14 @@ _RGB16 = "format=rgb48be"
 # White of SDR is 203 cd/m2 (ITU-R BT.2408). Up to 3/5 of its light nothing changes, and 1000 cd/m2
 # become white; ffmpeg's other curves darken skin and walls (looked at).
 _TONE_MAP = (
-    "t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,"
+    "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,"
     "tonemap=mobius:param=0.6:desat=0:peak=4.93,zscale=t=bt709:m=gbr:r=full,format=gbrp16le"
 )
 # Light above 1 is cut off.
 _LIGHT_TO_SRGB = "zscale=tin=linear:min=gbr:t=iec61966-2-1,format=gbrp16le"
+_TO_BT2020 = "zscale=p=bt2020:m=gbr:r=full,format=gbrp16le"
 _WIDE_TO_BT709 = "zscale=p=bt709:m=gbr:r=full,format=gbrp16le"
+_UNTAGGED = ("", "unknown", "reserved")
 
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """Decoders of WebM's separate alpha, which ffmpeg's own decoders ignore."""
@@ -184,15 +186,20 @@ class FFmpegDecoder:
         if not file.interlaced or min(width, height) < _SMALLEST_DEINTERLACED:
             made.remove(_DEINTERLACED)
         if self.hdr is not None:
-            made.append(f"split[h][s];[h]{scale},{_RGB16}[h];[s]{_tone_map(file)},{_RGB16}[s]")
-            return ",".join(made) + ";[h][s]vstack"
+            kept = f"{_TO_BT2020},{_RGB16}" if file.has_other_primaries else f"{scale},{_RGB16}"
+            split = f"split[h][s];[h]{kept}[h];[s]{_TONE_MAP},{_RGB16}[s];[h][s]vstack"
+            return ",".join([*made, _tagged(file), split])
+        if file.transparent and file.video != "exr":
+            return ",".join([*made, scale])  # the conversions below lose what is transparent
         if file.video == "exr":
             # ffmpeg's other conversion of half floats loses more than they have (measured).
             floats = [] if file.pixels.startswith("gbr") else ["format=gbrpf32le"]
             return ",".join([*made, *floats, _LIGHT_TO_SRGB])
         if file.hdr is not None:
-            return ",".join([*made, _tone_map(file)])
-        return ",".join([*made, _WIDE_TO_BT709 if file.wide else scale])
+            return ",".join([*made, _tagged(file), _TONE_MAP])
+        if file.wide:
+            return ",".join([*made, _tagged(file), _WIDE_TO_BT709])
+        return ",".join([*made, scale])
 
     def _times(self, stamps: SimpleQueue[int | None]) -> Iterator[float]:
         """Yield time stamps in seconds from the first picture; missing ones at the file's rate."""
@@ -240,8 +247,10 @@ class FFmpegDecoder:
             process.kill()
 
 
-def _tone_map(file: Probe) -> str:
-    """Return the filters that turn HDR into SDR with the colours of BT.709."""
-    known = [("min", file.matrix), ("pin", file.primaries), ("tin", file.transfer)]
-    given = "".join(f"{name}={value}:" for name, value in known if value not in ("", "unknown"))
-    return f"zscale={given}{_TONE_MAP}"
+def _tagged(file: Probe) -> str:
+    """Return the filter that completes the tags of a picture, all of which zscale needs."""
+    matrix, primaries = ("bt2020nc", "bt2020") if file.hdr is not None else ("bt709", "bt709")
+    matrix = file.matrix or ("gbr" if file.is_rgb else matrix)
+    primaries = primaries if file.primaries in _UNTAGGED else file.primaries
+    curve = "bt709" if file.transfer in _UNTAGGED else file.transfer
+    return f"setparams=colorspace={matrix}:color_primaries={primaries}:color_trc={curve}"

@@ -130,6 +130,16 @@ class Probe:
         return self.primaries in _WIDE
 
     @property
+    def has_other_primaries(self) -> bool:
+        """True if it is tagged with other colours than those of BT.2020."""
+        return self.primaries not in ("", "unknown", "reserved", "bt2020")
+
+    @property
+    def is_rgb(self) -> bool:
+        """True if it stores RGB, not luma and chroma."""
+        return self.pixels.startswith(("rgb", "bgr", "gbr", "argb", "abgr", "0", "x2", "pal8"))
+
+    @property
     def untagged_yuv(self) -> bool:
         """True if the picture is YUV without a tagged matrix."""
         return self.pixels.startswith(("yuv", "nv", "p0", "y2")) and not self.matrix
@@ -251,12 +261,17 @@ def parse(report: str) -> Probe:
         rate=float(_rate(video)),
         pixel_aspect=1 / aspect if turn is not None and 45 <= abs(turn) % 180 < 135 else aspect,
         oriented=turn is not None,
-        transparent=_ALPHA.match(pixels) is not None or _has_alpha_mode(video),
+        transparent=is_transparent(pixels) or _has_alpha_mode(video),
         video_start=max(0.0, (_number(r", start (-?[\d.]+)", video) or 0.0) - origin),
         video_end=None if end is None else end - origin,
         audio=_word(r": Audio: (\w+)", audio),
         audio_stream=_stream_number(audio) if audio else 0,
     )
+
+
+def is_transparent(pixels: str) -> bool:
+    """Return whether a pixel format may have alpha: ``yuva420p`` has, and ``pal8`` may."""
+    return _ALPHA.match(pixels) is not None
 
 
 def bits_of(pixels: str) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import glob
 import os
 import re
-from itertools import groupby
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from stream_dream.errors import SourceError
@@ -54,6 +55,9 @@ def sequence_files(path: Path) -> tuple[Path, ...]:
         if folder == path:
             what = f"is a folder without pictures ({', '.join(SUFFIXES)})"
         raise SourceError(f"{path} {what}: check the name")
+    broken = next((name for name in names if re.search(r"[\r\n]", name)), None)
+    if broken is not None:  # ffmpeg's list of them has lines
+        raise SourceError(f"{folder / broken!r} has a line break in its name: rename it")
     if folder == path or _NUMBER.search(path.name):
         _refuse_gaps(path, names)
     return tuple(folder / name for name in names)
@@ -93,22 +97,17 @@ def _refuse_gaps(path: Path, names: list[str]) -> None:
     numbers = sorted(int(number[1]) for number in found if number)
     if len(numbers) < len(names) or len({_DIGITS.sub("", name) for name in names}) > 1:
         return
-    missing = sorted(set(range(numbers[0], numbers[-1])) - set(numbers))
-    if missing:
+    gaps = [(a + 1, b - 1) for a, b in pairwise(numbers) if b > a + 1]
+    if gaps:
         folder, suffix = path if path.is_dir() else path.parent, os.path.splitext(names[0])[1]
         raise SourceError(
-            f"{path}: of {numbers[0]} to {numbers[-1]}, {_ranges(missing)} "
-            f"{'is' if len(missing) == 1 else 'are'} missing: add what is missing, or take what is "
-            f"there with '{folder / f'*{suffix}'}'"
+            f"{path} has gaps: of {numbers[0]} to {numbers[-1]} it lacks {_ranges(gaps)}. Add what "
+            f"is missing, or take what is there with '{folder / f'*{suffix}'}'"
         )
 
 
-def _ranges(numbers: list[int]) -> str:
-    """Return numbers as text, neighbours as ranges: ``3, 7 to 9``."""
-    runs = [
-        [number for _, number in run]
-        for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0])
-    ]
-    texts = [f"{run[0]}" if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
+def _ranges(gaps: Sequence[tuple[int, int]]) -> str:
+    """Return ranges of numbers as text: ``3, 7 to 9``."""
+    texts = [str(first) if first == last else f"{first} to {last}" for first, last in gaps]
     more = [f"{len(texts) - _MOST_NAMED} more"] if len(texts) > _MOST_NAMED else []
     return ", ".join([*texts[:_MOST_NAMED], *more])

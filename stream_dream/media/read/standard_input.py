@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -40,12 +40,12 @@ def read_head(raw: RawVideo | None) -> tuple[bytes, Probe]:
         SourceError: It is a terminal, ends at once, or is nothing that ffmpeg reads.
         StreamDreamError: If ffmpeg cannot be run or does not answer.
     """
-    if sys.stdin.isatty():
+    if os.isatty(0):
         raise SourceError("standard input is a terminal: send it a film, as in: ffmpeg ... | ")
     if raw is not None:
         found = Probe(video="rawvideo", pixels="rgb24", size=raw.size, rate=float(raw.fps))
         return b"", replace(found, path=STANDARD_INPUT, container="rawvideo", why_ffmpeg=_WHY)
-    head = _read(_HEAD_BYTES)
+    head = _read_beginning()
     if not head:
         raise SourceError("standard input is empty: has the program before it failed?")
     result = run_on(STANDARD_INPUT, ["-frames:v", "1", "-f", "null", "-"], head=head)
@@ -61,12 +61,17 @@ def read_head(raw: RawVideo | None) -> tuple[bytes, Probe]:
 _WHY = "it comes from a pipe"
 
 
-def _read(size: int) -> bytes:
-    """Return so many bytes of standard input, or fewer where it ends."""
-    blocks, left = [], size
-    while left and (block := os.read(0, min(left, _BLOCK))):
-        blocks.append(block)
-        left -= len(block)
+def _read_beginning() -> bytes:
+    """Return as much of standard input as tells what it is, or all if it ends before."""
+    blocks: list[bytes] = []
+    try:
+        os.set_blocking(0, True)  # another program may have made it otherwise
+        while sum(map(len, blocks)) < _HEAD_BYTES and (block := os.read(0, _BLOCK)):
+            blocks.append(block)
+            if blocks[0].startswith(b"YUV4MPEG2 ") and b"\n" in block:
+                break  # its first line tells all
+    except OSError as error:
+        raise SourceError(f"standard input cannot be read: {error.strerror}") from error
     return b"".join(blocks)
 
 
@@ -74,6 +79,9 @@ class StandardInputDecoder(FFmpegDecoder):
     """Decodes standard input; see ``Decoder``. Nothing can be read twice but what was read first.
 
     The second call of ``pictures`` yields the pictures of the first one again, and goes on.
+
+    Attributes:
+        problem: Why it could not be read to its end; None if it was.
     """
 
     def __init__(
@@ -89,6 +97,7 @@ class StandardInputDecoder(FFmpegDecoder):
         """Store what is known; ``head`` is what was read already."""
         super().__init__(file, background, deep=deep, hdr=hdr)
         self._head, self._raw = head, raw
+        self.problem: str | None = None
         self._stream: Iterator[tuple[Image, float]] | None = None
         self._begun: list[tuple[Image, float]] = []
 
@@ -111,19 +120,23 @@ class StandardInputDecoder(FFmpegDecoder):
 
     def _given(self, start: float | None) -> list[str]:
         if self._raw is None:
-            return ["-copyts"]
+            return super()._given(start)
         width, height = self._raw.size
         known = ["-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", f"{width}x{height}"]
         return [*known, "-framerate", str(self._raw.fps)]
 
     def _feed(self, process: FFmpeg) -> None:
-        """Pass standard input on until either end is closed."""
-        with suppress(SinkError, OSError):
+        """Pass standard input on until either end is closed, at whatever pace the dream takes."""
+        try:
             if self._head:
-                process.write(memoryview(self._head))
+                process.write(memoryview(self._head), patience=math.inf)
             self._head = b""
             while block := os.read(0, _BLOCK):
-                process.write(memoryview(block))
+                process.write(memoryview(block), patience=math.inf)
+        except SinkError as error:
+            self.problem = str(error)
+        except OSError as error:
+            self.problem = error.strerror or str(error)
         with suppress(OSError):
             process.close_input()
 

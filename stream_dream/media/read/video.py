@@ -13,7 +13,7 @@ from stream_dream.frame import Frame, Image, Image8, StreamInfo
 from stream_dream.image import to_8bit, to_16bit
 from stream_dream.media.read.frame_rate import ConstantRate, picture_rate
 from stream_dream.media.read.open_decoder import open_decoder
-from stream_dream.media.read.standard_input import STANDARD_INPUT
+from stream_dream.media.read.standard_input import STANDARD_INPUT, StandardInputDecoder
 from stream_dream.settings.output import Excerpt
 from stream_dream.settings.values import RawVideo, rgb
 
@@ -142,6 +142,11 @@ class VideoSource:
         self._closed = True
         self._decoder.close()
 
+    def stop(self) -> None:
+        """End a wait for pictures from standard input, which may never come."""
+        if self.is_piped:
+            self.close()
+
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames.
 
@@ -186,6 +191,9 @@ class VideoSource:
     def _steady(self, pace: ConstantRate) -> Iterator[Image]:
         """Yield images at the constant rate, the last one for its whole duration."""
         yield from pace.frames(self._decoder.pictures(self.start))
+        if isinstance(self._decoder, StandardInputDecoder) and not self._closed:
+            problem = self._decoder.problem
+            self.shortfall = problem and f"standard input could not be read to its end: {problem}"
         missing = (self._expected(self.info.fps) or 0) - pace.slots
         if missing <= 0 or self._closed:
             return

@@ -28,7 +28,8 @@ class Codec:
         arguments: ffmpeg's arguments of the encoder.
         pixels: ffmpeg's pixel format, by bits a channel.
         automatic_bits: Most bits that are chosen unasked; more play in few programs.
-        worst_crf: Where its scale of quality ends, which starts at 0; None if it has none.
+        worst_crf: Where its scale of quality ends; None if it has none.
+        best_crf: Where that starts.
         carrier: ffmpeg's muxer of the intermediate file that holds it.
         tag: Its tag in MP4 and MOV, where players insist on one.
         reordered: Most frames by which a frame is decoded before it is shown.
@@ -41,6 +42,7 @@ class Codec:
     pixels: Mapping[int, str]
     automatic_bits: int = 10
     worst_crf: int | None = None
+    best_crf: int = 0
     carrier: str = "mp4"
     tag: str | None = None
     reordered: int = 0
@@ -60,7 +62,10 @@ _420 = {8: "yuv420p", 10: "yuv420p10le", 12: "yuv420p12le"}
 CODECS: Mapping[str, Codec] = {
     "h264": Codec(_X264, {8: _420[8], 10: _420[10]}, 8, worst_crf=51, reordered=2),
     "h265": Codec(_X265, _420, worst_crf=51, tag="hvc1", reordered=2, least_size=(16, 16)),
-    "av1": Codec(_SVT_AV1, {8: _420[8], 10: _420[10]}, worst_crf=63),
+    # Its quality 0 stands for "not given".
+    "av1": Codec(
+        _SVT_AV1, {8: _420[8], 10: _420[10]}, worst_crf=63, best_crf=1, least_size=(16, 16)
+    ),
     "vp9": Codec((*_VP9, "-row-mt", "1"), _420, worst_crf=63, longest_side=65_534),
     "prores": Codec((*_PRORES, "3"), {10: "yuv422p10le"}, carrier="mov"),
     "prores4444": Codec((*_PRORES, "4"), {10: "yuv444p10le"}, carrier="mov"),

@@ -115,13 +115,18 @@ def _raw_source(size: tuple[int, int], fps: Fraction, *, deep: bool = False) -> 
 def shrinking_arguments(encoding: Encoding, size: tuple[int, int], crf: int) -> list[str]:
     """Return ffmpeg's arguments to encode a film again, at another (width, height) or quality."""
     scale = f"scale={size[0]}:{size[1]}:flags=lanczos+accurate_rnd"
-    return ["-vf", scale, *encoding.codec.arguments, *_quality(encoding.codec, crf)]
+    codec = encoding.codec
+    return ["-vf", scale, *codec.arguments, *_quality(codec, crf), *_tag(encoding)]
 
 
 def copying_arguments(encoding: Encoding) -> list[str]:
     """Return ffmpeg's arguments to copy the picture of an encoded film into its container."""
-    tagged = encoding.codec.tag is not None and encoding.format.muxer in ("mp4", "mov")
-    return ["-c:v", "copy", *(("-tag:v", encoding.codec.tag or "") if tagged else ())]
+    return ["-c:v", "copy", *_tag(encoding)]
+
+
+def _tag(encoding: Encoding) -> list[str]:
+    tag = encoding.codec.tag if encoding.format.muxer in ("mp4", "mov") else None
+    return [] if tag is None else ["-tag:v", tag]
 
 
 def _picture_arguments(encoding: Encoding, pixel_aspect: Fraction, crf: int) -> list[str]:
@@ -165,4 +170,4 @@ def _aspect(pixel_aspect: Fraction) -> str:
 def _quality(codec: Codec, crf: int) -> list[str]:
     if codec.worst_crf is None:
         return []
-    return ["-crf", str(round(crf * codec.worst_crf / _WORST_CRF))]
+    return ["-crf", str(max(codec.best_crf, round(crf * codec.worst_crf / _WORST_CRF)))]

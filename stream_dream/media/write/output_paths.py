@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import count
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from stream_dream.errors import SinkError
 from stream_dream.media.read.sequence import is_sequence, sequence_files
-from stream_dream.media.write.formats import FORMATS, NUMBERED, STANDARD_OUTPUT, Encoding
+from stream_dream.media.write.formats import FORMATS, NUMBERED, Encoding
 from stream_dream.settings.values import name_problem
 
 _NUMBER = re.compile(r"%(?:0\d+)?d")
@@ -59,11 +58,6 @@ def check_target(
     path: Path, *, overwrite: bool, inputs: Iterable[Path] = (), outputs: Iterable[Path] = ()
 ) -> None:
     """Refuse a film, GIF or sequence of pictures that cannot be written; see ``check_output``."""
-    if path == STANDARD_OUTPUT:
-        if sys.stdout.isatty():
-            hint = "send it on, as in: ... - | ffmpeg -i - out.mp4"
-            raise SinkError(f"standard output is a terminal: {hint}", exit_code=2)
-        return
     problem = None
     suffix = path.suffix.lower()
     known = ", ".join(f"%05d{known}" if known in NUMBERED else known for known in FORMATS)
@@ -72,6 +66,13 @@ def check_target(
     elif suffix in NUMBERED and len(_NUMBER.findall(path.name)) != 1:
         problem = f"would be one picture only: number them, as in dream-%05d{suffix}"
     check_output(path, overwrite=overwrite, inputs=inputs, outputs=outputs, format_problem=problem)
+
+
+def check_standard_output() -> None:
+    """Refuse to write a film to a terminal. Raises ``SinkError`` with ``exit_code`` 2."""
+    if os.isatty(1):
+        hint = "send it on, as in: ... - | ffmpeg -i - out.mp4"
+        raise SinkError(f"standard output is a terminal: {hint}", exit_code=2)
 
 
 def check_size(path: Path, size: tuple[int, int], encoding: Encoding) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import threading
 from fractions import Fraction
 from types import TracebackType
 from typing import Self
@@ -70,7 +72,8 @@ class StandardOutput:
         """
         padded = pad(to_16bit(image)) if self.deep else pad(to_8bit(image))
         try:
-            self._ffmpeg.write(np.ascontiguousarray(padded).data.cast("B"))
+            # However long whoever reads takes.
+            self._ffmpeg.write(np.ascontiguousarray(padded).data.cast("B"), patience=math.inf)
         except SinkError as error:
             raise self._failure(error) from error
         self.frames += 1
@@ -78,7 +81,7 @@ class StandardOutput:
     def close(self) -> None:
         """Complete the stream; safe to call twice. Raises ``SinkError``."""
         try:
-            self._ffmpeg.finish()
+            self._ffmpeg.finish(threading.TIMEOUT_MAX)
         except SinkError as error:
             raise self._failure(error) from error
 

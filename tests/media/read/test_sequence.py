@@ -8,6 +8,7 @@ from pathlib import Path
 import clips
 import numpy as np
 import pytest
+from PIL import Image
 
 from stream_dream.errors import SourceError
 from stream_dream.image import to_16bit
@@ -105,7 +106,7 @@ def test_gaps_are_named(tmp_path: Path, form: str) -> None:
     folder = write(tmp_path / "f")
     for number in (2, 4):
         (folder / name_of(number)).unlink()
-    with pytest.raises(SourceError, match="of 1 to 5, 2, 4 are missing") as caught:
+    with pytest.raises(SourceError, match="has gaps: of 1 to 5 it lacks 2, 4") as caught:
         VideoSource(form.format(folder))
     assert str(caught.value).endswith(f"or take what is there with '{folder / '*.png'}'")
     with VideoSource(folder / "*.png") as source:
@@ -156,3 +157,57 @@ def test_light_above_white_is_cut_off(tmp_path: Path) -> None:
         image = next(iter(source)).image
     assert np.abs(image[:, :32].astype(int) - 128).max() <= 1
     assert image[:, 32:].min() == 255
+
+
+def test_pictures_that_lie_on_their_side_are_turned(tmp_path: Path) -> None:
+    for number in (1, 2):
+        exif = Image.Exif()
+        exif[0x0112] = 6  # orientation: turn it to the right
+        picture = Image.fromarray(clips.counting_image(number, SIZE))
+        picture.save(tmp_path / f"{number}.jpg", exif=exif, quality=98)
+    with VideoSource(tmp_path) as source:
+        images = [frame.image for frame in source]
+    assert source.info.size == SIZE[::-1]
+    wanted = np.rot90(clips.counting_image(2, SIZE), -1)
+    assert np.abs(images[1].astype(int) - wanted).mean() < 4
+
+
+def test_pictures_of_another_kind_are_named(tmp_path: Path) -> None:
+    pixels = clips.counting_image(1, SIZE)
+    for folder, second in (("alpha", "rgba"), ("deep", "rgb48be")):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(pixels).save(tmp_path / folder / "1.png")
+        raw = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "64x48", "-i", "-", "-pix_fmt", second)
+        clips.ffmpeg(*raw, tmp_path / folder / "2.png", stdin=pixels.tobytes())
+    with pytest.raises(SourceError, match=r"2.png has transparent pixels, unlike the first one"):
+        VideoSource(tmp_path / "alpha")
+    with pytest.raises(SourceError, match=r"2.png has 16 bits, unlike the first one"):
+        VideoSource(tmp_path / "deep")
+
+
+def test_pictures_of_few_colours_are_of_the_same_kind(tmp_path: Path) -> None:
+    picture = Image.fromarray(clips.counting_image(1, SIZE))
+    for number, mode in enumerate(("RGB", "P", "L", "RGB"), 1):
+        picture.convert(mode).save(tmp_path / f"{number}.png")
+    with VideoSource(tmp_path) as source:
+        assert len(list(source)) == 4
+
+
+def test_an_animation_among_them_is_refused(tmp_path: Path) -> None:
+    clips.make(tmp_path / "1.apng", "-plays", 0, seconds=0.2)
+    (tmp_path / "1.apng").rename(tmp_path / "1.png")
+    with pytest.raises(SourceError, match="is an animation: read it as a film"):
+        VideoSource(tmp_path)
+
+
+def test_large_numbers_need_no_memory(tmp_path: Path) -> None:
+    for name in ("a20240101120000.png", "a20250101120000.png"):
+        (tmp_path / name).touch()
+    with pytest.raises(SourceError, match="it lacks 20240101120001 to 20250101119999"):
+        sequence_files(tmp_path)
+
+
+def test_a_line_break_in_a_name_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a\n1.png").touch()
+    with pytest.raises(SourceError, match="has a line break in its name"):
+        sequence_files(tmp_path)

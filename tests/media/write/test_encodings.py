@@ -35,14 +35,19 @@ def test_every_codec_keeps_frames_rate_depth_and_colours(
 ) -> None:
     path = tmp_path / f"a{suffix}"
     image, crf = to_16bit(clips.patch_image(320, 240)), 10 if bits == 12 else 18
+    image[200:] = 0
     with VideoSink(path, size=(320, 240), fps=NTSC, codec=codec, bits=bits, crf=crf) as sink:
-        for _ in range(31):
-            sink.write(image)
+        for number in range(31):
+            numbered = image.copy()
+            numbered[200:, number * 10 : number * 10 + 10] = 65535  # frames differ by their place
+            sink.write(numbered)
     with VideoSource(path, deep=True) as source:
         frames = list(source)
     assert (len(frames), source.info.fps, source.info.size) == (31, NTSC, (320, 240))
     assert f"Video: {NAMES.get(codec, codec)} " in clips.report(path).replace(",", " ")
     assert source.info.bits == (PRORES_4444_BITS if codec == "prores4444" else bits)
+    places = [np.argmax(frame.image[220, :, 1].reshape(32, 10).mean(axis=1)) for frame in frames]
+    assert places == list(range(31))
     got = clips.patch_colours(to_16bit(frames[15].image) if bits == 8 else frames[15].deep)
     # Two levels of 8 bits, or of 10; a block of Hap Q has four colours.
     allowed = 2 * 65535 / (255 if bits == 8 else 1023) * (2 if codec == "hapq" else 1)
@@ -147,3 +152,28 @@ def test_images_of_8_bits_become_films_of_10_and_the_other_way_round(tmp_path: P
             frame = next(iter(source))
         assert source.info.bits == bits
         assert np.array_equal(frame.image, shallow)
+
+
+@pytest.mark.slow
+def test_quality_0_is_the_best_in_every_codec(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
+    for codec in ("h264", "h265", "av1", "vp9"):
+        sizes = []
+        for crf in (0, 3, 40):
+            path = tmp_path / f"{codec}-{crf}.mp4"
+            with VideoSink(path, size=(128, 96), fps=NTSC, codec=codec, crf=crf) as sink:
+                for turn in range(5):
+                    sink.write(np.roll(image, turn * 7, axis=1))
+            sizes.append(path.stat().st_size)
+        assert sizes[0] >= sizes[1] > sizes[2], codec
+
+
+@pytest.mark.slow
+def test_a_film_made_smaller_keeps_its_tag(tmp_path: Path) -> None:
+    """Players of one maker insist on it."""
+    path, image = tmp_path / "a.mp4", np.random.default_rng(0).integers(0, 256, (96, 128, 3))
+    with VideoSink(path, size=(128, 96), fps=NTSC, codec="h265", max_bytes=9000) as sink:
+        for _ in range(5):
+            sink.write(image.astype(np.uint8))
+    assert path.stat().st_size <= 9000
+    assert "hvc1" in clips.report(path)
