@@ -101,7 +101,7 @@ def test_every_setting_has_a_heading_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("words", "found"),
     [
-        (("re",), ["render"]),
+        (("re",), ["render", "recipe"]),
         (("render", "--sched"), ["--schedule"]),
         (("render", "--schedule", "re"), ["restore"]),
         (("image", "--preset", "surp"), ["surprise"]),

@@ -41,15 +41,11 @@ def sequence_files(path: Path) -> tuple[Path, ...]:
     """
     folder = path if os.path.isdir(path) else path.parent
     try:
-        names = sorted(os.listdir(folder), key=_order)
+        names = _names(path, folder)
     except OSError as error:
         raise SourceError(f"{folder} cannot be read: {error.strerror}") from error
-    names = [name for name in names if not name.startswith(".")]
     if folder == path:
-        names = _of_one_kind(folder, names)
-    else:
-        fits = _pattern_of(path.name)
-        names = [name for name in names if fits.fullmatch(name)]
+        _refuse_kinds(folder, names)
     if not names:
         what = "fits no file"
         if folder == path:
@@ -63,15 +59,33 @@ def sequence_files(path: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in names)
 
 
-def _of_one_kind(folder: Path, names: list[str]) -> list[str]:
-    names = [name for name in names if name.lower().endswith(SUFFIXES)]
+def possible_files(path: Path) -> list[Path]:
+    """Return the files that a sequence would consist of, whether they make one or not."""
+    folder = path if os.path.isdir(path) else path.parent
+    try:
+        return [folder / name for name in _names(path, folder)]
+    except OSError:
+        return []
+
+
+def _names(path: Path, folder: Path) -> list[str]:
+    """Return the names of a sequence's files in order. Raises ``OSError``."""
+    names = [name for name in os.listdir(folder) if not name.startswith(".")]
+    if folder == path:
+        fitting = [name for name in names if name.lower().endswith(SUFFIXES)]
+    else:
+        fits = _pattern_of(path.name)
+        fitting = [name for name in names if fits.fullmatch(name)]
+    return sorted(fitting, key=_order)
+
+
+def _refuse_kinds(folder: Path, names: list[str]) -> None:
     kinds = sorted({os.path.splitext(name)[1] for name in names})
     if len(kinds) > 1:
         raise SourceError(
             f"{folder} holds pictures of several kinds ({', '.join(kinds)}): name one, as in "
             f"'{folder / f'*{kinds[0]}'}'"
         )
-    return names
 
 
 def _pattern_of(name: str) -> re.Pattern[str]:

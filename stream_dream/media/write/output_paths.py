@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 
 from stream_dream.errors import SinkError
-from stream_dream.media.read.sequence import is_sequence, sequence_files
+from stream_dream.media.read.sequence import is_sequence, possible_files
 from stream_dream.media.write.formats import FORMATS, NUMBERED, Encoding
 from stream_dream.settings.values import name_problem
 
@@ -217,7 +217,7 @@ def _bytes(path: Path) -> int:
 def _identities(inputs: Iterable[Path]) -> Iterator[object]:
     """Yield what identifies each file that is read; of a sequence of pictures, all its files."""
     for path in inputs:
-        files = sequence_files(path) if is_sequence(path) else [path]
+        files = possible_files(path) if is_sequence(path) else [path]
         yield from map(_identity, files)
 
 

@@ -153,6 +153,7 @@ def refused_target(refuse: Callable[[], object]) -> str:
         ("a.gif", "--out"),
         ("a.MP4", "--out"),
         ("a-%03d.png", "numbered sequence"),
+        ("%d.tif", "numbered sequence"),
         ("none/a.png", "does not exist"),
         ("folder.png", "is a folder"),
         ("there.jpg", "exists already"),
@@ -169,7 +170,7 @@ def test_bad_targets_are_refused_first(tmp_path: Path, name: str, message: str) 
         check_picture_target(path, overwrite=True)
 
 
-@pytest.mark.parametrize("name", ["a.png", "A.JPG", "100%.png", "a.2.webp", "%d.tif"])
+@pytest.mark.parametrize("name", ["a.png", "A.JPG", "100%.png", "a.2.webp", "%d.jpg"])
 def test_good_targets(tmp_path: Path, name: str) -> None:
     check_picture_target(tmp_path / name, overwrite=False, inputs=[tmp_path / "none.png"])
     assert write_picture(Picture(NOISE), tmp_path / name).name == name
