@@ -96,7 +96,7 @@ def _target(recipe: Recipe, path: Path) -> str:
 
 
 def _no_option(name: str) -> str:
-    return f"./{name}" if name.startswith("-") else name
+    return f"./{name}" if name.startswith("-") and name != "-" else name
 
 
 def _only_in(recipe: Recipe) -> Iterator[str]:

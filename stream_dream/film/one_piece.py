@@ -75,7 +75,7 @@ def render(
     """Render one file.
 
     Args:
-        source: A video file.
+        source: A video file, a sequence of pictures or ``-``; see ``VideoSource``.
         target: Path of the result; its extension selects the format.
         dream: Settings of the dream.
         output: What to render and how to write it.

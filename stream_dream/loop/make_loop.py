@@ -152,12 +152,15 @@ def check_loop(
     """
     inputs = [*read, *(path for dream in keyframes for path in named_files(dream).values())]
     check_target(target, overwrite=overwrite, inputs=inputs)
-    made = encoding_of(target, settings.codec, settings.bits).format
+    encoding = encoding_of(target, settings.codec, settings.bits)
+    made = encoding.format
     problem = None
     if settings.repeat > 1 and not made.film:
         problem = f"{target.suffix} plays for ever by itself: --repeat is for films"
     elif settings.max_size is not None and is_pattern(target):
         problem = f"{target} is many files: --max-size is for one"
+    elif settings.max_size is not None and made.film and encoding.codec.worst_crf is None:
+        problem = f"{settings.codec} has one quality: --max-size is for h264, h265, av1 and vp9"
     elif settings.poster and is_pattern(target):
         problem = f"{target} has its first frame as a picture already: leave out --poster"
     if problem:

@@ -116,10 +116,19 @@ class _Forgiving(io.RawIOBase):
         return len(data)
 
 
+def was_missing(descriptor: int) -> bool:
+    """Return whether a standard stream was closed when the program started."""
+    return descriptor in _missing
+
+
+_missing: set[int] = set()
+
+
 def _open_if_missing(descriptor: int) -> None:
     try:
         os.fstat(descriptor)
     except OSError:
+        _missing.add(descriptor)
         nowhere = os.open(os.devnull, os.O_RDWR)
         if nowhere != descriptor:
             os.dup2(nowhere, descriptor)

@@ -245,6 +245,15 @@ def test_what_a_pipe_cannot_do_is_refused(options: tuple[str, ...], problem: str
     assert problem in err
 
 
+@pytest.mark.slow
+def test_a_closed_standard_output_is_told(tmp_path: Path) -> None:
+    clip = clips.make(tmp_path / "clip.mp4")
+    command = f"exec {sys.executable} -m stream_dream render {clip} - >&-"
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 2
+    assert b"standard output is closed" in done.stderr
+
+
 def test_raw_frames_come_from_standard_input_alone(tmp_path: Path) -> None:
     clip = clips.make(tmp_path / "clip.mp4")
     code, _, err = run(clip, tmp_path / "a.mp4", "--raw", "64x48@25")

@@ -305,3 +305,11 @@ def test_the_seam_of_a_real_loop_is_no_larger_than_any_step(motion: str, tmp_pat
     # Steps differ: the speed of the camera varies by fractions of a pixel.
     assert changes[0] <= 1.05 * max(changes[1:])
     assert np.median(changes) > 0.3
+
+
+def test_a_codec_of_one_quality_is_not_made_smaller(
+    tiny: Make, picture: Path, tmp_path: Path
+) -> None:
+    settings = LoopSettings(frames=2, codec="hap", max_size=100_000)
+    with pytest.raises(SinkError, match="hap has one quality: --max-size is for"):
+        make_loop(picture, tmp_path / "a.mov", [tiny()], settings)

@@ -182,7 +182,10 @@ def encoding_of(
     if bits is not None and bits not in found.pixels:
         choice = _or([str(known) for known in found.pixels])
         _refuse(f"{path}: {codec} has {choice} bits, not {bits}: choose --bits {choice}")
-    return Encoding(target, found, bits or _bits_for(found, source_bits), hdr)
+    chosen = Encoding(target, found, bits or _bits_for(found, source_bits), hdr)
+    if hdr is not None and not chosen.can_be_hdr:
+        _refuse(f"{path}: HDR needs more than 8 bits, and a format with tags for it")
+    return chosen
 
 
 def _usual_codec(target: Format, bits: int | None, source_bits: int) -> str:

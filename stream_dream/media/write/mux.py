@@ -1,4 +1,4 @@
-"""Makes the final file from the intermediate MP4s."""
+"""Makes the final file from the intermediate files."""
 
 from __future__ import annotations
 

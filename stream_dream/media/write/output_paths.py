@@ -13,6 +13,7 @@ from pathlib import Path
 from stream_dream.errors import SinkError
 from stream_dream.media.read.sequence import is_sequence, possible_files
 from stream_dream.media.write.formats import FORMATS, NUMBERED, Encoding
+from stream_dream.runtime.standard_streams import was_missing
 from stream_dream.settings.values import name_problem
 
 _NUMBER = re.compile(r"%(?:0\d+)?d")
@@ -69,7 +70,9 @@ def check_target(
 
 
 def check_standard_output() -> None:
-    """Refuse to write a film to a terminal. Raises ``SinkError`` with ``exit_code`` 2."""
+    """Refuse to write a film to a terminal or nowhere. Raises ``SinkError``, ``exit_code`` 2."""
+    if was_missing(1):
+        raise SinkError("standard output is closed: send it on, or name a file", exit_code=2)
     if os.isatty(1):
         hint = "send it on, as in: ... - | ffmpeg -i - out.mp4"
         raise SinkError(f"standard output is a terminal: {hint}", exit_code=2)

@@ -51,7 +51,8 @@ class VideoSink:
         """Start the encoder.
 
         Args:
-            path: .mp4, .mov, .mkv, .webm, .gif, .webp, .apng or a numbered pattern of .png files.
+            path: .mp4, .mov, .mkv, .webm, .gif, .webp, .apng or a pattern of numbered pictures,
+                .png, .tif or .exr.
             size: (width, height) of the images. Films repeat the last row or column of an odd side.
             fps: Frames per second.
             pixel_aspect: Width of a pixel divided by its height. Films keep it as a tag, other

@@ -124,6 +124,11 @@ def test_what_a_format_does_not_have_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+def test_images_in_hdr_need_a_film_that_holds_them(tmp_path: Path) -> None:
+    with pytest.raises(SinkError, match="HDR needs more than 8 bits"):
+        VideoSink(tmp_path / "a.mp4", size=(64, 48), fps=NTSC, hdr="pq")
+
+
 def test_a_size_that_a_codec_cannot_hold_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.mov"
     with pytest.raises(SinkError, match="64x48 pixels, its codec needs 256x120") as caught:
