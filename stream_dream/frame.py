@@ -21,6 +21,9 @@ Image16 = NDArray[np.uint16]
 Image = Image8 | Image16
 """An RGB image of 8 or 16 bits a channel."""
 
+Layer = NDArray[np.uint8] | NDArray[np.uint16]
+"""An RGBA image of 8 or 16 bits a channel, straight alpha, (height, width, 4)."""
+
 ImageF = NDArray[np.float32]
 """An RGB image, float32 in [0, 1], (height, width, 3); a residual has the range [-1, 1]."""
 
@@ -30,6 +33,9 @@ Mask8 = NDArray[np.uint8]
 Hdr = Literal["pq", "hlg"]
 """Curves of HDR: SMPTE ST 2084 and the hybrid log-gamma of ITU-R BT.2100, both with the colours of
 BT.2020."""
+
+MatteKind = Literal["mask", "visibility"]
+"""Kinds of mattes: where the dream shows, and what the previous frame shows too."""
 
 Flow = NDArray[np.float32]
 """Optical flow in pixels, float32, (height, width, 2) with (dx, dy) last."""

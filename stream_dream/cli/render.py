@@ -187,23 +187,16 @@ def _render_in_one_piece(wanted: _Wanted) -> None:
 def _check_outputs(wanted: _Wanted, presets: Sequence[Path], *, resume: bool) -> None:
     """Reject outputs that could not be written in the end. Raises ``SinkError``."""
     from stream_dream.film.job.job_folder import JobFolder
-    from stream_dream.media.write.output_paths import (
-        check_output,
-        check_standard_output,
-        check_target,
-    )
+    from stream_dream.media.write.output_paths import check_output
 
-    inputs = [*wanted.request.inputs.values(), *presets]
     report, target = wanted.report, wanted.request.target
-    outputs = [] if report is None else [report]
+    others = [] if report is None else [report]
     # With --resume, an earlier run may have published the result already.
-    if str(target) == "-":
-        check_standard_output()
-    else:
-        replaced = wanted.overwrite or resume
-        check_target(target, overwrite=replaced, inputs=inputs, outputs=outputs)
+    replaced = wanted.overwrite or resume
+    wanted.request.check_outputs(overwrite=replaced, inputs=presets, others=others)
     if report is None:
         return
+    inputs = [*wanted.request.inputs.values(), *presets]
     check_output(report, overwrite=wanted.overwrite, inputs=inputs)
     if JobFolder(target).path.resolve() in report.resolve().parents:
         problem = "lies in a folder that goes when the film is done: choose another one"

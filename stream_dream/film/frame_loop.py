@@ -13,12 +13,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from stream_dream.automation.program import Program
 from stream_dream.errors import SettingsError
-from stream_dream.frame import Frame, FrameReport, Image, Image8, Mask8, StreamInfo
+from stream_dream.film.request import mattes_of
+from stream_dream.frame import Frame, FrameReport, Image, Image8, Layer, Mask8, StreamInfo
 from stream_dream.image import AnyImage, deep_image, fit_size, resize
+from stream_dream.layer import dream_layer, light_of_levels
 from stream_dream.media.read.guide import GuideReader
 from stream_dream.media.read.mask import Mask
 from stream_dream.media.read.video import VideoSource
@@ -70,24 +73,25 @@ class FrameWriter:
 
     def __init__(
         self,
-        write: Callable[[Image], None],
+        write: Callable[..., None],
         output: OutputSettings,
         program: Program,
         on_report: Callable[[FrameReport], None],
         *,
+        encoding: Encoding,
         mask: Mask | None = None,
-        deep: bool = False,
         checksums: bool = False,
     ) -> None:
         """Create a writer.
 
         Args:
-            write: Called with each image, RGB, in order.
+            write: Called with each image, RGB or RGBA, and its mattes, uint8 (height, width) of
+                the image, in order.
             output: Size, and whether to show the source beside it.
             program: Strength of the dream and of the mask, frame by frame.
             on_report: Called with the report of each frame after it was written.
+            encoding: Depth and alpha channel of the images.
             mask: Yields one mask per frame; None to show the dream everywhere.
-            deep: True for images of 16 bits.
             checksums: True to add the CRC-32 of each image to its report.
         """
         self.stages: Counter[str] = Counter()
@@ -96,7 +100,10 @@ class FrameWriter:
         self._written = 0
         self._write, self._on_report = write, on_report
         self._output, self._program = output, program
-        self._mask, self._deep, self._checksums = mask, deep, checksums
+        self._encoding, self._mask = encoding, mask
+        self._checksums = checksums
+        lit = output.dream_only and encoding.linear
+        self._light = light_of_levels(encoding.hdr) if lit else None
 
     def __call__(self, dreamed: Dreamed) -> None:
         """Write one frame."""
@@ -105,7 +112,7 @@ class FrameWriter:
         mask = None if self._mask is None else _weakened(next(self._mask), moment.mask_strength)
         image = self._composed(dreamed, mask, moment.strength)
         composed = time.perf_counter()
-        self._write(image)
+        self._write(image, *(self._mattes(dreamed, mask) if self._output.matte else ()))
         seconds = dreamed.report.seconds | {
             "compose": composed - begun,
             "encode": time.perf_counter() - composed,
@@ -119,13 +126,29 @@ class FrameWriter:
         checksum = zlib.crc32(np.ascontiguousarray(image).data) if self._checksums else None
         self._on_report(replace(dreamed.report, seconds=seconds, checksum=checksum))
 
-    def _composed(self, dreamed: Dreamed, mask: Mask8 | None, strength: float) -> Image:
-        size = self._output.size
-        if self._deep:
+    def _composed(self, dreamed: Dreamed, mask: Mask8 | None, strength: float) -> Image | Layer:
+        size, frame = self._output.size, dreamed.frame
+        if self._encoding.deep:
             deep = dreamed.compose_deep(size, mask, strength=strength)
-            return _beside(deep_image(dreamed.frame), deep) if self._output.compare else deep
-        image = dreamed.compose(size, mask, strength=strength)
-        return _beside(dreamed.frame.image, image) if self._output.compare else image
+            return self._shown(deep_image(frame), deep)
+        return self._shown(frame.image, dreamed.compose(size, mask, strength=strength))
+
+    def _shown(self, source: AnyImage, dream: AnyImage) -> Image | Layer:
+        height, width = dream.shape[:2]
+        if self._output.dream_only:
+            return dream_layer(resize(source, (width, height)), dream, self._light)
+        if self._output.compare:
+            return np.hstack([resize(source, (width, height)), dream])
+        return dream
+
+    def _mattes(self, dreamed: Dreamed, mask: Mask8 | None) -> list[Mask8]:
+        width, height = self._output.size or dreamed.frame.image.shape[1::-1]
+        if dreamed.visible is None:
+            visible = np.zeros((height, width), np.uint8)
+        else:
+            shown = cv2.resize(dreamed.visible, (width, height), interpolation=cv2.INTER_LINEAR)
+            visible = np.asarray(np.rint(shown * 255), np.uint8)
+        return [visible] if mask is None else [mask, visible]
 
 
 class FrameLooks:
@@ -239,7 +262,7 @@ def finalizer_of(
     sound: Soundtrack | None = None,
     recipe: str | None = None,
 ) -> Finalizer:
-    """Return the finalizer that turns the encoded video into the target."""
+    """Return the finalizer that turns the encoded video into the target and its mattes."""
     size, pixel_aspect = written_shape(info, output)
     return Finalizer(
         target,
@@ -250,6 +273,7 @@ def finalizer_of(
         sound=sound,
         encoding=render_encoding(target, info, output),
         recipe=recipe,
+        mattes=mattes_of(target, output),
     )
 
 
@@ -258,7 +282,14 @@ def render_encoding(target: Path, info: StreamInfo, output: OutputSettings) -> E
 
     Raises ``SinkError`` if its format or its codec does not have what the settings ask for.
     """
-    return encoding_of(target, output.codec, output.bits, source_bits=info.bits, hdr=info.hdr)
+    return encoding_of(
+        target,
+        output.codec,
+        output.bits,
+        source_bits=info.bits,
+        hdr=info.hdr,
+        alpha=output.dream_only,
+    )
 
 
 def tone_mapping_note(source: VideoSource, output: OutputSettings) -> str | None:
@@ -303,7 +334,3 @@ def _weakened(mask: Mask8, strength: float) -> Mask8:
     if strength == 1:
         return mask
     return np.asarray(np.rint(255 - (255 - mask.astype(np.float32)) * strength), np.uint8)
-
-
-def _beside(source: AnyImage, dream: AnyImage) -> AnyImage:
-    return np.concatenate([resize(source, dream.shape[1::-1]), dream], axis=1)

@@ -13,11 +13,10 @@ from stream_dream.film.events import FilmEvents, FilmSummary
 from stream_dream.film.frame_loop import opened_mask
 from stream_dream.film.job.job_folder import JobFolder
 from stream_dream.film.plan.plan import frames_in
-from stream_dream.film.request import RenderRequest
+from stream_dream.film.request import RenderRequest, mattes_of
 from stream_dream.film.run import Run
 from stream_dream.media.read.ffmpeg_report import has_more
 from stream_dream.media.read.sequence import is_sequence
-from stream_dream.media.write.output_paths import check_target
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.film import FilmSettings
@@ -95,9 +94,9 @@ def render_film(
         raise SinkError(f"{target} {problem}", exit_code=2)  # ffmpeg's list of chunks has lines
     if not resume:
         folder.refuse_left_over()
-    # A result that an earlier run of this job has published may be replaced.
-    ours = folder.has_job and folder.placing.earlier is not None
-    check_target(target, overwrite=overwrite or ours, inputs=request.inputs.values())
+    # What an earlier run of this job has published may be replaced.
+    ours = folder.has_published(mattes_of(target, output))
+    request.check_outputs(overwrite=overwrite or ours)
     with request.open_source() as opened:
         with opened_mask(output, opened.info, opened.first):
             pass  # only checks that it can be read: each chunk opens it again

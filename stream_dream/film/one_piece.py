@@ -13,12 +13,11 @@ from stream_dream.film.frame_loop import (
     FrameLooks,
     FrameWriter,
     dream_frames,
+    finalizer_of,
     make_ascents,
     opened_guides,
     opened_mask,
-    render_encoding,
     tone_mapping_note,
-    written_shape,
 )
 from stream_dream.film.plan.plan import make_plan
 from stream_dream.film.programming import needs_plan, programmed, read_files, soundtrack_of
@@ -95,7 +94,7 @@ def render(
         Path(source), Path(target), dream, output, automation=automation or Automation()
     )
     target = request.target
-    request.check_target(overwrite=overwrite)
+    request.check_outputs(overwrite=overwrite)
     with (
         request.open_source() as opened,
         opened_mask(output, opened.info, opened.first) as mask,
@@ -123,7 +122,7 @@ def render(
                 program,
                 on_report,
                 mask=mask,
-                deep=sink.deep,
+                encoding=sink.encoding,
                 checksums=checksums,
             )
             frames = iter(opened)
@@ -163,22 +162,15 @@ def _sink(
     recipe: Recipe | None,
     overwrite: bool,
 ) -> VideoSink | StandardOutput:
-    size, pixel_aspect = written_shape(info, output)
-    bits = render_encoding(target, info, output).bits
-    if target == STANDARD_OUTPUT:
-        return StandardOutput(size=size, fps=info.fps, pixel_aspect=pixel_aspect, bits=bits)
-    return VideoSink(
-        target,
-        size=size,
+    text = None if recipe is None else recipe.text
+    finalizer = finalizer_of(target, info, output, sound, text)
+    if target != STANDARD_OUTPUT:
+        return VideoSink.of(finalizer, overwrite=overwrite)
+    return StandardOutput(
+        size=finalizer.size,
         fps=info.fps,
-        pixel_aspect=pixel_aspect,
-        codec=output.codec,
-        bits=bits,
-        hdr=info.hdr,
-        crf=output.crf,
-        sound=sound,
-        recipe=None if recipe is None else recipe.text,
-        overwrite=overwrite,
+        pixel_aspect=finalizer.pixel_aspect,
+        bits=finalizer.encoding.bits,
     )
 
 

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stream_dream.automation.assemble import Parsed
 from stream_dream.automation.program import varying_of
+from stream_dream.errors import SinkError
+from stream_dream.frame import MatteKind
 from stream_dream.media.read.picture import READABLE_PICTURES
 from stream_dream.media.read.standard_input import STANDARD_INPUT
 from stream_dream.media.read.video import VideoSource, excerpt_of
 from stream_dream.media.write.formats import STANDARD_OUTPUT, encoding_of
-from stream_dream.media.write.output_paths import check_standard_output, check_target
+from stream_dream.media.write.output_paths import (
+    check_standard_output,
+    check_target,
+    matte_name,
+)
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files, with_paths
 from stream_dream.settings.film import FilmSettings
 from stream_dream.settings.output import OutputSettings
+
+
+def mattes_of(target: Path, output: OutputSettings) -> dict[MatteKind, Path]:
+    """Return the files of a render's mattes: of the mask, if it has one, and the visibility."""
+    if not output.matte:
+        return {}
+    kinds: tuple[MatteKind, ...] = ("mask", "visibility")
+    return {
+        kind: matte_name(target, kind)
+        for kind in kinds
+        if kind != "mask" or output.mask is not None
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +71,51 @@ class RenderRequest:
             SourceError: It cannot be read.
             SinkError: The result's format or codec does not have what the settings ask for.
         """
-        wanted = encoding_of(self.target, self.output.codec, self.output.bits, source_bits=16)
-        hdr = wanted.can_be_hdr and not self.output.sdr
         output = self.output
+        wanted = encoding_of(
+            self.target, output.codec, output.bits, source_bits=16, alpha=output.dream_only
+        )
+        hdr = wanted.can_be_hdr and not output.sdr
         return excerpt_of(
             self.source, output, fps=output.fps, raw=output.raw, deep=wanted.deep, hdr=hdr
         )
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """Files to write: the target and its mattes."""
+        return self.target, *mattes_of(self.target, self.output).values()
 
     @property
     def is_piped(self) -> bool:
         """True if it reads standard input or writes standard output: once, from start to end."""
         return self.source == STANDARD_INPUT or self.target == STANDARD_OUTPUT
 
-    def check_target(self, *, overwrite: bool) -> None:
-        """Refuse a target that cannot be written. Raises ``SinkError`` with ``exit_code`` 2."""
+    def check_outputs(
+        self, *, overwrite: bool, inputs: Iterable[Path] = (), others: Iterable[Path] = ()
+    ) -> None:
+        """Refuse a target, or mattes, that cannot be written.
+
+        Args:
+            overwrite: True if existing files may be replaced.
+            inputs: Files that are read beside those of the request.
+            others: Files that are written beside those of the request.
+
+        Raises:
+            SinkError: With ``exit_code`` 2.
+        """
+        if self.output.dream_only and self.output.compare:
+            problem = "--dream-only writes no source to show beside the dream: leave out --compare"
+            raise SinkError(problem, exit_code=2)
         if self.target == STANDARD_OUTPUT:
             check_standard_output()
-        else:
-            check_target(self.target, overwrite=overwrite, inputs=self.inputs.values())
+            if self.output.matte:
+                problem = "standard output takes no mattes: leave out --matte, or name a file"
+                raise SinkError(problem, exit_code=2)
+            return
+        read, files = [*self.inputs.values(), *inputs], self.outputs
+        for file in files:
+            written = [*others, *(other for other in files if other != file)]
+            check_target(file, overwrite=overwrite, inputs=read, outputs=written)
 
     def for_workers(self) -> RenderRequest:
         """Return the request with absolute paths, for workers and later runs in other folders.

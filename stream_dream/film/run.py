@@ -27,12 +27,15 @@ from stream_dream.film.job.chunk_record import ChunkRecord
 from stream_dream.film.job.concat import joined
 from stream_dream.film.job.job_file import FilmJob, versions
 from stream_dream.film.job.job_folder import JobFolder
+from stream_dream.film.job.publish import Placing
 from stream_dream.film.job.verify import check, missing
 from stream_dream.film.plan.chunk_reader import SourceExcerpt
 from stream_dream.film.plan.plan import Chunk, Plan, frames_in, make_plan
 from stream_dream.film.programming import needs_sound, programmed, read_files, soundtrack_of
 from stream_dream.film.request import RenderRequest
 from stream_dream.media.read.video import VideoSource
+from stream_dream.media.write.finalize import Finalizer
+from stream_dream.media.write.mux import EncodedVideo
 from stream_dream.media.write.output_paths import check_size, left_over
 from stream_dream.media.write.sound import check_sound
 from stream_dream.runtime.quiet import hushed
@@ -271,17 +274,28 @@ class Run:
         self._events.joining()
         info, output, target = self._source.info, self._request.output, self._request.target
         finalizer = finalizer_of(target, info, output, self._sound, self._recipe)
-        ours = self._folder.placing.earlier
-        goal, overwrite = ours or target, self._overwrite or ours is not None
+        encoded = joined(self._folder, plan, finalizer.encoding.codec, info.fps)
+        for kind in finalizer.mattes:
+            placing = self._folder.placing_of_matte(kind, finalizer.mattes[kind])
+            self._publish(finalizer.of_matte(kind), placing, encoded, plan.frames)
+        # The film comes last: it marks all as finished.
+        return self._publish(finalizer, self._folder.placing, encoded, plan.frames)
+
+    def _publish(
+        self, finalizer: Finalizer, placing: Placing, encoded: EncodedVideo, frames: int
+    ) -> Path:
+        """Make a file of the joined chunks and publish it; return the path that it got."""
+        ours = placing.earlier
+        goal, overwrite = ours or finalizer.path, self._overwrite or ours is not None
         try:
-            encoded = joined(self._folder, plan, finalizer.encoding.codec, info.fps)
-            made = finalizer.make(encoded, plan.frames, room=self._folder.path)
-            added = values_added_later(output)
-            placed = self._folder.placing.place(made, goal, added, overwrite=overwrite)
+            made = finalizer.make(encoded, frames, room=self._folder.path)
+            added = values_added_later(self._request.output)
+            placed = placing.place(made, goal, added, overwrite=overwrite)
         except OSError as error:
-            raise SinkError(f"{target} could not be written: {error.strerror}") from error
+            problem = f"could not be written: {error.strerror}"
+            raise SinkError(f"{finalizer.path} {problem}") from error
         if placed != goal:
-            self._events.note(f"{target} has appeared meanwhile and was kept: see {placed}")
+            self._events.note(f"{finalizer.path} has appeared meanwhile and was kept: see {placed}")
         return placed
 
     def _kept_message(self, job: FilmJob, anew: bool) -> str:

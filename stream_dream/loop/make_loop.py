@@ -266,7 +266,7 @@ def _write(
         overwrite=overwrite,
     ) as sink:
         places = (index for _ in range(settings.repeat) for index in range(cycle.frames))
-        drawn: Callable[[int], Image] = dream.deep_image if sink.deep else dream.image
+        drawn: Callable[[int], Image] = dream.deep_image if sink.encoding.deep else dream.image
         with closing(prefetched(map(drawn, places), _DEPTH)) as images:
             for image in images:
                 sink.write(image)

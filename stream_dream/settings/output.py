@@ -85,6 +85,16 @@ class OutputSettings(Excerpt):
     audio: bool = _output(True, "Keep the sound.", added_later=True)
     strength: float = STRENGTH
     compare: bool = _output(False, "Show source and dream side by side.")
+    dream_only: bool = _output(
+        False,
+        "Write the dream alone, as a layer with an alpha channel to lay over the source: .mov, "
+        ".mkv, or numbered .png, .tif or .exr.",
+    )
+    matte: bool = _output(
+        False,
+        "Write beside it, as clips, the mask, and what is visible in the frame before as well: "
+        "OUTPUT-mask, OUTPUT-visibility.",
+    )
     mask: FileName | None = _mask(
         None,
         "Picture or clip that is white where the dream shows and black where the source stays.",

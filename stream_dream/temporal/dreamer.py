@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from stream_dream.automation.moment import Moment
 from stream_dream.errors import SettingsError
@@ -70,6 +71,8 @@ class Prepared(NamedTuple):
         carry: Moves the previous residual to this frame; None where a shot starts.
         visible_share: Share of the frame that the previous frame shows too, 0..1.
         seconds: Time to resize the frame and find its motion.
+        visible: How far the previous frame shows each point too, float32 (height, width) in
+            [0, 1]; None where a shot starts.
     """
 
     frame: Frame
@@ -79,6 +82,7 @@ class Prepared(NamedTuple):
     carry: Carry | None
     visible_share: float
     seconds: float
+    visible: NDArray[np.float32] | None = None
 
 
 class Dreamed(NamedTuple):
@@ -89,12 +93,14 @@ class Dreamed(NamedTuple):
         residual: Dream minus source at dream size, float32 in [-1, 1].
         report: Timings, loss and cut of the frame.
         mask: Where to show the dream, uint8 (height, width) of the frame, if that goes with it.
+        visible: That of ``Prepared``.
     """
 
     frame: Frame
     residual: ImageF
     report: FrameReport
     mask: Mask8 | None = None
+    visible: NDArray[np.float32] | None = None
 
     def compose(
         self,
@@ -243,6 +249,7 @@ class TemporalDreamer:
             carry=None if motion is None else Carry(motion, fade.growth().persistence),
             visible_share=0.0 if motion is None else float(motion.visible.mean()),
             seconds=time.perf_counter() - begun,
+            visible=None if motion is None else motion.visible,
         )
 
     def ascend(self, prepared: Prepared) -> Dreamed:
@@ -282,7 +289,7 @@ class TemporalDreamer:
             visible_share=prepared.visible_share,
             cut=prepared.frame.cut,
         )
-        return Dreamed(prepared.frame, residual, report)
+        return Dreamed(prepared.frame, residual, report, visible=prepared.visible)
 
     def save(self, path: Path | str) -> None:
         """Write the state after the last dreamed frame to a NumPy ``.npz`` file.

@@ -174,7 +174,7 @@ class ChunkDreamer:
                     task.program,
                     take,
                     mask=mask,
-                    deep=finalizer.encoding.deep,
+                    encoding=finalizer.encoding,
                     checksums=True,
                 )
                 dream_frames(frames, dreamer, looks, writer, ascents.spare if alone else None)

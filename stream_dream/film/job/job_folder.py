@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -16,10 +16,12 @@ from stream_dream.film.job.durable_files import unwritable
 from stream_dream.film.job.job_file import FilmJob, job_file
 from stream_dream.film.job.publish import Placing
 from stream_dream.film.request import RenderRequest
+from stream_dream.frame import MatteKind
 from stream_dream.media.write.finalize import remove
 from stream_dream.media.write.output_paths import beside, followed
 
 _LOCK, _PLACING, CHUNK_LIST = "lock", "placing.json", "chunks.ffconcat"
+_PLACINGS = "placing*.json"
 _OF_CHUNKS = re.compile(r"\d{6,}\.(mp4|npz|json)")
 _SOUND = "sound-*.npz"
 _MOST_DIFFERENCES = 4
@@ -29,9 +31,10 @@ class JobFolder:
     """The folder of a job.
 
     ``lock`` is held by the active run. ``job.json`` describes the job, ``placing.json`` the
-    published result. ``000000.mp4``, ``000000.npz`` and ``000000.json`` are the frames of a chunk,
-    the state after them and its record; ``chunks.ffconcat`` lists all chunks; ``sound-*.npz`` is
-    what was found in the sound. Files with ``.part`` in their names are incomplete.
+    published result, ``placing-mask.json`` and ``placing-visibility.json`` those of its mattes.
+    ``000000.mp4``, ``000000.npz`` and ``000000.json`` are the frames of a chunk, the state after
+    them and its record; ``chunks.ffconcat`` lists all chunks; ``sound-*.npz`` is what was found in
+    the sound. Files with ``.part`` in their names are incomplete.
 
     Attributes:
         target: Path of the result.
@@ -51,13 +54,22 @@ class JobFolder:
         """True if the folder contains a job."""
         return job_file(self.path).exists()
 
+    def placing_of_matte(self, kind: MatteKind, path: Path) -> Placing:
+        """Return the record of a published matte."""
+        return Placing(self.path / f"placing-{kind}.json", path)
+
+    def has_published(self, mattes: Mapping[MatteKind, Path]) -> bool:
+        """Return whether an earlier run of the job has published its result or a matte."""
+        placings = [self.placing, *(self.placing_of_matte(*matte) for matte in mattes.items())]
+        return self.has_job and any(placing.earlier is not None for placing in placings)
+
     def chunk(self, number: int) -> ChunkFiles:
         """Return the paths of a chunk's files."""
         return ChunkFiles(self.path, number)
 
     def begin(self, job: FilmJob) -> None:
         """Write the file of a new job. Raises ``SinkError``."""
-        self.placing.forget()  # may be left of a job whose removal was interrupted
+        self._forget_placings()  # may be left of a job whose removal was interrupted
         job.write(self.path)
 
     def job_of(self, request: RenderRequest) -> FilmJob:
@@ -139,7 +151,11 @@ class JobFolder:
             if made or path.name == CHUNK_LIST or _is_part(path):
                 remove(path)
         job_file(self.path).unlink(missing_ok=True)
-        self.placing.forget()
+        self._forget_placings()
+
+    def _forget_placings(self) -> None:
+        for path in self.path.glob(_PLACINGS):
+            path.unlink(missing_ok=True)
 
     def _remove_rest(self) -> None:
         """Remove the folder and what a run without a job leaves in it; other files stay."""
@@ -178,4 +194,4 @@ def _is_part(path: Path) -> bool:
 
 def _is_rest(path: Path) -> bool:
     """Return whether a file may be left by a run without a job."""
-    return path.name in (_LOCK, _PLACING) or _is_part(path)
+    return path.name == _LOCK or path.match(_PLACINGS) or _is_part(path)

@@ -45,10 +45,6 @@ class Placing:
         write_json(self._path, known | {"name": placed.name, "done": True})
         return placed
 
-    def forget(self) -> None:
-        """Remove the record."""
-        self._path.unlink(missing_ok=True)
-
     @property
     def whole(self) -> Path | None:
         """Path of the published result; None if it is not complete."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # Renders of 720p and more wait for the encoder. Compared with "veryfast": the same SSIM, two thirds
 # of the time, files a fifth larger.
@@ -16,6 +16,9 @@ _VP9 = ("-c:v", "libvpx-vp9", "-b:v", "0", "-deadline", "realtime", "-cpu-used",
 # ffmpeg's other ProRes encoder, prores_ks, takes three times as long (measured). Some editors
 # accept Apple's vendor only.
 _PRORES = ("-c:v", "prores", "-vendor", "apl0", "-profile:v")
+# Colours of a layer are extreme where it is faint: laid over the source they are within 2 levels of
+# 255 here, with the other encoder within 9 (measured).
+_PRORES_LAYER = ("-c:v", "prores_ks", "-vendor", "apl0", "-profile:v", "4444")
 # Chunks of a frame are decoded by as many threads.
 _HAP = ("-c:v", "hap", "-chunks", "4", "-format")
 
@@ -27,6 +30,8 @@ class Codec:
     Attributes:
         arguments: ffmpeg's arguments of the encoder.
         pixels: ffmpeg's pixel format, by bits a channel.
+        alpha_pixels: The same with an alpha channel; empty if it has none.
+        alpha_arguments: Arguments of the encoder with an alpha channel, if others.
         automatic_bits: Most bits that are chosen unasked; more play in few programs.
         worst_crf: Where its scale of quality ends; None if it has none.
         best_crf: Where that starts.
@@ -40,6 +45,8 @@ class Codec:
 
     arguments: tuple[str, ...]
     pixels: Mapping[int, str]
+    alpha_pixels: Mapping[int, str] = field(default_factory=dict)
+    alpha_arguments: tuple[str, ...] = ()
     automatic_bits: int = 10
     worst_crf: int | None = None
     best_crf: int = 0
@@ -60,7 +67,7 @@ _420 = {8: "yuv420p", 10: "yuv420p10le", 12: "yuv420p12le"}
 
 # The longest side of VP9 is that of the intermediate MP4, whose sides have 16 bits.
 CODECS: Mapping[str, Codec] = {
-    "h264": Codec(_X264, {8: _420[8], 10: _420[10]}, 8, worst_crf=51, reordered=2),
+    "h264": Codec(_X264, {8: _420[8], 10: _420[10]}, automatic_bits=8, worst_crf=51, reordered=2),
     "h265": Codec(_X265, _420, worst_crf=51, tag="hvc1", reordered=2, least_size=(16, 16)),
     # Its quality 0 stands for "not given".
     "av1": Codec(
@@ -68,7 +75,13 @@ CODECS: Mapping[str, Codec] = {
     ),
     "vp9": Codec((*_VP9, "-row-mt", "1"), _420, worst_crf=63, longest_side=65_534),
     "prores": Codec((*_PRORES, "3"), {10: "yuv422p10le"}, carrier="mov"),
-    "prores4444": Codec((*_PRORES, "4"), {10: "yuv444p10le"}, carrier="mov"),
+    "prores4444": Codec(
+        (*_PRORES, "4"),
+        {10: "yuv444p10le"},
+        {10: "yuva444p10le"},
+        _PRORES_LAYER,
+        carrier="mov",
+    ),
     "dnxhr": Codec(
         ("-c:v", "dnxhd", "-profile:v", "dnxhr_hqx"),
         {10: "yuv422p10le"},
@@ -78,6 +91,7 @@ CODECS: Mapping[str, Codec] = {
     "ffv1": Codec(
         ("-c:v", "ffv1", "-level", "3", "-g", "1"),
         {8: "bgr0", 10: "gbrp10le", 12: "gbrp12le", 16: "gbrp16le"},
+        {8: "bgra", 10: "gbrap10le", 12: "gbrap12le", 16: "gbrap16le"},
         automatic_bits=16,
         carrier="mov",
     ),
@@ -92,6 +106,10 @@ LOSSLESS = Codec(
 """Codec of the intermediate file of GIFs, WebP and pictures."""
 
 LOSSLESS_DEEP = Codec(
-    ("-c:v", "ffv1", "-level", "3", "-g", "1"), {16: "gbrp16le"}, carrier="mov", multiple=1
+    ("-c:v", "ffv1", "-level", "3", "-g", "1"),
+    {8: "bgr0", 16: "gbrp16le"},
+    {8: "bgra", 16: "gbrap16le"},
+    carrier="mov",
+    multiple=1,
 )
-"""Codec of the intermediate file of pictures of 16 bits."""
+"""Codec of the intermediate file of pictures of 16 bits or with an alpha channel."""

@@ -28,9 +28,15 @@ _WORST_CRF = 51
 
 
 def encoder_arguments(
-    encoding: Encoding, size: tuple[int, int], fps: Fraction, pixel_aspect: Fraction, crf: int
+    encoding: Encoding,
+    size: tuple[int, int],
+    fps: Fraction,
+    pixel_aspect: Fraction,
+    crf: int,
+    *,
+    mattes: int = 0,
 ) -> list[str]:
-    """Return ffmpeg's arguments to encode raw RGB from its standard input in fragments.
+    """Return ffmpeg's arguments to encode raw RGB or RGBA from its standard input in fragments.
 
     Args:
         encoding: Codec and bits; of 16-bit images if it is deep.
@@ -38,13 +44,17 @@ def encoder_arguments(
         fps: Frames per second.
         pixel_aspect: Width of a pixel divided by its height.
         crf: Quality on x264's scale: 0 (best) to 51.
+        mattes: Number of mattes that follow each image, below it; each becomes another stream.
     """
     # One fragment a second: a crash loses no more than that and what the encoder holds.
     container = ["-movflags", "empty_moov+default_base_moof", "-frag_duration", "1000000"]
     container += ["-flush_packets", "1", "-f", encoding.codec.carrier]
+    whole = size[0], size[1] * (1 + mattes)
     return [
-        *_raw_source(size, fps, deep=encoding.deep),
-        *_picture_arguments(encoding, pixel_aspect, crf),
+        *_raw_source(whole, fps, deep=encoding.deep, alpha=encoding.alpha),
+        *_filter_arguments(encoding, size, pixel_aspect, mattes),
+        *encoding.encoder,
+        *_quality(encoding.codec, crf),
         *container,
     ]
 
@@ -60,7 +70,9 @@ def recording_arguments(size: tuple[int, int], fps: Fraction, crf: int) -> list[
     film = encoding_of(Path("show.mkv"))
     return [
         *_raw_source(size, fps),
-        *_picture_arguments(film, Fraction(1), crf),
+        *("-vf", _filters(film, Fraction(1))),
+        *film.codec.arguments,
+        *_quality(film.codec, crf),
         *_UNDELAYED,
         *("-g", str(max(1, round(fps * _KEY_SECONDS)))),
         *("-cluster_time_limit", str(_CLUSTER_MS), "-flush_packets", "1"),
@@ -94,7 +106,7 @@ def y4m_arguments(
     """Return ffmpeg's arguments to pass raw RGB from standard input on as YUV4MPEG2."""
     # It has no tags: whoever reads it takes small pictures for BT.601 and HD for BT.709.
     matrix = "bt709" if size[0] >= 1280 or size[1] >= 720 else "bt601"
-    pixels = encoding.codec.pixels[encoding.bits]
+    pixels = encoding.pixels
     filters = f"{_matrix(matrix)},format={pixels},{_aspect(pixel_aspect)}"
     # More than 8 bits are an extension that all its readers know.
     end = ["-strict", "-1", "-f", encoding.format.muxer]
@@ -106,8 +118,13 @@ def raw_arguments(size: tuple[int, int], fps: Fraction) -> list[str]:
     return [*_raw_source(size, fps), "-vf", _colours(Fraction(1)), "-c:v", "rawvideo"]
 
 
-def _raw_source(size: tuple[int, int], fps: Fraction, *, deep: bool = False) -> list[str]:
-    pixels = ("rgb48le" if sys.byteorder == "little" else "rgb48be") if deep else "rgb24"
+def _raw_source(
+    size: tuple[int, int], fps: Fraction, *, deep: bool = False, alpha: bool = False
+) -> list[str]:
+    if deep:
+        pixels = f"{'rgba64' if alpha else 'rgb48'}{'le' if sys.byteorder == 'little' else 'be'}"
+    else:
+        pixels = "rgba" if alpha else "rgb24"
     source = ["-f", "rawvideo", "-pixel_format", pixels, "-video_size", f"{size[0]}x{size[1]}"]
     return [*source, "-framerate", str(fps), "-i", "pipe:0"]
 
@@ -129,18 +146,33 @@ def _tag(encoding: Encoding) -> list[str]:
     return [] if tag is None else ["-tag:v", tag]
 
 
-def _picture_arguments(encoding: Encoding, pixel_aspect: Fraction, crf: int) -> list[str]:
-    codec, pixels = encoding.codec, encoding.codec.pixels[encoding.bits]
+def _filter_arguments(
+    encoding: Encoding, size: tuple[int, int], pixel_aspect: Fraction, mattes: int
+) -> list[str]:
+    """Return the arguments that make a stream of the image, and one of each matte below it."""
+    if not mattes:
+        return ["-vf", _filters(encoding, pixel_aspect)]
+    width, height = size
+    kinds = [encoding, *[encoding.of_matte] * mattes]
+    parts = "".join(f"[part{n}]" for n in range(len(kinds)))
+    chains = [
+        f"[part{n}]crop={width}:{height}:0:{n * height},{_filters(kind, pixel_aspect)}[stream{n}]"
+        for n, kind in enumerate(kinds)
+    ]
+    graph = ";".join([f"[0:v]split={len(kinds)}{parts}", *chains])
+    mapped = [word for n in range(len(kinds)) for word in ("-map", f"[stream{n}]")]
+    return ["-filter_complex", graph, *mapped]
+
+
+def _filters(encoding: Encoding, pixel_aspect: Fraction) -> str:
+    """Return the filters that convert an image for its encoder."""
+    pixels = encoding.pixels
     if not encoding.format.film:
-        return ["-pix_fmt", pixels, *codec.arguments]
-    filters = _aspect(pixel_aspect)
-    if not codec.is_rgb:
-        filters = _colours(pixel_aspect, pixels, encoding.hdr)
-    elif encoding.hdr is None:
-        filters = f"format={pixels},{filters}"
-    else:
-        filters = f"format={pixels},{_tags(encoding.hdr)},{filters}"
-    return ["-vf", filters, *codec.arguments, *_quality(codec, crf)]
+        return f"format={pixels}"
+    if not encoding.codec.is_rgb:
+        return _colours(pixel_aspect, pixels, encoding.hdr)
+    tags = () if encoding.hdr is None else (_tags(encoding.hdr),)
+    return ",".join([f"format={pixels}", *tags, _aspect(pixel_aspect)])
 
 
 def _colours(pixel_aspect: Fraction, pixels: str = "yuv420p", hdr: Hdr | None = None) -> str:

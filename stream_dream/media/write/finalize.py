@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 
 from stream_dream.errors import SinkError
+from stream_dream.frame import MatteKind
 from stream_dream.media.ffmpeg import PATIENCE
 from stream_dream.media.write import mux
 from stream_dream.media.write.atomic import reserve, reserve_folder
@@ -30,6 +33,7 @@ class Finalizer:
         fps: Frames per second.
         pixel_aspect: Width of a pixel divided by its height.
         compression: Compression of the file; ``max_bytes`` may make it stronger than requested.
+        mattes: Files of the grey streams that are encoded beside the images, in their order.
     """
 
     def __init__(
@@ -46,10 +50,13 @@ class Finalizer:
         sound: Soundtrack | None = None,
         encoding: Encoding | None = None,
         recipe: str | None = None,
+        mattes: Mapping[MatteKind, Path] = MappingProxyType({}),
+        stream: int = 0,
     ) -> None:
         """Check and store the parameters; see ``VideoSink``.
 
-        Without an encoding, it is the usual one of the format.
+        Without an encoding, it is the usual one of the format. ``stream`` is the number of the
+        stream that becomes the file.
 
         Raises:
             SinkError: If a number is out of range, or the recipe is not in ASCII.
@@ -67,7 +74,21 @@ class Finalizer:
         self.compression = self._wanted = Compression(crf, colors, dither)
         self._max_bytes, self._sound = max_bytes, sound
         self._recipe = fitting(path, recipe)
+        self.mattes, self._stream = dict(mattes), stream
         self._square_size = max(1, round(size[0] * pixel_aspect)), size[1]
+
+    def of_matte(self, kind: MatteKind) -> Finalizer:
+        """Return the finalizer that makes the file of a matte."""
+        return Finalizer(
+            self.mattes[kind],
+            size=self.size,
+            fps=self.fps,
+            pixel_aspect=self.pixel_aspect,
+            crf=self._wanted.crf,
+            encoding=self.encoding.of_matte,
+            recipe=self._recipe,
+            stream=1 + list(self.mattes).index(kind),
+        )
 
     @property
     def written_size(self) -> tuple[int, int]:
@@ -100,6 +121,7 @@ class Finalizer:
         """
         if self._sound is not None and self._sound.ends_with_picture:
             self.cut_sound(frames)
+        encoded = encoded._replace(stream=self._stream)
         pictures = self.format.muxer == "image2"
         path = self.path if room is None else room / self.path.name
         made = reserve_folder(path) if pictures else reserve(path)

@@ -9,7 +9,7 @@ show, which may run for days, is recorded directly to Matroska, its final format
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -116,17 +116,41 @@ class Encoding:
         codec: The codec of its picture; that of the intermediate file if it is no film.
         bits: Bits a channel.
         hdr: Curve of the images, if they are HDR; None for SDR.
+        alpha: True for images with an alpha channel.
+        matte: True for a matte, whose values are shares, not light.
     """
 
     format: Format
     codec: Codec
     bits: int = 8
     hdr: Hdr | None = None
+    alpha: bool = False
+    matte: bool = False
+
+    @property
+    def of_matte(self) -> Encoding:
+        """How a matte beside the file is encoded."""
+        return replace(self, hdr=None, alpha=False, matte=True)
+
+    @property
+    def linear(self) -> bool:
+        """True if values are written as light, without a curve."""
+        return self.format.linear and not self.matte
 
     @property
     def deep(self) -> bool:
         """True if the encoder takes images of 16 bits."""
         return self.bits > 8
+
+    @property
+    def pixels(self) -> str:
+        """Ffmpeg's pixel format."""
+        return (self.codec.alpha_pixels if self.alpha else self.codec.pixels)[self.bits]
+
+    @property
+    def encoder(self) -> tuple[str, ...]:
+        """Ffmpeg's arguments of the encoder."""
+        return (self.alpha and self.codec.alpha_arguments) or self.codec.arguments
 
     @property
     def can_be_hdr(self) -> bool:
@@ -152,6 +176,7 @@ def encoding_of(
     *,
     source_bits: int = 8,
     hdr: Hdr | None = None,
+    alpha: bool = False,
 ) -> Encoding:
     """Choose the encoding of a file.
 
@@ -161,13 +186,14 @@ def encoding_of(
         bits: Bits a channel; None for those of the source, as far as common players go.
         source_bits: Bits a channel of the source.
         hdr: Curve of the images; None for SDR.
+        alpha: True for images with an alpha channel.
 
     Raises:
         SinkError: With ``exit_code`` 2, if the format or the codec does not have them.
     """
     suffix, target = path.suffix.lower(), format_of(path)
     if not target.film:
-        return _encoding_of_pictures(path, codec, bits, source_bits, hdr)
+        return _encoding_of_pictures(path, codec, bits, source_bits, hdr, alpha)
     if codec is not None and target is _Y4M:
         _refuse("standard output gets raw frames and has no choice of codecs: leave out --codec")
     if codec is not None and codec not in target.codecs:
@@ -176,13 +202,15 @@ def encoding_of(
             f"{path}: {suffix} does not hold {codec}: choose {_or(target.codecs)}, or write "
             f"{_or(others)}"
         )
+    if alpha:
+        codec = _codec_with_alpha(path, codec)
     if codec is None:
         codec = _usual_codec(target, bits, source_bits)
     found = CODECS[codec]
     if bits is not None and bits not in found.pixels:
         choice = _or([str(known) for known in found.pixels])
         _refuse(f"{path}: {codec} has {choice} bits, not {bits}: choose --bits {choice}")
-    chosen = Encoding(target, found, bits or _bits_for(found, source_bits), hdr)
+    chosen = Encoding(target, found, bits or _bits_for(found, source_bits), hdr, alpha)
     if hdr is not None and not chosen.can_be_hdr:
         _refuse(f"{path}: HDR needs more than 8 bits, and a format with tags for it")
     return chosen
@@ -196,10 +224,34 @@ def _usual_codec(target: Format, bits: int | None, source_bits: int) -> str:
     return fitting[0] if fitting else target.deep_codec
 
 
+def _codec_with_alpha(path: Path, codec: str | None) -> str:
+    fitting = [
+        name
+        for name in format_of(path).codecs
+        if CODECS[name].alpha_pixels and codec in (None, name)
+    ]
+    if not fitting:
+        _refuse_alpha(path)
+    return fitting[0]
+
+
+def _refuse_alpha(path: Path) -> NoReturn:
+    kinds = "prores4444 or ffv1 in .mov or .mkv, or numbered .png, .tif or .exr"
+    name = "standard output" if path == STANDARD_OUTPUT else path
+    _refuse(f"{name} would have no alpha channel, which a layer needs: choose {kinds}")
+
+
 def _encoding_of_pictures(
-    path: Path, codec: str | None, bits: int | None, source_bits: int, hdr: Hdr | None
+    path: Path,
+    codec: str | None,
+    bits: int | None,
+    source_bits: int,
+    hdr: Hdr | None,
+    alpha: bool,
 ) -> Encoding:
     target = format_of(path)
+    if alpha and path.suffix.lower() not in NUMBERED:
+        _refuse_alpha(path)
     if codec is not None:
         _refuse(f"{path}: {path.suffix} is no film and has no choice of codecs: leave out --codec")
     if bits is not None and bits not in target.bits:
@@ -207,7 +259,8 @@ def _encoding_of_pictures(
         _refuse(f"{path}: {path.suffix} has {choice} bits, not {bits}: choose --bits {choice}")
     fitting = [known for known in target.bits if known >= source_bits]
     wanted = bits or min(fitting, default=max(target.bits))
-    return Encoding(target, LOSSLESS if wanted == 8 else LOSSLESS_DEEP, wanted, hdr)
+    lossless = LOSSLESS if wanted == 8 and not alpha else LOSSLESS_DEEP
+    return Encoding(target, lossless, wanted, hdr, alpha)
 
 
 def _bits_for(codec: Codec, source_bits: int) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from stream_dream.errors import SinkError
-from stream_dream.frame import Image
+from stream_dream.frame import Image, Layer, Mask8
 from stream_dream.image import pad, to_8bit, to_16bit
 from stream_dream.media.ffmpeg import FFmpeg
 from stream_dream.media.write.encoder_arguments import encoder_arguments
@@ -28,25 +28,35 @@ class Encoder:
         """
         self.frames = 0
         self._encoding, self._size = finalizer.encoding, finalizer.size
+        self._mattes = len(finalizer.mattes)
         arguments = encoder_arguments(
             finalizer.encoding,
             finalizer.encoding.coded_size(finalizer.size),
             finalizer.fps,
             finalizer.pixel_aspect,
             finalizer.compression.crf,
+            mattes=self._mattes,
         )
         self._ffmpeg = FFmpeg([*arguments, "-y", str(path)], fed=True)
 
-    def write(self, image: Image) -> None:
-        """Encode the next image, RGB of 8 or 16 bits (height, width, 3). Raises ``SinkError``."""
-        step = self._encoding.codec.multiple
-        padded = pad(to_16bit(image), step) if self._encoding.deep else pad(to_8bit(image), step)
-        self._ffmpeg.write(np.ascontiguousarray(padded).data.cast("B"))
+    def write(self, image: Image | Layer, *mattes: Mask8) -> None:
+        """Encode the next image, RGB or RGBA of 8 or 16 bits, and its mattes.
+
+        Raises ``SinkError``.
+        """
+        like = image.shape[2]
+        parts = [image, *(np.dstack([matte] * like) for matte in mattes)]
+        for part in parts:
+            self._ffmpeg.write(np.ascontiguousarray(self._padded(part)).data.cast("B"))
         self.frames += 1
 
-    def check(self, image: Image, path: Path) -> None:
+    def _padded(self, image: Image | Layer) -> Image | Layer:
+        step = self._encoding.codec.multiple
+        return pad(to_16bit(image), step) if self._encoding.deep else pad(to_8bit(image), step)
+
+    def check(self, image: Image | Layer, path: Path) -> None:
         """Raise ``SinkError`` for an image of an unexpected shape or type."""
-        expected = (self._size[1], self._size[0], 3)
+        expected = (self._size[1], self._size[0], 4 if self._encoding.alpha else 3)
         if image.shape != expected or image.dtype not in (np.uint8, np.uint16):
             raise SinkError(
                 f"an image is {image.dtype} {image.shape}: {path} takes uint8 or uint16 {expected}"

@@ -25,10 +25,12 @@ class EncodedVideo(NamedTuple):
     Attributes:
         input_args: Arguments of the input.
         copy_args: Further arguments of an output that copies the images.
+        stream: Number of the stream: 0 for the picture, further ones for mattes.
     """
 
     input_args: tuple[str, ...]
     copy_args: tuple[str, ...] = ()
+    stream: int = 0
 
 
 def finish_film(
@@ -53,7 +55,7 @@ def finish_film(
         recipe: Text that the film carries as its comment; None for none.
     """
     start = ["-movflags", "+faststart"] if target_format.muxer in ("mp4", "mov") else []
-    mapped = ["-map", "0:v:0", *picture, "-map_chapters", "-1"]
+    mapped = ["-map", f"0:v:{encoded.stream}", *picture, "-map_chapters", "-1"]
     end = [*start, "-f", target_format.muxer, "-y", str(final)]
     ways = ways_to_add(sound, target_format)
     with metadata_file(final, recipe) as metadata:
@@ -120,13 +122,15 @@ def finish_gif(
     try:
         # Two passes: in one, every picture would wait in memory for the palette.
         colors = f"{_FEWER_SHADES},palettegen=max_colors={compression.colors}"
-        generate = ["-vf", f"{prepared},{colors}", "-frames:v", "1", "-update", "1"]
+        generate = ["-map", f"0:v:{encoded.stream}", "-vf", f"{prepared},{colors}"]
+        generate += ["-frames:v", "1", "-update", "1"]
         run(
             [*encoded.input_args, *generate, "-c:v", "png", "-f", "image2", "-y", str(palette)],
             seconds,
         )
         dither = _DITHERS[compression.dither]
-        use = f"[0:v]{prepared}[x];[x][1:v]paletteuse=dither={dither}:diff_mode=rectangle"
+        picture = f"[0:v:{encoded.stream}]{prepared}[x]"
+        use = f"{picture};[x][1:v]paletteuse=dither={dither}:diff_mode=rectangle"
         command = [*encoded.input_args, "-i", str(palette), "-lavfi", use, "-loop", "0"]
         run([*command, "-f", "gif", "-y", str(final)], seconds)
     finally:
@@ -147,8 +151,8 @@ def finish_pictures(
         "webp": ("-c:v", "libwebp_anim", "-quality", str(100 - crf), "-loop", "0"),
         "apng": ("-c:v", "apng", "-pred", "mixed", "-plays", "0"),
     }
-    end = ["-f", muxer, "-y", str(final)]
-    run([*encoded.input_args, "-vf", _square(size), *codecs[muxer], *end], seconds)
+    picture = ["-map", f"0:v:{encoded.stream}", "-vf", _square(size)]
+    run([*encoded.input_args, *picture, *codecs[muxer], "-f", muxer, "-y", str(final)], seconds)
 
 
 def finish_sequence(
@@ -165,20 +169,28 @@ def finish_sequence(
     Where values are light, 1 is white of SDR, that is 203 cd/m2 in HDR.
     """
     filters = _square(size)
-    if encoding.format.linear:
+    if encoding.linear:
         curve = "iec61966-2-1" if encoding.hdr is None else CURVES[encoding.hdr]
-        filters += f",zscale=tin={curve}:min=gbr:rin=full:t=linear:npl=203,format=gbrpf32le"
+        if encoding.alpha:  # else zscale would multiply the levels, not the light
+            filters += ",setparams=alpha_mode=premultiplied"
+        pixels = "gbrapf32le" if encoding.alpha else "gbrpf32le"
+        filters += f",zscale=tin={curve}:min=gbr:rin=full:t=linear:npl=203,format={pixels}"
         if encoding.hdr is not None:
             filters += ",zscale=tin=linear:min=gbr:pin=bt2020:p=bt709"
     else:
-        filters += f",format={'rgb24' if encoding.bits == 8 else _RGB16[suffix]}"
+        filters += f",format={_pixels_of_pictures(encoding, suffix)}"
     name = str(folder / "x").replace("%", "%%")[:-1] + f"%09d{suffix}"
-    encoder = encoding.format.encoder
-    run([*encoded.input_args, "-vf", filters, *encoder, "-f", "image2", "-y", name], seconds)
+    picture = ["-map", f"0:v:{encoded.stream}", "-vf", filters, *encoding.format.encoder]
+    run([*encoded.input_args, *picture, "-f", "image2", "-y", name], seconds)
 
 
-_RGB16 = {".png": "rgb48be", ".tif": "rgb48le", ".tiff": "rgb48le"}
-"""The pixel format of encoders of 16 bits."""
+def _pixels_of_pictures(encoding: Encoding, suffix: str) -> str:
+    if encoding.format.linear:
+        return "gbrpf32le"
+    if encoding.bits == 8:
+        return "rgba" if encoding.alpha else "rgb24"
+    order = "be" if suffix == ".png" else "le"  # those of the encoders
+    return f"{'rgba64' if encoding.alpha else 'rgb48'}{order}"
 
 
 def _square(size: tuple[int, int]) -> str:

@@ -195,6 +195,16 @@ def marked(path: Path, mark: str) -> Path:
     return path.with_name(_fitting(path.name[:kept], f"{path.stem[kept:]}{mark}{path.suffix}"))
 
 
+def matte_name(path: Path, kind: str) -> Path:
+    """Return the name of a matte beside a file: ``dream-mask.mov``, ``dream-mask-%05d.png``."""
+    found = _NUMBER.search(path.stem) if is_pattern(path) else None
+    if found is None:
+        return marked(path, f"-{kind}")
+    before, rest = path.name[: found.start()], path.name[found.start() :]
+    joint = "" if not before or before[-1] in "-_." else "-"
+    return path.with_name(_fitting(before, f"{joint}{kind}{before[-1:] or '-'}{rest}"))
+
+
 def beside(path: Path, ending: str) -> Path:
     """Return the name of a file's companion: its own name and an ending.
 

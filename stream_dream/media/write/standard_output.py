@@ -25,7 +25,7 @@ class StandardOutput:
 
     Attributes:
         frames: Images written so far.
-        deep: True if it has 10 bits, and images of 16 keep more than 8.
+        encoding: How they are encoded: in 8 or 10 bits.
     """
 
     def __init__(
@@ -47,8 +47,8 @@ class StandardOutput:
         Raises:
             SinkError: ffmpeg cannot be started.
         """
-        encoding = encoding_of(STANDARD_OUTPUT, bits=bits)
-        self.frames, self.deep = 0, encoding.deep
+        self.frames, self.encoding = 0, encoding_of(STANDARD_OUTPUT, bits=bits)
+        encoding = self.encoding
         arguments = y4m_arguments(encoding, encoding.coded_size(size), fps, pixel_aspect)
         self._ffmpeg = FFmpeg([*arguments, "pipe:1"], fed=True, passed_on=True)
 
@@ -70,7 +70,7 @@ class StandardOutput:
         Raises:
             SinkError: Whoever reads has gone.
         """
-        padded = pad(to_16bit(image)) if self.deep else pad(to_8bit(image))
+        padded = pad(to_16bit(image)) if self.encoding.deep else pad(to_8bit(image))
         try:
             # However long whoever reads takes.
             self._ffmpeg.write(np.ascontiguousarray(padded).data.cast("B"), patience=math.inf)

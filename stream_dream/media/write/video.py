@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
 from stream_dream.errors import SinkError
-from stream_dream.frame import Hdr, Image
+from stream_dream.frame import Hdr, Image, Layer, Mask8
 from stream_dream.media.ffmpeg import playable
 from stream_dream.media.write.atomic import place, reserve
 from stream_dream.media.write.finalize import Finalizer, remove
-from stream_dream.media.write.formats import encoding_of
+from stream_dream.media.write.formats import Encoding, encoding_of
 from stream_dream.media.write.intermediate import Encoder
 from stream_dream.media.write.mux import EncodedVideo
 from stream_dream.media.write.output_paths import check_size, check_target, interrupted_name
@@ -74,11 +75,8 @@ class VideoSink:
             SinkError: If the target cannot be written, its format cannot hold the size or the
                 codec, a number is out of range, or ffmpeg cannot be started.
         """
-        self.path = path = Path(path)
-        check_target(path, overwrite=overwrite)
-        encoding = encoding_of(path, codec, bits, hdr=hdr)
-        self._finalizer = Finalizer(
-            path,
+        finalizer = Finalizer(
+            Path(path),
             size=size,
             fps=fps,
             pixel_aspect=pixel_aspect,
@@ -87,10 +85,28 @@ class VideoSink:
             dither=dither,
             max_bytes=max_bytes,
             sound=sound,
-            encoding=encoding,
+            encoding=encoding_of(Path(path), codec, bits, hdr=hdr),
             recipe=recipe,
         )
-        check_size(path, size, encoding)
+        self._start(finalizer, overwrite=overwrite)
+
+    @classmethod
+    def of(cls, finalizer: Finalizer, *, overwrite: bool = False) -> Self:
+        """Start the encoder of what a finalizer makes files of, with an alpha channel or mattes.
+
+        Raises:
+            SinkError: As for a sink that is made otherwise.
+        """
+        sink = cls.__new__(cls)
+        sink._start(finalizer, overwrite=overwrite)
+        return sink
+
+    def _start(self, finalizer: Finalizer, *, overwrite: bool) -> None:
+        self.path = path = finalizer.path
+        for file in (path, *finalizer.mattes.values()):
+            check_target(file, overwrite=overwrite)
+        check_size(path, finalizer.size, finalizer.encoding)
+        self._finalizer = finalizer
         self._overwrite, self._closed = overwrite, False
         self._rough = reserve(path)
         try:
@@ -105,9 +121,9 @@ class VideoSink:
         return self._encoder.frames
 
     @property
-    def deep(self) -> bool:
-        """True if images of 16 bits keep more than 8."""
-        return self._finalizer.encoding.deep
+    def encoding(self) -> Encoding:
+        """How the file is encoded."""
+        return self._finalizer.encoding
 
     @property
     def compression(self) -> Compression:
@@ -130,11 +146,12 @@ class VideoSink:
         else:
             self.discard()
 
-    def write(self, image: Image) -> None:
+    def write(self, image: Image | Layer, *mattes: Mask8) -> None:
         """Encode the next image.
 
         Args:
-            image: RGB, uint8 or uint16, (height, width, 3).
+            image: RGB, uint8 or uint16, (height, width, 3); RGBA for a sink with an alpha channel.
+            mattes: One for each matte of the finalizer, uint8 (height, width).
 
         Raises:
             SinkError: If the image has another shape or type, or ffmpeg fails.
@@ -143,7 +160,7 @@ class VideoSink:
         if self._closed:
             raise SinkError(f"{self.path} is closed: nothing more can be written")
         try:
-            self._encoder.write(image)
+            self._encoder.write(image, *mattes)
         except SinkError as error:
             raise self._failure(error) from error
 
@@ -158,7 +175,8 @@ class VideoSink:
         if self.frames == 0:
             self.discard()
             raise SinkError(f"{self.path} was not made: there was no frame to write")
-        placed = self._complete(self.path, overwrite=self._overwrite)
+        mattes = list(self._finalizer.mattes.values())
+        placed = self._complete(self.path, mattes, overwrite=self._overwrite)
         if placed != self.path:
             raise SinkError(f"{self.path} has appeared meanwhile and was kept: see {placed}")
 
@@ -175,7 +193,8 @@ class VideoSink:
             self.discard()
             return None
         self._finalizer.cut_sound(self.frames)
-        return self._complete(interrupted_name(self.path), overwrite=False)
+        mattes = [interrupted_name(matte) for matte in self._finalizer.mattes.values()]
+        return self._complete(interrupted_name(self.path), mattes, overwrite=False)
 
     def discard(self) -> None:
         """Kill ffmpeg and remove the temporary file; does nothing once the file is complete."""
@@ -183,16 +202,19 @@ class VideoSink:
         self._encoder.kill()
         self._rough.unlink(missing_ok=True)
 
-    def _complete(self, path: Path, *, overwrite: bool) -> Path:
-        made = None
+    def _complete(self, path: Path, mattes: Sequence[Path], *, overwrite: bool) -> Path:
+        finalizer, made = self._finalizer, []
         try:
-            self._encoder.finish(self._finalizer.patience(self.frames))
+            self._encoder.finish(finalizer.patience(self.frames))
             encoded = EncodedVideo(("-i", str(self._rough)))
-            made = self._finalizer.make(encoded, self.frames)
-            placed = place(made, path, overwrite=overwrite)
+            for each in (finalizer, *map(finalizer.of_matte, finalizer.mattes)):
+                made.append(each.make(encoded, self.frames))
+            placed = place(made[0], path, overwrite=overwrite)
+            for matte, name in zip(made[1:], mattes, strict=True):
+                place(matte, name, overwrite=overwrite)
         except (SinkError, OSError) as error:
-            if made is not None:
-                remove(made)
+            for file in made:
+                remove(file)
             raise self._failure(error) from error
         self.discard()
         return placed
