@@ -11,7 +11,8 @@ from stream_dream.frame import Hdr, Image, ImageF, Layer
 # Side of the square over which the alpha channel is spread and smoothed, in pixels: codecs and
 # scaling keep smooth edges, and colours need not be extreme.
 _SIDE = 5
-_WHITE = 203 / 10_000
+_WHITE = 203.0
+"""White of SDR in cd/m2 (ITU-R BT.2408)."""
 
 
 def dream_layer(source: Image, dream: Image, light: NDArray[np.float32] | None = None) -> Layer:
@@ -51,16 +52,19 @@ def dream_layer(source: Image, dream: Image, light: NDArray[np.float32] | None =
 def light_of_levels(hdr: Hdr | None) -> NDArray[np.float32]:
     """Return the light of each level of 16 bits, float32 (65536,), 1 for white of SDR.
 
-    The curve is that of sRGB or, of HDR, SMPTE ST 2084's.
+    The curve is that of sRGB or, of HDR, that of SMPTE ST 2084 or ITU-R BT.2100's HLG of a screen
+    of 1,000 cd/m2.
     """
-    levels = np.linspace(0, 1, 65536)
+    level = np.linspace(0, 1, 65536)
     if hdr is None:
-        low = levels <= 0.04045
-        light = np.where(low, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
-    else:
-        power = levels ** (4096 / 2523 / 128)
+        light = np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
+    elif hdr == "pq":
+        power = level ** (4096 / 2523 / 128)
         ratio = np.maximum(power - 3424 / 4096, 0) / (2413 / 128 - 2392 / 128 * power)
-        light = ratio ** (16384 / 2610) / _WHITE
+        light = ratio ** (16384 / 2610) * 10_000 / _WHITE
+    else:
+        bright = (np.exp((level - 0.55991073) / 0.17883277) + 0.28466892) / 12
+        light = np.where(level <= 0.5, level**2 / 3, bright) ** 1.2 * 1000 / _WHITE
     return light.astype(np.float32)
 
 

@@ -22,7 +22,7 @@ LEVELS = (
     ("dream", "temporal"),
     ("automation",),
     ("networks", "media"),
-    ("tone", "hdr"),
+    ("tone", "hdr", "layer"),
     ("image", "lettering"),
     ("frame",),
     ("settings",),

@@ -168,29 +168,41 @@ def finish_sequence(
 
     Where values are light, 1 is white of SDR, that is 203 cd/m2 in HDR.
     """
-    filters = _square(size)
-    if encoding.linear:
-        curve = "iec61966-2-1" if encoding.hdr is None else CURVES[encoding.hdr]
-        if encoding.alpha:  # else zscale would multiply the levels, not the light
-            filters += ",setparams=alpha_mode=premultiplied"
-        pixels = "gbrapf32le" if encoding.alpha else "gbrpf32le"
-        filters += f",zscale=tin={curve}:min=gbr:rin=full:t=linear:npl=203,format={pixels}"
-        if encoding.hdr is not None:
-            filters += ",zscale=tin=linear:min=gbr:pin=bt2020:p=bt709"
-    else:
-        filters += f",format={_pixels_of_pictures(encoding, suffix)}"
+    filters = f"{_square(size)},{_pixels_of_pictures(encoding, suffix)}"
     name = str(folder / "x").replace("%", "%%")[:-1] + f"%09d{suffix}"
     picture = ["-map", f"0:v:{encoded.stream}", "-vf", filters, *encoding.format.encoder]
     run([*encoded.input_args, *picture, "-f", "image2", "-y", name], seconds)
 
 
 def _pixels_of_pictures(encoding: Encoding, suffix: str) -> str:
+    """Return the filters that convert pictures for their encoder."""
     if encoding.format.linear:
-        return "gbrpf32le"
+        return _as_light(encoding) if encoding.linear else _SAME_AS_FLOATS
     if encoding.bits == 8:
-        return "rgba" if encoding.alpha else "rgb24"
+        return f"format={'rgba' if encoding.alpha else 'rgb24'}"
     order = "be" if suffix == ".png" else "le"  # those of the encoders
-    return f"{'rgba64' if encoding.alpha else 'rgb48'}{order}"
+    return f"format={'rgba64' if encoding.alpha else 'rgb48'}{order}"
+
+
+# Not with ffmpeg's own scale, which leaves some pixels of floats empty.
+_SAME_AS_FLOATS = "zscale=tin=linear:min=gbr:rin=full:t=linear,format=gbrpf32le"
+
+
+def _as_light(encoding: Encoding) -> str:
+    """Return the filters that turn levels into light, as floats; an alpha channel stays."""
+    curve = "iec61966-2-1" if encoding.hdr is None else CURVES[encoding.hdr]
+    light = f"zscale=tin={curve}:min=gbr:rin=full:t=linear:npl=203,format=gbrpf32le"
+    if encoding.hdr is not None:
+        light += ",zscale=tin=linear:min=gbr:pin=bt2020:p=bt709,format=gbrpf32le"
+    if not encoding.alpha:
+        return light
+    # zscale has no floats with an alpha channel: it goes another way, three times as a colour.
+    return (
+        "format=gbrap16le,split[colours][whole];"
+        f"[colours]mergeplanes=format=gbrp16le:map0p=0:map1p=1:map2p=2,{light}[light];"
+        f"[whole]mergeplanes=format=gbrp16le:map0p=3:map1p=3:map2p=3,{_SAME_AS_FLOATS}[alpha];"
+        "[light][alpha]mergeplanes=format=gbrapf32le:map1p=1:map2p=2:map3s=1"
+    )
 
 
 def _square(size: tuple[int, int]) -> str:
