@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from stream_dream.media.read.recipe_text import read_recipe
     from stream_dream.media.read.video import VideoSource
     from stream_dream.media.write.video import VideoSink
+    from stream_dream.runtime.progress import Progress
     from stream_dream.settings.automation import Automation
     from stream_dream.settings.dream import DreamSettings, for_stills
     from stream_dream.settings.film import FilmSettings
@@ -44,6 +45,7 @@ __all__ = [
     "LoopSettings",
     "NetworkError",
     "OutputSettings",
+    "Progress",
     "Recipe",
     "SettingsError",
     "SinkError",
@@ -71,6 +73,7 @@ _MODULES = {
     "Frame": "frame",
     "LoopSettings": "settings.output",
     "OutputSettings": "settings.output",
+    "Progress": "runtime.progress",
     "Recipe": "settings.recipe",
     "StillDreamer": "still.dreamer",
     "StillSettings": "settings.output",

@@ -9,6 +9,7 @@ from stream_dream.film.execution.scheduler import FilmProgress
 from stream_dream.film.job.chunk_record import ChunkRecord
 from stream_dream.film.one_piece import RenderSummary
 from stream_dream.film.plan.plan import Chunk, Plan
+from stream_dream.frame import StreamInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class FilmEvents:
     """Callbacks for the progress of a film's render, called from the thread that renders.
 
     Attributes:
+        started: Called with the properties of the source, before anything else.
         planning: Called with the frames read so far, and the expected number or None.
         checking: Called with the number of finished chunks checked so far, and their total.
         progress: Called several times a second while chunks are dreamed.
@@ -43,6 +45,7 @@ class FilmEvents:
         note: Called with a one-line message, such as a failure that was recovered from.
     """
 
+    started: Callable[[StreamInfo], None] = lambda info: None
     planning: Callable[[int, int | None], None] = lambda frames, total: None
     checking: Callable[[int, int], None] = lambda chunks, total: None
     progress: Callable[[FilmProgress], None] = lambda progress: None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from stream_dream.automation.assemble import checked
 from stream_dream.errors import SettingsError, SinkError
 from stream_dream.film.cluster.connection import reached
 from stream_dream.film.events import FilmEvents, FilmSummary
+from stream_dream.film.execution.scheduler import FilmProgress
 from stream_dream.film.frame_loop import opened_mask
 from stream_dream.film.job.job_folder import JobFolder
 from stream_dream.film.plan.plan import frames_in
@@ -17,6 +20,8 @@ from stream_dream.film.request import RenderRequest, mattes_of
 from stream_dream.film.run import Run
 from stream_dream.media.read.ffmpeg_report import has_more
 from stream_dream.media.read.sequence import is_sequence
+from stream_dream.runtime.cancel import cancellable
+from stream_dream.runtime.progress import Progress, ignore_progress
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.film import FilmSettings
@@ -39,6 +44,7 @@ def is_long(request: RenderRequest) -> bool:
         return has_more(request.source, opened.first + most, info.fps)
 
 
+@cancellable
 def render_film(
     source: Path | str,
     target: Path | str,
@@ -52,6 +58,8 @@ def render_film(
     recipe: Recipe | None = None,
     events: FilmEvents | None = None,
     on_finished: Callable[[FilmSummary], None] = lambda summary: None,
+    on_progress: Callable[[Progress], None] = ignore_progress,
+    cancel: threading.Event | None = None,
 ) -> FilmSummary:
     """Render a film chunk by chunk, so that finished chunks survive a crash or a kill.
 
@@ -68,15 +76,19 @@ def render_film(
         resume: True to continue the job in the folder, if there is one.
         overwrite: True to replace an existing target.
         recipe: What the result carries as its recipe; None for none.
-        events: Callbacks for progress.
+        events: Callbacks for all that happens to chunks.
         on_finished: Called when the target is complete, before the job folder is removed. If it
             fails or is killed, a resumed render calls it again.
+        on_progress: Called several times a second with how many frames are done, those of earlier
+            runs included.
+        cancel: Ends the render once it is set, as a second Ctrl-C does; None for never.
 
     Raises:
         SourceError, SinkError, SettingsError, NetworkError: One line says why; finished chunks are
             kept.
         ChunkFailed: A chunk could not be dreamed; finished chunks are kept.
-        Interrupted: Ctrl-C; raised once the running chunks are finished and kept.
+        Interrupted: Ctrl-C, once the running chunks are finished; or ``cancel``, at once. Finished
+            chunks are kept, and the message says where.
     """
     source, target = Path(source), Path(target)
     request = RenderRequest(source, target, dream, output, film, automation or Automation())
@@ -108,7 +120,7 @@ def render_film(
                 overwrite=overwrite,
                 cluster=cluster,
                 recipe=recipe,
-                events=events or FilmEvents(),
+                events=_followed(events or FilmEvents(), on_progress),
             )
             summary = run.render()
             # Records are missing if a run was killed while removing the folder, after this call.
@@ -117,6 +129,16 @@ def render_film(
             if not film.keep_chunks:
                 run.remove_folder()
     return summary
+
+
+def _followed(events: FilmEvents, on_progress: Callable[[Progress], None]) -> FilmEvents:
+    """Return callbacks that report the progress as well."""
+
+    def progress(film: FilmProgress) -> None:
+        events.progress(film)
+        on_progress(Progress(film.frames, film.total, film.fps, film.seconds_left))
+
+    return replace(events, progress=progress)
 
 
 def refuse_other(request: RenderRequest) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -28,6 +29,8 @@ from stream_dream.media.write.output_paths import left_over
 from stream_dream.media.write.sound import Soundtrack, check_sound
 from stream_dream.media.write.standard_output import StandardOutput
 from stream_dream.media.write.video import VideoSink
+from stream_dream.runtime.cancel import cancellable
+from stream_dream.runtime.progress import Progress, ProgressMeter, ignore_progress
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import OutputSettings
@@ -58,6 +61,7 @@ class RenderSummary:
     warning: str | None
 
 
+@cancellable
 def render(
     source: Path | str,
     target: Path | str,
@@ -70,6 +74,8 @@ def render(
     recipe: Recipe | None = None,
     on_start: Callable[[StreamInfo], None] = lambda info: None,
     on_report: Callable[[FrameReport], None] = lambda report: None,
+    on_progress: Callable[[Progress], None] = ignore_progress,
+    cancel: threading.Event | None = None,
 ) -> RenderSummary:
     """Render one file.
 
@@ -84,10 +90,12 @@ def render(
         recipe: What the result carries as its recipe; None for none.
         on_start: Called once with the properties of the source, before the first frame.
         on_report: Called after each written frame, in order, from another thread.
+        on_progress: Called after each written frame with how far the render is, likewise.
+        cancel: Ends the render once it is set, as Ctrl-C does; None for never.
 
     Raises:
         SourceError, SinkError, SettingsError, NetworkError: One line says why.
-        Interrupted: Ctrl-C; finished frames are kept and the message says where.
+        Interrupted: Ctrl-C or ``cancel``; finished frames are kept and the message says where.
     """
     begun = time.perf_counter()
     request = RenderRequest(
@@ -115,12 +123,19 @@ def render(
         )
         looks = FrameLooks(ascents, program, info, [guide.images() for guide in guides])
         on_start(info)
+        meter = ProgressMeter(on_progress)
+        meter.begin(info.frame_count)
+
+        def report(done: FrameReport) -> None:
+            on_report(done)
+            meter.advance(done.index + 1)
+
         with _sink(target, info, output, sound, recipe, overwrite) as sink, closing(ascents):
             writer = FrameWriter(
                 sink.write,
                 output,
                 program,
-                on_report,
+                report,
                 mask=mask,
                 encoding=sink.encoding,
                 checksums=checksums,

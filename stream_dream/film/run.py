@@ -38,6 +38,7 @@ from stream_dream.media.write.finalize import Finalizer
 from stream_dream.media.write.mux import EncodedVideo
 from stream_dream.media.write.output_paths import check_size, left_over
 from stream_dream.media.write.sound import check_sound
+from stream_dream.runtime.cancel import Cancelled
 from stream_dream.runtime.quiet import hushed
 from stream_dream.settings.fields import values_added_later
 from stream_dream.settings.recipe import Recipe
@@ -74,6 +75,7 @@ class Run:
     def render(self) -> FilmSummary:
         """Dream the missing chunks, join all chunks and publish the result."""
         begun = time.monotonic()
+        self._events.started(self._source.info)
         anew = not self._folder.has_job
         job = self._job(anew)
         plan, records = job.plan, self._folder.records(job)
@@ -221,8 +223,10 @@ class Run:
         except (Interrupted, ChunkFailed):
             workers.close(wait=True)
             raise
-        except BaseException:  # a second Ctrl-C: do not wait for running chunks
+        except BaseException as error:
             workers.close(wait=False)
+            if isinstance(error, Cancelled | Exception):  # a second Ctrl-C waits for nothing
+                workers.join()
             raise
         finally:
             progress = scheduler.progress()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -30,6 +31,8 @@ from stream_dream.media.write.output_paths import (
 from stream_dream.media.write.picture import check_picture_target, write_picture
 from stream_dream.media.write.sound import Soundtrack, check_sound
 from stream_dream.media.write.video import VideoSink
+from stream_dream.runtime.cancel import cancellable
+from stream_dream.runtime.progress import Progress, ProgressMeter, ignore_progress
 from stream_dream.runtime.quiet import hushed
 from stream_dream.runtime.stage_threads import prefetched, single_threads
 from stream_dream.settings.automation import Automation
@@ -68,6 +71,7 @@ class LoopSummary:
     notes: tuple[str, ...]
 
 
+@cancellable
 def make_loop(
     source: Path | str,
     target: Path | str,
@@ -79,6 +83,8 @@ def make_loop(
     recipe: Recipe | None = None,
     on_start: Callable[[StreamInfo], None] = lambda info: None,
     on_report: Callable[[FrameReport], None] = lambda report: None,
+    on_progress: Callable[[Progress], None] = ignore_progress,
+    cancel: threading.Event | None = None,
 ) -> LoopSummary:
     """Make a loop and write it.
 
@@ -94,10 +100,13 @@ def make_loop(
         on_start: Called before the first frame, and again if more rounds are needed;
             ``frame_count`` counts all rounds.
         on_report: Called after each dreamed frame; its index counts over all rounds.
+        on_progress: Called after each dreamed frame with how many are done, over all rounds.
+        cancel: Ends the work once it is set, as Ctrl-C does; None for never.
 
     Raises:
         SourceError, SinkError, SettingsError, NetworkError: With one clear line.
-        Interrupted: On Ctrl-C. From the second round on, the loop is closed as it stands and kept.
+        Interrupted: On Ctrl-C or ``cancel``. From the second round on, the loop is closed as it
+            stands and kept.
     """
     begun = time.perf_counter()
     source, target = Path(source), Path(target)
@@ -109,10 +118,20 @@ def make_loop(
     sound = soundtrack_of(cycle, settings, automation)
     check_sound(sound, target)
     dream = _Dream(cycle, program)
+    meter = ProgressMeter(on_progress)
+
+    def start(info: StreamInfo) -> None:
+        on_start(info)
+        meter.begin(info.frame_count)
+
+    def report(done: FrameReport) -> None:
+        on_report(done)
+        meter.advance(done.index + 1)
+
     write = partial(_write, dream=dream, settings=settings, sound=sound, recipe=recipe)
     try:
         with single_threads():
-            dream.go_around(on_start, on_report)
+            dream.go_around(start, report)
             sink = write(target, overwrite=overwrite)
     except KeyboardInterrupt:
         if not dream.closed_dream.closable:

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,6 +18,7 @@ from pathlib import Path
 import imageio_ffmpeg
 
 from stream_dream.errors import ConversionError, DiskFull, SinkError, StreamDreamError
+from stream_dream.runtime.cancel import LOOK_SECONDS, check_cancelled
 from stream_dream.runtime.scheduling import step_back
 
 PATIENCE = 120.0
@@ -143,7 +145,7 @@ class FFmpeg:
         """
         try:
             self.close_input()
-            self._process.wait(seconds)
+            self._wait(seconds)
         except subprocess.TimeoutExpired:
             self.give_up()
         self.kill()
@@ -163,6 +165,15 @@ class FFmpeg:
         """Kill it as hung; a thread that feeds it or waits for it gets the ``SinkError``."""
         self._hung = True
         self._process.kill()
+
+    def _wait(self, seconds: float) -> None:
+        late = time.monotonic() + seconds
+        while (left := late - time.monotonic()) > LOOK_SECONDS:
+            check_cancelled()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(LOOK_SECONDS)
+                return
+        self._process.wait(max(0, left))
 
     def _listen(self) -> None:
         assert self._process.stderr is not None

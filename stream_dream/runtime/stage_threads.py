@@ -11,12 +11,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 import cv2
 
+from stream_dream.runtime.cancel import LOOK_SECONDS, check_cancelled
 from stream_dream.runtime.scheduling import SpareTime, step_back
 
 T = TypeVar("T")
@@ -74,7 +75,7 @@ def prefetched(
     thread = threading.Thread(target=fetch, name="ahead", daemon=True)
     thread.start()
     try:
-        while not isinstance(item := waiting.get(), _End):
+        while not isinstance(item := _next(waiting), _End):
             yield item
         if item.error is not None:
             raise item.error
@@ -82,6 +83,14 @@ def prefetched(
         stopped.set()
         stop()
         thread.join()
+
+
+def _next(waiting: queue.Queue[T]) -> T:
+    """Return the next item of a queue. Raises ``Cancelled``."""
+    while True:
+        check_cancelled()
+        with suppress(queue.Empty):
+            return waiting.get(timeout=LOOK_SECONDS)
 
 
 def _in_spare_time(
@@ -121,10 +130,13 @@ class StageThread(Generic[T]):
         self._thread.start()
 
     def put(self, item: T) -> None:
-        """Queue an item. Raises the function's exception on an earlier one."""
-        if self._error is not None:
-            raise self._error
-        self._waiting.put(item)
+        """Queue an item. Raises the function's exception on an earlier one, or ``Cancelled``."""
+        while True:
+            if self._error is not None:
+                raise self._error
+            check_cancelled()
+            with suppress(queue.Full):
+                return self._waiting.put(item, timeout=LOOK_SECONDS)
 
     def __enter__(self) -> Self:
         """Return itself."""

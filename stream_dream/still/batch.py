@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,13 @@ from stream_dream.automation.assemble import Parsed, assemble, beats_of
 from stream_dream.automation.moment import Moment
 from stream_dream.automation.program import Program
 from stream_dream.automation.timeline import Timeline
-from stream_dream.errors import Interrupted, SettingsError, SinkError, SourceError
+from stream_dream.errors import (
+    Interrupted,
+    SettingsError,
+    SinkError,
+    SourceError,
+    StreamDreamError,
+)
 from stream_dream.frame import Image8
 from stream_dream.media.read.guide import guide_images
 from stream_dream.media.read.picture import Picture, read_picture, visible_image
@@ -30,6 +37,8 @@ from stream_dream.media.write.picture import (
     check_picture_target,
     write_picture,
 )
+from stream_dream.runtime.cancel import cancellable, check_cancelled
+from stream_dream.runtime.progress import Progress, ProgressMeter, ignore_progress
 from stream_dream.runtime.quiet import hushed
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
@@ -68,6 +77,7 @@ class StillsSummary:
     seconds: float = 0.0
 
 
+@cancellable
 def dream_stills(
     inputs: Sequence[Path],
     output: Path,
@@ -80,6 +90,9 @@ def dream_stills(
     recipe: Recipe | None = None,
     on_picture: Callable[[StillJob, int], None] = lambda job, count: None,
     on_step: Callable[[Step], None] = lambda step: None,
+    on_result: Callable[[StillJob, Path | StreamDreamError], None] = lambda job, result: None,
+    on_progress: Callable[[Progress], None] = ignore_progress,
+    cancel: threading.Event | None = None,
 ) -> StillsSummary:
     """Dream one or many pictures.
 
@@ -97,17 +110,21 @@ def dream_stills(
         recipe: What each result carries as its recipe, with its own source; None for none.
         on_picture: Called before each picture with its job and the number of pictures.
         on_step: Called after each step.
+        on_result: Called after each of several pictures with its job and the file that was written,
+            or the error that it has met.
+        on_progress: Called after each step with how many pictures are done.
+        cancel: Ends the work once it is set, as Ctrl-C does; None for never.
 
     Raises:
         SourceError, SinkError, SettingsError, NetworkError: With one clear line.
-        Interrupted: On Ctrl-C; finished work is kept, and the message says where.
+        Interrupted: On Ctrl-C or ``cancel``; finished work is kept, and the message says where.
     """
     begun = time.perf_counter()
     jobs = list_jobs(inputs, output)
     summary = StillsSummary(left_out=[other for given in inputs for other in other_files(given)])
     automation = automation or Automation()
     program = _program(dream, still, automation, len(jobs))
-    numbers = {job.target: number for number, job in enumerate(jobs)}
+    numbers = {job.target: place for place, job in enumerate(jobs)}
     many = len(jobs) > 1 or jobs[0].target != output
     if len(jobs) > 1 and (still.out or still.progress_dir):
         raise SinkError("--out and --progress-dir are for one picture", exit_code=2)
@@ -121,13 +138,22 @@ def dream_stills(
     read = [*inputs, *read, *program.files.values(), *_files_of(automation)]
     octaves = [program.at(numbers[job.target]).dream.octaves for job in jobs]
     _check_outputs(jobs, octaves, still, read, overwrite=overwrite)
-    worker = _Worker(program, still, overwrite, on_step, recipe)
+    meter = ProgressMeter(on_progress)
+    meter.begin(len(jobs))
+
+    def follow(step: Step) -> None:
+        on_step(step)
+        meter.advance(len(summary.written) + len(summary.failed) + step.share_done)
+        check_cancelled()
+
+    worker = _Worker(program, still, overwrite, follow, recipe)
     for job in jobs:
         picture = worker.newest = None
         try:
             picture = read_picture(job.source)
             on_picture(job, len(jobs))
             summary.written.append(worker(job, picture, program.at(numbers[job.target])))
+            on_result(job, summary.written[-1])
         except KeyboardInterrupt as stop:
             notes = getattr(stop, "__notes__", [])
             said = [worker.keep(job, picture, summary), *notes]
@@ -136,6 +162,7 @@ def dream_stills(
             if not many:
                 raise
             summary.failed.append(str(error))
+            on_result(job, error)
     summary.clipped = program.clipped
     summary.seconds = time.perf_counter() - begun
     return summary

@@ -120,6 +120,9 @@ class RayWorkers:
         self._tell()
         self._cluster.close(wait=wait)
 
+    def join(self) -> None:
+        """Do nothing: the cluster ends its workers."""
+
     def _begin(self) -> None:
         self._closed = threading.Event()
         self._submitted: queue.SimpleQueue[_Assignment] = queue.SimpleQueue()

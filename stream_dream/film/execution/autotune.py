@@ -14,6 +14,7 @@ from stream_dream.errors import StreamDreamError
 from stream_dream.film.execution.chunk_task import ChunkTask
 from stream_dream.film.execution.workers import WorkerEnded, WorkerProcesses, Workers
 from stream_dream.film.plan.plan import Chunk, Plan
+from stream_dream.runtime.cancel import check_cancelled
 from stream_dream.runtime.scheduling import cores
 
 _FRAMES = 30
@@ -56,6 +57,7 @@ def measured_fps(workers: Workers, task: ChunkTask) -> float:
             running.append(workers.submit(replace(task, folder=room), slot))
         left = set(range(workers.slots))
         while left:
+            check_cancelled()
             wait([running[slot] for slot in left], _LOOK_SECONDS)
             for slot in sorted(left):
                 ended = running[slot].done()  # read first, so that no later frame is missed
@@ -121,6 +123,7 @@ def fastest_count(
             break  # not enough memory for `count` processes
         finally:
             workers.close(wait=False)
+            workers.join()
         on_measured(count, fps)
         if fps < _WORTH * best_fps:
             break

@@ -21,6 +21,7 @@ from stream_dream.film.execution.chunk_task import ChunkTask
 from stream_dream.film.execution.workers import Workers
 from stream_dream.film.job.chunk_record import ChunkRecord
 from stream_dream.film.plan.plan import Chunk, Plan
+from stream_dream.runtime.cancel import Cancelled, check_cancelled
 
 ATTEMPTS = 3
 """Maximum number of attempts for a chunk."""
@@ -119,17 +120,18 @@ class Scheduler:
         Raises:
             ChunkFailed: A chunk failed three times, or with an error that a retry would not change.
             Interrupted: Ctrl-C; raised once the running chunks are finished.
-            KeyboardInterrupt: A second Ctrl-C; raised at once.
+            KeyboardInterrupt: A second Ctrl-C, or ``Cancelled``; raised at once.
         """
         while self._running or (self._ready and not self._stopping):
             try:
+                check_cancelled()
                 self._hand_out()
                 done, _ = wait(self._running, _LOOK_SECONDS, FIRST_COMPLETED)
                 for future in done:
                     self._take(future)
                 self._on_progress(self.progress())
-            except KeyboardInterrupt:
-                if self._stopping:
+            except KeyboardInterrupt as stop:
+                if self._stopping or isinstance(stop, Cancelled):
                     raise
                 self._stopping = True
                 self._on_progress(self.progress())

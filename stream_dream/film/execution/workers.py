@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from stream_dream.errors import Interrupted, first_line
 from stream_dream.film.execution.chunk_task import ChunkDreamer, ChunkTask
 from stream_dream.film.job.chunk_record import ChunkRecord
+from stream_dream.runtime.cancel import LOOK_SECONDS, check_cancelled
 from stream_dream.runtime.scheduling import cores
 
 
@@ -49,6 +50,10 @@ class Workers(Protocol):
 
     def close(self, *, wait: bool) -> None:
         """Stop the workers; with ``wait``, return when they have stopped."""
+
+    def join(self) -> None:
+        """Wait until all is gone that ``close`` without ``wait`` has stopped."""
+        return
 
 
 class OwnProcess(Workers):
@@ -85,6 +90,11 @@ class OwnProcess(Workers):
         self._pool.shutdown(wait=wait, cancel_futures=True)
         if wait:
             self._dreamer.close()
+
+    def join(self) -> None:
+        """Wait until the chunks at work have stopped."""
+        self._pool.shutdown()
+        self._dreamer.close()
 
 
 class WorkerProcesses(Workers):
@@ -123,6 +133,12 @@ class WorkerProcesses(Workers):
         for worker in self._workers.values():
             worker.end(wait=wait)
         self._pool.shutdown(wait=wait, cancel_futures=True)
+
+    def join(self) -> None:
+        """Wait until the killed processes are gone."""
+        for worker in self._workers.values():
+            worker.end(wait=True)
+        self._pool.shutdown()
 
 
 class WorkerEnded(Exception):
@@ -176,11 +192,12 @@ class Worker:
 
         Raises:
             WorkerEnded: The process has ended.
+            Cancelled: The call in this thread was cancelled.
             Exception: The function's exception.
         """
         try:
             self._pipe.send((function, argument))
-            while isinstance(answer := self._pipe.recv(), int):
+            while isinstance(answer := self._received(), int):
                 self.count = answer
         except (EOFError, OSError):
             self._process.join()
@@ -189,6 +206,11 @@ class Worker:
         if error is not None:
             raise error
         return result
+
+    def _received(self) -> Any:
+        while not self._pipe.poll(LOOK_SECONDS):
+            check_cancelled()
+        return self._pipe.recv()
 
     def end(self, *, wait: bool) -> None:
         """Kill the process, even if it is suspended; with ``wait``, return when it has ended."""

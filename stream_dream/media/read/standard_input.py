@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import select
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -16,6 +18,7 @@ from stream_dream.frame import Image
 from stream_dream.media.ffmpeg import FFmpeg
 from stream_dream.media.read.ffmpeg_decoder import FFmpegDecoder
 from stream_dream.media.read.ffmpeg_report import Probe, parse, run_on
+from stream_dream.runtime.cancel import LOOK_SECONDS, wait_readable
 from stream_dream.settings.values import RawVideo
 
 STANDARD_INPUT = Path("-")
@@ -66,7 +69,10 @@ def _read_beginning() -> bytes:
     blocks: list[bytes] = []
     try:
         os.set_blocking(0, True)  # another program may have made it otherwise
-        while sum(map(len, blocks)) < _HEAD_BYTES and (block := os.read(0, _BLOCK)):
+        while sum(map(len, blocks)) < _HEAD_BYTES:
+            wait_readable(0)
+            if not (block := os.read(0, _BLOCK)):
+                break
             blocks.append(block)
             if blocks[0].startswith(b"YUV4MPEG2 ") and b"\n" in block:
                 break  # its first line tells all
@@ -131,7 +137,7 @@ class StandardInputDecoder(FFmpegDecoder):
             if self._head:
                 process.write(memoryview(self._head), patience=math.inf)
             self._head = b""
-            while block := os.read(0, _BLOCK):
+            while not self._closed and (block := self._block()):
                 process.write(memoryview(block), patience=math.inf)
         except SinkError as error:
             self.problem = str(error)
@@ -139,6 +145,14 @@ class StandardInputDecoder(FFmpegDecoder):
             self.problem = error.strerror or str(error)
         with suppress(OSError):
             process.close_input()
+
+    def _block(self) -> bytes:
+        """Return what comes next; b"" at the end, or once the decoder is closed."""
+        if sys.platform != "win32":  # where only sockets can be waited for
+            while not select.select([0], [], [], LOOK_SECONDS)[0]:
+                if self._closed:
+                    return b""
+        return os.read(0, _BLOCK)
 
     @property
     def _source(self) -> str:

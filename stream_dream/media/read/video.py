@@ -14,6 +14,7 @@ from stream_dream.image import to_8bit, to_16bit
 from stream_dream.media.read.frame_rate import ConstantRate, picture_rate
 from stream_dream.media.read.open_decoder import open_decoder
 from stream_dream.media.read.standard_input import STANDARD_INPUT, StandardInputDecoder
+from stream_dream.runtime.cancel import waited_for
 from stream_dream.settings.output import Excerpt
 from stream_dream.settings.values import RawVideo, rgb
 
@@ -77,7 +78,8 @@ class VideoSource:
         )
         self._file = file = decoder.file
         try:
-            begun = list(islice(self._decoder.pictures(), _LOOK_AHEAD))
+            pictures = islice(decoder.pictures(), _LOOK_AHEAD)
+            begun = waited_for(lambda: list(pictures), stop=self.stop)
             if not begun:
                 raise SourceError(self._unreadable)
             fps = picture_rate(file.rate, [stamp for _, stamp in begun])
