@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from stream_dream.cli import json_lines
 from stream_dream.cli.aliases import translated
 from stream_dream.cli.command import Command
 from stream_dream.cli.config import show_config
@@ -105,7 +106,9 @@ def main() -> NoReturn:
     invoked: Any = None
     try:
         signals = Signals()
+        json_lines.begin(sys.argv[1:])
         arguments, notes = translated(sys.argv[1:])
+        json_lines.begin(arguments)
         for note in notes if not {"-q", "--quiet"} & {*arguments} else ():
             complain(note)
         # Not app(): it turns Ctrl-C and a closed pipe into exit codes of its own.
@@ -117,13 +120,11 @@ def main() -> NoReturn:
     except typer.Exit as finished:
         sys.exit(finished.exit_code)
     except typer.TyperException as error:
-        complain(f"error: {' '.join(error.format_message().split())} (see --help)")
-        sys.exit(2)
+        _end(f"{' '.join(error.format_message().split())} (see --help)", 2)
     except (KeyboardInterrupt, typer.Abort, StopNow):
         stop_at_once(_stopped_code(signals, getattr(invoked, "invoked_subcommand", None)))
     except Interrupted as stopped:
-        complain(str(stopped))
-        sys.exit(stopped.exit_code)
+        _end(str(stopped), stopped.exit_code, mark="")
     except StreamDreamError as error:
         _report(error, f"{error}{where_set(str(error))}", error.exit_code)
     except Exception as error:
@@ -149,5 +150,10 @@ def _follows_ctrl_c(error: BaseException | None) -> bool:
 def _report(error: Exception, message: str, exit_code: int) -> NoReturn:
     if debugging():
         traceback.print_exception(error)
-    complain(f"error: {' '.join(message.split())}")
+    _end(" ".join(message.split()), exit_code)
+
+
+def _end(message: str, exit_code: int, mark: str = "error: ") -> NoReturn:
+    typer.echo(f"stream-dream: {mark}{message}", err=True)
+    json_lines.fail(message, exit_code)
     sys.exit(exit_code)

@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
+from stream_dream.cli import json_lines
+from stream_dream.cli.answers import ConfigAnswer, InForce
 from stream_dream.cli.defaults import SECTIONS, Default, user_defaults
-from stream_dream.cli.options import SETTINGS, Debug, default_text, print_table
+from stream_dream.cli.options import SETTINGS, AsJson, Debug, default_text, print_table
 from stream_dream.errors import SettingsError
 from stream_dream.live.show_file import SECRET
 from stream_dream.settings.dream import DreamSettings, for_stills, merged
@@ -28,9 +30,7 @@ def show_config(
             autocompletion=lambda: list(_COMMANDS),
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print every setting of all commands, or one, as JSON.")
-    ] = False,
+    as_json: AsJson = False,
     _: Debug = False,
 ) -> None:
     """Show your defaults of options and your looks, and where they are."""
@@ -58,17 +58,22 @@ def show_config(
 
 
 def _print_json(commands: tuple[str, ...], looks: list[str]) -> None:
-    from stream_dream.cli.progress import print_json
-
     settings = {
         command: {
-            name: {"value": _plain(name, default.value), "from": default.origin}
+            name: InForce(value=_plain(name, default.value), origin=default.origin)
             for name, default in _in_force(command).items()
         }
         for command in commands
     }
-    found = {"file": str(config_file()), "exists": config_exists()}
-    print_json({**found, "looks_folder": str(looks_folder()), "looks": looks, "settings": settings})
+    json_lines.emit(
+        ConfigAnswer(
+            file=str(config_file()),
+            exists=config_exists(),
+            looks_folder=str(looks_folder()),
+            looks=tuple(looks),
+            settings=settings,
+        )
+    )
 
 
 def _in_force(command: str) -> dict[str, Default]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from stream_dream.cli.carried_recipe import NoRecipe
 from stream_dream.cli.options import (
+    AsJson,
     Debug,
     Overwrite,
     PresetName,
@@ -34,6 +35,7 @@ def demo(
     overwrite: Overwrite = False,
     no_recipe: NoRecipe = False,
     quiet: Quiet = False,
+    as_json: AsJson = False,
     _: Debug = False,
     **options: Any,
 ) -> None:
@@ -51,5 +53,6 @@ def demo(
             overwrite=overwrite,
             no_recipe=no_recipe,
             quiet=quiet,
+            as_json=as_json,
             **options,
         )

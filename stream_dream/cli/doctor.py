@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import resources
 from importlib.util import find_spec
 from itertools import cycle
@@ -15,8 +15,10 @@ from pathlib import Path
 
 import typer
 
+from stream_dream.cli import json_lines
+from stream_dream.cli.answers import DoctorAnswer, FoundHere
 from stream_dream.cli.defaults import user_defaults
-from stream_dream.cli.options import Debug, print_table
+from stream_dream.cli.options import AsJson, Debug, print_table
 from stream_dream.errors import SettingsError, StreamDreamError, first_line
 from stream_dream.runtime.plugins import LOOKS, NETWORKS, OUTPUTS, plugins
 from stream_dream.runtime.quiet import hushed
@@ -54,7 +56,7 @@ class Finding:
     broken: bool = False
 
 
-def doctor(_: Debug = False) -> None:
+def doctor(as_json: AsJson = False, _: Debug = False) -> None:
     """Check this machine, and say what to do.
 
     Looks at Python, the libraries, ffmpeg, GPUs, cameras and the disk, and dreams
@@ -66,9 +68,14 @@ def doctor(_: Debug = False) -> None:
     # After a failed import, the speed test would only fail again.
     if not any(finding.broken for finding in findings):
         findings += _guarded("speed", _speed)
-    rows = [(finding.what, finding.found, finding.advice or "ok") for finding in findings]
-    print_table(rows, "what", "found", "what to do")
-    if any(finding.broken for finding in findings):
+    broken = any(finding.broken for finding in findings)
+    if as_json:
+        found = tuple(FoundHere(**asdict(finding)) for finding in findings)
+        json_lines.emit(DoctorAnswer(ok=not broken, findings=found))
+    else:
+        rows = [(finding.what, finding.found, finding.advice or "ok") for finding in findings]
+        print_table(rows, "what", "found", "what to do")
+    if broken:
         raise typer.Exit(1)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-import time
 from dataclasses import asdict
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import MofNCompleteColumn
 
+from stream_dream.cli import json_lines
+from stream_dream.cli.event_displays import start_film
+from stream_dream.cli.events import ChunkEvent, ProgressEvent
 from stream_dream.cli.options import complain
 from stream_dream.cli.progress import (
     BaseDisplay,
@@ -16,15 +19,14 @@ from stream_dream.cli.progress import (
     SeldomLines,
     figures_column,
     own_console,
-    print_json,
 )
 from stream_dream.film.events import FilmEvents
 from stream_dream.film.execution.scheduler import FilmProgress as FilmProgress
 from stream_dream.film.job.chunk_record import ChunkRecord
 from stream_dream.film.plan.plan import Chunk
 from stream_dream.film.preview import duration
+from stream_dream.frame import StreamInfo
 
-_JSON_SECONDS = 1.0
 STOPPING = "stopping when the chunks in work are done; Ctrl-C stops at once"
 
 
@@ -33,9 +35,13 @@ class FilmDisplay(BaseDisplay):
 
     _said_stopping = False
 
+    def started(self, info: StreamInfo) -> None:
+        """Show the properties of the source."""
+
     def events(self) -> FilmEvents:
         """Return the callbacks for the render's progress."""
         return FilmEvents(
+            started=self.started,
             planning=self.planning,
             checking=self.checking,
             progress=self.advanced,
@@ -73,22 +79,59 @@ class FilmDisplay(BaseDisplay):
 
 
 class FilmJson(FilmDisplay):
-    """Prints finished chunks and, once a second, the progress as JSON on standard output."""
+    """Prints finished chunks and, about once a second, the progress as events."""
 
-    _printed = 0.0
+    def __init__(self, source: Path, target: Path) -> None:
+        """Create the display of a render from a source to a target."""
+        super().__init__()
+        self._source, self._target = source, target
+        self._turns = json_lines.Turns()
+
+    def started(self, info: StreamInfo) -> None:
+        """Print what the source is."""
+        start_film(self._source, self._target, info)
+
+    def planning(self, frames: int, total: int | None) -> None:
+        """Print how many frames are analysed, if a second has passed."""
+        if self._turns.is_due():
+            event = ProgressEvent(stage="planning", unit="frames", done=frames, total=total)
+            json_lines.emit(event)
+
+    def checking(self, chunks: int, total: int) -> None:
+        """Print how many chunks were checked, if a second has passed."""
+        if self._turns.is_due():
+            event = ProgressEvent(stage="checking", unit="chunks", done=chunks, total=total)
+            json_lines.emit(event)
 
     def advanced(self, progress: FilmProgress) -> None:
-        """Print the progress if a second has passed."""
+        """Print the progress if a second has passed, or if it is the last."""
         super().advanced(progress)
-        now = time.monotonic()
-        if now - self._printed >= _JSON_SECONDS:
-            self._printed = now
-            print_json(asdict(progress))
+        if self._turns.is_due() or progress.frames == progress.total:
+            json_lines.emit(
+                ProgressEvent(
+                    stage="dreaming",
+                    unit="frames",
+                    done=progress.frames,
+                    total=progress.total,
+                    rate=progress.fps,
+                    seconds_left=progress.seconds_left,
+                    chunks_done=progress.chunks_done,
+                    chunks=progress.chunks,
+                    working=progress.working,
+                    retries=progress.retries,
+                    stopping=progress.stopping,
+                    failure=progress.failure,
+                )
+            )
 
     def done(self, chunk: Chunk, record: ChunkRecord) -> None:
         """Print the record of the chunk."""
-        line = {"chunk": chunk.number, "shot": chunk.shot, "first": chunk.first}
-        print_json(line | {k: v for k, v in asdict(record).items() if k != "number"})
+        values = asdict(record) | {"shot": chunk.shot, "first": chunk.first}
+        json_lines.emit(ChunkEvent(chunk=values.pop("number"), **values))
+
+    def joining(self) -> None:
+        """Print that the chunks are being joined."""
+        json_lines.emit(ProgressEvent(stage="joining", unit="chunks", done=0, total=None))
 
 
 class FilmLines(SeldomLines, FilmDisplay):
@@ -145,10 +188,10 @@ class FilmBar(Drawn, FilmDisplay):
         )
 
 
-def film_display(*, quiet: bool, as_json: bool) -> FilmDisplay:
+def film_display(source: Path, target: Path, *, quiet: bool, as_json: bool) -> FilmDisplay:
     """Return the display that suits the options and the terminal."""
     if as_json:
-        return FilmJson()
+        return FilmJson(source, target)
     if quiet:
         return FilmDisplay()
     return FilmBar(own_console()) if sys.stderr.isatty() else FilmLines()

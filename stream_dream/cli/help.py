@@ -10,7 +10,9 @@ from typing import Annotated
 
 import typer
 
-from stream_dream.cli.options import Debug, print_table
+from stream_dream.cli import json_lines
+from stream_dream.cli.answers import ListedPage, ManualAnswer
+from stream_dream.cli.options import AsJson, Debug, print_table
 from stream_dream.errors import SettingsError
 
 _MANUAL = resources.files("stream_dream") / "manual"
@@ -24,6 +26,7 @@ TOPICS = (
     "networks",
     "settings",
     "python",
+    "pipelines",
     "configuration",
     "coming-from",
     "plugins",
@@ -38,17 +41,22 @@ def show_manual(
     topic: Annotated[
         str | None, typer.Argument(help="The page; all of them are listed if none is given.")
     ] = None,
+    as_json: AsJson = False,
     _: Debug = False,
 ) -> None:
     """Show a page of the manual, or list its pages."""
     if topic is None:
-        print_table(
-            [(name, page(name).splitlines()[0].removeprefix("# ")) for name in TOPICS],
-            "topic",
-            "what it is about",
-        )
+        rows = [(name, page(name).splitlines()[0].removeprefix("# ")) for name in TOPICS]
+        if as_json:
+            pages = tuple(ListedPage(topic=name, title=title) for name, title in rows)
+            json_lines.emit(ManualAnswer(pages=pages))
+        else:
+            print_table(rows, "topic", "what it is about")
         return
     text = page(topic)
+    if as_json:
+        json_lines.emit(ManualAnswer(topic=topic, text=text))
+        return
     if not sys.stdout.isatty():
         typer.echo(text, nl=False)
         return

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stream_dream.cli import json_lines
 from stream_dream.cli.carried_recipe import NoRecipe, carried_recipe
+from stream_dream.cli.events import ItemSkippedEvent
 from stream_dream.cli.like import Like, started
 from stream_dream.cli.options import (
     LOOKS_OPTION,
+    AsJson,
     Debug,
     Overwrite,
     Quiet,
@@ -25,6 +28,9 @@ from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading
 from stream_dream.settings.output import StillSettings
 from stream_dream.settings.validation import part
+
+if TYPE_CHECKING:
+    from stream_dream.still.jobs import StillJob
 
 
 @with_options(DreamSettings, StillSettings)
@@ -48,6 +54,7 @@ def image(
     overwrite: Overwrite = False,
     no_recipe: NoRecipe = False,
     quiet: Quiet = False,
+    as_json: AsJson = False,
     _: Debug = False,
     **options: Any,
 ) -> None:
@@ -62,7 +69,7 @@ def image(
     start = started("image", like, preset, options | {"score": score})
     over = start.over_time()
     still = part(StillSettings, over.options)
-    dream, automation = over.with_dreams(quiet=quiet, as_json=False, stills=True)
+    dream, automation = over.with_dreams(quiet=quiet, as_json=as_json, stills=True)
     recipe = None if no_recipe else carried_recipe("image", paths[0], paths[-1], start, over)
 
     from stream_dream.cli.progress import fetch_weights, picture_display
@@ -70,7 +77,12 @@ def image(
 
     for look in automation.looks or (dream,):
         fetch_weights(look, quiet=quiet)
-    with picture_display(quiet=quiet) as shown:
+
+    def begin(job: StillJob, count: int) -> None:
+        json_lines.start(paths[:-1], paths[-1], items=count)
+        shown.started(job.source.name, count, job.source, job.target)
+
+    with picture_display("picture", paths[0], quiet=quiet, as_json=as_json) as shown:
         summary = dream_stills(
             paths[:-1],
             paths[-1],
@@ -80,8 +92,9 @@ def image(
             overwrite=overwrite,
             read=over.files,
             recipe=recipe,
-            on_picture=lambda job, count: shown.started(job.source.name, count),
+            on_picture=begin,
             on_step=shown.advanced,
+            on_result=lambda job, result: shown.ended(result),
         )
     for line in (*summary.failed, *([summary.clipped] if summary.clipped else ())):
         complain(f"warning: {line}")
@@ -91,7 +104,15 @@ def image(
     if summary.skipped:
         count = len(summary.skipped)
         complain(f"warning: {count} left as they are, such as {summary.skipped[0]}: --overwrite")
-    if not quiet:
+    for path in summary.skipped:
+        json_lines.emit(ItemSkippedEvent(kind="picture", target=str(path), reason="it exists"))
+    json_lines.finish(
+        summary.written,
+        seconds=summary.seconds,
+        failed=len(summary.failed),
+        skipped=len(summary.skipped),
+    )
+    if not quiet and not as_json:
         done = summary.written[0] if len(summary.written) == 1 else paths[-1]
         pictures = counted(len(summary.written), "picture")
         typer.echo(f"{done}: {pictures} in {summary.seconds:.1f} s")

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from stream_dream.cli import json_lines
+from stream_dream.cli.answers import DevicesAnswer
 from stream_dream.cli.defaults import is_default, without_defaults
 from stream_dream.cli.live_checks import check_outputs, tell_what_is_cut, tell_what_is_idle
 from stream_dream.cli.live_looks import (
@@ -24,7 +25,9 @@ from stream_dream.cli.live_looks import (
     reached_show,
     show_dreams,
 )
+from stream_dream.cli.live_report import LogEvents, report, set_up_log
 from stream_dream.cli.options import (
+    AsJson,
     Debug,
     Quiet,
     complain,
@@ -42,7 +45,6 @@ from stream_dream.live.show_file import (
     read_config,
     warn_if_exposed,
 )
-from stream_dream.runtime.quiet import debugging
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading, named_files
 from stream_dream.settings.live import LiveSettings, ShowParameters
@@ -53,14 +55,10 @@ from stream_dream.settings.validation import part
 
 if TYPE_CHECKING:
     from stream_dream.live.app import LiveApp
-    from stream_dream.live.engine.show import Show
     from stream_dream.live.status import LiveStatus
 
 log = logging.getLogger("stream_dream.live")
-# Not kept for pages, which show them all the time.
-figures = logging.getLogger("stream_dream.live.figures")
 
-_LOGGED_SECONDS = 60.0
 _LAST_TRACE_SECONDS = 5.0
 
 
@@ -84,9 +82,7 @@ def live(
             rich_help_panel=Heading.INPUT,
         ),
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the status once a second as a line of JSON.")
-    ] = False,
+    as_json: AsJson = False,
     quiet: Quiet = False,
     _: Debug = False,
     **options: Any,
@@ -103,31 +99,41 @@ def live(
     if list_cameras:
         from stream_dream.live.capture.sources import list_cameras as cameras
 
-        typer.echo("\n".join(cameras()) or "there is no camera")
+        _list("camera", cameras(), "there is no camera")
         return
     if options.get("listen") == "list":
         from stream_dream.live.sound.card_choice import listing
         from stream_dream.live.sound.sound_cards import installed_cards
 
-        typer.echo("\n".join(listing(installed_cards())) or "there is no sound card")
+        cards = installed_cards()
+        _list("sound", listing(cards) if cards or not as_json else [], "there is no sound card")
         return
     if options.get("midi") == "list":
         from stream_dream.live.control.midi_ports import listed_ports
 
-        typer.echo("\n".join(listed_ports()) or "there is no MIDI input")
+        _list("midi", listed_ports(), "there is no MIDI input")
         return
     given = {name: value for name, value in options.items() if value is not None}
-    _set_up_log(quiet=quiet)
+    told = set_up_log(quiet=quiet)
     warn_if_exposed(config_file(), [name for name in SECRET if is_default(name)])
     show = ShowFile() if config is None else read_config(config)
     show = replace(show, settings={**show.settings, **given})
     kept = None
     if write_config is not None:
         kept = KeptConfig(write_config, overwrite)
-    _run(show, kept, as_json=as_json, quiet=quiet)
+    _run(show, kept, told, as_json=as_json, quiet=quiet)
 
 
-def _run(begun: ShowFile, kept: KeptConfig | None, *, as_json: bool, quiet: bool) -> None:
+def _list(kind: Literal["camera", "sound", "midi"], devices: Sequence[str], none: str) -> None:
+    if json_lines.wanted():
+        json_lines.emit(DevicesAnswer(kind=kind, devices=tuple(devices)))
+    else:
+        typer.echo("\n".join(devices) or none)
+
+
+def _run(
+    begun: ShowFile, kept: KeptConfig | None, told: LogEvents, *, as_json: bool, quiet: bool
+) -> None:
     given = begun.settings
     rest, automation, files = automation_of(given)
     if automation.look_track is not None:  # of a score
@@ -171,13 +177,15 @@ def _run(begun: ShowFile, kept: KeptConfig | None, *, as_json: bool, quiet: bool
         views = (settings.window, settings.web, settings.virtual_camera, settings.record)
         if not (any(views) or settings.out):
             log.warning("the show has no output: add --window, --web, --record or --out")
+        json_lines.start([settings.source], settings.record)
         try:
-            _play(app, settings.duration, as_json=as_json)
+            _play(app, settings.duration, told, as_json=as_json)
         finally:
             # TensorFlow aborts if a thread still traces when the process exits.
             finished = app.looks.join(0)
+    status, recorded = app.show.status, [] if settings.record is None else [settings.record]
+    json_lines.finish(recorded, frames=status.dreamed, seconds=status.uptime, wait=False)
     if not quiet and not as_json:
-        status = app.show.status
         typer.echo(f"{status.dreamed} frames in {status.uptime:.0f} s", err=True)
     if not finished:
         leave(0)
@@ -199,7 +207,7 @@ def _keeping(
         keeper.close()
 
 
-def _play(app: LiveApp, duration: float | None, *, as_json: bool) -> None:
+def _play(app: LiveApp, duration: float | None, told: LogEvents, *, as_json: bool) -> None:
     """Run the show in a thread: a window needs the main one."""
     failure: list[BaseException] = []
     show = app.show
@@ -219,7 +227,9 @@ def _play(app: LiveApp, duration: float | None, *, as_json: bool) -> None:
     show.listeners.append(end_in_time)
     thread = threading.Thread(target=run, name="dream", daemon=True)
     thread.start()
-    reporting = threading.Thread(target=_report, args=(show, as_json), name="status", daemon=True)
+    told.waits = True
+    given = (show, told, as_json)
+    reporting = threading.Thread(target=report, args=given, name="status", daemon=True)
     reporting.start()
     try:
         wait_for_the_end(app)
@@ -258,41 +268,6 @@ def _shows_elsewhere(app: LiveApp) -> bool:
 
     seen = [view for view in app.show.views if not isinstance(view, Saver)]
     return seen != [app.window] or app.show.status.recording is not None
-
-
-def _report(show: Show, as_json: bool) -> None:
-    """Print the status: a line of JSON a second, or one in the log a minute.
-
-    Run it in a thread: the show goes on when a reader of the output stops reading.
-    """
-    pause, told, ended = 0.02, 0.0, False
-    while not ended:
-        ended = show.ended.wait(pause)
-        status = show.status
-        pause = 0.02
-        if status.uptime <= told or not status.fps:  # no frame was shown since
-            continue
-        told, pause = status.uptime, 1.0 if as_json else _LOGGED_SECONDS
-        if as_json:
-            print(json.dumps(asdict(status)), flush=True)
-        elif not ended:
-            figures.info(
-                "%.1f fps, %s at %d px, latency %.0f ms, camera %s, %d of %d captured dropped",
-                *(status.fps, status.preset, status.dream_size, status.latency_ms),
-                *(status.camera, status.dropped, status.captured),
-            )
-
-
-def _set_up_log(*, quiet: bool) -> None:
-    """Write the log to standard error, the journal under systemd."""
-    handler = logging.StreamHandler()
-    under_systemd = "JOURNAL_STREAM" in os.environ
-    handler.setFormatter(
-        logging.Formatter("%(message)s" if under_systemd else "%(asctime)s %(message)s", "%H:%M:%S")
-    )
-    log.handlers[:] = [handler]
-    log.propagate = False
-    log.setLevel(logging.WARNING if quiet else logging.DEBUG if debugging() else logging.INFO)
 
 
 def _invite(link: str, token: str | None) -> None:

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from stream_dream.cli import json_lines
 from stream_dream.cli.options import (
+    AsJson,
     Debug,
     Overwrite,
     Quiet,
@@ -47,6 +49,7 @@ def looks(
     ] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
+    as_json: AsJson = False,
     _: Debug = False,
 ) -> None:
     """Dream your own picture in every look, on one sheet with their names.
@@ -71,7 +74,8 @@ def looks(
     subject = read_subject(source)
     if absent:
         complain(f"{_without_weights(absent)}: left out")
-    with picture_display(quiet=quiet) as shown:
+    json_lines.start([source], target, items=len(chosen))
+    with picture_display("look", source, quiet=quiet, as_json=as_json) as shown:
         done = dream_look_sheet(
             subject,
             target,
@@ -82,8 +86,10 @@ def looks(
             overwrite=overwrite,
             on_look=lambda look, count: shown.started(look.name, count),
             on_step=shown.advanced,
+            on_result=lambda look: shown.ended(None),
         )
-    if not quiet:
+    json_lines.finish([done.target], seconds=done.seconds)
+    if not quiet and not as_json:
         width, height = done.size
         typer.echo(
             f"{done.target}: {counted(done.looks, 'look')} of {subject.name} ({subject.text}), "

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stream_dream.cli import json_lines
 from stream_dream.cli.carried_recipe import NoRecipe, carried_recipe
+from stream_dream.cli.events import NoteEvent
 from stream_dream.cli.like import Like, started
 from stream_dream.cli.options import (
     LOOKS_OPTION,
+    AsJson,
     Debug,
     Overwrite,
     Quiet,
@@ -41,9 +44,7 @@ def loop(
     overwrite: Overwrite = False,
     no_recipe: NoRecipe = False,
     quiet: Quiet = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print a report on each frame as a line of JSON.")
-    ] = False,
+    as_json: AsJson = False,
     _: Debug = False,
     **options: Any,
 ) -> None:
@@ -71,7 +72,7 @@ def loop(
     check_loop([source, *over.files], target, keyframes, settings, overwrite=overwrite)
     for keyframe in keyframes:
         fetch_weights(keyframe, quiet=quiet)
-    with display(quiet=quiet, as_json=as_json) as shown:
+    with display(source, target, quiet=quiet, as_json=as_json) as shown:
         summary = make_loop(
             source,
             target,
@@ -83,7 +84,17 @@ def loop(
             on_start=shown.started,
             on_report=shown.advanced,
         )
-    if not quiet and not as_json:
+    if as_json:
+        for note in summary.notes:
+            json_lines.emit(NoteEvent(text=note))
+        json_lines.finish(
+            [summary.target],
+            frames=summary.frames,
+            seconds=summary.seconds,
+            rounds=summary.rounds,
+            seam=summary.seam,
+        )
+    elif not quiet:
         _tell(summary)
 
 

@@ -20,6 +20,8 @@ from pydantic.fields import FieldInfo
 from rich.console import Console
 from rich.table import Table
 
+from stream_dream.cli import json_lines
+from stream_dream.cli.answers import LookAnswer
 from stream_dream.errors import SettingsError
 from stream_dream.runtime.quiet import DEBUG_VARIABLE
 from stream_dream.settings.dream import DreamSettings, for_stills, merged
@@ -84,6 +86,12 @@ LOOKS_OPTION = typer.Option(
 PresetName = Annotated[str, PRESET_OPTION]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings and errors.")]
+AsJson = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Print events as lines of JSON alone: see stream-dream help pipelines."
+    ),
+]
 Debug = Annotated[
     bool,
     typer.Option(
@@ -179,9 +187,16 @@ def _show_look(look: Preset, *, as_json: bool) -> None:
     """Print a look as a preset file, on standard error if the output is JSON."""
     try:
         typer.echo(look_text(look), nl=False, err=as_json)
+        json_lines.emit(look_answer(look))
     except SettingsError as error:
         # The name of a file is not UTF-8, which does not keep it from being dreamed.
         complain(f"warning: the look cannot be printed: {error}")
+
+
+def look_answer(look: Preset) -> LookAnswer:
+    """Return a look as an event. Raises ``SettingsError`` if its file cannot be written."""
+    settings = look.dream.model_dump(mode="json", by_alias=True)
+    return LookAnswer(name=look.name, toml=look_text(look), settings=settings)
 
 
 def _found_look(preset: str, given: Mapping[str, Any]) -> Preset:
@@ -232,6 +247,7 @@ def credited(description: str, provider: str) -> str:
 def complain(message: str) -> None:
     """Print a line on standard error."""
     typer.echo(f"stream-dream: {message}", err=True)
+    json_lines.tell(message)
 
 
 def counted(count: int, noun: str) -> str:

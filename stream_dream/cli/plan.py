@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stream_dream.cli import json_lines
+from stream_dream.cli.answers import PlanAnswer, PlannedChunk
 from stream_dream.cli.options import (
     LOOKS_OPTION,
+    AsJson,
     Debug,
     Overwrite,
     Quiet,
@@ -47,7 +50,7 @@ def plan(
     ] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+    as_json: AsJson = False,
     _: Debug = False,
     **options: Any,
 ) -> None:
@@ -68,7 +71,7 @@ def plan(
     dream, automation = over.with_dreams(quiet=quiet, as_json=as_json)
 
     from stream_dream.cli.film_progress import film_display
-    from stream_dream.cli.progress import fetch_weights, print_json
+    from stream_dream.cli.progress import fetch_weights
     from stream_dream.film.preview import check_sheets, preview
 
     looks = automation.looks or (dream,)
@@ -78,7 +81,7 @@ def plan(
     for look in looks if settings.estimate else ():
         fetch_weights(look, quiet=quiet)
     try:
-        with film_display(quiet=quiet or as_json, as_json=False) as shown:
+        with film_display(source, source, quiet=quiet or as_json, as_json=False) as shown:
             found = preview(
                 source,
                 dream,
@@ -92,14 +95,16 @@ def plan(
             )
     except KeyboardInterrupt:
         raise Interrupted("interrupted: nothing was planned") from None
-    if as_json:
-        print_json(found.to_json())
-    elif settings.check:
+    if not as_json and settings.check:
         typer.echo(_all_is_well(over, found))
-    else:
+    elif not as_json:
         _print(found)
     for warning in filter(None, (found.plan.shortfall, found.program.clipped, *found.late)):
         complain(f"warning: {warning}")
+    values = found.to_json()
+    chunks = tuple(PlannedChunk(**chunk) for chunk in values.pop("chunks"))
+    sheets = tuple(str(sheet) for sheet in (contact_sheet, curves) if sheet is not None)
+    json_lines.emit(PlanAnswer(chunks=chunks, sheets=sheets, **values))
 
 
 def _print(found: Preview) -> None:

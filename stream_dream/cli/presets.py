@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from stream_dream.cli.options import Debug, credited, default_text, print_table
+from stream_dream.cli import json_lines
+from stream_dream.cli.answers import ListedLook, PresetsAnswer
+from stream_dream.cli.options import (
+    AsJson,
+    Debug,
+    credited,
+    default_text,
+    look_answer,
+    print_table,
+)
 from stream_dream.settings.presets import load_preset, look_text, preset_names, presets
 
 
@@ -18,11 +27,29 @@ def show_presets(
             autocompletion=preset_names,
         ),
     ] = None,
+    as_json: AsJson = False,
     _: Debug = False,
 ) -> None:
     """List the looks, or print one."""
     if name is not None:
-        typer.echo(look_text(load_preset(name)), nl=False)
+        look = load_preset(name)
+        if as_json:
+            json_lines.emit(look_answer(look))
+        else:
+            typer.echo(look_text(look), nl=False)
+        return
+    if as_json:
+        listed = [
+            ListedLook(
+                name=preset.name,
+                description=preset.description,
+                suits=preset.suits,
+                provider=preset.provider,
+                layers=tuple(map(str, preset.dream.layer)),
+            )
+            for preset in presets()
+        ]
+        json_lines.emit(PresetsAnswer(presets=tuple(listed)))
         return
     rows = [
         (

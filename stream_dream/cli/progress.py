@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
@@ -25,6 +24,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from stream_dream.cli import json_lines
+from stream_dream.cli.events import Kind, ProgressEvent
+from stream_dream.errors import StreamDreamError
 from stream_dream.frame import FrameReport, StreamInfo
 from stream_dream.runtime.standard_streams import forgiving
 from stream_dream.settings.dream import DreamSettings
@@ -54,14 +56,6 @@ class Display(BaseDisplay):
 
     def advanced(self, report: FrameReport) -> None:
         """Show the report on one frame."""
-
-
-class JsonLines(Display):
-    """Prints each report as one line of JSON on standard output."""
-
-    def advanced(self, report: FrameReport) -> None:
-        """Print the report."""
-        print_json(asdict(report))
 
 
 class SeldomLines:
@@ -152,10 +146,12 @@ class Bar(Drawn, Display):
         )
 
 
-def display(*, quiet: bool, as_json: bool) -> Display:
-    """Return the display that suits the options and the terminal."""
+def display(source: Path, target: Path, *, quiet: bool, as_json: bool) -> Display:
+    """Return the display of a render that suits the options and the terminal."""
     if as_json:
-        return JsonLines()
+        from stream_dream.cli.event_displays import JsonLines
+
+        return JsonLines(source, target)
     if quiet:
         return Display()
     if not sys.stderr.isatty():
@@ -166,11 +162,16 @@ def display(*, quiet: bool, as_json: bool) -> Display:
 class PictureDisplay(BaseDisplay):
     """Base of the displays for pictures; shows nothing."""
 
-    def started(self, name: str, count: int) -> None:
+    def started(
+        self, name: str, count: int, source: Path | None = None, target: Path | None = None
+    ) -> None:
         """Show that the next of ``count`` pictures has begun."""
 
     def advanced(self, step: Step) -> None:
         """Show one more step of the current picture."""
+
+    def ended(self, result: Path | StreamDreamError | None) -> None:
+        """Show that the current picture is done, or why it is not."""
 
 
 class PictureBar(Drawn, PictureDisplay):
@@ -181,7 +182,9 @@ class PictureBar(Drawn, PictureDisplay):
         super().__init__(console, figures_column(), TimeRemainingColumn())
         self._begun = 0
 
-    def started(self, name: str, count: int) -> None:
+    def started(
+        self, name: str, count: int, source: Path | None = None, target: Path | None = None
+    ) -> None:
         """Show the next picture."""
         number = f" ({self._begun + 1} of {count})" if count > 1 else ""
         self._progress.update(
@@ -206,8 +209,12 @@ class PictureBar(Drawn, PictureDisplay):
         )
 
 
-def picture_display(*, quiet: bool) -> PictureDisplay:
-    """Return a bar on a terminal, else a display that shows nothing."""
+def picture_display(kind: Kind, source: Path, *, quiet: bool, as_json: bool) -> PictureDisplay:
+    """Return events, or a bar on a terminal, else a display that shows nothing."""
+    if as_json:
+        from stream_dream.cli.event_displays import PictureJson
+
+        return PictureJson(kind, source)
     return PictureDisplay() if quiet or not sys.stderr.isatty() else PictureBar(own_console())
 
 
@@ -232,8 +239,16 @@ def fetch_weights(dream: DreamSettings, *, quiet: bool) -> None:
 @contextmanager
 def _download_display(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     """Yield the callback for a download: (file name, bytes so far, total bytes or 0)."""
-    if quiet:
-        yield lambda name, done, total: None
+    turns = json_lines.Turns()
+
+    def report(name: str, done: int, total: int) -> None:
+        if turns.is_due() or done == total:
+            json_lines.emit(
+                ProgressEvent(stage="downloading", unit="bytes", done=done, total=total or None)
+            )
+
+    if quiet or json_lines.wanted():
+        yield report
         return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     progress = Progress(
@@ -252,11 +267,6 @@ def _download_display(*, quiet: bool) -> Iterator[Callable[[str, int, int], None
     finally:
         if tasks:
             progress.stop()
-
-
-def print_json(data: object) -> None:
-    """Print a line of JSON at once."""
-    print(json.dumps(data), flush=True)
 
 
 def own_console() -> Console:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -12,8 +11,10 @@ from typing import Annotated
 
 import typer
 
+from stream_dream.cli import json_lines
+from stream_dream.cli.answers import RecipeAnswer
 from stream_dream.cli.like import option_of
-from stream_dream.cli.options import Debug, complain, counted, file_argument
+from stream_dream.cli.options import AsJson, Debug, complain, counted, file_argument
 from stream_dream.errors import SettingsError
 from stream_dream.settings.presets import load_preset
 from stream_dream.settings.presets.surprise import SURPRISE
@@ -22,23 +23,20 @@ from stream_dream.settings.recipe import Given, Recipe, printable
 
 def show_recipe(
     path: Annotated[Path, file_argument("FILE", "What render, image or loop has written.")],
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="Print the recipe as JSON, which --like takes, too."),
-    ] = False,
+    as_json: AsJson = False,
     _: Debug = False,
 ) -> None:
     """Print the command that made a file.
 
     Names of files are printed without their folders. What no command line can hold, such as a look
-    or a score of your own, is in the recipe: --like FILE uses it.
+    or a score of your own, is in the recipe: --like FILE uses it, and takes what --json prints.
     """
     # Imported late: --help does not wait for NumPy.
     from stream_dream.media.read.recipe_text import read_recipe
 
     recipe = read_recipe(path)
     if as_json:
-        typer.echo(json.dumps(recipe.values, indent=1))
+        json_lines.emit(RecipeAnswer(recipe=recipe.values))
         return
     typer.echo(" ".join(map(quoted, ["stream-dream", *command_of(recipe, path)])))
     held = list(_only_in(recipe))

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stream_dream.cli import json_lines
 from stream_dream.cli.carried_recipe import NoRecipe, carried_recipe
 from stream_dream.cli.like import Like, started
 from stream_dream.cli.options import (
     LOOKS_OPTION,
+    AsJson,
     Debug,
     Overwrite,
     Quiet,
@@ -69,13 +71,7 @@ def render(
     ] = None,
     no_recipe: NoRecipe = False,
     quiet: Quiet = False,
-    as_json: Annotated[
-        bool,
-        typer.Option(
-            "--json",
-            help="Print a report on each frame, or each chunk of a long film, as a line of JSON.",
-        ),
-    ] = False,
+    as_json: AsJson = False,
     _: Debug = False,
     **options: Any,
 ) -> None:
@@ -134,10 +130,11 @@ def _render_in_chunks(wanted: _Wanted, *, resume: bool) -> None:
     refuse_other(request)
     for dream in request.automation.looks or (request.dream,):
         fetch_weights(dream, quiet=wanted.quiet)
-    with film_display(quiet=wanted.quiet, as_json=wanted.as_json) as shown:
+    source, target = request.source, request.target
+    with film_display(source, target, quiet=wanted.quiet, as_json=wanted.as_json) as shown:
         done = render_film(
-            request.source,
-            request.target,
+            source,
+            target,
             request.dream,
             request.output,
             request.film,
@@ -148,7 +145,7 @@ def _render_in_chunks(wanted: _Wanted, *, resume: bool) -> None:
             events=shown.events(),
             on_finished=finished,
         )
-    _conclude(wanted, done.warning, _film_line(done))
+    _conclude(wanted, done, _film_line(done))
 
 
 def _render_in_one_piece(wanted: _Wanted) -> None:
@@ -160,7 +157,8 @@ def _render_in_one_piece(wanted: _Wanted) -> None:
     for dream in request.automation.looks or (request.dream,):
         fetch_weights(dream, quiet=wanted.quiet)
     reports: list[FrameReport] = []
-    with display(quiet=wanted.quiet, as_json=wanted.as_json) as shown:
+    source, target = request.source, request.target
+    with display(source, target, quiet=wanted.quiet, as_json=wanted.as_json) as shown:
 
         def take(advance: FrameReport) -> None:
             shown.advanced(advance)
@@ -168,8 +166,8 @@ def _render_in_one_piece(wanted: _Wanted) -> None:
                 reports.append(advance)
 
         done = render_file(
-            request.source,
-            request.target,
+            source,
+            target,
             request.dream,
             request.output,
             request.automation,
@@ -181,7 +179,7 @@ def _render_in_one_piece(wanted: _Wanted) -> None:
         )
     if wanted.report is not None:
         write_report(wanted.report, request, reports, overwrite=wanted.overwrite)
-    _conclude(wanted, done.warning, _line(done))
+    _conclude(wanted, done, _line(done))
 
 
 def _check_outputs(wanted: _Wanted, presets: Sequence[Path], *, resume: bool) -> None:
@@ -203,9 +201,10 @@ def _check_outputs(wanted: _Wanted, presets: Sequence[Path], *, resume: bool) ->
         raise SinkError(f"{report} {problem}", exit_code=2)
 
 
-def _conclude(wanted: _Wanted, warning: str | None, line: str) -> None:
-    if warning is not None:
-        complain(f"warning: {warning}")
+def _conclude(wanted: _Wanted, done: RenderSummary, line: str) -> None:
+    if done.warning is not None:
+        complain(f"warning: {done.warning}")
+    json_lines.finish([done.target], frames=done.frames, seconds=done.seconds, fps=done.fps)
     if not wanted.quiet and not wanted.as_json:
         typer.echo(line, err=wanted.request.is_piped)
 

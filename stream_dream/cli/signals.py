@@ -10,6 +10,8 @@ import time
 from types import FrameType
 from typing import NoReturn
 
+from stream_dream.cli import json_lines
+
 # Time to clean up after a second Ctrl-C; then the process ends, whatever the main thread does.
 _GRACE_SECONDS = 1.0
 
@@ -18,6 +20,10 @@ def stop_at_once(code: int = 130) -> NoReturn:
     """End the process without waiting for its threads."""
     if sys.stderr.isatty():
         sys.stderr.write("\x1b[?25h")  # show the cursor, which a progress bar hides
+    if code:
+        json_lines.fail("stopped", code)
+    else:
+        json_lines.finish(wait=False)
     sys.stderr.write("stream-dream: stopped\n")
     sys.stderr.flush()
     os._exit(code)

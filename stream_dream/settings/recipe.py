@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import version
@@ -20,6 +21,7 @@ from stream_dream.settings.output import LoopSettings, OutputSettings, StillSett
 from stream_dream.settings.validation import validated
 
 _START = '{"stream_dream":'
+_EVENT = re.compile(r'\{"schema": \d+, "event": "recipe",')
 _PRODUCTS: Mapping[str, type[BaseModel]] = {
     "render": OutputSettings,
     "image": StillSettings,
@@ -191,7 +193,9 @@ def parse_recipe(text: str, *, origin: str) -> Recipe:
         SettingsError: It is damaged, of another program, or of a later version.
     """
     try:
-        values = json.loads(text, parse_constant=_refuse)
+        values = json.loads(_printed(text), parse_constant=_refuse)
+        if isinstance(values, dict) and values.get("event") == "recipe":
+            values = values.get("recipe")
     except RecursionError:
         values = None
     except ValueError as error:
@@ -216,6 +220,11 @@ def parse_recipe(text: str, *, origin: str) -> Recipe:
             f"{origin}: its recipe, of stream-dream {by}, cannot be used: {place!r} is not as "
             f"expected ({first['msg']})"
         ) from None
+
+
+def _printed(text: str) -> str:
+    """Return the line with a recipe among those that ``--json`` has printed, or all of a text."""
+    return next((line for line in text.splitlines() if _EVENT.match(line)), text)
 
 
 def printable(text: str) -> str:

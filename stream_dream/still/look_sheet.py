@@ -116,6 +116,7 @@ def dream_look_sheet(
     overwrite: bool = False,
     on_look: Callable[[Preset, int], None] = lambda look, count: None,
     on_step: Callable[[Step], None] = lambda step: None,
+    on_result: Callable[[Preset], None] = lambda look: None,
 ) -> LookSheetSummary:
     """Dream a picture in several looks and write them on one sheet, the source first.
 
@@ -129,6 +130,7 @@ def dream_look_sheet(
         overwrite: True if the target may be replaced.
         on_look: Called before each look with the number of looks.
         on_step: Called after each step.
+        on_result: Called after each look.
 
     Raises:
         SinkError, SettingsError, NetworkError: With one clear line.
@@ -153,6 +155,7 @@ def dream_look_sheet(
             on_look(look, len(looks))
             dream = _dreamed(image, for_sheet(look.dream, dream_size, seed), on_step)
             cells.append(Cell(_scaled(dream, CELL_SIDE), look.name, look.description))
+            on_result(look)
     except KeyboardInterrupt:
         if len(cells) == 1:
             raise Interrupted("interrupted in the first look: nothing was written") from None

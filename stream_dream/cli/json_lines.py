@@ -1,0 +1,151 @@
+"""Prints the events of ``--json`` as lines on standard output."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from stream_dream.cli.answers import ANSWERS
+from stream_dream.cli.events import (
+    EVENTS,
+    SCHEMA,
+    ErrorEvent,
+    FinishedEvent,
+    NoteEvent,
+    StartedEvent,
+    WarningEvent,
+)
+
+_NAMES = {definition: name for name, definition in (EVENTS | ANSWERS).items()}
+# A reader that has stopped reading holds the thread that prints; others do not wait for it.
+_PATIENCE_SECONDS = 1.0
+_TURN_SECONDS = 1.0
+
+
+class _Run:
+    """The command that runs."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        given = arguments[: arguments.index("--")] if "--" in arguments else arguments
+        self.wanted = "--json" in given
+        self.command = next((word for word in arguments if not word.startswith("-")), "")
+        self.begun = time.monotonic()
+        self.warnings: list[str] = []
+        self.started = self.ended = False
+
+
+_run = _Run(())
+_printing = threading.Lock()
+
+
+def begin(arguments: Sequence[str]) -> None:
+    """Begin a command, with its arguments: it prints events if ``--json`` is among them."""
+    global _run
+    _run = _Run(arguments)
+
+
+def wanted() -> bool:
+    """Return whether the command prints events."""
+    return _run.wanted
+
+
+def emit(event: object) -> None:
+    """Print an event if they are wanted; after the last one nothing more is printed."""
+    run = _run
+    if not run.wanted or run.ended:
+        return
+    line = json.dumps(
+        {"schema": SCHEMA, "event": _NAMES[type(event)], **_plain(event)}, allow_nan=False
+    )
+    if _printing.acquire(timeout=_PATIENCE_SECONDS):
+        try:
+            print(line, flush=True)
+        finally:
+            _printing.release()
+
+
+def start(sources: Sequence[Path | str], target: Path | str | None = None, **known: Any) -> None:
+    """Print ``started``, once; ``known`` are its other fields."""
+    run = _run
+    if not run.started:
+        run.started = True
+        known |= {"command": run.command, "version": version("stream-dream")}
+        texts = tuple(map(str, sources))
+        emit(StartedEvent(sources=texts, target=None if target is None else str(target), **known))
+
+
+def finish(targets: Sequence[Path | str] = (), *, wait: bool = True, **known: Any) -> None:
+    """Print ``finished``; ``known`` are its other fields.
+
+    Without ``wait``, do not wait for a reader that has stopped reading.
+    """
+    run = _run
+    known.setdefault("seconds", time.monotonic() - run.begun)
+    known |= {"command": run.command, "warnings": tuple(run.warnings)}
+    _end(FinishedEvent(targets=tuple(map(str, targets)), **known), wait=wait)
+
+
+def fail(message: str, exit_code: int) -> None:
+    """Print ``error``, unless the command has ended; do not wait for a reader that has stopped."""
+    _end(ErrorEvent(message=message, exit_code=exit_code), wait=False)
+
+
+def _end(event: object, *, wait: bool) -> None:
+    """Print the last event."""
+    run = _run
+    if wait:
+        emit(event)
+    elif run.wanted and not run.ended:
+        printing = threading.Thread(target=emit, args=(event,), daemon=True)
+        printing.start()
+        printing.join(_PATIENCE_SECONDS)
+    run.ended = True
+
+
+def tell(line: str) -> None:
+    """Print a line of standard error as an event: a warning if it begins like one, else a note."""
+    text = line.removeprefix("warning: ")
+    if text == line:
+        emit(NoteEvent(text=text))
+    else:
+        _run.warnings.append(text)
+        emit(WarningEvent(text=text))
+
+
+class Turns:
+    """Chooses what is printed of many events: the first, then about one a second."""
+
+    def __init__(self) -> None:
+        """Begin with the first."""
+        self._last = -math.inf
+
+    def is_due(self) -> bool:
+        """Return whether the next one is printed."""
+        now = time.monotonic()
+        if now - self._last < _TURN_SECONDS:
+            return False
+        self._last = now
+        return True
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it: no NaN or infinity, which it lacks, but null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    number = float(value)
+    return number if math.isfinite(number) else None
