@@ -105,6 +105,8 @@ class Command:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             status = json.loads(line)
+            if status["event"] != "status":
+                continue
             if self.begun is None:
                 self.begun = time.monotonic() - status["uptime"]
             self.statuses.append(status)

@@ -38,7 +38,7 @@ class Command:
 
     def wait_until_dreaming(self) -> None:
         """Wait until frames have been dreamed."""
-        self.wait_until(lambda said: bool(said.get("total") and said["frames"]))
+        self.wait_until(lambda said: said.get("stage") == "dreaming" and said["done"] > 0)
 
     def wait_until_stopping(self) -> None:
         """Wait until the command reports that it is stopping."""

@@ -97,6 +97,6 @@ class PictureJson(PictureDisplay):
             json_lines.emit(ProgressEvent(stage="dreaming", unit=unit, **asdict(progress)))
 
 
-def start_film(source: Path, target: Path, info: StreamInfo) -> None:
+def start_film(source: Path, target: Path | None, info: StreamInfo) -> None:
     """Print what a source is as an event."""
     json_lines.start([source], target, size=info.size, fps=info.fps, frames=info.frame_count)

@@ -81,7 +81,7 @@ class FilmDisplay(BaseDisplay):
 class FilmJson(FilmDisplay):
     """Prints finished chunks and, about once a second, the progress as events."""
 
-    def __init__(self, source: Path, target: Path) -> None:
+    def __init__(self, source: Path, target: Path | None) -> None:
         """Create the display of a render from a source to a target."""
         super().__init__()
         self._source, self._target = source, target
@@ -188,7 +188,7 @@ class FilmBar(Drawn, FilmDisplay):
         )
 
 
-def film_display(source: Path, target: Path, *, quiet: bool, as_json: bool) -> FilmDisplay:
+def film_display(source: Path, target: Path | None, *, quiet: bool, as_json: bool) -> FilmDisplay:
     """Return the display that suits the options and the terminal."""
     if as_json:
         return FilmJson(source, target)

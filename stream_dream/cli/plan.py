@@ -81,7 +81,7 @@ def plan(
     for look in looks if settings.estimate else ():
         fetch_weights(look, quiet=quiet)
     try:
-        with film_display(source, source, quiet=quiet or as_json, as_json=False) as shown:
+        with film_display(source, None, quiet=quiet or as_json, as_json=False) as shown:
             found = preview(
                 source,
                 dream,

@@ -40,7 +40,10 @@ def test_the_last_line_says_what_was_done(run: Run, fake: FakeRender) -> None:
 def test_json_prints_reports_and_nothing_else(run: Run, fake: FakeRender) -> None:
     code, out, err = run("render", "a.mp4", "b.mp4", "--json")
     assert (code, err) == (0, "")
-    lines = [json.loads(line) for line in out.splitlines()]
+    events = [json.loads(line) for line in out.splitlines()]
+    assert events[0]["event"] == "started"
+    assert events[-1]["event"] == "finished"
+    lines = [event for event in events if event["event"] == "frame"]
     assert [line["index"] for line in lines] == [0, 1]
     assert [line["loss"] for line in lines] == [None, 1.5]
     assert lines[0]["seconds"] == {"ascent": 0.1}
@@ -68,7 +71,8 @@ def test_a_terminal_gets_a_bar_that_moves_while_stderr_is_held_back() -> None:
         "from stream_dream.cli.progress import display\n"
         "from stream_dream.runtime.quiet import hushed\n"
         "import os, sys\n"
-        "with display(quiet=False, as_json=False) as shown:\n"
+        "from pathlib import Path\n"
+        "with display(Path(), Path(), quiet=False, as_json=False) as shown:\n"
         "    with hushed():\n"
         "        os.write(2, b'chatter')\n"
         "        shown.started(StreamInfo((4, 4), Fraction(25), frame_count=7))\n"
@@ -220,14 +224,17 @@ def test_work_goes_on_when_the_reader_of_the_reports_has_left() -> None:
     code = (
         "import os, sys\n"
         "from stream_dream.frame import FrameReport\n"
-        "from stream_dream.cli.progress import JsonLines\n"
+        "from pathlib import Path\n"
+        "from stream_dream.cli import json_lines\n"
+        "from stream_dream.cli.event_displays import JsonLines\n"
         "from stream_dream.runtime.standard_streams import secure_streams\n"
         "reader, writer = os.pipe()\n"
         "os.close(reader)\n"
         "os.dup2(writer, 1)\n"
         "secure_streams()\n"
+        "json_lines.begin(['render', '--json'])\n"
         "for index in range(3):\n"
-        "    JsonLines().advanced(FrameReport(index, {}, 1.0, 1.0))\n"
+        "    JsonLines(Path(), Path()).advanced(FrameReport(index, {}, 1.0, 1.0))\n"
         "print('done', file=sys.stderr)\n"
     )
     done = subprocess.run(

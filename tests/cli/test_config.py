@@ -61,12 +61,12 @@ def test_every_setting_of_a_command_has_a_value_and_an_origin(run: Run, folder: 
     assert (found["exists"], found["looks"]) == (True, [])
     settings, path = found["settings"]["render"], str(folder / "config.toml")
     assert {typed_name(DreamSettings, name) for name in DreamSettings.model_fields} < {*settings}
-    assert settings["octaves"] == {"value": 3, "from": f"{path} [render]"}
-    assert settings["strength"] == {"value": "0:(0), 9:(1)", "from": f"{path} [render]"}
-    assert settings["preset"] == {"value": "0:eyes, 4s:dogs", "from": path}
+    assert settings["octaves"] == {"value": 3, "origin": f"{path} [render]"}
+    assert settings["strength"] == {"value": "0:(0), 9:(1)", "origin": f"{path} [render]"}
+    assert settings["preset"] == {"value": "0:eyes, 4s:dogs", "origin": path}
     eyes = [str(layer) for layer in load_preset("eyes").dream.layer]
-    assert settings["layer"] == {"value": eyes, "from": "preset eyes"}
-    assert settings["jitter"] == {"value": DreamSettings().jitter, "from": "default"}
+    assert settings["layer"] == {"value": eyes, "origin": "preset eyes"}
+    assert settings["jitter"] == {"value": DreamSettings().jitter, "origin": "default"}
     table = rows(run("config", "render")[1])
     assert table["octaves"] == ["3", "config.toml", "[render]"]
     assert table["jitter"] == [str(DreamSettings().jitter), "default"]
@@ -76,7 +76,7 @@ def test_all_commands_are_told_as_json(run: Run, folder: Path) -> None:
     found = json.loads(one_line(run("config", "--json")[1]))
     assert set(found["settings"]) == {"render", "image", "loop", "live", "plan"}
     assert found["settings"]["image"]["dream_size"]["value"] == 1536
-    assert found["settings"]["live"]["target_fps"] == {"value": 25.0, "from": "default"}
+    assert found["settings"]["live"]["target_fps"] == {"value": 25.0, "origin": "default"}
 
 
 def test_secrets_are_not_shown(run: Run, folder: Path) -> None:

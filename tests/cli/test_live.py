@@ -48,8 +48,10 @@ def test_a_headless_show_runs_for_the_given_time(run: Run, tmp_path: Path) -> No
     code, out, err = run("live", *TINY, *kept, "--duration", "3", "--json", "--strength", "0.5")
     assert code == 0, err
     lines = [json.loads(line) for line in out.splitlines()]
-    assert len(lines) >= 2
-    last = lines[-1]
+    assert [line["event"] for line in (lines[0], lines[-1])] == ["started", "finished"]
+    shown = [line for line in lines if line["event"] == "status"]
+    assert len(shown) >= 2
+    last = shown[-1]
     assert last["camera"] == "ok"
     assert last["dreamed"] > 5
     assert last["preset"] == "dogs"

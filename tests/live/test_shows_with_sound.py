@@ -214,7 +214,8 @@ def test_a_show_with_a_score_comes_back_from_its_config(
         *("live", "--source", "test", *small, *given, "--json", "--write-config", str(first))
     )
     assert code == 0, err
-    told = [json.loads(line) for line in out.splitlines()]
+    lines = [json.loads(line) for line in out.splitlines()]
+    told = [line for line in lines if line["event"] == "status"]
     assert {line["sound"]["state"] for line in told} <= {"waiting", "silent"}
     assert told[-1]["preset"] == "dogs"
     assert not any(line["message"] for line in told)
