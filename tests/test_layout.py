@@ -17,7 +17,7 @@ PACKAGE = Path(stream_dream.__file__).parent
 # Imports point to lower levels; folders of one level do not import each other.
 LEVELS = (
     ("__main__",),
-    ("cli",),
+    ("cli", "manual"),
     ("still", "film", "loop", "live"),
     ("dream", "temporal"),
     ("automation",),

@@ -1,0 +1,99 @@
+"""A node for ComfyUI: dreams a batch of images, each on its own or as frames of one clip.
+
+Copy this file to ``ComfyUI/custom_nodes/`` and install stream-dream into ComfyUI's Python.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_dream import Ascent, Frame, StillDreamer, TemporalDreamer, for_stills, load_preset
+from stream_dream.settings.presets import preset_names
+
+
+class StreamDream:
+    """Dreams images.
+
+    ComfyUI calls ``dream`` with the inputs that ``INPUT_TYPES`` names.
+    """
+
+    CATEGORY = "image/dream"
+    FUNCTION = "dream"
+    RETURN_TYPES = ("IMAGE",)
+    RETURN_NAMES = ("dream",)
+
+    def __init__(self) -> None:
+        """Create the node; networks are built when it first dreams."""
+        self._still: tuple[object, StillDreamer] | None = None
+        self._ascent: tuple[object, Ascent] | None = None
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, dict[str, Any]]:  # noqa: N802
+        """Return the inputs, their ranges and defaults."""
+        return {
+            "required": {
+                "image": ("IMAGE",),
+                "look": (preset_names(), {"default": "dogs"}),
+                "steps": ("INT", {"default": 0, "min": 0, "max": 200, "tooltip": "0: the look's"}),
+                "seed": ("INT", {"default": 0, "min": 0, "max": 2**32 - 1}),
+                "as_clip": ("BOOLEAN", {"default": False, "tooltip": "carry the dream on"}),
+                "dream_size": ("INT", {"default": 640, "min": 32, "max": 4096, "step": 32}),
+            }
+        }
+
+    def dream(
+        self,
+        image: Any,
+        look: str = "dogs",
+        steps: int = 0,
+        seed: int = 0,
+        as_clip: bool = False,
+        dream_size: int = 640,
+    ) -> tuple[Any]:
+        """Return the dreams of images.
+
+        Args:
+            image: IMAGE of torch or NumPy: float RGB in [0, 1], (batch, height, width, 3).
+            look: Name of a look, or its .toml file.
+            steps: Steps per octave; 0 for those of the look.
+            seed: Start of the random numbers.
+            as_clip: True if the images are frames of a clip: each carries on the dream before.
+            dream_size: Longer side in pixels at which gradients are computed.
+        """
+        given: dict[str, Any] = {"seed": seed, "dream_size": dream_size}
+        if steps:
+            given["steps"] = steps
+        chosen = load_preset(look).dream
+        images = np.rint(np.clip(np.asarray(_on_cpu(image)), 0, 1) * 255).astype(np.uint8)
+        if as_clip:
+            settings = chosen.model_copy(update=given)
+            if self._ascent is None or self._ascent[0] != settings:
+                self._ascent = settings, Ascent(settings)
+            dreamer = TemporalDreamer(self._ascent[1], settings)
+            dreams = [dreamer(Frame(item, index)).image for index, item in enumerate(images)]
+        else:
+            settings = for_stills(chosen, given)
+            if self._still is None or self._still[0] != settings:
+                self._still = settings, StillDreamer(settings)
+            dreams = [self._still[1](item) for item in images]
+        return (_like(image, np.stack(dreams).astype(np.float32) / 255),)
+
+
+def _on_cpu(image: Any) -> Any:
+    return image.cpu() if hasattr(image, "cpu") else image
+
+
+def _like(image: Any, dreams: NDArray[np.float32]) -> Any:
+    """Return dreams as what the images are: torch, which is never imported here, or NumPy."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(image, torch.Tensor):
+        return torch.from_numpy(dreams).to(image.device)
+    return dreams
+
+
+NODE_CLASS_MAPPINGS = {"StreamDream": StreamDream}
+NODE_DISPLAY_NAME_MAPPINGS = {"StreamDream": "Dream (stream_dream)"}
