@@ -150,8 +150,8 @@ def dream_stills(
     for job in jobs:
         picture = worker.newest = None
         try:
-            picture = read_picture(job.source)
             on_picture(job, len(jobs))
+            picture = read_picture(job.source)
             summary.written.append(worker(job, picture, program.at(numbers[job.target])))
             on_result(job, summary.written[-1])
         except KeyboardInterrupt as stop:

@@ -51,7 +51,7 @@ RUNS: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("a.png", "b.png", "many", *TINY, "--octaves", "1"), "finished"),
         (("a.png", "b.png", "many", *TINY, "--octaves", "1"), "finished"),
     ],
-    "loop": [(("a.png", "loop.gif", *TINY, "--frames", "5", "--size", "32x24"), "finished")],
+    "loop": [(("a.png", "loop.gif", *TINY, "--frames", "5"), "finished")],
     "live": [((*SHOW, "--duration", "2"), "finished"), (("--list-cameras",), "devices")],
     "plan": [(("a.mp4", "--no-estimate", "--contact-sheet", "plan.png"), "plan")],
     "recipe": [(("dream.png",), "recipe")],

@@ -32,7 +32,7 @@ class StreamDream:
         self._ascent: tuple[object, Ascent] | None = None
 
     @classmethod
-    def INPUT_TYPES(cls) -> dict[str, dict[str, Any]]:  # noqa: N802
+    def INPUT_TYPES(cls) -> dict[str, dict[str, Any]]:
         """Return the inputs, their ranges and defaults."""
         return {
             "required": {
@@ -80,7 +80,7 @@ class StreamDream:
             if self._still is None or self._still[0] != settings:
                 self._still = settings, StillDreamer(settings)
             dreams = [self._still[1](item) for item in images]
-        return (_like(image, np.stack(dreams).astype(np.float32) / 255),)
+        return (_like(image, np.float32(1 / 255) * np.stack(dreams)),)
 
 
 def _on_cpu(image: Any) -> Any:
