@@ -93,8 +93,9 @@ def test_what_the_manual_names_is_exported() -> None:
 
 
 @pytest.mark.slow
-def test_the_python_example_runs(tmp_path: Path) -> None:
-    code = re.findall(r"```python\n(.*?)```", page("python"), re.DOTALL)[0]
+@pytest.mark.parametrize("number", [0, 2])
+def test_the_python_examples_run(tmp_path: Path, number: int) -> None:
+    code = re.findall(r"```python\n(.*?)```", page("python"), re.DOTALL)[number]
     short = tmp_path / "in.mp4"
     command = [sys.executable, "-m", "stream_dream", "demo", str(short)]
     command += ["--end", "0.12", "--step-size", "0", "--size", "128x72"]

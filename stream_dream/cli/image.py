@@ -72,7 +72,8 @@ def image(
     dream, automation = over.with_dreams(quiet=quiet, as_json=as_json, stills=True)
     recipe = None if no_recipe else carried_recipe("image", paths[0], paths[-1], start, over)
 
-    from stream_dream.cli.progress import fetch_weights, picture_display
+    from stream_dream.cli.displays import picture_display
+    from stream_dream.cli.progress import fetch_weights
     from stream_dream.still.batch import dream_stills
 
     for look in automation.looks or (dream,):

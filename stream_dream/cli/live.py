@@ -121,7 +121,7 @@ def live(
     kept = None
     if write_config is not None:
         kept = KeptConfig(write_config, overwrite)
-    _run(show, kept, told, as_json=as_json, quiet=quiet)
+    _run(show, kept, told=told, as_json=as_json, quiet=quiet)
 
 
 def _list(kind: Literal["camera", "sound", "midi"], devices: Sequence[str], none: str) -> None:
@@ -132,7 +132,7 @@ def _list(kind: Literal["camera", "sound", "midi"], devices: Sequence[str], none
 
 
 def _run(
-    begun: ShowFile, kept: KeptConfig | None, told: LogEvents, *, as_json: bool, quiet: bool
+    begun: ShowFile, kept: KeptConfig | None, *, told: LogEvents, as_json: bool, quiet: bool
 ) -> None:
     given = begun.settings
     rest, automation, files = automation_of(given)

@@ -60,7 +60,7 @@ def looks(
     wanted = _usable() if only is None else [load_preset(name) for name in _names(only)]
 
     # Imported late: --help does not wait for OpenCV.
-    from stream_dream.cli.progress import picture_display
+    from stream_dream.cli.displays import picture_display
     from stream_dream.media.write.picture import check_picture_target
     from stream_dream.still.look_sheet import dream_look_sheet, left_out, read_subject
 

@@ -64,7 +64,8 @@ def loop(
     dreams = automation.looks or (first,)
     recipe = None if no_recipe else carried_recipe("loop", source, target, start, over)
 
-    from stream_dream.cli.progress import display, fetch_weights
+    from stream_dream.cli.displays import display
+    from stream_dream.cli.progress import fetch_weights
     from stream_dream.loop.keyframes import way_around
     from stream_dream.loop.make_loop import check_loop, make_loop
 

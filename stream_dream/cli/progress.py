@@ -25,7 +25,7 @@ from rich.progress import (
 )
 
 from stream_dream.cli import json_lines
-from stream_dream.cli.events import Kind, ProgressEvent
+from stream_dream.cli.events import ProgressEvent
 from stream_dream.errors import StreamDreamError
 from stream_dream.frame import FrameReport, StreamInfo
 from stream_dream.runtime.standard_streams import forgiving
@@ -146,19 +146,6 @@ class Bar(Drawn, Display):
         )
 
 
-def display(source: Path, target: Path, *, quiet: bool, as_json: bool) -> Display:
-    """Return the display of a render that suits the options and the terminal."""
-    if as_json:
-        from stream_dream.cli.event_displays import JsonLines
-
-        return JsonLines(source, target)
-    if quiet:
-        return Display()
-    if not sys.stderr.isatty():
-        return Lines()
-    return Bar(own_console())
-
-
 class PictureDisplay(BaseDisplay):
     """Base of the displays for pictures; shows nothing."""
 
@@ -207,15 +194,6 @@ class PictureBar(Drawn, PictureDisplay):
             figures=f"octave {step.octave + 1} of {step.octaves}, {width}x{height}, "
             f"loss {step.loss:.3g}",
         )
-
-
-def picture_display(kind: Kind, source: Path, *, quiet: bool, as_json: bool) -> PictureDisplay:
-    """Return events, or a bar on a terminal, else a display that shows nothing."""
-    if as_json:
-        from stream_dream.cli.event_displays import PictureJson
-
-        return PictureJson(kind, source)
-    return PictureDisplay() if quiet or not sys.stderr.isatty() else PictureBar(own_console())
 
 
 def fetch_weights(dream: DreamSettings, *, quiet: bool) -> None:

@@ -149,7 +149,8 @@ def _render_in_chunks(wanted: _Wanted, *, resume: bool) -> None:
 
 
 def _render_in_one_piece(wanted: _Wanted) -> None:
-    from stream_dream.cli.progress import display, fetch_weights
+    from stream_dream.cli.displays import display
+    from stream_dream.cli.progress import fetch_weights
     from stream_dream.film.one_piece import render as render_file
     from stream_dream.film.report import write_report
 

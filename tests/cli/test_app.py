@@ -68,7 +68,7 @@ def test_a_terminal_gets_a_bar_that_moves_while_stderr_is_held_back() -> None:
     code = (
         "from fractions import Fraction\n"
         "from stream_dream.frame import FrameReport, StreamInfo\n"
-        "from stream_dream.cli.progress import display\n"
+        "from stream_dream.cli.displays import display\n"
         "from stream_dream.runtime.quiet import hushed\n"
         "import os, sys\n"
         "from pathlib import Path\n"

@@ -44,7 +44,7 @@ SHOW = ("--network", "tiny", "--presets", "dogs", "--dream-size", "160", "--sour
 RUNS: dict[str, list[tuple[tuple[str, ...], str]]] = {
     "render": [
         (("a.mp4", "one.mp4", *TINY), "finished"),
-        (("a.mp4", "film.mp4", *TINY, "--chunk-seconds", "0.08"), "finished"),
+        (("a.mp4", "film.mp4", *TINY, "--chunk-seconds", "0.04"), "finished"),
     ],
     "image": [
         (("a.png", "dream.png", *TINY, "--octaves", "1"), "finished"),
