@@ -30,7 +30,7 @@ from stream_dream.cli.plan import plan
 from stream_dream.cli.presets import show_presets
 from stream_dream.cli.recipe import show_recipe
 from stream_dream.cli.render import render
-from stream_dream.cli.signals import Signals, StopNow, stop_at_once
+from stream_dream.cli.signals import Signals, StopNow, leave, stop_at_once
 from stream_dream.errors import Interrupted, StreamDreamError
 from stream_dream.runtime import plugins
 from stream_dream.runtime.quiet import debugging
@@ -156,4 +156,6 @@ def _report(error: Exception, message: str, exit_code: int) -> NoReturn:
 def _end(message: str, exit_code: int, mark: str = "error: ") -> NoReturn:
     typer.echo(f"stream-dream: {mark}{message}", err=True)
     json_lines.fail(message, exit_code)
+    if json_lines.is_stuck():
+        leave(exit_code)
     sys.exit(exit_code)

@@ -79,7 +79,8 @@ class PictureJson(PictureDisplay):
 
     def advanced(self, step: Step) -> None:
         """Print the progress if a second has passed."""
-        self._meter.advance(self._number - 1 + step.share_done)
+        if not step.finished:
+            self._meter.advance(self._number - 1 + step.share_done)
 
     def ended(self, result: Path | StreamDreamError | None) -> None:
         """Print that it is done, or why it is not."""

@@ -20,7 +20,7 @@ Kind = Literal["film", "picture", "look"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartedEvent:
-    """A command has opened its source and begins to work.
+    """A command begins to work.
 
     Attributes:
         command: Name of the command.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import queue
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -24,9 +26,38 @@ from stream_dream.cli.events import (
 )
 
 _NAMES = {definition: name for name, definition in (EVENTS | ANSWERS).items()}
-# A reader that has stopped reading holds the thread that prints; others do not wait for it.
+# How long the end of a command waits for a reader that has stopped reading.
 _PATIENCE_SECONDS = 1.0
 _TURN_SECONDS = 1.0
+# Lines that wait for a reader of a show's events; more of them are dropped.
+_MOST_WAITING = 100
+
+
+class _Background:
+    """Prints lines in a thread: a show goes on when the reader of its events stops reading."""
+
+    def __init__(self) -> None:
+        self._lines: queue.Queue[str | None] = queue.Queue(_MOST_WAITING)
+        self._thread = threading.Thread(target=self._work, name="events", daemon=True)
+        self._thread.start()
+
+    def put(self, line: str) -> None:
+        with suppress(queue.Full):
+            self._lines.put_nowait(line)
+
+    def close(self) -> None:
+        """Print what waits, but do not wait long for it."""
+        with suppress(queue.Full):
+            self._lines.put(None, timeout=_PATIENCE_SECONDS)
+        self._thread.join(_PATIENCE_SECONDS)
+
+    @property
+    def is_stuck(self) -> bool:
+        return self._thread.is_alive()
+
+    def _work(self) -> None:
+        while (line := self._lines.get()) is not None:
+            print(line, flush=True)
 
 
 class _Run:
@@ -39,6 +70,7 @@ class _Run:
         self.begun = time.monotonic()
         self.warnings: list[str] = []
         self.started = self.ended = False
+        self.background: _Background | None = None
 
 
 _run = _Run(())
@@ -64,11 +96,13 @@ def emit(event: object) -> None:
     line = json.dumps(
         {"schema": SCHEMA, "event": _NAMES[type(event)], **_plain(event)}, allow_nan=False
     )
-    if _printing.acquire(timeout=_PATIENCE_SECONDS):
-        try:
+    if run.command == "live":
+        with _printing:
+            run.background = run.background or _Background()
+        run.background.put(line)
+    else:
+        with _printing:
             print(line, flush=True)
-        finally:
-            _printing.release()
 
 
 def start(sources: Sequence[Path | str], target: Path | str | None = None, **known: Any) -> None:
@@ -81,32 +115,31 @@ def start(sources: Sequence[Path | str], target: Path | str | None = None, **kno
         emit(StartedEvent(sources=texts, target=None if target is None else str(target), **known))
 
 
-def finish(targets: Sequence[Path | str] = (), *, wait: bool = True, **known: Any) -> None:
-    """Print ``finished``; ``known`` are its other fields.
-
-    Without ``wait``, do not wait for a reader that has stopped reading.
-    """
+def finish(targets: Sequence[Path | str] = (), **known: Any) -> None:
+    """Print ``finished``; ``known`` are its other fields."""
     run = _run
     known.setdefault("seconds", time.monotonic() - run.begun)
     known |= {"command": run.command, "warnings": tuple(run.warnings)}
-    _end(FinishedEvent(targets=tuple(map(str, targets)), **known), wait=wait)
+    _end(FinishedEvent(targets=tuple(map(str, targets)), **known))
 
 
 def fail(message: str, exit_code: int) -> None:
-    """Print ``error``, unless the command has ended; do not wait for a reader that has stopped."""
-    _end(ErrorEvent(message=message, exit_code=exit_code), wait=False)
+    """Print ``error``, unless the command has ended."""
+    _end(ErrorEvent(message=message, exit_code=exit_code))
 
 
-def _end(event: object, *, wait: bool) -> None:
+def _end(event: object) -> None:
     """Print the last event."""
     run = _run
-    if wait:
-        emit(event)
-    elif run.wanted and not run.ended:
-        printing = threading.Thread(target=emit, args=(event,), daemon=True)
-        printing.start()
-        printing.join(_PATIENCE_SECONDS)
+    emit(event)
     run.ended = True
+    if run.background is not None:
+        run.background.close()
+
+
+def is_stuck() -> bool:
+    """Return whether a show has ended whose events nobody reads: a regular exit would wait."""
+    return _run.background is not None and _run.background.is_stuck
 
 
 def tell(line: str) -> None:

@@ -25,7 +25,7 @@ from stream_dream.cli.live_looks import (
     reached_show,
     show_dreams,
 )
-from stream_dream.cli.live_report import LogEvents, report, set_up_log
+from stream_dream.cli.live_report import report, set_up_log
 from stream_dream.cli.options import (
     AsJson,
     Debug,
@@ -114,14 +114,14 @@ def live(
         _list("midi", listed_ports(), "there is no MIDI input")
         return
     given = {name: value for name, value in options.items() if value is not None}
-    told = set_up_log(quiet=quiet)
+    set_up_log(quiet=quiet)
     warn_if_exposed(config_file(), [name for name in SECRET if is_default(name)])
     show = ShowFile() if config is None else read_config(config)
     show = replace(show, settings={**show.settings, **given})
     kept = None
     if write_config is not None:
         kept = KeptConfig(write_config, overwrite)
-    _run(show, kept, told=told, as_json=as_json, quiet=quiet)
+    _run(show, kept, as_json=as_json, quiet=quiet)
 
 
 def _list(kind: Literal["camera", "sound", "midi"], devices: Sequence[str], none: str) -> None:
@@ -131,9 +131,7 @@ def _list(kind: Literal["camera", "sound", "midi"], devices: Sequence[str], none
         typer.echo("\n".join(devices) or none)
 
 
-def _run(
-    begun: ShowFile, kept: KeptConfig | None, *, told: LogEvents, as_json: bool, quiet: bool
-) -> None:
+def _run(begun: ShowFile, kept: KeptConfig | None, *, as_json: bool, quiet: bool) -> None:
     given = begun.settings
     rest, automation, files = automation_of(given)
     if automation.look_track is not None:  # of a score
@@ -179,15 +177,15 @@ def _run(
             log.warning("the show has no output: add --window, --web, --record or --out")
         json_lines.start([settings.source], settings.record)
         try:
-            _play(app, settings.duration, told, as_json=as_json)
+            _play(app, settings.duration, as_json=as_json)
         finally:
             # TensorFlow aborts if a thread still traces when the process exits.
             finished = app.looks.join(0)
     status, recorded = app.show.status, [] if settings.record is None else [settings.record]
-    json_lines.finish(recorded, frames=status.dreamed, seconds=status.uptime, wait=False)
+    json_lines.finish(recorded, frames=status.dreamed, seconds=status.uptime)
     if not quiet and not as_json:
         typer.echo(f"{status.dreamed} frames in {status.uptime:.0f} s", err=True)
-    if not finished:
+    if not finished or json_lines.is_stuck():
         leave(0)
 
 
@@ -207,7 +205,7 @@ def _keeping(
         keeper.close()
 
 
-def _play(app: LiveApp, duration: float | None, told: LogEvents, *, as_json: bool) -> None:
+def _play(app: LiveApp, duration: float | None, *, as_json: bool) -> None:
     """Run the show in a thread: a window needs the main one."""
     failure: list[BaseException] = []
     show = app.show
@@ -227,9 +225,7 @@ def _play(app: LiveApp, duration: float | None, told: LogEvents, *, as_json: boo
     show.listeners.append(end_in_time)
     thread = threading.Thread(target=run, name="dream", daemon=True)
     thread.start()
-    told.waits = True
-    given = (show, told, as_json)
-    reporting = threading.Thread(target=report, args=given, name="status", daemon=True)
+    reporting = threading.Thread(target=report, args=(show, as_json), name="status", daemon=True)
     reporting.start()
     try:
         wait_for_the_end(app)

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
 from types import FrameType
 from typing import NoReturn
 
@@ -20,18 +21,19 @@ def stop_at_once(code: int = 130) -> NoReturn:
     """End the process without waiting for its threads."""
     if sys.stderr.isatty():
         sys.stderr.write("\x1b[?25h")  # show the cursor, which a progress bar hides
-    if code:
-        json_lines.fail("stopped", code)
-    else:
-        json_lines.finish(wait=False)
+    ending = partial(json_lines.fail, "stopped", code) if code else json_lines.finish
+    last = threading.Thread(target=ending, daemon=True)
+    last.start()
+    last.join(_GRACE_SECONDS)  # whoever reads the events may have stopped
     sys.stderr.write("stream-dream: stopped\n")
     sys.stderr.flush()
     os._exit(code)
 
 
 def leave(code: int) -> NoReturn:
-    """End the process while threads run TensorFlow, which would abort in a regular exit."""
-    sys.stdout.flush()
+    """End the process while threads run, which would abort in a regular exit, or hold it up."""
+    if not json_lines.is_stuck():
+        sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 
