@@ -30,6 +30,7 @@ from stream_dream.settings.output import StillSettings
 from stream_dream.settings.validation import part
 
 if TYPE_CHECKING:
+    from stream_dream.still.batch import StillsSummary
     from stream_dream.still.jobs import StillJob
 
 
@@ -97,6 +98,23 @@ def image(
             on_step=shown.advanced,
             on_result=lambda job, result: shown.ended(result),
         )
+    json_lines.start(paths[:-1], paths[-1], items=0)  # if all are skipped
+    _warn(summary)
+    json_lines.finish(
+        summary.written,
+        seconds=summary.seconds,
+        failed=len(summary.failed),
+        skipped=len(summary.skipped) + len(summary.left_out),
+    )
+    if not quiet and not as_json:
+        done = summary.written[0] if len(summary.written) == 1 else paths[-1]
+        pictures = counted(len(summary.written), "picture")
+        typer.echo(f"{done}: {pictures} in {summary.seconds:.1f} s")
+    if summary.failed:
+        raise typer.Exit(1)
+
+
+def _warn(summary: StillsSummary) -> None:
     for line in (*summary.failed, *([summary.clipped] if summary.clipped else ())):
         complain(f"warning: {line}")
     if summary.left_out:
@@ -105,17 +123,8 @@ def image(
     if summary.skipped:
         count = len(summary.skipped)
         complain(f"warning: {count} left as they are, such as {summary.skipped[0]}: --overwrite")
+    for path in summary.left_out:
+        reason = "by its name it is no picture"
+        json_lines.emit(ItemSkippedEvent(kind="picture", source=str(path), reason=reason))
     for path in summary.skipped:
         json_lines.emit(ItemSkippedEvent(kind="picture", target=str(path), reason="it exists"))
-    json_lines.finish(
-        summary.written,
-        seconds=summary.seconds,
-        failed=len(summary.failed),
-        skipped=len(summary.skipped),
-    )
-    if not quiet and not as_json:
-        done = summary.written[0] if len(summary.written) == 1 else paths[-1]
-        pictures = counted(len(summary.written), "picture")
-        typer.echo(f"{done}: {pictures} in {summary.seconds:.1f} s")
-    if summary.failed:
-        raise typer.Exit(1)

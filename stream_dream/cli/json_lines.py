@@ -83,6 +83,12 @@ def begin(arguments: Sequence[str]) -> None:
     _run = _Run(arguments)
 
 
+def print_in_background() -> None:
+    """Print what follows in a thread: nothing waits for whoever reads it."""
+    if _run.wanted:
+        _run.background = _Background()
+
+
 def wanted() -> bool:
     """Return whether the command prints events."""
     return _run.wanted
@@ -96,9 +102,7 @@ def emit(event: object) -> None:
     line = json.dumps(
         {"schema": SCHEMA, "event": _NAMES[type(event)], **_plain(event)}, allow_nan=False
     )
-    if run.command == "live":
-        with _printing:
-            run.background = run.background or _Background()
+    if run.background is not None:
         run.background.put(line)
     else:
         with _printing:
@@ -138,7 +142,7 @@ def _end(event: object) -> None:
 
 
 def is_stuck() -> bool:
-    """Return whether a show has ended whose events nobody reads: a regular exit would wait."""
+    """Return whether nobody reads what is printed in the background: an exit would wait."""
     return _run.background is not None and _run.background.is_stuck
 
 

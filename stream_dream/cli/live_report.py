@@ -32,6 +32,7 @@ class _LogEvents(logging.Handler):
 
 def set_up_log(*, quiet: bool) -> None:
     """Write the log to standard error, the journal under systemd, and as events."""
+    json_lines.print_in_background()  # a show goes on when nobody reads its events
     handler = logging.StreamHandler()
     under_systemd = "JOURNAL_STREAM" in os.environ
     handler.setFormatter(

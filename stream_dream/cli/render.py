@@ -203,9 +203,12 @@ def _check_outputs(wanted: _Wanted, presets: Sequence[Path], *, resume: bool) ->
 
 
 def _conclude(wanted: _Wanted, done: RenderSummary, line: str) -> None:
+    from stream_dream.film.request import mattes_of
+
     if done.warning is not None:
         complain(f"warning: {done.warning}")
-    json_lines.finish([done.target], frames=done.frames, seconds=done.seconds, fps=done.fps)
+    targets = [done.target, *mattes_of(done.target, wanted.request.output).values()]
+    json_lines.finish(targets, frames=done.frames, seconds=done.seconds, fps=done.fps)
     if not wanted.quiet and not wanted.as_json:
         typer.echo(line, err=wanted.request.is_piped)
 
