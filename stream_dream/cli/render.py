@@ -82,6 +82,7 @@ def render(
     preset; the defaults named below are those of the preset dogs.
     """
     if as_json and str(target) == "-":
+        json_lines.begin(())  # no line of JSON is to be taken for a film
         raise SettingsError("standard output gets the film: leave out --json, or name a file")
     start = started("render", like, preset, options)
     over = start.over_time()

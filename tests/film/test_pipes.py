@@ -175,7 +175,8 @@ def test_ctrl_c_ends_a_wait_for_frames_that_do_not_come(tmp_path: Path) -> None:
     assert process.stdout is not None
     process.stdin.write(make())
     process.stdin.flush()  # and stays open
-    process.stdout.readline()  # a frame is done
+    while b'"event": "frame"' not in process.stdout.readline():
+        pass
     process.send_signal(signal.SIGINT)
     assert process.wait(SECONDS) == 130
     assert "interrupted: the first" in said(process)
