@@ -225,7 +225,7 @@ class NoteEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarningEvent:
-    """Something that may have to be mended; standard error has it as well.
+    """Something that may have to be mended, an item that failed say; standard error has it as well.
 
     Attributes:
         text: One line.

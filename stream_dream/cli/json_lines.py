@@ -147,8 +147,8 @@ def is_stuck() -> bool:
 
 
 def tell(line: str) -> None:
-    """Print a line of standard error as an event: a warning if it begins like one, else a note."""
-    text = line.removeprefix("warning: ")
+    """Print a line of standard error as an event: a warning or error by its begin, else a note."""
+    text = line.removeprefix("warning: ").removeprefix("error: ")
     if text == line:
         emit(NoteEvent(text=text))
     else:

@@ -237,6 +237,21 @@ def test_warnings_and_notes_are_events_too(run: Run, fake: FakeRender) -> None:
     assert f"stream-dream: warning: {fake.warning}\n" in err
 
 
+def test_lines_of_standard_error_are_told_by_their_begin(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    json_lines.begin(["render", "--json"])
+    for line in ("error: a.mp4 is no film", "warning: it ends early", "2 workers"):
+        json_lines.tell(line)
+    json_lines.begin(())
+    told = [(event["event"], event["text"]) for event in events_in(capsys.readouterr().out)]
+    assert told == [
+        ("warning", "a.mp4 is no film"),
+        ("warning", "it ends early"),
+        ("note", "2 workers"),
+    ]
+
+
 def test_what_is_no_number_is_null(capsys: pytest.CaptureFixture[str]) -> None:
     json_lines.begin(["render", "--json"])
     values: dict[str, Any] = {"index": 0, "visible_share": math.nan, "cut": False, "checksum": None}
