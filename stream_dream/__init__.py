@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stream_dream.dream.ascent import Ascent
     from stream_dream.film.in_chunks import render_film
     from stream_dream.film.one_piece import render
+    from stream_dream.film.render_films import render_films
     from stream_dream.frame import Frame
     from stream_dream.loop.make_loop import make_loop
     from stream_dream.media.read.recipe_text import read_recipe
@@ -63,6 +64,7 @@ __all__ = [
     "read_recipe",
     "render",
     "render_film",
+    "render_films",
 ]
 
 _MODULES = {
@@ -87,6 +89,7 @@ _MODULES = {
     "read_recipe": "media.read.recipe_text",
     "render": "film.one_piece",
     "render_film": "film.in_chunks",
+    "render_films": "film.render_films",
 }
 
 

@@ -47,8 +47,7 @@ def demo(
 
     with resources.as_file(resources.files("stream_dream") / "demo_clip.mp4") as clip:
         render(
-            clip,
-            target or free_name(_TARGET),
+            [clip, target or free_name(_TARGET)],
             preset=preset,
             overwrite=overwrite,
             no_recipe=no_recipe,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from stream_dream.automation.assemble import checked
 from stream_dream.errors import SettingsError, SinkError
+from stream_dream.film.ascent_cache import AscentCache
 from stream_dream.film.cluster.connection import reached
 from stream_dream.film.events import FilmEvents, FilmSummary
 from stream_dream.film.execution.scheduler import FilmProgress
@@ -56,6 +58,7 @@ def render_film(
     resume: bool = False,
     overwrite: bool = False,
     recipe: Recipe | None = None,
+    ascents: AscentCache | None = None,
     events: FilmEvents | None = None,
     on_finished: Callable[[FilmSummary], None] = lambda summary: None,
     on_progress: Callable[[Progress], None] = ignore_progress,
@@ -76,6 +79,7 @@ def render_film(
         resume: True to continue the job in the folder, if there is one.
         overwrite: True to replace an existing target.
         recipe: What the result carries as its recipe; None for none.
+        ascents: Where networks are kept for the next film; None to drop them.
         events: Callbacks for all that happens to chunks.
         on_finished: Called when the target is complete, before the job folder is removed. If it
             fails or is killed, a resumed render calls it again.
@@ -112,7 +116,8 @@ def render_film(
     with request.open_source() as opened:
         with opened_mask(output, opened.info, opened.first):
             pass  # only checks that it can be read: each chunk opens it again
-        with folder.working(), reached(film) as cluster:
+        kept = closing(AscentCache()) if ascents is None else nullcontext(ascents)
+        with folder.working(), reached(film) as cluster, kept as networks:
             run = Run(
                 request.for_workers(),
                 opened,
@@ -120,6 +125,7 @@ def render_film(
                 overwrite=overwrite,
                 cluster=cluster,
                 recipe=recipe,
+                ascents=networks,
                 events=_followed(events or FilmEvents(), on_progress),
             )
             summary = run.render()

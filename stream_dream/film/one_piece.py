@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from stream_dream.errors import Interrupted, SettingsError
+from stream_dream.film.ascent_cache import AscentCache
 from stream_dream.film.frame_loop import (
     FrameLooks,
     FrameWriter,
@@ -72,6 +73,7 @@ def render(
     overwrite: bool = False,
     checksums: bool = False,
     recipe: Recipe | None = None,
+    ascents: AscentCache | None = None,
     on_start: Callable[[StreamInfo], None] = lambda info: None,
     on_report: Callable[[FrameReport], None] = lambda report: None,
     on_progress: Callable[[Progress], None] = ignore_progress,
@@ -88,6 +90,7 @@ def render(
         overwrite: True to replace an existing target.
         checksums: True to add the CRC-32 of each frame to its report.
         recipe: What the result carries as its recipe; None for none.
+        ascents: Where networks are kept for the next render; None to drop them.
         on_start: Called once with the properties of the source, before the first frame.
         on_report: Called after each written frame, in order, from another thread.
         on_progress: Called after each written frame with how far the render is, likewise.
@@ -117,11 +120,11 @@ def render(
             raise SettingsError(f"standard input is read once: {problem}")
         plan = make_plan(opened, 1, cuts=dream.cuts) if needs_plan(request) else None
         program = programmed(request, opened, plan).program
-        ascents = make_ascents(program)
+        made = make_ascents(program) if ascents is None else ascents.of(program)
         dreamer = TemporalDreamer(
-            ascents.dreams, dream, moments=program.at, pixel_aspect=info.pixel_aspect
+            made.dreams, dream, moments=program.at, pixel_aspect=info.pixel_aspect
         )
-        looks = FrameLooks(ascents, program, info, [guide.images() for guide in guides])
+        looks = FrameLooks(made, program, info, [guide.images() for guide in guides])
         on_start(info)
         meter = ProgressMeter(on_progress)
         meter.begin(info.frame_count)
@@ -130,7 +133,8 @@ def render(
             on_report(done)
             meter.advance(done.index + 1)
 
-        with _sink(target, info, output, sound, recipe, overwrite) as sink, closing(ascents):
+        room = closing(made) if ascents is None else nullcontext()
+        with _sink(target, info, output, sound, recipe, overwrite) as sink, room:
             writer = FrameWriter(
                 sink.write,
                 output,
@@ -144,7 +148,7 @@ def render(
             if dream.cuts:
                 frames = mark_cuts(frames, info.fps)
             try:
-                dream_frames(frames, dreamer, looks, writer, ascents.spare, stop=opened.stop)
+                dream_frames(frames, dreamer, looks, writer, made.spare, stop=opened.stop)
                 sink.close()
             except KeyboardInterrupt:
                 raise Interrupted(_keep(sink)) from None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from stream_dream.automation.program import Program
 from stream_dream.errors import Interrupted, SinkError, StreamDreamError
+from stream_dream.film.ascent_cache import AscentCache
 from stream_dream.film.cluster.connection import Cluster
 from stream_dream.film.events import FilmEvents, FilmSummary
 from stream_dream.film.execution.autotune import fastest_count, sample_of
@@ -56,14 +57,17 @@ class Run:
         overwrite: bool,
         cluster: Cluster | None,
         recipe: Recipe | None,
+        ascents: AscentCache,
         events: FilmEvents,
     ) -> None:
         """Create a run of a request that ``RenderRequest.for_workers`` has returned.
 
-        Without ``cluster``, this machine dreams. The film carries the recipe.
+        Without ``cluster``, this machine dreams. The film carries the recipe. ``ascents`` keeps
+        the networks that this process dreams with.
         """
         self._request, self._source, self._folder = request, source, folder
         self._overwrite, self._cluster, self._events = overwrite, cluster, events
+        self._ascents = ascents
         self._recipe = None if recipe is None else recipe.text
         audio = request.output.audio
         self._sound = soundtrack_of(request, source) if audio else None
@@ -144,7 +148,7 @@ class Run:
             read_files(self._request, self._source)
             spread = self._request.film.workers != 1 or self._cluster is not None
             looks = self._request.automation.looks or (self._request.dream,)
-            try_dream(looks, apart=spread)
+            try_dream(looks, self._ascents, apart=spread)
 
     def _resumed_job(self) -> FilmJob:
         job = self._folder.job_of(self._request)
@@ -261,7 +265,9 @@ class Run:
                     f"{count} at work instead of {film.workers} workers: no more shots are left to "
                     "be dreamed side by side"
                 )
-        return WorkerProcesses(count) if count > 1 else OwnProcess(min(self._batch(), shots))
+        if count > 1:
+            return WorkerProcesses(count)
+        return OwnProcess(min(self._batch(), shots), self._ascents)
 
     def _batch(self) -> int:
         """Return the batch of this process: how many shots it dreams in one call."""

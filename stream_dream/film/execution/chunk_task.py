@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stream_dream.automation.program import Program
+from stream_dream.film.ascent_cache import AscentCache
 from stream_dream.film.frame_loop import (
     FrameLooks,
     FrameWriter,
     dream_frames,
     finalizer_of,
-    make_ascents,
     opened_mask,
 )
 from stream_dream.film.job.chunk_record import ChunkFiles, ChunkRecord
@@ -76,17 +76,17 @@ class ChunkDreamer:
     source again.
     """
 
-    def __init__(self, batch: int = 1) -> None:
+    def __init__(self, batch: int = 1, ascents: AscentCache | None = None) -> None:
         """Create a dreamer; the network is built with the first chunk.
 
         With a batch, that many threads dream a chunk each. Their frames are dreamed in one call,
-        for devices that one frame does not fill.
+        for devices that one frame does not fill. ``ascents`` keeps networks beyond this dreamer.
         """
         self._batch = batch
         self._lock = threading.Lock()
+        self._cache, self._lent = ascents or AscentCache(), ascents is not None
         self._ascents: LookAscents | None = None
         self._batched: BatchedAscent | None = None
-        self._kind: tuple[object, ...] = ()
         self._readers: list[Reader] = []
         self._guides: list[GuideReader] = []
 
@@ -130,8 +130,8 @@ class ChunkDreamer:
                 self._readers.pop().close()
             for guide in self._guides:
                 guide.close()
-            if self._ascents is not None:
-                self._ascents.close()
+            if not self._lent:
+                self._cache.close()
 
     def _dream(
         self, task: ChunkTask, count: Callable[[int], None], *, exactly: bool
@@ -201,20 +201,17 @@ class ChunkDreamer:
 
     def _ascents_for(self, task: ChunkTask) -> tuple[LookAscents, Sequence[DreamFunction]]:
         """Return the networks, and the dream functions: the networks, or members of a batch."""
-        kind = task.program.looks, task.program.varying
         with self._lock:
-            if self._ascents is None or self._kind != kind:
-                if self._ascents is not None:
-                    self._ascents.close()
-                self._ascents = make_ascents(task.program, task.chunk.first, threads=task.threads)
-                self._kind, self._batched = kind, None
+            ascents = self._cache.of(task.program, task.chunk.first, threads=task.threads)
+            if ascents is not self._ascents:
+                self._ascents, self._batched = ascents, None
                 if self._batch > 1:
                     from stream_dream.dream.batching import BatchedAscent
 
-                    self._batched = BatchedAscent(self._ascents.of(0), self._batch)
+                    self._batched = BatchedAscent(ascents.of(0), self._batch)
             if self._batched is None:
-                return self._ascents, self._ascents.dreams
-            return self._ascents, [_InBatch(self._ascents.of(0), self._batched)]
+                return ascents, ascents.dreams
+            return ascents, [_InBatch(ascents.of(0), self._batched)]
 
     def _guide_images(self, task: ChunkTask) -> list[Iterator[Image8]]:
         """Return the guide images of each look; a guide video stays open between chunks."""

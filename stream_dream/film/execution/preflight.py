@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stream_dream.automation.program import Program
 from stream_dream.errors import StreamDreamError
+from stream_dream.film.ascent_cache import AscentCache
 from stream_dream.film.execution.workers import Worker, WorkerEnded
-from stream_dream.film.frame_loop import make_ascents, opened_guides
+from stream_dream.film.frame_loop import opened_guides
 from stream_dream.settings.dream import DreamSettings
 
 
-def try_dream(looks: Sequence[DreamSettings], *, apart: bool) -> None:
+def try_dream(looks: Sequence[DreamSettings], ascents: AscentCache, *, apart: bool) -> None:
     """Build the networks and show them their guides, so that errors in either are raised early.
+
+    ``ascents`` keeps the networks for the dream.
 
     With ``apart``, do so in a process of its own, so that no memory, such as a GPU's, stays in use
     while workers dream.
@@ -22,11 +24,11 @@ def try_dream(looks: Sequence[DreamSettings], *, apart: bool) -> None:
         StreamDreamError: The process ended.
     """
     if not apart:
-        _try(looks)
+        _try(looks, ascents)
         return
     worker = Worker()
     try:
-        worker.do(_try, looks)
+        worker.do(_try_apart, looks)
     except WorkerEnded as ended:
         advice = ": dream smaller" if ended.killed else ""
         raise StreamDreamError(
@@ -36,8 +38,12 @@ def try_dream(looks: Sequence[DreamSettings], *, apart: bool) -> None:
         worker.end(wait=True)
 
 
-def _try(looks: Sequence[DreamSettings], count: object = None) -> None:
-    ascents = make_ascents(Program(tuple(looks)))
+def _try_apart(looks: Sequence[DreamSettings], count: object) -> None:
+    _try(looks, AscentCache())
+
+
+def _try(looks: Sequence[DreamSettings], cache: AscentCache) -> None:
+    ascents = cache.of_looks(looks)
     with opened_guides(looks) as guides:
         for number, reader in enumerate(guides):
             guide, image = ascents.of(number).guide, next(reader.images(), None)

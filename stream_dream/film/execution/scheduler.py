@@ -202,6 +202,7 @@ class Scheduler:
         if hopeless or task.attempt >= ATTEMPTS:
             times = "" if task.attempt == 1 else f" {task.attempt} times"
             failure = ChunkFailed(f"{task.chunk} failed{times}: {reason}")
+            failure.__cause__ = error
             self._failure = self._failure or failure
             self._stopping = True
             return

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from stream_dream.errors import Interrupted, first_line
+from stream_dream.film.ascent_cache import AscentCache
 from stream_dream.film.execution.chunk_task import ChunkDreamer, ChunkTask
 from stream_dream.film.job.chunk_record import ChunkRecord
 from stream_dream.runtime.cancel import LOOK_SECONDS, check_cancelled
@@ -59,11 +60,11 @@ class Workers(Protocol):
 class OwnProcess(Workers):
     """This process: one chunk at a time, or several whose frames are dreamed in one call."""
 
-    def __init__(self, batch: int = 1) -> None:
-        """Create ``batch`` slots."""
+    def __init__(self, batch: int = 1, ascents: AscentCache | None = None) -> None:
+        """Create ``batch`` slots, which take their networks from ``ascents`` if it is given."""
         self.slots = batch
         self.threads: int | None = None
-        self._dreamer = ChunkDreamer(batch)
+        self._dreamer = ChunkDreamer(batch, ascents)
         self._frames = [0] * batch
         self._stopped = threading.Event()
         self._pool = ThreadPoolExecutor(batch, "chunk")
