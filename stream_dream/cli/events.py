@@ -241,7 +241,7 @@ class StatusEvent(LiveStatus):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedEvent:
-    """A command is done; the last line. ``failed`` says whether its exit code is 0 or 1.
+    """A command is done; the last line. If some failed its exit code is 1, but of a watch 0.
 
     Attributes:
         command: Name of the command.

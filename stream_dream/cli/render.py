@@ -126,7 +126,7 @@ def render(
     # With absolute paths, as films in chunks have them: all share the network.
     wanted = replace(wanted, request=request.for_workers())
     render_queue(
-        Queued(sources, target, output, suffix, watch, overwrite, resume, quiet, as_json),
+        Queued(sources, target, output, suffix, watch, overwrite, resume or watch, quiet, as_json),
         lambda film, ascents, *, resume: _render_film(
             wanted.of(*film), resume=resume, ascents=ascents
         ),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from stream_dream.film.render_queue import (
     prepare_folder,
 )
 from stream_dream.film.request import RenderRequest
+from stream_dream.runtime.cancel import cancellable
+from stream_dream.runtime.progress import Progress, ignore_progress
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.film import FilmSettings
@@ -26,6 +29,7 @@ from stream_dream.settings.output import OutputSettings
 from stream_dream.settings.recipe import Recipe
 
 
+@cancellable
 def render_films(
     inputs: Sequence[Path | str],
     folder: Path | str,
@@ -39,6 +43,8 @@ def render_films(
     resume: bool = False,
     recipe: Recipe | None = None,
     events: QueueEvents | None = None,
+    on_progress: Callable[[Progress], None] = ignore_progress,
+    cancel: threading.Event | None = None,
 ) -> QueueSummary:
     """Render several films, long ones in chunks, with the network built once.
 
@@ -56,11 +62,13 @@ def render_films(
         overwrite: True to replace existing dreams; else they are skipped.
         resume: True to continue films that were begun and not finished.
         recipe: What each result carries as its recipe, with its own source; None for none.
-        events: Callbacks for progress.
+        events: Callbacks for each film.
+        on_progress: Called with how far the film in work is.
+        cancel: Ends the call once it is set, as it does that of one film; None for never.
 
     Raises:
         SourceError, SinkError, SettingsError, NetworkError: For all of them; one line says why.
-        Interrupted: On Ctrl-C; finished work is kept, and the message says where.
+        Interrupted: Ctrl-C or ``cancel``; finished work is kept, and the message says where.
     """
     folder = Path(folder)
     films = list_films([Path(given) for given in inputs], folder, output, suffix)
@@ -87,6 +95,8 @@ def render_films(
                 overwrite=overwrite,
                 recipe=own,
                 ascents=ascents,
+                on_progress=on_progress,
+                cancel=cancel,
             )
         return render(
             *queued,
@@ -96,6 +106,8 @@ def render_films(
             overwrite=overwrite,
             recipe=own,
             ascents=ascents,
+            on_progress=on_progress,
+            cancel=cancel,
         )
 
     with RenderQueue(render_one, overwrite=overwrite, resume=resume, events=events) as queue:

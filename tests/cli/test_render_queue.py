@@ -227,3 +227,23 @@ def test_ctrl_c_ends_a_watch_that_waits(start: Callable[..., Command], tmp_path:
     for name in ("a.mp4", "b.mp4"):
         with VideoSource(dreams / name) as film:
             assert len(list(film)) == 5
+
+
+@pytest.mark.slow
+@pytest.mark.stops
+def test_a_watch_goes_on_with_what_an_earlier_one_left(
+    start: Callable[..., Command], tmp_path: Path
+) -> None:
+    folder, dreams = tmp_path / "clips", tmp_path / "dreams"
+    folder.mkdir()
+    clips.make(folder / "a.mp4", seconds=3)
+    command = start(folder, dreams, "--watch", "--chunk-seconds", "0.4")
+    command.wait_until(lambda said: said.get("event") == "chunk")
+    command.stop(signal.SIGINT)
+    assert command.ended()[0] == 130
+    assert (dreams / "a.mp4.dream").exists()
+    command = start(folder, dreams, "--watch", "--chunk-seconds", "0.4")
+    command.wait_until(lambda said: said.get("event") == "item_finished")
+    command.stop(signal.SIGINT)
+    assert command.ended()[0] == 0
+    assert [path.name for path in dreams.iterdir()] == ["a.mp4"]

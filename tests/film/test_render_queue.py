@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +48,7 @@ from stream_dream.film.render_queue import (
 from stream_dream.film.watch import FolderWatch, check_watched
 from stream_dream.frame import FrameReport
 from stream_dream.media.read.recipe_text import read_recipe
+from stream_dream.runtime.progress import Progress
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import OutputSettings
@@ -461,6 +463,22 @@ def test_films_are_rendered_from_python(source: Path, network: Path, tmp_path: P
     (line,) = render_all().failed.values()
     assert f"{found} holds a render that was begun" in line
     assert render_all(resume=True).written == [dreams / "left.mp4"]
+
+
+def test_a_queue_is_cancelled_from_python(tiny: Make, source: Path, tmp_path: Path) -> None:
+    cancel, seen = threading.Event(), []
+
+    def follow(progress: Progress) -> None:
+        seen.append(progress.done)
+        if len(seen) == 3:
+            cancel.set()
+
+    shutil.copy(source, tmp_path / "film.mp4")
+    shutil.copy(source, tmp_path / "other.mp4")
+    inputs, dreams = [tmp_path / "film.mp4", tmp_path / "other.mp4"], tmp_path / "dreams"
+    with pytest.raises(Interrupted, match=r"film\.interrupted\.mp4; 0 done, 1 not begun"):
+        stream_dream.render_films(inputs, dreams, tiny(), USUAL, on_progress=follow, cancel=cancel)
+    assert [path.name for path in dreams.iterdir()] == ["film.interrupted.mp4"]
 
 
 # Watching
