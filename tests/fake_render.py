@@ -41,4 +41,6 @@ class FakeRender:
         rest["on_start"](StreamInfo(size=(32, 24), fps=Fraction(25), frame_count=2))
         for report in REPORTS:
             rest["on_report"](report)
-        return RenderSummary(target, 2, 0.5, 4.0, {"flow": 0.1, "ascent": 0.4}, self.warning)
+        return RenderSummary(
+            target, 2, 0.5, 4.0, {"flow": 0.1, "ascent": 0.4}, self.warning, "software"
+        )

@@ -272,8 +272,12 @@ def _line(summary: RenderSummary) -> str:
     where = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in summary.stages.items())
     return (
         f"{summary.target}: {counted(summary.frames, 'frame')} in {summary.seconds:.1f} s, "
-        f"{summary.fps:.1f} fps once begun (side by side: {where})"
+        f"{summary.fps:.1f} fps once begun{_encoded(summary)} (side by side: {where})"
     )
+
+
+def _encoded(summary: RenderSummary) -> str:
+    return "" if summary.encoder == "software" else f", encoded with {summary.encoder}"
 
 
 def _film_line(summary: FilmSummary) -> str:
@@ -285,6 +289,6 @@ def _film_line(summary: FilmSummary) -> str:
     rate = f", {summary.fps:.1f} fps once begun" if summary.fps else ""
     again = f", {counted(summary.retries, 'chunk')} again" if summary.retries else ""
     return (
-        f"{summary.target}: {what} in {summary.seconds:.1f} s{rate}{again} "
+        f"{summary.target}: {what} in {summary.seconds:.1f} s{rate}{again}{_encoded(summary)} "
         f"(one after the other: {where})"
     )

@@ -278,11 +278,11 @@ def finalizer_of(
 
 
 def render_encoding(target: Path, info: StreamInfo, output: OutputSettings) -> Encoding:
-    """Return how a render is encoded.
+    """Return how a render is encoded; in software, while the encoder is ``auto``.
 
     Raises ``SinkError`` if its format or its codec does not have what the settings ask for.
     """
-    return encoding_of(
+    found = encoding_of(
         target,
         output.codec,
         output.bits,
@@ -290,6 +290,7 @@ def render_encoding(target: Path, info: StreamInfo, output: OutputSettings) -> E
         hdr=info.hdr,
         alpha=output.dream_only,
     )
+    return found.encoded_by(output.encoder)
 
 
 def tone_mapping_note(source: VideoSource, output: OutputSettings) -> str | None:

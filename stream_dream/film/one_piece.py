@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stream_dream.errors import Interrupted, SettingsError
 from stream_dream.film.ascent_cache import AscentCache
+from stream_dream.film.film_encoder import with_chosen_encoder
 from stream_dream.film.frame_loop import (
     FrameLooks,
     FrameWriter,
@@ -36,6 +37,7 @@ from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import OutputSettings
 from stream_dream.settings.recipe import Recipe
+from stream_dream.settings.values import EncoderName
 from stream_dream.temporal.cuts import mark_cuts
 from stream_dream.temporal.dreamer import TemporalDreamer
 
@@ -50,8 +52,9 @@ class RenderSummary:
         seconds: Wall time, from opening the source to the finished file.
         fps: Frames per second between the first and the last; 0 for a single frame.
         stages: Seconds by stage; stages run in parallel.
-        warning: One line on unreadable parts of the source, or on pictures left over from an
-            earlier, longer sequence; None if all is well.
+        warning: One line on unreadable parts of the source, on pictures left over from an earlier,
+            longer sequence, or on an encoder that does not work; None if all is well.
+        encoder: What has encoded it.
     """
 
     target: Path
@@ -60,6 +63,7 @@ class RenderSummary:
     fps: float
     stages: dict[str, float]
     warning: str | None
+    encoder: EncoderName
 
 
 @cancellable
@@ -114,6 +118,7 @@ def render(
         info = opened.info
         sound = soundtrack_of(request, opened) if output.audio else None
         check_sound(sound, target)
+        output, encoder_note = with_chosen_encoder(target, info, output)
         read_files(request, opened)
         if opened.is_piped and needs_plan(request):
             problem = "what changes by shots, or by shares of the length, needs a file"
@@ -164,12 +169,14 @@ def render(
                 [
                     opened.shortfall,
                     tone_mapping_note(opened, output),
+                    encoder_note,
                     left_over(target, sink.frames),
                     program.clipped,
                 ],
             )
         )
         or None,
+        encoder=output.encoder,
     )
 
 

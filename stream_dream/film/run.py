@@ -18,6 +18,7 @@ from stream_dream.film.execution.chunk_task import ChunkTask
 from stream_dream.film.execution.preflight import try_dream
 from stream_dream.film.execution.scheduler import ChunkFailed, Scheduler
 from stream_dream.film.execution.workers import OwnProcess, WorkerProcesses, Workers
+from stream_dream.film.film_encoder import check_encoder_of_chunks, with_chosen_encoder
 from stream_dream.film.frame_loop import (
     finalizer_of,
     render_encoding,
@@ -72,6 +73,7 @@ class Run:
         audio = request.output.audio
         self._sound = soundtrack_of(request, source) if audio else None
         self._program = Program((request.dream,))
+        self._output, self._encoder_note = request.output, ""
         self._stages: dict[str, float] = {}
         self._retries = 0
         self._fps = 0.0
@@ -83,13 +85,14 @@ class Run:
         anew = not self._folder.has_job
         job = self._job(anew)
         plan, records = job.plan, self._folder.records(job)
+        self._output = self._output.model_copy(update={"encoder": job.encoder})
         placed = None if anew else self._published(plan, records)
         if placed is None:
             try:
                 records = self._check(plan, records)
                 if left := missing(plan, records):
                     if not anew:
-                        self._prepare()
+                        self._prepare(job)
                     self._program = self._programmed(plan)
                     with self._stage("dream"):
                         self._dream(left, job, records)
@@ -103,7 +106,8 @@ class Run:
                 raise failure from error
         notes = [
             plan.shortfall,
-            tone_mapping_note(self._source, self._request.output),
+            tone_mapping_note(self._source, self._output),
+            self._encoder_note,
             left_over(placed, plan.frames),
             self._program.clipped,
         ]
@@ -117,6 +121,7 @@ class Run:
             fps=self._fps,
             retries=self._retries,
             warning="; ".join(filter(None, notes)) or None,
+            encoder=job.encoder,
         )
 
     def remove_folder(self) -> None:
@@ -137,7 +142,8 @@ class Run:
         except KeyboardInterrupt:
             raise Interrupted("interrupted before the first frame: nothing is lost") from None
 
-    def _prepare(self) -> None:
+    def _prepare(self, job: FilmJob | None = None) -> None:
+        """Check what can be checked before the first frame; choose the encoder of a new job."""
         with self._stage("prepare"):
             target, output = self._request.target, self._request.output
             info = self._source.info
@@ -146,9 +152,19 @@ class Run:
             )
             check_sound(self._sound, target)
             read_files(self._request, self._source)
+            self._choose_encoder(job)
             spread = self._request.film.workers != 1 or self._cluster is not None
             looks = self._request.automation.looks or (self._request.dream,)
             try_dream(looks, self._ascents, apart=spread)
+
+    def _choose_encoder(self, job: FilmJob | None) -> None:
+        target, info, spread = self._request.target, self._source.info, self._cluster is not None
+        if job is None:
+            output, note = with_chosen_encoder(target, info, self._output, spread=spread)
+            self._output, self._encoder_note = output, note or ""
+        else:
+            folder = self._folder.path
+            check_encoder_of_chunks(target, info, self._output, spread=spread, folder=folder)
 
     def _resumed_job(self) -> FilmJob:
         job = self._folder.job_of(self._request)
@@ -172,7 +188,7 @@ class Run:
             cuts=self._request.dream.cuts,
             on_frame=lambda frame: self._events.planning(frame.index + 1, info.frame_count),
         )
-        job = FilmJob.of(self._request, plan)
+        job = FilmJob.of(self._request, plan, self._output.encoder)
         self._folder.begin(job)
         return job
 
@@ -244,7 +260,7 @@ class Run:
             info=self._source.info,
             target=self._request.target,
             program=self._program.part(chunk.first, chunk.first + chunk.frames),
-            output=self._request.output,
+            output=self._output,
             folder=self._folder.path.absolute(),
         )
 
@@ -282,7 +298,7 @@ class Run:
     def _finish(self, plan: Plan) -> Path:
         """Join the chunks, add the sound and publish the film; return the path that it got."""
         self._events.joining()
-        info, output, target = self._source.info, self._request.output, self._request.target
+        info, output, target = self._source.info, self._output, self._request.target
         finalizer = finalizer_of(target, info, output, self._sound, self._recipe)
         encoded = joined(self._folder, plan, finalizer.encoding.codec, info.fps)
         for kind in finalizer.mattes:

@@ -20,6 +20,7 @@ from stream_dream.loop.periodic_source import Cycle, make_cycle
 from stream_dream.loop.programming import program_of, soundtrack_of
 from stream_dream.media.read.guide import guide_images
 from stream_dream.media.read.picture import Picture
+from stream_dream.media.write.encoder_choice import choose_encoder
 from stream_dream.media.write.formats import encoding_of, format_of
 from stream_dream.media.write.mux import GIF_FPS
 from stream_dream.media.write.output_paths import (
@@ -117,6 +118,7 @@ def make_loop(
     program = program_of(source, cycle, keyframes, settings, automation)
     sound = soundtrack_of(cycle, settings, automation)
     check_sound(sound, target)
+    settings, encoder_note = _with_chosen_encoder(target, cycle, settings)
     dream = _Dream(cycle, program)
     meter = ProgressMeter(on_progress)
 
@@ -149,7 +151,7 @@ def make_loop(
         notes=(
             *cycle.notes,
             *_notes(sink, settings, cycle.fps),
-            *([program.clipped] if program.clipped else ()),
+            *filter(None, (encoder_note, program.clipped)),
         ),
     )
 
@@ -186,6 +188,18 @@ def check_loop(
         raise SinkError(problem, exit_code=2)
     if settings.poster:
         check_picture_target(_poster(target), overwrite=overwrite, inputs=inputs, outputs=[target])
+
+
+def _with_chosen_encoder(
+    target: Path, cycle: Cycle, settings: LoopSettings
+) -> tuple[LoopSettings, str | None]:
+    """Return the settings with an encoder that works, and a note on it or None."""
+    encoding = encoding_of(target, settings.codec, settings.bits)
+    wanted = settings.encoder
+    name, note = choose_encoder(wanted, encoding, size=cycle.size, fps=cycle.fps, crf=settings.crf)
+    if wanted == "auto" and name != "software":
+        note = f"encoded with {name}"
+    return settings.model_copy(update={"encoder": name}), note
 
 
 class _Dream:
@@ -276,6 +290,7 @@ def _write(
         fps=cycle.fps,
         codec=settings.codec,
         bits=settings.bits,
+        encoder=settings.encoder,
         crf=settings.crf,
         colors=settings.colors,
         dither=settings.dither,

@@ -13,6 +13,7 @@ from stream_dream.settings.values import (
     CodecName,
     Colour,
     Dither,
+    EncoderName,
     FileName,
     Group,
     Model,
@@ -36,6 +37,11 @@ BITS = _output(
     None,
     "Bits a channel of a film, or 8 or 16 of pictures; those of the source, as far as common "
     "players go, if not given.",
+)
+ENCODER = _output(
+    "software",
+    "What encodes a film: software, the graphics processor, where it can, or the first one of "
+    "those that works.",
 )
 CRF = _output(
     18, "Quality of WebP and of films in H.264, H.265, AV1 and VP9: 0 is best.", ge=0, le=51
@@ -78,6 +84,7 @@ class OutputSettings(Excerpt):
     )
     codec: CodecName | None = CODEC
     bits: Bits | None = BITS
+    encoder: EncoderName = ENCODER
     sdr: bool = _output(
         False, "Turn HDR into SDR, also where the output could hold it; else it stays HDR."
     )
@@ -159,6 +166,7 @@ class LoopSettings(Excerpt):
     )
     codec: CodecName | None = CODEC
     bits: Bits | None = BITS
+    encoder: EncoderName = ENCODER
     crf: int = CRF
     strength: float = STRENGTH
     repeat: int = _output(1, "How many times the loop plays in a film.", ge=1, le=10000)

@@ -20,6 +20,7 @@ Schedule = Literal["together", "all", "rotate", "restore"]
 GradientNorm = Literal["laplacian", "std", "mean_abs"]
 CameraMotion = Literal["breathe", "sway", "turn", "zoom", "still"]
 Dither = Literal["bayer", "sierra", "none"]
+EncoderName = Literal["software", "nvenc", "qsv", "vaapi", "videotoolbox", "auto"]
 CodecName = Literal[
     "h264", "h265", "av1", "vp9", "prores", "prores4444", "dnxhr", "ffv1", "hap", "hapq"
 ]

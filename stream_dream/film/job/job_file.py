@@ -28,6 +28,7 @@ from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import values_added_later
 from stream_dream.settings.output import OutputSettings
+from stream_dream.settings.values import EncoderName
 
 _VERSION = 1
 # The picture may depend on their versions, if only in its last bits.
@@ -57,6 +58,7 @@ class FilmJob:
         key: Unique id, repeated in the records of its chunks.
         version: Version of the job file.
         automation: What changes over time.
+        encoder: What encodes its chunks: ``output`` may ask for any that works.
     """
 
     source: Path
@@ -69,9 +71,10 @@ class FilmJob:
     key: str
     version: int = _VERSION
     automation: Automation = field(default_factory=Automation)
+    encoder: EncoderName = "software"
 
     @classmethod
-    def of(cls, request: RenderRequest, plan: Plan) -> Self:
+    def of(cls, request: RenderRequest, plan: Plan, encoder: EncoderName = "software") -> Self:
         """Create a job with a new key. Raises ``SourceError``."""
         return cls(
             source=request.source.absolute(),
@@ -83,6 +86,7 @@ class FilmJob:
             files=_fingerprints(request),
             key=uuid.uuid4().hex,
             automation=request.automation,
+            encoder=encoder,
         )
 
     def write(self, folder: Path) -> None:

@@ -53,8 +53,7 @@ def encoder_arguments(
     return [
         *_raw_source(whole, fps, deep=encoding.deep, alpha=encoding.alpha),
         *_filter_arguments(encoding, size, pixel_aspect, mattes),
-        *encoding.encoder,
-        *_quality(encoding.codec, crf),
+        *_encoder(encoding, crf),
         *container,
     ]
 
@@ -130,7 +129,10 @@ def _raw_source(
 
 
 def shrinking_arguments(encoding: Encoding, size: tuple[int, int], crf: int) -> list[str]:
-    """Return ffmpeg's arguments to encode a film again, at another (width, height) or quality."""
+    """Return ffmpeg's arguments to encode a film again, at another (width, height) or quality.
+
+    That is done in software.
+    """
     scale = f"scale={size[0]}:{size[1]}:flags=lanczos+accurate_rnd"
     codec = encoding.codec
     return ["-vf", scale, *codec.arguments, *_quality(codec, crf), *_tag(encoding)]
@@ -166,7 +168,10 @@ def _filter_arguments(
 
 def _filters(encoding: Encoding, pixel_aspect: Fraction) -> str:
     """Return the filters that convert an image for its encoder."""
-    pixels = encoding.pixels
+    pixels, hardware = encoding.pixels, encoding.hardware
+    if hardware is not None:
+        taken = hardware.pixels[encoding.bits]
+        return ",".join((_colours(pixel_aspect, taken, encoding.hdr), *hardware.filters))
     if not encoding.format.film:
         return f"format={pixels}"
     if not encoding.codec.is_rgb:
@@ -197,6 +202,12 @@ CURVES: dict[Hdr, str] = {"pq": "smpte2084", "hlg": "arib-std-b67"}
 
 def _aspect(pixel_aspect: Fraction) -> str:
     return f"setsar=sar={pixel_aspect.numerator}/{pixel_aspect.denominator}:max=65535"
+
+
+def _encoder(encoding: Encoding, crf: int) -> list[str]:
+    if encoding.hardware is not None:
+        return encoding.hardware.picture_arguments(encoding.bits, crf)
+    return [*encoding.encoder, *_quality(encoding.codec, crf)]
 
 
 def _quality(codec: Codec, crf: int) -> list[str]:

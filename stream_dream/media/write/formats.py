@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 from stream_dream.errors import SinkError
 from stream_dream.media.write.codecs import CODECS, LOSSLESS, LOSSLESS_DEEP, Codec
+from stream_dream.media.write.hardware_encoders import HardwareEncoder, hardware_encoder
 
 if TYPE_CHECKING:
     from stream_dream.frame import Hdr
+    from stream_dream.settings.values import EncoderName
 
 _WEBP_SIDE = 16_383
 
@@ -118,6 +120,7 @@ class Encoding:
         hdr: Curve of the images, if they are HDR; None for SDR.
         alpha: True for images with an alpha channel.
         matte: True for a matte, whose values are shares, not light.
+        hardware: The hardware encoder, None for software.
     """
 
     format: Format
@@ -126,6 +129,7 @@ class Encoding:
     hdr: Hdr | None = None
     alpha: bool = False
     matte: bool = False
+    hardware: HardwareEncoder | None = None
 
     @property
     def of_matte(self) -> Encoding:
@@ -136,6 +140,11 @@ class Encoding:
     def linear(self) -> bool:
         """True if values are written as light, without a curve."""
         return self.format.linear and not self.matte
+
+    @property
+    def codec_name(self) -> str | None:
+        """Name of the codec in ``CODECS``; None if it is no film."""
+        return next((name for name, known in CODECS.items() if known is self.codec), None)
 
     @property
     def deep(self) -> bool:
@@ -162,6 +171,11 @@ class Encoding:
     def longest_side(self) -> int:
         """Longest side that can be written, in pixels."""
         return min(self.format.longest_side, self.codec.longest_side)
+
+    def encoded_by(self, encoder: EncoderName) -> Encoding:
+        """Return the same from a hardware encoder; in software, if that does not have the codec."""
+        found = hardware_encoder(encoder, self.codec_name, self.bits)
+        return replace(self, hardware=None if self.alpha else found)
 
     def coded_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Return the (width, height) that is encoded, padded as the codec demands."""

@@ -19,7 +19,7 @@ from stream_dream.media.write.mux import EncodedVideo
 from stream_dream.media.write.output_paths import check_size, check_target, interrupted_name
 from stream_dream.media.write.size_limit import Compression
 from stream_dream.media.write.sound import Soundtrack
-from stream_dream.settings.values import Dither
+from stream_dream.settings.values import Dither, EncoderName
 
 
 class VideoSink:
@@ -40,6 +40,7 @@ class VideoSink:
         pixel_aspect: Fraction = Fraction(1),
         codec: str | None = None,
         bits: int | None = None,
+        encoder: EncoderName = "software",
         hdr: Hdr | None = None,
         crf: int = 18,
         colors: int = 256,
@@ -60,6 +61,7 @@ class VideoSink:
                 formats are scaled to square pixels.
             codec: Name of the codec of a film, such as "prores"; None for its usual one.
             bits: Bits a channel; None for 8, or for those that the codec has.
+            encoder: What encodes a film, as ``choose_encoder`` returns it.
             hdr: Curve of the images, for a film of more than 8 bits; None for SDR.
             crf: Quality of films and WebP on x264's scale: 0 (best) to 51.
             colors: Colours of a GIF's palette, 4 to 256.
@@ -85,7 +87,7 @@ class VideoSink:
             dither=dither,
             max_bytes=max_bytes,
             sound=sound,
-            encoding=encoding_of(Path(path), codec, bits, hdr=hdr),
+            encoding=encoding_of(Path(path), codec, bits, hdr=hdr).encoded_by(encoder),
             recipe=recipe,
         )
         self._start(finalizer, overwrite=overwrite)
