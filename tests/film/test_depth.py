@@ -106,3 +106,34 @@ def test_pictures_get_16_bits(tiny: Make, ramp: Path, tmp_path: Path) -> None:
     raw = clips.ffmpeg("-i", tmp_path / "02.png", "-f", "rawvideo", "-pix_fmt", "rgb48le", "-")
     row = np.frombuffer(raw, "<u2").reshape(16, LEVELS, 3)[8, :, 1]
     assert np.array_equal(np.rint(row * ((LEVELS - 1) / 65535)), np.arange(LEVELS))
+
+
+WHITE = 65535
+
+
+@pytest.mark.parametrize("size", ["64x48", "63x47"])
+@pytest.mark.parametrize("pixels", ["yuv420p10le", "yuva444p10le"])
+def test_the_white_of_a_film_is_that_of_pictures(
+    tiny: Make, tmp_path: Path, pixels: str, size: str
+) -> None:
+    film = tmp_path / "a.mkv"
+    picture = ("-f", "lavfi", "-i", f"color=white:s={size}:d=0.08")
+    filters = f"format=yuv444p10le,format={pixels}"
+    clips.ffmpeg(*picture, "-vf", filters, "-c:v", "ffv1", film)
+    films.in_one_piece(film, tmp_path / "%d.png", tiny(step_size=0))
+    raw = clips.ffmpeg("-i", tmp_path / "1.png", "-f", "rawvideo", "-pix_fmt", "rgb48le", "-")
+    assert np.frombuffer(raw, "<u2").min() >= WHITE - 8
+
+
+@pytest.mark.parametrize(("bits", "white"), [(10, 940), (12, 3760)])
+def test_the_white_of_pictures_is_that_of_a_film(
+    tiny: Make, tmp_path: Path, bits: int, white: int
+) -> None:
+    raw = ("-f", "rawvideo", "-pix_fmt", "rgb48le", "-s", "64x48", "-r", "25", "-i", "-")
+    image = np.full((2, 48, 64, 3), WHITE, "<u2")
+    clips.ffmpeg(*raw, tmp_path / "%d.png", stdin=image.tobytes())
+    target = tmp_path / "a.mkv"
+    output = {"codec": "h265", "bits": bits, "crf": 1}
+    films.in_one_piece(tmp_path / "%d.png", target, tiny(step_size=0), **output)
+    luma = clips.ffmpeg("-i", target, "-f", "rawvideo", "-pix_fmt", f"yuv420p{bits}le", "-")
+    assert abs(int(np.frombuffer(luma, "<u2")[0]) - white) <= 1

@@ -105,7 +105,7 @@ def test_it_stays_hdr_with_its_tags(
             both.append(next(iter(source)))
         assert source.info.hdr == both[-1].hdr == CURVES[curve]
     before, after = (clips.patch_colours(frame.deep) for frame in both)
-    assert np.abs(before - after).max() <= 4 * 64  # of 10 bits, after lossy compression
+    assert np.abs(before - after).max() <= 5 * 64  # of 10 bits, after lossy compression
 
 
 @pytest.mark.parametrize("name", ["a.gif", "%d.png", "a.mp4"])

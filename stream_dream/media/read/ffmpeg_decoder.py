@@ -39,6 +39,8 @@ _SMALLEST_DEINTERLACED = 4
 _HEADER = (b"P7", b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL", b"TUPLTYPE", b"ENDHDR")
 
 _RGB16 = "format=rgb48be"
+# ffmpeg's usual filter makes 65283 of white.
+_TO_RGB16 = "zscale=m=gbr:r=full:f=bicubic,format={pixels}"
 
 # White of SDR is 203 cd/m2 (ITU-R BT.2408). Up to 3/5 of its light nothing changes, and 1000 cd/m2
 # become white; ffmpeg's other curves darken skin and walls (looked at).
@@ -186,11 +188,13 @@ class FFmpegDecoder:
         if not file.interlaced or min(width, height) < _SMALLEST_DEINTERLACED:
             made.remove(_DEINTERLACED)
         if self.hdr is not None:
-            kept = f"{_TO_BT2020},{_RGB16}" if file.has_other_primaries else f"{scale},{_RGB16}"
+            kept = _TO_BT2020 if file.has_other_primaries else self._to_rgb16 or scale
+            kept = f"{kept},{_RGB16}"
             split = f"split[h][s];[h]{kept}[h];[s]{_TONE_MAP},{_RGB16}[s];[h][s]vstack"
             return ",".join([*made, _tagged(file), split])
         if file.transparent and file.video != "exr":
-            return ",".join([*made, scale])  # the conversions below lose what is transparent
+            # The other conversions lose what is transparent.
+            return ",".join([*made, *self._tagged_to_rgb16(matrix, otherwise=scale)])
         if file.video == "exr":
             # ffmpeg's other conversion of half floats loses more than they have (measured).
             floats = [] if file.pixels.startswith("gbr") else ["format=gbrpf32le"]
@@ -199,7 +203,27 @@ class FFmpegDecoder:
             return ",".join([*made, _tagged(file), _TONE_MAP])
         if file.wide:
             return ",".join([*made, _tagged(file), _WIDE_TO_BT709])
-        return ",".join([*made, scale])
+        return ",".join([*made, *self._tagged_to_rgb16(matrix, otherwise=scale)])
+
+    @property
+    def _to_rgb16(self) -> str:
+        """The filters that convert deep, tagged YUV to RGB; empty for other pictures."""
+        file = self.file
+        if not self.deep or not file.pixels.startswith("yuv"):
+            return ""
+        alpha = "a" if file.transparent else ""
+        odd = file.size[0] % 2 or file.size[1] % 2  # has half a sample of chroma, which it refuses
+        whole = f"scale=flags=bicubic,format=yuv{alpha}444p12le," if odd else ""
+        return whole + _TO_RGB16.format(pixels=f"gbr{alpha}p16le")
+
+    def _tagged_to_rgb16(self, matrix: str, *, otherwise: str) -> list[str]:
+        """Return ``_to_rgb16`` behind its tags, by the matrix of an untagged picture."""
+        found = self._to_rgb16
+        return (
+            [_tagged(self.file, "smpte170m" if matrix == "bt601" else "bt709"), found]
+            if found
+            else [otherwise]
+        )
 
     def _times(self, stamps: SimpleQueue[int | None]) -> Iterator[float]:
         """Yield time stamps in seconds from the first picture; missing ones at the file's rate."""
@@ -247,9 +271,12 @@ class FFmpegDecoder:
             process.kill()
 
 
-def _tagged(file: Probe) -> str:
-    """Return the filter that completes the tags of a picture, all of which zscale needs."""
-    matrix, primaries = ("bt2020nc", "bt2020") if file.hdr is not None else ("bt709", "bt709")
+def _tagged(file: Probe, usual: str = "bt709") -> str:
+    """Return the filter that completes the tags of a picture, all of which zscale needs.
+
+    ``usual`` is the matrix of an untagged picture of SDR.
+    """
+    matrix, primaries = ("bt2020nc", "bt2020") if file.hdr is not None else (usual, "bt709")
     matrix = file.matrix or ("gbr" if file.is_rgb else matrix)
     primaries = primaries if file.primaries in _UNTAGGED else file.primaries
     curve = "bt709" if file.transfer in _UNTAGGED else file.transfer

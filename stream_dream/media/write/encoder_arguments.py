@@ -106,7 +106,7 @@ def y4m_arguments(
     # It has no tags: whoever reads it takes small pictures for BT.601 and HD for BT.709.
     matrix = "bt709" if size[0] >= 1280 or size[1] >= 720 else "bt601"
     pixels = encoding.pixels
-    filters = f"{_matrix(matrix)},format={pixels},{_aspect(pixel_aspect)}"
+    filters = f"{_matrix(matrix, deep=encoding.deep)},format={pixels},{_aspect(pixel_aspect)}"
     # More than 8 bits are an extension that all its readers know.
     end = ["-strict", "-1", "-f", encoding.format.muxer]
     return [*_raw_source(size, fps, deep=encoding.deep), "-vf", filters, *end]
@@ -170,24 +170,37 @@ def _filters(encoding: Encoding, pixel_aspect: Fraction) -> str:
     """Return the filters that convert an image for its encoder."""
     pixels, hardware = encoding.pixels, encoding.hardware
     if hardware is not None:
-        taken = hardware.pixels[encoding.bits]
-        return ",".join((_colours(pixel_aspect, taken, encoding.hdr), *hardware.filters))
+        colours = _colours(pixel_aspect, pixels, encoding.hdr, deep=encoding.deep)
+        return ",".join((colours, f"format={hardware.pixels[encoding.bits]}", *hardware.filters))
     if not encoding.format.film:
         return f"format={pixels}"
     if not encoding.codec.is_rgb:
-        return _colours(pixel_aspect, pixels, encoding.hdr)
+        return _colours(pixel_aspect, pixels, encoding.hdr, deep=encoding.deep)
     tags = () if encoding.hdr is None else (_tags(encoding.hdr),)
     return ",".join([f"format={pixels}", *tags, _aspect(pixel_aspect)])
 
 
-def _colours(pixel_aspect: Fraction, pixels: str = "yuv420p", hdr: Hdr | None = None) -> str:
+def _colours(
+    pixel_aspect: Fraction,
+    pixels: str = "yuv420p",
+    hdr: Hdr | None = None,
+    *,
+    deep: bool = False,
+) -> str:
     """Return the filters that convert RGB to a pixel format, and tag it: BT.709, or HDR."""
     matrix = "bt709" if hdr is None else "bt2020"
-    return f"{_matrix(matrix)},format={pixels},{_tags(hdr)},{_aspect(pixel_aspect)}"
+    return f"{_matrix(matrix, deep=deep, alpha=pixels.startswith('yuva'))},format={pixels},{_tags(hdr)},{_aspect(pixel_aspect)}"
 
 
-def _matrix(matrix: str) -> str:
+def _matrix(matrix: str, *, deep: bool, alpha: bool = False) -> str:
+    if deep:  # for the other filter, white of 16 bits is 65280
+        source = f"setparams=colorspace=gbr:range=pc,format={'gbrap16le' if alpha else 'gbrp16le'}"
+        return f"{source},zscale=m={_ZIMG[matrix]}:r=limited:f=bicubic"
     return f"scale=out_color_matrix={matrix}:out_range=tv:flags=accurate_rnd+full_chroma_int"
+
+
+_ZIMG = {"bt601": "170m", "bt709": "709", "bt2020": "2020_ncl"}
+"""Names of matrices in ffmpeg's filter zscale."""
 
 
 def _tags(hdr: Hdr | None) -> str:

@@ -49,8 +49,9 @@ def test_every_codec_keeps_frames_rate_depth_and_colours(
     places = [np.argmax(frame.image[220, :, 1].reshape(32, 10).mean(axis=1)) for frame in frames]
     assert places == list(range(31))
     got = clips.patch_colours(to_16bit(frames[15].image) if bits == 8 else frames[15].deep)
-    # Two levels of 8 bits, or of 10; a block of Hap Q has four colours.
-    allowed = 2 * 65535 / (255 if bits == 8 else 1023) * (2 if codec == "hapq" else 1)
+    # Two levels of 8 bits, or three of 10 (one of chroma); a block of Hap Q has four colours.
+    levels = 2 / 255 if bits == 8 else 3 / 1023
+    allowed = levels * 65535 * (2 if codec == "hapq" else 1)
     assert np.abs(got - np.array(clips.PATCHES) * 257).max() <= allowed
 
 

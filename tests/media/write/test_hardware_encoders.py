@@ -159,7 +159,7 @@ def test_an_encoder_gets_its_arguments_and_makes_a_film_with_the_same_tags(
     start = run.index(expected[0])
     assert run[start : start + len(expected)] == expected
     filters = after(run, "-vf")
-    assert f"format={pixels}," in filters
+    assert f",format={pixels}" in filters
     assert "color_primaries=bt709:color_trc=bt709" in filters
     assert filters.endswith(",hwupload") == (encoder == "vaapi")
     assert ("vaapi=hardware" in run) == (encoder == "vaapi")
