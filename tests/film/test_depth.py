@@ -88,18 +88,6 @@ def test_films_keep_the_depth_unasked(
     assert np.abs(greys - np.arange(LEVELS)).max() <= 4  # of lossy compression
 
 
-@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "h264"), ("a.mov", "hap"), ("a.gif", None)])
-def test_where_it_cannot_stay_the_film_has_8_bits(
-    tiny: Make, ramp: Path, tmp_path: Path, name: str, codec: str | None
-) -> None:
-    target = tmp_path / name
-    films.in_one_piece(ramp, target, tiny(step_size=0), codec=codec, end=0.08)
-    with VideoSource(target, deep=True) as source:
-        frame = next(iter(source))
-    assert source.info.bits == 8
-    assert frame.deep is None
-
-
 @pytest.mark.slow
 def test_pictures_get_16_bits(tiny: Make, ramp: Path, tmp_path: Path) -> None:
     films.in_one_piece(ramp, tmp_path / "%02d.png", tiny(step_size=0), end=0.08)

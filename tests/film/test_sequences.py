@@ -8,7 +8,6 @@ from pathlib import Path
 
 import clips
 import films
-import numpy as np
 import pytest
 
 from stream_dream.errors import SettingsError, SinkError
@@ -52,18 +51,6 @@ def test_chunks_read_them_as_one_piece_does(tiny: Make, pictures: Path, tmp_path
     summary = render_film(pictures / "%04d.png", tmp_path / "a.mkv", tiny(), output, film)
     assert len(summary.plan.chunks) > 2
     assert films.checksums(summary) == one
-
-
-@pytest.mark.parametrize("suffix", [".exr", ".tif", ".png"])
-def test_what_is_not_dreamed_goes_through_unchanged(
-    tiny: Make, pictures: Path, tmp_path: Path, suffix: str
-) -> None:
-    render(pictures, tmp_path / f"%d{suffix}", tiny(step_size=0), OutputSettings())
-    with VideoSource(tmp_path / f"%d{suffix}", deep=True) as source:
-        images = [frame.image for frame in source]
-    assert len(images) == 7
-    for number, image in enumerate(images):
-        assert np.abs(image.astype(int) - clips.counting_image(number)).max() <= (suffix == ".exr")
 
 
 def test_the_pictures_that_are_read_are_never_replaced(
