@@ -137,6 +137,25 @@ def test_a_film_over_several_machines_is_encoded_in_software(
     assert program.encodes() == []
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "problem"),
+    [
+        ("a.mp4", {"matte": True}, "nvenc does not encode mattes beside a film"),
+        ("a.mov", {"dream_only": True}, "nvenc does not encode prores4444 of 10 bits with an "),
+    ],
+)
+def test_layers_and_mattes_are_encoded_in_software(
+    source: Path, name: str, values: dict[str, object], problem: str
+) -> None:
+    with VideoSource(source) as opened:
+        info = opened.info
+    wanted = OutputSettings.model_validate({"encoder": "nvenc"} | values)
+    chosen, note = with_chosen_encoder(Path(name), info, wanted)
+    assert chosen.encoder == "software"
+    assert note is not None
+    assert note.startswith(problem)
+
+
 def test_the_command_says_which_encoder_was_chosen(
     monkeypatch: pytest.MonkeyPatch, source: Path, network: Path, tmp_path: Path
 ) -> None:

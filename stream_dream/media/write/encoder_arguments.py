@@ -189,7 +189,8 @@ def _colours(
 ) -> str:
     """Return the filters that convert RGB to a pixel format, and tag it: BT.709, or HDR."""
     matrix = "bt709" if hdr is None else "bt2020"
-    return f"{_matrix(matrix, deep=deep, alpha=pixels.startswith('yuva'))},format={pixels},{_tags(hdr)},{_aspect(pixel_aspect)}"
+    converted = _matrix(matrix, deep=deep, alpha=pixels.startswith("yuva"))
+    return f"{converted},format={pixels},{_tags(hdr)},{_aspect(pixel_aspect)}"
 
 
 def _matrix(matrix: str, *, deep: bool, alpha: bool = False) -> str:
