@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -18,7 +17,7 @@ from format_table import SOURCES, TARGETS, Source, Target
 from painted_clips import FRAMES, HEIGHT, RATE, WIDTH, Clip, bt1886, patches, read, srgb
 from PIL import Image, ImageSequence
 
-from stream_dream.film.frame_loop import make_ascents
+from stream_dream.film.ascent_cache import AscentCache
 from stream_dream.film.one_piece import render
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import OutputSettings
@@ -38,20 +37,18 @@ PLAIN = {"octaves": 1, "steps": 1, "warm_up": 0, "step_size": 0, "dream_size": 6
 
 
 @pytest.fixture(scope="module")
-def dream() -> Iterator[DreamSettings]:
-    """Return settings that change nothing, dreamed by one network for all renders."""
+def dream() -> DreamSettings:
+    """Return settings that change nothing."""
     synthetic.register_tiny()
-    made: dict[str, Any] = {}
-
-    def once(*arguments: Any, **options: Any) -> Any:
-        if not made:
-            made["ascents"] = make_ascents(*arguments, **options)
-        return made["ascents"]
-
     network = {"network": synthetic.TINY, "layer": ["conv0"], "cuts": False}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stream_dream.film.one_piece.make_ascents", once)
-        yield validated(DreamSettings, network | PLAIN)
+    return validated(DreamSettings, network | PLAIN)
+
+
+@pytest.fixture(scope="module")
+def networks() -> Iterator[AscentCache]:
+    """Return what keeps one network for all renders."""
+    with closing(AscentCache()) as kept:
+        yield kept
 
 
 @pytest.fixture(scope="module")
@@ -88,14 +85,16 @@ def streams(source: Source, written: Path | None) -> Iterator[None]:
         yield
 
 
-def rendered(source: Source, target: Target, dream: DreamSettings, folder: Path) -> Path:
+def rendered(
+    source: Source, target: Target, dream: DreamSettings, networks: AscentCache, folder: Path
+) -> Path:
     """Render a clip; return the path of what was written."""
     standard = target.name == "-"
     path = folder / ("a.y4m" if standard else target.name)
     given = Path("-") if source.piped is not None else source.path
     output = validated(OutputSettings, target.settings | (source.piped or {}))
     with streams(source, path if standard else None):
-        done = render(given, Path("-") if standard else path, dream, output)
+        done = render(given, Path("-") if standard else path, dream, output, ascents=networks)
     assert done.frames == FRAMES
     lost = source.hdr and not stays_hdr(source, target)
     assert (done.warning is not None) == lost, done.warning
@@ -128,13 +127,14 @@ def tags_for(source: Source, target: Target) -> str:
 @pytest.mark.parametrize(("source_name", "target_name"), CELLS)
 def test_a_clip_comes_out_as_it_went_in(
     dream: DreamSettings,
+    networks: AscentCache,
     source_of: Callable[[str], tuple[Source, Clip]],
     tmp_path: Path,
     source_name: str,
     target_name: str,
 ) -> None:
     (source, before), target = source_of(source_name), TARGETS[target_name]
-    path = rendered(source, target, dream, tmp_path)
+    path = rendered(source, target, dream, networks, tmp_path)
     after = read(path)
     check_report(after.report, source, target)
     check_colours(source_name, before, after, source, target)

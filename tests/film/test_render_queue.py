@@ -215,7 +215,7 @@ class FakeRender:
         if film.source.name in self.instead:
             raise self.instead[film.source.name]
         film.target.write_text("dream")
-        return RenderSummary(film.target, 5, 0.5, 10.0, {}, None)
+        return RenderSummary(film.target, 5, 0.5, 10.0, {}, None, "software")
 
 
 def queued(folder: Path, *names: str) -> list[QueuedFilm]:
