@@ -185,21 +185,29 @@ _DEEP_420, _PLAIN_420 = {8: "yuv420p", _MOST: "yuv420p10le"}, {_MOST: "yuv420p"}
 _RGB = {8: "bgr0", 10: "gbrp10le", 12: "gbrp12le", 16: "gbrp16le"}
 
 
+_BEST: dict[str, object] = {"crf": 1}
+"""Quality without coarse steps, which would move colours by more than rounding does."""
+
+
 def _codec(codec: str, bits: int | None = None) -> dict[str, object]:
     return {"codec": codec} | ({} if bits is None else {"bits": bits})
 
 
 TARGETS: dict[str, Target] = {
     "h264": Target("a.mp4", "h264", _PLAIN_420, _codec("h264"), tag="avc1"),
-    "h264 10 bits": Target("a.mp4", "h264", {16: "yuv420p10le"}, _codec("h264", 10), 2.6, "avc1"),
-    "h265": Target("a.mp4", "hevc", _DEEP_420, _codec("h265"), 2.6, "hvc1"),
-    "h265 12 bits": Target("a.mov", "hevc", {16: "yuv420p12le"}, _codec("h265", 12), 4.5, "hvc1"),
-    "av1": Target("a.mp4", "av1", _DEEP_420, _codec("av1"), 8, "av01"),
+    "h264 10 bits": Target(
+        "a.mp4", "h264", {16: "yuv420p10le"}, _codec("h264", 10) | _BEST, 2.0, "avc1"
+    ),
+    "h265": Target("a.mp4", "hevc", _DEEP_420, _codec("h265") | _BEST, 2.2, "hvc1"),
+    "h265 12 bits": Target(
+        "a.mov", "hevc", {16: "yuv420p12le"}, _codec("h265", 12) | _BEST, 2.2, "hvc1"
+    ),
+    "av1": Target("a.mp4", "av1", _DEEP_420, _codec("av1") | _BEST, 2.0, "av01"),
     "vp9": Target("a.webm", "vp9", _DEEP_420, _codec("vp9")),
-    "vp9 12 bits": Target("a.webm", "vp9", {16: "yuv420p12le"}, _codec("vp9", 12), 2.6),
-    "prores": Target("a.mov", "prores", {16: "yuv422p10le"}, _codec("prores"), 2.6, "apch"),
-    "prores4444": Target("a.mov", "prores", {16: "yuv444p12le"}, _codec("prores4444"), 2.6, "ap4h"),
-    "dnxhr": Target("a.mov", "dnxhd", {16: "yuv422p10le"}, _codec("dnxhr"), 2.6, "AVdh"),
+    "vp9 12 bits": Target("a.webm", "vp9", {16: "yuv420p12le"}, _codec("vp9", 12) | _BEST, 2.0),
+    "prores": Target("a.mov", "prores", {16: "yuv422p10le"}, _codec("prores"), 2.0, "apch"),
+    "prores4444": Target("a.mov", "prores", {16: "yuv444p12le"}, _codec("prores4444"), 2.0, "ap4h"),
+    "dnxhr": Target("a.mov", "dnxhd", {16: "yuv422p10le"}, _codec("dnxhr"), 2.0, "AVdh"),
     "ffv1": Target("a.mkv", "ffv1", _RGB, _codec("ffv1"), 1.2),
     "ffv1 12 bits": Target("a.mkv", "ffv1", {16: "gbrp12le"}, _codec("ffv1", 12)),
     "ffv1 16 bits": Target("a.mkv", "ffv1", {16: "gbrp16le"}, _codec("ffv1", 16)),
