@@ -257,12 +257,10 @@ def _check_outputs(wanted: _Wanted, *, resume: bool) -> None:
 
 
 def _conclude(wanted: _Wanted, done: RenderSummary, line: str) -> None:
-    from stream_dream.film.request import mattes_of
-
     if done.warning is not None:
         complain(f"warning: {done.warning}")
-    targets = [done.target, *mattes_of(done.target, wanted.request.output).values()]
     if not wanted.queued:  # the last event is that of all
+        targets = [done.target, *done.mattes]
         json_lines.finish(targets, frames=done.frames, seconds=done.seconds, fps=done.fps)
     if not wanted.quiet and not wanted.as_json:
         typer.echo(line, err=wanted.request.is_piped)

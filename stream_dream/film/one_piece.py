@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stream_dream.errors import Interrupted, SettingsError
@@ -48,6 +48,7 @@ class RenderSummary:
 
     Attributes:
         target: The finished file.
+        mattes: Those beside it.
         frames: Number of frames.
         seconds: Wall time, from opening the source to the finished file.
         fps: Frames per second between the first and the last; 0 for a single frame.
@@ -64,6 +65,7 @@ class RenderSummary:
     stages: dict[str, float]
     warning: str | None
     encoder: EncoderName
+    mattes: tuple[Path, ...] = field(default=(), kw_only=True)
 
 
 @cancellable
@@ -159,6 +161,7 @@ def render(
                 raise Interrupted(_keep(sink)) from None
     return RenderSummary(
         target=target,
+        mattes=request.outputs[1:],
         frames=sink.frames,
         seconds=time.perf_counter() - begun,
         fps=writer.fps,
@@ -204,8 +207,8 @@ def _keep(sink: VideoSink | StandardOutput) -> str:
     """Keep the frames written so far; return the message that says where."""
     if isinstance(sink, StandardOutput):
         return f"interrupted after {sink.frames} frames"
-    kept = sink.keep_partial()
-    if kept is None:
+    kept = " and ".join(map(str, sink.keep_partial()))
+    if not kept:
         return "interrupted before the first frame: nothing was written"
     done = "first frame is" if sink.frames == 1 else f"first {sink.frames} frames are"
     return f"interrupted: the {done} in {kept}"

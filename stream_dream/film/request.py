@@ -106,6 +106,9 @@ class RenderRequest:
         if self.output.dream_only and self.output.compare:
             problem = "--dream-only writes no source to show beside the dream: leave out --compare"
             raise SinkError(problem, exit_code=2)
+        if self.output.matte and self.output.compare:
+            problem = "mattes are as large as the dream alone: leave out --matte or --compare"
+            raise SinkError(problem, exit_code=2)
         if self.target == STANDARD_OUTPUT:
             check_standard_output()
             if self.output.matte:

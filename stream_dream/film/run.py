@@ -34,7 +34,7 @@ from stream_dream.film.job.verify import check, missing
 from stream_dream.film.plan.chunk_reader import SourceExcerpt
 from stream_dream.film.plan.plan import Chunk, Plan, frames_in, make_plan
 from stream_dream.film.programming import needs_sound, programmed, read_files, soundtrack_of
-from stream_dream.film.request import RenderRequest
+from stream_dream.film.request import RenderRequest, mattes_of
 from stream_dream.media.read.video import VideoSource
 from stream_dream.media.write.finalize import Finalizer
 from stream_dream.media.write.mux import EncodedVideo
@@ -108,11 +108,12 @@ class Run:
             plan.shortfall,
             tone_mapping_note(self._source, self._output),
             self._encoder_note,
-            left_over(placed, plan.frames),
+            left_over(placed[0], plan.frames),
             self._program.clipped,
         ]
         return FilmSummary(
-            target=placed,
+            target=placed[0],
+            mattes=tuple(placed[1:]),
             frames=plan.frames,
             plan=plan,
             records=tuple(records[number] for number in sorted(records)),
@@ -198,11 +199,15 @@ class Run:
             made = programmed(self._request, self._source, plan, cache=self._folder.path)
             return made.program
 
-    def _published(self, plan: Plan, records: dict[int, ChunkRecord]) -> Path | None:
-        """Return the published result if it is complete and as requested; else None."""
-        placing = self._folder.placing
-        as_wanted = placing.has(values_added_later(self._request.output))
-        return placing.whole if as_wanted or missing(plan, records) else None
+    def _published(self, plan: Plan, records: dict[int, ChunkRecord]) -> list[Path] | None:
+        """Return the published result and its mattes if they are whole and as requested."""
+        target, output = self._request.target, self._request.output
+        as_wanted = self._folder.placing.has(values_added_later(output))
+        placings = self._folder.placings(mattes_of(target, output))
+        whole = [path for placing in placings if (path := placing.whole) is not None]
+        if len(whole) < len(placings):
+            return None
+        return whole if as_wanted or missing(plan, records) else None
 
     def _check(self, plan: Plan, records: dict[int, ChunkRecord]) -> dict[int, ChunkRecord]:
         """Return the records of the chunks whose files are intact; note the others."""
@@ -295,17 +300,21 @@ class Run:
 
         return film.batch_on(has_gpu())
 
-    def _finish(self, plan: Plan) -> Path:
-        """Join the chunks, add the sound and publish the film; return the path that it got."""
+    def _finish(self, plan: Plan) -> list[Path]:
+        """Join the chunks, add the sound and publish the film and its mattes.
+
+        Returns the paths that they got.
+        """
         self._events.joining()
         info, output, target = self._source.info, self._output, self._request.target
         finalizer = finalizer_of(target, info, output, self._sound, self._recipe)
         encoded = joined(self._folder, plan, finalizer.encoding.codec, info.fps)
-        for kind in finalizer.mattes:
-            placing = self._folder.placing_of_matte(kind, finalizer.mattes[kind])
-            self._publish(finalizer.of_matte(kind), placing, encoded, plan.frames)
-        # The film comes last: it marks all as finished.
-        return self._publish(finalizer, self._folder.placing, encoded, plan.frames)
+        placing, *of_mattes = self._folder.placings(finalizer.mattes)
+        mattes = [
+            self._publish(finalizer.of_matte(kind), of_matte, encoded, plan.frames)
+            for kind, of_matte in zip(finalizer.mattes, of_mattes, strict=True)
+        ]
+        return [self._publish(finalizer, placing, encoded, plan.frames), *mattes]
 
     def _publish(
         self, finalizer: Finalizer, placing: Placing, encoded: EncodedVideo, frames: int

@@ -95,8 +95,7 @@ def filmed(
         try:
             yield Timelapse(sink, small, strength=strength)
         except KeyboardInterrupt as stop:
-            kept = sink.keep_partial()
-            if kept is not None:
+            for kept in sink.keep_partial():
                 stop.add_note(f"the film of it is in {kept}")
             raise
 

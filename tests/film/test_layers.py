@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import clips
@@ -13,11 +14,15 @@ import pytest
 from numpy.typing import NDArray
 
 from stream_dream.errors import Interrupted, SinkError
+from stream_dream.film.events import FilmEvents
 from stream_dream.film.in_chunks import render_film
 from stream_dream.film.job import publish
 from stream_dream.film.one_piece import render
-from stream_dream.frame import FrameReport
+from stream_dream.frame import FrameReport, MatteKind
+from stream_dream.media.write.finalize import Finalizer
+from stream_dream.media.write.video import VideoSink
 from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.film import FilmSettings
 from stream_dream.settings.output import OutputSettings
 from stream_dream.settings.validation import validated
 
@@ -176,7 +181,8 @@ def test_ctrl_c_keeps_the_mattes_so_far(tiny: Make, source: Path, tmp_path: Path
         if report.index == 4:
             raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted):
+    names = r"a\.interrupted\.mp4 and .*a-visibility\.interrupted\.mp4"
+    with pytest.raises(Interrupted, match=names):
         render(source, tmp_path / "a.mp4", tiny(), output_of(matte=True), on_report=stop)
     kept = sorted(path.name for path in tmp_path.iterdir())
     assert kept == ["a-visibility.interrupted.mp4", "a.interrupted.mp4"]
@@ -210,6 +216,56 @@ def test_a_film_killed_after_its_matte_is_finished_by_resume(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a-visibility.mp4", "a.mp4"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["a.mp4", "a-visibility.mp4"])
+def test_what_was_deleted_is_made_again_from_kept_chunks(
+    tiny: Make, source: Path, tmp_path: Path, name: str
+) -> None:
+    target, keep = tmp_path / "a.mp4", FilmSettings(chunk_seconds=0.24, keep_chunks=True)
+    render_film(source, target, tiny(), output_of(matte=True), keep)
+    (tmp_path / name).unlink()
+    again = films.resume(source, target, tiny(), matte=True, end=FRAMES / 25)
+    assert "dream" not in again.stages
+    assert (again.target, again.mattes) == (target, (tmp_path / "a-visibility.mp4",))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-visibility.mp4", "a.mp4"]
+
+
+def test_a_matte_that_appears_meanwhile_is_kept(tiny: Make, source: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / "a-visibility.mp4"
+
+    def written(report: FrameReport) -> None:
+        theirs.write_text("mine")
+
+    with pytest.raises(SinkError, match=r"a-visibility\.mp4 has appeared .* see .*visibility\.2"):
+        render(source, tmp_path / "a.mp4", tiny(), output_of(matte=True), on_report=written)
+    assert theirs.read_text() == "mine"
+    assert len(films.frames_of(tmp_path / "a-visibility.2.mp4")) == FRAMES
+
+
+@pytest.mark.slow
+def test_chunks_tell_where_such_a_matte_is(tiny: Make, source: Path, tmp_path: Path) -> None:
+    theirs, notes = tmp_path / "a-visibility.mp4", films.Notes()
+    events = FilmEvents(joining=lambda: theirs.write_text("mine"), note=notes)  # type: ignore[arg-type, return-value]
+    target, output = tmp_path / "a.mp4", output_of(matte=True)
+    done = render_film(source, target, tiny(), output, films.SHORT_CHUNKS, events=events)
+    assert done.mattes == (tmp_path / "a-visibility.2.mp4",)
+    assert theirs.read_text() == "mine"
+    assert "was kept: see" in notes
+
+
+def test_a_sink_refuses_mattes_that_do_not_fit(tmp_path: Path) -> None:
+    mattes: dict[MatteKind, Path] = {"mask": tmp_path / "a-mask.mp4"}
+    finalizer = Finalizer(tmp_path / "a.mp4", size=(16, 8), fps=Fraction(25), mattes=mattes)
+    image, matte = np.zeros((8, 16, 3), np.uint8), np.zeros((8, 16), np.uint8)
+    sink = VideoSink.of(finalizer)
+    for wrong in ((), (matte[:4],), (matte, matte), (matte.astype(np.float32),)):
+        with pytest.raises(SinkError, match="takes 1 mattes of uint8"):
+            sink.write(image, *wrong)
+    sink.write(image, matte)
+    sink.close()
+    assert len(films.frames_of(tmp_path / "a-mask.mp4")) == 1
+
+
 @pytest.mark.parametrize(
     ("name", "wanted", "problem"),
     [
@@ -218,6 +274,7 @@ def test_a_film_killed_after_its_matte_is_finished_by_resume(
         ("a.mov", {"dream_only": True, "codec": "h264"}, "would have no alpha channel"),
         ("-", {"dream_only": True}, "standard output would have no alpha channel"),
         ("a.mov", {"dream_only": True, "compare": True}, "leave out --compare"),
+        ("a.mp4", {"matte": True, "compare": True}, "leave out --matte or --compare"),
         ("-", {"matte": True}, "standard output takes no mattes"),
     ],
 )

@@ -54,13 +54,16 @@ class JobFolder:
         """True if the folder contains a job."""
         return job_file(self.path).exists()
 
-    def placing_of_matte(self, kind: MatteKind, path: Path) -> Placing:
-        """Return the record of a published matte."""
-        return Placing(self.path / f"placing-{kind}.json", path)
+    def placings(self, mattes: Mapping[MatteKind, Path]) -> list[Placing]:
+        """Return the records of the published result and of its mattes."""
+        return [
+            self.placing,
+            *(Placing(self.path / f"placing-{kind}.json", path) for kind, path in mattes.items()),
+        ]
 
     def has_published(self, mattes: Mapping[MatteKind, Path]) -> bool:
         """Return whether an earlier run of the job has published its result or a matte."""
-        placings = [self.placing, *(self.placing_of_matte(*matte) for matte in mattes.items())]
+        placings = self.placings(mattes)
         return self.has_job and any(placing.earlier is not None for placing in placings)
 
     def chunk(self, number: int) -> ChunkFiles:

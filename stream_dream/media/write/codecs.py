@@ -16,9 +16,12 @@ _VP9 = ("-c:v", "libvpx-vp9", "-b:v", "0", "-deadline", "realtime", "-cpu-used",
 # ffmpeg's other ProRes encoder, prores_ks, takes three times as long (measured). Some editors
 # accept Apple's vendor only.
 _PRORES = ("-c:v", "prores", "-vendor", "apl0", "-profile:v")
-# Colours of a layer are extreme where it is faint: laid over the source they are within 2 levels of
+# Colours of a layer are extreme where it is faint: over its footage the dream is within 2 levels of
 # 255 here, with the other encoder within 9 (measured).
-_PRORES_LAYER = ("-c:v", "prores_ks", "-vendor", "apl0", "-profile:v", "4444")
+_PRORES_LAYER = (
+    *("-c:v", "prores_ks", "-vendor", "apl0", "-profile:v", "4444"),
+    *("-quant_mat", "default"),
+)
 # Chunks of a frame are decoded by as many threads.
 _HAP = ("-c:v", "hap", "-chunks", "4", "-format")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,13 +55,17 @@ class Encoder:
         step = self._encoding.codec.multiple
         return pad(to_16bit(image), step) if self._encoding.deep else pad(to_8bit(image), step)
 
-    def check(self, image: Image | Layer, path: Path) -> None:
-        """Raise ``SinkError`` for an image of an unexpected shape or type."""
+    def check(self, image: Image | Layer, mattes: Sequence[Mask8], path: Path) -> None:
+        """Raise ``SinkError`` for an image or mattes of an unexpected number, shape or type."""
         expected = (self._size[1], self._size[0], 4 if self._encoding.alpha else 3)
         if image.shape != expected or image.dtype not in (np.uint8, np.uint16):
             raise SinkError(
                 f"an image is {image.dtype} {image.shape}: {path} takes uint8 or uint16 {expected}"
             )
+        found = [f"{matte.dtype} {matte.shape}" for matte in mattes]
+        if found != [f"uint8 {expected[:2]}"] * self._mattes:
+            wanted = f"{self._mattes} mattes of uint8 {expected[:2]}"
+            raise SinkError(f"{path} takes {wanted} with each image, not {found}")
 
     def finish(self, seconds: float) -> None:
         """Complete the file within ``seconds``. Raises ``SinkError`` if that fails."""

@@ -158,7 +158,7 @@ class VideoSink:
         Raises:
             SinkError: If the image has another shape or type, or ffmpeg fails.
         """
-        self._encoder.check(image, self.path)
+        self._encoder.check(image, mattes, self.path)
         if self._closed:
             raise SinkError(f"{self.path} is closed: nothing more can be written")
         try:
@@ -178,25 +178,28 @@ class VideoSink:
             self.discard()
             raise SinkError(f"{self.path} was not made: there was no frame to write")
         mattes = list(self._finalizer.mattes.values())
-        placed = self._complete(self.path, mattes, overwrite=self._overwrite)
-        if placed != self.path:
-            raise SinkError(f"{self.path} has appeared meanwhile and was kept: see {placed}")
+        wanted = [self.path, *mattes]
+        placed = self._complete(wanted, overwrite=self._overwrite)
+        others = [pair for pair in zip(wanted, placed, strict=True) if pair[0] != pair[1]]
+        if others:
+            kept = "; ".join(f"{file} has appeared meanwhile: see {name}" for file, name in others)
+            raise SinkError(kept)
 
-    def keep_partial(self) -> Path | None:
-        """Complete the file so far under another name, its sound cut to the picture.
+    def keep_partial(self) -> list[Path]:
+        """Complete the file and its mattes so far under other names, the sound cut to the picture.
 
         Returns:
-            The name, such as ``dream.interrupted.mp4``; None if no image was written.
+            The names, such as ``dream.interrupted.mp4``; empty if no image was written.
 
         Raises:
             SinkError: If ffmpeg or the disk fails.
         """
         if self._closed or self.frames == 0:
             self.discard()
-            return None
+            return []
         self._finalizer.cut_sound(self.frames)
-        mattes = [interrupted_name(matte) for matte in self._finalizer.mattes.values()]
-        return self._complete(interrupted_name(self.path), mattes, overwrite=False)
+        files = [self.path, *self._finalizer.mattes.values()]
+        return self._complete([interrupted_name(file) for file in files], overwrite=False)
 
     def discard(self) -> None:
         """Kill ffmpeg and remove the temporary file; does nothing once the file is complete."""
@@ -204,16 +207,18 @@ class VideoSink:
         self._encoder.kill()
         self._rough.unlink(missing_ok=True)
 
-    def _complete(self, path: Path, mattes: Sequence[Path], *, overwrite: bool) -> Path:
+    def _complete(self, names: Sequence[Path], *, overwrite: bool) -> list[Path]:
+        """Complete the file and its mattes under these names; return those that they got."""
         finalizer, made = self._finalizer, []
         try:
             self._encoder.finish(finalizer.patience(self.frames))
             encoded = EncodedVideo(("-i", str(self._rough)))
             for each in (finalizer, *map(finalizer.of_matte, finalizer.mattes)):
                 made.append(each.make(encoded, self.frames))
-            placed = place(made[0], path, overwrite=overwrite)
-            for matte, name in zip(made[1:], mattes, strict=True):
-                place(matte, name, overwrite=overwrite)
+            placed = [
+                place(file, name, overwrite=overwrite)
+                for file, name in zip(made, names, strict=True)
+            ]
         except (SinkError, OSError) as error:
             for file in made:
                 remove(file)

@@ -402,8 +402,8 @@ def test_interrupted_work_is_kept_under_another_name(tmp_path: Path, name: str) 
         sink = VideoSink(tmp_path / name, size=(64, 48), fps=Fraction(25), sound=sound)
         for index in range(10):
             sink.write(clips.counting_image(index))
-        kept.append(sink.keep_partial())
-        assert sink.keep_partial() is None
+        kept += sink.keep_partial()
+        assert not sink.keep_partial()
         sink.close()
     first, second = (Path(str(path).replace("%02d", "10")) for path in kept)
     assert first != second
@@ -415,7 +415,7 @@ def test_interrupted_work_is_kept_under_another_name(tmp_path: Path, name: str) 
 
 
 def test_a_sink_without_frames_keeps_nothing(tmp_path: Path) -> None:
-    assert VideoSink(tmp_path / "a.mp4", size=(64, 48), fps=NTSC).keep_partial() is None
+    assert VideoSink(tmp_path / "a.mp4", size=(64, 48), fps=NTSC).keep_partial() == []
     assert not list(tmp_path.iterdir())
 
 
