@@ -154,6 +154,7 @@ def test_names_that_no_file_can_have_are_refused_in_one_line(
     film.with_name("folder").mkdir()
     before = sorted(os.listdir(film.parent))
     plays_folders = arguments[:3] == ("live", "--source", "NAME")
+    folders = ("/", "..", "folder", "folder/")
     # A film may be a folder of pictures.
     reads_pictures = {"render NAME", "plan NAME", "--guide NAME"} & {
         " ".join(pair) for pair in pairwise(arguments)
@@ -161,6 +162,8 @@ def test_names_that_no_file_can_have_are_refused_in_one_line(
     for name in ("", ".", "/", "..", "folder", "folder/", "a\0b.mp4", "y" * 300):
         if plays_folders and name in (".", "..", "/"):
             continue  # whatever clips there are, a show plays them
+        if arguments == ("render", "v.mp4", "NAME") and name in folders:
+            continue  # a film may go to a folder
         if reads_pictures and name == ".":
             continue  # the one picture in it is a film
         code, _, said = run(*(word.replace("NAME", name) for word in arguments))
