@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,53 @@ def test_the_node_dreams_a_batch(node: types.ModuleType, as_clip: bool) -> None:
     assert not np.array_equal(other, dreams)
 
 
+def test_the_node_takes_empty_batches(node: types.ModuleType) -> None:
+    empty = images()[:0]
+    (made,) = node.StreamDream().dream(empty, "dogs")
+    assert made is empty
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("as_clip", [False, True])
+def test_the_node_leaves_alpha_out_moves_the_bar_and_can_be_stopped(
+    node: types.ModuleType, as_clip: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stopped(Exception):
+        """What ComfyUI raises."""
+
+    told: list[int] = []
+    stopping = False
+
+    class ProgressBar:
+        """As much of ComfyUI's bar as the node uses."""
+
+        def __init__(self, total: int) -> None:
+            told.append(total)
+
+        def update(self, done: int) -> None:
+            told.append(done)
+
+    def throw() -> None:
+        if stopping:
+            raise Stopped
+
+    utils: Any = types.ModuleType("comfy.utils")
+    management: Any = types.ModuleType("comfy.model_management")
+    utils.ProgressBar, management.throw_exception_if_processing_interrupted = ProgressBar, throw
+    for module in (utils, management):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    maker, batch = node.StreamDream(), images()
+    given: dict[str, Any] = {"steps": 1, "dream_size": 48, "as_clip": as_clip}
+    (dreams,) = maker.dream(np.concatenate([batch[:1], batch[:1, :, :, :1]], axis=3), **given)
+    assert dreams.shape == (1, *batch.shape[1:])
+    assert np.array_equal(dreams[0], maker.dream(batch[:1], **given)[0][0])
+    maker.dream(batch, **given)
+    assert told == [1, 1, 1, 1, 2, 1, 1]
+    stopping = True
+    with pytest.raises(Stopped):
+        maker.dream(batch, **given)
+
+
 @pytest.mark.slow
 def test_the_node_gives_tensors_for_tensors(
     node: types.ModuleType, monkeypatch: pytest.MonkeyPatch
@@ -104,25 +152,79 @@ def test_the_node_gives_tensors_for_tensors(
     assert (made.device, made.values.shape) == ("cuda:0", (1, 32, 48, 3))
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("make") is None, reason="no make")
-def test_make_dreams_what_is_new(tmp_path: Path) -> None:
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="no make")
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., tuple[int, str]]:
+    """Copy the Makefile; return what runs it, and returns its exit code and what it says."""
     shutil.copy(EXAMPLES / "Makefile", tmp_path)
+
+    def call(*words: str, dream: str = f"{sys.executable} -m stream_dream") -> tuple[int, str]:
+        options = "OPTIONS=--dream-size 32 --warm-up 0 --step-size 0 --no-cuts"
+        command = ["make", "-j2", f"DREAM={dream}", options, *words]
+        done = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return call
+
+
+@needs_make
+def test_make_takes_up_a_stopped_render_though_an_older_dream_is_there(
+    make: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    for name in ("shots", "dreams", "dreams/a.mp4.dream"):
+        (tmp_path / name).mkdir()
+    for name in ("a.mp4", "B.MOV"):
+        (tmp_path / "shots" / name).touch()
+    code, _ = make(dream="echo")
+    assert code == 0
+    options = {name: (tmp_path / "dreams" / f"{name}.jsonl").read_text() for name in ("a", "B")}
+    assert "--overwrite --resume --json" in options["a"]
+    assert "--overwrite --json" in options["B"]
+
+
+@needs_make
+def test_make_refuses_shots_of_one_name_and_one_folder(
+    make: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    (tmp_path / "shots").mkdir()
+    for name in ("a.mp4", "a.mov"):
+        (tmp_path / "shots" / name).touch()
+    code, said = make(dream="echo")
+    assert (code, "several shots are called shots/a," in said) == (2, True)
+    (tmp_path / "shots" / "a.mov").unlink()
+    code, said = make("clean", "DREAMS=./shots")
+    assert (code, "is the folder of the shots" in said) == (2, True)
+    assert (tmp_path / "shots" / "a.mp4").exists()
+
+
+@needs_make
+def test_make_clean_removes_what_was_made_alone(
+    make: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    for name in ("shots", "a.mp4.dream"):
+        (tmp_path / name).mkdir()
+    for name in ("shots/a.mp4", "a.mp4", "a.jsonl", "own.mp4"):
+        (tmp_path / name).touch()
+    assert make("clean", "DREAMS=.")[0] == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"Makefile", "shots", "own.mp4"}
+    (tmp_path / "dreams").mkdir()
+    assert make("clean")[0] == 0
+    assert not (tmp_path / "dreams").exists()
+
+
+@pytest.mark.slow
+@needs_make
+def test_make_dreams_what_is_new(make: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
     shots, dreams = tmp_path / "shots", tmp_path / "dreams"
     (shots / "b").mkdir(parents=True)
     clips.make(shots / "a.mp4", seconds=0.2)
     for number in range(3):
         cv2.imwrite(str(shots / "b" / f"{number:03}.png"), synthetic.photo((48, 32)))
     (shots / "b" / "frames.lst").touch()
-
-    def make(*words: str) -> tuple[int, str]:
-        program = f"DREAM={sys.executable} -m stream_dream"
-        options = "OPTIONS=--dream-size 32 --warm-up 0 --step-size 0 --no-cuts"
-        command = ["make", "-j2", program, options, *words]
-        done = subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS
-        )
-        return done.returncode, done.stdout + done.stderr
 
     code, said = make()
     assert code == 0, said
