@@ -132,7 +132,6 @@ def render(
             made.dreams, dream, moments=program.at, pixel_aspect=info.pixel_aspect
         )
         looks = FrameLooks(made, program, info, [guide.images() for guide in guides])
-        on_start(info)
         meter = ProgressMeter(on_progress)
         meter.begin(info.frame_count)
 
@@ -155,6 +154,7 @@ def render(
             if dream.cuts:
                 frames = mark_cuts(frames, info.fps)
             try:
+                on_start(info)
                 dream_frames(frames, dreamer, looks, writer, made.spare, stop=opened.stop)
                 sink.close()
             except KeyboardInterrupt:

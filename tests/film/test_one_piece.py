@@ -20,7 +20,7 @@ from waiting import wait_for
 from stream_dream.dream.build import Guide
 from stream_dream.errors import Interrupted, SinkError
 from stream_dream.film.one_piece import render
-from stream_dream.frame import FrameReport
+from stream_dream.frame import FrameReport, StreamInfo
 from stream_dream.media.read.picture import Picture
 from stream_dream.media.write.picture import write_picture
 from stream_dream.media.write.video import VideoSink
@@ -54,6 +54,16 @@ def test_frames_and_reports(tiny: Make, clip: Path, tmp_path: Path) -> None:
     assert summary.warning is None
     assert summary.fps > 11 / summary.seconds
     assert cv2.getNumThreads() == 2
+
+
+@pytest.mark.slow
+def test_ctrl_c_before_the_first_frame_says_so(tiny: Make, clip: Path, tmp_path: Path) -> None:
+    def interrupt(info: StreamInfo) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="before the first frame: nothing was written"):
+        render(clip, tmp_path / "dream.mp4", tiny(), OutputSettings(), on_start=interrupt)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

@@ -113,7 +113,7 @@ class VideoSink:
         self._rough = reserve(path)
         try:
             self._encoder = Encoder(self._rough, self._finalizer)
-        except SinkError:
+        except BaseException:  # also Ctrl-C
             self._rough.unlink()
             raise
 

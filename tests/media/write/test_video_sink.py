@@ -414,6 +414,18 @@ def test_interrupted_work_is_kept_under_another_name(tmp_path: Path, name: str) 
         assert clips.sound_length(first) == pytest.approx(0.4, abs=0.05)
 
 
+def test_ctrl_c_while_ffmpeg_starts_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ffmpeg.subprocess, "Popen", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        VideoSink(tmp_path / "a.mp4", size=(32, 24), fps=Fraction(25))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_sink_without_frames_keeps_nothing(tmp_path: Path) -> None:
     assert VideoSink(tmp_path / "a.mp4", size=(64, 48), fps=NTSC).keep_partial() == []
     assert not list(tmp_path.iterdir())
