@@ -100,7 +100,7 @@ class FrameReport:
         seconds: Seconds spent on this frame, by stage name ("flow", "ascent", ...).
         loss: Objective of the dream before its last step (no unit); None without a step.
         visible_share: Share of the frame that the previous frame shows too, 0..1.
-        cut: True if a new shot began.
+        cut: True if a new shot began; False for the very first frame.
         checksum: CRC-32 of the dreamed image, uint8 RGB, before encoding; None if not requested.
     """
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from typer.core import TyperCommand
 
+from stream_dream.cli import json_lines
 from stream_dream.cli.defaults import add_defaults
 from stream_dream.settings.fields import Heading
 
@@ -20,6 +21,7 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command with the user's defaults for options that are not given."""
+        json_lines.parsed(as_json=ctx.params["as_json"])
         add_defaults(str(self.name), ctx.params)
         return super().invoke(ctx)
 

@@ -32,22 +32,18 @@ class JsonLines(Display):
         """Create the display of a render from a source to a target."""
         super().__init__()
         self._source, self._target = source, target
-        self._turns = json_lines.Turns()
-        self._meter = ProgressMeter(self._reached)
 
     def started(self, info: StreamInfo) -> None:
         """Print what the source is."""
         start_film(self._source, self._target, info)
-        self._meter.begin(info.frame_count)
 
     def advanced(self, report: FrameReport) -> None:
         """Print the report."""
         json_lines.emit(FrameEvent(**asdict(report)))
-        self._meter.advance(report.index + 1)
 
-    def _reached(self, progress: Progress) -> None:
-        if self._turns.is_due() or progress.done == progress.total:
-            json_lines.emit(ProgressEvent(stage="dreaming", unit="frames", **asdict(progress)))
+    def progressed(self, progress: Progress) -> None:
+        """Print how far the render is, if it is due."""
+        json_lines.progress(ProgressEvent(stage="dreaming", unit="frames", **asdict(progress)))
 
 
 class PictureJson(PictureDisplay):
@@ -58,7 +54,6 @@ class PictureJson(PictureDisplay):
         super().__init__()
         self._kind, self._source = kind, source
         self._number = 0
-        self._turns = json_lines.Turns()
         self._meter = ProgressMeter(self._reached)
 
     def started(
@@ -78,12 +73,13 @@ class PictureJson(PictureDisplay):
         json_lines.emit(ItemStartedEvent(total=count, **self._item))
 
     def advanced(self, step: Step) -> None:
-        """Print the progress if a second has passed."""
+        """Print the progress if it is due."""
         if not step.finished:
             self._meter.advance(self._number - 1 + step.share_done)
 
     def ended(self, result: Path | StreamDreamError | None) -> None:
         """Print that it is done, or why it is not."""
+        self._meter.advance(self._number)
         if isinstance(result, StreamDreamError):
             code = result.exit_code
             json_lines.emit(ItemFailedEvent(message=str(result), exit_code=code, **self._item))
@@ -94,8 +90,7 @@ class PictureJson(PictureDisplay):
 
     def _reached(self, progress: Progress) -> None:
         unit: Any = f"{self._kind}s"
-        if self._turns.is_due() or progress.done == progress.total:
-            json_lines.emit(ProgressEvent(stage="dreaming", unit=unit, **asdict(progress)))
+        json_lines.progress(ProgressEvent(stage="dreaming", unit=unit, **asdict(progress)))
 
 
 def start_film(source: Path, target: Path | None, info: StreamInfo) -> None:

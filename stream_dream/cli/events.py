@@ -30,7 +30,8 @@ class StartedEvent:
         size: Width and height of the source in pixels; null for several sources, or if unknown.
         fps: Frames per second; null if there are none, or it is unknown.
         frames: Expected number of frames; of a loop, over all rounds; null if unknown.
-        items: Number of films, pictures or looks that get events of their own; null for none.
+        items: Number of films, pictures or looks to dream, with the films that exist already; null
+            of a single film or loop, of shows, and where it is unknown.
     """
 
     command: str
@@ -106,7 +107,7 @@ class ItemSkippedEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemFailedEvent:
-    """One of several films or pictures cannot be dreamed; the others go on.
+    """A film of several, or a picture, cannot be dreamed; the others go on.
 
     Attributes:
         kind: ``film`` or ``picture``.
@@ -136,7 +137,7 @@ class FrameEvent:
         seconds: Seconds by stage, by name.
         loss: Objective of the dream before its last step; null without a step.
         visible_share: Share of the frame that the one before shows too, 0 to 1.
-        cut: True if a shot begins.
+        cut: True if a cut comes before it, so not of the first frame.
         checksum: CRC-32 of the dreamed picture before it is encoded; null of loops.
     """
 
@@ -150,12 +151,15 @@ class FrameEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressEvent:
-    """How far the work is: at its begin and end, and about once a second in between.
+    """How far the work is: at the begin and end of each stage, and about once a second in between.
+
+    Joining tells its begin alone.
 
     Attributes:
         stage: ``downloading``, ``planning``, ``checking``, ``dreaming`` or ``joining``.
         unit: What is counted: ``bytes``, ``frames``, ``chunks``, ``pictures`` or ``looks``.
-        done: How many are done; pictures and looks with the share of the one at work.
+        done: How many are done, or have failed; pictures and looks with the share of the one at
+            work.
         total: How many there are; null if that is unknown.
         rate: How many are done a second; 0 until that is known.
         seconds_left: Estimated remaining time; null until that is known.

@@ -85,44 +85,40 @@ class FilmJson(FilmDisplay):
         """Create the display of a render from a source to a target."""
         super().__init__()
         self._source, self._target = source, target
-        self._turns = json_lines.Turns()
 
     def started(self, info: StreamInfo) -> None:
         """Print what the source is."""
         start_film(self._source, self._target, info)
 
     def planning(self, frames: int, total: int | None) -> None:
-        """Print how many frames are analysed, if a second has passed."""
-        if self._turns.is_due():
-            event = ProgressEvent(stage="planning", unit="frames", done=frames, total=total)
-            json_lines.emit(event)
+        """Print how many frames are analysed, if it is due."""
+        event = ProgressEvent(stage="planning", unit="frames", done=frames, total=total)
+        json_lines.progress(event)
 
     def checking(self, chunks: int, total: int) -> None:
-        """Print how many chunks were checked, if a second has passed."""
-        if self._turns.is_due():
-            event = ProgressEvent(stage="checking", unit="chunks", done=chunks, total=total)
-            json_lines.emit(event)
+        """Print how many chunks were checked, if it is due."""
+        event = ProgressEvent(stage="checking", unit="chunks", done=chunks, total=total)
+        json_lines.progress(event)
 
     def advanced(self, progress: FilmProgress) -> None:
-        """Print the progress if a second has passed, or if it is the last."""
+        """Print the progress if it is due."""
         super().advanced(progress)
-        if self._turns.is_due() or progress.frames == progress.total:
-            json_lines.emit(
-                ProgressEvent(
-                    stage="dreaming",
-                    unit="frames",
-                    done=progress.frames,
-                    total=progress.total,
-                    rate=progress.fps,
-                    seconds_left=progress.seconds_left,
-                    chunks_done=progress.chunks_done,
-                    chunks=progress.chunks,
-                    working=progress.working,
-                    retries=progress.retries,
-                    stopping=progress.stopping,
-                    failure=progress.failure,
-                )
+        json_lines.progress(
+            ProgressEvent(
+                stage="dreaming",
+                unit="frames",
+                done=progress.frames,
+                total=progress.total,
+                rate=progress.fps,
+                seconds_left=progress.seconds_left,
+                chunks_done=progress.chunks_done,
+                chunks=progress.chunks,
+                working=progress.working,
+                retries=progress.retries,
+                stopping=progress.stopping,
+                failure=progress.failure,
             )
+        )
 
     def done(self, chunk: Chunk, record: ChunkRecord) -> None:
         """Print the record of the chunk."""
@@ -131,7 +127,7 @@ class FilmJson(FilmDisplay):
 
     def joining(self) -> None:
         """Print that the chunks are being joined."""
-        json_lines.emit(ProgressEvent(stage="joining", unit="chunks", done=0, total=None))
+        json_lines.progress(ProgressEvent(stage="joining", unit="chunks", done=0, total=None))
 
 
 class FilmLines(SeldomLines, FilmDisplay):

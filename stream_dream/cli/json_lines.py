@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import queue
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,10 @@ from stream_dream.cli.events import (
     SCHEMA,
     ErrorEvent,
     FinishedEvent,
+    ItemFailedEvent,
+    ItemFinishedEvent,
     NoteEvent,
+    ProgressEvent,
     StartedEvent,
     WarningEvent,
 )
@@ -29,6 +33,7 @@ _NAMES = {definition: name for name, definition in (EVENTS | ANSWERS).items()}
 # How long the end of a command waits for a reader that has stopped reading.
 _PATIENCE_SECONDS = 1.0
 _TURN_SECONDS = 1.0
+_ITEM_ENDS = (ItemFinishedEvent, ItemFailedEvent)
 # Lines that wait for a reader of a show's events; more of them are dropped.
 _MOST_WAITING = 100
 
@@ -57,7 +62,7 @@ class _Background:
 
     def _work(self) -> None:
         while (line := self._lines.get()) is not None:
-            print(line, flush=True)
+            _write(line)
 
 
 class _Run:
@@ -69,18 +74,30 @@ class _Run:
         self.command = next((word for word in arguments if not word.startswith("-")), "")
         self.begun = time.monotonic()
         self.warnings: list[str] = []
-        self.started = self.ended = False
+        self.started = False
+        self.exit_code: int | None = None
         self.background: _Background | None = None
+        self.held: ProgressEvent | None = None
+        self.stage = ""
+        self.told = -math.inf
 
 
 _run = _Run(())
-_printing = threading.Lock()
+_printing = threading.RLock()
 
 
 def begin(arguments: Sequence[str]) -> None:
-    """Begin a command, with its arguments: it prints events if ``--json`` is among them."""
+    """Begin a command, with its arguments: it prints events if ``--json`` is among them.
+
+    ``parsed`` corrects this once it is known which of them are options.
+    """
     global _run
     _run = _Run(arguments)
+
+
+def parsed(*, as_json: bool) -> None:
+    """Print events as the option says; the word ``--json`` may have been the value of another."""
+    _run.wanted = as_json
 
 
 def print_in_background() -> None:
@@ -97,16 +114,48 @@ def wanted() -> bool:
 def emit(event: object) -> None:
     """Print an event if they are wanted; after the last one nothing more is printed."""
     run = _run
-    if not run.wanted or run.ended:
-        return
+    with _printing:
+        if not run.wanted or run.exit_code is not None:
+            return
+        if isinstance(event, _ITEM_ENDS):
+            _print_held(run)
+            run.stage = ""  # the next progress is that of another item
+        _print(run, event)
+
+
+def progress(event: ProgressEvent) -> None:
+    """Print how far the work is: at the begin and end of a stage, and about once a second."""
+    run = _run
+    with _printing:
+        now, begins = time.monotonic(), event.stage != run.stage
+        if begins:
+            _print_held(run)
+        if begins or event.done == event.total or now - run.told >= _TURN_SECONDS:
+            run.held, run.stage, run.told = None, event.stage, now
+            emit(event)
+        else:
+            run.held = event
+
+
+def _print_held(run: _Run) -> None:
+    held, run.held = run.held, None
+    if held is not None:
+        emit(held)
+
+
+def _print(run: _Run, event: object) -> None:
     line = json.dumps(
         {"schema": SCHEMA, "event": _NAMES[type(event)], **_plain(event)}, allow_nan=False
     )
     if run.background is not None:
         run.background.put(line)
     else:
-        with _printing:
-            print(line, flush=True)
+        _write(line)
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(f"{line}\n")  # in one piece, which no other thread divides
+    sys.stdout.flush()
 
 
 def start(sources: Sequence[Path | str], target: Path | str | None = None, **known: Any) -> None:
@@ -124,21 +173,32 @@ def finish(targets: Sequence[Path | str] = (), **known: Any) -> None:
     run = _run
     known.setdefault("seconds", time.monotonic() - run.begun)
     known |= {"command": run.command, "warnings": tuple(run.warnings)}
-    _end(FinishedEvent(targets=tuple(map(str, targets)), **known))
+    code = 1 if known.get("failed") else 0
+    _end(FinishedEvent(targets=tuple(map(str, targets)), **known), code)
 
 
 def fail(message: str, exit_code: int) -> None:
     """Print ``error``, unless the command has ended."""
-    _end(ErrorEvent(message=message, exit_code=exit_code))
+    _end(ErrorEvent(message=message, exit_code=exit_code), exit_code)
 
 
-def _end(event: object) -> None:
-    """Print the last event."""
+def _end(event: object, exit_code: int) -> None:
+    """Print the last event, unless the command has ended."""
     run = _run
-    emit(event)
-    run.ended = True
+    with _printing:
+        if run.exit_code is not None:
+            return
+        _print_held(run)
+        run.exit_code = exit_code  # from here on no signal divides or follows the line
+        if run.wanted:
+            _print(run, event)
     if run.background is not None:
         run.background.close()
+
+
+def exit_code() -> int | None:
+    """Return the exit code of a command that has told its end; None before."""
+    return _run.exit_code
 
 
 def is_stuck() -> bool:
@@ -154,22 +214,6 @@ def tell(line: str) -> None:
     else:
         _run.warnings.append(text)
         emit(WarningEvent(text=text))
-
-
-class Turns:
-    """Chooses what is printed of many events: the first, then about one a second."""
-
-    def __init__(self) -> None:
-        """Begin with the first."""
-        self._last = -math.inf
-
-    def is_due(self) -> bool:
-        """Return whether the next one is printed."""
-        now = time.monotonic()
-        if now - self._last < _TURN_SECONDS:
-            return False
-        self._last = now
-        return True
 
 
 def _plain(value: Any) -> Any:

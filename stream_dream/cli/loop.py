@@ -9,7 +9,6 @@ import typer
 
 from stream_dream.cli import json_lines
 from stream_dream.cli.carried_recipe import NoRecipe, carried_recipe
-from stream_dream.cli.events import NoteEvent
 from stream_dream.cli.like import Like, started
 from stream_dream.cli.options import (
     LOOKS_OPTION,
@@ -17,6 +16,7 @@ from stream_dream.cli.options import (
     Debug,
     Overwrite,
     Quiet,
+    complain,
     file_argument,
     with_options,
 )
@@ -84,10 +84,11 @@ def loop(
             recipe=recipe,
             on_start=shown.started,
             on_report=shown.advanced,
+            on_progress=shown.progressed,
         )
     if as_json:
         for note in summary.notes:
-            json_lines.emit(NoteEvent(text=note))
+            complain(note)
         json_lines.finish(
             [summary.target],
             frames=summary.frames,

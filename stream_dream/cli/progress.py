@@ -16,18 +16,19 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     MofNCompleteColumn,
-    Progress,
     ProgressColumn,
     SpinnerColumn,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.progress import Progress as RichProgress
 
 from stream_dream.cli import json_lines
 from stream_dream.cli.events import ProgressEvent
 from stream_dream.errors import StreamDreamError
 from stream_dream.frame import FrameReport, StreamInfo
+from stream_dream.runtime.progress import Progress
 from stream_dream.runtime.standard_streams import forgiving
 from stream_dream.settings.dream import DreamSettings
 
@@ -56,6 +57,9 @@ class Display(BaseDisplay):
 
     def advanced(self, report: FrameReport) -> None:
         """Show the report on one frame."""
+
+    def progressed(self, progress: Progress) -> None:
+        """Show how far the render is."""
 
 
 class SeldomLines:
@@ -99,7 +103,7 @@ class Drawn(BaseDisplay):
     def __init__(self, console: Console, *columns: ProgressColumn) -> None:
         """Create a bar on a console, with columns to its right."""
         super().__init__()
-        self._progress = Progress(
+        self._progress = RichProgress(
             # In characters that the terminal has.
             SpinnerColumn("line" if console.options.ascii_only else "dots"),
             TextColumn("{task.description}"),
@@ -217,19 +221,17 @@ def fetch_weights(dream: DreamSettings, *, quiet: bool) -> None:
 @contextmanager
 def _download_display(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     """Yield the callback for a download: (file name, bytes so far, total bytes or 0)."""
-    turns = json_lines.Turns()
 
     def report(name: str, done: int, total: int) -> None:
-        if turns.is_due() or done == total:
-            json_lines.emit(
-                ProgressEvent(stage="downloading", unit="bytes", done=done, total=total or None)
-            )
+        json_lines.progress(
+            ProgressEvent(stage="downloading", unit="bytes", done=done, total=total or None)
+        )
 
     if quiet or json_lines.wanted():
         yield report
         return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    progress = Progress(
+    progress = RichProgress(
         *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
     )
     tasks: dict[str, TaskID] = {}

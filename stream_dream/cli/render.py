@@ -230,6 +230,7 @@ def _render_in_one_piece(wanted: _Wanted, ascents: AscentCache | None) -> Render
             ascents=ascents,
             on_start=shown.started,
             on_report=take,
+            on_progress=shown.progressed,
         )
     if wanted.report is not None:
         write_report(wanted.report, request, reports, overwrite=wanted.overwrite)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -48,6 +49,8 @@ class Signals:
     Python runs handlers between two calls of its main thread only, and a call of TensorFlow may
     take seconds: two signals during it would count as one. A thread counts them as they arrive.
 
+    Once the command has told its end they change nothing but the time that the exit takes.
+
     Attributes:
         terminated: True once SIGTERM has come, from a service manager say.
     """
@@ -66,8 +69,12 @@ class Signals:
             # Keep ignored signals ignored: under nohup, or in the background of a script.
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._answer)
+                # At its very end Python restores the defaults, which kill.
+                atexit.register(signal.signal, number, signal.SIG_IGN)
 
-    def _answer(self, number: int, frame: FrameType | None) -> NoReturn:
+    def _answer(self, number: int, frame: FrameType | None) -> None:
+        if json_lines.exit_code() is not None:
+            return
         # A render catches the first and keeps finished work; it does not catch the second.
         self._answered += 1
         self.terminated |= number == signal.SIGTERM
@@ -78,4 +85,7 @@ class Signals:
         os.read(reader, 1)
         self._twice = True
         time.sleep(_GRACE_SECONDS)
-        stop_at_once()
+        code = json_lines.exit_code()
+        if code is None:
+            stop_at_once()
+        os._exit(code)  # without a flush, which may be what hangs

@@ -110,9 +110,9 @@ def dream_stills(
         recipe: What each result carries as its recipe, with its own source; None for none.
         on_picture: Called before each picture with its job and the number of pictures.
         on_step: Called after each step.
-        on_result: Called after each of several pictures with its job and the file that was written,
-            or the error that it has met.
-        on_progress: Called after each step with how many pictures are done.
+        on_result: Called after each picture with its job and the file that was written, or the
+            error that it has met.
+        on_progress: Called after each step and picture with how many pictures are done.
         cancel: Ends the work once it is set, as Ctrl-C does; None for never.
 
     Raises:
@@ -159,10 +159,11 @@ def dream_stills(
             said = [worker.keep(job, picture, summary), *notes]
             raise Interrupted("; ".join(said)) from None
         except (SourceError, SinkError) as error:
+            on_result(job, error)
             if not many:
                 raise
             summary.failed.append(str(error))
-            on_result(job, error)
+        meter.advance(len(summary.written) + len(summary.failed))
     summary.clipped = program.clipped
     summary.seconds = time.perf_counter() - begun
     return summary

@@ -10,9 +10,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import clips
@@ -29,7 +31,15 @@ from stream_dream.cli import doctor, json_lines
 from stream_dream.cli.answers import ANSWERS
 from stream_dream.cli.app import app
 from stream_dream.cli.doctor import Finding
-from stream_dream.cli.events import EVENTS, SCHEMA, FrameEvent, ProgressEvent, StatusEvent
+from stream_dream.cli.events import (
+    EVENTS,
+    SCHEMA,
+    FrameEvent,
+    ItemFinishedEvent,
+    NoteEvent,
+    ProgressEvent,
+    StatusEvent,
+)
 from stream_dream.cli.help import page
 from stream_dream.errors import Interrupted, SettingsError, SinkError
 from stream_dream.frame import FrameReport
@@ -165,6 +175,97 @@ def test_a_picture_that_fails_is_told_and_the_others_go_on(run: Run, inputs: Non
     assert (failed["source"], failed["exit_code"]) == ("b.png", 2)
     assert failed["message"] in events[-1]["warnings"]
     assert f"warning: {failed['message']}" in err
+    progress = [event for event in events if event["event"] == "progress"]
+    assert progress[-1]["done"] == progress[-1]["total"] == 2
+
+
+def test_a_single_picture_that_fails_begins_and_ends(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run("image", "none.png", "dream.png", "--json")
+    events = events_in(out)
+    names = [event["event"] for event in events if event["event"] != "progress"]
+    assert (code, names) == (2, ["started", "item_started", "item_failed", "error"])
+    assert events[-2]["message"] == events[-1]["message"]
+
+
+@pytest.fixture
+def printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Begin a command with events while the clock stands still; return what returns them."""
+    monkeypatch.setattr(json_lines, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    json_lines.begin(["render", "--json"])
+    yield lambda: events_in(capsys.readouterr().out)
+    json_lines.begin(())
+
+
+def progress(stage: Any, done: float, total: int | None) -> None:
+    json_lines.progress(ProgressEvent(stage=stage, unit="frames", done=done, total=total))
+
+
+def test_progress_is_told_at_begin_and_end_of_each_stage_and_item(
+    printed: Callable[[], list[dict[str, Any]]],
+) -> None:
+    item: dict[str, Any] = {"kind": "film", "number": 1, "name": "", "source": "", "seconds": 1}
+    for frame in range(1, 6):
+        progress("planning", frame, 5)
+    for frame in range(4):
+        progress("checking", frame, 9)  # fewer than was expected
+    for _ in range(2):
+        for frame in range(1, 4):
+            progress("dreaming", frame, None)
+        json_lines.emit(ItemFinishedEvent(**item))
+    for frame in range(1, 3):
+        progress("dreaming", frame, None)
+    json_lines.finish()
+    told = [(event.get("stage"), event.get("done")) for event in printed()]
+    film = [("dreaming", 1), ("dreaming", 3), (None, None)]
+    assert told == [
+        *(("planning", 1), ("planning", 5), ("checking", 0), ("checking", 3)),
+        *(*film, *film),
+        *(("dreaming", 1), ("dreaming", 2), (None, None)),
+    ]
+
+
+def test_nothing_comes_after_the_last_line_and_each_is_written_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    late = threading.Thread(target=lambda: json_lines.emit(NoteEvent(text="late")))
+
+    class Output:
+        def __init__(self) -> None:
+            self.written: list[str] = []
+
+        def write(self, text: str) -> int:
+            self.written.append(text)
+            if "finished" in text:
+                late.start()
+            return len(text)
+
+        def flush(self) -> None:
+            pass
+
+    output = Output()
+    json_lines.begin(["render", "--json"])
+    monkeypatch.setattr(sys, "stdout", output)
+    json_lines.emit(NoteEvent(text="early"))
+    json_lines.finish()
+    late.join(SECONDS)
+    monkeypatch.undo()
+    json_lines.begin(())
+    assert all(line.endswith("}\n") for line in output.written)
+    assert [json.loads(line)["event"] for line in output.written] == ["note", "finished"]
+
+
+def test_json_as_the_value_of_an_option_asks_for_no_events(
+    run: Run, inputs: None, fake: FakeRender
+) -> None:
+    code, out, _ = run("render", "a.mp4", "b.mp4", "--report", "--json")
+    assert (code, out.count("\n")) == (0, 1)
+    assert out.startswith("b.mp4: ")
+    assert json.loads(Path("--json").read_text())
 
 
 @pytest.mark.parametrize("command", RUNS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -140,6 +141,14 @@ def test_wrong_sources_end_in_one_line(run: Run, tmp_path: Path) -> None:
         code, out, err = run("loop", str(tmp_path / name), str(tmp_path / "b.gif"))
         assert (code, out, err.count("\n")) == (2, "", 1), err
     assert not (tmp_path / "b.gif").exists()
+
+
+def test_notes_are_events_and_lines_of_standard_error(run: Run, fake: FakeLoop) -> None:
+    code, out, err = run("loop", "a.png", "b.gif", "--json")
+    events = [json.loads(line) for line in out.splitlines()]
+    notes = [event["text"] for event in events if event["event"] == "note"]
+    assert (code, notes) == (0, ["one note", "another"])
+    assert err == "stream-dream: one note\nstream-dream: another\n"
 
 
 @pytest.mark.parametrize(

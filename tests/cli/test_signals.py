@@ -95,6 +95,40 @@ def test_ctrl_c_twice_ends_a_call_that_python_cannot_interrupt() -> None:
     assert signalled(body) == (130, "stream-dream: stopped\n")
 
 
+INTERRUPTED = "raise stream_dream.errors.Interrupted('interrupted: all is kept')"
+
+
+@pytest.mark.slow
+@pytest.mark.stops
+def test_ctrl_c_after_the_end_was_told_changes_nothing() -> None:
+    body = (
+        "import atexit\n"
+        "atexit.register(interrupt)\n"
+        "class Last:\n"
+        "    def __del__(self, interrupt=signal.raise_signal, number=signal.SIGINT):\n"
+        "        interrupt(number)\n"
+        "globals()['last'] = Last()  # goes when Python has restored its handlers\n"
+        "stream_dream.cli.json_lines.parsed(as_json=True)\n"
+        "stream_dream.cli.json_lines._write = lambda line: interrupt()\n" + INTERRUPTED
+    )
+    assert signalled(body) == (130, "stream-dream: interrupted: all is kept\n")
+
+
+@pytest.mark.slow
+@pytest.mark.stops
+def test_ctrl_c_twice_ends_an_exit_that_hangs() -> None:
+    body = (
+        "def hang():\n"
+        "    while stream_dream.cli.json_lines.exit_code() is None:\n"
+        "        time.sleep(0.01)\n"
+        "    interrupt()\n"
+        "    interrupt()\n"
+        "    time.sleep(10**6)\n"
+        "threading.Thread(target=hang).start()\n" + INTERRUPTED
+    )
+    assert signalled(body) == (130, "stream-dream: interrupted: all is kept\n")
+
+
 @pytest.mark.slow
 @pytest.mark.stops
 def test_a_closed_terminal_interrupts_in_good_order() -> None:

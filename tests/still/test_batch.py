@@ -148,6 +148,16 @@ def test_a_folder_is_dreamed_into_a_folder(dream: Dream, tmp_path: Path) -> None
     assert len(dream(photos, tmp_path / "new" / "dreams", overwrite=True).written) == 3
 
 
+def test_progress_reaches_the_total_though_pictures_fail(
+    dream: Dream, photo: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.png"
+    bad.write_text("no picture")
+    told: list[tuple[float, int | None]] = []
+    dream(photo, bad, tmp_path / "out", on_progress=lambda p: told.append((p.done, p.total)))
+    assert told[-2:] == [(1, 2), (2, 2)]
+
+
 def test_targets_of_pictures_and_folders(photo: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
