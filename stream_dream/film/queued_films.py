@@ -67,7 +67,7 @@ def list_films(
         suffix: Extension of all dreams; None for those of their sources, as far as possible.
 
     Raises:
-        SourceError: A folder has no films, or two films would have one target.
+        SourceError: A film does not exist, a folder has none, or two would have one target.
         SinkError: ``output`` is a file, a target is one of the inputs, or no format holds what the
             settings ask for.
         SettingsError: Standard input or output is among them.
@@ -78,6 +78,9 @@ def list_films(
         for given in inputs
         for source in _films_of(given)
     }
+    for source, _ in films.values():
+        if not os.path.lexists(source) and not is_sequence(source):
+            raise SourceError(f"{source} does not exist: check the name")
     sources = {*map(os.path.realpath, films)}
     owners: dict[Path, QueuedFilm] = {}
     for film in films.values():
@@ -155,12 +158,23 @@ def _encoding(target: Path, settings: OutputSettings) -> Encoding:
 
 
 def _films_of(given: Path) -> list[Path]:
+    if _fits_films(given):
+        fitting = [path for path in films_in(given.parent) if path.match(given.name)]
+        if not fitting:
+            raise SourceError(f"no film fits {given}: check the name")
+        return fitting
     if not os.path.isdir(given):
         return [given]
     found = films_in(given)
     if not found and not possible_files(given):
         raise SourceError(f"{given} holds no films and no pictures: check the name")
     return found or [given]
+
+
+def _fits_films(given: Path) -> bool:
+    """Return whether a name is a wildcard of films, which no shell has filled in."""
+    wild = any(sign in given.name for sign in "*?[")
+    return wild and given.suffix.lower() in FILM_SUFFIXES and not os.path.lexists(given)
 
 
 def _seen(folder: Path) -> list[Path]:

@@ -184,7 +184,8 @@ class RenderQueue:
             films = []
             for film in (QueuedFilm(path, target_of(path)) for path in self._next(arrivals, pause)):
                 owner = owners.setdefault(film.target, film.source)
-                if owner == film.source:
+                if owner == film.source or not os.path.lexists(owner):
+                    owners[film.target] = film.source
                     films.append(film)
                     continue
                 number += 1

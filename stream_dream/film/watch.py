@@ -91,7 +91,10 @@ def _state(path: Path, now: float) -> _State | None:
 
     It is opened, as network file systems tell the size of a closed file late.
     """
-    with suppress(OSError), path.open("rb") as file:
-        found = os.fstat(file.fileno())
+    with suppress(OSError):
+        if not path.is_file():  # a named pipe would be waited for
+            return None
+        with path.open("rb") as file:
+            found = os.fstat(file.fileno())
         return _State(found.st_size, found.st_mtime_ns, now)
     return None

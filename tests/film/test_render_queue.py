@@ -110,8 +110,11 @@ def test_what_no_format_holds_is_refused(
     assert refused.value.exit_code == 2
 
 
-def test_a_format_for_all_is_that_of_all() -> None:
-    found = list_films([Path("a.mp4"), Path("b.gif")], Path("out"), USUAL, ".mkv")
+def test_a_format_for_all_is_that_of_all(tmp_path: Path) -> None:
+    inputs = [tmp_path / "a.mp4", tmp_path / "b.gif"]
+    for path in inputs:
+        path.touch()
+    found = list_films(inputs, Path("out"), USUAL, ".mkv")
     assert [film.target for film in found] == [Path("out/a.mkv"), Path("out/b.mkv")]
 
 
@@ -186,6 +189,21 @@ def test_a_film_that_is_given_twice_is_dreamed_once(tmp_path: Path) -> None:
     assert len(list_films(inputs, tmp_path / "out", USUAL)) == 1
     (tmp_path / "clips" / "link.mp4").symlink_to(tmp_path / "clips" / "a.mp4")
     assert len(list_films(inputs, tmp_path / "out", USUAL)) == 2
+
+
+def test_a_name_that_is_missing_is_told_before_anything_is_done(tmp_path: Path) -> None:
+    clips.make(tmp_path / "a.mp4", seconds=0.2)
+    for name in ("b.mp4", "no/*.mp4", "*.avi"):
+        with pytest.raises(SourceError, match="check the name"):
+            list_films([tmp_path / "a.mp4", tmp_path / name], tmp_path / "dreams", USUAL)
+    assert not (tmp_path / "dreams").exists()
+
+
+def test_a_wildcard_that_no_shell_has_filled_in_gives_its_films(tmp_path: Path) -> None:
+    for name in ("a1.mp4", "a2.mp4", "b.mp4", "a3.mov"):
+        (tmp_path / name).touch()
+    found = list_films([tmp_path / "a*.mp4"], tmp_path / "dreams", USUAL)
+    assert [film.source.name for film in found] == ["a1.mp4", "a2.mp4"]
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
@@ -644,6 +662,14 @@ def test_a_file_is_taken_when_it_has_stood_still(
     assert after(5) == ["a.mp4"]
     film.unlink()
     assert after(5) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_named_pipe_is_no_film_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "a.mp4").touch()
+    watch = FolderWatch(tmp_path, still_seconds=0)
+    assert watch.arrived() == [tmp_path / "a.mp4"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -124,10 +124,12 @@ class FilmJob:
         """
         files = _fingerprints(request)
         both = [name for name in files if name in self.files]
+        fits = ("auto", self.encoder)  # "auto" may have chosen what is named now
+        alike = ["encoder"] if request.output.encoder in fits else []
         found = differences(
             named_values(self.dream, self.output, self.automation),
             named_values(request.dream, request.output, request.automation),
-            but={*both, *values_added_later(request.output)},
+            but={*both, *alike, *values_added_later(request.output)},
         )
         changed = [name for name in both if files[name] != self.files[name]]
         return found + [f"the {name} was another file than it is now" for name in changed]

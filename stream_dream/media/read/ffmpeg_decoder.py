@@ -40,7 +40,7 @@ _HEADER = (b"P7", b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL", b"TUPLTYPE", b"ENDHD
 
 _RGB16 = "format=rgb48be"
 # ffmpeg's usual filter makes 65283 of white.
-_TO_RGB16 = "zscale=m=gbr:r=full:f=bicubic,format={pixels}"
+_TO_RGB16 = "zscale=m=gbr:r=full:f=bicubic:param_a=0:param_b=0.6,format={pixels}"
 
 # White of SDR is 203 cd/m2 (ITU-R BT.2408). Up to 3/5 of its light nothing changes, and 1000 cd/m2
 # become white; ffmpeg's other curves darken skin and walls (looked at).
@@ -53,6 +53,7 @@ _LIGHT_TO_SRGB = "zscale=tin=linear:min=gbr:t=iec61966-2-1,format=gbrp16le"
 _TO_BT2020 = "zscale=p=bt2020:m=gbr:r=full,format=gbrp16le"
 _WIDE_TO_BT709 = "zscale=p=bt709:m=gbr:r=full,format=gbrp16le"
 _UNTAGGED = ("", "unknown", "reserved")
+_YUV = ("yuv", "nv", "p0", "y2")
 
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """Decoders of WebM's separate alpha, which ffmpeg's own decoders ignore."""
@@ -191,7 +192,7 @@ class FFmpegDecoder:
             kept = _TO_BT2020 if file.has_other_primaries else self._to_rgb16 or scale
             kept = f"{kept},{_RGB16}"
             split = f"split[h][s];[h]{kept}[h];[s]{_TONE_MAP},{_RGB16}[s];[h][s]vstack"
-            return ",".join([*made, _tagged(file), split])
+            return ",".join([*made, _tagged(file), *self._whole_chroma, split])
         if file.transparent and file.video != "exr":
             # The other conversions lose what is transparent.
             return ",".join([*made, *self._tagged_to_rgb16(matrix, otherwise=scale)])
@@ -200,30 +201,33 @@ class FFmpegDecoder:
             floats = [] if file.pixels.startswith("gbr") else ["format=gbrpf32le"]
             return ",".join([*made, *floats, _LIGHT_TO_SRGB])
         if file.hdr is not None:
-            return ",".join([*made, _tagged(file), _TONE_MAP])
+            return ",".join([*made, _tagged(file), *self._whole_chroma, _TONE_MAP])
         if file.wide:
-            return ",".join([*made, _tagged(file), _WIDE_TO_BT709])
+            return ",".join([*made, _tagged(file), *self._whole_chroma, _WIDE_TO_BT709])
         return ",".join([*made, *self._tagged_to_rgb16(matrix, otherwise=scale)])
 
     @property
     def _to_rgb16(self) -> str:
         """The filters that convert deep, tagged YUV to RGB; empty for other pictures."""
         file = self.file
-        if not self.deep or not file.pixels.startswith("yuv"):
+        if not self.deep or not file.pixels.startswith(_YUV):
             return ""
-        alpha = "a" if file.transparent else ""
-        odd = file.size[0] % 2 or file.size[1] % 2  # has half a sample of chroma, which it refuses
-        whole = f"scale=flags=bicubic,format=yuv{alpha}444p12le," if odd else ""
-        return whole + _TO_RGB16.format(pixels=f"gbr{alpha}p16le")
+        return _TO_RGB16.format(pixels=f"gbr{'a' if file.transparent else ''}p16le")
+
+    @property
+    def _whole_chroma(self) -> list[str]:
+        """The filter for odd sizes, which zscale refuses with half samples of chroma; or none."""
+        file = self.file
+        if not file.pixels.startswith(_YUV) or not (file.size[0] % 2 or file.size[1] % 2):
+            return []
+        return [f"scale=flags=bicubic,format=yuv{'a' if file.transparent else ''}444p12le"]
 
     def _tagged_to_rgb16(self, matrix: str, *, otherwise: str) -> list[str]:
         """Return ``_to_rgb16`` behind its tags, by the matrix of an untagged picture."""
-        found = self._to_rgb16
-        return (
-            [_tagged(self.file, "smpte170m" if matrix == "bt601" else "bt709"), found]
-            if found
-            else [otherwise]
-        )
+        if not self._to_rgb16:
+            return [otherwise]
+        tagged = _tagged(self.file, "smpte170m" if matrix == "bt601" else "bt709")
+        return [tagged, *self._whole_chroma, self._to_rgb16]
 
     def _times(self, stamps: SimpleQueue[int | None]) -> Iterator[float]:
         """Yield time stamps in seconds from the first picture; missing ones at the file's rate."""
@@ -277,7 +281,10 @@ def _tagged(file: Probe, usual: str = "bt709") -> str:
     ``usual`` is the matrix of an untagged picture of SDR.
     """
     matrix, primaries = ("bt2020nc", "bt2020") if file.hdr is not None else (usual, "bt709")
-    matrix = file.matrix or ("gbr" if file.is_rgb else matrix)
+    if file.is_rgb:
+        matrix = "gbr"
+    elif file.matrix != "gbr":  # a wrong tag, which some films have
+        matrix = file.matrix or matrix
     primaries = primaries if file.primaries in _UNTAGGED else file.primaries
     curve = "bt709" if file.transfer in _UNTAGGED else file.transfer
     return f"setparams=colorspace={matrix}:color_primaries={primaries}:color_trc={curve}"

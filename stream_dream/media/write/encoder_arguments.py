@@ -196,7 +196,7 @@ def _colours(
 def _matrix(matrix: str, *, deep: bool, alpha: bool = False) -> str:
     if deep:  # for the other filter, white of 16 bits is 65280
         source = f"setparams=colorspace=gbr:range=pc,format={'gbrap16le' if alpha else 'gbrp16le'}"
-        return f"{source},zscale=m={_ZIMG[matrix]}:r=limited:f=bicubic"
+        return f"{source},zscale=m={_ZIMG[matrix]}:r=limited:f=bicubic:param_a=0:param_b=0.6"
     return f"scale=out_color_matrix={matrix}:out_range=tv:flags=accurate_rnd+full_chroma_int"
 
 
