@@ -168,9 +168,13 @@ def test_a_wrong_layer_ends_all_at_once(run: Run, inbox: Path) -> None:
 
 
 def test_other_programs_names_of_files_work(run: Run, fake: FakeRender, tmp_path: Path) -> None:
-    code, _, err = run("render", "-i", "a.mp4", "-i", "b.mp4", "-o", str(tmp_path))
+    inputs = [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+    for path in inputs:
+        path.touch()
+    dreams = tmp_path / "dreams"
+    code, _, err = run("render", "-i", str(inputs[0]), "-i", str(inputs[1]), "-o", str(dreams))
     assert code == 0, err
-    assert (fake.asked["source"], fake.asked["target"]) == (Path("b.mp4"), tmp_path / "b.mp4")
+    assert (fake.asked["source"], fake.asked["target"]) == (inputs[1], dreams / "b.mp4")
 
 
 # Signals
