@@ -48,9 +48,9 @@ def render(
         list[Path],
         file_argument(
             "INPUT... OUTPUT",
-            "A film, an animated GIF, numbered pictures (a folder or %05d.png) or -, and .mp4 .mov "
-            ".mkv .webm .gif .webp .apng, %05d.png .tif .exr or -; or films and folders of them, "
-            "and a folder.",
+            "INPUT is a film, an animated GIF, numbered pictures (a folder or %05d.png) or -; "
+            "OUTPUT is .mp4 .mov .mkv .webm .gif .webp .apng, %05d.png .tif .exr or -. Or films "
+            "and folders of films, and a folder for their dreams.",
         ),
     ],
     preset: Annotated[str | None, LOOKS_OPTION] = None,
