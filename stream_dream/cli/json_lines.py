@@ -87,7 +87,7 @@ _printing = threading.RLock()
 
 
 def begin(arguments: Sequence[str]) -> None:
-    """Begin a command, with its arguments: it prints events if ``--json`` is among them.
+    """Start printing events for a command if ``--json`` is among its arguments.
 
     ``parsed`` corrects this once it is known which of them are options.
     """

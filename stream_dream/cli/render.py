@@ -154,13 +154,10 @@ class _Wanted:
 def _render_film(
     wanted: _Wanted, *, resume: bool, ascents: AscentCache | None = None
 ) -> FilmSummary | RenderSummary:
-    from stream_dream.film.in_chunks import is_long
-    from stream_dream.film.job.job_folder import JobFolder
+    from stream_dream.film.in_chunks import goes_in_chunks
 
     _check_outputs(wanted, resume=resume)
-    if not resume:
-        JobFolder(wanted.request.target).refuse_left_over()
-    if resume or wanted.request.film.asks_for_chunks or is_long(wanted.request):
+    if goes_in_chunks(wanted.request, resume=resume):
         return _render_in_chunks(wanted, resume=resume, ascents=ascents)
     return _render_in_one_piece(wanted, ascents)
 

@@ -73,7 +73,7 @@ def render_queue(wanted: Queued, render: Render) -> None:
     prepare_folder(folder)
     json_lines.start(inputs, folder, items=None if wanted.watch else len(films))
     if not wanted.watch:
-        left_out = _tell_left_out(inputs)
+        left_out = _report_left_out(inputs)
     events = _events(quiet=quiet, as_json=wanted.as_json)
     with RenderQueue(
         render, overwrite=wanted.overwrite, resume=wanted.resume, events=events
@@ -104,8 +104,8 @@ def _conclude(wanted: Queued, summary: QueueSummary, left_out: int) -> None:
         raise typer.Exit(1)
 
 
-def _tell_left_out(inputs: Sequence[Path]) -> int:
-    """Tell of the files in folders of films that are none; return their number."""
+def _report_left_out(inputs: Sequence[Path]) -> int:
+    """Report the files in folders of films that are no films; return their number."""
     from stream_dream.film.queued_films import other_files
 
     left_out = [other for given in inputs for other in other_files(given)]

@@ -46,6 +46,18 @@ def is_long(request: RenderRequest) -> bool:
         return has_more(request.source, opened.first + most, info.fps)
 
 
+def goes_in_chunks(request: RenderRequest, *, resume: bool) -> bool:
+    """Return whether a film is rendered in chunks: asked to, long, or begun so and resumed.
+
+    Raises:
+        SinkError: An earlier render was not finished, and is not resumed.
+        SourceError: The source cannot be read.
+    """
+    if not resume:
+        JobFolder(request.target).refuse_left_over()
+    return resume or request.film.asks_for_chunks or is_long(request)
+
+
 @cancellable
 def render_film(
     source: Path | str,

@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from stream_dream.film.ascent_cache import AscentCache
-from stream_dream.film.in_chunks import is_long, render_film
-from stream_dream.film.job.job_folder import JobFolder
+from stream_dream.film.in_chunks import goes_in_chunks, render_film
 from stream_dream.film.one_piece import render
 from stream_dream.film.queued_films import QueuedFilm, list_films
 from stream_dream.film.render_queue import (
@@ -82,9 +81,7 @@ def render_films(
         wanted = replace(common, source=queued.source, target=queued.target)
         own = None if recipe is None else recipe.with_source(queued.source.name)
         wanted.check_outputs(overwrite=overwrite or resume)
-        if not resume:
-            JobFolder(queued.target).refuse_left_over()
-        if resume or wanted.film.asks_for_chunks or is_long(wanted):
+        if goes_in_chunks(wanted, resume=resume):
             return render_film(
                 *queued,
                 wanted.dream,
