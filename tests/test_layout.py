@@ -22,7 +22,7 @@ LEVELS = (
     ("dream", "temporal"),
     ("automation",),
     ("networks", "media"),
-    ("tone", "hdr", "layer"),
+    ("tone", "hdr", "layer", "camera_move"),
     ("image", "lettering"),
     ("frame",),
     ("settings",),

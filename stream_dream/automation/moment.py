@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from stream_dream.camera_move import CameraMove
 from stream_dream.frame import ImageF
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.tone import Headroom, room_between, room_of
@@ -46,6 +47,7 @@ class Moment(NamedTuple):
         strength: How much of the dream is shown, 0..2.
         mask_strength: How far the mask holds the dream back, 0..1.
         push: How much closer the camera of a loop is, as a share of the distance.
+        camera: How the camera of a journey moves from the frame before to this one.
     """
 
     look: int
@@ -54,6 +56,7 @@ class Moment(NamedTuple):
     strength: float = 1.0
     mask_strength: float = 1.0
     push: float = 0.0
+    camera: CameraMove = CameraMove()
 
     @classmethod
     def still(cls, dream: DreamSettings) -> Moment:

@@ -29,6 +29,8 @@ class Heading(StrEnum):
     TIME = "Time and music"
     INPUT = "Input"
     LOOP = "The loop"
+    JOURNEY = "The journey"
+    CAMERA = "The camera"
     SHOW = "The show"
     OUTPUT = "Output"
     MASK = "Mask"
