@@ -1,0 +1,96 @@
+"""Lead a journey back to its first picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_dream.automation.functions import smoothstep
+from stream_dream.camera_move import CameraMove, Matrix
+from stream_dream.frame import ImageF
+from stream_dream.temporal.journey_picture import JourneyPicture
+from stream_dream.temporal.warp import pixel_grid
+
+# Seconds before the end at which the first picture comes into sight, at most half of the journey;
+# and how many seconds before that depths begin to level out: flat pictures move alike.
+_SECONDS, _LEVELLING = 5.0, 2.0
+# Width of the edge in which the first picture fades into the journey where it comes into sight, as
+# a share of its sides; in the end it has none.
+_EDGE = 0.2
+
+
+class JourneyClosing:
+    """Leads a journey of ``frames`` frames back to its first picture, which follows the last one.
+
+    The camera's motion is known, and with it where the first picture lies in each of the last
+    frames: far off in the middle, if the camera comes nearer. There it is mixed into the journey,
+    a little more in each frame, by ``1 / (frames left)``, and dreamed on with it, until it is all
+    that is left. Both move alike: nothing slides or ghosts.
+
+    Attributes:
+        start: The first picture, float32 (height, width, 3) in [0, 1].
+    """
+
+    def __init__(
+        self, start: ImageF, cameras: Callable[[int], CameraMove], frames: int, fps: float
+    ) -> None:
+        """Create the closing of a journey.
+
+        Args:
+            start: The first picture, dreamed, float32 (height, width, 3) in [0, 1].
+            cameras: Returns how the camera moves from the frame before to a frame, by its index;
+                what it returns for the first one leads from the last one to it.
+            frames: Number of frames.
+            fps: Frames per second.
+        """
+        self.start = start
+        self._cameras, self._frames = cameras, frames
+        self._length = min(frames // 2, round(_SECONDS * fps))
+        self._levelling = max(1.0, min(_LEVELLING * fps, (frames - self._length) / 2))
+        self._to_start: dict[int, Matrix] = {}
+
+    def move(self, index: int) -> CameraMove:
+        """Return how the camera moves to a frame: flat, where the journey is led back."""
+        move = self._cameras(index % self._frames)
+        left = (self._frames - self._length - index) / self._levelling
+        return move._replace(depth=move.depth * float(smoothstep(np.clip(left, 0, 1))))
+
+    def lead_back(self, picture: JourneyPicture, index: int) -> None:
+        """Mix the first picture into that of a frame, where it has come into sight."""
+        left = self._frames - index
+        if left > self._length:
+            return
+        size = self.start.shape[1::-1]
+        way = self._way_to_start(index, size)
+        seen = cv2.warpPerspective(
+            self.start, way, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT
+        )
+        opacity = _opacity(np.asarray(np.linalg.inv(way)), size, _EDGE * left / self._length)
+        picture.mix(np.asarray(seen, np.float32), opacity[..., None] / np.float32(left))
+
+    def _way_to_start(self, index: int, size: tuple[int, int]) -> Matrix:
+        """Return the homography from pixels of the first picture to those of a frame."""
+        if not self._to_start:
+            # From the end: each frame's matrix leads from it to the frame before.
+            way = np.eye(3)
+            for number in range(self._frames, self._frames - self._length - 1, -1):
+                self._to_start[number] = way
+                way = self.move(number).matrix(size) @ way
+        return self._to_start[index]
+
+
+def _opacity(way: Matrix, size: tuple[int, int], edge: float) -> NDArray[np.float32]:
+    """Return the opacity of a picture in a frame, float32 (height, width): 0 at its edges.
+
+    Args:
+        way: The homography from pixels of the frame to those of the picture.
+        size: (width, height) of both.
+        edge: Width of the edge, as a share of the picture's sides.
+    """
+    places = cv2.perspectiveTransform(pixel_grid(size[::-1]), way)
+    within = np.minimum(places + 0.5, np.array(size, np.float32) - 0.5 - places)
+    inner = within / np.maximum(1, edge * np.array(size, np.float32))
+    return np.asarray(smoothstep(np.clip(inner.min(axis=-1), 0, 1)), np.float32)
