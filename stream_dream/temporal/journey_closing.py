@@ -20,6 +20,9 @@ _SECONDS, _LEVELLING = 5.0, 2.0
 # Width of the edge in which the first picture fades into the journey where it comes into sight, as
 # a share of its sides; in the end it has none.
 _EDGE = 0.2
+# Share of the first picture that joins the journey in a frame, where it is in sight: most of it is
+# there within half a second, and what is dreamed on it meanwhile lives as long.
+_HOLD = 0.12
 
 
 class JourneyClosing:
@@ -27,8 +30,8 @@ class JourneyClosing:
 
     The camera's motion is known, and with it where the first picture lies in each of the last
     frames: far off in the middle, if the camera comes nearer. There it is mixed into the journey,
-    a little more in each frame, by ``1 / (frames left)``, and dreamed on with it, until it is all
-    that is left. Both move alike: nothing slides or ghosts.
+    by a share that grows to all of it in the last frame, and dreamed on. Both move alike: nothing
+    slides.
 
     Attributes:
         start: The first picture, float32 (height, width, 3) in [0, 1].
@@ -69,7 +72,8 @@ class JourneyClosing:
             self.start, way, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT
         )
         opacity = _opacity(np.asarray(np.linalg.inv(way)), size, _EDGE * left / self._length)
-        picture.mix(np.asarray(seen, np.float32), opacity[..., None] / np.float32(left))
+        share = np.float32(max(_HOLD, 1 / left))
+        picture.mix(np.asarray(seen, np.float32), opacity[..., None] * share)
 
     def _way_to_start(self, index: int, size: tuple[int, int]) -> Matrix:
         """Return the homography from pixels of the first picture to those of a frame."""
