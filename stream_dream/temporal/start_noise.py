@@ -29,7 +29,8 @@ def start_noise(shape: Shape, rng: np.random.Generator) -> Image8:
         for contrast, slope in zip(_CONTRASTS, _SLOPES, strict=True)
     ]
     mixed = cv2.transform(np.stack(planes, axis=-1), np.ascontiguousarray(_PLANES.T))
-    return (255 * np.clip(_GREY + mixed, 0, 1)).round().astype(np.uint8).reshape(*shape, 3)
+    levels = np.rint(255 * np.clip(_GREY + mixed, 0, 1)).reshape(*shape, 3)
+    return np.asarray(levels, np.uint8)
 
 
 def _plane(shape: Shape, slope: float, rng: np.random.Generator) -> NDArray[np.float32]:
