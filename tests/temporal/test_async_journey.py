@@ -27,18 +27,22 @@ class Later(Executor):
     """Runs what it is given when it is told to."""
 
     def __init__(self) -> None:
+        """Wait."""
         self.waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
         self.submitted = 0
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any, **names: Any) -> Future[Any]:
+        """Keep what is to be run."""
         future: Future[Any] = Future()
         self.waiting.append((future, lambda: function(*arguments, **names)))
         self.submitted += 1
         return future
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None: ...
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Do nothing."""
 
     def run(self) -> None:
+        """Run what waits."""
         for future, work in self.waiting:
             if future.set_running_or_notify_cancel():
                 future.set_result(work())
@@ -49,6 +53,7 @@ class Journey:
     """A journey that a test steers, and the pictures that its ascents began with."""
 
     def __init__(self, change: Callable[[ImageF], ImageF] = np.zeros_like, **settings: Any) -> None:
+        """Ascend by ``change``."""
         self.steering = STILL
         self.seen: list[ImageF] = []
         self.later = Later()

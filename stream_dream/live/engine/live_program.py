@@ -20,7 +20,7 @@ from stream_dream.automation.timeline import Length, Timeline, Values
 from stream_dream.automation.track import PlacedTrack, Track
 from stream_dream.errors import SettingsError, StreamDreamError, first_line
 from stream_dream.live.control.controls import Controls
-from stream_dream.live.control.show_state import STEERING
+from stream_dream.live.control.show_state import BESIDE_A_SOURCE, STEERING
 from stream_dream.live.engine.hearing import HeardCurve, Sound, heard
 from stream_dream.live.engine.live_beat import LiveBeat
 from stream_dream.live.status import HeardSound
@@ -79,8 +79,9 @@ class LiveProgram:
         self.look_length: Length | None = parsed.reaction.look_length if parsed.reaction else None
         targets = parsed.reaction.targets if parsed.reaction else frozenset()
         self.changing = targets | parsed.tracks.keys()
-        steering = STEERING if controls.journey else frozenset()
-        check_names(self.changing - steering, list(looks.values()), without=_NOT_LIVE)
+        steered = STEERING if controls.journey else frozenset()
+        without = _NOT_LIVE | (BESIDE_A_SOURCE if controls.journey else frozenset())
+        check_names(self.changing - steered, list(looks.values()), without=without)
         _check_needs(parsed, parsed.needs_sound(automation) and sound is None)
         self._tracks = {name: _Track(track) for name, track in parsed.tracks.items()}
         self._hearing = {name: HeardCurve() for name in parsed.curves - automation.curves.keys()}
