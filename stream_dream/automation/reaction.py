@@ -20,6 +20,9 @@ DEFAULT_REACTION = "bass->step_size*2, bass**3->strength=0.5..1.3, onset->zoom+0
 SHOW_REACTION = "bass->step_size*2, 1-bass**3->strength*0.5, bass**3->strength*1.3, bar/4->preset"
 """What it means in a show: its strength is around that of the slider, and it has no camera."""
 
+STEERED_REACTION = "bass->step_size*2, bass**3->zoom+0.4, bar/4->preset"
+"""What it means in a journey that is steered live, whose zoom is that of a second."""
+
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9}"
 _RESPONSE = re.compile(
     rf"""

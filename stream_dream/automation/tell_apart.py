@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from stream_dream.automation.assemble import automated_fields
@@ -14,13 +14,14 @@ from stream_dream.settings.values import LayerTarget
 
 
 def tell_apart(
-    options: Mapping[str, Any], score: Score | None = None
+    options: Mapping[str, Any], score: Score | None = None, *, also: Collection[str] = ()
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the settings that do not change, and the tracks of those that do.
 
     Args:
         options: Settings by field name, as text; None for those that were not given.
         score: Tracks and curves of a score; a setting of ``options`` comes before its tracks.
+        also: Names of what else may change: the parameters that steer a show.
 
     Raises:
         SettingsError: A target is not understood.
@@ -31,7 +32,7 @@ def tell_apart(
     def is_track(text: object) -> bool:
         return isinstance(text, str) and looks_like_track(text, names=names)
 
-    for name in automated_fields():
+    for name in automated_fields().union(also):
         if options.get(name) is not None:
             tracks.pop(name, None)
         if is_track(options.get(name)):

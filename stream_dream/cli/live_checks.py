@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stream_dream.errors import SinkError
-from stream_dream.live.control.show_state import OF_A_LOOK
+from stream_dream.live.control.show_state import BESIDE_A_SOURCE, OF_A_LOOK, STEERING
 from stream_dream.live.show_file import KeptConfig
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files
@@ -34,10 +34,14 @@ def tell_what_is_idle(given: Mapping[str, Any], settings: LiveSettings) -> None:
         "source_fade": folder,
         "capture_size": camera,
         "capture_fps": camera,
+        **dict.fromkeys(STEERING, (settings.journey, "--journey")),
     }
     for name, (there, needed) in needs.items():
         if given.get(name) and not there:
             log.warning("--%s does nothing without %s", name.replace("_", "-"), needed)
+    for name in (*BESIDE_A_SOURCE, "mask", "cuts") if settings.journey else ():
+        if name in given:
+            log.warning("--%s does nothing in a journey", name.replace("_", "-"))
 
 
 def tell_what_is_cut(given: Mapping[str, Any], dream: DreamSettings) -> None:

@@ -108,7 +108,7 @@ def reached_settings(
     from stream_dream.live.engine.live_dream import for_live, step_factor
 
     kept, target = dict(given), app.controls.target
-    look = app.controls.look
+    look, idle = app.controls.look, app.controls.idle - {"reactivity"}
     if automation.look_track is None and look != look_name(settings.preset):
         # Settings given for the first look do not hold for this one.
         alien = set(DreamSettings.model_fields) - _OF_EVERY_LOOK
@@ -121,7 +121,7 @@ def reached_settings(
     kept |= {
         name: getattr(target, name)
         for name in ShowParameters.model_fields
-        if name not in automation.tracks
+        if name not in automation.tracks and name not in idle
     }
     if automation.look_track is not None:
         return kept  # and its looks bring their parameters
@@ -132,7 +132,7 @@ def reached_settings(
     usual = parameters_of(for_live(dream))
     for name in OF_A_LOOK:
         value = getattr(target, name)
-        if name not in automation.tracks and value != getattr(usual, name):
+        if name not in {*automation.tracks, *idle} and value != getattr(usual, name):
             longer = step_factor(dream) if name == "step_size" else 1
             kept[name] = value / longer if longer != 1 else value
     return kept

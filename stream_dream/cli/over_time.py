@@ -13,7 +13,7 @@ from stream_dream.cli.options import dreamed
 from stream_dream.errors import SettingsError
 from stream_dream.settings.automation import Automation, AutomationOptions, SoundSettings
 from stream_dream.settings.dream import DreamSettings
-from stream_dream.settings.live import LiveSettings
+from stream_dream.settings.live import LiveSettings, SteeringParameters
 from stream_dream.settings.presets import DEFAULT_PRESET, preset_files
 from stream_dream.settings.validation import part, validated
 
@@ -123,7 +123,12 @@ def automation_of(
     given = part(AutomationOptions, options)
     score = score or _score_of(options)
     origin = str(score.files[0]) if score else ""
-    settings_of_score = [name for name in (score.tracks if score else ()) if not is_weight(name)]
+    steering = SteeringParameters.model_fields if options.get("journey") else ()
+    settings_of_score = [
+        name
+        for name in (score.tracks if score else ())
+        if not is_weight(name) and name not in steering
+    ]
     try:
         check_names(settings_of_score, (), without={"zoom"})  # which reactions alone change
     except SettingsError as error:
@@ -132,7 +137,7 @@ def automation_of(
         ways = _BEATS if _BEATS & score.settings.keys() else ()
         options = without_defaults(options, {*score.tracks, *score.settings, *ways})
         given = part(AutomationOptions, options)
-    rest, tracks = tell_apart(options, score)
+    rest, tracks = tell_apart(options, score, also=steering)
     settings = _sound_settings(given, {} if score is None else score.settings, origin)
     if settings.get("react") == REACT_DEFAULT:
         settings["react"] = DEFAULT_REACTION
@@ -152,12 +157,16 @@ def in_a_show(settings: LiveSettings, automation: Automation) -> tuple[LiveSetti
     Raises:
         SettingsError: ``--preset`` is not understood.
     """
-    from stream_dream.automation.reaction import DEFAULT_REACTION, SHOW_REACTION
+    from stream_dream.automation.reaction import (
+        DEFAULT_REACTION,
+        SHOW_REACTION,
+        STEERED_REACTION,
+    )
 
     changes: dict[str, Any] = {}
     usual = settings.listen is not None and automation.react is None
     if usual or automation.react == DEFAULT_REACTION:
-        changes["react"] = SHOW_REACTION
+        changes["react"] = STEERED_REACTION if settings.journey else SHOW_REACTION
     looks = automation.look_track
     if looks is None or "preset" in settings.model_fields_set:  # it comes before the score
         looks = settings.preset

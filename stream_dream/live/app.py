@@ -89,8 +89,9 @@ def open_app(
     begun = LiveParameters(**{**of_look, **parameters.model_dump()})
     other = next((name for name in looks if name != first), None)
     controls = Controls(begun, looks, first, other=other, scenes=scenes)
+    controls.journey = settings.journey
     # A file waits at its first frame until the first look is ready.
-    connect = feed_opener(settings, begun=lambda: show.status.dreamed > 0)
+    connect = feed_opener(settings, begun=lambda: show.status.dreamed > 0, seed=dream.seed)
     with ExitStack() as stack:
         saver = stack.enter_context(closing(_saver(settings, parameters.target_fps)))
         surface = Surface(controls, is_recording=lambda: saver.recording is not None)

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from stream_dream.settings.automation import AutomationOptions
 from stream_dream.settings.dream import DreamSettings
@@ -25,6 +25,8 @@ Only = Literal["all", "moving", "still", "bright", "dark"]
 MOST_OCTAVES = 4
 LOOPBACK_WEB = "127.0.0.1:8000"
 EVERY_PORT = "all"
+NOISE = "noise"
+"""The source of a journey that is given none: a picture of soft noise."""
 
 _CROP = re.compile(r"(\d{1,9})x(\d{1,9})(?:\+(\d{1,9})\+(\d{1,9}))?")
 
@@ -83,9 +85,51 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 _how, _input, _show = under(Heading.HOW), under(Heading.INPUT), under(Heading.SHOW)
 _output, _control = under(Heading.OUTPUT), under(Heading.CONTROL)
 _time, _mask = under(Heading.TIME), under(Heading.MASK)
+_journey, _camera = under(Heading.JOURNEY), under(Heading.CAMERA)
 
 
-class PictureParameters(Model):
+class SteeringParameters(Model):
+    """Parameters that steer a journey, with no effect on other shows."""
+
+    zoom: float = _camera(
+        1.3,
+        "Magnification in a second: above 1 the picture comes nearer, below 1 it recedes.",
+        ge=0.5,
+        le=2,
+        automated=True,
+    )
+    turn: float = _camera(
+        0.0,
+        "Degrees by which the picture turns anticlockwise in a second.",
+        ge=-90,
+        le=90,
+        automated=True,
+    )
+    pan_x: float = _camera(
+        0.0,
+        "How far the picture moves to the right in a second, as a share of its width.",
+        ge=-0.5,
+        le=0.5,
+        automated=True,
+    )
+    pan_y: float = _camera(
+        0.0,
+        "How far the picture moves down in a second, as a share of its height.",
+        ge=-0.5,
+        le=0.5,
+        automated=True,
+    )
+    throw: float = _input(
+        0.0,
+        "How quickly the source's present picture is mixed into the journey: not at all at 0, "
+        "within a second at 1.",
+        ge=0,
+        le=1,
+        automated=True,
+    )
+
+
+class PictureParameters(SteeringParameters):
     """Parameters of the picture of a show, whatever its decks have."""
 
     strength: float = STRENGTH
@@ -152,9 +196,14 @@ class LiveSettings(Model):
         "0",
         "Number or device of a camera, address of a stream, file, folder of clips and pictures, "
         "screen (screen:2 is the second monitor, screen:WIDTHxHEIGHT+X+Y a part), phone (the "
-        "camera of a page), or test (a picture that moves).",
+        "camera of a page), test (a picture that moves), or noise (one that does not).",
         metavar="SOURCE",
-        file=r"(?s)(?!test$|phone$|screen(:|$)|\d+$|\w+://).+",
+        file=r"(?s)(?!test$|noise$|phone$|screen(:|$)|\d+$|\w+://).+",
+    )
+    journey: bool = _journey(
+        False,
+        "Travel into a picture for ever: that of --source or, without it, noise; the camera is "
+        "steered.",
     )
     loop: bool = _input(False, "Play a file again and again; a folder always is.")
     shuffle: bool = _input(False, "Play a folder in another order every time.")
@@ -270,6 +319,13 @@ class LiveSettings(Model):
     mask: FileName | None = _same("mask", OutputSettings)
     mask_softness: float = _same("mask_softness", OutputSettings)
     duration: float | None = _show(None, "Seconds after which the show ends by itself.", gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _journeys_need_no_camera(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("journey") is not True:
+            return values
+        return {"source": NOISE, **values}
 
 
 def parameter_range(name: str) -> tuple[float, float]:

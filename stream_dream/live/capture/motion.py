@@ -79,7 +79,7 @@ class MotionStage:
         dream_size: Callable[[], int],
         on_shape: Callable[[tuple[int, int]], None],
         *,
-        room: Callable[[ImageF], Headroom | None],
+        room: Callable[[ImageF], Headroom | None] | None,
         cuts: bool,
         mask: LiveMask | None = None,
     ) -> None:
@@ -91,7 +91,8 @@ class MotionStage:
             controls: Whether to mirror.
             dream_size: Returns the longer side of the dream.
             on_shape: Called with the (height, width) of the picture when it changes.
-            room: Returns how far a picture, float32 (height, width, 3) in [0, 1], may be changed.
+            room: Returns how far a picture, float32 (height, width, 3) in [0, 1], may be changed;
+                None for a journey, which needs neither that nor the motion of its source.
             cuts: True to start afresh at each cut.
             mask: Where the dream shows; None for everywhere.
         """
@@ -172,14 +173,11 @@ class MotionStage:
         if shown.shape != self._shape:
             self._on_shape((shown.shape[0], shown.shape[1]))
             self._detector = _detector()  # it compares frames of one size
-        size = shown.shape[1], shown.shape[0]
-        small = resize(shown, fit_size(size, _FLOW_SIZE))
-        cut = self._is_cut(small) or shown.shape != self._shape or mirror != self._mirrored
+        cut = shown.shape != self._shape or mirror != self._mirrored
         self._shape, self._mirrored = shown.shape, mirror
-        if cut:
-            self._estimate.reset()
-        motion = self._estimate(small)
-        mask = None if self._mask is None else self._mask(size, small, motion, frame.time)
+        motion, mask = None, None
+        if self._room is not None:
+            cut, motion, mask = self._moved(shown, frame.time, cut)
         # From here on the dream cannot take the previous frame: it is either dreamed or skipped.
         skipped, count = self.slot.take(), 0
         if skipped is not None:
@@ -192,19 +190,32 @@ class MotionStage:
         before = passed if self._duration is None else self._duration
         self._duration = before + _MEMORY * (passed - before)
 
+    def _moved(
+        self, shown: Image8, seconds: float, cut: bool
+    ) -> tuple[bool, Motion | None, Mask8 | None]:
+        """Return whether a shot begins, the motion since the previous picture, and the mask."""
+        size = shown.shape[1], shown.shape[0]
+        small = resize(shown, fit_size(size, _FLOW_SIZE))
+        cut = self._is_cut(small) or cut
+        if cut:
+            self._estimate.reset()
+        motion = self._estimate(small)
+        mask = None if self._mask is None else self._mask(size, small, motion, seconds)
+        return cut, motion, mask
+
     def _prepared(self, frame: Frame, motion: Motion | None, begun: float) -> Prepared:
         height, width = frame.image.shape[:2]
         size = fit_size((width, height), self._dream_size(), enlarged=MOST_ENLARGED)
         small = resize(frame.image, size)
         source = to_float(small)
         carry = None
-        if motion is not None:
+        if motion is not None and self._room is not None:
             carry = Carry(scaled(motion, small.shape[:2]), persistence=1.0)
         return Prepared(
             frame=frame,
             small=small,
             source=source,
-            room=self._room(source),
+            room=self._room and self._room(source),
             carry=carry,
             visible_share=0.0 if motion is None else float(motion.visible.mean()),
             seconds=time.perf_counter() - begun,
@@ -225,7 +236,7 @@ def _detector() -> ContentDetector:
 
 
 def _past(skipped: Staged, motion: Motion | None) -> Motion | None:
-    """Return the motion across a skipped frame; None if either starts a shot."""
+    """Return the motion across a skipped frame; None if either starts a shot, or has none."""
     if motion is None or skipped.motion is None:
         return None
     if skipped.frames_skipped >= _MOST_CHAINED:

@@ -27,7 +27,8 @@ log = logging.getLogger("stream_dream.live")
 
 _PICTURE_SECONDS, _PICTURE_FPS = 8.0, 25.0
 # Larger ones are made smaller before they are mixed: a show is no sharper.
-_LONGEST_SIDE = 1920
+LONGEST_SIDE = 1920
+"""Longest side of the pictures of a show, in pixels."""
 
 
 class PlaylistFeed:
@@ -166,7 +167,7 @@ class _Clip:
         self._path = path
         if is_picture(path):
             image = visible_image(read_picture(path))
-            self.size = size or fit_size((image.shape[1], image.shape[0]), _LONGEST_SIDE)
+            self.size = size or fit_size((image.shape[1], image.shape[0]), LONGEST_SIDE)
             self.interval, count = 1 / _PICTURE_FPS, round(_PICTURE_SECONDS * _PICTURE_FPS)
             # Framed once: a large photo would take a whole core if each of its frames were.
             image = resize(filling(image, self.size), self.size)
@@ -176,7 +177,7 @@ class _Clip:
             self._source = VideoSource(path)
             info = self._source.info
             self._own = round(info.display_size[0]), round(info.display_size[1])
-            self.size = size or fit_size(self._own, _LONGEST_SIDE)
+            self.size = size or fit_size(self._own, LONGEST_SIDE)
             self.interval, count = float(1 / info.fps), info.frame_count or 0
             self._images = (frame.image for frame in self._source)
         self._due = 0.0

@@ -17,16 +17,18 @@ import numpy as np
 
 from stream_dream.errors import SourceError
 from stream_dream.frame import Image8
-from stream_dream.image import resize
+from stream_dream.image import fit_size, resize
 from stream_dream.live.capture.feed import Ended, Feed
 from stream_dream.live.capture.pace import Pace
-from stream_dream.live.capture.playlist import PlaylistFeed
+from stream_dream.live.capture.playlist import LONGEST_SIDE, PlaylistFeed
 from stream_dream.live.capture.pushed_feed import nobody_sends
 from stream_dream.live.capture.screen import ScreenFeed
 from stream_dream.media.read.opencv_decoder import CAPTURE_OPTIONS, quiet_decoder
+from stream_dream.media.read.picture import is_picture, read_picture, visible_image
 from stream_dream.media.read.video import VideoSource
-from stream_dream.settings.live import LiveSettings
+from stream_dream.settings.live import NOISE, LiveSettings
 from stream_dream.settings.values import parse_path
+from stream_dream.temporal.start_noise import start_noise
 
 _PROTOCOLS = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "srt", "rtp", "mms")
 _OPEN_MILLISECONDS = 5000
@@ -43,6 +45,8 @@ _FFMPEG_OPTIONS = "flags;low_delay|analyzeduration;500000|fpsprobesize;0|rtsp_tr
 _opening = threading.Lock()
 _TEST_SIZE = (640, 360)
 _TEST_FPS = 30.0
+_STILL_FPS = 25.0
+_NOISE_SIZE = (1280, 720)
 
 
 class CaptureFeed:
@@ -112,6 +116,22 @@ class FileFeed:
                 return
 
 
+class StillFeed:
+    """A picture that stays as it is."""
+
+    def __init__(self, image: Image8) -> None:
+        """Give a picture, uint8 RGB, again and again."""
+        self._image, self._pace = image, Pace()
+
+    def read(self) -> Image8:
+        """Wait until the next frame is due."""
+        self._pace.wait(1 / _STILL_FPS)
+        return self._image
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
 class TestFeed:
     """A moving test picture: soft colours, and discs that travel over them."""
 
@@ -155,13 +175,14 @@ class TestFeed:
 
 
 def feed_opener(
-    settings: LiveSettings, begun: Callable[[], bool] = lambda: True
+    settings: LiveSettings, begun: Callable[[], bool] = lambda: True, *, seed: int = 0
 ) -> Callable[[], Feed]:
     """Return a function that opens the source; each call is a new connection.
 
     Args:
         settings: The source and its capture settings.
         begun: Returns True once the show has started; until then a file's first frame is held.
+        seed: Seed of a picture of noise.
 
     Raises:
         SourceError: It can never be opened: a file that does not exist or is no video, no screen.
@@ -170,6 +191,10 @@ def feed_opener(
     source = settings.source
     if source == "test":
         return TestFeed
+    if source == NOISE:
+        width, height = settings.size or _NOISE_SIZE
+        noise = start_noise((height, width), np.random.default_rng(seed))
+        return lambda: StillFeed(noise)
     if source == "phone":
         return nobody_sends
     if re.match(r"screen(:|$)", source):
@@ -185,12 +210,7 @@ def feed_opener(
         raise SourceError(f"--source cannot be {source!r}: {error}") from None
     if source.startswith("/dev/"):
         return lambda: _open_camera(settings)
-    if path.is_dir():
-        playlist = partial(PlaylistFeed, path, shuffle=settings.shuffle, fade=settings.source_fade)
-        playlist().close()
-        return lambda: playlist(begun=begun)
-    FileFeed(path, loop=False).close()  # a wrong name is reported at once
-    return lambda: FileFeed(path, loop=settings.loop, begun=begun)
+    return _path_opener(path, settings, begun)
 
 
 def list_cameras() -> list[str]:
@@ -201,6 +221,23 @@ def list_cameras() -> list[str]:
     named = {path.resolve() for path in by_id}
     others = sorted(path for path in Path("/dev").glob("video*") if path not in named)
     return [f"{path} ({path.resolve()})" for path in by_id] + [str(path) for path in others]
+
+
+def _path_opener(
+    path: Path, settings: LiveSettings, begun: Callable[[], bool]
+) -> Callable[[], Feed]:
+    """Return a function that opens a folder, picture or clip; see ``feed_opener``."""
+    if path.is_dir():
+        playlist = partial(PlaylistFeed, path, shuffle=settings.shuffle, fade=settings.source_fade)
+        playlist().close()
+        return lambda: playlist(begun=begun)
+    if is_picture(path):
+        picture = visible_image(read_picture(path))
+        height, width = picture.shape[:2]
+        fitted = resize(picture, fit_size((width, height), LONGEST_SIDE))
+        return lambda: StillFeed(fitted)
+    FileFeed(path, loop=False).close()  # a wrong name is reported at once
+    return lambda: FileFeed(path, loop=settings.loop, begun=begun)
 
 
 def _opens(number: int) -> bool:

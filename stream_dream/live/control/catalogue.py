@@ -109,7 +109,7 @@ class Control:
 
 def catalogue(controls: Controls) -> Iterator[Control]:
     """Yield everything that can be controlled now: looks and scenes come and go."""
-    idle = set() if controls.reacts else {"reactivity"}
+    idle = controls.idle
     for name in LiveParameters.model_fields:
         if name not in idle:
             for place in ("", *(f"{deck}/" for deck in DECKS if name in OF_A_LOOK)):

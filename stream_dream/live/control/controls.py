@@ -15,7 +15,15 @@ from stream_dream.live.control.beat_queue import BeatQueue
 from stream_dream.live.control.gliding import Gliding
 from stream_dream.live.control.history import History
 from stream_dream.live.control.oscillator import swung
-from stream_dream.live.control.show_state import OF_A_LOOK, DeckName, ShowState, between, deck_with
+from stream_dream.live.control.show_state import (
+    BESIDE_A_SOURCE,
+    OF_A_LOOK,
+    STEERING,
+    DeckName,
+    ShowState,
+    between,
+    deck_with,
+)
 from stream_dream.live.control.tempo import USUAL_BPM, Tempo
 from stream_dream.settings.automation import BEATS_PER_BAR
 from stream_dream.settings.dream import DreamSettings
@@ -68,6 +76,7 @@ class Controls:
         beats: Returns the number of beats so far, which never falls; set by the show.
         begin_bar: Makes this moment the beginning of a bar; set by the show.
         reacts: True if a show follows sound: there is something for ``reactivity`` to do.
+        journey: True if the show is a journey, which can be steered.
         automate: Returns the parameters as a score and sound move them; set by a show that has any.
         on_store: Called when scenes have changed; it must return at once.
         revision: Number of changes so far, for views to notice new ones.
@@ -114,7 +123,7 @@ class Controls:
         self._lit = 1.0  # the light before it was faded to black
         self._pressed: list[Action] = []
         self.touched: frozenset[str] = frozenset()
-        self.reacts = False
+        self.reacts = self.journey = False
         self.automate: Callable[[LiveParameters], LiveParameters] | None = None
         self.on_store: Callable[[], None] = lambda: None
         self.revision = 0
@@ -131,6 +140,12 @@ class Controls:
             "undo": self._undo,
             "redo": lambda: self._restore(self._history.redo(self.state), "redo"),
         }
+
+    @property
+    def idle(self) -> frozenset[str]:
+        """Names of the parameters that have nothing to do in this show."""
+        idle = BESIDE_A_SOURCE if self.journey else STEERING
+        return idle if self.reacts else idle | {"reactivity"}
 
     @property
     def looks(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from stream_dream.errors import SettingsError
@@ -43,7 +43,14 @@ SWITCHES = {"b": "blackout", "o": "bypass"}
 # Multiplication never leaves a step size of 0.
 _LEAST_STEP_SIZE = 0.001
 
-STEPS: dict[str, tuple[str, Callable[[float], float]]] = {
+_Step = tuple[str, Callable[[float], float]]
+_STEPS: dict[str, _Step] = {
+    ".": ("reactivity", lambda value: value + 0.1),
+    ",": ("reactivity", lambda value: value - 0.1),
+    "'": ("fader", lambda value: value + 0.1),
+    ";": ("fader", lambda value: value - 0.1),
+}
+_DREAM_STEPS: dict[str, _Step] = {
     "up": ("strength", lambda value: value + 0.05),
     "down": ("strength", lambda value: value - 0.05),
     "right": ("step_size", lambda value: max(value, _LEAST_STEP_SIZE / 1.1) * 1.1),
@@ -52,15 +59,22 @@ STEPS: dict[str, tuple[str, Callable[[float], float]]] = {
     "-": ("octaves", lambda value: value - 1),
     "]": ("persistence", lambda value: value + 0.005),
     "[": ("persistence", lambda value: value - 0.005),
-    ".": ("reactivity", lambda value: value + 0.1),
-    ",": ("reactivity", lambda value: value - 0.1),
-    "'": ("fader", lambda value: value + 0.1),
-    ";": ("fader", lambda value: value - 0.1),
+}
+# The picture moves where the arrows point, and turns where the brackets do.
+_JOURNEY_STEPS: dict[str, _Step] = {
+    "up": ("pan_y", lambda value: value - 0.05),
+    "down": ("pan_y", lambda value: value + 0.05),
+    "right": ("pan_x", lambda value: value + 0.05),
+    "left": ("pan_x", lambda value: value - 0.05),
+    "+": ("zoom", lambda value: value + 0.05),
+    "-": ("zoom", lambda value: value - 0.05),
+    "]": ("turn", lambda value: value - 5),
+    "[": ("turn", lambda value: value + 5),
 }
 
 _WAITED = {"off": "nothing", "beat": "the beat", "bar": "the bar", "4bars": "four bars"}
 
-HELP = {
+_HELP = {
     "1 - 9": "change to a look",
     "space": "hold the picture, or go on",
     "b": "blackout",
@@ -75,13 +89,20 @@ HELP = {
     "s": "snapshot",
     "v": "record, or end the film",
     "z y": "undo, redo",
+    ", .": "reactivity",
+}
+_DREAM_HELP = {
     "↑ ↓": "strength",
     "← →": "step size",
     "+ -": "octaves",
     "[ ]": "persistence",
-    ", .": "reactivity",
 }
-"""What the keys do, in a few words."""
+_JOURNEY_HELP = {
+    "← → ↑ ↓": "move the picture",
+    "+ -": "faster or slower, in or out",
+    "[ ]": "turn the picture",
+    "p": "throw the source's picture in, or no more",
+}
 
 
 class Answer(NamedTuple):
@@ -89,6 +110,17 @@ class Answer(NamedTuple):
 
     text: str
     refused: bool = False
+
+
+def steps(controls: Controls) -> Mapping[str, tuple[str, Callable[[float], float]]]:
+    """Return the keys that move a parameter of a show, with its name and its next value."""
+    return _STEPS | (_JOURNEY_STEPS if controls.journey else _DREAM_STEPS)
+
+
+def keys_help(controls: Controls) -> dict[str, str]:
+    """Return what the keys do in a show, in a few words."""
+    help_ = _HELP | (_JOURNEY_HELP if controls.journey else _DREAM_HELP)
+    return {keys: does for keys, does in help_.items() if not (controls.journey and keys == "o")}
 
 
 def name_of(code: int) -> str:
@@ -114,8 +146,10 @@ def play(key: str, controls: Controls, *, recording: bool = False) -> Answer | N
             return Answer(_act(KEYS[key], controls, recording))
         if key in SWITCHES:
             return Answer(_switch(SWITCHES[key], controls))
-        if key in STEPS:
+        if key in steps(controls):
             return _step(key, controls)
+        if key == "p" and controls.journey:
+            return Answer(_throw(controls))
         if len(key) == 1 and key.isdecimal() and key != "0":
             return Answer(_use(int(key), controls))
     except SettingsError as error:
@@ -145,11 +179,19 @@ def _act(action: Action, controls: Controls, recording: bool) -> str:
 
 
 def _switch(name: str, controls: Controls) -> str:
+    if name in controls.idle:
+        raise SettingsError("a journey has no source beside it")
     on = not getattr(controls.target, name)
     controls.change({name: on})
     return {"blackout": ("light again", "blackout"), "bypass": ("the dream", "the source")}[name][
         on
     ]
+
+
+def _throw(controls: Controls) -> str:
+    thrown = controls.target.throw > 0
+    controls.change({"throw": 0.0 if thrown else 1.0})
+    return "the journey goes on alone" if thrown else "the source's picture comes in"
 
 
 def _use(number: int, controls: Controls) -> str:
@@ -163,7 +205,7 @@ def _use(number: int, controls: Controls) -> str:
 
 
 def _step(key: str, controls: Controls) -> Answer:
-    name, stepped = STEPS[key]
+    name, stepped = steps(controls)[key]
     if name == "reactivity" and not controls.reacts:
         return Answer("nothing follows sound: start the show with --listen", refused=True)
     now = getattr(controls.target, name)

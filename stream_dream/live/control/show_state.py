@@ -14,6 +14,7 @@ from stream_dream.settings.live import (
     LiveParameters,
     PictureParameters,
     StageParameters,
+    SteeringParameters,
     parameter_range,
 )
 from stream_dream.settings.scenes import LONGEST_NAME, MOST_SCENES, Deck, Lfo, Scene, scene_name
@@ -24,6 +25,12 @@ DECKS: tuple[DeckName, ...] = get_args(DeckName)
 
 OF_A_LOOK: tuple[str, ...] = tuple(DeckParameters.model_fields)
 """Parameters that a look sets, for each deck; the others belong to the operator."""
+
+STEERING: frozenset[str] = frozenset(SteeringParameters.model_fields)
+"""Parameters that steer a journey."""
+
+BESIDE_A_SOURCE: frozenset[str] = frozenset({"strength", "persistence", "only", "bypass"})
+"""Parameters of a dream that lies over its source, which a journey has not."""
 
 _OF_A_SCENE = (*PictureParameters.model_fields, "fader")
 # Times are no part of the picture.

@@ -43,7 +43,7 @@ class Surface:
 
     def known(self) -> Mapping[str, Control]:
         """Return everything that can be controlled now, by its address."""
-        present = self.controls.looks, tuple(self.controls.scenes), self.controls.reacts
+        present = self.controls.looks, tuple(self.controls.scenes), self.controls.idle
         if self._found[0] != present:
             self._found = (
                 present,

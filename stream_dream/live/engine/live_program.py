@@ -20,12 +20,13 @@ from stream_dream.automation.timeline import Length, Timeline, Values
 from stream_dream.automation.track import PlacedTrack, Track
 from stream_dream.errors import SettingsError, StreamDreamError, first_line
 from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.show_state import BESIDE_A_SOURCE, STEERING
 from stream_dream.live.engine.hearing import HeardCurve, Sound, heard
 from stream_dream.live.engine.live_beat import LiveBeat
 from stream_dream.live.status import HeardSound
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
-from stream_dream.settings.live import LiveParameters
+from stream_dream.settings.live import LiveParameters, parameter_range
 
 log = logging.getLogger("stream_dream.live")
 
@@ -78,7 +79,9 @@ class LiveProgram:
         self.look_length: Length | None = parsed.reaction.look_length if parsed.reaction else None
         targets = parsed.reaction.targets if parsed.reaction else frozenset()
         self.changing = targets | parsed.tracks.keys()
-        check_names(self.changing, list(looks.values()), without=_NOT_LIVE)
+        steered = STEERING if controls.journey else frozenset()
+        without = _NOT_LIVE | (BESIDE_A_SOURCE if controls.journey else frozenset())
+        check_names(self.changing - steered, list(looks.values()), without=without)
         _check_needs(parsed, parsed.needs_sound(automation) and sound is None)
         self._tracks = {name: _Track(track) for name, track in parsed.tracks.items()}
         self._hearing = {name: HeardCurve() for name in parsed.curves - automation.curves.keys()}
@@ -91,7 +94,10 @@ class LiveProgram:
         self._controls, self._sound, self._clock = controls, sound, clock
         # By identity, which is quicker than by value. They are as many as the looks.
         self._looks = {id(look): (look, base_values(look)) for look in looks.values()}
-        self._ranges = {name: value_range(name, LiveParameters) for name in self.changing}
+        self._ranges = {
+            name: parameter_range(name) if name in STEERING else value_range(name, LiveParameters)
+            for name in self.changing
+        }
         self.problem: str | None = None
         self._told: set[str] = set()
         self._kept: dict[tuple[str, int], float] = {}

@@ -73,7 +73,10 @@ class Presenter:
             self.source = dreamed.frame.image
             parameters = self._controls.parameters()
             strength = 0.0 if parameters.bypass else parameters.strength
-            self.last = dreamed.compose(mask=dreamed.mask, strength=strength)
+            if self._controls.journey:  # its picture is all that there is
+                self.last = dreamed.frame.image
+            else:
+                self.last = dreamed.compose(mask=dreamed.mask, strength=strength)
         if self.last is None:
             return
         for action in self._controls.pressed():

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from stream_dream.errors import SettingsError, SourceError
-from stream_dream.frame import Image8, Shape
+from stream_dream.frame import Image8, ImageF, Shape
 from stream_dream.image import fit_size
 from stream_dream.live.capture.camera import Camera
 from stream_dream.live.capture.feed import Feed, Origin
@@ -22,6 +22,7 @@ from stream_dream.live.control.controls import Controls
 from stream_dream.live.engine.compiled_looks import CompiledLooks
 from stream_dream.live.engine.frame_pacer import FramePacer
 from stream_dream.live.engine.governor import Governor, ladder
+from stream_dream.live.engine.helm import Helm
 from stream_dream.live.engine.live_dream import LiveDream, lasting
 from stream_dream.live.engine.live_program import LiveProgram
 from stream_dream.live.engine.presenter import Presenter
@@ -31,7 +32,9 @@ from stream_dream.live.status import LiveStatus
 from stream_dream.runtime.stage_threads import StageThread, single_threads
 from stream_dream.settings.dream import MOST_ENLARGED, DreamSettings
 from stream_dream.temporal.async_dreamer import FRAMES_PER_ASCENT, AsyncDreamer
+from stream_dream.temporal.async_journey import AsyncJourney
 from stream_dream.temporal.dreamer import Dreamed
+from stream_dream.tone import Headroom
 
 log = logging.getLogger("stream_dream.live")
 
@@ -98,7 +101,11 @@ class Show:
         self._program = program
         changed = None if program is None else program.dream
         self._dream_function = LiveDream(looks, controls, changed=changed)
-        self._dreamer = AsyncDreamer(self._dream_function, dream)
+        self._dreamer: AsyncDreamer | AsyncJourney = (
+            AsyncJourney(self._dream_function, dream, Helm(controls))
+            if controls.journey
+            else AsyncDreamer(self._dream_function, dream)
+        )
         self._presenter: Presenter | None = None
 
     @property
@@ -133,7 +140,7 @@ class Show:
                     self._controls,
                     lambda: self._governor.size,
                     self._reshape,
-                    room=lambda source: self._dream_function.fade().room(source),
+                    room=None if self._controls.journey else self._room,
                     cuts=self._settings.cuts,
                     mask=self._mask,
                 )
@@ -146,6 +153,9 @@ class Show:
             camera.close()
             self._dreamer.close()
             self._looks.close()
+
+    def _room(self, source: ImageF) -> Headroom | None:
+        return self._dream_function.fade().room(source)
 
     def _wait_for_first(self, camera: Camera) -> None:
         """Wait a while for the first frame, which sets the show's size."""
@@ -228,14 +238,15 @@ class Show:
         while not self.ended.wait(max(0.0, pacer.due - time.monotonic())) and stage.error is None:
             parameters = self._controls.parameters()
             period = 1 / parameters.target_fps
-            if self._controls.frozen and staged is not None and not camera.ended.is_set():
+            # A journey goes on where a clip that it began with has ended.
+            ended = camera.ended.is_set() and not self._controls.journey
+            if self._controls.frozen and staged is not None and not ended:
                 present(None)
                 fading = self._controls.is_fading
                 before = time.monotonic() + (period if fading else _FROZEN_SECONDS)
                 pacer.pause(before)
                 continue
             self._dreamer.wait()
-            ended = camera.ended.is_set()
             patient = ended or staged is None
             fresh = stage.slot.take(
                 _PATIENCE_SECONDS if patient else max(0.0, pacer.latest - time.monotonic())
@@ -261,7 +272,7 @@ class Show:
                 *(now, period, prepared.frame.index),
                 work=work,
                 share=share,
-                source=None if camera.is_missing else camera.period,
+                source=None if camera.is_missing or self._controls.journey else camera.period,
             )
             self._govern(work, now - before)
             before = now

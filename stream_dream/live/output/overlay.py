@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -10,9 +9,9 @@ import numpy as np
 
 from stream_dream.frame import Image8
 from stream_dream.image import resize
+from stream_dream.live.control.controls import Controls
 from stream_dream.live.control.keys import Answer
 from stream_dream.live.status import HeardSound, LiveStatus
-from stream_dream.settings.live import LiveParameters
 
 _WHITE, _GREY, _AMBER = (255, 255, 255), (176, 184, 192), (255, 190, 92)
 _REFUSED, _RULE = (255, 128, 112), (96, 80, 56)
@@ -53,15 +52,17 @@ Panel = tuple[dict[str, tuple[Row, ...]], ...]
 """Columns of rows, by their headings."""
 
 
-def build_panel(status: LiveStatus, parameters: LiveParameters, looks: Sequence[str]) -> Panel:
+def build_panel(status: LiveStatus, controls: Controls) -> Panel:
     """Return the panel: status, keys, parameters and looks."""
+    looks = controls.looks
     waiting = {look for look in looks if look not in status.ready and look != status.preset}
     names = (
         Row(look, "getting ready" if look in waiting else "", str(number), look == status.preset)
         for number, look in enumerate(looks[:9], 1)
     )
-    left = {"Show": _figures(status), "Keys": _KEYS}
-    return left, {"Parameters": _parameters(parameters), "Looks": tuple(names)}
+    last = _JOURNEY_KEYS if controls.journey else _DREAM_KEYS
+    left = {"Show": _figures(status), "Keys": (*_KEYS, *last, Row("end", key="q  esc"))}
+    return left, {"Parameters": _parameters(controls), "Looks": tuple(names)}
 
 
 _KEYS = (
@@ -73,19 +74,15 @@ _KEYS = (
     Row("record", key="v"),
     Row("cut or fade to the other deck", key="x  c"),
     Row("blackout, fade to black", key="b  n"),
-    Row("source, flash", key="o  i"),
+    Row("flash", key="i"),
     Row("tap the beat", key="t"),
     Row("undo, redo", key="z  y"),
-    Row("end", key="q  esc"),
 )
-_PARAMETER_KEYS = {
-    "strength": "↑ ↓",
-    "step_size": "← →",
-    "octaves": "+ -",
-    "persistence": "[ ]",
-    "reactivity": ", .",
-    "fader": "; '",
-}
+_DREAM_KEYS = (Row("source", key="o"),)
+_JOURNEY_KEYS = (Row("throw the source in", key="p"),)
+_PARAMETER_KEYS = {"reactivity": ", .", "fader": "; '"}
+_OF_DREAMS = {"strength": "↑ ↓", "step_size": "← →", "octaves": "+ -", "persistence": "[ ]"}
+_OF_JOURNEYS = {"zoom": "+ -", "turn": "[ ]", "pan_x": "← →", "pan_y": "↑ ↓", "throw": "p"}
 
 
 def _figures(status: LiveStatus) -> tuple[Row, ...]:
@@ -114,13 +111,14 @@ def _heard(sound: HeardSound | None) -> tuple[Row, ...]:
     return (Row("sound", text, marked=text == "lost"),)
 
 
-def _parameters(parameters: LiveParameters) -> tuple[Row, ...]:
+def _parameters(controls: Controls) -> tuple[Row, ...]:
+    keys = _PARAMETER_KEYS | (_OF_JOURNEYS if controls.journey else _OF_DREAMS)
     rows = []
-    for name, value in parameters:
-        if isinstance(value, str) or name == "fade":
+    for name, value in controls.parameters():
+        if isinstance(value, str) or name == "fade" or name in controls.idle:
             continue  # how a change is made is no figure of the picture
         shown = ("no", "yes")[value] if isinstance(value, bool) else f"{value:.3g}"
-        rows.append(Row(name.replace("_", " "), shown, _PARAMETER_KEYS.get(name, "")))
+        rows.append(Row(name.replace("_", " "), shown, keys.get(name, "")))
     return tuple(rows)
 
 

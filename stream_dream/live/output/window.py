@@ -14,7 +14,7 @@ from stream_dream.errors import first_line
 from stream_dream.frame import Image8
 from stream_dream.image import fit_size
 from stream_dream.live.control.controls import Controls
-from stream_dream.live.control.keys import STEPS, Answer, name_of, play
+from stream_dream.live.control.keys import Answer, name_of, play, steps
 from stream_dream.live.output.display_probe import check_display, screen_origin
 from stream_dream.live.output.overlay import Overlay, Panel, build_panel, fitted
 from stream_dream.live.status import LiveStatus
@@ -137,9 +137,8 @@ class Window:
     def _is_held(self, key: str) -> bool:
         """Return whether a key that acts once has come by the keyboard's repeat."""
         last, self._pressed = self._pressed, (key, self._clock())
-        return (
-            key not in STEPS and key == last[0] and self._pressed[1] - last[1] < _REPEATED_SECONDS
-        )
+        again = key == last[0] and self._pressed[1] - last[1] < _REPEATED_SECONDS
+        return again and key not in steps(self._controls)
 
     def _refresh(self) -> None:
         """Redraw the window if anything has changed."""
@@ -167,7 +166,7 @@ class Window:
             self._panel = None
         elif self._panel is None or self._clock() - self._panel_built >= _PANEL_SECONDS:
             controls = self._controls
-            self._panel = build_panel(status, controls.parameters(), controls.looks)
+            self._panel = build_panel(status, controls)
             self._panel_built = self._clock()
         return self._panel
 

@@ -7,7 +7,7 @@ import {$, element, memory, press, setText} from "./dom.js";
 const DECKS = ["a", "b"];
 // What has a place of its own; every other parameter of the show is under Dream.
 const PLACES = {fader: "fader-place", light: "light-place", fade: "fade-place", fade_unit: "fade-place", quantize: "quantize-place"};
-const FIRST = new Set(["strength", "reactivity"]);
+const FIRST = new Set(["strength", "reactivity", "zoom", "turn", "pan_x", "pan_y", "throw"]);
 const BUTTONS = new Set(["blackout", "bypass"]);
 const LABELS = {fader: "Cross-fader", light: "Light", fade: "Fade over", fade_unit: "Unit", quantize: "Changes wait for"};
 
@@ -27,6 +27,8 @@ export function build(form) {
     const place = $(PLACES[facts.address] ?? (FIRST.has(facts.address) ? "first-sliders" : "stage-sliders"));
     place.append(facts.address === "fade" ? plainNumber(named) : control(named));
   }
+  const there = new Set(form.stage.map((facts) => facts.address));
+  for (const button of document.querySelectorAll("[data-switch]")) button.hidden = !there.has(button.dataset.switch);
   $("fader-place").firstElementChild.classList.add("fader");
   for (const deck of DECKS) {
     const root = $(`deck-${deck}`);

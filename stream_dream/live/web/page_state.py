@@ -10,7 +10,7 @@ from stream_dream.errors import SettingsError
 from stream_dream.live.control.catalogue import LFO_PARTS, described
 from stream_dream.live.control.controls import Controls
 from stream_dream.live.control.gliding import Value
-from stream_dream.live.control.keys import HELP, STEPS
+from stream_dream.live.control.keys import keys_help, steps
 from stream_dream.live.control.midi_map import MidiMap
 from stream_dream.live.control.show_state import DECKS, LFO_NAMES, OF_A_LOOK
 from stream_dream.live.control.surface import Surface
@@ -32,22 +32,22 @@ def form(surface: Surface, descriptions: Mapping[str, str] | None = None) -> dic
         ``keys`` with what they do; ``steps``, the keys that go on while they are held.
     """
     known, controls = descriptions or {}, surface.controls
-    idle = set() if controls.reacts else {"reactivity"}
-    stage = [name for name in StageParameters.model_fields if name not in idle]
+    stage = [name for name in StageParameters.model_fields if name not in controls.idle]
+    of_a_look = [name for name in OF_A_LOOK if name not in controls.idle]
     return {
         "stage": _described(surface, stage),
         "deck": {
-            deck: _described(surface, [f"{deck}/{name}" for name in OF_A_LOOK]) for deck in DECKS
+            deck: _described(surface, [f"{deck}/{name}" for name in of_a_look]) for deck in DECKS
         },
         "others": _described(surface, ["bpm"]),
-        "lfo": _described(surface, [f"lfo/strength/{part}" for part in LFO_PARTS]),
+        "lfo": _described(surface, [f"lfo/light/{part}" for part in LFO_PARTS]),
         "modulated": LFO_NAMES,
         "looks": [
             {"name": look, "description": known.get(look) or _description(look)}
             for look in controls.looks
         ],
-        "keys": HELP,
-        "steps": tuple(STEPS),
+        "keys": keys_help(controls),
+        "steps": tuple(steps(controls)),
     }
 
 

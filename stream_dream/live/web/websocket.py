@@ -163,7 +163,7 @@ class WebSocketSession:
     async def _send_form(self) -> None:
         """Send the form if the page has none, or looks have gone."""
         controls = self._surface.controls
-        present = controls.looks, controls.reacts
+        present = controls.looks, controls.idle
         if present != self._form:
             self._form = present
             described = form(self._surface, self._descriptions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stream_dream.live.control.catalogue import catalogue, described
+from stream_dream.live.control.catalogue import LFO_PARTS, catalogue, described
 from stream_dream.live.control.controls import ACTIONS, Controls
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters
@@ -22,7 +22,7 @@ def test_all_is_described() -> None:
         "help": "Show black.",
         "default": False,
     }
-    assert {*ACTIONS, *LiveParameters.model_fields} - facts.keys() == {"reactivity"}
+    assert {*ACTIONS, *LiveParameters.model_fields} - facts.keys() == controls.idle
     assert all(fact["help"].endswith(".") for fact in facts.values())
 
 
@@ -32,3 +32,16 @@ def test_what_follows_sound_is_there_where_sound_is() -> None:
     controls.reacts = True
     found = {control.address for control in catalogue(controls)}
     assert {"reactivity", "lfo/reactivity/depth"} <= found
+
+
+def test_what_steers_is_there_in_a_journey_and_what_lies_over_a_source_is_not() -> None:
+    controls = Controls(LiveParameters(), {"dogs": DreamSettings()}, "dogs")
+    before = {control.address for control in catalogue(controls)}
+    controls.journey = True
+    journey = {control.address for control in catalogue(controls)}
+    steering = ("zoom", "turn", "pan_x", "pan_y", "throw")
+    parts = {f"lfo/{name}/{part}" for name in steering for part in LFO_PARTS}
+    assert journey - before == {*steering, *parts}
+    gone = ("strength", "persistence", "a/persistence", "b/persistence")
+    parts = {f"lfo/{name}/{part}" for name in gone for part in LFO_PARTS}
+    assert before - journey == {*gone, *parts, "only", "bypass"}

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from stream_dream.live.control.controls import Controls
-from stream_dream.live.control.keys import HELP, KEYS, STEPS, SWITCHES, Answer, name_of, play
+from stream_dream.live.control.keys import (
+    KEYS,
+    SWITCHES,
+    Answer,
+    keys_help,
+    name_of,
+    play,
+    steps,
+)
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters
 
@@ -151,8 +159,48 @@ def test_keys_undo_and_redo(controls: Controls) -> None:
 
 def test_every_key_is_explained(controls: Controls) -> None:
     arrows = dict(zip("↑↓←→", ("up", "down", "left", "right"), strict=True))
-    explained = {arrows.get(key, key) for keys in HELP for key in keys.split()}
-    assert explained - {"1", "9"} - {"-"} == {*KEYS, *SWITCHES, *STEPS} - {"-"}
+    for journey in (False, True):
+        controls.journey = journey
+        explained = {arrows.get(key, key) for keys in keys_help(controls) for key in keys.split()}
+        known = {*KEYS, *SWITCHES, *steps(controls)}
+        expected = known - {"o"} | {"p"} if journey else known
+        assert explained - {"1", "9"} - {"-"} == expected - {"-"}
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "value"),
+    [
+        ("right", "pan_x", 0.05),
+        ("left", "pan_x", -0.05),
+        ("up", "pan_y", -0.05),
+        ("down", "pan_y", 0.05),
+        ("+", "zoom", 1.35),
+        ("-", "zoom", 1.25),
+        ("[", "turn", 5),
+        ("]", "turn", -5),
+    ],
+)
+def test_keys_steer_a_journey(controls: Controls, key: str, name: str, value: float) -> None:
+    controls.journey = True
+    before = controls.target
+    assert play(key, controls) == Answer(f"{name.replace('_', ' ')} {value:g}")
+    assert controls.target == before.model_copy(update={name: value})
+
+
+def test_a_key_throws_the_source_into_a_journey_and_takes_it_out(controls: Controls) -> None:
+    assert play("p", controls) is None
+    controls.journey = True
+    assert play("p", controls) == Answer("the source's picture comes in")
+    assert controls.target.throw == 1
+    assert play("p", controls) == Answer("the journey goes on alone")
+    assert controls.target.throw == 0
+
+
+def test_a_journey_shows_no_source(controls: Controls) -> None:
+    controls.journey = True
+    answer = play("o", controls)
+    assert answer == Answer("a journey has no source beside it", refused=True)
+    assert not controls.target.bypass
 
 
 @pytest.mark.parametrize("key", ["", "0", "k", "esc", "½", "²"])

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from stream_dream.frame import Image8
+from stream_dream.live.control.controls import Controls
 from stream_dream.live.control.keys import Answer
 from stream_dream.live.output.overlay import Overlay, Panel, Row, build_panel, fitted
 from stream_dream.live.status import HeardSound, LiveStatus
+from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.live import LiveParameters
 
 LOOKS = ("dogs", "eyes", "spirals")
@@ -31,7 +33,13 @@ STATUS = LiveStatus(
 
 
 def some_panel(status: LiveStatus = STATUS) -> Panel:
-    return build_panel(status, LiveParameters(), LOOKS)
+    return build_panel(status, some_controls())
+
+
+def some_controls() -> Controls:
+    controls = Controls(LiveParameters(), dict.fromkeys(LOOKS, DreamSettings()), "eyes")
+    controls.reacts = True
+    return controls
 
 
 def rows(shown: Panel) -> dict[str, Row]:
@@ -53,13 +61,26 @@ def test_the_panel_lists_every_figure_parameter_look_and_key() -> None:
     assert values["runs for"] == "1:02:33"
     assert found["camera"] == Row("camera", "lost", marked=True)
     assert "the camera is gone" in found
-    for name in LiveParameters.model_fields.keys() - {"quantize", "fade", "fade_unit", "only"}:
+    words = {"quantize", "fade", "fade_unit", "only"}
+    for name in LiveParameters.model_fields.keys() - words - some_controls().idle:
         assert values[name.replace("_", " ")]
     assert [found[look].key for look in LOOKS] == ["1", "2", "3"]
     assert [found[look].marked for look in LOOKS] == [False, True, False]
     assert found["spirals"].value == "getting ready"
     keys = " ".join(row.key for row in found.values()).split()
     assert {*"fhsrvqxcbnoitzy123+-[]↑↓←→;'", "space", "esc"} <= set(keys)
+
+
+def test_the_panel_of_a_journey_shows_what_steers_it() -> None:
+    controls = some_controls()
+    assert (
+        not {"zoom", "turn", "pan x", "pan y", "throw"} & rows(build_panel(STATUS, controls)).keys()
+    )
+    controls.journey = True
+    found = rows(build_panel(STATUS, controls))
+    assert found["zoom"] == Row("zoom", "1.3", "+ -")
+    assert found["pan x"].key == "← →"
+    assert not {"strength", "persistence", "bypass", "source"} & found.keys()
 
 
 def test_the_panel_tells_what_is_heard() -> None:
