@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import cv2
@@ -23,6 +24,8 @@ _EDGE = 0.2
 # Share of the first picture that joins the journey in a frame, where it is in sight: most of it is
 # there within half a second, and what is dreamed on it meanwhile lives as long.
 _HOLD = 0.12
+# The first picture is seen at most this much smaller than the copy that is looked at.
+_SMALLER = 0.6
 
 
 class JourneyClosing:
@@ -54,6 +57,7 @@ class JourneyClosing:
         self._length = min(frames // 2, round(_SECONDS * fps))
         self._levelling = max(1.0, min(_LEVELLING * fps, (frames - self._length) / 2))
         self._to_start: dict[int, Matrix] = {}
+        self._copies = [start]
 
     def move(self, index: int) -> CameraMove:
         """Return how the camera moves to a frame: flat, where the journey is led back."""
@@ -68,12 +72,24 @@ class JourneyClosing:
             return
         size = self.start.shape[1::-1]
         way = self._way_to_start(index, size)
-        seen = cv2.warpPerspective(
-            self.start, way, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT
-        )
+        seen = self._seen(way, size)
         opacity = _opacity(np.asarray(np.linalg.inv(way)), size, _EDGE * left / self._length)
         share = np.float32(max(_HOLD, 1 / left))
-        picture.mix(np.asarray(seen, np.float32), opacity[..., None] * share)
+        picture.mix(seen, opacity[..., None] * share)
+
+    def _seen(self, way: Matrix, size: tuple[int, int]) -> ImageF:
+        """Return the first picture as a frame sees it, far off from a smaller copy."""
+        near, level = math.sqrt(abs(np.linalg.det(way[:2, :2]))), 0
+        while near < _SMALLER:
+            near, level = 2 * near, level + 1
+        while len(self._copies) <= level:
+            self._copies.append(np.asarray(cv2.pyrDown(self._copies[-1]), np.float32))
+        copy = self._copies[level]
+        larger = np.diag([size[0] / copy.shape[1], size[1] / copy.shape[0], 1.0])
+        larger[:2, 2] = (np.diag(larger)[:2] - 1) / 2
+        border, flags = cv2.BORDER_REFLECT, cv2.INTER_CUBIC
+        seen = cv2.warpPerspective(copy, way @ larger, size, flags=flags, borderMode=border)
+        return np.asarray(np.clip(seen, 0, 1), np.float32)
 
     def _way_to_start(self, index: int, size: tuple[int, int]) -> Matrix:
         """Return the homography from pixels of the first picture to those of a frame."""

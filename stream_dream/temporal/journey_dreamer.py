@@ -194,7 +194,7 @@ class JourneyDreamer:
             settings=moment.dream,
         )
         self._ascents += 1
-        picture.push(np.array(residual), momentum)
+        picture.push(np.array(residual, np.float32, order="C"), momentum)
         return loss
 
     def _dreamed(self, frame: Frame, picture: ImageF, report: FrameReport) -> Dreamed:

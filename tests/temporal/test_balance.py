@@ -86,11 +86,14 @@ def test_values_never_leave_the_range_and_are_softened_before_it() -> None:
     first = texture()
     change = np.full_like(first, 0.5)
     after = Balance.of(first)(np.ones_like(first), change)
-    assert np.isfinite(after).all() and 0.9 < after.max() <= 1 and after.min() >= 0
+    assert np.isfinite(after).all()
+    assert 0.9 < after.max() <= 1
+    assert after.min() >= 0
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 5), (2, 300), (17, 16)])
 def test_pictures_of_any_shape_have_a_balance(shape: tuple[int, int]) -> None:
     picture = np.random.default_rng(0).random((*shape, 3)).astype(np.float32)
     after = Balance.of(picture)(picture, np.zeros_like(picture))
-    assert after.shape == picture.shape and np.isfinite(after).all()
+    assert after.shape == picture.shape
+    assert np.isfinite(after).all()

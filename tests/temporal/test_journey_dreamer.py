@@ -21,6 +21,7 @@ from stream_dream.temporal.journey_dreamer import JourneyDreamer
 from stream_dream.temporal.warp import warp
 
 START = resize(data.chelsea(), (128, 86))
+CAMERA = CameraMove(zoom=1.03, angle=1)
 DREAM = DreamSettings(dream_size=128, enlarge=1, warm_up=0)
 
 
@@ -28,6 +29,7 @@ class Painter:
     """Adds fine stripes, jittered at random: a dream function."""
 
     def __init__(self) -> None:
+        """Count the ascents from none."""
         self.calls: list[int] = []
 
     def __call__(
@@ -39,6 +41,7 @@ class Painter:
         rng: np.random.Generator,
         settings: DreamSettings,
     ) -> tuple[ImageF, float]:
+        """Return the stripes, and a loss that tells the index."""
         assert not carried.any()
         self.calls.append(index)
         columns = np.arange(source.shape[1]) + rng.integers(8)
@@ -48,7 +51,7 @@ class Painter:
 
 def dreamer(
     dream: DreamSettings = DREAM,
-    camera: CameraMove = CameraMove(zoom=1.03, angle=1),
+    camera: CameraMove = CAMERA,
     painter: Painter | None = None,
     **journey: Any,
 ) -> JourneyDreamer:
@@ -124,12 +127,12 @@ def test_a_restored_dreamer_continues_identically(tmp_path: Path, loop: bool) ->
 
 def test_what_is_no_state_is_refused(tmp_path: Path) -> None:
     (tmp_path / "state.npz").write_text("no state")
-    by = dreamer()
-    before = dreamed(by, range(3))[-1]
+    by, other = dreamer(), dreamer()
+    dreamed(by, range(3))
+    dreamed(other, range(3))
     with pytest.raises(SettingsError, match="not a saved dream"):
         by.restore(tmp_path / "state.npz")
-    after = dreamed(by, [3])[0]
-    assert np.abs(before.astype(int) - after).mean() < 10
+    assert np.array_equal(dreamed(by, [3]), dreamed(other, [3]))
 
 
 @pytest.mark.parametrize(

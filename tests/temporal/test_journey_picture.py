@@ -66,7 +66,8 @@ def test_what_comes_in_is_new_and_grows_faster(photo: ImageF) -> None:
     before = moved.picture.copy()
     moved.push(change, 0.0)
     moved.grow()
-    assert moved.age[:, :30].max() < 0.1 and moved.age[:, 60:].min() == 1
+    assert moved.age[:, :30].max() < 0.1
+    assert moved.age[:, 60:].min() == 1
     grown = np.abs(moved.picture - before)
     assert grown[:, :30].mean() > 1.4 * grown[:, 60:].mean()
 
@@ -78,16 +79,19 @@ def test_velocity_moves_with_the_picture(photo: ImageF) -> None:
     moved.push(change, 0.0)
     moved.move(CameraMove(pan_x=20 / 160))
     assert moved.velocity is not None
-    rows, columns = np.nonzero(moved.velocity[..., 0] > 0.05)
-    assert columns.min() == 60 and columns.max() == 69
+    _rows, columns = np.nonzero(moved.velocity[..., 0] > 0.05)
+    assert columns.min() == 60
+    assert columns.max() == 69
 
 
 def test_depth_is_invented_when_it_is_needed_and_moves_with_the_picture(photo: ImageF) -> None:
     flat, deep = journey(photo), journey(photo)
     flat.move(CameraMove(zoom=1.05))
     deep.move(CameraMove(zoom=1.05, depth=0.8))
-    assert flat.depth is None and deep.depth is not None
-    assert 0 <= deep.depth.min() < 0.4 and 0.6 < deep.depth.max() <= 1
+    assert flat.depth is None
+    assert deep.depth is not None
+    assert 0 <= deep.depth.min() < 0.4
+    assert 0.6 < deep.depth.max() <= 1
     smooth = np.abs(np.diff(deep.depth, axis=1)).max()
     assert smooth < 0.1
     assert np.abs(flat.picture - deep.picture).mean() > 0.005
@@ -110,8 +114,10 @@ def test_a_resized_picture_keeps_what_it_shows(photo: ImageF) -> None:
     moved.move(CameraMove(zoom=1.02, depth=0.3))
     moved.resize((54, 80))
     assert moved.picture.shape == (54, 80, 3)
-    assert moved.velocity is not None and moved.velocity.shape == (54, 80, 3)
-    assert moved.depth is not None and moved.depth.shape == moved.age.shape == (54, 80)
+    assert moved.velocity is not None
+    assert moved.velocity.shape == (54, 80, 3)
+    assert moved.depth is not None
+    assert moved.depth.shape == moved.age.shape == (54, 80)
     moved.move(CameraMove(zoom=1.02, depth=0.3))
     moved.grow()
     assert moved.picture.shape == (54, 80, 3)
