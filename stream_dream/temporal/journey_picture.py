@@ -25,6 +25,9 @@ _BORDERS: dict[Border, int] = {
 }
 # Blur between new and old areas, standard deviation in pixels.
 _AGE_BLUR = 4.0
+# What comes nearer shows detail that was too small to be seen: it is newer, by this power of the
+# magnification.
+_NEWER = 3
 
 
 class JourneyWarp:
@@ -106,7 +109,8 @@ class JourneyPicture:
         np.clip(self.picture, 0, 1, out=self.picture)
         if self.velocity is not None:
             self.velocity = warp(self.velocity, sharp=True)
-        grown = warp(self.age) * warp.visible + np.float32(1 / GROWN_UP)
+        known = warp(self.age) * warp.visible * np.float32(max(1.0, move.zoom) ** -_NEWER)
+        grown = known + np.float32(1 / GROWN_UP)
         self.age = np.minimum(grown, 1).astype(np.float32)
         if self.depth is not None:
             self.depth = renewed(warp(self.depth), self.picture)

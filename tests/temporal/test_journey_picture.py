@@ -121,3 +121,14 @@ def test_a_resized_picture_keeps_what_it_shows(photo: ImageF) -> None:
     moved.move(CameraMove(zoom=1.02, depth=0.3))
     moved.grow()
     assert moved.picture.shape == (54, 80, 3)
+
+
+def test_what_comes_nearer_fast_stays_new(photo: ImageF) -> None:
+    ages = {}
+    for zoom in (0.98, 1.01, 1.05):
+        moved = journey(photo)
+        for _ in range(40):
+            moved.move(CameraMove(zoom=zoom))
+        ages[zoom] = float(moved.age[40:60, 60:100].mean())
+    assert ages[0.98] == ages[1.01] == 1
+    assert ages[1.05] < 0.5
