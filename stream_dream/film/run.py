@@ -31,6 +31,7 @@ from stream_dream.film.job.job_file import FilmJob, versions
 from stream_dream.film.job.job_folder import JobFolder
 from stream_dream.film.job.publish import Placing
 from stream_dream.film.job.verify import check, missing
+from stream_dream.film.journey_source import JourneySource
 from stream_dream.film.plan.chunk_reader import SourceExcerpt
 from stream_dream.film.plan.plan import Chunk, Plan, frames_in, make_plan
 from stream_dream.film.programming import needs_sound, programmed, read_files, soundtrack_of
@@ -52,7 +53,7 @@ class Run:
     def __init__(
         self,
         request: RenderRequest,
-        source: VideoSource,
+        source: VideoSource | JourneySource,
         folder: JobFolder,
         *,
         overwrite: bool,
@@ -186,7 +187,7 @@ class Run:
         plan = make_plan(
             self._source,
             frames_in(self._request.film.chunk_seconds, info),
-            cuts=self._request.dream.cuts,
+            cuts=self._request.finds_cuts,
             on_frame=lambda frame: self._events.planning(frame.index + 1, info.frame_count),
         )
         job = FilmJob.of(self._request, plan, self._output.encoder)
