@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from stream_dream.automation.program import Program
+from stream_dream.film.journey_source import depth_map
 from stream_dream.frame import Frame, StreamInfo
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.journey import JourneySettings
@@ -47,5 +48,6 @@ def film_dreamer(
         journey: Settings of a journey; None for a film.
     """
     if journey is not None:
-        return JourneyDreamer(dreams, settings, journey, moments=program.at)
+        depths = depth_map(journey)
+        return JourneyDreamer(dreams, settings, journey, moments=program.at, depth_map=depths)
     return TemporalDreamer(dreams, settings, moments=program.at, pixel_aspect=info.pixel_aspect)

@@ -114,7 +114,7 @@ def render_film(
     request = RenderRequest(
         source, target, dream, output, film, automation or Automation(), journey
     )
-    checked(dream, request.automation)
+    checked(dream, request.automation, journey=journey)
     if film.cluster is None and film.workers != 1 and film.batch not in (1, "auto"):
         raise SettingsError("--batch is for one worker that fills a device: leave out --workers")
     spread = film.workers != 1 or film.cluster is not None or film.batch not in (1, "auto")

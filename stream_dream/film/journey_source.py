@@ -115,6 +115,7 @@ def open_journey(
         raise SettingsError(f"--start is a moment of a clip, and {what} none: leave it out")
     if settings.size is not None:  # before a clip is decoded
         _check_size(output_size(settings, settings.size), dream_size)
+    depth_map(settings)  # only checks that it can be read
     start = None if noise else _read(path, settings.start)
     size = output_size(settings, _NOISE_SHAPE if start is None else start.shape[1::-1])
     _check_size(size, dream_size)
@@ -143,6 +144,15 @@ def output_size(settings: JourneySettings, shape: tuple[int, int]) -> tuple[int,
 def longer_side(settings: JourneySettings) -> int:
     """Return the longer side of a journey's output in pixels."""
     return max(output_size(settings, _NOISE_SHAPE))
+
+
+def depth_map(settings: JourneySettings) -> Image8 | None:
+    """Return the map of depths of a journey's start, uint8 RGB; None if it is to be invented.
+
+    Raises ``SourceError`` if it cannot be read.
+    """
+    path = settings.depth_map
+    return None if path is None else visible_image(read_picture(path))
 
 
 def noise_image(size: tuple[int, int], seed: int) -> Image8:

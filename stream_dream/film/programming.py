@@ -115,7 +115,7 @@ def programmed(
             cannot be computed.
         StreamDreamError: Its sound cannot be read.
     """
-    automation, output = request.automation, request.output
+    automation, output, journey = request.automation, request.output, request.journey
     parsed = Parsed.of(automation)
     find_beats = parsed.beats_wanted(automation)
     sound, track = None, soundtrack_of(request, source)
@@ -125,9 +125,12 @@ def programmed(
         sound = analyse(track, cache=cache, find_beats=find_beats)
     elif track is not None and parsed.needs_sound(automation):
         sound = analyse(track, cache=cache, find_beats=find_beats)
+    frames = None if plan is None else plan.frames
+    if journey is not None:
+        frames = journey.frames
     timeline = Timeline(
         source.info.fps,
-        frames=None if plan is None else plan.frames,
+        frames=frames,
         shots=None if plan is None else plan.begins,
         beats=beats_of(automation, None if sound is None else sound.beats, source.start),
         begins=source.start,
@@ -139,6 +142,8 @@ def programmed(
         {} if sound is None else sound.curves,
         strength=output.strength,
         mask_strength=output.mask_strength,
+        journey=journey,
+        loop=journey is not None and journey.loop,
     )
     program.check(source.info.frame_count if plan is None else plan.frames)
     rhythm = rhythm_of(automation, timeline, sound if find_beats else None)

@@ -265,10 +265,20 @@ class Run:
             source=SourceExcerpt.of(self._source),
             info=self._source.info,
             target=self._request.target,
-            program=self._program.part(chunk.first, chunk.first + chunk.frames),
+            program=self._program.part(*self._frames_known_in(chunk)),
             output=self._output,
             folder=self._folder.path.absolute(),
         )
+
+    def _frames_known_in(self, chunk: Chunk) -> tuple[int, int]:
+        """Return the first frame, and the one after the last, whose settings a chunk looks at.
+
+        A journey that closes looks at the camera's way to its end.
+        """
+        journey = self._request.journey
+        if journey is not None and journey.loop:
+            return 0, journey.frames
+        return chunk.first, chunk.first + chunk.frames
 
     def _workers(self, plan: Plan, shots: int) -> Workers:
         """Choose the workers for this number of unfinished shots, which can run in parallel."""
