@@ -11,27 +11,39 @@ from pydantic import BaseModel
 
 from stream_dream.automation.curves import SOUND_CURVES, Curve, read_beats, read_curve
 from stream_dream.automation.expression import Scope
+from stream_dream.automation.journey_camera import (
+    CAMERA_NAMES,
+    camera_move,
+    camera_range,
+    check_unit,
+    check_zoom,
+    names_of,
+    setting_of,
+)
+from stream_dream.automation.look_order import looks_of_loop, looks_over_time
 from stream_dream.automation.look_track import LookTrack
 from stream_dream.automation.program import TARGETS, Program, is_weight, target_name
 from stream_dream.automation.reaction import DEFAULT_REACTION, Reaction
 from stream_dream.automation.schedule import Schedule
-from stream_dream.automation.text import plainly
-from stream_dream.automation.timeline import BeatGrid, Length, Timeline
+from stream_dream.automation.text import plainly, shown
+from stream_dream.automation.timeline import BeatGrid, Timeline
 from stream_dream.automation.track import Track
 from stream_dream.errors import SettingsError
 from stream_dream.networks.registry import find
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import fields_with, limits
+from stream_dream.settings.journey import CameraSettings
 from stream_dream.settings.output import OutputSettings
 from stream_dream.settings.values import LayerTarget
 
+OF_SOURCE = frozenset({"strength", "mask_strength"})
+"""Settings of how much of a dream and how much of its source is shown."""
+
 _MOST_WEIGHT = 100.0
-_MOST_ZOOM = 0.5
+_MOST_PUSH = 0.5
 # Beyond an open limit, as that of ``detail``, by so much.
 _BEYOND = 1e-4
-# How long looks that change with beats or bars take to fade into each other.
-_FADE_TO_BEATS = Length(0.5, "beats")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +66,9 @@ class Parsed:
         tracks = {}
         for name, text in automation.tracks.items():
             try:
-                tracks[name] = Track.parse(text, names=automation.curves)
+                rate = name in CAMERA_NAMES
+                tracks[name] = Track.parse(text, names=automation.curves, rate=rate)
+                check_unit(name, tracks[name])
             except SettingsError as error:
                 raise SettingsError(f"{_option(name)}: {error}") from None
         reaction = None
@@ -63,7 +77,7 @@ class Parsed:
                 reaction = Reaction.parse(automation.react, names=automation.curves)
             except SettingsError as error:
                 raise SettingsError(f"--react: {error}") from None
-        return cls(tracks, reaction, _looks_of(automation, reaction))
+        return cls(tracks, reaction, looks_over_time(automation, reaction))
 
     @property
     def needs(self) -> frozenset[str]:
@@ -88,6 +102,24 @@ class Parsed:
     def beats_wanted(self, automation: Automation) -> bool:
         """Return whether beats have to be found in the sound: needed, and not given."""
         return "beats" in self.needs and not automation.gives_beats
+
+    def check_zoom(self) -> None:
+        """Check the zoom of a journey. Raises ``SettingsError``."""
+        if "zoom" in self.tracks:
+            try:
+                check_zoom(self.tracks["zoom"])
+            except SettingsError as error:
+                raise SettingsError(f"--zoom: {error}") from None
+
+    def check_push(self) -> None:
+        """Check the zoom of a loop, which is no factor. Raises ``SettingsError``."""
+        track = self.tracks.get("zoom")
+        if track is not None and track.per_second:
+            raise SettingsError("zoom is no motion in a loop: leave out /s, per second")
+        for response in self.reaction.responses if self.reaction else ():
+            if response.target == "zoom" and response.scale[0] == 1 != response.scale[1]:
+                hint = "zoom is 0 at rest, so that no factor moves it: write zoom+0.06"
+                raise SettingsError(f"--react: {shown(response.text)}: {hint}")
 
     def late_keys(self, timeline: Timeline) -> Iterator[str]:
         """Yield a line for each setting with keys after the end of a film of known length."""
@@ -138,6 +170,7 @@ def assemble(
     strength: float = 1.0,
     mask_strength: float = 1.0,
     camera: bool = False,
+    journey: CameraSettings | None = None,
     loop: bool = False,
 ) -> Program:
     """Return the program of a render.
@@ -149,7 +182,8 @@ def assemble(
         sound: Curves of the sound by name.
         strength: How much of the dream is shown where nothing changes that.
         mask_strength: How far the mask holds the dream back where nothing changes that.
-        camera: True if there is a camera that can come closer.
+        camera: True if there is the camera of a loop, which ``zoom`` brings closer.
+        journey: How the camera of a journey moves where nothing changes that; None without one.
         loop: True for a loop, around which several looks are spread.
 
     Raises:
@@ -157,17 +191,18 @@ def assemble(
             not known.
         NetworkError: There is no such network.
     """
-    parsed, looks = checked(dream, automation, camera=camera)
+    parsed, looks = checked(dream, automation, camera=camera, journey=journey)
+    move = None if journey is None else camera_move(journey)
     fixed = {"strength": strength, "mask_strength": mask_strength, "zoom": 0.0}
+    fixed |= {} if move is None else move._asdict()
     bases = [base_values(look) | fixed for look in looks]
     # The default reaction names the zoom even where there is no camera.
-    changing = parsed.changing if camera else parsed.changing - {"zoom"}
+    changing = parsed.changing if camera or journey else parsed.changing - {"zoom"}
     track = parsed.looks
     if loop and automation.look_track is None:
-        several = len(looks) > 1 and timeline.frames is not None
-        track = LookTrack.around(len(looks), timeline.frames or 1) if several else None
+        track = looks_of_loop(automation, timeline)
     if not changing and track is None:
-        return Program(looks, strength, mask_strength)
+        return Program(looks, strength, mask_strength, camera=move)
     curves: dict[str, Curve] = {
         name: read_curve(path).since(timeline.begins)
         for name, path in automation.curves.items()
@@ -176,17 +211,24 @@ def assemble(
     schedule = Schedule(
         Scope(timeline, {**sound, **curves}, dream.seed),
         bases,
-        {name: value_range(name) for name in sorted(changing)},
+        {
+            name: camera_range(name) if journey and name in CAMERA_NAMES else value_range(name)
+            for name in sorted(changing)
+        },
         tracks=parsed.tracks,
         reaction=parsed.reaction,
         looks=track,
         loop=loop,
     )
-    return Program(looks, strength, mask_strength, schedule, changing)
+    return Program(looks, strength, mask_strength, schedule, changing, move)
 
 
 def checked(
-    dream: DreamSettings, automation: Automation, *, camera: bool = False
+    dream: DreamSettings,
+    automation: Automation,
+    *,
+    camera: bool = False,
+    journey: CameraSettings | None = None,
 ) -> tuple[Parsed, tuple[DreamSettings, ...]]:
     """Return a parsed automation, and its looks, which name the layers whose weights change.
 
@@ -198,27 +240,22 @@ def checked(
     """
     parsed, looks = Parsed.of(automation), automation.looks or (dream,)
     looks = tuple(with_layers(look, parsed.changing) for look in looks)
-    check_names(parsed.changing, looks)
+    if journey is not None:
+        check_names(parsed.changing, looks, without=OF_SOURCE, also=CAMERA_NAMES)
+        parsed.check_zoom()
+        return parsed, looks
+    check_names(parsed.changing, looks, also={"zoom"})
     usual = automation.react == DEFAULT_REACTION and "zoom" not in parsed.tracks
     if "zoom" in parsed.changing and not camera and not usual:
-        raise SettingsError("zoom moves the camera of a picture's loop: leave it out here")
+        problem = "zoom moves the camera of a picture's loop or of a journey"
+        raise SettingsError(f"{problem}: leave it out here")
+    parsed.check_push()
     return parsed, looks
 
 
 def automated_fields() -> set[str]:
     """Return the names of the settings that may change over time."""
     return fields_with(DreamSettings, "automated") | fields_with(OutputSettings, "automated")
-
-
-def _looks_of(automation: Automation, reaction: Reaction | None) -> LookTrack | None:
-    count = len(automation.looks)
-    if automation.look_track is not None:
-        return LookTrack.parse(automation.look_track)
-    if count < 2:
-        return None
-    if reaction is not None and reaction.look_length is not None:
-        return LookTrack.every(count, reaction.look_length, _FADE_TO_BEATS)
-    return LookTrack.every(count, Length(100 / count, "percent"), Length(1, "seconds"))
 
 
 def with_layers(dream: DreamSettings, changing: Collection[str]) -> DreamSettings:
@@ -251,18 +288,20 @@ def base_values(dream: DreamSettings) -> dict[str, float]:
 
 def value_range(name: str, *first: type[BaseModel]) -> tuple[float, float]:
     """Return the least and the greatest value of a setting, those of the ``first`` models first."""
-    if name == "zoom":
-        return 0.0, _MOST_ZOOM
     models: tuple[type[BaseModel], ...] = (*first, DreamSettings, OutputSettings)
     for model in models:
         if name in model.model_fields:
             found = limits(model.model_fields[name])
             return found.get("ge", found.get("gt", 0.0) + _BEYOND), found["le"]
-    return -_MOST_WEIGHT, _MOST_WEIGHT
+    return (0.0, _MOST_PUSH) if name == "zoom" else (-_MOST_WEIGHT, _MOST_WEIGHT)
 
 
 def check_names(
-    names: Collection[str], looks: Sequence[DreamSettings], *, without: Collection[str] = ()
+    names: Collection[str],
+    looks: Sequence[DreamSettings],
+    *,
+    without: Collection[str] = (),
+    also: Collection[str] = (),
 ) -> None:
     """Check that names are those of settings that may change, or of targets of a look.
 
@@ -270,11 +309,12 @@ def check_names(
         names: Names of settings and weights.
         looks: The looks.
         without: Names of settings that cannot change here.
+        also: Names of what else can: the motion of a camera.
 
     Raises:
         SettingsError: One is not.
     """
-    settings = {*automated_fields(), "zoom"}.difference(without)
+    settings = {*automated_fields(), *also}.difference(without)
     weights = {name for look in looks for name in base_values(look) if "." in name}
     for name in sorted(set(names) - settings - weights):
         kind, dot, target = name.partition(".")
@@ -287,9 +327,15 @@ def check_names(
             raise SettingsError(f"--{option} {target}: no look dreams that {option}: {choice}")
         near = difflib.get_close_matches(name, settings, n=1)
         hint = f"did you mean {near[0]}?" if near else f"choose {', '.join(sorted(settings))}"
+        if name in CAMERA_NAMES:
+            name, hint = setting_of(name), "it moves the camera of a journey"
+        elif name not in names_of(name) and also:
+            hint = f"did you mean {' or '.join(names_of(name))}?"
+        elif name in without and also:
+            hint = "a journey has no source to show"
         raise SettingsError(f"{name} cannot change over time here: {hint}")
 
 
 def _option(name: str) -> str:
-    kind, dot, target = name.partition(".")
+    kind, dot, target = setting_of(name).partition(".")
     return f"--{kind.replace('_', '-')}{' ' if dot else ''}{target}"

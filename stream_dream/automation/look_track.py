@@ -75,7 +75,7 @@ class LookTrack(ABC):
         return _KeyedLooks(text, tuple(_keys(text)))
 
     @staticmethod
-    def around(count: int, frames: int, dwell: float = 0.2) -> LookTrack:
+    def around(count: int, frames: int, dwell: float = 0.2, *, rounds: int = 1) -> LookTrack:
         """Return a track of numbered looks that are spread evenly over a loop.
 
         Look ``k`` of ``n`` lies at ``(k + 1/2) / n``: the loop's seam is between two of them.
@@ -83,9 +83,10 @@ class LookTrack(ABC):
         Args:
             count: Number of looks.
             frames: Number of frames of the loop.
-            dwell: Share of the way between two looks that is spent at each of them.
+            dwell: Share of the way between two looks that is spent at each of them, under 0.5.
+            rounds: How many times each of them is reached.
         """
-        each = Length(frames / count, "frames")
+        each = Length(frames / (count * rounds), "frames")
         return _LookCycle(count, each, first=0.5, hold=dwell, fade=1 - 2 * dwell, wraps=True)
 
     @staticmethod

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from stream_dream.automation.look_track import follows
 from stream_dream.automation.moment import Fade, Moment
+from stream_dream.camera_move import CameraMove
 from stream_dream.settings.automation import files_of_looks, looks_with_files
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import kinds
@@ -25,7 +26,7 @@ TARGETS = {"layer": "layer", "guide_layer": "guide_layer", "class": "classes"}
 WHOLE = {name for name, known in DreamSettings.model_fields.items() if int in kinds(known)}
 """Settings that are whole numbers."""
 
-_OF_OUTPUT = ("strength", "mask_strength", "zoom")
+_OF_OUTPUT = ("strength", "mask_strength")
 # Moments that are kept: threads ask for those of the frames between decoding and encoding.
 _KEPT = 64
 
@@ -95,6 +96,8 @@ class Program:
         mask_strength: How far the mask holds the dream back, where that does not change.
         sampler: Where values come from; None if nothing changes.
         changing: Names of the settings that change, as in ``FrameValues.numbers``.
+        camera: How the camera of a journey moves, where that does not change; None if there is no
+            journey: then ``zoom`` is the push of a loop's camera.
     """
 
     looks: tuple[DreamSettings, ...]
@@ -102,6 +105,7 @@ class Program:
     mask_strength: float = 1.0
     sampler: Sampler | None = None
     changing: frozenset[str] = frozenset()
+    camera: CameraMove | None = None
     _moments: dict[int, Moment] = field(default_factory=dict, repr=False)
     _clipped: set[str] = field(default_factory=set, repr=False)
 
@@ -180,7 +184,8 @@ class Program:
         if self.sampler is None:
             dream = self.looks[0]
             always = Fade(dream, dream, 1.0)
-            return Moment(0, dream, always, self.strength, self.mask_strength)
+            camera = self.camera or CameraMove()
+            return Moment(0, dream, always, self.strength, self.mask_strength, camera=camera)
         values = self.sampler.around(frame)
         place = frame - values.first
         self._clipped.update(name for name, beyond in values.beyond.items() if beyond[place])
@@ -196,16 +201,21 @@ class Program:
         look = after if follows(share, frame) else before
         shown = {
             name: float(values.numbers[name][look, place])
-            for name in _OF_OUTPUT
+            for name in (*_OF_OUTPUT, *CameraMove._fields)
             if name in self.changing
         }
+        push, camera = shown.get("zoom", 0.0), CameraMove()
+        if self.camera is not None:
+            moved = {name: shown[name] for name in CameraMove._fields if name in shown}
+            push, camera = 0.0, self.camera._replace(**moved)
         return Moment(
             look,
             dreams[look],
             Fade(dreams[before], dreams[after], share),
             shown.get("strength", self.strength),
             shown.get("mask_strength", self.mask_strength),
-            shown.get("zoom", 0.0),
+            push,
+            camera,
         )
 
 

@@ -20,6 +20,12 @@ DEFAULT_REACTION = "bass->step_size*2, bass**3->strength=0.5..1.3, onset->zoom+0
 SHOW_REACTION = "bass->step_size*2, 1-bass**3->strength*0.5, bass**3->strength*1.3, bar/4->preset"
 """What it means in a show: its strength is around that of the slider, and it has no camera."""
 
+JOURNEY_RHYTHM = "bass->step_size*2, onset->zoom+0.03"
+"""What it means in a journey whose looks change by the clock."""
+
+JOURNEY_REACTION = f"{JOURNEY_RHYTHM}, bar/4->preset"
+"""What it means in a journey: its camera comes nearer, and there is no source to show."""
+
 STEERED_REACTION = "bass->step_size*2, bass**3->zoom+0.4, bar/4->preset"
 """What it means in a journey that is steered live, whose zoom is that of a second."""
 
@@ -160,9 +166,6 @@ def _response(place: int, source: str, change: str, names: Collection[str]) -> R
         shift = (float(match["low"]), float(match["high"]))
         return Response(text, formula, target, (0, 0), shift)
     by = float(match["by"])
-    if match["sign"] == "*" and target == "zoom":
-        where = place + len(source) + 2
-        raise at_column(where, "zoom is 0 at rest, so that no factor moves it: write zoom+0.06")
     if match["sign"] == "*":
         return Response(text, formula, target, (1, by), (0, 0))
     return Response(text, formula, target, (1, 1), (0, -by if match["sign"] == "-" else by))

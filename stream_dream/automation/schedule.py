@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from stream_dream.automation.expression import Scope
 from stream_dream.automation.functions import smoothstep
+from stream_dream.automation.journey_camera import per_frame
 from stream_dream.automation.look_track import LookTrack
 from stream_dream.automation.program import WHOLE, FrameValues, is_weight
 from stream_dream.automation.reaction import Reaction
@@ -103,6 +104,8 @@ class Schedule:
         track = self._tracks.get(name)
         try:
             common = None if track is None else track.sample(frames, self._scope)
+            if track is not None and common is not None and track.per_second:
+                common = per_frame(name, common, self._scope.timeline.fps)
         except SettingsError as error:
             raise SettingsError(f"{name}: {error}") from None
         rows = []

@@ -6,10 +6,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from stream_dream.automation.assemble import automated_fields
+from stream_dream.automation.journey_camera import CAMERA_SETTINGS, names_of, pair_tracks
 from stream_dream.automation.program import TARGETS
 from stream_dream.automation.score import Score
 from stream_dream.automation.track import looks_like_track
 from stream_dream.errors import SettingsError
+from stream_dream.settings.journey import PAIR_RANGES
 from stream_dream.settings.values import LayerTarget
 
 
@@ -32,11 +34,13 @@ def tell_apart(
     def is_track(text: object) -> bool:
         return isinstance(text, str) and looks_like_track(text, names=names)
 
-    for name in automated_fields().union(also):
+    for name in (automated_fields() | CAMERA_SETTINGS.difference(PAIR_RANGES)).union(also):
         if options.get(name) is not None:
             tracks.pop(name, None)
         if is_track(options.get(name)):
             tracks[name], rest[name] = options[name], None
+    for name in PAIR_RANGES:
+        _take_pair(name, rest, tracks, names)
     for kind, name in TARGETS.items():
         given = options.get(name)
         if not given:
@@ -52,6 +56,22 @@ def tell_apart(
                 tracks[f"{kind}.{_plain(kind, target)}"] = weight
             rest[name].append(target if moves else text)
     return rest, tracks
+
+
+def _take_pair(
+    name: str, rest: dict[str, Any], tracks: dict[str, str], names: Collection[str]
+) -> None:
+    """Put a pair that changes among the tracks, as two of them."""
+    pair = rest.get(name)
+    for axis in names_of(name) if pair is not None else ():
+        tracks.pop(axis, None)
+    parts = pair.split(",") if isinstance(pair, str) else []
+    if any(looks_like_track(part, names=names) for part in parts):
+        try:
+            tracks |= pair_tracks(name, str(pair), names=names)
+        except SettingsError as error:
+            raise SettingsError(f"--{name}: {error}") from None
+        rest[name] = None
 
 
 def _take_targets(kind: str, name: str, rest: dict[str, Any], tracks: dict[str, str]) -> None:

@@ -60,24 +60,28 @@ class Track:
     Attributes:
         text: As it was written.
         keys: Its keys in the order of the text; at least one.
+        per_second: True if its values are per second, which ``/s`` at the end of the text says.
     """
 
     text: str
     keys: tuple[Key, ...]
+    per_second: bool = False
 
     @classmethod
-    def parse(cls, text: str, *, names: Collection[str] = ()) -> Self:
+    def parse(cls, text: str, *, names: Collection[str] = (), rate: bool = False) -> Self:
         """Parse keys with values, or a number or formula alone.
 
         Args:
             text: The text. Keys and values may be in quotes, values in brackets.
             names: Names of curves besides those of sound.
+            rate: True if ``/s`` at the end means per second; else it divides by the seed.
 
         Raises:
             SettingsError: It is not understood; the message names key and column.
         """
         # Blanks keep the columns.
-        plain = re.sub("[\"']", " ", text)
+        quoted = re.sub("[\"']", " ", text)
+        plain = without_unit(quoted) if rate else quoted
         found = list(items(plain))
         if not found:
             raise SettingsError("this is empty: give a number, or keys such as 0:(0), 2s:(1)")
@@ -89,7 +93,8 @@ class Track:
             if len(found) > 1 and ":" not in item:
                 hint = "write 12:(0.5), and decimals with a point"
                 raise at_column(place, f"{shown(item)} has no key: {hint}")
-        return cls(text, tuple(_key(place, item, names) for place, item in found))
+        keys = tuple(_key(place, item, names) for place, item in found)
+        return cls(text, keys, per_second=plain != quoted)
 
     @property
     def needs(self) -> frozenset[str]:
@@ -179,6 +184,13 @@ def _key(place: int, item: str, names: Collection[str]) -> Key:
     except SettingsError as error:
         raise SettingsError(f"key {key}, {error}" if key else str(error)) from None
     return Key(key, position, value, way)
+
+
+def without_unit(text: str) -> str:
+    """Return the text of a track without ``/s`` at its end."""
+    rest = text.rstrip()
+    divided = rest[:-1].rstrip() if rest.endswith("s") else ""
+    return divided[:-1] if divided.endswith("/") else text
 
 
 def looks_like_track(text: str, *, names: Collection[str] = ()) -> bool:

@@ -21,6 +21,7 @@ from stream_dream.cli.demo import demo
 from stream_dream.cli.doctor import doctor
 from stream_dream.cli.help import show_manual
 from stream_dream.cli.image import image
+from stream_dream.cli.journey import journey
 from stream_dream.cli.live import live
 from stream_dream.cli.looks import looks
 from stream_dream.cli.loop import loop
@@ -72,6 +73,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "render": render,
     "image": image,
     "loop": loop,
+    "journey": journey,
     "live": live,
     "plan": plan,
     "recipe": show_recipe,

@@ -18,7 +18,7 @@ from stream_dream.settings.user_folder import config_exists, config_file
 from stream_dream.settings.validation import part
 from stream_dream.settings.values import OFF
 
-SECTIONS = ("render", "image", "loop", "live")
+SECTIONS = ("render", "image", "loop", "journey", "live")
 """Commands with a section in the file; ``plan`` takes that of the render that it is for."""
 
 # A given option drops the default of the other one.
@@ -60,7 +60,7 @@ def add_defaults(command: str, options: dict[str, Any]) -> None:
     if command not in (*SECTIONS, "plan") or from_file:
         return
     given = {name for name, value in options.items() if value not in (None, (), [])}
-    either = (*_EITHER, ("preset", "presets")) if command == "loop" else _EITHER
+    either = (*_EITHER, ("preset", "presets")) if command in ("loop", "journey") else _EITHER
     dropped = {other for a, b in either for one, other in ((a, b), (b, a)) if one in given}
     defaults = user_defaults(command)
     for name in given & defaults.keys():

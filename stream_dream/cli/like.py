@@ -90,7 +90,7 @@ def started(
     if new_look:
         taken = {k: v for k, v in taken.items() if k not in DreamSettings.model_fields}
         taken.pop("morph_layer", None)
-    elif command == "loop" and "presets" in recipe.options:
+    elif command in ("loop", "journey") and "presets" in recipe.options:
         taken["presets"] = _checked(looks_text, recipe, like)
     else:
         preset = _preset(recipe) if looks_text is None else _checked(looks_text, recipe, like)

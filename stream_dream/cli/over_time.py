@@ -13,6 +13,8 @@ from stream_dream.cli.options import dreamed
 from stream_dream.errors import SettingsError
 from stream_dream.settings.automation import Automation, AutomationOptions, SoundSettings
 from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.fields import fields_with
+from stream_dream.settings.journey import CameraSettings
 from stream_dream.settings.live import LiveSettings, SteeringParameters
 from stream_dream.settings.presets import DEFAULT_PRESET, preset_files
 from stream_dream.settings.validation import part, validated
@@ -115,7 +117,8 @@ def automation_of(
         SettingsError: A text is not understood, or a file cannot be read.
     """
     # Imported late: --help does not wait for NumPy.
-    from stream_dream.automation.assemble import Parsed, check_names
+    from stream_dream.automation.assemble import OF_SOURCE, Parsed, check_names
+    from stream_dream.automation.journey_camera import CAMERA_NAMES
     from stream_dream.automation.program import is_weight
     from stream_dream.automation.reaction import DEFAULT_REACTION
     from stream_dream.automation.tell_apart import tell_apart
@@ -129,8 +132,14 @@ def automation_of(
         for name in (score.tracks if score else ())
         if not is_weight(name) and name not in steering
     ]
+    journey = _moves_camera(options)
     try:
-        check_names(settings_of_score, (), without={"zoom"})  # which reactions alone change
+        check_names(
+            settings_of_score,
+            (),
+            without=OF_SOURCE if journey else (),
+            also=CAMERA_NAMES if journey else (),
+        )
     except SettingsError as error:
         raise SettingsError(f"{origin}: {error}") from None
     if score is not None:  # it comes before the user's defaults
@@ -145,8 +154,15 @@ def automation_of(
     automation = validated(
         Automation, {**settings, "tracks": tracks, "curves": curves, "look_track": looks}
     )
-    Parsed.of(automation)  # only checks it
+    parsed = Parsed.of(automation)  # only checks it
+    if journey:
+        parsed.check_zoom()
     return rest, automation, score.files if score else ()
+
+
+def _moves_camera(options: Mapping[str, Any]) -> bool:
+    """Return whether options are those of a command that has the camera of a journey."""
+    return fields_with(CameraSettings, "automated") <= options.keys()
 
 
 def in_a_show(settings: LiveSettings, automation: Automation) -> tuple[LiveSettings, Automation]:

@@ -22,7 +22,9 @@ from stream_dream.settings.recipe import Given, Recipe, printable
 
 
 def show_recipe(
-    path: Annotated[Path, file_argument("FILE", "What render, image or loop has written.")],
+    path: Annotated[
+        Path, file_argument("FILE", "What render, image, loop or journey has written.")
+    ],
     as_json: AsJson = False,
     _: Debug = False,
 ) -> None:
@@ -48,7 +50,8 @@ def show_recipe(
 def command_of(recipe: Recipe, path: Path) -> Iterator[str]:
     """Yield the words of the command that made a file, after the name of the program."""
     yield recipe.command
-    yield _no_option(recipe.source)
+    if recipe.options.get("from") != "noise":
+        yield _no_option(recipe.source)
     yield _no_option(_target(recipe, path))
     if recipe.score is not None:
         yield from ("--score", recipe.score.name)

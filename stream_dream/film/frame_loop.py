@@ -11,13 +11,15 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from stream_dream.automation.program import Program
 from stream_dream.errors import SettingsError
+from stream_dream.film.film_dreamer import FilmDreamer
+from stream_dream.film.journey_source import JourneySource
 from stream_dream.film.request import mattes_of
 from stream_dream.frame import Frame, FrameReport, Image, Image8, Layer, Mask8, StreamInfo
 from stream_dream.image import AnyImage, deep_image, fit_size, resize
@@ -33,7 +35,7 @@ from stream_dream.runtime.scheduling import SpareTime
 from stream_dream.runtime.stage_threads import StageThread, prefetched, single_threads
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import OutputSettings
-from stream_dream.temporal.dreamer import Dreamed, Prepared, TemporalDreamer
+from stream_dream.temporal.dreamer import Dreamed
 
 if TYPE_CHECKING:
     from stream_dream.dream.look_ascents import LookAscents
@@ -216,7 +218,7 @@ class FrameLooks:
 
 def dream_frames(
     frames: Iterator[Frame],
-    dreamer: TemporalDreamer,
+    dreamer: FilmDreamer,
     looks: FrameLooks,
     write: Callable[[Dreamed], None],
     spare: SpareTime | None = None,
@@ -229,7 +231,7 @@ def dream_frames(
     stages wait for the dream's spare time. ``stop`` ends a wait for frames that may never come.
     """
 
-    def prepared() -> Iterator[Prepared]:
+    def prepared() -> Iterator[Any]:
         for frame in frames:
             yield dreamer.prepare(frame)
 
@@ -293,7 +295,7 @@ def render_encoding(target: Path, info: StreamInfo, output: OutputSettings) -> E
     return found.encoded_by(output.encoder)
 
 
-def tone_mapping_note(source: VideoSource, output: OutputSettings) -> str | None:
+def tone_mapping_note(source: VideoSource | JourneySource, output: OutputSettings) -> str | None:
     """Return a line that tells of HDR that was lost unasked; None if none was."""
     if not source.tone_mapped or output.sdr:
         return None

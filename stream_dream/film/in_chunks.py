@@ -27,6 +27,7 @@ from stream_dream.runtime.progress import Progress, ignore_progress
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.film import FilmSettings
+from stream_dream.settings.journey import JourneySettings
 from stream_dream.settings.output import OutputSettings
 from stream_dream.settings.recipe import Recipe
 
@@ -67,6 +68,7 @@ def render_film(
     film: FilmSettings,
     automation: Automation | None = None,
     *,
+    journey: JourneySettings | None = None,
     resume: bool = False,
     overwrite: bool = False,
     recipe: Recipe | None = None,
@@ -88,6 +90,8 @@ def render_film(
         output: What to render and how to write it.
         film: Length of chunks, and which workers dream them.
         automation: What changes over time; None for nothing.
+        journey: Settings of a journey, which begins with the source; see ``make_journey``. None
+            for a film.
         resume: True to continue the job in the folder, if there is one.
         overwrite: True to replace an existing target.
         recipe: What the result carries as its recipe; None for none.
@@ -107,10 +111,16 @@ def render_film(
             chunks are kept, and the message says where.
     """
     source, target = Path(source), Path(target)
-    request = RenderRequest(source, target, dream, output, film, automation or Automation())
-    checked(dream, request.automation)
+    request = RenderRequest(
+        source, target, dream, output, film, automation or Automation(), journey
+    )
+    checked(dream, request.automation, journey=journey)
     if film.cluster is None and film.workers != 1 and film.batch not in (1, "auto"):
         raise SettingsError("--batch is for one worker that fills a device: leave out --workers")
+    spread = film.workers != 1 or film.cluster is not None or film.batch not in (1, "auto")
+    if journey is not None and spread:
+        problem = "each frame grows from the one before: leave out --workers, --batch and --cluster"
+        raise SettingsError(f"a journey is one shot, dreamed by one worker: {problem}")
     if request.is_piped:
         problem = "give files: a film in chunks, which can be resumed, is read and written twice"
         raise SettingsError(f"standard input and output are used once: {problem}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stream_dream.errors import Interrupted, SettingsError
 from stream_dream.film.ascent_cache import AscentCache
+from stream_dream.film.film_dreamer import film_dreamer
 from stream_dream.film.film_encoder import with_chosen_encoder
 from stream_dream.film.frame_loop import (
     FrameLooks,
@@ -35,11 +36,11 @@ from stream_dream.runtime.cancel import cancellable
 from stream_dream.runtime.progress import Progress, ProgressMeter, ignore_progress
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.journey import JourneySettings
 from stream_dream.settings.output import OutputSettings
 from stream_dream.settings.recipe import Recipe
 from stream_dream.settings.values import EncoderName
 from stream_dream.temporal.cuts import mark_cuts
-from stream_dream.temporal.dreamer import TemporalDreamer
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ def render(
     output: OutputSettings,
     automation: Automation | None = None,
     *,
+    journey: JourneySettings | None = None,
     overwrite: bool = False,
     checksums: bool = False,
     recipe: Recipe | None = None,
@@ -93,6 +95,8 @@ def render(
         dream: Settings of the dream.
         output: What to render and how to write it.
         automation: What changes over time; None for nothing.
+        journey: Settings of a journey, which begins with the source; see ``make_journey``. None
+            for a film.
         overwrite: True to replace an existing target.
         checksums: True to add the CRC-32 of each frame to its report.
         recipe: What the result carries as its recipe; None for none.
@@ -108,7 +112,12 @@ def render(
     """
     begun = time.perf_counter()
     request = RenderRequest(
-        Path(source), Path(target), dream, output, automation=automation or Automation()
+        Path(source),
+        Path(target),
+        dream,
+        output,
+        automation=automation or Automation(),
+        journey=journey,
     )
     target = request.target
     request.check_outputs(overwrite=overwrite)
@@ -125,12 +134,10 @@ def render(
         if opened.is_piped and needs_plan(request):
             problem = "what changes by shots, or by shares of the length, needs a file"
             raise SettingsError(f"standard input is read once: {problem}")
-        plan = make_plan(opened, 1, cuts=dream.cuts) if needs_plan(request) else None
+        plan = make_plan(opened, 1, cuts=request.finds_cuts) if needs_plan(request) else None
         program = programmed(request, opened, plan).program
         made = make_ascents(program) if ascents is None else ascents.of(program)
-        dreamer = TemporalDreamer(
-            made.dreams, dream, moments=program.at, pixel_aspect=info.pixel_aspect
-        )
+        dreamer = film_dreamer(made.dreams, dream, program, info, journey)
         looks = FrameLooks(made, program, info, [guide.images() for guide in guides])
         meter = ProgressMeter(on_progress)
         meter.begin(info.frame_count)
@@ -151,7 +158,7 @@ def render(
                 checksums=checksums,
             )
             frames = iter(opened)
-            if dream.cuts:
+            if request.finds_cuts:
                 frames = mark_cuts(frames, info.fps)
             try:
                 on_start(info)

@@ -13,6 +13,7 @@ from stream_dream.automation.sound.analysis import SoundAnalysis, analyse
 from stream_dream.automation.sound.tempo import check_librosa
 from stream_dream.automation.timeline import Timeline
 from stream_dream.errors import SettingsError
+from stream_dream.film.journey_source import JourneySource
 from stream_dream.film.plan.plan import Plan
 from stream_dream.film.request import RenderRequest
 from stream_dream.film.rhythm import Rhythm, rhythm_of
@@ -48,22 +49,25 @@ def needs_sound(request: RenderRequest) -> bool:
     return Parsed.of(request.automation).needs_sound(request.automation)
 
 
-def soundtrack_of(request: RenderRequest, source: VideoSource) -> Soundtrack:
+def soundtrack_of(request: RenderRequest, source: VideoSource | JourneySource) -> Soundtrack | None:
     """Return the sound that settings follow, and that the output gets: the source's by default.
 
-    Another one begins with the source's first picture, whatever part of it is rendered.
+    Another one begins with the source's first picture, whatever part of it is rendered. A journey
+    has none of its own: None.
 
     Raises:
         SettingsError, SourceError: The soundtrack cannot be read, or has no sound.
     """
     other = request.automation.soundtrack
+    if other is None and request.journey is not None:
+        return None
     if other is None:
         return Soundtrack(source.path, source.start, source.end)
     probe_sound(other)  # only checks it
     return Soundtrack(other, source.start, source.end, ends_with_picture=True)
 
 
-def read_files(request: RenderRequest, source: VideoSource) -> dict[str, Curve]:
+def read_files(request: RenderRequest, source: VideoSource | JourneySource) -> dict[str, Curve]:
     """Return the curves of files by name, on the clock of what is rendered.
 
     Also checks all else that a program needs of files.
@@ -77,6 +81,8 @@ def read_files(request: RenderRequest, source: VideoSource) -> dict[str, Curve]:
     automation, track = request.automation, soundtrack_of(request, source)
     parsed = Parsed.of(automation)
     if parsed.needs_sound(automation):
+        if track is None:
+            raise SettingsError("a journey has no sound: give --soundtrack, or --bpm for beats")
         if not parsed.curves & {*SOUND_CURVES} and probe(track.path).audio is None:
             raise SettingsError(f"{track.path} has no sound with beats: give --bpm or --soundtrack")
         probe_sound(track.path)
@@ -89,7 +95,7 @@ def read_files(request: RenderRequest, source: VideoSource) -> dict[str, Curve]:
 
 def programmed(
     request: RenderRequest,
-    source: VideoSource,
+    source: VideoSource | JourneySource,
     plan: Plan | None,
     *,
     cache: Path | None = None,
@@ -109,19 +115,22 @@ def programmed(
             cannot be computed.
         StreamDreamError: Its sound cannot be read.
     """
-    automation, output = request.automation, request.output
+    automation, output, journey = request.automation, request.output, request.journey
     parsed = Parsed.of(automation)
     find_beats = parsed.beats_wanted(automation)
     sound, track = None, soundtrack_of(request, source)
-    if listen and probe(track.path).audio is not None:
+    if listen and track is not None and probe(track.path).audio is not None:
         given = automation.gives_beats
         find_beats = find_beats or (not given and find_spec("librosa") is not None)
         sound = analyse(track, cache=cache, find_beats=find_beats)
-    elif parsed.needs_sound(automation):
+    elif track is not None and parsed.needs_sound(automation):
         sound = analyse(track, cache=cache, find_beats=find_beats)
+    frames = None if plan is None else plan.frames
+    if journey is not None:
+        frames = journey.frames
     timeline = Timeline(
         source.info.fps,
-        frames=None if plan is None else plan.frames,
+        frames=frames,
         shots=None if plan is None else plan.begins,
         beats=beats_of(automation, None if sound is None else sound.beats, source.start),
         begins=source.start,
@@ -133,6 +142,8 @@ def programmed(
         {} if sound is None else sound.curves,
         strength=output.strength,
         mask_strength=output.mask_strength,
+        journey=journey,
+        loop=journey is not None and journey.loop,
     )
     program.check(source.info.frame_count if plan is None else plan.frames)
     rhythm = rhythm_of(automation, timeline, sound if find_beats else None)

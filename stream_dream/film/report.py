@@ -55,6 +55,7 @@ def _common(request: RenderRequest, target: Path) -> dict[str, Any]:
         "made_with": versions(),
         "dream": request.dream.model_dump(mode="json"),
         "output": request.output.model_dump(mode="json"),
+        "journey": request.journey and request.journey.model_dump(mode="json"),
         "automation": request.automation.model_dump(mode="json", exclude_defaults=True),
     }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from stream_dream.automation.assemble import Parsed
 from stream_dream.automation.program import varying_of
 from stream_dream.errors import SinkError
+from stream_dream.film.journey_source import NOISE, JourneySource, open_journey
 from stream_dream.frame import MatteKind
 from stream_dream.media.read.picture import READABLE_PICTURES
 from stream_dream.media.read.standard_input import STANDARD_INPUT
@@ -23,7 +24,11 @@ from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files, with_paths
 from stream_dream.settings.film import FilmSettings
+from stream_dream.settings.journey import JourneySettings
 from stream_dream.settings.output import OutputSettings
+
+# Settings of outputs that need the source beside the dream, or another size than its own.
+_OF_SOURCE = ("compare", "dream_only", "matte", "mask", "size", "start", "end", "raw")
 
 
 def mattes_of(target: Path, output: OutputSettings) -> dict[MatteKind, Path]:
@@ -49,6 +54,8 @@ class RenderRequest:
         output: What to render and how to write it.
         film: Length of chunks, and which workers dream them.
         automation: What changes over time.
+        journey: Settings of a journey, whose source is a picture, a clip or ``NOISE``; None for a
+            film.
     """
 
     source: Path
@@ -57,21 +64,33 @@ class RenderRequest:
     output: OutputSettings
     film: FilmSettings = field(default_factory=FilmSettings)
     automation: Automation = field(default_factory=Automation)
+    journey: JourneySettings | None = None
 
     @property
     def inputs(self) -> dict[str, Path]:
         """Files to read: the source, and those named in settings, by the setting's name."""
-        named = named_files(self.dream, self.output, self.automation)
-        return {"source": self.source} | named | self.automation.more_files
+        journeys = () if self.journey is None else (self.journey,)
+        named = named_files(self.dream, self.output, self.automation, *journeys)
+        read = {} if self.source == NOISE and journeys else {"source": self.source}
+        return read | named | self.automation.more_files
 
-    def open_source(self) -> VideoSource:
+    @property
+    def finds_cuts(self) -> bool:
+        """True if cuts of the source begin shots."""
+        return self.dream.cuts and self.journey is None
+
+    def open_source(self) -> VideoSource | JourneySource:
         """Open the part of the source that is rendered, as deep as the result is.
 
         Raises:
             SourceError: It cannot be read.
             SinkError: The result's format or codec does not have what the settings ask for.
+            SettingsError: A journey cannot have that size, or that start.
         """
         output = self.output
+        if self.journey is not None:
+            size = self.dream.dream_size
+            return open_journey(self.source, self.journey, seed=self.dream.seed, dream_size=size)
         wanted = encoding_of(
             self.target, output.codec, output.bits, source_bits=16, alpha=output.dream_only
         )
@@ -103,6 +122,11 @@ class RenderRequest:
         Raises:
             SinkError: With ``exit_code`` 2.
         """
+        of_source = [name for name in _OF_SOURCE if getattr(self.output, name)]
+        if self.journey is not None and of_source:
+            option = f"--{of_source[0].replace('_', '-')}"
+            problem = f"a journey has no source beside its dream: leave out {option}"
+            raise SinkError(problem, exit_code=2)
         if self.output.dream_only and self.output.compare:
             problem = "--dream-only writes no source to show beside the dream: leave out --compare"
             raise SinkError(problem, exit_code=2)
@@ -133,7 +157,10 @@ class RenderRequest:
         paths = {name: path.absolute() for name, path in self.inputs.items()}
         dream, output = with_paths(self.dream, paths), with_paths(self.output, paths)
         automation = self.automation.with_files(paths)
-        return replace(self, dream=dream, output=output, film=film, automation=automation)
+        journey = self.journey and with_paths(self.journey, paths)
+        return replace(
+            self, dream=dream, output=output, film=film, automation=automation, journey=journey
+        )
 
     def _varies(self) -> bool:
         """Return whether settings change that are variables of the network."""

@@ -31,6 +31,7 @@ from stream_dream.film.job.job_file import FilmJob, versions
 from stream_dream.film.job.job_folder import JobFolder
 from stream_dream.film.job.publish import Placing
 from stream_dream.film.job.verify import check, missing
+from stream_dream.film.journey_source import JourneySource
 from stream_dream.film.plan.chunk_reader import SourceExcerpt
 from stream_dream.film.plan.plan import Chunk, Plan, frames_in, make_plan
 from stream_dream.film.programming import needs_sound, programmed, read_files, soundtrack_of
@@ -52,7 +53,7 @@ class Run:
     def __init__(
         self,
         request: RenderRequest,
-        source: VideoSource,
+        source: VideoSource | JourneySource,
         folder: JobFolder,
         *,
         overwrite: bool,
@@ -186,7 +187,7 @@ class Run:
         plan = make_plan(
             self._source,
             frames_in(self._request.film.chunk_seconds, info),
-            cuts=self._request.dream.cuts,
+            cuts=self._request.finds_cuts,
             on_frame=lambda frame: self._events.planning(frame.index + 1, info.frame_count),
         )
         job = FilmJob.of(self._request, plan, self._output.encoder)
@@ -264,10 +265,20 @@ class Run:
             source=SourceExcerpt.of(self._source),
             info=self._source.info,
             target=self._request.target,
-            program=self._program.part(chunk.first, chunk.first + chunk.frames),
+            program=self._program.part(*self._frames_known_in(chunk)),
             output=self._output,
             folder=self._folder.path.absolute(),
         )
+
+    def _frames_known_in(self, chunk: Chunk) -> tuple[int, int]:
+        """Return the first frame, and the one after the last, whose settings a chunk looks at.
+
+        A journey that closes looks at the camera's way to its end.
+        """
+        journey = self._request.journey
+        if journey is not None and journey.loop:
+            return 0, journey.frames
+        return chunk.first, chunk.first + chunk.frames
 
     def _workers(self, plan: Plan, shots: int) -> Workers:
         """Choose the workers for this number of unfinished shots, which can run in parallel."""

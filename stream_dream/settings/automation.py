@@ -72,12 +72,15 @@ class Automation(SoundSettings):
         curves: Files of named curves.
         look_track: When to change the look, as text; None if it never does.
         looks: The looks, the one that ``DreamSettings`` are given for first.
+        every: Seconds after which the next of several looks without times follows, again and again;
+            None if they are spread over the film.
     """
 
     tracks: dict[str, str] = Field(default_factory=dict)
     curves: dict[str, FileName] = Field(default_factory=dict)
     look_track: str | None = None
     looks: tuple[DreamSettings, ...] = ()
+    every: float | None = None
 
     @property
     def more_files(self) -> dict[str, Path]:

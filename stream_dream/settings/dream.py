@@ -207,6 +207,35 @@ def merged(base: DreamSettings, changes: Mapping[str, Any], *, origin: str = "")
     return validated(DreamSettings, {**values, **changes}, origin=origin)
 
 
+def for_journeys(look: DreamSettings, given: Mapping[str, Any], *, size: int) -> DreamSettings:
+    """Return the settings of a journey, which is dreamed at its own size.
+
+    It has no source that could lend it detail. Octaves are raised or lowered with the size, so that
+    shapes keep their size relative to the picture.
+
+    Args:
+        look: The settings of a look.
+        given: The user's changes by name; None for settings that stay.
+        size: Longer side of the output, in pixels.
+
+    Raises:
+        SettingsError: As ``merged``.
+    """
+    changes = own(DreamSettings, given)
+    dream = merged(look, changes)
+    side = dream.dream_size if "dream_size" in changes else size
+    values: dict[str, object] = {"dream_size": side, "enlarge": 1.0}
+    if "octaves" not in changes:
+        values["octaves"] = min(12, max(2, dream.octaves + _octaves_from(side, dream)))
+    return dream.model_copy(update=values)
+
+
+def _octaves_from(side: int, dream: DreamSettings) -> int:
+    """Return how many more octaves a dream of a longer side needs than a film, or fewer."""
+    usual = DreamSettings.model_fields["dream_size"].default
+    return round(math.log(side / usual, dream.octave_scale))
+
+
 def for_stills(
     look: DreamSettings, given: Mapping[str, Any], *, size: int = _STILL_SIZE
 ) -> DreamSettings:
@@ -236,7 +265,5 @@ def for_stills(
         side = dream.dream_size if "dream_size" in changes else size
         values["dream_size"] = side
         if "octaves" not in changes:
-            usual = DreamSettings.model_fields["dream_size"].default
-            more = max(0, round(math.log(side / usual, dream.octave_scale)))
-            values["octaves"] = min(12, dream.octaves + more)
+            values["octaves"] = min(12, dream.octaves + max(0, _octaves_from(side, dream)))
     return dream.model_copy(update=values)

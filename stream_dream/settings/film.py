@@ -20,6 +20,7 @@ BATCH_OF_GPU = 4
 _film = under(Heading.FILM)
 
 CHUNK_SECONDS = _film(10.0, "Longest piece of a film that is done at a time.", ge=0.04, le=3600)
+KEEP_CHUNKS = _film(False, "Keep the folder of the finished pieces.")
 
 
 class PlanSettings(Excerpt):
@@ -31,6 +32,13 @@ class PlanSettings(Excerpt):
     chunk_seconds: float = CHUNK_SECONDS
     estimate: bool = _film(True, "Dream a few frames to tell how long it would take.")
     check: bool = _film(False, "Only check film, settings and what changes over time.")
+
+
+class ChunkSettings(Model):
+    """How a long film is split into chunks."""
+
+    chunk_seconds: float = CHUNK_SECONDS
+    keep_chunks: bool = KEEP_CHUNKS
 
 
 class FilmSettings(Model):
@@ -54,7 +62,7 @@ class FilmSettings(Model):
         metavar="ADDRESS|local",
     )
     ship: bool = _film(False, "Send the source to a cluster that shares no disk.")
-    keep_chunks: bool = _film(False, "Keep the folder of the finished pieces.")
+    keep_chunks: bool = KEEP_CHUNKS
 
     @property
     def asks_for_chunks(self) -> bool:

@@ -38,8 +38,13 @@ def _parse_pair(value: str) -> tuple[float, float]:
     return first, second
 
 
-Pair = Annotated[tuple[float, float], of_text(_parse_pair)]
-Share = Annotated[float, Field(ge=-1, le=2)]
+PAIR_RANGES = {"pan": (-1.0, 1.0), "centre": (-1.0, 2.0)}
+"""Least and greatest value of both numbers of a pair."""
+
+_Shift = Annotated[float, Field(ge=PAIR_RANGES["pan"][0], le=PAIR_RANGES["pan"][1])]
+_Share = Annotated[float, Field(ge=PAIR_RANGES["centre"][0], le=PAIR_RANGES["centre"][1])]
+Pan = Annotated[tuple[_Shift, _Shift], of_text(_parse_pair)]
+Centre = Annotated[tuple[_Share, _Share], of_text(_parse_pair)]
 
 
 class CameraSettings(Model):
@@ -60,13 +65,13 @@ class CameraSettings(Model):
         le=180,
         automated=True,
     )
-    pan: Pair = _camera(
+    pan: Pan = _camera(
         (0.0, 0.0),
         "How far the picture moves to the right and down, as shares of its width and height.",
         metavar="X,Y",
         automated=True,
     )
-    centre: Pair = _camera(
+    centre: Centre = _camera(
         (0.5, 0.5),
         "Point that comes nearer, as shares of the width and height, from the top left.",
         metavar="X,Y",

@@ -17,6 +17,7 @@ from stream_dream.errors import SettingsError
 from stream_dream.settings.automation import AutomationOptions
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import named_files, typed_name
+from stream_dream.settings.journey import JourneySettings
 from stream_dream.settings.output import LoopSettings, OutputSettings, StillSettings
 from stream_dream.settings.validation import validated
 
@@ -26,6 +27,7 @@ _PRODUCTS: Mapping[str, type[BaseModel]] = {
     "render": OutputSettings,
     "image": StillSettings,
     "loop": LoopSettings,
+    "journey": JourneySettings,
 }
 
 
@@ -38,7 +40,10 @@ def _typed(value: object) -> object:
 # Where else results go says nothing about how they were made.
 _LEFT_OUT = ("progress_dir", "out")
 
-Command = Literal["render", "image", "loop"]
+OF_SOURCES = ("cuts", "enlarge")
+"""Settings of the dream that ask for a source, which a journey has not."""
+
+Command = Literal["render", "image", "loop", "journey"]
 """Commands whose outputs carry a recipe."""
 
 Given = Annotated[bool | str | list[str], BeforeValidator(_typed)]
@@ -170,6 +175,8 @@ def known_options(command: str) -> dict[str, tuple[type[BaseModel], str, FieldIn
         for name, field in model.model_fields.items()
         if name not in _LEFT_OUT
     }
+    if command == "journey":
+        known = {key: value for key, value in known.items() if key not in OF_SOURCES}
     if command == "image":  # pictures have no sound
         sound = AutomationOptions.model_fields.keys() - {"score"}
         known = {key: value for key, value in known.items() if key not in sound}

@@ -204,7 +204,7 @@ def test_looks_of_a_score_lie_in_its_folder(tmp_path: Path, score: Path) -> None
     ("text", "message"),
     [
         ("strenth = 1", "strenth cannot change over time here: did you mean strength?"),
-        ("zoom = 1", "zoom cannot change over time here: choose"),
+        ("zoom = 1", "zoom cannot change over time here: it moves the camera of a journey"),
         ("bpm = 5", "bpm cannot be 5: give at least 20"),
         ("offset = 1e9\nbpm = 100", "offset cannot be 1000000000.0: give at most 36000"),
         ('strength = "0:(0), 2x:(1)"', "strength: column "),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from stream_dream.automation.program import Program
 from stream_dream.film.ascent_cache import AscentCache
+from stream_dream.film.film_dreamer import film_dreamer
 from stream_dream.film.frame_loop import (
     FrameLooks,
     FrameWriter,
@@ -30,7 +31,6 @@ from stream_dream.media.read.guide import GuideReader
 from stream_dream.media.write.intermediate import Encoder
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.output import OutputSettings
-from stream_dream.temporal.dreamer import TemporalDreamer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -139,11 +139,8 @@ class ChunkDreamer:
         chunk, files = task.chunk, ChunkFiles(task.folder, task.chunk.number)
         ascents, dreams = self._ascents_for(task)
         alone = task.threads is None and self._batch == 1  # the only dream on this machine
-        dreamer = TemporalDreamer(
-            dreams,
-            task.program.looks[0],
-            moments=task.program.at,
-            pixel_aspect=task.info.pixel_aspect,
+        dreamer = film_dreamer(
+            dreams, task.program.looks[0], task.program, task.info, task.source.journey
         )
         if chunk.continues:
             dreamer.restore(ChunkFiles(task.folder, chunk.number - 1).state)

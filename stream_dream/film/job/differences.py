@@ -9,6 +9,7 @@ from typing import Any
 
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
+from stream_dream.settings.journey import JourneySettings
 from stream_dream.settings.output import OutputSettings
 
 _NESTED = ("tracks", "curves", "looks", "look_track")
@@ -17,10 +18,13 @@ _SHOWN, _BEFORE = 60, 20
 
 
 def named_values(
-    dream: DreamSettings, output: OutputSettings, automation: Automation
+    dream: DreamSettings,
+    output: OutputSettings,
+    automation: Automation,
+    journey: JourneySettings | None = None,
 ) -> dict[str, Any]:
     """Return all values that decide on a film's frames, by names such as ``octaves of look 2``."""
-    values = {**dict(dream), **dict(output)}
+    values = {**dict(dream), **dict(output), **dict(journey or ())}
     values |= {name: value for name, value in automation if name not in _NESTED}
     values |= {f"{name} over time": text for name, text in automation.tracks.items()}
     values |= {f"curve {name}": path for name, path in automation.curves.items()}

@@ -27,6 +27,7 @@ from stream_dream.runtime.plugins import NETWORKS, plugins
 from stream_dream.settings.automation import Automation
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import values_added_later
+from stream_dream.settings.journey import JourneySettings
 from stream_dream.settings.output import OutputSettings
 from stream_dream.settings.values import EncoderName
 
@@ -59,6 +60,7 @@ class FilmJob:
         version: Version of the job file.
         automation: What changes over time.
         encoder: What encodes its chunks: ``output`` may ask for any that works.
+        journey: Settings of a journey, which ``source`` begins; None for a film.
     """
 
     source: Path
@@ -72,6 +74,7 @@ class FilmJob:
     version: int = _VERSION
     automation: Automation = field(default_factory=Automation)
     encoder: EncoderName = "software"
+    journey: JourneySettings | None = None
 
     @classmethod
     def of(cls, request: RenderRequest, plan: Plan, encoder: EncoderName = "software") -> Self:
@@ -87,6 +90,7 @@ class FilmJob:
             key=uuid.uuid4().hex,
             automation=request.automation,
             encoder=encoder,
+            journey=request.journey,
         )
 
     def write(self, folder: Path) -> None:
@@ -127,8 +131,8 @@ class FilmJob:
         fits = ("auto", self.encoder)  # "auto" may have chosen what is named now
         alike = ["encoder"] if request.output.encoder in fits else []
         found = differences(
-            named_values(self.dream, self.output, self.automation),
-            named_values(request.dream, request.output, request.automation),
+            named_values(self.dream, self.output, self.automation, self.journey),
+            named_values(request.dream, request.output, request.automation, request.journey),
             but={*both, *alike, *values_added_later(request.output)},
         )
         changed = [name for name in both if files[name] != self.files[name]]
@@ -160,7 +164,7 @@ def _fingerprints(request: RenderRequest) -> dict[str, dict[str, Any]]:
     """Return the fingerprints of the source and of each file named in settings."""
     try:
         found = {name: fingerprint(path) for name, path in request.inputs.items() if path.is_file()}
-        if is_sequence(request.source):
+        if "source" in request.inputs and is_sequence(request.source):
             found["source"] = fingerprint_of_sequence(sequence_files(request.source))
         return found
     except OSError as error:

@@ -10,10 +10,12 @@ from itertools import islice
 from pathlib import Path
 
 from stream_dream.errors import SourceError
+from stream_dream.film.journey_source import JourneySource, open_journey
 from stream_dream.film.plan.plan import Chunk, frame_checksum, joined_checksum
 from stream_dream.frame import Frame
 from stream_dream.media.read.sequence import is_sequence
 from stream_dream.media.read.video import VideoSource
+from stream_dream.settings.journey import JourneySettings
 
 
 class Mismatch(Exception):
@@ -41,6 +43,8 @@ class SourceExcerpt:
         background: Colour behind transparent pixels, RGB in 0..255.
         deep: True if frames keep more than 8 bits.
         hdr: True if they keep HDR.
+        journey: Settings of the journey that begins with the file; None for a film.
+        seed: Start of the random numbers of a journey's noise.
     """
 
     path: Path
@@ -51,11 +55,15 @@ class SourceExcerpt:
     background: tuple[int, int, int] = field(default=(0, 0, 0), kw_only=True)
     deep: bool = field(default=False, kw_only=True)
     hdr: bool = field(default=False, kw_only=True)
+    journey: JourneySettings | None = field(default=None, kw_only=True)
+    seed: int = field(default=0, kw_only=True)
 
     @classmethod
-    def of(cls, source: VideoSource) -> SourceExcerpt:
+    def of(cls, source: VideoSource | JourneySource) -> SourceExcerpt:
         """Return the excerpt that an opened source delivers."""
         known = (source.path, source.first, source.info.fps, source.end)
+        if isinstance(source, JourneySource):
+            return cls(*known, journey=source.settings, seed=source.seed)
         return cls(
             *known,
             seekable=source.is_seekable,
@@ -64,8 +72,10 @@ class SourceExcerpt:
             hdr=source.hdr,
         )
 
-    def open(self, frame: int) -> VideoSource:
+    def open(self, frame: int) -> VideoSource | JourneySource:
         """Open the file at a frame, counted from the first one rendered."""
+        if self.journey is not None:
+            return open_journey(self.path, self.journey, seed=self.seed, first=frame)
         start = float((self.first + frame) / self.fps)
         return VideoSource(
             self.path,
@@ -84,7 +94,7 @@ class Reader:
     def __init__(self, excerpt: SourceExcerpt) -> None:
         """Create a reader; the file is opened by the first ``read``."""
         self.excerpt = excerpt
-        self._source: VideoSource | None = None
+        self._source: VideoSource | JourneySource | None = None
         self._frames: Iterator[Frame] = iter(())
         self._next = -1
 

@@ -14,6 +14,7 @@ from itertools import accumulate
 
 import numpy as np
 
+from stream_dream.film.journey_source import JourneySource
 from stream_dream.frame import Frame, Image8, StreamInfo
 from stream_dream.media.read.video import VideoSource
 from stream_dream.runtime.stage_threads import prefetched
@@ -110,7 +111,7 @@ def frames_in(seconds: float, info: StreamInfo) -> int:
 
 
 def make_plan(
-    source: VideoSource,
+    source: VideoSource | JourneySource,
     chunk_frames: int,
     *,
     cuts: bool,
