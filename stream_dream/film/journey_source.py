@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-import cv2
 import numpy as np
 
 from stream_dream.errors import SettingsError, SourceError
@@ -17,6 +16,7 @@ from stream_dream.media.read.standard_input import STANDARD_INPUT
 from stream_dream.media.read.video import VideoSource
 from stream_dream.runtime.memory import available_memory
 from stream_dream.settings.journey import JourneySettings
+from stream_dream.temporal.start_noise import start_noise
 
 NOISE = Path("noise")
 """Stands for the file of a journey that begins with noise."""
@@ -26,10 +26,6 @@ DRAFT_SIDE = 240
 
 _LEAST_SIDE = 16
 _NOISE_SHAPE = (16, 9)
-# Contrast of the noise's brightness and of its colours.
-_CONTRAST, _COLOUR = 0.16, 0.06
-# How much weaker each octave is than the one before: a little more than in nature, without specks.
-_FALL = np.float32(0.8)
 # What a journey holds for each pixel of the picture, and of the dream.
 _BYTES_OF_PICTURE, _BYTES_OF_DREAM = 120, 240
 
@@ -119,7 +115,7 @@ def open_journey(
     start = None if noise else _read(path, settings.start)
     size = output_size(settings, _NOISE_SHAPE if start is None else start.shape[1::-1])
     _check_size(size, dream_size)
-    image = noise_image(size, seed) if start is None else _filling(start, size)
+    image = start_noise(size, seed) if start is None else _filling(start, size)
     return JourneySource(path, image, settings, seed=seed, first=first)
 
 
@@ -153,41 +149,6 @@ def depth_map(settings: JourneySettings) -> Image8 | None:
     """
     path = settings.depth_map
     return None if path is None else visible_image(read_picture(path))
-
-
-def noise_image(size: tuple[int, int], seed: int) -> Image8:
-    """Return smooth coloured noise, whose octaves are about as strong as those of nature.
-
-    At another size of the same shape it shows the same.
-
-    Args:
-        size: (width, height) in pixels.
-        seed: Start of the random numbers.
-
-    Returns:
-        uint8 RGB, (height, width, 3).
-    """
-    width, height = size
-    longer = max(size)
-    made = np.zeros((height, width, 3), np.float32)
-    cells = 2
-    for octave in range(longer.bit_length()):
-        rng = np.random.default_rng((seed, octave))
-        # A square of points, of which a picture that is wider or higher shows a part.
-        points = rng.standard_normal((cells + 3, cells + 3, 3), np.float32)
-        step = longer / cells
-        if step < 2:
-            break
-        row, column = np.arange(height), np.arange(width)
-        down, across = (row / step + 1).astype(np.float32), (column / step + 1).astype(np.float32)
-        where = np.meshgrid(across, down)
-        made += _FALL**octave * cv2.remap(points, where[0], where[1], cv2.INTER_CUBIC)
-        cells *= 2
-    made -= made.mean(axis=(0, 1))
-    made *= (_CONTRAST, _COLOUR, _COLOUR) / (made.std(axis=(0, 1)) + np.float32(1e-6))
-    light, warm, green = (made[..., channel] for channel in range(3))
-    image = np.stack([light + warm - green, light + green, light - warm - green], axis=-1) + 0.5
-    return np.asarray(np.rint(np.clip(image, 0, 1) * 255), np.uint8)
 
 
 def _read(path: Path, start: float | None) -> Image8:

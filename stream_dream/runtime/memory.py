@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +12,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 def available_memory() -> int | None:
     """Return the bytes that a process may still take without swapping; None if that is unknown.
 
-    Limits of containers count. Systems other than Linux tell all that is built in.
+    Limits of containers count. Systems other than Linux do not tell.
     """
     found = [free for free in (_of_machine(), _of_container()) if free is not None]
     return min(found, default=None)
@@ -24,8 +23,6 @@ def _of_machine() -> int | None:
         told = re.search(r"MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text())
         if told is not None:
             return int(told[1]) * 1024
-    with suppress(AttributeError, ValueError, OSError):  # Windows has no sysconf
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return None
 
 

@@ -76,7 +76,7 @@ class Journey:
 
 
 def noise(seed: int = 0) -> Image8:
-    return start_noise(SHAPE, np.random.default_rng(seed))
+    return start_noise(SHAPE[::-1], seed)
 
 
 def spot(column: int = 40) -> Callable[[ImageF], ImageF]:

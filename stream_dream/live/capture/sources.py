@@ -193,7 +193,7 @@ def feed_opener(
         return TestFeed
     if source == NOISE:
         width, height = settings.size or _NOISE_SIZE
-        noise = start_noise((height, width), np.random.default_rng(seed))
+        noise = start_noise((width, height), seed)
         return lambda: StillFeed(noise)
     if source == "phone":
         return nobody_sends
