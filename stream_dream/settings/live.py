@@ -85,34 +85,34 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 _how, _input, _show = under(Heading.HOW), under(Heading.INPUT), under(Heading.SHOW)
 _output, _control = under(Heading.OUTPUT), under(Heading.CONTROL)
 _time, _mask = under(Heading.TIME), under(Heading.MASK)
-_journey, _camera = under(Heading.JOURNEY), under(Heading.CAMERA)
+_journey = under(Heading.JOURNEY)
 
 
 class SteeringParameters(Model):
     """Parameters that steer a journey, with no effect on other shows."""
 
-    zoom: float = _camera(
+    zoom: float = _journey(
         1.3,
         "Magnification in a second: above 1 the picture comes nearer, below 1 it recedes.",
         ge=0.5,
         le=2,
         automated=True,
     )
-    turn: float = _camera(
+    turn: float = _journey(
         0.0,
         "Degrees by which the picture turns anticlockwise in a second.",
         ge=-90,
         le=90,
         automated=True,
     )
-    pan_x: float = _camera(
+    pan_x: float = _journey(
         0.0,
         "How far the picture moves to the right in a second, as a share of its width.",
         ge=-0.5,
         le=0.5,
         automated=True,
     )
-    pan_y: float = _camera(
+    pan_y: float = _journey(
         0.0,
         "How far the picture moves down in a second, as a share of its height.",
         ge=-0.5,

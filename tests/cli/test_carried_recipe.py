@@ -50,7 +50,7 @@ def test_no_folder_is_told(
     run: Run, fake: FakeRender, secret: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chunked: list[Any] = []
-    in_chunks = "stream_dream.cli.render._render_in_chunks"
+    in_chunks = "stream_dream.cli.one_film._render_in_chunks"
     monkeypatch.setattr(in_chunks, lambda wanted, **_: chunked.append(wanted))
     for name in ("face.png", "mask.png", "w.h5", "net.keras", "song.wav", "beats.txt", "c.csv"):
         (secret / name).touch()
@@ -141,7 +141,7 @@ def test_a_film_that_is_resumed_carries_the_recipe(run: Run, secret: Path, netwo
     options = ("--network", network, *TINY)
     chunks = ("--chunk-seconds", str(SHORT_CHUNKS.chunk_seconds))
     run("render", str(source), "whole.mp4", *options)
-    from stream_dream.cli import render as command
+    from stream_dream.cli import one_film as command
 
     asked: list[Any] = []
     with pytest.MonkeyPatch.context() as patch:

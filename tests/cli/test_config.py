@@ -47,7 +47,7 @@ def test_what_is_set_is_listed_with_where_and_for_what(run: Run, folder: Path) -
     assert code == 0
     assert f"{folder / 'looks'} (mine)" in out
     path = "config.toml"
-    assert rows(out)["octaves"] == ["3", path, "render,", "image,", "loop,", "live"]
+    assert rows(out)["octaves"] == ["3", path, "render,", "image,", "loop,", "journey,", "live"]
     assert rows(out)["crf"] == ["25", path, "[render]", "render"]
 
 
@@ -74,7 +74,7 @@ def test_every_setting_of_a_command_has_a_value_and_an_origin(run: Run, folder: 
 
 def test_all_commands_are_told_as_json(run: Run, folder: Path) -> None:
     found = json.loads(one_line(run("config", "--json")[1]))
-    assert set(found["settings"]) == {"render", "image", "loop", "live", "plan"}
+    assert set(found["settings"]) == {"render", "image", "journey", "loop", "live", "plan"}
     assert found["settings"]["image"]["dream_size"]["value"] == 1536
     assert found["settings"]["live"]["target_fps"] == {"value": 25.0, "origin": "default"}
 

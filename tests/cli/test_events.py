@@ -63,6 +63,23 @@ RUNS: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("a.png", "b.png", "many", *TINY, "--octaves", "1"), "finished"),
     ],
     "loop": [(("a.png", "loop.gif", *TINY, "--frames", "5"), "finished")],
+    "journey": [
+        (("a.png", "journey.mp4", *TINY, "--longer-side", "32", "--seconds", "0.2"), "finished"),
+        (
+            (
+                "clouds.mp4",
+                "--from",
+                "noise",
+                *TINY,
+                "--draft",
+                "--seconds",
+                "0.2",
+                "--chunk-seconds",
+                "0.08",
+            ),
+            "finished",
+        ),
+    ],
     "live": [((*SHOW, "--duration", "2"), "finished"), (("--list-cameras",), "devices")],
     "plan": [(("a.mp4", "--no-estimate", "--contact-sheet", "plan.png"), "plan")],
     "recipe": [(("dream.png",), "recipe")],

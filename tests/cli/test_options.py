@@ -85,7 +85,7 @@ def test_more_than_twenty_options_are_listed_under_headings(run: Run, command: s
     assert "Options" not in headings
     listed = [heading for heading in headings if heading != "Arguments"]
     assert listed == [heading for heading in Heading if heading in listed]
-    assert 5 <= len(listed) <= 11
+    assert 5 <= len(listed) <= 12
     general = out[out.index("\nGeneral:\n") :]
     assert {"--overwrite", "--quiet", "--debug", "--help"} <= set(re.findall(r"--\w+", general))
 
