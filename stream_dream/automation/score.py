@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from stream_dream.automation.assemble import automated_fields
+from stream_dream.automation.journey_camera import (
+    CAMERA_NAMES,
+    CAMERA_SETTINGS,
+    check_unit,
+    check_zoom,
+    pair_tracks,
+)
 from stream_dream.automation.look_track import LookTrack, located
 from stream_dream.automation.parser import RESERVED
 from stream_dream.automation.reaction import DEFAULT_REACTION, Reaction
+from stream_dream.automation.score_path import path_texts
 from stream_dream.automation.text import plainly, shown
 from stream_dream.automation.track import Track
 from stream_dream.errors import SettingsError
+from stream_dream.settings.journey import PAIR_RANGES
 from stream_dream.settings.presets import load_preset
 from stream_dream.settings.presets.surprise import SURPRISE
 from stream_dream.settings.toml_file import read_toml
@@ -26,6 +36,7 @@ WEIGHTS = ("layer", "class", "guide_layer")
 
 _SECTIONS = (*WEIGHTS, "curves")
 _CURVE = "curves."
+_PATH = "path"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 _DEEPEST = 8
 
@@ -73,19 +84,19 @@ def read_score(path: Path) -> Score:
             setting, key and column.
     """
     files = list(_with_extended(path))
-    entries: dict[str, _Entry] = {}
-    for file, table in files:
-        for entry in _entries(file, table):
-            entries.setdefault(entry.name, entry)
+    entries = _all_entries(files)
     curves = {}
     for name, entry in entries.items():
         if name.startswith(_CURVE):
             _check_name(entry.file, name.removeprefix(_CURVE))
             curves[name.removeprefix(_CURVE)] = entry.read(_file)
 
-    def track(file: Path, value: Any) -> str:
+    def track(name: str, file: Path, value: Any) -> str:
         text = _text_of(value)
-        Track.parse(text, names=curves)
+        parsed = Track.parse(text, names=curves, rate=name in CAMERA_NAMES)
+        check_unit(name, parsed)
+        if name == "zoom":
+            check_zoom(parsed)
         return text
 
     def reaction(file: Path, value: Any) -> str:
@@ -99,8 +110,28 @@ def read_score(path: Path) -> Score:
         if name in readers:
             settings[name] = entry.read(readers[name])
         elif not name.startswith(_CURVE):
-            tracks[name] = entry.read(track)
+            tracks[name] = entry.read(partial(track, name))
     return Score(tracks, curves, settings, (*(file for file, _ in files), *curves.values()))
+
+
+def _all_entries(files: Iterable[tuple[Path, dict[str, Any]]]) -> dict[str, _Entry]:
+    """Return the values of scores by name; those of the first come before those of the next."""
+    files = list(files)
+    curves = [name for _, table in files for name in _section(table, "curves")]
+    entries: dict[str, _Entry] = {}
+    path_given = False
+    for file, table in files:
+        own: dict[str, _Entry] = {}
+        # A path holds as a whole: those of scores that are extended do not lead elsewhere.
+        places = table.pop(_PATH, None)
+        for entry in _entries(file, table, None if path_given else places, curves):
+            if entry.name in own:
+                twice = "is given twice, in [[path]], alone or in a pair: give it once"
+                raise SettingsError(f"{file}: {plainly(entry.name)} {twice}")
+            own[entry.name] = entry
+        path_given = path_given or places is not None
+        entries = own | entries
+    return entries
 
 
 def _with_extended(path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -109,7 +140,7 @@ def _with_extended(path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     following: Path | None = path
     while following is not None:
         file = following
-        table = read_toml(file, "score", sections=_SECTIONS)
+        table = read_toml(file, "score", sections=(*_SECTIONS, _PATH))
         if file.resolve() in seen:
             raise SettingsError(f"{path}: it extends itself by way of {file}: take out an extends")
         seen.append(file.resolve())
@@ -123,17 +154,42 @@ def _with_extended(path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
         yield file, table
 
 
-def _entries(file: Path, table: dict[str, Any]) -> Iterator[_Entry]:
-    for name, value in table.items():
+def _section(table: dict[str, Any], name: str) -> dict[str, Any]:
+    section = table.get(name)
+    return section if isinstance(section, dict) else {}
+
+
+def _entries(
+    file: Path, table: dict[str, Any], places: object, curves: Collection[str]
+) -> Iterator[_Entry]:
+    """Yield the values of a score, and those that its path stands for."""
+    texts: dict[str, str] = {}
+    if places is not None:
+        texts = _Entry(file, _PATH, places).read(lambda _, value: path_texts(value))
+    for name, value in (*texts.items(), *table.items()):
+        if name in PAIR_RANGES:
+            halves = _Entry(file, name, value).read(partial(_pair, name, curves))
+            yield from (_Entry(file, half, text) for half, text in halves.items())
+            continue
         if name not in _SECTIONS:
             yield _Entry(file, name, value)
             continue
         if not isinstance(value, dict):
             raise SettingsError(f"{file}: {name} is a section: write a line [{name}]")
         for inner, weight in value.items():
-            if inner in automated_fields() or inner in _READERS or inner in ("react", "extends"):
+            settings = automated_fields() | CAMERA_SETTINGS | {*CAMERA_NAMES, "react", "extends"}
+            if inner in settings or inner in _READERS:
                 raise SettingsError(f"{file}: {inner} is a setting: write it above [{name}]")
             yield _Entry(file, f"{name}.{inner}", weight)
+
+
+def _pair(name: str, curves: Collection[str], file: Path, value: Any) -> Mapping[str, str]:
+    """Return the texts of the two tracks of a pair from a text, or from two numbers in a list."""
+    if isinstance(value, list) and len(value) == 2:
+        value = ", ".join(map(repr, (_number(file, part) for part in value)))
+    if not isinstance(value, str):
+        raise SettingsError("give two numbers in a list, or a track such as '0:(0,0), 2s:(0.1,0)'")
+    return pair_tracks(name, value, names=curves)
 
 
 def _check_name(file: Path, name: str) -> None:

@@ -14,7 +14,7 @@ from stream_dream.errors import SettingsError
 from stream_dream.settings.automation import Automation, AutomationOptions, SoundSettings
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import fields_with
-from stream_dream.settings.journey import CameraSettings
+from stream_dream.settings.journey import CameraSettings, JourneySettings
 from stream_dream.settings.live import LiveSettings, SteeringParameters
 from stream_dream.settings.presets import DEFAULT_PRESET, preset_files
 from stream_dream.settings.validation import part, validated
@@ -118,7 +118,7 @@ def automation_of(
     """
     # Imported late: --help does not wait for NumPy.
     from stream_dream.automation.assemble import OF_SOURCE, Parsed, check_names
-    from stream_dream.automation.journey_camera import CAMERA_NAMES
+    from stream_dream.automation.journey_camera import CAMERA_NAMES, setting_of
     from stream_dream.automation.program import is_weight
     from stream_dream.automation.reaction import DEFAULT_REACTION
     from stream_dream.automation.tell_apart import tell_apart
@@ -144,7 +144,8 @@ def automation_of(
         raise SettingsError(f"{origin}: {error}") from None
     if score is not None:  # it comes before the user's defaults
         ways = _BEATS if _BEATS & score.settings.keys() else ()
-        options = without_defaults(options, {*score.tracks, *score.settings, *ways})
+        moved = map(setting_of, score.tracks)
+        options = without_defaults(options, {*moved, *score.settings, *ways})
         given = part(AutomationOptions, options)
     rest, tracks = tell_apart(options, score, also=steering)
     settings = _sound_settings(given, {} if score is None else score.settings, origin)
@@ -191,6 +192,25 @@ def in_a_show(settings: LiveSettings, automation: Automation) -> tuple[LiveSetti
     cycle = names if several and not settings.cycle else settings.cycle
     settings = settings.model_copy(update={"preset": names[0], "cycle": cycle})
     return settings, automation.model_copy(update=changes)
+
+
+def in_a_journey(settings: JourneySettings, automation: Automation) -> Automation:
+    """Return what changes in a journey: looks follow each other, and the camera reacts to sound.
+
+    Several looks without times change every ``settings.every`` seconds, or with the bars where a
+    reaction says so; that of ``--react`` alone does unless ``--every`` is given.
+    """
+    from stream_dream.automation.reaction import (
+        DEFAULT_REACTION,
+        JOURNEY_REACTION,
+        JOURNEY_RHYTHM,
+    )
+
+    changes: dict[str, Any] = {"every": settings.every}
+    if automation.react == DEFAULT_REACTION:
+        by_clock = "every" in settings.model_fields_set
+        changes["react"] = JOURNEY_RHYTHM if by_clock else JOURNEY_REACTION
+    return automation.model_copy(update=changes)
 
 
 def _sound_settings(

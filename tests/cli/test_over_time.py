@@ -15,13 +15,15 @@ from fake_render import FakeRender
 
 from stream_dream.automation.assemble import assemble
 from stream_dream.automation.curves import SOUND_CURVES, TimeCurve
-from stream_dream.automation.reaction import DEFAULT_REACTION
+from stream_dream.automation.reaction import DEFAULT_REACTION, JOURNEY_REACTION, JOURNEY_RHYTHM
 from stream_dream.automation.timeline import BeatGrid, Timeline
 from stream_dream.cli.help import page
-from stream_dream.cli.over_time import over_time
+from stream_dream.cli.over_time import in_a_journey, over_time
 from stream_dream.errors import SettingsError
 from stream_dream.settings.automation import Automation
+from stream_dream.settings.journey import CameraSettings, JourneySettings
 from stream_dream.settings.presets import load_preset
+from stream_dream.settings.validation import part
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -278,3 +280,80 @@ def test_the_scores_of_the_manual_work(tmp_path: Path) -> None:
         over = over_time(None, {"score": str(path)})
         dream, automation = over.with_dreams(quiet=True, as_json=False)
         assemble(dream, automation, timeline, heard).check(250)
+
+
+CAMERA = dict.fromkeys(CameraSettings.model_fields)
+
+
+def test_the_camera_of_a_journey_is_automated_by_options() -> None:
+    given = {"zoom": "1.3/s", "pan": "sin(t/40)*0.01, 0", "centre": "0.5,0.45", "angle": "0.4"}
+    over = over_time(None, {**CAMERA, **given})
+    assert over.automation.tracks == {"zoom": "1.3/s", "pan_x": "sin(t/40)*0.01", "pan_y": "0"}
+    assert (over.options["zoom"], over.options["pan"]) == (None, None)
+    settings = part(CameraSettings, over.options)
+    assert (settings.centre, settings.angle, settings.zoom) == ((0.5, 0.45), 0.4, 1.02)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"zoom": "0:(1), 2s:(0)"}, "--zoom: key 2s: there is no zoom of 0: give more than 0"),
+        ({"zoom": "0/s"}, "--zoom: there is no zoom of 0: give more than 0"),
+        ({"pan": "t"}, "--pan: column 1: 't' is not two values: give two"),
+        ({"pan": "0:(0,0), 2s:(1,y)"}, "--pan: key 2s, column 16: there is no 'y'"),
+        ({"centre": "0.5,t/s"}, "--centre: centre is no motion: leave out /s"),
+    ],
+)
+def test_a_wrong_camera_is_refused(given: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        over_time(None, {**CAMERA, **given})
+    assert str(refused.value).startswith(message)
+
+
+def test_options_of_the_camera_come_before_the_score(tmp_path: Path) -> None:
+    path = tmp_path / "score.toml"
+    path.write_text('pan = "0:(0,0), 2s:(1,1)"\nzoom = "1.3/s"\n[[path]]\nat = 1\nroll = 2')
+    over = over_time(None, {**CAMERA, "score": str(path), "pan": "0.1,0", "zoom": "1.05"})
+    assert over.automation.tracks == {"roll": "1:(2.0)@smooth"}
+    with pytest.raises(SettingsError, match="cannot change over time here: it moves the camera"):
+        over_time(None, {"score": str(path)})
+    path.write_text("strength = 1")
+    with pytest.raises(SettingsError, match=r"score\.toml: strength .* no source to show"):
+        over_time(None, {**CAMERA, "score": str(path)})
+
+
+def test_looks_of_a_journey_follow_each_other_by_the_clock() -> None:
+    over = over_time("dogs,eyes", {})
+    looks = (load_preset("dogs").dream, load_preset("eyes").dream)
+    automation = over.automation.model_copy(update={"looks": looks})
+    made = in_a_journey(part(JourneySettings, {"every": "3"}), automation)
+    timeline = Timeline(Fraction(25), 1000)
+    program = assemble(looks[0], made, timeline, {}, journey=CameraSettings())
+    after = [looks.index(program.at(second * 25 + 1).fade.after) for second in range(12)]
+    assert after == [0, 0, 0, 1, 1, 1] * 2
+    assert [program.at(frame).fade.share for frame in (74, 119, 149)] == [1, 1, 1]
+    assert 0 < program.at(80).fade.share < program.at(100).fade.share < 1
+
+
+def test_looks_of_a_journey_that_closes_come_in_whole_rounds() -> None:
+    looks = (load_preset("dogs").dream, load_preset("eyes").dream)
+    made = in_a_journey(part(JourneySettings, {"every": "3"}), Automation(looks=looks))
+    timeline = Timeline(Fraction(25), 250)  # 10 s: two rounds of 2.5 s a look
+    program = assemble(looks[0], made, timeline, {}, journey=CameraSettings(), loop=True)
+    middles = [round(62.5 * place + 31) for place in range(4)]
+    moments = [program.at(frame) for frame in middles]
+    assert [moment.look for moment in moments] == [0, 1, 0, 1]
+    last, first = program.at(249).fade, program.at(0).fade
+    assert (last.before, last.after) == (first.before, first.after) == (looks[1], looks[0])
+    assert last.share == pytest.approx(first.share, abs=0.1)
+
+
+def test_react_alone_in_a_journey_moves_its_camera() -> None:
+    usual = Automation(react=DEFAULT_REACTION)
+    settings = part(JourneySettings, {"every": None})
+    assert in_a_journey(settings, usual).react == JOURNEY_REACTION
+    by_clock = in_a_journey(part(JourneySettings, {"every": "4"}), usual)
+    assert (by_clock.react, by_clock.every) == (JOURNEY_RHYTHM, 4)
+    own = Automation(react="bass->tilt+1")
+    assert in_a_journey(settings, own).react == "bass->tilt+1"
+    assert in_a_journey(settings, Automation()).react is None
