@@ -9,7 +9,8 @@ from stream_dream.cli.options import bounds, default_text, flag
 from stream_dream.settings.automation import AutomationOptions
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading, fact
-from stream_dream.settings.film import FilmSettings, PlanSettings
+from stream_dream.settings.film import ChunkSettings, FilmSettings, PlanSettings
+from stream_dream.settings.journey import JourneySettings
 from stream_dream.settings.live import LiveSettings, ShowParameters
 from stream_dream.settings.output import LoopSettings, OutputSettings, StillSettings
 
@@ -23,7 +24,9 @@ MODELS = {
     PlanSettings: "plan",
     StillSettings: "image",
     LoopSettings: "loop",
-    AutomationOptions: "render, loop, plan",
+    JourneySettings: "journey",
+    ChunkSettings: "journey",
+    AutomationOptions: "render, loop, journey, plan",
     ShowParameters: "live",
     LiveSettings: "live",
 }

@@ -18,6 +18,7 @@ from stream_dream.runtime.quiet import hushed
 if TYPE_CHECKING:
     from stream_dream.dream.ascent import Ascent
     from stream_dream.film.in_chunks import render_film
+    from stream_dream.film.journey import make_journey
     from stream_dream.film.one_piece import render
     from stream_dream.film.render_films import render_films
     from stream_dream.frame import Frame
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from stream_dream.settings.automation import Automation
     from stream_dream.settings.dream import DreamSettings, for_stills
     from stream_dream.settings.film import FilmSettings
+    from stream_dream.settings.journey import JourneySettings
     from stream_dream.settings.output import LoopSettings, OutputSettings, StillSettings
     from stream_dream.settings.presets import load_preset
     from stream_dream.settings.recipe import Recipe
@@ -43,6 +45,7 @@ __all__ = [
     "FilmSettings",
     "Frame",
     "Interrupted",
+    "JourneySettings",
     "LoopSettings",
     "NetworkError",
     "OutputSettings",
@@ -60,6 +63,7 @@ __all__ = [
     "dream_stills",
     "for_stills",
     "load_preset",
+    "make_journey",
     "make_loop",
     "read_recipe",
     "render",
@@ -73,6 +77,7 @@ _MODULES = {
     "DreamSettings": "settings.dream",
     "FilmSettings": "settings.film",
     "Frame": "frame",
+    "JourneySettings": "settings.journey",
     "LoopSettings": "settings.output",
     "OutputSettings": "settings.output",
     "Progress": "runtime.progress",
@@ -85,6 +90,7 @@ _MODULES = {
     "dream_stills": "still.batch",
     "for_stills": "settings.dream",
     "load_preset": "settings.presets",
+    "make_journey": "film.journey",
     "make_loop": "loop.make_loop",
     "read_recipe": "media.read.recipe_text",
     "render": "film.one_piece",

@@ -22,6 +22,7 @@ TOPICS = (
     "music",
     "live",
     "loops",
+    "journeys",
     "pictures",
     "networks",
     "settings",
