@@ -66,7 +66,7 @@ def test_it_writes_what_render_writes(run: Run, target: str) -> None:
         assert sum(1 for _ in made) == 5
 
 
-def test_a_film_goes_to_standard_output(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_and_the_film_do_not_share_standard_output(run: Run) -> None:
     code, _, err = run("journey", "-", "--from", "noise", *SHORT, "--json")
     assert code == 2
     assert "standard output gets the film: leave out --json" in err
