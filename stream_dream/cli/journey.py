@@ -23,8 +23,9 @@ from stream_dream.cli.options import (
     file_option,
     with_options,
 )
+from stream_dream.cli.over_time import in_a_journey
 from stream_dream.errors import SettingsError
-from stream_dream.settings.automation import Automation, AutomationOptions
+from stream_dream.settings.automation import AutomationOptions
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.fields import Heading
 from stream_dream.settings.film import ChunkSettings, FilmSettings
@@ -93,7 +94,7 @@ def journey(
     from stream_dream.film.journey import journey_request
 
     film = FilmSettings(**own(ChunkSettings, over.options))
-    automation = _travelling(automation, settings)
+    automation = in_a_journey(settings, automation)
     request = journey_request(source, target, first, settings, film, automation, given=over.options)
     wanted = WantedFilm(request, recipe, overwrite, report, quiet, as_json, over.files)
     render_one(wanted, resume=resume)
@@ -114,18 +115,3 @@ def _files(paths: Sequence[Path], settings: JourneySettings) -> tuple[Path, Path
             "name alone"
         )
     return paths[0], paths[1]
-
-
-def _travelling(automation: Automation, settings: JourneySettings) -> Automation:
-    """Return an automation whose looks change as in a journey, and which reacts as one does."""
-    from stream_dream.automation.reaction import (
-        DEFAULT_REACTION,
-        JOURNEY_REACTION,
-        JOURNEY_RHYTHM,
-    )
-
-    by_clock = "every" in settings.model_fields_set
-    changes: dict[str, Any] = {"every": settings.every} if settings.presets or by_clock else {}
-    if automation.react == DEFAULT_REACTION:
-        changes["react"] = JOURNEY_RHYTHM if by_clock else JOURNEY_REACTION
-    return automation.model_copy(update=changes)

@@ -56,6 +56,10 @@ def score(tmp_path: Path) -> Path:
     return path
 
 
+CAMERA = dict.fromkeys(CameraSettings.model_fields)
+"""The options of a command with the camera of a journey, none of them given."""
+
+
 def automation(preset: Any = None, **options: Any) -> Automation:
     return over_time(preset, options).automation
 
@@ -269,7 +273,7 @@ def test_targets_of_a_score_take_the_place_of_the_look_s(score: Path) -> None:
 
 def test_the_scores_of_the_manual_work(tmp_path: Path) -> None:
     examples = re.findall(r"^```toml\n(.*?)^```", page("music"), re.DOTALL | re.MULTILINE)
-    assert len(examples) == 2
+    assert len(examples) == 3
     (tmp_path / "common.toml").write_text("jitter = 20\n")
     (tmp_path / "swell.csv").write_text("0,0\n2,1\n")
     timeline = Timeline(Fraction(25), 250, beats=BeatGrid.regular(120))
@@ -277,12 +281,11 @@ def test_the_scores_of_the_manual_work(tmp_path: Path) -> None:
     for example in examples:
         path = tmp_path / "score.toml"
         path.write_text(example)
-        over = over_time(None, {"score": str(path)})
+        travels = "[[path]]" in example
+        over = over_time(None, {**(CAMERA if travels else {}), "score": str(path)})
         dream, automation = over.with_dreams(quiet=True, as_json=False)
-        assemble(dream, automation, timeline, heard).check(250)
-
-
-CAMERA = dict.fromkeys(CameraSettings.model_fields)
+        journey = CameraSettings() if travels else None
+        assemble(dream, automation, timeline, heard, journey=journey).check(250)
 
 
 def test_the_camera_of_a_journey_is_automated_by_options() -> None:
