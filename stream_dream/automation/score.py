@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stream_dream.automation.assemble import automated_fields
+from stream_dream.automation.changeable import automated_fields
 from stream_dream.automation.journey_camera import (
     CAMERA_NAMES,
     CAMERA_SETTINGS,

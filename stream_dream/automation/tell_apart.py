@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from stream_dream.automation.assemble import automated_fields
+from stream_dream.automation.changeable import automated_fields
 from stream_dream.automation.journey_camera import CAMERA_SETTINGS, names_of, pair_tracks
 from stream_dream.automation.program import TARGETS
 from stream_dream.automation.score import Score

@@ -70,7 +70,8 @@ def looks_in_a_show(
     dreams: Mapping[str, DreamSettings], automation: Automation
 ) -> dict[str, DreamSettings]:
     """Return looks adapted to a show; they name the layers whose weights change."""
-    from stream_dream.automation.assemble import Parsed, with_layers
+    from stream_dream.automation.assemble import Parsed
+    from stream_dream.automation.changeable import with_layers
     from stream_dream.live.engine.live_dream import for_live
 
     changing = Parsed.of(automation).changing

@@ -117,7 +117,8 @@ def automation_of(
         SettingsError: A text is not understood, or a file cannot be read.
     """
     # Imported late: --help does not wait for NumPy.
-    from stream_dream.automation.assemble import OF_SOURCE, Parsed, check_names
+    from stream_dream.automation.assemble import Parsed
+    from stream_dream.automation.changeable import OF_SOURCE, check_names
     from stream_dream.automation.journey_camera import CAMERA_NAMES, setting_of
     from stream_dream.automation.program import is_weight
     from stream_dream.automation.reaction import DEFAULT_REACTION

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from programs import RISING, look, program
 
-from stream_dream.automation.assemble import Parsed, automated_fields, beats_of, value_range
+from stream_dream.automation.assemble import Parsed, beats_of
+from stream_dream.automation.changeable import automated_fields, value_range
 from stream_dream.automation.reaction import DEFAULT_REACTION
 from stream_dream.automation.timeline import BeatGrid, Timeline
 from stream_dream.errors import SettingsError

@@ -11,7 +11,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from stream_dream.automation.assemble import Parsed, base_values, check_names, value_range
+from stream_dream.automation.assemble import Parsed
+from stream_dream.automation.changeable import base_values, check_names, value_range
 from stream_dream.automation.curves import Curve, read_curve
 from stream_dream.automation.expression import Scope
 from stream_dream.automation.program import WHOLE, is_weight, varying_of, with_values
