@@ -123,6 +123,7 @@ class JourneyDreamer:
         if picture is not None:
             arrays |= {"picture": picture.picture, "age": picture.age}
             arrays |= {"wanted": picture.balance.wanted, "mean": picture.balance.mean}
+            arrays["way"] = picture.beyond.way
             more = {"velocity": picture.velocity, "depth": picture.depth}
             if self._closing is not None:
                 more["start"] = self._closing.start
@@ -152,6 +153,7 @@ class JourneyDreamer:
             picture = self._picture_of(arrays["picture"])
             picture.age = arrays["age"]
             picture.balance = Balance(arrays["wanted"], arrays["mean"])
+            picture.beyond.way = arrays["way"]
             picture.velocity, picture.depth = arrays.get("velocity"), arrays.get("depth")
             start = arrays["start"] if self._journey.loop else None
             ascents = int(state["ascents"])

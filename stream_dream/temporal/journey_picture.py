@@ -12,6 +12,7 @@ from stream_dream.image import resize_float
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.journey import Border
 from stream_dream.temporal.balance import Balance
+from stream_dream.temporal.beyond import Beyond
 from stream_dream.temporal.depth import depth_of_map, invented_depth, renewed
 from stream_dream.temporal.growth import GROWN_UP
 from stream_dream.temporal.visibility import in_frame
@@ -28,6 +29,8 @@ _AGE_BLUR = 4.0
 # What comes nearer shows detail that was too small to be seen: it is newer, by this power of the
 # magnification.
 _NEWER = 3
+# Below this visibility a point has come in.
+_VISIBLE = 0.5
 
 
 class JourneyWarp:
@@ -68,6 +71,7 @@ class JourneyPicture:
         age: 0 where the picture is new, 1 where it has been seen for 20 frames, float32 (height,
             width).
         depth: How near things are; None where nothing has needed it yet.
+        beyond: What comes in at mirrored edges.
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class JourneyPicture:
         self.velocity: ImageF | None = None
         self.age: NDArray[np.float32] = np.ones(picture.shape[:2], np.float32)
         self.depth: DepthMap | None = None
+        self.beyond = Beyond((picture.shape[1], picture.shape[0]), settings.seed)
 
     def move(self, move: CameraMove) -> JourneyWarp:
         """Move the picture, and all that belongs to it; return the warp, for a change in flight."""
@@ -107,6 +112,9 @@ class JourneyPicture:
         warp = JourneyWarp(move.flow((width, height), depths), self._border)
         self.picture = warp(self.picture, sharp=True)
         np.clip(self.picture, 0, 1, out=self.picture)
+        if self._border == "mirror":
+            self.beyond.move(move)
+            self.beyond.fill(self.picture, warp.visible < _VISIBLE)
         if self.velocity is not None:
             self.velocity = warp(self.velocity, sharp=True)
         known = warp(self.age) * warp.visible * np.float32(max(1.0, move.zoom) ** -_NEWER)
@@ -158,6 +166,7 @@ class JourneyPicture:
         self.picture = resize_float(self.picture, shape, antialias=True)
         # Another number of octaves: those that it has, as they are.
         self.balance = Balance.of(self.picture)
+        self.beyond = Beyond(shape[::-1], self.settings.seed)
         if self.velocity is not None:
             self.velocity = resize_float(self.velocity, shape, antialias=True)
         self.age = resize_float(self.age, shape, antialias=True)

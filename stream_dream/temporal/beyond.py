@@ -1,0 +1,67 @@
+"""What lies beyond the edges of a journey's picture, for the dream to grow on."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_dream.camera_move import CameraMove, Matrix
+from stream_dream.frame import ImageF
+from stream_dream.image import to_float
+from stream_dream.temporal.start_noise import start_noise
+from stream_dream.temporal.warp import pixel_grid
+
+# Blur that parts detail from the rest, standard deviation in pixels of a picture of 480.
+_DETAIL = 12 / 480
+# The noise is seen at this scale at the least, and at the most at its inverse.
+_SCALE = 0.5
+
+
+class Beyond:
+    """Noise that lies still in the world that a camera moves through.
+
+    A mirrored edge alone shows the same few pixels again and again where a picture recedes or
+    passes by: it grows streaks. So what comes in is mirrored only roughly; its detail is noise,
+    which moves with the picture, so that what has come in later joins what came in before.
+
+    Attributes:
+        way: The homography from pixels of the picture to those of the noise.
+    """
+
+    def __init__(self, size: tuple[int, int], seed: int) -> None:
+        """Make the noise for pictures of a (width, height); ``seed`` starts the random numbers."""
+        noise = to_float(start_noise(size, seed))
+        self._blur = max(1.0, _DETAIL * max(size))
+        self._detail = noise - self._blurred(noise)
+        self.way: Matrix = np.eye(3)
+
+    def move(self, move: CameraMove) -> None:
+        """Move the camera to the next frame."""
+        size = self._detail.shape[1], self._detail.shape[0]
+        way = self.way @ move.matrix(size)
+        self.way = way / way[2, 2]
+        scale = math.sqrt(abs(np.linalg.det(self.way[:2, :2])))
+        if not _SCALE < scale < 1 / _SCALE or abs(self.way[2, :2]).max() * max(size) > _SCALE:
+            self.way = np.eye(3)
+
+    def fill(self, picture: ImageF, new: NDArray[np.bool_]) -> None:
+        """Fill what has come in.
+
+        Args:
+            picture: float32 (height, width, 3), mirrored at its edges, modified in place.
+            new: What has come in, bool (height, width).
+        """
+        if not new.any():
+            return
+        places = cv2.perspectiveTransform(pixel_grid(picture.shape[:2])[new][:, None], self.way)
+        # Mirrored again and again: the noise has no end.
+        last = np.array(self._detail.shape[1::-1], np.float32) - 1
+        x, y = cv2.split(last - np.abs(places % (2 * last) - last))
+        detail = cv2.remap(self._detail, x, y, cv2.INTER_LINEAR)
+        picture[new] = np.clip(self._blurred(picture)[new] + detail[:, 0], 0, 1)
+
+    def _blurred(self, image: ImageF) -> ImageF:
+        return np.asarray(cv2.GaussianBlur(image, (0, 0), self._blur), np.float32)

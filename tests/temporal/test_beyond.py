@@ -1,0 +1,66 @@
+"""What comes in at the edges of a journey."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stream_dream.camera_move import CameraMove
+from stream_dream.frame import ImageF
+from stream_dream.temporal.beyond import Beyond
+from stream_dream.temporal.journey_picture import JourneyWarp
+
+SIZE, SHAPE = (160, 90), (90, 160)
+EVERYWHERE = np.ones(SHAPE, np.bool_)
+
+
+def grey() -> ImageF:
+    return np.full((*SHAPE, 3), 0.5, np.float32)
+
+
+def filled(beyond: Beyond) -> ImageF:
+    picture = grey()
+    beyond.fill(picture, EVERYWHERE)
+    return picture
+
+
+def test_only_what_has_come_in_is_filled() -> None:
+    picture, new = grey(), np.zeros(SHAPE, np.bool_)
+    new[:, :20] = True
+    Beyond(SIZE, 0).fill(picture, new)
+    assert picture[:, :20].std() > 0.02
+    assert (picture[:, 20:] == 0.5).all()
+
+
+def test_its_detail_depends_on_the_seed() -> None:
+    first, same, other = (filled(Beyond(SIZE, seed)) for seed in (1, 1, 2))
+    assert np.array_equal(first, same)
+    assert np.abs(first - other).mean() > 0.02
+
+
+@pytest.mark.parametrize(
+    "move",
+    [CameraMove(pan_x=0.05), CameraMove(zoom=0.97, angle=3), CameraMove(yaw=2, tilt=1)],
+)
+def test_its_detail_moves_with_the_camera(move: CameraMove) -> None:
+    beyond = Beyond(SIZE, 0)
+    before = filled(beyond)
+    beyond.move(move)
+    after = filled(beyond)
+    warp = JourneyWarp(move.flow(SIZE), "mirror")
+    inside = warp.visible
+    inside[:8] = inside[-8:] = inside[:, :8] = inside[:, -8:] = False
+    moved = np.corrcoef(warp(before)[inside].ravel(), after[inside].ravel())[0, 1]
+    still = np.corrcoef(before[inside].ravel(), after[inside].ravel())[0, 1]
+    assert moved > 0.9
+    assert still < moved - 0.2
+
+
+@pytest.mark.parametrize("move", [CameraMove(zoom=0.9), CameraMove(yaw=5), CameraMove(pan_x=3)])
+def test_it_never_ends(move: CameraMove) -> None:
+    beyond = Beyond(SIZE, 0)
+    usual = filled(beyond).std()
+    for _ in range(300):
+        beyond.move(move)
+    assert np.isfinite(beyond.way).all()
+    assert 0.5 * usual < filled(beyond).std() < 1.5 * usual
