@@ -28,7 +28,9 @@ _BORDERS: dict[Border, int] = {
 _AGE_BLUR = 4.0
 # What comes nearer shows detail that was too small to be seen: it is newer, by this power of the
 # magnification.
-_NEWER = 3
+_NEWER = 2
+# How much more steps catch up than in a film, where new places have a picture of their own.
+_CATCH_UP = 2.5
 # Below this visibility a point has come in.
 _VISIBLE = 0.5
 
@@ -180,7 +182,7 @@ class JourneyPicture:
 
     def _gain(self) -> NDArray[np.float32] | None:
         """Return the gain of each point, (height, width); None for 1 everywhere."""
-        age, catch_up = self.age, self.settings.catch_up
+        age, catch_up = self.age, _CATCH_UP * self.settings.catch_up
         if not catch_up or age.min() >= 1:
             return None
         return np.asarray(1 + catch_up * (1 - cv2.GaussianBlur(age, (0, 0), _AGE_BLUR)), np.float32)
