@@ -14,6 +14,7 @@ from stream_dream.automation.timeline import Position
 from stream_dream.automation.track import without_unit
 from stream_dream.errors import SettingsError
 from stream_dream.settings.journey import PAIR_RANGES
+from stream_dream.settings.presets import DEFAULT_PRESET
 
 # How long looks fade into each other, where a place does not say it.
 _FADE = "~2s"
@@ -31,7 +32,8 @@ class _Value(NamedTuple):
 def path_texts(places: object) -> dict[str, str]:
     """Return the texts of values over time that a path stands for, by setting.
 
-    Values go smoothly from place to place; looks fade. ``preset`` is the text of the looks.
+    Values go smoothly from place to place; looks fade. ``preset`` is the text of the looks; until
+    the first place that names one, if that is not the first of all, it is the usual look.
 
     Args:
         places: The tables of the path, as TOML gives them.
@@ -51,6 +53,8 @@ def path_texts(places: object) -> dict[str, str]:
         for name, value in values.items():
             found.setdefault(name, {})[at] = value
         if look is not None:
+            if number > 1 and not looks:
+                looks.append(f"0:{DEFAULT_PRESET}")
             looks.append(f"{at}:{look}" if _FADES.search(look) else f"{at}:{look}{_FADE}")
     texts = {name: _track(name, values) for name, values in found.items()}
     return texts | ({"preset": ", ".join(looks)} if looks else {})

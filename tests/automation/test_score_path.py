@@ -139,3 +139,9 @@ def test_errors_name_file_and_place(tmp_path: Path, text: str, message: str) -> 
     found = str(caught.value)
     assert found.startswith(f"{path}: {message}")
     assert "\n" not in found
+
+
+def test_before_the_first_look_of_a_path_it_is_the_usual_one(tmp_path: Path) -> None:
+    text = "[[path]]\nat = 0\nzoom = 1.01\n\n[[path]]\nat = '4s'\nlook = 'eyes'\n"
+    score = read_score(write(tmp_path / "score.toml", text))
+    assert score.settings["preset"] == "0:dogs, 4s:eyes~2s"
