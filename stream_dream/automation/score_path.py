@@ -44,7 +44,7 @@ def path_texts(places: object) -> dict[str, str]:
     if not isinstance(places, list):
         raise SettingsError("a path is a list of places: begin each with a line [[path]]")
     found: dict[str, dict[str, _Value]] = {}
-    looks = []
+    looks: list[str] = []
     for number, place in enumerate(places, 1):
         try:
             at, values, look = _place(place)
