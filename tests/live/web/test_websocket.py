@@ -19,6 +19,7 @@ from websockets.typing import Origin
 
 from stream_dream.live.control.catalogue import LFO_PARTS
 from stream_dream.live.control.controls import Controls
+from stream_dream.live.control.show_state import BESIDE_A_SOURCE, STEERING
 from stream_dream.live.control.surface import Surface
 from stream_dream.live.web import websocket
 from stream_dream.live.web.page_state import form
@@ -92,6 +93,14 @@ def test_a_page_is_told_of_decks_scenes_tempo_and_what_is_under_way(
         assert 0 <= told(talking, "age", lambda age: age is not None)["age"] < 60
 
 
+def test_a_journey_has_controls_that_steer_it_and_none_of_a_source() -> None:
+    controls = shows.make_controls()
+    controls.journey = True
+    stage = {entry["address"] for entry in form(Surface(controls))["stage"]}
+    assert stage > STEERING
+    assert not stage & BESIDE_A_SOURCE
+
+
 def test_every_parameter_has_a_control() -> None:
     controls = shows.make_controls()
     surface = Surface(controls)
@@ -100,7 +109,7 @@ def test_every_parameter_has_a_control() -> None:
     made = form(surface, {"wild": "One line"})
     names = [entry["address"] for entry in made["stage"]]
     names += [entry["address"].removeprefix("b/") for entry in made["deck"]["b"]]
-    assert sorted(names) == sorted(LiveParameters.model_fields)
+    assert sorted(names) == sorted(LiveParameters.model_fields.keys() - STEERING)
     for entry in (*made["stage"], *made["deck"]["a"]):
         assert entry["help"]
     assert made["looks"][2] == {"name": "wild", "description": "One line"}
