@@ -90,6 +90,7 @@ class JourneyDreamer:
         picture = self._journey_picture
         if index == 0 or picture is None:
             picture = self._begin(prepared.source, moment)
+            loss = self._push(picture, moment, moment.fade.growth().momentum)
         else:
             picture.settings = growth = moment.fade.growth()
             closing = self._closing

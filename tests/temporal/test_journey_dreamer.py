@@ -93,8 +93,8 @@ def test_with_a_cadence_only_some_frames_have_an_ascent() -> None:
     painter = Painter()
     by = dreamer(DREAM.model_copy(update={"cadence": 3}), painter=painter)
     reports = [by.ascend(by.prepare(Frame(START, index))).report for index in range(10)]
-    assert painter.calls == [0, 1, 2]
-    assert [report.index for report in reports if report.loss is not None] == [3, 6, 9]
+    assert painter.calls == [0, 1, 2, 3]
+    assert [report.index for report in reports if report.loss is not None] == [0, 3, 6, 9]
 
 
 def test_sixteen_bits_hold_more_than_eight() -> None:
