@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_dream.frame import Flow
+from stream_dream.image import pixel_grid
 
 # Distance of the picture from the camera that tilts and yaws, in longer sides: its field of view
 # is 53 degrees, that of a usual lens.
@@ -76,8 +77,8 @@ class CameraMove(NamedTuple):
             size: (width, height) of the frames; the flow is in their pixels.
             depths: How near each point of the frame is; None for a flat picture.
         """
-        grid = _grid(size)
-        if depths is None or self.depth == 0 or self.is_still_but_for_turning:
+        grid = pixel_grid((size[1], size[0]))
+        if depths is None or self.depth == 0 or self._only_turns:
             return cv2.perspectiveTransform(grid, self.matrix(size)) - grid
         width, height = size
         pace = np.float32(1 - self.depth) + np.float32(2 * self.depth) * depths
@@ -90,8 +91,8 @@ class CameraMove(NamedTuple):
         return np.asarray(cv2.perspectiveTransform(moved, turning) - grid, np.float32)
 
     @property
-    def is_still_but_for_turning(self) -> bool:
-        """True if points move alike, however near they are."""
+    def _only_turns(self) -> bool:
+        """True if depth makes no difference: all points turn alike."""
         return self.zoom == 1 and self.pan_x == 0 and self.pan_y == 0
 
     def _centre(self, size: tuple[int, int]) -> tuple[float, float]:
@@ -111,9 +112,3 @@ class CameraMove(NamedTuple):
             @ cv2.Rodrigues(np.array([0.0, 0.0, roll]))[0]
         )
         return np.asarray(lens @ turn @ np.linalg.inv(lens), np.float64)
-
-
-def _grid(size: tuple[int, int]) -> NDArray[np.float32]:
-    """Return every pixel's own (x, y), float32 (height, width, 2)."""
-    x, y = np.meshgrid(np.arange(size[0], dtype=np.float32), np.arange(size[1], dtype=np.float32))
-    return np.stack([x, y], axis=-1)

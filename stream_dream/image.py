@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TypeVar, cast
 
 import cv2
@@ -73,6 +74,15 @@ def resize_float(image: ImageF, shape: tuple[int, int], *, antialias: bool = Fal
     shrinking = shape[0] < image.shape[0] or shape[1] < image.shape[1]
     interpolation = cv2.INTER_AREA if antialias and shrinking else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, shape[::-1], interpolation=interpolation), np.float32)
+
+
+@lru_cache(maxsize=4)
+def pixel_grid(shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Return every pixel's own (x, y), float32 of shape (height, width, 2), read-only."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    grid = np.stack([x, y], axis=-1).astype(np.float32)
+    grid.flags.writeable = False
+    return grid
 
 
 def corner_samples(

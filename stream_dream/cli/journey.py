@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from stream_dream.cli import json_lines
 from stream_dream.cli.carried_recipe import NoRecipe, carried_recipe
 from stream_dream.cli.defaults import without_defaults
@@ -19,15 +17,15 @@ from stream_dream.cli.options import (
     Debug,
     Overwrite,
     Quiet,
+    Report,
+    Resume,
     file_argument,
-    file_option,
     with_options,
 )
 from stream_dream.cli.over_time import in_a_journey
 from stream_dream.errors import SettingsError
 from stream_dream.settings.automation import AutomationOptions
 from stream_dream.settings.dream import DreamSettings
-from stream_dream.settings.fields import Heading
 from stream_dream.settings.film import ChunkSettings, FilmSettings
 from stream_dream.settings.journey import JourneySettings
 from stream_dream.settings.recipe import OF_SOURCES
@@ -47,20 +45,8 @@ def journey(
     preset: Annotated[str | None, LOOKS_OPTION] = None,
     like: Like = None,
     overwrite: Overwrite = False,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume",
-            help="Go on with a journey that was not finished.",
-            rich_help_panel=Heading.FILM,
-        ),
-    ] = False,
-    report: Annotated[
-        Path | None,
-        file_option(
-            "Write what was done, with a checksum of every frame, as JSON.", Heading.OUTPUT
-        ),
-    ] = None,
+    resume: Resume = False,
+    report: Report = None,
     no_recipe: NoRecipe = False,
     quiet: Quiet = False,
     as_json: AsJson = False,

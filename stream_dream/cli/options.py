@@ -272,6 +272,20 @@ def _file_name(text: str) -> Path:
         raise typer.BadParameter(f"{text!r}: {error}") from None
 
 
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with a film that was not finished.",
+        rich_help_panel=Heading.FILM,
+    ),
+]
+Report = Annotated[
+    Path | None,
+    file_option("Write what was done, with a checksum of every frame, as JSON.", Heading.OUTPUT),
+]
+
+
 def flag(model: type[BaseModel], name: str) -> str:
     """Return a field's option, such as ``--dream-size``."""
     return "--" + typed_name(model, name).replace("_", "-")

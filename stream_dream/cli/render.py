@@ -18,8 +18,9 @@ from stream_dream.cli.options import (
     Debug,
     Overwrite,
     Quiet,
+    Report,
+    Resume,
     file_argument,
-    file_option,
     with_options,
 )
 from stream_dream.cli.render_queue import FilmFormat, Queued, render_queue
@@ -46,20 +47,8 @@ def render(
     preset: Annotated[str | None, LOOKS_OPTION] = None,
     like: Like = None,
     overwrite: Overwrite = False,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume",
-            help="Go on with a render that was not finished.",
-            rich_help_panel=Heading.FILM,
-        ),
-    ] = False,
-    report: Annotated[
-        Path | None,
-        file_option(
-            "Write what was done, with a checksum of every frame, as JSON.", Heading.OUTPUT
-        ),
-    ] = None,
+    resume: Resume = False,
+    report: Report = None,
     suffix: Annotated[
         FilmFormat | None,
         typer.Option(

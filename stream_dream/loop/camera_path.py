@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_dream.frame import Flow, Image8
-from stream_dream.image import resize
+from stream_dream.image import pixel_grid, resize
 from stream_dream.settings.values import CameraMotion
-from stream_dream.temporal.warp import pixel_grid
 
 # At strength 1: what "breathe" adds to the magnification, the reach of "sway" as a share of the
 # picture's sides, and the magnification of "zoom" in one turn.

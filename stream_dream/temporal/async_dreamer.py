@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor
 
 import numpy as np
 
 from stream_dream.frame import FrameReport, ImageF
 from stream_dream.settings.dream import DreamSettings
+from stream_dream.temporal.background_ascent import BackgroundAscent
 from stream_dream.temporal.carry import Carry
 from stream_dream.temporal.dreamer import Dreamed, DreamFunction, Prepared
 from stream_dream.temporal.growth import Growth
@@ -38,8 +38,7 @@ class AsyncDreamer:
     Unlike ``TemporalDreamer`` it depends on timing.
 
     Attributes:
-        seconds: Duration of the last ascent.
-        shape: (height, width) of the last ascent; None before the first.
+        ascent: The ascents, in their thread.
     """
 
     def __init__(
@@ -52,27 +51,18 @@ class AsyncDreamer:
             settings: ``seed``, ``momentum`` and those of ``Growth`` are used.
             executor: Executor of the ascents, which run in sequence; an own thread by default.
         """
-        self.seconds = 0.0
-        self.shape: tuple[int, ...] | None = None
-        self._dream, self._settings = dream, settings
+        self.ascent = BackgroundAscent(dream, executor)
+        self._settings = settings
         self._growth = Growth(settings)
-        self._executor = executor or ThreadPoolExecutor(1, "ascent")
-        # The change (residual after the ascent less the one before), its loss, and seconds.
-        self._ascent: Future[tuple[ImageF, float, float]] | None = None
         self.reset()
 
     def reset(self) -> None:
         """Clear the state: the next frame starts a shot, and has no loss."""
-        if self._ascent is not None:
-            self._ascent.cancel()
-        self._ascent = None
+        self.ascent.reset(self._settings.seed)
         self._residual: ImageF | None = None
         self._growth.reset()
         self._share = 0.0
         self._passed: list[Carry] = []
-        self._loss: float | None = None
-        self._index = 0
-        self._rng = np.random.default_rng(self._settings.seed)
 
     def use(self, settings: DreamSettings) -> None:
         """Replace the settings; a new seed applies from the next shot on."""
@@ -80,12 +70,12 @@ class AsyncDreamer:
 
     def close(self) -> None:
         """Stop the thread after the running ascent."""
-        self._executor.shutdown(cancel_futures=True)
+        self.ascent.close()
 
     def wait(self) -> None:
         """Wait for the ascent if ``FRAMES_PER_ASCENT`` frames have been shown since it started."""
-        if self._ascent is not None and len(self._passed) + 1 >= FRAMES_PER_ASCENT:
-            wait([self._ascent])
+        if len(self._passed) + 1 >= FRAMES_PER_ASCENT:
+            self.ascent.wait()
 
     def __call__(self, prepared: Prepared, persistence: float) -> Dreamed:
         """Return a frame with the dream of earlier ones, and start an ascent if none is running.
@@ -103,43 +93,31 @@ class AsyncDreamer:
         else:
             self.wait()
             self._join()
-            if self._ascent is not None:
+            if self.ascent.is_running:
                 self._passed.append(prepared.carry)
             left = np.float32(1 - self._share * (1 - persistence))
             carried = prepared.carry(self._residual) * left
             self._growth.move(prepared.carry, self._share)
         residual = self._residual = self._growth.grow(carried, prepared.source, prepared.room)
-        if self._ascent is None:
-            self._begin(prepared.source, residual * np.float32(persistence))
+        if not self.ascent.is_running:
+            start = residual * np.float32(persistence)
+            self.ascent.start(prepared.source, start, self._settings)
         report = FrameReport(
             index=prepared.frame.index,
-            seconds={"flow": prepared.seconds, "ascent": self.seconds},
-            loss=self._loss,
+            seconds={"flow": prepared.seconds, "ascent": self.ascent.seconds},
+            loss=self.ascent.loss,
             visible_share=prepared.visible_share,
             cut=prepared.frame.cut,
         )
         return Dreamed(prepared.frame, residual, report)
 
-    def _begin(self, source: ImageF, start: ImageF) -> None:
-        index, rng, settings = self._index, self._rng, self._settings
-
-        def ascend() -> tuple[ImageF, float, float]:
-            begun = time.perf_counter()
-            residual, loss = self._dream(source, start, index=index, rng=rng, settings=settings)
-            return residual - start, loss, time.perf_counter() - begun
-
-        self._ascent = self._executor.submit(ascend)
-        self._index += 1
-
     def _join(self) -> None:
         """Add the change of a finished ascent, if any, carried to the last frame."""
-        change: ImageF | None = None
-        if self._ascent is not None and self._ascent.done():
-            change, self._loss, self.seconds = self._ascent.result()
-            self.shape = change.shape[:2]
+        change = self.ascent.take()
+        if change is not None:
             for carry in self._passed:
                 change = carry(change, once=True)
-            self._ascent, self._passed = None, []
+            self._passed = []
         momentum = self._settings.momentum
         self._growth.push(change, momentum)
         self._share = momentum * self._share + (1 - momentum) * (change is not None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -12,11 +12,13 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from stream_dream.automation.functions import smoothstep
 from stream_dream.camera_move import CameraMove
 from stream_dream.frame import FrameReport, ImageF, Shape
 from stream_dream.image import resize, resize_float
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.temporal.async_dreamer import FRAMES_PER_ASCENT
+from stream_dream.temporal.background_ascent import BackgroundAscent
 from stream_dream.temporal.balance import Balance
 from stream_dream.temporal.dreamer import Dreamed, DreamFunction, Prepared
 from stream_dream.temporal.journey_picture import JourneyPicture, JourneyWarp
@@ -53,8 +55,7 @@ class AsyncJourney:
     It depends on timing. Its memory does not grow.
 
     Attributes:
-        seconds: Duration of the last ascent.
-        shape: (height, width) of the last ascent; None before the first.
+        ascent: The ascents, in their thread.
     """
 
     def __init__(
@@ -73,25 +74,16 @@ class AsyncJourney:
             steer: Returns how the journey goes on to the next frame; called once for each.
             executor: Executor of the ascents, which run in sequence; an own thread by default.
         """
-        self.seconds = 0.0
-        self.shape: tuple[int, ...] | None = None
-        self._dream, self._settings, self._steer = dream, settings, steer
-        self._executor = executor or ThreadPoolExecutor(1, "ascent")
-        # The change, its loss, and seconds.
-        self._ascent: Future[tuple[ImageF, float, float]] | None = None
+        self.ascent = BackgroundAscent(dream, executor)
+        self._settings, self._steer = settings, steer
         self.reset()
 
     def reset(self) -> None:
         """End the journey: the next frame's picture begins another one."""
-        if self._ascent is not None:
-            self._ascent.cancel()
-        self._ascent = None
+        self.ascent.reset(self._settings.seed)
         self._journey: JourneyPicture | None = None
         # Moves since the running ascent began, with the size of the picture.
         self._passed: list[tuple[Shape, JourneyWarp]] = []
-        self._loss: float | None = None
-        self._index = 0
-        self._rng = np.random.default_rng(self._settings.seed)
 
     def use(self, settings: DreamSettings) -> None:
         """Replace the settings; a new seed applies from the next journey on."""
@@ -99,12 +91,12 @@ class AsyncJourney:
 
     def close(self) -> None:
         """Stop the thread after the running ascent."""
-        self._executor.shutdown(cancel_futures=True)
+        self.ascent.close()
 
     def wait(self) -> None:
         """Wait for the ascent if ``FRAMES_PER_ASCENT`` frames have been shown since it started."""
-        if self._ascent is not None and len(self._passed) + 1 >= FRAMES_PER_ASCENT:
-            wait([self._ascent])
+        if len(self._passed) + 1 >= FRAMES_PER_ASCENT:
+            self.ascent.wait()
 
     def __call__(self, prepared: Prepared, persistence: float = 1.0) -> Dreamed:
         """Return the next picture of the journey, and start an ascent if none is running.
@@ -126,43 +118,30 @@ class AsyncJourney:
             journey.resize(shape)
             warp = journey.move(steering.move)
             visible_share = float(warp.visible.mean())
-            if self._ascent is not None:
+            if self.ascent.is_running:
                 self._passed.append((shape, warp))
             self._join(journey)
             if steering.throw > 0:
                 _mix(journey, source, steering.throw)
             journey.grow()
-        if self._ascent is None:
-            self._begin(journey.picture)
+        if not self.ascent.is_running:
+            picture = journey.picture
+            self.ascent.start(picture, np.zeros_like(picture), self._settings)
         report = FrameReport(
             index=prepared.frame.index,
-            seconds={"move": time.perf_counter() - begun, "ascent": self.seconds},
-            loss=self._loss,
+            seconds={"move": time.perf_counter() - begun, "ascent": self.ascent.seconds},
+            loss=self.ascent.loss,
             visible_share=visible_share,
         )
         return _shown(prepared, journey.picture, report)
 
-    def _begin(self, picture: ImageF) -> None:
-        index, rng, settings = self._index, self._rng, self._settings
-
-        def ascend() -> tuple[ImageF, float, float]:
-            begun = time.perf_counter()
-            nothing = np.zeros_like(picture)
-            change, loss = self._dream(picture, nothing, index=index, rng=rng, settings=settings)
-            return change, loss, time.perf_counter() - begun
-
-        self._ascent = self._executor.submit(ascend)
-        self._index += 1
-
     def _join(self, journey: JourneyPicture) -> None:
         """Add the change of a finished ascent, if any, carried to the present frame."""
-        change: ImageF | None = None
-        if self._ascent is not None and self._ascent.done():
-            change, self._loss, self.seconds = self._ascent.result()
-            self.shape = change.shape[:2]
+        change = self.ascent.take()
+        if change is not None:
             for shape, warp in self._passed:
                 change = warp(resize_float(change, shape, antialias=True))
-            self._ascent, self._passed = None, []
+            self._passed = []
         journey.push(change, self._settings.momentum)
 
 
@@ -191,7 +170,7 @@ def _soft_edges(shape: Shape) -> ImageF:
     for length in shape:
         places = np.arange(length, dtype=np.float32) + np.float32(0.5)
         inside = np.clip(np.minimum(places, length - places) / (_SOFT_EDGE * length), 0, 1)
-        sides.append(inside * inside * (3 - 2 * inside))
+        sides.append(smoothstep(inside))
     down, across = sides
     mask = np.asarray(down[:, None, None] * across[:, None], np.float32)
     mask.flags.writeable = False

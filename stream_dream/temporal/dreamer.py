@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-import zipfile
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_dream.automation.moment import Moment
-from stream_dream.errors import SettingsError
 from stream_dream.frame import Flow, Frame, FrameReport, Image8, Image16, ImageF, Mask8
 from stream_dream.hdr import add_residual_to_hdr
 from stream_dream.image import AnyImage, add_residual, deep_image, fit_size, resize, to_float
@@ -23,6 +20,7 @@ from stream_dream.settings.dream import DreamSettings
 from stream_dream.temporal.carry import Carry
 from stream_dream.temporal.flow import FlowEstimator, Motion
 from stream_dream.temporal.growth import Growth
+from stream_dream.temporal.state_file import Arrays, read_state, write_state
 from stream_dream.temporal.visibility import in_frame
 from stream_dream.tone import Headroom
 
@@ -142,6 +140,18 @@ class Dreamed(NamedTuple):
         if size is not None:
             image = resize(image, size)
         return add_residual(image, self.residual, mask, strength=strength)
+
+
+class _State(NamedTuple):
+    """What a dreamer knows after a frame."""
+
+    rng: np.random.Generator
+    phase: int
+    ascents: int
+    residual: ImageF | None
+    source: Image8 | None
+    velocity: ImageF | None
+    age: NDArray[np.float32] | None
 
 
 class TemporalDreamer:
@@ -296,27 +306,18 @@ class TemporalDreamer:
 
         A dreamer of the same settings continues from it with identical frames.
         """
-        path = Path(path)
-        state = json.dumps(
-            {
-                "version": _STATE_VERSION,
-                "phase": self._phase,
-                "ascents": self._ascents,
-                "rng": self._rng.bit_generator.state,
-            }
-        )
-        arrays: dict[str, Any] = {"state": np.array(state)}
+        state = {
+            "version": _STATE_VERSION,
+            "phase": self._phase,
+            "ascents": self._ascents,
+            "rng": self._rng.bit_generator.state,
+        }
+        arrays: dict[str, Any] = {}
         if self._residual is not None and self._source is not None:
             arrays |= {"residual": self._residual, "source": self._source}
             growth = {"velocity": self._growth.velocity, "age": self._growth.age}
             arrays |= {name: array for name, array in growth.items() if array is not None}
-        part = path.with_name(path.name + ".part")
-        try:
-            with part.open("wb") as file:
-                np.savez(file, **arrays)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_state(path, state, arrays)
 
     def restore(self, path: Path | str) -> None:
         """Continue from a saved state.
@@ -324,37 +325,31 @@ class TemporalDreamer:
         Raises:
             SettingsError: The file was not written by ``save``; the dreamer's state is unchanged.
         """
-        rng = np.random.default_rng()
-        residual: ImageF | None = None
-        source: Image8 | None = None
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-            state = json.loads(str(arrays["state"]))
-            if state["version"] != _STATE_VERSION:
-                raise ValueError(f"its version is {state['version']}, expected {_STATE_VERSION}")
-            rng.bit_generator.state = state["rng"]
-            if "index" in state:  # of a version whose cadence never changed
-                each = self._settings.cadence
-                state |= {"phase": state["index"] * _ASCENT // each}
-                state |= {"ascents": -(-state["index"] // each)}
-            phase, ascents = int(state["phase"]), int(state["ascents"])
-            velocity, age = arrays.get("velocity"), arrays.get("age")
-            if "residual" in arrays:
-                residual, source = arrays["residual"], arrays["source"]
-                if source.dtype != np.uint8 or source.shape != residual.shape:
-                    raise ValueError("its source and residual do not fit")
-                if age is None or (velocity is not None and velocity.shape != source.shape):
-                    raise ValueError("its residual and velocity do not fit")
-        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-            raise SettingsError(f"{path} is not a saved dream that can be used: {error}") from error
+        state = read_state(path, _STATE_VERSION, self._parsed)
         self.reset()
-        self._rng, self._phase, self._ascents = rng, phase, ascents
-        self._growth.velocity, self._growth.age = velocity, age
-        self._residual, self._source = residual, source
-        if source is not None:
-            self._estimate.reset(source)
-            self._newest_shape = source.shape
+        self._rng, self._phase, self._ascents = state.rng, state.phase, state.ascents
+        self._growth.velocity, self._growth.age = state.velocity, state.age
+        self._residual, self._source = state.residual, state.source
+        if state.source is not None:
+            self._estimate.reset(state.source)
+            self._newest_shape = state.source.shape
+
+    def _parsed(self, state: dict[str, Any], arrays: Arrays) -> _State:
+        rng = np.random.default_rng()
+        rng.bit_generator.state = state["rng"]
+        if "index" in state:  # of a version whose cadence never changed
+            each = self._settings.cadence
+            state |= {"phase": state["index"] * _ASCENT // each}
+            state |= {"ascents": -(-state["index"] // each)}
+        residual, source = arrays.get("residual"), arrays.get("source")
+        velocity, age = arrays.get("velocity"), arrays.get("age")
+        if residual is not None:
+            if source is None or source.dtype != np.uint8 or source.shape != residual.shape:
+                raise ValueError("its source and residual do not fit")
+            if age is None or (velocity is not None and velocity.shape != source.shape):
+                raise ValueError("its residual and velocity do not fit")
+        phase, ascents = int(state["phase"]), int(state["ascents"])
+        return _State(rng, phase, ascents, residual, source, velocity, age)
 
     def _begun(self, source: ImageF, moment: Moment) -> ImageF:
         """Return the first residual of a shot."""

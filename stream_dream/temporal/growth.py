@@ -28,6 +28,25 @@ _AREA = cv2.INTER_AREA
 _CELLS, _MOST_GAIN, _LEAST_ENERGY = 12, 2.5, 1e-5
 
 
+def next_velocity(velocity: ImageF | None, change: ImageF | None, momentum: float) -> ImageF | None:
+    """Return ``momentum * velocity + (1 - momentum) * change``, or the first change.
+
+    Args:
+        velocity: The previous velocity, float32 (height, width, 3); None before the first change.
+        change: Residual after an ascent less the one before, same shape, modified in place; None
+            for no change.
+        momentum: Share of the previous velocity that stays, 0..1.
+    """
+    if change is None:
+        return None if velocity is None else velocity * np.float32(momentum)
+    if velocity is None:
+        change *= np.float32(1 - momentum)
+    else:
+        # In place: allocating a new picture takes longer than the sum (measured).
+        cv2.addWeighted(velocity, momentum, change, 1 - momentum, 0, dst=change)
+    return change
+
+
 class Growth:
     """Grows the residual along a velocity, and carries the velocity and age of a dream.
 
@@ -85,17 +104,9 @@ class Growth:
                 modified in place; None for no change.
             momentum: Share of the previous velocity that stays, 0..1.
         """
-        if change is None:
-            if self.velocity is not None:
-                self.velocity = self.velocity * np.float32(momentum)
-            return
-        if self.settings.schedule != "restore":
+        if change is not None and self.settings.schedule != "restore":
             without_large_areas(change)
-        # In place, as below: allocating a new picture takes longer than the sum (measured).
-        before = change if self.velocity is None else self.velocity
-        share = 0.0 if self.velocity is None else momentum
-        self.velocity = change
-        cv2.addWeighted(before, share, change, 1 - momentum, 0, dst=change)
+        self.velocity = next_velocity(self.velocity, change, momentum)
 
     def grow(self, carried: ImageF, source: ImageF, room: Headroom | None) -> ImageF:
         """Return the residual of a frame.

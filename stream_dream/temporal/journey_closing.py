@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from stream_dream.automation.functions import smoothstep
 from stream_dream.camera_move import CameraMove, Matrix
 from stream_dream.frame import ImageF
+from stream_dream.image import pixel_grid
 from stream_dream.temporal.journey_picture import JourneyPicture
-from stream_dream.temporal.warp import pixel_grid
 
 # Seconds before the end at which the first picture comes into sight, at most half of the journey;
 # and how many seconds before that depths begin to level out: flat pictures move alike.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +12,6 @@ import cv2
 import numpy as np
 
 from stream_dream.automation.moment import Moment
-from stream_dream.errors import SettingsError
 from stream_dream.frame import Frame, FrameReport, Image8, ImageF
 from stream_dream.image import fit_size, resize, to_float
 from stream_dream.settings.dream import DreamSettings
@@ -23,6 +20,7 @@ from stream_dream.temporal.balance import Balance
 from stream_dream.temporal.dreamer import Dreamed, DreamFunction, Prepared, ShotDreamer
 from stream_dream.temporal.journey_closing import JourneyClosing
 from stream_dream.temporal.journey_picture import JourneyPicture
+from stream_dream.temporal.state_file import Arrays, read_state, write_state
 
 _STATE_VERSION = 1
 
@@ -114,28 +112,22 @@ class JourneyDreamer:
 
         A dreamer of the same settings continues from it with identical frames.
         """
-        path, picture = Path(path), self._journey_picture
         state = {
             "version": _STATE_VERSION,
             "ascents": self._ascents,
             "rng": self._rng.bit_generator.state,
         }
-        arrays: dict[str, Any] = {"state": np.array(json.dumps(state))}
+        arrays: dict[str, Any] = {}
+        picture = self._journey_picture
         if picture is not None:
             arrays |= {"picture": picture.picture, "age": picture.age}
             arrays |= {"wanted": picture.balance.wanted, "mean": picture.balance.mean}
-            arrays["way"] = picture.beyond.way
+            arrays["way"] = picture.border_noise.way
             more = {"velocity": picture.velocity, "depth": picture.depth}
             if self._closing is not None:
                 more["start"] = self._closing.start
             arrays |= {name: array for name, array in more.items() if array is not None}
-        part = path.with_name(path.name + ".part")
-        try:
-            with part.open("wb") as file:
-                np.savez(file, **arrays)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_state(path, state, arrays)
 
     def restore(self, path: Path | str) -> None:
         """Continue from a saved state.
@@ -143,25 +135,23 @@ class JourneyDreamer:
         Raises:
             SettingsError: The file was not written by ``save``; the dreamer's state is unchanged.
         """
+        self._rng, self._ascents, self._journey_picture, start = read_state(
+            path, _STATE_VERSION, self._parsed
+        )
+        self._closing = self._closing_to(start)
+
+    def _parsed(
+        self, state: dict[str, Any], arrays: Arrays
+    ) -> tuple[np.random.Generator, int, JourneyPicture, ImageF | None]:
+        """Return the random numbers, the ascents so far, the picture, and the first one."""
         rng = np.random.default_rng()
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-            state = json.loads(str(arrays["state"]))
-            if state["version"] != _STATE_VERSION:
-                raise ValueError(f"its version is {state['version']}, expected {_STATE_VERSION}")
-            rng.bit_generator.state = state["rng"]
-            picture = self._picture_of(arrays["picture"])
-            picture.age = arrays["age"]
-            picture.balance = Balance(arrays["wanted"], arrays["mean"])
-            picture.beyond.way = arrays["way"]
-            picture.velocity, picture.depth = arrays.get("velocity"), arrays.get("depth")
-            start = arrays["start"] if self._journey.loop else None
-            ascents = int(state["ascents"])
-        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-            raise SettingsError(f"{path} is not a saved dream that can be used: {error}") from error
-        self._rng, self._ascents = rng, ascents
-        self._journey_picture, self._closing = picture, self._closing_to(start)
+        rng.bit_generator.state = state["rng"]
+        picture = self._picture_of(arrays["picture"])
+        picture.age, picture.border_noise.way = arrays["age"], arrays["way"]
+        picture.balance = Balance(arrays["wanted"], arrays["mean"])
+        picture.velocity, picture.depth = arrays.get("velocity"), arrays.get("depth")
+        start = arrays["start"] if self._journey.loop else None
+        return rng, int(state["ascents"]), picture, start
 
     def _begin(self, source: ImageF, moment: Moment) -> JourneyPicture:
         dream, settings = self._dreams[moment.look], moment.dream

@@ -8,15 +8,14 @@ from numpy.typing import NDArray
 
 from stream_dream.camera_move import CameraMove, DepthMap
 from stream_dream.frame import Flow, Image8, ImageF
-from stream_dream.image import resize_float
+from stream_dream.image import pixel_grid, resize_float
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.journey import Border
 from stream_dream.temporal.balance import Balance
-from stream_dream.temporal.beyond import Beyond
+from stream_dream.temporal.border_noise import BorderNoise
 from stream_dream.temporal.depth import depth_of_map, invented_depth, renewed
-from stream_dream.temporal.growth import GROWN_UP
+from stream_dream.temporal.growth import GROWN_UP, next_velocity
 from stream_dream.temporal.visibility import in_frame
-from stream_dream.temporal.warp import pixel_grid
 from stream_dream.tone import without_large_areas
 
 _BORDERS: dict[Border, int] = {
@@ -74,7 +73,7 @@ class JourneyPicture:
         age: 0 where the picture is new, 1 where it has been seen for 20 frames, float32 (height,
             width).
         depth: How near things are; None where nothing has needed it yet.
-        beyond: What comes in at mirrored edges.
+        border_noise: Detail of what comes in at mirrored edges.
     """
 
     def __init__(
@@ -85,10 +84,10 @@ class JourneyPicture:
         border: Border = "mirror",
         depth_map: Image8 | None = None,
     ) -> None:
-        """Begin with a picture.
+        """Create the picture of a journey.
 
         Args:
-            picture: float32 (height, width, 3) in [0, 1].
+            picture: What the journey begins with, float32 (height, width, 3) in [0, 1].
             settings: Settings of the dream.
             border: What comes in at the edges.
             depth_map: Depths of the picture, uint8 RGB of any size, white where near; invented
@@ -100,7 +99,7 @@ class JourneyPicture:
         self.velocity: ImageF | None = None
         self.age: NDArray[np.float32] = np.ones(picture.shape[:2], np.float32)
         self.depth: DepthMap | None = None
-        self.beyond = Beyond((picture.shape[1], picture.shape[0]), settings.seed)
+        self.border_noise = BorderNoise((picture.shape[1], picture.shape[0]), settings.seed)
 
     def move(self, move: CameraMove) -> JourneyWarp:
         """Move the picture, and all that belongs to it; return the warp, for a change in flight."""
@@ -116,8 +115,8 @@ class JourneyPicture:
         self.picture = warp(self.picture, sharp=True)
         np.clip(self.picture, 0, 1, out=self.picture)
         if self._border == "mirror":
-            self.beyond.move(move)
-            self.beyond.fill(self.picture, warp.visible < _VISIBLE)
+            self.border_noise.move(move)
+            self.border_noise.fill(self.picture, warp.visible < _VISIBLE)
         if self.velocity is not None:
             self.velocity = warp(self.velocity, sharp=True)
         known = warp(self.age) * warp.visible * np.float32(max(1.0, move.zoom) ** -_NEWER)
@@ -135,15 +134,9 @@ class JourneyPicture:
                 for nothing.
             momentum: Share of the previous velocity that stays, 0..1.
         """
-        if change is None:
-            if self.velocity is not None:
-                self.velocity = self.velocity * np.float32(momentum)
-            return
-        without_large_areas(change)
-        before = change if self.velocity is None else self.velocity
-        share = 0.0 if self.velocity is None else momentum
-        self.velocity = change
-        cv2.addWeighted(before, share, change, 1 - momentum, 0, dst=change)
+        if change is not None:
+            without_large_areas(change)
+        self.velocity = next_velocity(self.velocity, change, momentum)
 
     def grow(self) -> None:
         """Add the velocity to the picture, and balance it."""
@@ -169,7 +162,7 @@ class JourneyPicture:
         self.picture = resize_float(self.picture, shape, antialias=True)
         # Another number of octaves: those that it has, as they are.
         self.balance = Balance.of(self.picture)
-        self.beyond = Beyond(shape[::-1], self.settings.seed)
+        self.border_noise = BorderNoise(shape[::-1], self.settings.seed)
         if self.velocity is not None:
             self.velocity = resize_float(self.velocity, shape, antialias=True)
         self.age = resize_float(self.age, shape, antialias=True)

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream_dream.frame import Flow, Image8
-from stream_dream.temporal.warp import pixel_grid, warp
+from stream_dream.image import pixel_grid
+from stream_dream.temporal.warp import warp
 
 # Sundaram, Brox and Keutzer (2010), as used by Ruder et al. (2016); see ``visibility``.
 _CONSISTENCY_SLOPE = 0.01

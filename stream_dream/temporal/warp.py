@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from stream_dream.frame import Flow
-
-
-@lru_cache(maxsize=4)
-def pixel_grid(shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Return every pixel's own (x, y), float32 of shape (height, width, 2), read-only."""
-    y, x = np.mgrid[: shape[0], : shape[1]]
-    grid = np.stack([x, y], axis=-1).astype(np.float32)
-    grid.flags.writeable = False
-    return grid
+from stream_dream.image import pixel_grid
 
 
 class Warp:

@@ -231,8 +231,8 @@ def test_a_frame_waits_where_too_many_have_gone_without_an_ascent() -> None:
     thread.join(SECONDS)
     assert len(shown) == FRAMES_PER_ASCENT + 1
     assert strength(shown[-1].residual) > 0
-    assert dreamer.seconds > 0.2
-    assert dreamer.shape == SHAPE
+    assert dreamer.ascent.seconds > 0.2
+    assert dreamer.ascent.shape == SHAPE
     dreamer.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("ascent")]
 

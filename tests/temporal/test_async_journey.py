@@ -195,7 +195,7 @@ def test_the_size_of_the_dream_may_change_at_any_time() -> None:
             journey.later.run()
     coarse = cv2.resize(noise(), (20, 12), interpolation=cv2.INTER_AREA)
     assert far(cv2.resize(shown, (20, 12), interpolation=cv2.INTER_AREA), coarse) < 25
-    assert journey.dreamer.shape is not None
+    assert journey.dreamer.ascent.shape is not None
 
 
 def test_resetting_begins_with_the_present_picture_and_drops_the_running_ascent() -> None:

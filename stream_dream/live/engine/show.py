@@ -22,7 +22,7 @@ from stream_dream.live.control.controls import Controls
 from stream_dream.live.engine.compiled_looks import CompiledLooks
 from stream_dream.live.engine.frame_pacer import FramePacer
 from stream_dream.live.engine.governor import Governor, ladder
-from stream_dream.live.engine.helm import Helm
+from stream_dream.live.engine.journey_steering import JourneySteering
 from stream_dream.live.engine.live_dream import LiveDream, lasting
 from stream_dream.live.engine.live_program import LiveProgram
 from stream_dream.live.engine.presenter import Presenter
@@ -102,7 +102,7 @@ class Show:
         changed = None if program is None else program.dream
         self._dream_function = LiveDream(looks, controls, changed=changed)
         self._dreamer: AsyncDreamer | AsyncJourney = (
-            AsyncJourney(self._dream_function, dream, Helm(controls))
+            AsyncJourney(self._dream_function, dream, JourneySteering(controls))
             if controls.journey
             else AsyncDreamer(self._dream_function, dream)
         )
@@ -267,7 +267,7 @@ class Show:
             present(dreamed._replace(mask=latest.mask))
             now = time.monotonic()
             work = now - begun
-            share = (self._dreamer.seconds + work) / FRAMES_PER_ASCENT
+            share = (self._dreamer.ascent.seconds + work) / FRAMES_PER_ASCENT
             pacer.shown(
                 *(now, period, prepared.frame.index),
                 work=work,
@@ -281,10 +281,10 @@ class Show:
         """Choose the size of the next dream, of those that are traced."""
         governor, target = self._governor, self._controls.parameters().target_fps
         ascents = max(min(target, _ASCENTS_ENOUGH), target / FRAMES_PER_ASCENT)
-        if self._dreamer.shape != self._shape_at(governor.size):
+        if self._dreamer.ascent.shape != self._shape_at(governor.size):
             return  # measured at another size
         governor.observe(
-            max(work * target, self._dreamer.seconds * ascents),
+            max(work * target, self._dreamer.ascent.seconds * ascents),
             passed,
             can=lambda size: self._dream_function.can_dream(self._shape_at(size)),
         )

@@ -1,4 +1,4 @@
-"""The helm of a journey: how far its camera moves from each frame to the next."""
+"""The steering of a journey: how far its camera moves from each frame to the next."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST_SECONDS = 0.25
 _MIXED_A_SECOND = 3.0
 
 
-class Helm:
+class JourneySteering:
     """Steers a journey by a show's parameters, at a speed that does not depend on its frame rate.
 
     All rates are those of a second: the zoom of a frame is ``zoom ** seconds``, an angle or pan

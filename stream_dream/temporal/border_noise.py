@@ -1,4 +1,4 @@
-"""What lies beyond the edges of a journey's picture, for the dream to grow on."""
+"""Noise for what comes in at the edges of a journey's picture, for the dream to grow on."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from stream_dream.camera_move import CameraMove, Matrix
 from stream_dream.frame import ImageF
-from stream_dream.image import to_float
+from stream_dream.image import pixel_grid, to_float
 from stream_dream.temporal.start_noise import start_noise
-from stream_dream.temporal.warp import pixel_grid
 
 # Blur that parts detail from the rest, standard deviation in pixels of a picture of 480.
 _DETAIL = 12 / 480
@@ -20,7 +19,7 @@ _DETAIL = 12 / 480
 _SCALE = 0.5
 
 
-class Beyond:
+class BorderNoise:
     """Noise that lies still in the world that a camera moves through.
 
     A mirrored edge alone shows the same few pixels again and again where a picture recedes or

@@ -7,7 +7,7 @@ import pytest
 
 from stream_dream.camera_move import CameraMove
 from stream_dream.frame import ImageF
-from stream_dream.temporal.beyond import Beyond
+from stream_dream.temporal.border_noise import BorderNoise
 from stream_dream.temporal.journey_picture import JourneyWarp
 
 SIZE, SHAPE = (160, 90), (90, 160)
@@ -18,22 +18,22 @@ def grey() -> ImageF:
     return np.full((*SHAPE, 3), 0.5, np.float32)
 
 
-def filled(beyond: Beyond) -> ImageF:
+def filled(noise: BorderNoise) -> ImageF:
     picture = grey()
-    beyond.fill(picture, EVERYWHERE)
+    noise.fill(picture, EVERYWHERE)
     return picture
 
 
 def test_only_what_has_come_in_is_filled() -> None:
     picture, new = grey(), np.zeros(SHAPE, np.bool_)
     new[:, :20] = True
-    Beyond(SIZE, 0).fill(picture, new)
+    BorderNoise(SIZE, 0).fill(picture, new)
     assert picture[:, :20].std() > 0.02
     assert (picture[:, 20:] == 0.5).all()
 
 
 def test_its_detail_depends_on_the_seed() -> None:
-    first, same, other = (filled(Beyond(SIZE, seed)) for seed in (1, 1, 2))
+    first, same, other = (filled(BorderNoise(SIZE, seed)) for seed in (1, 1, 2))
     assert np.array_equal(first, same)
     assert np.abs(first - other).mean() > 0.02
 
@@ -43,10 +43,10 @@ def test_its_detail_depends_on_the_seed() -> None:
     [CameraMove(pan_x=0.05), CameraMove(zoom=0.97, angle=3), CameraMove(yaw=2, tilt=1)],
 )
 def test_its_detail_moves_with_the_camera(move: CameraMove) -> None:
-    beyond = Beyond(SIZE, 0)
-    before = filled(beyond)
-    beyond.move(move)
-    after = filled(beyond)
+    noise = BorderNoise(SIZE, 0)
+    before = filled(noise)
+    noise.move(move)
+    after = filled(noise)
     warp = JourneyWarp(move.flow(SIZE), "mirror")
     inside = warp.visible
     inside[:8] = inside[-8:] = inside[:, :8] = inside[:, -8:] = False
@@ -58,9 +58,9 @@ def test_its_detail_moves_with_the_camera(move: CameraMove) -> None:
 
 @pytest.mark.parametrize("move", [CameraMove(zoom=0.9), CameraMove(yaw=5), CameraMove(pan_x=3)])
 def test_it_never_ends(move: CameraMove) -> None:
-    beyond = Beyond(SIZE, 0)
-    usual = filled(beyond).std()
+    noise = BorderNoise(SIZE, 0)
+    usual = filled(noise).std()
     for _ in range(300):
-        beyond.move(move)
-    assert np.isfinite(beyond.way).all()
-    assert 0.5 * usual < filled(beyond).std() < 1.5 * usual
+        noise.move(move)
+    assert np.isfinite(noise.way).all()
+    assert 0.5 * usual < filled(noise).std() < 1.5 * usual
