@@ -44,11 +44,12 @@ Row = dict[str, Any]
 
 # Figures are means over a span of frames from each of these on, every so many.
 SPANS, SPAN, EVERY = (100, 1_000, 10_000), 400, 20
-# Frames between two views of one thing.
-LAGS = (5, 10, 25, 50)
+# Frames between two views of one thing, 250 are 10 s; only while it is less than 4 times larger.
+LAGS, LARGER = (5, 10, 25, 50, 250), 4.0
 SIDE = 480
 JOURNEYS: dict[str, tuple[str, str, CameraMove]] = {
     "dogs": ("chelsea", "dogs", CameraMove(zoom=1.02, angle=0.3)),
+    "slow": ("coffee", "dogs", CameraMove(zoom=1.004)),
     "domes": ("astronaut", "domes", CameraMove(zoom=1.015, depth=0.6)),
 }
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -101,7 +102,8 @@ def endless(frames: int, folder: Path) -> Iterator[Row]:
         spans = [begin for begin in SPANS if begin + SPAN <= frames]
         seen: dict[int, list[Image8]] = {begin: [] for begin in spans}
         last: dict[int, Image8] = {}
-        followed: dict[int, list[list[float]]] = {begin: [] for begin in spans}
+        lags = [lag for lag in LAGS if camera.zoom**lag < LARGER and not camera.depth]
+        followed: dict[tuple[int, int], list[float]] = {}
         for index, image in enumerate(journey(picture, preset, camera, spans[-1] + SPAN)):
             last[index] = image
             last.pop(index - max(LAGS) - 1, None)
@@ -109,9 +111,10 @@ def endless(frames: int, folder: Path) -> Iterator[Row]:
             if begin is None or index >= begin + SPAN or (index - begin) % EVERY:
                 continue
             seen[begin].append(image)
-            if camera.depth == 0:
-                views = [correlation(image, last[index - lag], camera, lag) for lag in LAGS]
-                followed[begin].append(views)
+            for lag in lags:
+                if lag <= index:
+                    view = correlation(image, last[index - lag], camera, lag)
+                    followed.setdefault((begin, lag), []).append(view)
             if (index - begin) % 50 == 0:
                 path = folder / f"{name}-{index:05}.png"
                 cv2.imwrite(str(path), image[..., ::-1])
@@ -123,9 +126,7 @@ def endless(frames: int, folder: Path) -> Iterator[Row]:
             row |= dict(zip(("red", "green", "blue"), map(float, colour), strict=True))
             row["contrast"] = float(np.mean([(image @ LUMA).std() for image in images]))
             row["clarity"] = clarity(images)
-            if followed[begin]:
-                means = np.mean(followed[begin], axis=0)
-                row |= {f"after_{lag}": float(mean) for lag, mean in zip(LAGS, means, strict=True)}
+            row |= {f"after_{lag}": float(np.mean(followed[begin, lag])) for lag in lags}
             yield row
 
 

@@ -17,14 +17,18 @@ from stream_dream.temporal.start_noise import start_noise
 _DETAIL = 12 / 480
 # The noise is seen at this scale at the least, and at the most at its inverse.
 _SCALE = 0.5
+# Share of the noise's own clouds, the rest is mirrored: a picture that recedes grows streaks and a
+# dark rim without them, and a visible frame where they are 0.3 (looked at).
+_CLOUDS = np.float32(0.15)
 
 
 class BorderNoise:
     """Noise that lies still in the world that a camera moves through.
 
     A mirrored edge alone shows the same few pixels again and again where a picture recedes or
-    passes by: it grows streaks. So what comes in is mirrored only roughly; its detail is noise,
-    which moves with the picture, so that what has come in later joins what came in before.
+    passes by: it grows streaks. So what comes in is mirrored only roughly: its detail is noise, and
+    its colours drift towards those of the noise. The noise moves with the picture, so that what
+    comes in joins what came in before.
 
     Attributes:
         way: The homography from pixels of the picture to those of the noise.
@@ -34,7 +38,9 @@ class BorderNoise:
         """Make the noise for pictures of a (width, height); ``seed`` starts the random numbers."""
         noise = to_float(start_noise(size, seed))
         self._blur = max(1.0, _DETAIL * max(size))
-        self._detail = noise - self._blurred(noise)
+        clouds = self._blurred(noise)
+        self._detail = noise - clouds
+        self._clouds = clouds - clouds.mean((0, 1))
         self.way: Matrix = np.eye(3)
 
     def move(self, move: CameraMove) -> None:
@@ -59,8 +65,10 @@ class BorderNoise:
         # Mirrored again and again: the noise has no end.
         last = np.array(self._detail.shape[1::-1], np.float32) - 1
         x, y = cv2.split(last - np.abs(places % (2 * last) - last))
-        detail = cv2.remap(self._detail, x, y, cv2.INTER_LINEAR)
-        picture[new] = np.clip(self._blurred(picture)[new] + detail[:, 0], 0, 1)
+        clouds = cv2.remap(self._clouds, x, y, cv2.INTER_LINEAR)[:, 0] + picture.mean((0, 1))
+        detail = cv2.remap(self._detail, x, y, cv2.INTER_LINEAR)[:, 0]
+        mirrored = self._blurred(picture)[new]
+        picture[new] = np.clip(mirrored + _CLOUDS * (clouds - mirrored) + detail, 0, 1)
 
     def _blurred(self, image: ImageF) -> ImageF:
         return np.asarray(cv2.GaussianBlur(image, (0, 0), self._blur), np.float32)
