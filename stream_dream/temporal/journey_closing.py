@@ -18,9 +18,9 @@ from stream_dream.temporal.journey_picture import JourneyPicture
 # Seconds before the end at which the first picture comes into sight, at most half of the journey;
 # and how many seconds before that depths begin to level out: flat pictures move alike.
 _SECONDS, _LEVELLING = 5.0, 2.0
-# Width of the edge in which the first picture fades into the journey where it comes into sight, as
-# a share of its sides; in the end it has none.
-_EDGE = 0.2
+# Width of the edge in which the first picture fades into the journey, as a share of its sides. It
+# lies within the picture where that comes into sight, and around it, mirrored, in the end.
+_EDGE = np.float32(0.2)
 # Share of the first picture that joins the journey in a frame, where it is in sight: most of it is
 # there within half a second, and what is dreamed on it meanwhile lives as long.
 _HOLD = 0.12
@@ -73,7 +73,7 @@ class JourneyClosing:
         size = self.start.shape[1::-1]
         way = self._way_to_start(index, size)
         seen = self._seen(way, size)
-        opacity = _opacity(np.asarray(np.linalg.inv(way)), size, _EDGE * left / self._length)
+        opacity = _opacity(np.asarray(np.linalg.inv(way)), size, 1 - left / self._length)
         share = np.float32(max(_HOLD, 1 / left))
         picture.mix(seen, opacity[..., None] * share)
 
@@ -102,15 +102,17 @@ class JourneyClosing:
         return self._to_start[index]
 
 
-def _opacity(way: Matrix, size: tuple[int, int], edge: float) -> NDArray[np.float32]:
-    """Return the opacity of a picture in a frame, float32 (height, width): 0 at its edges.
+def _opacity(way: Matrix, size: tuple[int, int], outside: float) -> NDArray[np.float32]:
+    """Return the opacity of a picture in a frame, float32 (height, width).
 
     Args:
         way: The homography from pixels of the frame to those of the picture.
         size: (width, height) of both.
-        edge: Width of the edge, as a share of the picture's sides.
+        outside: Share of the picture's edge that lies around it, 0..1: where 0, it fades to
+            nothing at its sides, where 1, all of it is opaque.
     """
     places = cv2.perspectiveTransform(pixel_grid(size[::-1]), way)
-    within = np.minimum(places + 0.5, np.array(size, np.float32) - 0.5 - places)
-    inner = within / np.maximum(1, edge * np.array(size, np.float32))
-    return np.asarray(smoothstep(np.clip(inner.min(axis=-1), 0, 1)), np.float32)
+    sides = np.array(size, np.float32)
+    within = np.minimum(places + 0.5, sides - 0.5 - places) / sides
+    inner = within.min(axis=-1) / _EDGE + np.float32(outside)
+    return np.asarray(smoothstep(np.clip(inner, 0, 1)), np.float32)
