@@ -81,7 +81,7 @@ class CameraMove(NamedTuple):
         if depths is None or self.depth == 0 or self._only_turns:
             return cv2.perspectiveTransform(grid, self.matrix(size)) - grid
         width, height = size
-        pace = np.float32(1 - self.depth) + np.float32(2 * self.depth) * depths
+        pace = self._pace(depths)
         centre = np.array(self._centre(size), np.float32)
         pan = np.array([self.pan_x * width, self.pan_y * height], np.float32)
         scale = np.exp(np.float32(-math.log(self.zoom)) * pace)[..., None]
@@ -89,6 +89,16 @@ class CameraMove(NamedTuple):
         moved = (grid - centre - pan * pace[..., None]) * scale + centre
         turning = self._replace(zoom=1.0, pan_x=0.0, pan_y=0.0).matrix(size)
         return np.asarray(cv2.perspectiveTransform(moved, turning) - grid, np.float32)
+
+    def at_depth(self, depth: float) -> CameraMove:
+        """Return how points at a depth move, 0 is far, 1 near, as those of a flat picture."""
+        pace = float(self._pace(np.float32(depth)))
+        return self._replace(
+            zoom=self.zoom**pace, pan_x=self.pan_x * pace, pan_y=self.pan_y * pace, depth=0.0
+        )
+
+    def _pace(self, depths: NDArray[np.float32] | np.float32) -> NDArray[np.float32]:
+        return np.asarray(np.float32(1 - self.depth) + np.float32(2 * self.depth) * depths)
 
     @property
     def _only_turns(self) -> bool:

@@ -17,6 +17,7 @@ from stream_dream.automation.curves import SOUND_CURVES, Curve, read_beats, read
 from stream_dream.automation.expression import Scope
 from stream_dream.automation.journey_camera import (
     CAMERA_NAMES,
+    RATES,
     camera_move,
     camera_range,
     check_unit,
@@ -57,7 +58,7 @@ class Parsed:
         tracks = {}
         for name, text in automation.tracks.items():
             try:
-                rate = name in CAMERA_NAMES
+                rate = name in RATES
                 tracks[name] = Track.parse(text, names=automation.curves, rate=rate)
                 check_unit(name, tracks[name])
             except SettingsError as error:

@@ -16,8 +16,8 @@ from stream_dream.settings.fields import fields_with, limits
 from stream_dream.settings.output import OutputSettings
 from stream_dream.settings.values import LayerTarget
 
-OF_SOURCE = frozenset({"strength", "mask_strength"})
-"""Settings of how much of a dream and how much of its source is shown."""
+OF_SOURCE = frozenset({"strength", "mask_strength", "persistence", "limit"})
+"""Settings of a dream that lies over a source, which a journey has not."""
 
 _MOST_WEIGHT = 100.0
 _MOST_PUSH = 0.5
@@ -100,9 +100,12 @@ def check_names(
         near = difflib.get_close_matches(name, settings, n=1)
         hint = f"did you mean {near[0]}?" if near else f"choose {', '.join(sorted(settings))}"
         if name in CAMERA_NAMES:
-            name, hint = setting_of(name), "it moves the camera of a journey"
+            hint = "it moves the camera of a journey"
+            if "zoom" in without:
+                hint += "; a show that is one is steered by zoom, turn, pan_x and pan_y"
+            name = setting_of(name)
         elif name not in names_of(name) and also:
             hint = f"did you mean {' or '.join(names_of(name))}?"
         elif name in without and also:
-            hint = "a journey has no source to show"
+            hint = "a journey has no source"
         raise SettingsError(f"{name} cannot change over time here: {hint}")

@@ -10,7 +10,7 @@ import numpy as np
 
 from stream_dream.automation.text import at_column, items, shown
 from stream_dream.automation.timeline import Values
-from stream_dream.automation.track import Track, without_unit
+from stream_dream.automation.track import UNIT_HINT, Track, without_unit
 from stream_dream.camera_move import CameraMove
 from stream_dream.errors import SettingsError
 from stream_dream.settings.fields import fields_with, limits
@@ -18,6 +18,9 @@ from stream_dream.settings.journey import PAIR_RANGES, CameraSettings
 
 CAMERA_NAMES = CameraMove._fields
 """Names of the values that move the camera of a journey."""
+
+RATES = frozenset(CAMERA_NAMES) | {"turn"}
+"""Names of values that ``/s`` makes those of a second; ``turn`` is a show's angle."""
 
 CAMERA_SETTINGS = frozenset(fields_with(CameraSettings, "automated"))
 """Settings that they belong to: ``pan`` is the pair of ``pan_x`` and ``pan_y``."""
@@ -111,7 +114,10 @@ def pair_tracks(setting: str, text: str, *, names: Collection[str] = ()) -> Mapp
     for name, half in zip(names_of(setting), (first, second), strict=True):
         track = "".join(half) + unit
         # Its blanks keep the columns.
-        check_unit(name, Track.parse(track, names=names, rate=True))
+        parsed = Track.parse(track, names=names, rate=True)
+        if parsed.per_second != bool(unit):
+            raise SettingsError(UNIT_HINT)
+        check_unit(name, parsed)
         tracks[name] = " ".join(track.split())
     return tracks
 

@@ -14,6 +14,7 @@ from stream_dream.automation.changeable import automated_fields
 from stream_dream.automation.journey_camera import (
     CAMERA_NAMES,
     CAMERA_SETTINGS,
+    RATES,
     check_unit,
     check_zoom,
     pair_tracks,
@@ -93,7 +94,7 @@ def read_score(path: Path) -> Score:
 
     def track(name: str, file: Path, value: Any) -> str:
         text = _text_of(value)
-        parsed = Track.parse(text, names=curves, rate=name in CAMERA_NAMES)
+        parsed = Track.parse(text, names=curves, rate=name in RATES)
         check_unit(name, parsed)
         if name == "zoom":
             check_zoom(parsed)

@@ -104,7 +104,7 @@ def _value(name: str, value: Any) -> _Value:
     count = 2 if name in PAIR_RANGES else 1
     try:
         numbers = [math.nan if isinstance(part, bool) else float(part) for part in parts]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         numbers = []
     if len(numbers) != count or not all(map(math.isfinite, numbers)):
         form = "[0.5, 0.45]" if count == 2 else "1.02, or a text such as '1.3/s'"

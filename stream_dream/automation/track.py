@@ -20,6 +20,9 @@ Way = Literal["linear", "smooth", "step"]
 _WAYS: dict[str, Way] = {"linear": "linear", "smooth": "smooth", "step": "step"}
 _MOST_KEYS = 10_000
 
+UNIT_HINT = "per second is said once, for all values: write /s at the end, outside of brackets"
+"""What to do about ``/s`` within a text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -93,6 +96,8 @@ class Track:
             if len(found) > 1 and ":" not in item:
                 hint = "write 12:(0.5), and decimals with a point"
                 raise at_column(place, f"{shown(item)} has no key: {hint}")
+            if rate and _ends_in_unit(item):
+                raise at_column(place, UNIT_HINT)
         keys = tuple(_key(place, item, names) for place, item in found)
         return cls(text, keys, per_second=plain != quoted)
 
@@ -184,6 +189,14 @@ def _key(place: int, item: str, names: Collection[str]) -> Key:
     except SettingsError as error:
         raise SettingsError(f"key {key}, {error}" if key else str(error)) from None
     return Key(key, position, value, way)
+
+
+def _ends_in_unit(item: str) -> bool:
+    """Return whether the value of a key ends in ``/s``, within brackets or not."""
+    value = item.rpartition(":")[2].partition("@")[0].strip()
+    if value.startswith("(") and value.endswith(")"):
+        value = value[1:-1]
+    return without_unit(value) != value
 
 
 def without_unit(text: str) -> str:

@@ -144,8 +144,14 @@ def _tables() -> dict[tuple[str, str], dict[str, Any]]:
     path = config_file()
     table = read_toml(path, "config", sections=SECTIONS)
     sections = {key: table.pop(key) for key in SECTIONS if isinstance(table.get(key), dict)}
+    fields = {
+        typed_name(model, name): name
+        for model in SETTINGS["journey"]
+        for name in model.model_fields.keys() & {*defaultable("journey")}
+    }
     found = {}
-    for section, values in {"": table, **sections}.items():
+    for section, typed in {"": table, **sections}.items():
+        values = {fields.get(name, name): value for name, value in typed.items()}
         origin = f"{path} [{section}]" if section else str(path)
         commands = (section,) if section else SECTIONS
         _check_keys(values, origin, commands)

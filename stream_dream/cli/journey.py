@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -70,6 +70,7 @@ def journey(
             problem = "has no meaning in a journey, which has no source"
             raise SettingsError(f"{option_of(name)} {problem}: leave it out")
     start = started("journey", like, preset, options)
+    _leave_out_other_starts(start.options, without_defaults(options), paths)
     over = start.over_time()
     settings = part(JourneySettings, over.options)
     source, target = _files(paths, settings)
@@ -84,6 +85,18 @@ def journey(
     request = journey_request(source, target, first, settings, film, automation, given=over.options)
     wanted = WantedFilm(request, recipe, overwrite, report, quiet, as_json, over.files)
     render_one(wanted, resume=resume)
+
+
+def _leave_out_other_starts(
+    taken: dict[str, Any], given: Mapping[str, Any], paths: Sequence[Path]
+) -> None:
+    """Leave out what a recipe or the defaults say of a start that is not this journey's."""
+    from stream_dream.media.read.picture import is_picture
+
+    if len(paths) == 2 and given.get("start_from") is None:
+        taken["start_from"] = None
+    if given.get("start") is None and (len(paths) < 2 or is_picture(paths[0])):
+        taken["start"] = None
 
 
 def _files(paths: Sequence[Path], settings: JourneySettings) -> tuple[Path, Path]:

@@ -126,10 +126,12 @@ def _options_of(recipe: Recipe, command: str, like: Path) -> dict[str, Any]:
         )
     known = known_options(command)
     left = [name for name in options if name not in known and name not in ("preset", "presets")]
+    if command == "render" != recipe.command and "fps" in options:
+        left.append("fps")  # of a render it is the rate of numbered pictures alone
     if left:
         names = ", ".join(map(option_of, left))
         complain(f"warning: {command} has no {names}: left out of what {like} gives")
-    fields = {name: known[name][1] for name in options if name in known}
+    fields = {name: known[name][1] for name in options if name in known and name not in left}
     return {fields.get(name, name): options[name] for name in options if name not in left}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from stream_dream.errors import SettingsError
 from stream_dream.film.events import FilmEvents
 from stream_dream.film.in_chunks import goes_in_chunks, render_film
 from stream_dream.film.journey_source import NOISE, longer_side
@@ -19,6 +20,7 @@ from stream_dream.settings.dream import DreamSettings, for_journeys
 from stream_dream.settings.film import FilmSettings
 from stream_dream.settings.journey import JourneySettings
 from stream_dream.settings.output import OutputSettings
+from stream_dream.settings.presets import load_preset
 from stream_dream.settings.recipe import Recipe
 from stream_dream.settings.validation import own
 
@@ -88,16 +90,18 @@ def make_journey(
     """Render a journey; a long one in chunks, see ``render_film``.
 
     Args:
-        source: A picture, or a clip, of which one frame is taken; None for noise.
+        source: A picture, or a clip, of which one frame is taken; None for noise, and where the
+            settings ask for it.
         target: Path of the result; its extension selects the format.
         dream: Settings of the dream; its size and its octaves become those of the journey.
-        settings: Start, camera, length and output.
+        settings: Start, camera, length and output; its ``presets`` are the looks, the first one
+            instead of ``dream``, unless ``automation`` has some.
         automation: What changes over time; None for nothing.
         film: Length of chunks.
         resume: True to continue a journey that was not finished.
         overwrite: True to replace an existing target.
         recipe: What the result carries as its recipe; None for none.
-        events: Callbacks for all that happens to chunks.
+        events: Callbacks for all that happens to chunks, of a journey that is long enough for some.
         on_progress: Called with how far the journey is, see ``render`` and ``render_film``.
         cancel: Ends the journey once it is set, as Ctrl-C does; None for never.
 
@@ -105,10 +109,16 @@ def make_journey(
         SourceError, SinkError, SettingsError, NetworkError: One line says why.
         Interrupted: Ctrl-C or ``cancel``; the message says what is kept, and where.
     """
-    settings = settings or JourneySettings()
+    settings, automation = settings or JourneySettings(), automation or Automation()
     if source is None:
         settings = settings.model_copy(update={"start_from": "noise"})
-    path = NOISE if settings.start_from == "noise" else Path(source or "")
+    elif settings.start_from == "noise":
+        raise SettingsError(f"the journey begins with noise: leave out {source}")
+    if settings.presets and not automation.looks:
+        looks = tuple(load_preset(name).dream for name in settings.presets)
+        automation = automation.model_copy(update={"looks": looks, "every": settings.every})
+        dream = looks[0]
+    path = NOISE if source is None else Path(source)
     request = journey_request(path, Path(target), dream, settings, film, automation)
     request.check_outputs(overwrite=overwrite or resume)
     common = (request.source, request.target, request.dream, request.output)

@@ -26,8 +26,8 @@ DRAFT_SIDE = 240
 
 _LEAST_SIDE = 16
 _NOISE_SHAPE = (16, 9)
-# What a journey holds for each pixel of the picture, and of the dream.
-_BYTES_OF_PICTURE, _BYTES_OF_DREAM = 120, 240
+# What a journey holds for each pixel of the picture, and of the dream (measured up to 2560 pixels).
+_BYTES_OF_PICTURE, _BYTES_OF_DREAM = 120, 400
 
 
 class JourneySource:
@@ -97,7 +97,8 @@ def open_journey(
         path: A picture, by its extension, or a clip; ``NOISE`` if the settings ask for it.
         settings: Where the journey begins, its size and length.
         seed: Start of the noise's random numbers.
-        dream_size: Longer side of the dream in pixels; that of the output by default.
+        dream_size: Longer side of the dream in pixels, for which memory has to suffice; None not to
+            ask: it is taken already.
         first: Number of the first frame to yield.
 
     Raises:
@@ -184,11 +185,13 @@ def _filling(image: Image8, size: tuple[int, int]) -> Image8:
 
 
 def _check_size(size: tuple[int, int], dream_size: int | None) -> None:
-    """Refuse a (width, height) that is too small, or for which memory does not suffice."""
+    """Refuse a (width, height) that is too small, or for whose dream memory does not suffice."""
     width, height = size
     if min(size) < _LEAST_SIDE:
         raise SettingsError(f"--size {width}x{height} is too small: give {_LEAST_SIDE} or more")
-    dreamed = width * height * min(1.0, (dream_size or max(size)) / max(size)) ** 2
+    if dream_size is None:
+        return
+    dreamed = width * height * min(1.0, dream_size / max(size)) ** 2
     needed = width * height * _BYTES_OF_PICTURE + dreamed * _BYTES_OF_DREAM
     available = available_memory()
     if available is not None and needed > available:

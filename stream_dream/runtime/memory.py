@@ -29,5 +29,7 @@ def _of_machine() -> int | None:
 def _of_container() -> int | None:
     with suppress(OSError, ValueError):  # "max" is no limit
         limit, used = (int((_CGROUP / f"memory.{name}").read_text()) for name in ("max", "current"))
-        return max(0, limit - used)
+        # Files that were read and may be dropped count as used.
+        told = re.search(r"^inactive_file (\d+)$", (_CGROUP / "memory.stat").read_text(), re.M)
+        return max(0, limit - used + (int(told[1]) if told else 0))
     return None

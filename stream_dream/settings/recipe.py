@@ -40,7 +40,7 @@ def _typed(value: object) -> object:
 # Where else results go says nothing about how they were made.
 _LEFT_OUT = ("progress_dir", "out")
 
-OF_SOURCES = ("cuts", "enlarge")
+OF_SOURCES = ("cuts", "enlarge", "persistence")
 """Settings of the dream that ask for a source, which a journey has not."""
 
 Command = Literal["render", "image", "loop", "journey"]

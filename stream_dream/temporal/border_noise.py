@@ -20,6 +20,8 @@ _SCALE = 0.5
 # Share of the noise's own clouds, the rest is mirrored: a picture that recedes grows streaks and a
 # dark rim without them, and a visible frame where they are 0.3 (looked at).
 _CLOUDS = np.float32(0.15)
+# OpenCV takes no more than 32,766 rows: points come in rows of so many.
+_ROW = 1024
 
 
 class BorderNoise:
@@ -47,7 +49,11 @@ class BorderNoise:
         """Move the camera to the next frame."""
         size = self._detail.shape[1], self._detail.shape[0]
         way = self.way @ move.matrix(size)
-        self.way = way / way[2, 2]
+        way /= way[2, 2]
+        # The noise, mirrored, repeats itself: near its origin numbers stay exact.
+        period = 2 * np.maximum(1, np.array(size) - 1)
+        way[:2] -= (period * (way[:2, 2] // period))[:, None] * way[2]
+        self.way = way
         scale = math.sqrt(abs(np.linalg.det(self.way[:2, :2])))
         if not _SCALE < scale < 1 / _SCALE or abs(self.way[2, :2]).max() * max(size) > _SCALE:
             self.way = np.eye(3)
@@ -63,12 +69,21 @@ class BorderNoise:
             return
         places = cv2.perspectiveTransform(pixel_grid(picture.shape[:2])[new][:, None], self.way)
         # Mirrored again and again: the noise has no end.
-        last = np.array(self._detail.shape[1::-1], np.float32) - 1
-        x, y = cv2.split(last - np.abs(places % (2 * last) - last))
-        clouds = cv2.remap(self._clouds, x, y, cv2.INTER_LINEAR)[:, 0] + picture.mean((0, 1))
-        detail = cv2.remap(self._detail, x, y, cv2.INTER_LINEAR)[:, 0]
+        last = np.maximum(1, np.array(self._detail.shape[1::-1], np.float32) - 1)
+        places = last - np.abs(places[:, 0] % (2 * last) - last)
+        clouds = _sampled(self._clouds, places) + picture.mean((0, 1))
+        detail = _sampled(self._detail, places)
         mirrored = self._blurred(picture)[new]
         picture[new] = np.clip(mirrored + _CLOUDS * (clouds - mirrored) + detail, 0, 1)
 
     def _blurred(self, image: ImageF) -> ImageF:
         return np.asarray(cv2.GaussianBlur(image, (0, 0), self._blur), np.float32)
+
+
+def _sampled(image: ImageF, places: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return an image's values at places, float32 (points, 2) in pixels."""
+    rows = -(-len(places) // _ROW)
+    padded = np.resize(places, (rows, _ROW, 2))
+    x, y = cv2.split(padded)
+    found = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found.reshape(-1, 3)[: len(places)], np.float32)

@@ -26,6 +26,8 @@ _EDGE = np.float32(0.2)
 _HOLD = 0.12
 # The first picture is seen at most this much smaller than the copy that is looked at.
 _SMALLER = 0.6
+# Seen smaller than this it is a point; seen larger, a colour or two.
+_LEAST, _MOST = 1e-3, 8.0
 
 
 class JourneyClosing:
@@ -62,8 +64,9 @@ class JourneyClosing:
     def move(self, index: int) -> CameraMove:
         """Return how the camera moves to a frame: flat, where the journey is led back."""
         move = self._cameras(index % self._frames)
-        left = (self._frames - self._length - index) / self._levelling
-        return move._replace(depth=move.depth * float(smoothstep(np.clip(left, 0, 1))))
+        # After the first picture depths begin as slowly as they have ended before it.
+        near = min(index, self._frames - self._length - index) / self._levelling
+        return move._replace(depth=move.depth * float(smoothstep(np.clip(near, 0, 1))))
 
     def lead_back(self, picture: JourneyPicture, index: int) -> None:
         """Mix the first picture into that of a frame, where it has come into sight."""
@@ -72,14 +75,20 @@ class JourneyClosing:
             return
         size = self.start.shape[1::-1]
         way = self._way_to_start(index, size)
-        seen = self._seen(way, size)
+        near = _magnification(way, size)
+        if not _LEAST < near < _MOST:
+            return
+        seen = self._seen(way, near, size)
+        if near > 1:
+            # It is too near to be sharp: only what is as coarse is mixed.
+            seen += picture.picture - _as_coarse(picture.picture, near)
         opacity = _opacity(np.asarray(np.linalg.inv(way)), size, 1 - left / self._length)
         share = np.float32(max(_HOLD, 1 / left))
         picture.mix(seen, opacity[..., None] * share)
 
-    def _seen(self, way: Matrix, size: tuple[int, int]) -> ImageF:
+    def _seen(self, way: Matrix, near: float, size: tuple[int, int]) -> ImageF:
         """Return the first picture as a frame sees it, far off from a smaller copy."""
-        near, level = math.sqrt(abs(np.linalg.det(way[:2, :2]))), 0
+        level = 0
         while near < _SMALLER:
             near, level = 2 * near, level + 1
         while len(self._copies) <= level:
@@ -98,8 +107,25 @@ class JourneyClosing:
             way = np.eye(3)
             for number in range(self._frames, self._frames - self._length - 1, -1):
                 self._to_start[number] = way
-                way = self.move(number).matrix(size) @ way
+                # Where it comes to nothing, or is beyond all numbers, it is not looked for.
+                with np.errstate(over="ignore", invalid="ignore"):
+                    way = self.move(number).matrix(size) @ way
         return self._to_start[index]
+
+
+def _magnification(way: Matrix, size: tuple[int, int]) -> float:
+    """Return how large the middle of a picture is seen; 0 if it is behind the camera."""
+    distance = float(way[2] @ ((size[0] - 1) / 2, (size[1] - 1) / 2, 1))
+    found = math.sqrt(abs(np.linalg.det(way))) / distance**1.5 if distance > 0 else 0.0
+    return found if math.isfinite(found) else 0.0
+
+
+def _as_coarse(picture: ImageF, near: float) -> ImageF:
+    """Return a picture without what is finer than one seen ``near`` times as large."""
+    height, width = picture.shape[:2]
+    small = max(1, round(width / near)), max(1, round(height / near))
+    coarse = cv2.resize(picture, small, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC))
 
 
 def _opacity(way: Matrix, size: tuple[int, int], outside: float) -> NDArray[np.float32]:
@@ -111,8 +137,11 @@ def _opacity(way: Matrix, size: tuple[int, int], outside: float) -> NDArray[np.f
         outside: Share of the picture's edge that lies around it, 0..1: where 0, it fades to
             nothing at its sides, where 1, all of it is opaque.
     """
-    places = cv2.perspectiveTransform(pixel_grid(size[::-1]), way)
+    grid = pixel_grid(size[::-1])
+    places = cv2.perspectiveTransform(grid, way)
+    # What is behind the camera is not seen.
+    before = grid @ way[2, :2].astype(np.float32) + np.float32(way[2, 2]) > 0
     sides = np.array(size, np.float32)
     within = np.minimum(places + 0.5, sides - 0.5 - places) / sides
-    inner = within.min(axis=-1) / _EDGE + np.float32(outside)
+    inner = before * (within.min(axis=-1) / _EDGE + np.float32(outside))
     return np.asarray(smoothstep(np.clip(inner, 0, 1)), np.float32)

@@ -94,18 +94,20 @@ class JourneyPicture:
                 where they are needed and not given.
         """
         self.settings = settings
-        self._border, self._depth_map = border, depth_map
+        self._border = border
         self.picture, self.balance = picture, Balance.of(picture)
         self.velocity: ImageF | None = None
         self.age: NDArray[np.float32] = np.ones(picture.shape[:2], np.float32)
         self.depth: DepthMap | None = None
+        if depth_map is not None:
+            self.depth = depth_of_map(depth_map, picture.shape[:2])
         self.border_noise = BorderNoise((picture.shape[1], picture.shape[0]), settings.seed)
 
     def move(self, move: CameraMove) -> JourneyWarp:
         """Move the picture, and all that belongs to it; return the warp, for a change in flight."""
         height, width = self.picture.shape[:2]
         if move.depth and self.depth is None:
-            self.depth = self._first_depth(self.picture)
+            self.depth = invented_depth(self.picture)
         depths = self.depth
         if move.depth and depths is not None:
             # A flow starts at points of the new frame: their depths come from the old one.
@@ -115,8 +117,11 @@ class JourneyPicture:
         self.picture = warp(self.picture, sharp=True)
         np.clip(self.picture, 0, 1, out=self.picture)
         if self._border == "mirror":
+            new = warp.visible < _VISIBLE
+            if depths is not None and move.depth and new.any():
+                move = move.at_depth(float(depths[new].mean()))
             self.border_noise.move(move)
-            self.border_noise.fill(self.picture, warp.visible < _VISIBLE)
+            self.border_noise.fill(self.picture, new)
         if self.velocity is not None:
             self.velocity = warp(self.velocity, sharp=True)
         known = warp(self.age) * warp.visible * np.float32(max(1.0, move.zoom) ** -_NEWER)
@@ -168,11 +173,6 @@ class JourneyPicture:
         self.age = resize_float(self.age, shape, antialias=True)
         if self.depth is not None:
             self.depth = resize_float(self.depth, shape, antialias=True)
-
-    def _first_depth(self, picture: ImageF) -> DepthMap:
-        if self._depth_map is None:
-            return invented_depth(picture)
-        return depth_of_map(self._depth_map, picture.shape[:2])
 
     def _gain(self) -> NDArray[np.float32] | None:
         """Return the gain of each point, (height, width); None for 1 everywhere."""

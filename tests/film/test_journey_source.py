@@ -144,10 +144,15 @@ def test_more_pixels_than_memory_are_refused(
     picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journey_source, "available_memory", lambda: 10**9)
-    with pytest.raises(SettingsError, match=r"8000x8000 pixels needs about \d+ GB .* 1 GB are"):
-        open_journey(picture, settings(size="8000x8000"))
+    with pytest.raises(SettingsError, match=r"8000x8000 pixels needs about 8 GB .* 1 GB are"):
+        open_journey(picture, settings(size="8000x8000"), dream_size=640)
+    with pytest.raises(SettingsError, match=r"1600x1600 pixels needs about 1 GB .* 1 GB are"):
+        open_journey(picture, settings(size="1600x1600"), dream_size=1600)
+    for dream_size in (640, None):  # a chunk does not ask again: its journey has begun
+        opened = open_journey(picture, settings(size="1600x1600"), dream_size=dream_size)
+        assert opened.info.size == (1600, 1600)
     monkeypatch.setattr(journey_source, "available_memory", lambda: None)  # unknown
-    assert open_journey(picture, settings(size="64x64")).info.size == (64, 64)
+    assert open_journey(picture, settings(size="64x64"), dream_size=64).info.size == (64, 64)
 
 
 def test_a_damaged_map_of_depths_is_refused_at_once(picture: Path, tmp_path: Path) -> None:

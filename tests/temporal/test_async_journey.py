@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any
@@ -133,24 +134,27 @@ def test_an_ascent_s_change_is_carried_along_all_moves_made_meanwhile_and_joins_
         journey.steering = Steering(CameraMove(pan_x=6 / SHAPE[1]))
         journey.show(noise())
         journey.later.run()
-        journey.dreamer._dream = lambda source, carried, **_: (np.zeros_like(source), 1.0)
     joined = [journey.show(noise()).astype(float).sum(axis=(0, 2)) for journey in (grown, alone)]
     assert abs(int(np.argmax(joined[0] - joined[1])) - 53.5) <= 2  # 40 to 43, moved twice by 6
     assert grown.later.submitted == 2
-    assert np.abs(np.diff(np.stack(grown.seen), axis=0)).sum() == 0  # one ascent has run
+    assert len(grown.seen) == 1  # the second ascent has not run
+    again = [journey.show(noise()).astype(float).sum(axis=(0, 2)) for journey in (grown, alone)]
+    added = [(by - without).max() for by, without in (joined, again)]
+    assert added[1] < 1.1 * added[0]
 
 
 def test_no_more_frames_are_shown_per_ascent_than_allowed() -> None:
     journey = Journey()
-    journey.show(noise())
-    for _ in range(FRAMES_PER_ASCENT - 1):
-        assert journey.later.submitted == 1
+    for _ in range(FRAMES_PER_ASCENT):
         journey.dreamer.wait()  # does not block
-        journey.show(noise()) if journey.later.waiting else None
-        if len(journey.dreamer._passed) + 1 >= FRAMES_PER_ASCENT:
-            journey.later.run()
-    journey.dreamer.wait()
-    assert len(journey.seen) == 1
+        journey.show(noise())
+    assert journey.later.submitted == 1
+    waited = threading.Thread(target=journey.dreamer.wait)
+    waited.start()
+    waited.join(0.2)
+    assert waited.is_alive()
+    journey.later.run()
+    waited.join()
 
 
 @pytest.mark.parametrize("count", [1, 30])

@@ -19,7 +19,7 @@ from stream_dream.live.engine.compiled_looks import CompiledLooks
 from stream_dream.live.engine.live_program import LiveProgram
 from stream_dream.live.output.saver import Saver
 from stream_dream.live.output.view import SendingView, View
-from stream_dream.live.status import LiveStatus
+from stream_dream.live.status import CameraState, LiveStatus
 from stream_dream.temporal.dreamer import Dreamed
 
 log = logging.getLogger("stream_dream.live")
@@ -138,7 +138,7 @@ class Presenter:
             latency_ms=latency,
             dream_ms=took,
             frame_ms=(now - last) * 1e3,
-            camera=self._camera.state,
+            camera=self._camera_state(),
             captured=self._camera.captured,
             dropped=self._stage.dropped,
             dreamed=self._dreamed,
@@ -155,6 +155,11 @@ class Presenter:
             bpm=self._controls.bpm(),
             beat=self._controls.beats(),
         )
+
+    def _camera_state(self) -> CameraState:
+        # A journey goes on without the clip that it began with.
+        over = self._controls.journey and self._camera.ended.is_set()
+        return "ok" if over else self._camera.state
 
     def _newest_message(self) -> str:
         said = {"looks": self._looks.error or "", "saver": self._saver.message}
