@@ -19,6 +19,7 @@ from stream_dream.cli.options import (
     Quiet,
     Report,
     Resume,
+    complain,
     file_argument,
     with_options,
 )
@@ -70,6 +71,7 @@ def journey(
             problem = "has no meaning in a journey, which has no source"
             raise SettingsError(f"{option_of(name)} {problem}: leave it out")
     start = started("journey", like, preset, options)
+    _tell_what_is_idle({**without_defaults(options), "like": like}, preset or "")
     _leave_out_other_starts(start.options, without_defaults(options), paths)
     over = start.over_time()
     settings = part(JourneySettings, over.options)
@@ -80,11 +82,21 @@ def journey(
     # Imported late: --help does not wait for OpenCV and TensorFlow.
     from stream_dream.film.journey import journey_request
 
-    film = FilmSettings(**own(ChunkSettings, over.options))
+    film = part(FilmSettings, own(ChunkSettings, over.options))
     automation = in_a_journey(settings, automation)
     request = journey_request(source, target, first, settings, film, automation, given=over.options)
     wanted = WantedFilm(request, recipe, overwrite, report, quiet, as_json, over.files)
     render_one(wanted, resume=resume)
+
+
+def _tell_what_is_idle(given: Mapping[str, Any], preset: str) -> None:
+    """Warn of options that do nothing without another, which may be given elsewhere."""
+    if any(given.get(name) is not None for name in ("score", "like", "react")):
+        return
+    needs = {"every": given.get("presets") or "," in preset, "depth_map": given.get("depth")}
+    for name, needed in (("every", "presets"), ("depth_map", "depth")):
+        if given.get(name) is not None and not needs[name]:
+            complain(f"warning: {option_of(name)} does nothing without {option_of(needed)}")
 
 
 def _leave_out_other_starts(

@@ -36,6 +36,7 @@ from stream_dream.film.plan.chunk_reader import SourceExcerpt
 from stream_dream.film.plan.plan import Chunk, Plan, frames_in, make_plan
 from stream_dream.film.programming import needs_sound, programmed, read_files, soundtrack_of
 from stream_dream.film.request import RenderRequest, mattes_of
+from stream_dream.frame import Frame
 from stream_dream.media.read.video import VideoSource
 from stream_dream.media.write.finalize import Finalizer
 from stream_dream.media.write.mux import EncodedVideo
@@ -184,11 +185,16 @@ class Run:
 
     def _new_job(self) -> FilmJob:
         info = self._source.info
+
+        def planning(frame: Frame) -> None:
+            if self._request.journey is None:  # whose frames are known
+                self._events.planning(frame.index + 1, info.frame_count)
+
         plan = make_plan(
             self._source,
             frames_in(self._request.film.chunk_seconds, info),
             cuts=self._request.finds_cuts,
-            on_frame=lambda frame: self._events.planning(frame.index + 1, info.frame_count),
+            on_frame=planning,
         )
         job = FilmJob.of(self._request, plan, self._output.encoder)
         self._folder.begin(job)

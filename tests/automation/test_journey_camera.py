@@ -112,8 +112,12 @@ def test_elsewhere_the_letter_s_is_still_the_seed() -> None:
         ({"zoom": "0:(nan)"}, "--zoom: key 0, column 4: there is no 'nan'"),
         ({"centre_x": "0.5/s"}, "--centre: centre is no motion: leave out /s, per second"),
         ({"depth": "0:(0.5)/s"}, "--depth: depth is no motion: leave out /s, per second"),
+        ({"zoom": "0:(1.3/s), 10s:(1.5/s)"}, "--zoom: column 1: per second is said once, for all"),
+        ({"angle": "0:10/s, 5s:(20)/s"}, "--angle: column 1: per second is said once, for all"),
+        ({"pan_x": "0:(0.1/s)@smooth, 9:(0)/s"}, "--pan: column 1: per second is said once, for"),
         ({"angle": "log(t-5)"}, "angle: 'log(t-5)' is not a number at frame 0"),
         ({"strength": "1"}, "strength cannot change over time here: a journey has no source"),
+        ({"persistence": "0.5"}, "persistence cannot change over time here: a journey has no sou"),
         ({"pan": "1"}, "pan cannot change over time here: did you mean pan_x or pan_y?"),
     ],
 )

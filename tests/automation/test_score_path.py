@@ -112,6 +112,7 @@ def test_files_of_looks_start_at_the_folder_of_the_score(tmp_path: Path) -> None
         ("[[path]]\nat = 1\nstep_size = 1", "path: place 1: a place has no 'step_size': write"),
         ("[[path]]\nat = 1\nzoom = 'a'", "path: place 1: zoom is a number: write 1.02"),
         ("[[path]]\nat = 1\nzoom = nan", "path: place 1: zoom is a number"),
+        (f"[[path]]\nat = 1\nzoom = 1{'0' * 400}", "path: place 1: zoom is a number"),
         ("[[path]]\nat = 1\nzoom = true", "path: place 1: zoom is a number"),
         ("[[path]]\nat = 1\ncentre = 0.5", "path: place 1: centre is two numbers: write [0.5, "),
         ("[[path]]\nat = 1\nzoom = [1, 2]", "path: place 1: zoom is a number"),

@@ -14,7 +14,7 @@ from fake_render import FakeRender
 from films import interrupted_job
 
 from stream_dream.cli import live
-from stream_dream.cli.defaults import SECTIONS
+from stream_dream.cli.defaults import SECTIONS, user_defaults
 from stream_dream.cli.options import SETTINGS
 from stream_dream.errors import SettingsError
 from stream_dream.live.show_file import ShowFile
@@ -275,3 +275,9 @@ def test_another_file_is_told_where_a_film_goes_on(run: Run, folder: Path, tmp_p
 
 def test_every_command_of_a_section_has_settings() -> None:
     assert {*SECTIONS, "plan"} <= SETTINGS.keys()
+
+
+def test_a_journey_may_begin_with_noise_by_default(folder: Path) -> None:
+    (folder / "config.toml").write_text('[journey]\nfrom = "noise"\n')
+    assert user_defaults("journey")["start_from"].value == "noise"
+    assert user_defaults("render") == {}

@@ -83,6 +83,19 @@ def test_a_recipe_repeats_a_journey(run: Run) -> None:
     assert checksums(run, "again.mp4", "--like", "out.mp4") == first
 
 
+def test_a_recipe_is_used_with_another_start(run: Run) -> None:
+    assert run("journey", "noise.mp4", *SHORT, "--from", "noise", "--fps", "5", "-q")[0] == 0
+    code, _, err = run("journey", "cat.png", "cat.mp4", "--like", "noise.mp4", "-q")
+    assert (code, err) == (0, "")
+    clips.make(Path("clip.mp4"), seconds=1)
+    assert run("journey", "clip.mp4", "b.mp4", *SHORT, "--start", "0.5", "-q")[0] == 0
+    assert run("journey", "cat.png", "c.mp4", "--like", "b.mp4", "-q") == (0, "", "")
+    code, _, err = run("render", "clip.mp4", "d.mp4", "--like", "noise.mp4", "-q")
+    assert code == 0
+    assert "render has no" in err
+    assert "--fps" in err
+
+
 def test_looks_travel_by_the_clock(run: Run) -> None:
     wild, calm = Path("wild.toml"), Path("calm.toml")
     network = 'network = "tiny"\nlayer = ["conv2"]\nwarm_up = 1\n'
@@ -95,6 +108,17 @@ def test_looks_travel_by_the_clock(run: Run) -> None:
     calm_alone = checksums(run, "cat.png", "b.mp4", *options, "--preset", "calm.toml")
     assert several[0] == calm_alone[0]
     assert several != calm_alone
+
+
+def test_what_does_nothing_is_told(run: Run) -> None:
+    for options in (("--every", "2"), ("--depth-map", "cat.png")):
+        code, _, err = run("journey", "cat.png", "out.mp4", *SHORT, *options, "--overwrite")
+        assert code == 0
+        assert f"warning: {options[0]} does nothing without" in err
+    code, _, err = run(
+        "journey", "cat.png", "b.mp4", *SHORT, "--depth-map", "cat.png", "--depth", "0.5"
+    )
+    assert (code, "warning" in err) == (0, False)
 
 
 def test_a_soundtrack_is_followed(run: Run) -> None:
@@ -121,9 +145,13 @@ def test_a_soundtrack_is_followed(run: Run) -> None:
         (("cat.png", "x.mp4", "--size", "8x8"), "--size 8x8 is too small"),
         (("cat.png", "x.mp4", "--start", "1"), "--start is a moment of a clip"),
         (("cat.png", "x.mp4", "--cuts"), "--cuts has no meaning in a journey"),
+        (("cat.png", "x.mp4", "--persistence", "0"), "--persistence has no meaning in a journey"),
+        (("cat.png", "x.mp4", "--zoom", "0:(1.3/s), 1s:(1)"), "per second is said once"),
+        (("cat.png", "x.mp4", "--pan", "0.1/s, 0.2"), "per second is said once"),
         (("cat.png", "x.mp4", "--enlarge", "2"), "--enlarge has no meaning in a journey"),
         (("cat.png", "x.mp4", "--preset", "dogs", "--presets", "eyes"), "give one of the two"),
         (("cat.png", "x.mp4", "--react"), "a journey has no sound: give --soundtrack"),
+        (("cat.png", "x.mp4", "--chunk-seconds", "0"), "--chunk-seconds cannot be '0': give"),
         (("-", "x.mp4"), "give a file, or --from noise"),
         (("cat.png", "x.mp4", "--compare"), "No such option: --compare"),
     ],

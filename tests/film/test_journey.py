@@ -166,6 +166,27 @@ def test_noise_needs_no_file(tmp_path: Path, tiny: Tiny) -> None:
     assert done.frames == 15
 
 
+def test_noise_and_a_picture_are_two_starts(tmp_path: Path, picture: Path, tiny: Tiny) -> None:
+    with pytest.raises(SettingsError, match=r"begins with noise: leave out .*cat\.png"):
+        make_journey(picture, tmp_path / "out.mp4", tiny(), settings(start_from="noise"))
+
+
+def test_presets_are_the_looks(tmp_path: Path, picture: Path, tiny: Tiny) -> None:
+    network = 'network = "tiny"\nlayer = ["conv2"]\nwarm_up = 1\n'
+    for name, step in (("calm", 0.0), ("wild", 0.05)):
+        (tmp_path / f"{name}.toml").write_text(f"{network}step_size = {step}\n")
+    looks = [str(tmp_path / f"{name}.toml") for name in ("calm", "wild")]
+    made = []
+    for count in (1, 2):
+        journey = settings(presets=",".join(looks[:count]), every=0.2)
+        target = tmp_path / f"{count}.mp4"
+        done = make_journey(picture, target, tiny(), journey, film=IN_CHUNKS)
+        assert isinstance(done, FilmSummary)
+        made.append(films.checksums(done))
+    assert made[0][0] == made[1][0]
+    assert made[0] != made[1]
+
+
 def test_progress_and_cancel(tmp_path: Path, picture: Path, tiny: Tiny) -> None:
     seen: list[tuple[float, int | None]] = []
     make_journey(

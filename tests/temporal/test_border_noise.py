@@ -56,6 +56,27 @@ def test_its_detail_moves_with_the_camera(move: CameraMove) -> None:
     assert still < moved - 0.2
 
 
+def test_a_large_strip_is_filled_as_its_parts_are() -> None:
+    size, noises = (640, 360), [BorderNoise((640, 360), 0) for _ in range(2)]
+    whole, parts = (np.full((360, 640, 3), 0.5, np.float32) for _ in range(2))
+    noises[0].fill(whole, np.ones(size[::-1], np.bool_))
+    for half in (np.s_[:180], np.s_[180:]):
+        new = np.zeros(size[::-1], np.bool_)
+        new[half] = True
+        alone = np.full_like(parts, 0.5)
+        noises[1].fill(alone, new)
+        parts[half] = alone[half]
+    assert np.abs(whole - parts).max() < 1e-5
+    assert whole.std() > 0.02
+
+
+def test_detail_is_as_exact_far_away_as_near() -> None:
+    noise, far = BorderNoise(SIZE, 0), BorderNoise(SIZE, 0)
+    period = 2 * (np.array(SIZE) - 1)
+    far.move(CameraMove(pan_x=10_000 * period[0] / SIZE[0], pan_y=-30_000 * period[1] / SIZE[1]))
+    assert np.abs(filled(noise) - filled(far)).max() < 1e-3
+
+
 @pytest.mark.parametrize("move", [CameraMove(zoom=0.9), CameraMove(yaw=5), CameraMove(pan_x=3)])
 def test_it_never_ends(move: CameraMove) -> None:
     noise = BorderNoise(SIZE, 0)

@@ -17,7 +17,9 @@ from stream_dream.frame import Frame, Image8, ImageF
 from stream_dream.image import resize, to_float
 from stream_dream.settings.dream import DreamSettings
 from stream_dream.settings.journey import JourneySettings
+from stream_dream.temporal.journey_closing import JourneyClosing
 from stream_dream.temporal.journey_dreamer import JourneyDreamer
+from stream_dream.temporal.journey_picture import JourneyPicture
 from stream_dream.temporal.warp import warp
 
 START = resize(data.chelsea(), (128, 86))
@@ -158,6 +160,44 @@ def test_a_closed_journey_leads_into_its_first_frame(camera: CameraMove) -> None
     assert change(frames[-1], frames[0]) < 1.5 * max(last)
     far = np.abs(frames[count // 3].astype(int) - frames[0])[inside].mean()
     assert far > 10
+
+
+def test_a_closing_begins_where_the_first_picture_is_before_the_camera() -> None:
+    """It turns all the way around: half of it before the end, the first picture lies behind."""
+    camera, frames = CameraMove(yaw=3), 240
+    closing = JourneyClosing(to_float(START), lambda index: camera, frames, 25)
+    for left, near in ((60, False), (2, True)):
+        picture = JourneyPicture(np.zeros((*START.shape[:2], 3), np.float32), DREAM)
+        closing.lead_back(picture, frames - left)
+        assert bool(picture.picture.any()) is near
+
+
+@pytest.mark.parametrize("zoom", [2.0, 0.5])
+def test_what_is_a_point_or_a_single_colour_leads_nowhere(zoom: float) -> None:
+    closing = JourneyClosing(to_float(START), lambda index: CameraMove(zoom=zoom), 2400, 240)
+    picture = JourneyPicture(np.zeros((*START.shape[:2], 3), np.float32), DREAM)
+    closing.lead_back(picture, 1201)
+    assert not picture.picture.any()
+    closing.lead_back(picture, 2399)
+    assert picture.picture.any()
+
+
+def test_a_journey_that_recedes_stays_sharp_while_it_closes() -> None:
+    camera, count = CameraMove(zoom=0.97), 100
+    sharp = [
+        float(np.abs(np.diff(image[20:-20, 20:-20].astype(float), axis=1)).mean())
+        for image in dreamed(dreamer(camera=camera, seconds=count / 25, loop=True), range(count))
+    ]
+    assert min(sharp[50:95]) > 0.7 * np.mean(sharp[20:50])
+
+
+def test_depths_begin_as_they_end_around_the_seam() -> None:
+    camera = CameraMove(zoom=1.02, depth=0.6)
+    closing = JourneyClosing(to_float(START), lambda index: camera, 500, 25)
+    depths = np.array([closing.move(index % 500 or 500).depth for index in range(501)])
+    assert depths.max() == pytest.approx(0.6)
+    assert depths[0] == depths[500] == 0
+    assert np.abs(np.diff(depths)).max() < 0.03
 
 
 def test_an_open_journey_does_not_return() -> None:

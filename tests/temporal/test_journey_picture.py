@@ -133,3 +133,24 @@ def test_what_comes_nearer_fast_stays_new(photo: ImageF) -> None:
         ages[zoom] = float(moved.age[40:60, 60:100].mean())
     assert ages[0.98] == ages[1.01] == 1
     assert ages[1.05] < 0.7
+
+
+def test_a_given_depth_map_belongs_to_the_first_picture(photo: ImageF) -> None:
+    map_ = np.zeros((108, 160, 3), np.uint8)
+    map_[:, 120:] = 255
+    moved = JourneyPicture(photo.copy(), SETTINGS, depth_map=map_)
+    moved.move(CameraMove(pan_x=-80 / 160))
+    assert moved.depth is not None
+    assert moved.depth[:, 45:75].mean() > 0.9
+    assert moved.depth[:, 5:35].mean() < 0.1
+
+
+@pytest.mark.parametrize("move", [CameraMove(pan_x=0.1, depth=1), CameraMove(pan_x=0.1)])
+def test_what_comes_in_does_not_repeat_itself(photo: ImageF, move: CameraMove) -> None:
+    white = np.full((108, 160, 3), 255, np.uint8)  # near: twice as fast
+    moved = JourneyPicture(photo.copy(), SETTINGS, depth_map=white)
+    step = 32 if move.depth else 16
+    moved.move(move)
+    moved.move(move)
+    newest, before = moved.picture[:, 2 : step - 2, 0], moved.picture[:, step + 2 : 2 * step - 2, 0]
+    assert abs(np.corrcoef(newest.ravel(), before.ravel())[0, 1]) < 0.6

@@ -63,6 +63,7 @@ class _Playing:
         connect: Callable[[], Feed],
         listener: Callable[[LiveStatus], None] = lambda status: None,
         mask: LiveMask | None = None,
+        journey: bool = False,
         **tracks: str,
     ) -> None:
         made = {
@@ -70,6 +71,7 @@ class _Playing:
             "other": for_live(tiny(layer=["conv1"], step_size=0.02, dream_size=160)),
         }
         self.controls = Controls(parameters_of(made["one"]), made, "one")
+        self.controls.journey = journey
         self.controls.change({"glide": 0.2})
         program = LiveProgram(Automation(tracks=tracks), made, self.controls, None)
         self.controls.automate = program.parameters
@@ -260,6 +262,36 @@ def test_a_file_ends_the_show(tiny: Callable[..., DreamSettings], tmp_path: Path
     assert made.error is None
     assert made.show.ended.is_set()
     made.end()
+
+
+@pytest.mark.slow
+def test_a_journey_goes_on_when_its_clip_has_ended(
+    tiny: Callable[..., DreamSettings], tmp_path: Path
+) -> None:
+    ended = threading.Event()
+
+    class _Short:
+        def read(self) -> Image8:
+            if made.recorded.images:
+                ended.set()
+                raise Ended
+            time.sleep(0.05)
+            return synthetic.photo((64, 48))
+
+        def close(self) -> None: ...
+
+    made = _Playing(tiny, tmp_path, _Short, journey=True, pan_x="0.1/s", turn="5/s")
+    try:
+        made.until(ended.is_set)
+        seen = len(made.recorded.images)
+        made.until(lambda: len(made.recorded.images) > seen + 40)
+        first, last = made.recorded.images[seen], made.recorded.images[-1]
+        assert np.abs(first.astype(int) - last).mean() > 5
+        assert {status.camera for status in made.recorded.statuses[seen:]} == {"ok"}
+        assert made.controls.parameters().turn == 5
+        assert made.show.status.message == ""
+    finally:
+        made.end()
 
 
 @pytest.mark.slow
