@@ -13,7 +13,7 @@ from stream_dream.live.control.midi_map import Lamps, MidiMap
 from stream_dream.live.control.midi_source import check_source
 from stream_dream.live.control.surface import Surface
 from stream_dream.settings.dream import DreamSettings
-from stream_dream.settings.live import LiveParameters
+from stream_dream.settings.live import LiveParameters, parameter_range
 
 LOOKS = {name: DreamSettings() for name in ("dogs", "eyes", "stripes")}
 
@@ -371,3 +371,13 @@ def test_sources(text: str) -> None:
 def test_wrong_sources(text: str) -> None:
     with pytest.raises(SettingsError, match="there is no MIDI control"):
         check_source(text)
+
+
+def test_a_knob_steers_a_journey() -> None:
+    desk = _Desk()
+    desk.controls.journey = True
+    desk.bind(cc_1_7="zoom", cc_1_8="turn")
+    for number in (7, 8):
+        desk.turn(0, 127, number=number)
+    now = desk.controls.target
+    assert (now.zoom, now.turn) == (parameter_range("zoom")[1], parameter_range("turn")[1])
