@@ -15,8 +15,8 @@ from stream_dream.temporal.start_noise import start_noise
 
 # Blur that parts detail from the rest, standard deviation in pixels of a picture of 480.
 _DETAIL = 12 / 480
-# The noise is seen at this scale at the least, and at the most at its inverse.
-_SCALE = 0.5
+# Where the noise is seen more aslant than this, it begins afresh.
+_SLANT = 0.5
 # Share of the noise's own clouds, the rest is mirrored: a picture that recedes grows streaks and a
 # dark rim without them, and a visible frame where they are 0.3 (looked at).
 _CLOUDS = np.float32(0.15)
@@ -50,13 +50,14 @@ class BorderNoise:
         size = self._detail.shape[1], self._detail.shape[0]
         way = self.way @ move.matrix(size)
         way /= way[2, 2]
-        # The noise, mirrored, repeats itself: near its origin numbers stay exact.
-        period = 2 * np.maximum(1, np.array(size) - 1)
+        if abs(way[2, :2]).max() * max(size) > _SLANT:
+            way = np.eye(3)
+        # From far or near the noise looks the same.
+        way[:2] *= np.float64(2) ** -math.floor(math.log2(_scale(way)))
+        # Mirrored, it repeats itself, also at half its size: near its origin numbers stay exact.
+        period = 4 * np.maximum(1, np.array(size) - 1)
         way[:2] -= (period * (way[:2, 2] // period))[:, None] * way[2]
         self.way = way
-        scale = math.sqrt(abs(np.linalg.det(self.way[:2, :2])))
-        if not _SCALE < scale < 1 / _SCALE or abs(self.way[2, :2]).max() * max(size) > _SCALE:
-            self.way = np.eye(3)
 
     def fill(self, picture: ImageF, new: NDArray[np.bool_]) -> None:
         """Fill what has come in.
@@ -67,17 +68,36 @@ class BorderNoise:
         """
         if not new.any():
             return
-        places = cv2.perspectiveTransform(pixel_grid(picture.shape[:2])[new][:, None], self.way)
-        # Mirrored again and again: the noise has no end.
-        last = np.maximum(1, np.array(self._detail.shape[1::-1], np.float32) - 1)
-        places = last - np.abs(places[:, 0] % (2 * last) - last)
-        clouds = _sampled(self._clouds, places) + picture.mean((0, 1))
-        detail = _sampled(self._detail, places)
+        clouds, detail = self._at(pixel_grid(picture.shape[:2])[new])
+        clouds += picture.mean((0, 1))
         mirrored = self._blurred(picture)[new]
         picture[new] = np.clip(mirrored + _CLOUDS * (clouds - mirrored) + detail, 0, 1)
 
+    def _at(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return clouds and detail at points of the picture, float32 (2, points, 3).
+
+        The noise is seen once or twice as large, and the next octave fades in meanwhile: it gets no
+        finer or coarser, and does not jump.
+        """
+        share = math.log2(_scale(self.way))
+        found = np.zeros((2, len(points), 3), np.float32)
+        last = np.maximum(1, np.array(self._detail.shape[1::-1], np.float32) - 1)
+        for size, weight in ((1.0, 1 - share), (0.5, share)):
+            way = np.diag([size, size, 1.0]) @ self.way
+            places = cv2.perspectiveTransform(points[:, None], way)[:, 0]
+            # Mirrored again and again: the noise has no end.
+            places = last - np.abs(places % (2 * last) - last)
+            for layer, noise in zip(found, (self._clouds, self._detail), strict=True):
+                layer += np.float32(weight / math.hypot(share, 1 - share)) * _sampled(noise, places)
+        return found
+
     def _blurred(self, image: ImageF) -> ImageF:
         return np.asarray(cv2.GaussianBlur(image, (0, 0), self._blur), np.float32)
+
+
+def _scale(way: Matrix) -> float:
+    """Return how many of the noise's pixels a pixel of the picture is wide."""
+    return math.sqrt(abs(np.linalg.det(way[:2, :2])))
 
 
 def _sampled(image: ImageF, places: NDArray[np.float32]) -> NDArray[np.float32]:

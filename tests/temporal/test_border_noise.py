@@ -18,6 +18,10 @@ def grey() -> ImageF:
     return np.full((*SHAPE, 3), 0.5, np.float32)
 
 
+def fine(image: ImageF) -> float:
+    return float(np.abs(np.diff(image, axis=1)).mean())
+
+
 def filled(noise: BorderNoise) -> ImageF:
     picture = grey()
     noise.fill(picture, EVERYWHERE)
@@ -75,6 +79,22 @@ def test_detail_is_as_exact_far_away_as_near() -> None:
     period = 2 * (np.array(SIZE) - 1)
     far.move(CameraMove(pan_x=10_000 * period[0] / SIZE[0], pan_y=-30_000 * period[1] / SIZE[1]))
     assert np.abs(filled(noise) - filled(far)).max() < 1e-3
+
+
+@pytest.mark.parametrize("zoom", [0.97, 1.03])
+def test_its_detail_never_jumps_and_gets_no_finer_or_coarser(zoom: float) -> None:
+    noise, move = BorderNoise(SIZE, 0), CameraMove(zoom=zoom)
+    warp = JourneyWarp(move.flow(SIZE), "mirror")
+    before = filled(noise)
+    finest = [fine(before)]
+    for _ in range(60):
+        noise.move(move)
+        after = filled(noise)
+        moved = np.corrcoef(warp(before)[8:-8, 8:-8].ravel(), after[8:-8, 8:-8].ravel())[0, 1]
+        assert moved > 0.9
+        finest.append(fine(after))
+        before = after
+    assert max(finest) < 2.5 * min(finest)
 
 
 @pytest.mark.parametrize("move", [CameraMove(zoom=0.9), CameraMove(yaw=5), CameraMove(pan_x=3)])
