@@ -321,7 +321,7 @@ def test_options_of_the_camera_come_before_the_score(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot change over time here: it moves the camera"):
         over_time(None, {"score": str(path)})
     path.write_text("strength = 1")
-    with pytest.raises(SettingsError, match=r"score\.toml: strength .* no source to show"):
+    with pytest.raises(SettingsError, match=r"score\.toml: strength .* a journey has no source"):
         over_time(None, {**CAMERA, "score": str(path)})
 
 
