@@ -76,8 +76,9 @@ class BorderNoise:
     def _at(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return clouds and detail at points of the picture, float32 (2, points, 3).
 
-        The noise is seen at half its size to all of it, and twice as large beside that. Which of the
-        two counts how much depends on the scale: detail gets no finer or coarser, and never jumps.
+        The noise is seen at half its size to all of it, and twice as large beside that. How much
+        each of the two counts depends on the scale: detail gets no finer or coarser, and never
+        jumps.
         """
         share = math.log2(_scale(self.way))
         found = np.zeros((2, len(points), 3), np.float32)
