@@ -102,6 +102,7 @@ def rendered(source: Path, target: Path, dream: DreamSettings, call: Call) -> No
     render(source, target, dream, OutputSettings(), **call.given)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_a_cancelled_render_keeps_its_frames(
     tiny: Make, source: Path, tmp_path: Path, elsewhere: bool
@@ -117,6 +118,7 @@ def test_a_cancelled_render_keeps_its_frames(
     assert {progress.total for progress in call.told} == {sum(films.SHOTS)}
 
 
+@pytest.mark.slow
 def test_progress_ends_with_all_frames(tiny: Make, source: Path, tmp_path: Path) -> None:
     call = Call(999)
     rendered(source, tmp_path / "a.mp4", tiny(), call)
@@ -145,6 +147,7 @@ def test_cancel_is_an_event(tiny: Make, source: Path, tmp_path: Path) -> None:
         render(source, tmp_path / "a.mp4", tiny(), OutputSettings(), cancel=wrong)
 
 
+@pytest.mark.slow
 def test_an_error_of_a_callback_ends_a_render(tiny: Make, source: Path, tmp_path: Path) -> None:
     error = LookupError("of the callback")
     with pytest.raises(LookupError) as caught:
@@ -201,6 +204,7 @@ def film(source: Path, target: Path, dream: DreamSettings, *, call: Call, **rest
     render_film(source, target, dream, OutputSettings(), **given, **call.given)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_a_cancelled_film_is_resumed(
     tiny: Make, source: Path, tmp_path: Path, elsewhere: bool
@@ -227,6 +231,7 @@ def test_a_film_is_cancelled_while_it_is_planned(tiny: Make, source: Path, tmp_p
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_an_error_of_a_callback_ends_a_film(tiny: Make, source: Path, tmp_path: Path) -> None:
     target, error = tmp_path / "a.mp4", LookupError("of the callback")
     with pytest.raises(LookupError) as caught:
@@ -297,6 +302,7 @@ def loop(photo: Path, target: Path, dream: DreamSettings, call: Call) -> None:
     make_loop(photo, target, [dream], LoopSettings(frames=6), **call.given)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_a_cancelled_loop_is_closed_as_it_stands(
     tiny: Make, photos: list[Path], tmp_path: Path, elsewhere: bool
@@ -310,6 +316,7 @@ def test_a_cancelled_loop_is_closed_as_it_stands(
     assert [progress.done for progress in call.told] == list(range(1, 9))
 
 
+@pytest.mark.slow
 def test_a_loop_cancelled_in_its_first_round_is_nothing(
     tiny: Make, photos: list[Path], tmp_path: Path
 ) -> None:
@@ -318,6 +325,7 @@ def test_a_loop_cancelled_in_its_first_round_is_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
 
+@pytest.mark.slow
 def test_an_error_of_a_callback_ends_a_loop(tiny: Make, photos: list[Path], tmp_path: Path) -> None:
     error = LookupError("of the callback")
     with pytest.raises(LookupError) as caught:

@@ -147,6 +147,7 @@ def test_presets_are_listed(run: Run) -> None:
     assert DEFAULT_PRESET in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -201,6 +201,7 @@ def test_a_secret_that_others_can_read_is_told(
         assert ("holds token, and others can read it" in run("live")[2]) == told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -35,6 +35,7 @@ def checksums(run: Run, *arguments: str) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_a_journey_tells_what_it_has_made(run: Run) -> None:
     code, out, _ = run("journey", "cat.png", "out.mp4", *SHORT)
     assert code == 0
@@ -43,6 +44,7 @@ def test_a_journey_tells_what_it_has_made(run: Run) -> None:
         assert made.info.size == (48, 32)
 
 
+@pytest.mark.slow
 def test_pieces_are_as_the_whole(run: Run) -> None:
     whole = checksums(run, "cat.png", "whole.mp4", *SHORT, "--zoom", "0:(1), 0.2s:(1.1)")
     pieces = checksums(
@@ -59,6 +61,7 @@ def test_pieces_are_as_the_whole(run: Run) -> None:
     assert len(set(whole)) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["out.gif", "out.webp", "out.webm", "out-%02d.png"])
 def test_it_writes_what_render_writes(run: Run, target: str) -> None:
     assert run("journey", target, "--from", "noise", *SHORT, "-q") == (0, "", "")
@@ -72,6 +75,7 @@ def test_events_and_the_film_do_not_share_standard_output(run: Run) -> None:
     assert "standard output gets the film: leave out --json" in err
 
 
+@pytest.mark.slow
 def test_a_recipe_repeats_a_journey(run: Run) -> None:
     more = ("--from", "noise", "--seed", "3", "--angle", "2", "--border", "wrap")
     first = checksums(run, "out.mp4", *SHORT, *more)
@@ -83,6 +87,7 @@ def test_a_recipe_repeats_a_journey(run: Run) -> None:
     assert checksums(run, "again.mp4", "--like", "out.mp4") == first
 
 
+@pytest.mark.slow
 def test_a_recipe_is_used_with_another_start(run: Run) -> None:
     assert run("journey", "noise.mp4", *SHORT, "--from", "noise", "--fps", "5", "-q")[0] == 0
     code, _, err = run("journey", "cat.png", "cat.mp4", "--like", "noise.mp4", "-q")
@@ -96,6 +101,7 @@ def test_a_recipe_is_used_with_another_start(run: Run) -> None:
     assert "--fps" in err
 
 
+@pytest.mark.slow
 def test_looks_travel_by_the_clock(run: Run) -> None:
     wild, calm = Path("wild.toml"), Path("calm.toml")
     network = 'network = "tiny"\nlayer = ["conv2"]\nwarm_up = 1\n'
@@ -110,6 +116,7 @@ def test_looks_travel_by_the_clock(run: Run) -> None:
     assert several != calm_alone
 
 
+@pytest.mark.slow
 def test_what_does_nothing_is_told(run: Run) -> None:
     for options in (("--every", "2"), ("--depth-map", "cat.png")):
         code, _, err = run("journey", "cat.png", "out.mp4", *SHORT, *options, "--overwrite")
@@ -121,6 +128,7 @@ def test_what_does_nothing_is_told(run: Run) -> None:
     assert (code, "warning" in err) == (0, False)
 
 
+@pytest.mark.slow
 def test_a_soundtrack_is_followed(run: Run) -> None:
     clips.ffmpeg("-f", "lavfi", "-i", "sine=f=60:d=2", "tone.wav")
     still = checksums(run, "cat.png", "a.mp4", *SHORT)
@@ -131,6 +139,7 @@ def test_a_soundtrack_is_followed(run: Run) -> None:
     assert "Audio:" in clips.report(Path("b.mp4"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

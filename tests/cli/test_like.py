@@ -226,6 +226,7 @@ def hostile(**values: Any) -> Recipe:
     return parse_recipe(json.dumps(Recipe.model_validate(usual).values | values), origin="a")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "problem"),
     [

@@ -105,6 +105,7 @@ def test_options_that_do_nothing_are_told(run: Run, tmp_path: Path) -> None:
     assert (code, errors.count("\n")) == (2, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -275,6 +275,7 @@ def test_the_command_writes_a_sheet(run: Run, photo: Path, toml: str, tmp_path: 
     assert "left out" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

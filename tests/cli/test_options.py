@@ -35,6 +35,7 @@ SETTINGS: tuple[type[BaseModel], ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILM_SETTINGS)
 def test_help_names_every_setting(run: Run, name: str) -> None:
     code, out, _ = run("render", "--help")

@@ -173,6 +173,7 @@ def test_keys_after_the_end_are_named(run: Run, clip: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -41,6 +41,7 @@ def dogs(**values: Any) -> Recipe:
     return Recipe(**{"command": "render", "source": "a.mp4", "looks": looks, **values})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

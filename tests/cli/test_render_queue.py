@@ -64,6 +64,7 @@ def test_a_folder_of_films_becomes_a_folder_of_dreams(run: Run, inbox: Path) -> 
     assert (dreams / "a.mp4").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_one_film_goes_to_a_folder_under_its_name_and_in_the_format(run: Run, inbox: Path) -> None:
     dreams = inbox.with_name("dreams")
     code, out, err = run("render", str(inbox / "b.gif"), str(dreams), "--format", "mkv", *TINY)
@@ -72,6 +73,7 @@ def test_one_film_goes_to_a_folder_under_its_name_and_in_the_format(run: Run, in
     assert out.splitlines()[-1].startswith(f"{dreams}: 1 film, 3 frames")
 
 
+@pytest.mark.slow
 def test_json_tells_of_films(run: Run, inbox: Path) -> None:
     dreams = inbox.with_name("dreams")
     dreams.mkdir()
@@ -103,6 +105,7 @@ def test_json_tells_of_films(run: Run, inbox: Path) -> None:
     assert (ended["frames"], ended["failed"], ended["skipped"]) == (3, 1, 2)
 
 
+@pytest.mark.slow
 def test_a_guide_by_a_relative_name_does_not_cost_another_network(
     run: Run, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +126,7 @@ def test_a_guide_by_a_relative_name_does_not_cost_another_network(
     assert (code, len(built)) == (0, 1), err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -47,6 +47,7 @@ def output_of(**values: object) -> OutputSettings:
     return validated(OutputSettings, values)
 
 
+@pytest.mark.slow
 def test_a_ramp_of_all_levels_survives(tiny: Make, ramp: Path, tmp_path: Path) -> None:
     target = tmp_path / "a.mkv"
     films.in_one_piece(ramp, target, tiny(step_size=0), codec="ffv1")
@@ -99,6 +100,7 @@ def test_pictures_get_16_bits(tiny: Make, ramp: Path, tmp_path: Path) -> None:
 WHITE = 65535
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", ["64x48", "63x47"])
 @pytest.mark.parametrize("pixels", ["yuv420p10le", "yuva444p10le"])
 def test_the_white_of_a_film_is_that_of_pictures(
@@ -113,6 +115,7 @@ def test_the_white_of_a_film_is_that_of_pictures(
     assert np.frombuffer(raw, "<u2").min() >= WHITE - 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("bits", "white"), [(10, 940), (12, 3760)])
 def test_the_white_of_pictures_is_that_of_a_film(
     tiny: Make, tmp_path: Path, bits: int, white: int

@@ -25,6 +25,7 @@ def settings(encoder: str) -> OutputSettings:
     return OutputSettings.model_validate({"encoder": encoder})
 
 
+@pytest.mark.slow
 def test_a_film_is_encoded_in_software_where_the_encoder_is_missing(
     source: Path, network: Path, tmp_path: Path
 ) -> None:
@@ -36,6 +37,7 @@ def test_a_film_is_encoded_in_software_where_the_encoder_is_missing(
     assert len(films.frames_of(target)) == sum(films.SHOTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ["nvenc", "auto"])
 def test_a_film_in_one_piece_is_encoded_by_the_hardware(
     monkeypatch: pytest.MonkeyPatch, source: Path, network: Path, tmp_path: Path, encoder: str
@@ -50,6 +52,7 @@ def test_a_film_in_one_piece_is_encoded_by_the_hardware(
         assert made.info.fps == 25
 
 
+@pytest.mark.slow
 def test_chunks_are_encoded_by_the_hardware_and_join(
     monkeypatch: pytest.MonkeyPatch, source: Path, network: Path, tmp_path: Path
 ) -> None:
@@ -72,6 +75,7 @@ def begun(source: Path, network: Path, target: Path, encoder: str) -> Path:
     return films.interrupted_job(source, target, dream, 2, encoder=encoder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ["nvenc", "auto"])
 def test_a_resumed_film_goes_on_with_its_encoder(
     monkeypatch: pytest.MonkeyPatch, source: Path, network: Path, tmp_path: Path, encoder: str
@@ -87,6 +91,7 @@ def test_a_resumed_film_goes_on_with_its_encoder(
     assert len(films.frames_of(target)) == sum(films.SHOTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ["nvenc", "auto"])
 def test_a_film_whose_encoder_is_lost_is_not_resumed_with_another(
     monkeypatch: pytest.MonkeyPatch, source: Path, network: Path, tmp_path: Path, encoder: str
@@ -102,6 +107,7 @@ def test_a_film_whose_encoder_is_lost_is_not_resumed_with_another(
     assert not target.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ["nvenc", "auto"])
 def test_a_film_begun_in_software_stays_so(
     monkeypatch: pytest.MonkeyPatch, source: Path, network: Path, tmp_path: Path, encoder: str
@@ -114,6 +120,7 @@ def test_a_film_begun_in_software_stays_so(
     assert program.encodes() == []
 
 
+@pytest.mark.slow
 def test_a_job_is_not_resumed_with_another_encoder_asked_for(
     source: Path, network: Path, tmp_path: Path
 ) -> None:
@@ -156,6 +163,7 @@ def test_layers_and_mattes_are_encoded_in_software(
     assert note.startswith(problem)
 
 
+@pytest.mark.slow
 def test_the_command_says_which_encoder_was_chosen(
     monkeypatch: pytest.MonkeyPatch, source: Path, network: Path, tmp_path: Path
 ) -> None:

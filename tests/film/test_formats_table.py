@@ -252,6 +252,7 @@ def check_y4m(path: Path, source: Source) -> None:
     assert len(rest) == FRAMES * (len(b"FRAME\n") + image)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_clip_holds_what_was_painted(
     source_of: Callable[[str], tuple[Source, Clip]], name: str

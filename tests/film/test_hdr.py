@@ -106,6 +106,7 @@ def test_transparent_pictures_in_wide_colours_stay_transparent(tmp_path: Path) -
     assert np.abs(image.astype(int) - (0, 0, 255)).max() <= 3
 
 
+@pytest.mark.slow
 def test_hdr_in_other_colours_is_converted_to_those_of_its_tag(tiny: Make, tmp_path: Path) -> None:
     film = clips.make_hdr(tmp_path / "p3.mp4", "smpte2084", primaries="smpte432")
     assert far_from_patches(film) <= 4
@@ -115,6 +116,7 @@ def test_hdr_in_other_colours_is_converted_to_those_of_its_tag(tiny: Make, tmp_p
     assert far_from_patches(target) <= 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.webm"])
 def test_it_stays_hdr_with_its_tags(
     tiny: Make, film: Path, tmp_path: Path, curve: str, name: str
@@ -132,6 +134,7 @@ def test_it_stays_hdr_with_its_tags(
     assert np.abs(before - after).max() <= 2.2 * 64  # of 10 bits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.gif", "%d.png", "a.mp4"])
 def test_where_it_cannot_stay_you_are_told(
     tiny: Make, film: Path, tmp_path: Path, name: str
@@ -144,6 +147,7 @@ def test_where_it_cannot_stay_you_are_told(
         assert "bt2020" not in clips.report(target)
 
 
+@pytest.mark.slow
 def test_it_becomes_sdr_if_asked(tiny: Make, film: Path, tmp_path: Path) -> None:
     target = tmp_path / "a.mkv"
     output = validated(OutputSettings, {"sdr": True, "codec": "ffv1"})

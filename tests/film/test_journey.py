@@ -84,6 +84,7 @@ def test_a_journey_has_the_length_rate_and_size_that_are_asked_for(
     assert all(np.abs(a - b).mean() > 0.5 for a, b in pairwise(frames))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [{}, {"loop": True}])
 def test_chunks_equal_one_piece(
     tmp_path: Path, picture: Path, tiny: Tiny, more: dict[str, Any]
@@ -100,6 +101,7 @@ def test_chunks_equal_one_piece(
     assert len(set(whole)) == 15
 
 
+@pytest.mark.slow
 def test_an_interrupted_journey_goes_on_exactly(tmp_path: Path, picture: Path, tiny: Tiny) -> None:
     target = tmp_path / "out.mp4"
 
@@ -142,6 +144,7 @@ def test_another_picture_is_not_gone_on_with(tmp_path: Path, picture: Path, tiny
         make_journey(picture, target, tiny(), settings(), film=IN_CHUNKS, resume=True)
 
 
+@pytest.mark.slow
 def test_a_journey_gets_as_much_of_a_soundtrack_as_it_lasts(
     tmp_path: Path, picture: Path, tiny: Tiny
 ) -> None:
@@ -171,6 +174,7 @@ def test_noise_and_a_picture_are_two_starts(tmp_path: Path, picture: Path, tiny:
         make_journey(picture, tmp_path / "out.mp4", tiny(), settings(start_from="noise"))
 
 
+@pytest.mark.slow
 def test_presets_are_the_looks(tmp_path: Path, picture: Path, tiny: Tiny) -> None:
     network = 'network = "tiny"\nlayer = ["conv2"]\nwarm_up = 1\n'
     for name, step in (("calm", 0.0), ("wild", 0.05)):
@@ -187,6 +191,7 @@ def test_presets_are_the_looks(tmp_path: Path, picture: Path, tiny: Tiny) -> Non
     assert made[0] != made[1]
 
 
+@pytest.mark.slow
 def test_progress_and_cancel(tmp_path: Path, picture: Path, tiny: Tiny) -> None:
     seen: list[tuple[float, int | None]] = []
     make_journey(

@@ -64,6 +64,7 @@ def both(tiny: Make, source: Path, tmp_path: Path) -> tuple[NDArray[np.float64],
     return levels_of(still, "rgb48le"), levels_of(dream, "rgb48le")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "wanted"),
     [
@@ -93,6 +94,7 @@ def test_over_the_source_it_is_the_dream(
     assert 0.02 < alpha.mean() < 0.9
 
 
+@pytest.mark.slow
 def test_an_exr_holds_light_multiplied_by_alpha(tiny: Make, source: Path, tmp_path: Path) -> None:
     render(source, tmp_path / "s%d.exr", tiny(step_size=0), output_of())
     render(source, tmp_path / "d%d.exr", tiny(), output_of())
@@ -104,6 +106,7 @@ def test_an_exr_holds_light_multiplied_by_alpha(tiny: Make, source: Path, tmp_pa
     assert np.abs(srgb(over) - srgb(dream)).max() <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("curve", ["smpte2084", "arib-std-b67"])
 def test_an_exr_of_hdr_is_the_dream_over_its_source(tiny: Make, tmp_path: Path, curve: str) -> None:
     film = clips.make_hdr(tmp_path / "hdr.mp4", curve)
@@ -143,6 +146,7 @@ def write_mask(path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a-%02d.png", "%d.exr", "a.gif", "a.webm"])
 def test_mattes_show_the_mask_and_what_was_visible(
     tiny: Make, source: Path, tmp_path: Path, name: str
@@ -166,16 +170,19 @@ def test_mattes_show_the_mask_and_what_was_visible(
     assert shares[5] > 0.8
 
 
+@pytest.mark.slow
 def test_without_a_mask_there_is_one_matte(tiny: Make, source: Path, tmp_path: Path) -> None:
     render(source, tmp_path / "a.mp4", tiny(), output_of(matte=True))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a-visibility.mp4", "a.mp4"]
 
 
+@pytest.mark.slow
 def test_odd_sizes_have_mattes_too(tiny: Make, source: Path, tmp_path: Path) -> None:
     render(source, tmp_path / "a.mp4", tiny(), output_of(matte=True, size="7x5", end=0.2))
     assert len(films.frames_of(tmp_path / "a-visibility.mp4")) == 5
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_mattes_so_far(tiny: Make, source: Path, tmp_path: Path) -> None:
     def stop(report: FrameReport) -> None:
         if report.index == 4:
@@ -230,6 +237,7 @@ def test_what_was_deleted_is_made_again_from_kept_chunks(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a-visibility.mp4", "a.mp4"]
 
 
+@pytest.mark.slow
 def test_a_matte_that_appears_meanwhile_is_kept(tiny: Make, source: Path, tmp_path: Path) -> None:
     theirs = tmp_path / "a-visibility.mp4"
 

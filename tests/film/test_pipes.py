@@ -184,6 +184,7 @@ def test_ctrl_c_ends_a_wait_for_frames_that_do_not_come(tmp_path: Path) -> None:
     assert (tmp_path / "a.interrupted.mp4").exists()
 
 
+@pytest.mark.slow
 def test_a_slow_dream_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What writes waits as long as the dream takes: that is no sign that ffmpeg hangs."""
     monkeypatch.setattr(ffmpeg, "PATIENCE", 0.2)
@@ -213,6 +214,7 @@ def test_a_slow_dream_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         os.close(reading)
 
 
+@pytest.mark.slow
 def test_other_commands_need_files(tmp_path: Path) -> None:
     for command in ("plan", "loop"):
         arguments = [command, "-", *([tmp_path / "a.gif"] if command == "loop" else [])]
@@ -255,6 +257,7 @@ def test_a_closed_standard_output_is_told(tmp_path: Path) -> None:
     assert b"standard output is closed" in done.stderr
 
 
+@pytest.mark.slow
 def test_raw_frames_come_from_standard_input_alone(tmp_path: Path) -> None:
     clip = clips.make(tmp_path / "clip.mp4")
     code, _, err = run(clip, tmp_path / "a.mp4", "--raw", "64x48@25")

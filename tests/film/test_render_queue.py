@@ -432,6 +432,7 @@ def test_the_network_is_built_once_for_films_of_any_length(
     assert found["b"] == found["d"]
 
 
+@pytest.mark.slow
 def test_a_film_in_chunks_builds_its_network_once(
     source: Path, tmp_path: Path, tiny: Make, built: list[DreamSettings]
 ) -> None:
@@ -483,6 +484,7 @@ def test_films_are_rendered_from_python(source: Path, network: Path, tmp_path: P
     assert render_all(resume=True).written == [dreams / "left.mp4"]
 
 
+@pytest.mark.slow
 def test_a_queue_is_cancelled_from_python(tiny: Make, source: Path, tmp_path: Path) -> None:
     cancel, seen = threading.Event(), []
 

@@ -34,6 +34,7 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_film_has_their_number_at_the_rate_given(
     tiny: Make, pictures: Path, tmp_path: Path
 ) -> None:

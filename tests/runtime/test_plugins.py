@@ -29,6 +29,7 @@ def row_of(table: str, name: str) -> str:
     return next(line for line in table.splitlines() if line.split()[:1] == [name])
 
 
+@pytest.mark.slow
 def test_networks_and_looks_are_listed_with_their_package(tmp_path: Path) -> None:
     make_night(tmp_path)
     listed = with_packages(tmp_path, "presets", COLUMNS="160")
@@ -56,6 +57,7 @@ def test_looks_in_a_circle_are_refused(tmp_path: Path) -> None:
     assert (done.returncode, "a extends b extends a" in one_line(done.stderr)) == (2, True)
 
 
+@pytest.mark.slow
 def test_names_of_plugins_are_suggested_and_completed(tmp_path: Path) -> None:
     make_night(tmp_path)
     for option, value in (("--preset", "nigth"), ("--network", "nightnets")):
@@ -70,6 +72,7 @@ def test_names_of_plugins_are_suggested_and_completed(tmp_path: Path) -> None:
         assert (done.stdout.split(), done.stderr) == ([name], "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("entry", "files", "told"),
     [
@@ -112,6 +115,7 @@ def test_entry_points_that_cannot_be_read_break_nothing_else(
     assert "the plug-in broken-thing 1.2: its entry points cannot be" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_network_never_replaces_another(tmp_path: Path) -> None:
     files = {"nets.py": NETWORK + "\n\ndef specs():\n    return [spec('VGG-16'), spec('own')]\n"}
     make_package(tmp_path, "twice", {"networks x": "nets:specs"}, files)
@@ -122,6 +126,7 @@ def test_a_network_never_replaces_another(tmp_path: Path) -> None:
     assert "block5_conv3" in with_packages(tmp_path, "networks", "vgg16").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

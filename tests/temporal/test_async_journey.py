@@ -241,6 +241,7 @@ def test_a_failed_ascent_is_told() -> None:
         journey.show(noise())
 
 
+@pytest.mark.slow
 def test_a_long_journey_keeps_its_contrast_and_its_memory() -> None:
     rng = np.random.default_rng(0)
     journey = Journey(lambda source: rng.normal(0, 0.02, source.shape).astype(np.float32))

@@ -137,6 +137,7 @@ def test_what_is_no_state_is_refused(tmp_path: Path) -> None:
     assert np.array_equal(dreamed(by, [3]), dreamed(other, [3]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "camera",
     [

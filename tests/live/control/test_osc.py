@@ -414,6 +414,7 @@ def listener() -> Iterator[_Listener]:
         yield listener
 
 
+@pytest.mark.slow
 def test_every_change_is_told(desk: _Desk, listener: _Listener) -> None:
     listener.socket.sendto(packet("/subscribe"), ("127.0.0.1", desk.server.port))
     assert listener.hear("/strength") == 1.0  # all is told at first

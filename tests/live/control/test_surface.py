@@ -192,6 +192,7 @@ def test_lamps_show_what_is_on(surface: Surface) -> None:
     assert surface.share("bpm") == 1
 
 
+@pytest.mark.slow
 def test_junk_is_refused_and_leaves_all_valid(surface: Surface) -> None:
     rng = random.Random(3)
     addresses = [

@@ -135,6 +135,7 @@ def test_a_refused_lfo_changes_nothing_else(operator: Operator, controls: Contro
 LFO = {"shape": "square", "every": 3, "unit": "seconds", "depth": 0.25}
 
 
+@pytest.mark.slow
 def test_lamps_go_to_pages_with_midi_alone(
     controls: Controls, midi: MidiMap, view: WebView
 ) -> None:

@@ -73,6 +73,7 @@ def test_the_pages_run_nothing_but_their_own_files(client: httpx.Client) -> None
             assert not re.search(inline, page.text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS)
 def test_files_of_the_page_are_sent_again_only_if_they_changed(
     client: httpx.Client, path: str
@@ -200,6 +201,7 @@ def test_refused_settings_change_nothing(client: httpx.Client, controls: Control
     assert controls.target == LiveParameters(glide=0)
 
 
+@pytest.mark.slow
 def test_recordings_are_listed_and_served(client: httpx.Client, tmp_path: Path) -> None:
     assert client.get("/recordings").json() == []
     folder = tmp_path / "recordings"
@@ -231,6 +233,7 @@ def test_recordings_are_listed_and_served(client: httpx.Client, tmp_path: Path) 
     assert client.get(raw).status_code == 404
 
 
+@pytest.mark.slow
 def test_a_token_outside_this_machine(controls: Controls, tmp_path: Path) -> None:
     view = WebView(("0.0.0.0", 0), Surface(controls), token=None, recordings=tmp_path)
     try:

@@ -103,6 +103,7 @@ def test_auto_tries_what_a_platform_may_have(
     assert ("vaapi" in names) == (platform == "linux")
 
 
+@pytest.mark.slow
 def test_an_encoder_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     encoders.stand_in(monkeypatch, tmp_path, "nvenc", hangs=True)
     monkeypatch.setattr(encoder_choice, "TRIAL_SECONDS", 1.0)
@@ -127,6 +128,7 @@ def test_the_trial_has_the_size_depth_and_arguments_of_the_film(
 _BOTH = ["-g", "250", "-bf", "0"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("encoder", "codec", "bits", "expected", "pixels"),
     [

@@ -173,6 +173,7 @@ def test_names_that_no_file_can_have_are_refused_in_one_line(
         assert sorted(os.listdir(film.parent)) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "lost"),
     [

@@ -60,6 +60,7 @@ def same(images: Sequence[Image8], others: Sequence[Image8]) -> bool:
     return len(images) == len(others) and all(map(np.array_equal, images, others))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [*FILMS, *ANIMATIONS])
 @pytest.mark.parametrize("frames", [1, 3])
 def test_films_carry_their_recipe_and_show_the_same(
@@ -118,6 +119,7 @@ def test_every_numbered_picture_carries_the_recipe(tmp_path: Path) -> None:
         assert np.array_equal(*pictures)
 
 
+@pytest.mark.slow
 def test_the_size_limit_counts_the_recipe(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
     recipe, limit = long_recipe(10_000), 18_000
@@ -132,6 +134,7 @@ def test_the_size_limit_counts_the_recipe(tmp_path: Path) -> None:
     assert read_recipe(tmp_path / "b.gif") == recipe
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mov", ".mp4", ".mkv", ".gif", ".webp", ".apng"])
 def test_what_is_too_long_for_a_format_is_left_out(tmp_path: Path, suffix: str) -> None:
     longest = long_recipe(65_000)
