@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal, Self
 
 import numpy as np
@@ -195,7 +196,10 @@ def _ends_in_unit(item: str) -> bool:
     """Return whether the value of a key ends in ``/s``, within brackets or not."""
     value = item.rpartition(":")[2].partition("@")[0].strip()
     if value.startswith("(") and value.endswith(")"):
-        value = value[1:-1]
+        inside = value[1:-1]
+        depths = accumulate((sign == "(") - (sign == ")") for sign in inside)
+        if min(depths, default=0) >= 0:  # not (a)*(b)
+            value = inside
     return without_unit(value) != value
 
 

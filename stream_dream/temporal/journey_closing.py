@@ -65,8 +65,8 @@ class JourneyClosing:
         """Return how the camera moves to a frame: flat, where the journey is led back."""
         move = self._cameras(index % self._frames)
         # After the first picture depths begin as slowly as they have ended before it.
-        near = min(index, self._frames - self._length - index) / self._levelling
-        return move._replace(depth=move.depth * float(smoothstep(np.clip(near, 0, 1))))
+        apart = min(index, self._frames - self._length - index) / self._levelling
+        return move._replace(depth=move.depth * float(smoothstep(np.clip(apart, 0, 1))))
 
     def lead_back(self, picture: JourneyPicture, index: int) -> None:
         """Mix the first picture into that of a frame, where it has come into sight."""

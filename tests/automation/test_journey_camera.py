@@ -101,6 +101,7 @@ def test_values_per_second_do_not_depend_on_the_rate() -> None:
 def test_elsewhere_the_letter_s_is_still_the_seed() -> None:
     assert program(look(seed=2), tracks={"strength": "1/s"}).at(0).strength == 0.5
     assert journey(dream=look(seed=2), tracks={"depth": "1/s+0"}).at(0).camera.depth == 0.5
+    assert journey(dream=look(seed=2), tracks={"angle": "(4)*(1/s)"}).at(0).camera.angle == 2
 
 
 @pytest.mark.parametrize(
@@ -113,6 +114,7 @@ def test_elsewhere_the_letter_s_is_still_the_seed() -> None:
         ({"centre_x": "0.5/s"}, "--centre: centre is no motion: leave out /s, per second"),
         ({"depth": "0:(0.5)/s"}, "--depth: depth is no motion: leave out /s, per second"),
         ({"zoom": "0:(1.3/s), 10s:(1.5/s)"}, "--zoom: column 1: per second is said once, for all"),
+        ({"angle": "(2*sin(t)/s)"}, "--angle: column 1: per second is said once, for all"),
         ({"angle": "0:10/s, 5s:(20)/s"}, "--angle: column 1: per second is said once, for all"),
         ({"pan_x": "0:(0.1/s)@smooth, 9:(0)/s"}, "--pan: column 1: per second is said once, for"),
         ({"angle": "log(t-5)"}, "angle: 'log(t-5)' is not a number at frame 0"),
